@@ -1,0 +1,1 @@
+"""Analyses: pure functions from frames to frames; no network, no files, no clock."""

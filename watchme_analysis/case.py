@@ -1,0 +1,151 @@
+"""The case folder: tables, copies of configurations and sources, a manifest.
+
+A case is made by :func:`watchme_analysis.importer.import_folder`; afterwards every step is offline.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import CaseError, QueryError
+from watchme_analysis.schema import TABLES, conform, empty, table_schema
+from watchme_analysis.window import Window, parse_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANIFEST = "manifest.json"
+
+
+@dataclass
+class Case:
+    """An opened case.
+
+    Attributes
+    ----------
+    path
+        Folder of the case.
+    manifest
+        Contents of ``manifest.json``.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the case."""
+        return str(self.manifest["name"])
+
+    @property
+    def title(self) -> str:
+        """Title of the case, its name unless ``case.toml`` gave one."""
+        return str(self.manifest.get("title") or self.name)
+
+    @property
+    def window(self) -> Window | None:
+        """Window of the case: what ``case.toml`` says, else first to last moment of any table."""
+        bounds = self.manifest.get("window")
+        if not bounds:
+            return None
+        return Window(parse_time(bounds["start"]), parse_time(bounds["end"]))
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that hold rows, in the glossary's order."""
+        return [name for name in TABLES if self.manifest["tables"].get(name, {}).get("rows")]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table as the glossary describes it; empty with the right columns when absent.
+
+        The frame is shared: copy it before you change it.
+
+        Raises
+        ------
+        InputError
+            When the glossary has no such table.
+        CaseError
+            When the table's file is missing or unreadable.
+        """
+        table_schema(name)
+        if name not in self._frames:
+            if name in self.manifest["tables"]:
+                self._frames[name] = self._load(name)
+            else:
+                self._frames[name] = empty(name)
+        return self._frames[name]
+
+    def _load(self, name: str) -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
+        path = self.path / "tables" / f"{name}.parquet"
+        try:
+            return conform(name, pq.read_table(path).to_pandas())
+        except (OSError, ValueError) as error:
+            raise CaseError(
+                f"The table {name!r} of the case {self.path} can't be read ({error}): import the evidence anew."
+            ) from error
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Run a DuckDB query over the tables, which stand under their names.
+
+        Parameters
+        ----------
+        query
+            Such as ``select path, count(*) from access_log group by path``. Times are UTC.
+
+        Raises
+        ------
+        QueryError
+            When DuckDB refuses the query.
+        """
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            for name in TABLES:
+                connection.register(name, self.table(name))
+            try:
+                return connection.execute(query).df()
+            except duckdb.Error as error:
+                raise QueryError(f"DuckDB can't run the query over {self.path}: {error}") from error
+
+    def coverage(self) -> dict[str, Any]:
+        """Return, for each table that was fed, rows, window, rejected lines, truncation and notes."""
+        return {
+            name: {
+                "rows": entry["rows"],
+                "start": entry["start"],
+                "end": entry["end"],
+                "rejected": entry["rejected"],
+                "truncated": entry["truncated"],
+                "notes": entry["notes"],
+            }
+            for name, entry in self.manifest["tables"].items()
+        }
+
+
+def open_case(path: str | Path) -> Case:
+    """Open a case, or import a folder of raw evidence for this process and open that.
+
+    Raises
+    ------
+    CaseError
+        When the path is neither.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise CaseError(f"There is no folder {folder}: give a case or a folder of raw evidence.")
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        from watchme_analysis.importer import import_for_process
+
+        return import_for_process(folder)
+    try:
+        return Case(folder, json.loads(manifest.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise CaseError(f"{manifest} can't be read ({error}): import the evidence anew.") from error

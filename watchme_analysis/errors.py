@@ -1,0 +1,41 @@
+"""Errors of the package.
+
+Every message is one sentence that says what is wrong, where (file, line, queue, window) and what to do
+next. The command line prints that sentence without a traceback and exits 2.
+"""
+
+
+class WatchmeError(Exception):
+    """Base of every error that the package raises on purpose."""
+
+    retryable = False
+
+
+class InputError(WatchmeError):
+    """A parameter, a path or an option that can't be used as given."""
+
+
+class FormatError(WatchmeError):
+    """A file or a format description that can't be read at all."""
+
+
+class CaseError(WatchmeError):
+    """A case folder that is missing, incomplete, or doesn't match its manifest."""
+
+
+class QueryError(WatchmeError):
+    """SQL over a case that DuckDB refuses."""
+
+
+class ServiceError(WatchmeError):
+    """A service that answered with an error or not at all."""
+
+
+class RetryableServiceError(ServiceError):
+    """A service error that may go away when asked again (throttling, 5xx, connection reset)."""
+
+    retryable = True
+
+
+class ReportError(WatchmeError):
+    """A notebook that failed while a report was made."""

@@ -1,0 +1,1 @@
+"""Hypotheses: one registered function per cause, weighed against each other by question."""

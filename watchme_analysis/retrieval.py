@@ -1,0 +1,94 @@
+"""How a table was obtained: what was asked, what came, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A piece of input that could not become a row.
+
+    Attributes
+    ----------
+    file
+        Name of the file, relative to the folder it came from.
+    line
+        Line number, counted from 1; 0 when the whole file or its tail is meant.
+    reason
+        Why it was rejected, in words.
+    text
+        The text itself, undecodable bytes escaped; cut at 2000 characters.
+    """
+
+    file: str
+    line: int
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What a ``get_``, ``read_`` or ``parse_`` function did.
+
+    Attributes
+    ----------
+    source
+        Name of the source, such as ``nginx_access`` or ``cloudwatch_metrics``.
+    origin
+        File name, or the service and the query asked.
+    rows
+        Rows of the frame.
+    lines, blank_lines
+        Physical lines read and how many of them were blank, for line formats:
+        ``lines == rows + len(rejected) + blank_lines`` (plus continuation lines joined to a row, counted
+        in ``joined_lines``).
+    joined_lines
+        Lines that continue a row started earlier, such as a traceback.
+    rejected
+        What could not become a row.
+    start, end
+        First and last moment found (UTC), None without rows.
+    truncated
+        True when rows are known or likely to be missing; ``notes`` says why.
+    query
+        What was asked, where something was asked.
+    bytes_scanned, cost_usd
+        What the service scanned and its price, where it says so.
+    cached_at
+        When the answer was taken from the service, if it came from a cache.
+    notes
+        Sentences for the reader of a report.
+    """
+
+    source: str
+    origin: str
+    rows: int = 0
+    lines: int | None = None
+    blank_lines: int = 0
+    joined_lines: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    truncated: bool = False
+    query: str | None = None
+    bytes_scanned: float | None = None
+    cost_usd: float | None = None
+    cached_at: datetime | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def with_notes(self, *notes: str) -> Retrieval:
+        """Return a copy with more notes."""
+        return replace(self, notes=self.notes + notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; rejected pieces are counted, not listed."""
+        data = asdict(self)
+        data["rejected"] = len(self.rejected)
+        for name in ("start", "end", "cached_at"):
+            value: datetime | None = getattr(self, name)
+            data[name] = value.isoformat() if value else None
+        data["notes"] = list(self.notes)
+        return data

@@ -1,0 +1,639 @@
+"""The glossary: every table of a case, its columns, their units and what null means.
+
+The glossary outranks the code: a source that yields another column is wrong. Column kinds are
+
+========== ============================== =========================================================
+kind       pandas dtype                   meaning
+========== ============================== =========================================================
+``text``   ``string``                     text; null is missing, never the empty string
+``int``    ``Int64``                      whole number; null is missing, never zero
+``float``  ``Float64``                    number; null is missing, never zero
+``time``   ``datetime64[us, UTC]``        moment in UTC; NaT is missing
+``bool``   ``boolean``                    true, false or null for unknown
+``json``   ``string``                     a JSON value with sorted keys, as text
+========== ============================== =========================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "int", "float", "time", "bool", "json"]
+
+DTYPES: dict[str, str] = {
+    "text": "string",
+    "int": "Int64",
+    "float": "Float64",
+    "time": "datetime64[us, UTC]",
+    "bool": "boolean",
+    "json": "string",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: name (its unit in the name), kind, meaning, and what null says."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    null: str = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: name, one sentence about a row, its columns, and the column that orders it in time."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    time: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Read ``name | kind | meaning | null`` lines."""
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        parts = [part.strip() for part in line.split("|")]
+        found.append(Column(parts[0], parts[1], *parts[2:]))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+_WHERE = """
+file | text | file that the row came from, relative to the imported folder
+line | int | line number in that file, from 1 | the file has no lines (JSON)
+"""
+
+_TABLES = (
+    Table(
+        "access_log",
+        "One request as an HTTP proxy logged it when it ended.",
+        _columns(
+            _WHERE
+            + """
+service | text | suffix of the file name, such as `emotion` in access-emotion.log | none
+time | time | end of the request as logged ($msec, else $time_iso8601, else $time_local)
+request_id | text | $request_id
+edge_ray_id | text | ray or request id handed down by the edge, whole as logged
+client_addr | text | address of the client as logged
+remote_user | text | $remote_user
+method | text | request method | the request line was empty or garbage
+path | text | path of the request target, without the query | as for method
+query | text | query string without the question mark | no query
+protocol | text | such as HTTP/1.1 | as for method
+request | text | raw request line where it could not be split | it was split
+status | int | status sent to the client
+body_bytes | int | $body_bytes_sent, else $bytes_sent
+request_length_bytes | int | $request_length
+request_time_s | float | from the first byte of the client to the last byte sent
+upstream_connect_time_s | float | sum over the tries of time to connect | not asked, or not connected
+upstream_header_time_s | float | sum over the tries of time to the response header | no header came
+upstream_response_time_s | float | sum over the tries of time to the response's end | not asked
+upstream_addr | text | address of the last upstream tried | not asked
+upstream_status | int | status of the last upstream tried | not asked
+upstream_tries | int | upstreams tried | no upstream variable in the format
+upstream_raw | json | the upstream variables as logged, where there was more than one try | one try or none
+cache_status | text | $upstream_cache_status
+host | text | $host or $http_host
+referer | text | $http_referer
+user_agent | text | $http_user_agent
+extra | json | variables of the format that have no column here | none
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "error_log",
+        "One line of an Nginx error log.",
+        _columns(
+            _WHERE
+            + """
+service | text | suffix of the file name | none
+time | time | when it was logged (whole seconds)
+level | text | debug .. emerg
+pid | int | process
+connection | int | connection number after `*` | not about a connection
+kind | text | upstream_timeout_connect, upstream_timeout_header, upstream_timeout_body, upstream_timeout_send, upstream_refused, upstream_reset, upstream_closed, upstream_unreachable, no_live_upstream, limit_conn, limit_req, buffering_to_disk, client_closed, open_files, worker_connections, tls, resolver, reload, startup, shutdown, other
+message | text | the message without its `key: value` tail
+client_addr | text | client
+server | text | server name
+method | text | request method
+path | text | request path without the query
+upstream | text | upstream URL as logged
+upstream_addr | text | host:port of the upstream
+host | text | Host header
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "edge_log",
+        "One HTTP request as the edge (CDN) recorded it.",
+        _columns(
+            _WHERE
+            + """
+start | time | EdgeStartTimestamp
+end | time | EdgeEndTimestamp
+ray_id | text | RayID
+client_addr | text | ClientIP
+host | text | ClientRequestHost
+method | text | ClientRequestMethod
+path | text | ClientRequestPath, else the path of the URI
+uri | text | ClientRequestURI
+user_agent | text | ClientRequestUserAgent
+status | int | EdgeResponseStatus
+body_bytes | int | EdgeResponseBytes
+ttfb_ms | float | EdgeTimeToFirstByteMs
+duration_ms | float | end minus start
+cache_status | text | CacheCacheStatus, lower case
+origin_addr | text | OriginIP | the origin was not asked
+origin_status | int | OriginResponseStatus; 0 means not asked or no answer
+origin_duration_ms | float | OriginResponseDurationMs
+origin_handshake_ms | float | OriginTCPHandshakeDurationMs
+extra | json | other fields of the line | none
+"""
+        ),
+        "start",
+    ),
+    Table(
+        "probes",
+        "One health probe or other request made on purpose from a known place.",
+        _columns(
+            _WHERE
+            + """
+time | time | start of the probe
+vantage | text | inside (the container's own network), host (before Nginx), outside (through the edge)
+path | text | path asked
+status | int | status received | no answer
+duration_s | float | time to the end of the answer, or to giving up
+error | text | what the client said | no error
+dns_s | float | name look-up
+connect_s | float | TCP connect
+tls_s | float | TLS handshake
+ttfb_s | float | first byte
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "app_log",
+        "One record of uvicorn or the application; tracebacks are joined to their record.",
+        _columns(
+            _WHERE
+            + """
+service | text | suffix of the file name, such as `emotion` in app-emotion.log; empty text for app.log
+time | time | when it was logged | the line has no time
+level | text | upper case
+pid | int | process
+logger | text | such as uvicorn.error
+kind | text | access, lifecycle, application, error
+message | text | the message, continuation lines included
+client_addr | text | access records: peer address without the port
+client_port | int | access records: peer port
+method | text | access records: method
+path | text | access records: path without the query
+status | int | access records: status
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "host_metrics",
+        "One value of a host or process metric.",
+        _columns(
+            """
+file | text | file that the row came from
+service | text | suffix of the file name; empty text for metrics.csv
+time | time | when it was sampled
+metric | text | such as cpu_pct, in_flight, threads, rss_mb, open_files
+value | float | the value | the sample has no value for this metric
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "config_directives",
+        "One directive of an Nginx-style configuration, includes expanded.",
+        _columns(
+            _WHERE
+            + """
+layer | text | nginx (nginx.conf) or edge (edge.conf)
+id | int | number of the directive within its layer, in order
+parent | int | id of the block it stands in | it stands at the top
+directive | text | name
+args | json | list of its arguments
+block | bool | whether it opens a block
+"""
+        ),
+    ),
+    Table(
+        "edge_settings",
+        "One setting or rule of an export of the edge's configuration.",
+        _columns(
+            """
+file | text | file that the row came from
+path | text | dotted path inside the export, such as rules.0.action
+value | json | the value
+"""
+        ),
+    ),
+    Table(
+        "app_processes",
+        "One way an application server is started.",
+        _columns(
+            _WHERE
+            + """
+service | text | service named by the comment or by SERVICE_NAME | not named
+addr | text | address named by the comment before it | not named
+command | text | the command line
+app | text | module:attribute
+host | text | --host
+port | int | --port
+workers | int | --workers
+limit_concurrency | int | --limit-concurrency | no limit
+backlog | int | --backlog | uvicorn's 2048
+timeout_keep_alive_s | float | --timeout-keep-alive | uvicorn's 5
+open_files_limit | int | ulimit -n before the command | not set there
+environment | json | variables set on the command line
+"""
+        ),
+    ),
+    Table(
+        "compose_settings",
+        "One setting of a service in a compose file.",
+        _columns(
+            """
+file | text | file that the row came from
+service | text | service
+path | text | dotted path inside the service, such as healthcheck.interval
+value | json | the value
+"""
+        ),
+    ),
+    Table(
+        "app_handlers",
+        "One HTTP handler found in an application's source.",
+        _columns(
+            _WHERE
+            + """
+function | text | name of the handler
+method | text | HTTP method, upper case
+path | text | route, with router and include prefixes joined
+is_async | bool | `async def`
+runs_on | text | event_loop or thread_pool
+response_status | int | declared status code | the default
+background_tasks | json | names of functions given to background tasks or started as asyncio tasks
+"""
+        ),
+    ),
+    Table(
+        "app_calls",
+        "One call in an application's source that can block, wait or use up something shared.",
+        _columns(
+            _WHERE
+            + """
+function | text | function that contains the call
+call | text | dotted name of what is called
+kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, unbounded_task, async_wait
+timeout_s | float | literal timeout given | none given or not literal
+reached_from | text | method and path of a handler, or the task, from which it is reached | not reached
+context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, unknown: where it runs
+chain | json | names of functions from the handler to the call
+"""
+        ),
+    ),
+    Table(
+        "metrics",
+        "One point of a CloudWatch metric; the interval begins at `time` and lasts `period_s`.",
+        _columns(
+            """
+file | text | file that the row came from
+id | text | id of the query
+label | text | label as returned
+namespace | text | such as AWS/SQS | a metric math expression
+metric | text | such as NumberOfMessagesSent | a metric math expression
+dimensions | json | dimension names to values
+resource | text | value of the QueueName, FunctionName, InstanceId or LoadBalancer dimension | none of them
+stat | text | Sum, Average, Maximum, Minimum, SampleCount, p99, ..
+period_s | int | period
+expression | text | metric math | a plain metric
+time | time | start of the interval
+value | float | the value
+status | text | StatusCode of the series: Complete, PartialData, InternalError, Forbidden
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "metric_queries",
+        "One CloudWatch series that was asked for, whether or not points came.",
+        _columns(
+            """
+file | text | file that answered | no answer
+id | text | id of the query
+label | text | label as returned
+namespace | text | namespace | a metric math expression
+metric | text | metric | a metric math expression
+dimensions | json | dimension names to values
+resource | text | as in metrics
+stat | text | statistic
+period_s | int | period
+expression | text | metric math | a plain metric
+points | int | points returned
+status | text | StatusCode | no answer
+"""
+        ),
+    ),
+    Table(
+        "log_queries",
+        "One CloudWatch Logs Insights query and how completely it was answered.",
+        _columns(
+            """
+file | text | file of the answer | no answer
+query_name | text | name of the output file without its ending
+log_group | text | log group
+function | text | function whose log group it is (/aws/lambda/NAME) | another log group
+query | text | the query
+start | time | start of the window asked
+end | time | end of the window asked
+rows | int | rows returned
+limit | int | limit in force: in the query, else the API's default
+records_matched | float | statistics.recordsMatched
+records_scanned | float | statistics.recordsScanned
+bytes_scanned | float | statistics.bytesScanned
+status | text | Complete, Running, Failed, Cancelled, Timeout, ..
+truncated | bool | rows are missing: the limit was reached below recordsMatched, or the query did not complete
+"""
+        ),
+        "start",
+    ),
+    Table(
+        "log_events",
+        "One log event that an Insights query returned; one event may be returned by several queries.",
+        _columns(
+            """
+file | text | file that the row came from
+query_name | text | query, as in log_queries
+log_group | text | log group
+function | text | as in log_queries
+time | time | @timestamp
+message | text | @message without its last line break
+log_stream | text | @logStream
+request_id | text | @requestId, else the id in the message
+ptr | text | @ptr, the identity of the event
+kind | text | start, end, report, init, init_report, timeout, error, extension, application
+level | text | level named by the message | none
+error_type | text | such as Runtime.ImportModuleError, ReadTimeout, HTTPError, Task timed out | no error
+duration_ms | float | report records: Duration
+billed_ms | float | report records: Billed Duration
+memory_mb | float | report records: Memory Size
+memory_used_mb | float | report records: Max Memory Used
+init_ms | float | report records: Init Duration | a warm start
+fields | json | other fields of the row | none
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "queues",
+        "One SQS queue as get-queue-attributes described it.",
+        _columns(
+            """
+file | text | file that the row came from
+queue | text | name
+arn | text | QueueArn
+region | text | from the ARN
+account_id | text | from the ARN
+visible | int | ApproximateNumberOfMessages
+in_flight | int | ApproximateNumberOfMessagesNotVisible
+delayed | int | ApproximateNumberOfMessagesDelayed
+visibility_timeout_s | float | VisibilityTimeout
+retention_s | float | MessageRetentionPeriod
+delay_s | float | DelaySeconds
+receive_wait_s | float | ReceiveMessageWaitTimeSeconds
+max_receive_count | int | of the redrive policy | no redrive policy
+dlq | text | name of the dead-letter queue of the redrive policy | no redrive policy
+is_fifo | bool | FIFO queue
+created_at | time | CreatedTimestamp
+modified_at | time | LastModifiedTimestamp
+attributes | json | all attributes as returned
+"""
+        ),
+    ),
+    Table(
+        "queue_messages",
+        "One message seen in a queue, as receive-message returned it.",
+        _columns(
+            """
+file | text | file that the row came from
+queue | text | queue it was received from
+message_id | text | MessageId
+body | text | Body
+sent_at | time | SentTimestamp (a move to a DLQ keeps it)
+first_received_at | time | ApproximateFirstReceiveTimestamp
+receive_count | int | ApproximateReceiveCount
+source_queue | text | name in DeadLetterQueueSourceArn | not a dead letter
+group_id | text | MessageGroupId
+deduplication_id | text | MessageDeduplicationId
+device_id | text | device_id of a JSON body | the body names none
+work_key | text | recorded_at, else local_date, of a JSON body | the body names none
+attributes | json | all system attributes
+"""
+        ),
+        "sent_at",
+    ),
+    Table(
+        "functions",
+        "One Lambda function's configuration.",
+        _columns(
+            """
+file | text | file that the row came from
+function | text | name
+arn | text | FunctionArn
+runtime | text | Runtime
+handler | text | Handler
+timeout_s | float | Timeout
+memory_mb | float | MemorySize
+code_sha256 | text | CodeSha256
+last_modified | time | LastModified
+state | text | State
+last_update_status | text | LastUpdateStatus
+reserved_concurrency | int | ReservedConcurrentExecutions | none reserved, or not asked: see `concurrency_known`
+concurrency_known | bool | whether get-function-concurrency was asked
+log_group | text | LoggingConfig.LogGroup, else /aws/lambda/NAME
+environment | json | environment variables, secrets masked
+"""
+        ),
+    ),
+    Table(
+        "event_source_mappings",
+        "One mapping from a queue to a function.",
+        _columns(
+            """
+file | text | file that the row came from
+uuid | text | UUID
+function | text | name of the function
+queue | text | name of the queue | another kind of source
+source_arn | text | EventSourceArn
+state | text | Enabled, Disabled, Disabling, ..
+state_reason | text | StateTransitionReason
+batch_size | int | BatchSize
+batching_window_s | float | MaximumBatchingWindowInSeconds
+max_concurrency | int | ScalingConfig.MaximumConcurrency | no maximum
+response_types | json | FunctionResponseTypes
+last_modified | time | LastModified
+"""
+        ),
+    ),
+    Table(
+        "alarms",
+        "One CloudWatch alarm, metric or composite.",
+        _columns(
+            """
+file | text | file that the row came from
+alarm | text | AlarmName
+kind | text | metric or composite
+namespace | text | Namespace | metric math or composite
+metric | text | MetricName | metric math or composite
+dimensions | json | dimension names to values
+resource | text | as in metrics
+stat | text | Statistic or ExtendedStatistic
+period_s | int | Period
+threshold | float | Threshold
+comparison | text | ComparisonOperator
+evaluation_periods | int | EvaluationPeriods
+datapoints_to_alarm | int | DatapointsToAlarm | as EvaluationPeriods
+treat_missing_data | text | TreatMissingData | missing
+state | text | StateValue
+state_updated_at | time | StateUpdatedTimestamp
+actions_enabled | bool | ActionsEnabled
+alarm_actions | json | AlarmActions
+definition | json | the alarm as returned
+"""
+        ),
+    ),
+    Table(
+        "alarm_history",
+        "One entry of an alarm's history.",
+        _columns(
+            """
+file | text | file that the row came from
+alarm | text | AlarmName
+time | time | Timestamp
+kind | text | HistoryItemType: StateUpdate, ConfigurationUpdate, Action
+from_state | text | old state | not a state update
+to_state | text | new state | not a state update
+summary | text | HistorySummary
+data | json | HistoryData
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "changes",
+        "One API call that CloudTrail recorded.",
+        _columns(
+            """
+file | text | file that the row came from
+time | time | EventTime
+event_id | text | EventId
+event_name | text | EventName
+event_source | text | EventSource
+user | text | Username
+read_only | bool | ReadOnly
+resources | json | names of the resources, ARNs and URLs cut to their names, each once
+resource | text | the first of them | none named
+parameters | json | requestParameters of CloudTrailEvent
+error_code | text | errorCode of CloudTrailEvent | the call succeeded
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "rejected_lines",
+        "One piece of input that could not become a row of its table.",
+        _columns(
+            """
+file | text | file that it came from
+line | int | line number, from 1; 0 for a whole file or its tail
+table | text | table that it was meant for
+reason | text | why
+text | text | the text, undecodable bytes escaped
+"""
+        ),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
+
+
+def table_schema(name: str) -> Table:
+    """Return a table's entry in the glossary.
+
+    Raises
+    ------
+    InputError
+        When there is no such table.
+    """
+    try:
+        return TABLES[name]
+    except KeyError as error:
+        raise InputError(f"There is no table {name!r}: the tables are {', '.join(TABLES)}.") from error
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Return a table without rows that has the glossary's columns and dtypes."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {column.name: pd.Series(dtype=DTYPES[column.kind]) for column in table_schema(name).columns}
+    )
+
+
+def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with exactly the glossary's columns, in order and dtype.
+
+    Parameters
+    ----------
+    name
+        Table.
+    frame
+        Any frame; a column that it lacks becomes null, one that the glossary lacks is an error, so that
+        nothing is dropped in silence.
+
+    Raises
+    ------
+    InputError
+        When the frame has a column that the glossary doesn't know, or a value that doesn't fit its kind.
+    """
+    import pandas as pd
+
+    schema = table_schema(name)
+    unknown = [column for column in frame.columns if column not in set(schema.names)]
+    if unknown:
+        raise InputError(f"The table {name!r} has no column {', '.join(map(repr, unknown))}.")
+    columns = {}
+    for column in schema.columns:
+        dtype = DTYPES[column.kind]
+        if column.name not in frame.columns:
+            columns[column.name] = pd.Series([pd.NA] * len(frame), index=frame.index).astype(dtype)
+            continue
+        values = frame[column.name]
+        try:
+            columns[column.name] = values.astype(dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"Column {column.name!r} of table {name!r} holds values that are no {column.kind}: {error}"
+            ) from error
+    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)

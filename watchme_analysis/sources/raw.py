@@ -1,0 +1,230 @@
+"""Raw evidence files: found, decompressed, described to the readers.
+
+A reader module declares ``SOURCES``, a tuple of :class:`Source`; :mod:`watchme_analysis.sources.registry`
+collects them and the importer asks each whether it knows a file by name and content.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.retrieval import Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Content(NamedTuple):
+    """Decompressed bytes of a file, and what went wrong on the way (None: nothing)."""
+
+    data: bytes
+    problem: str | None
+
+
+class Piece(NamedTuple):
+    """What a reader made of a file for one table."""
+
+    table: str
+    frame: pd.DataFrame
+    retrieval: Retrieval
+
+
+def decompress(data: bytes) -> Content:
+    """Return gzip data unpacked, its good part when it is torn or damaged; other data as it is."""
+    if not data.startswith(GZIP_MAGIC):
+        return Content(data, None)
+    good = bytearray()
+    rest = data
+    while rest.startswith(GZIP_MAGIC):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            # Small steps, so that a damaged block loses only itself and not what came before it.
+            for at in range(0, len(rest), 65536):
+                good += member.decompress(rest[at : at + 65536])
+                if member.eof:
+                    break
+        except zlib.error as error:
+            return Content(bytes(good), f"gzip data is damaged after {len(good)} bytes ({error})")
+        if not member.eof:
+            return Content(bytes(good), f"gzip data ends early after {len(good)} bytes")
+        rest = member.unused_data + rest[at + 65536 :]
+    if rest.strip(b"\0"):
+        return Content(bytes(good), f"{len(rest)} bytes after the gzip data are no gzip data")
+    return Content(bytes(good), None)
+
+
+def load_json(data: bytes) -> tuple[Any, str | None]:
+    """Return the JSON value, or the part of it that came whole, and what is wrong with the rest.
+
+    A document that stops half way is cut after its last complete element and closed; an element that
+    itself is incomplete is dropped only when nothing inside it is complete.
+
+    Returns
+    -------
+    value, problem
+        ``problem`` is None for a whole document; ``value`` is None when nothing could be kept.
+    """
+    text = data.decode("utf-8-sig", errors="replace")
+    try:
+        return json.loads(text), None
+    except ValueError as error:
+        problem = f"JSON ends early or is damaged: {error}"
+    # Walk the text once, remembering after each complete value where it may be cut.
+    decoder = json.JSONDecoder()
+    stack: list[str] = []
+    cuts: list[tuple[int, tuple[str, ...]]] = []
+    at, size = 0, len(text)
+    while at < size:
+        char = text[at]
+        if char in " \t\r\n,":
+            at += 1
+        elif char == ":":
+            at += 1
+        elif char in "{[":
+            stack.append("}" if char == "{" else "]")
+            at += 1
+            cuts.append((at, tuple(stack)))
+        elif char in "}]":
+            if not stack or stack.pop() != char:
+                break
+            at += 1
+            cuts.append((at, tuple(stack)))
+        else:
+            try:
+                _, end = decoder.raw_decode(text, at)
+            except ValueError:
+                break
+            key = stack and stack[-1] == "}" and text[end:].lstrip()[:1] == ":"
+            # A number at the very end may have lost digits.
+            if not key and not (end == size and text[at] in "-0123456789"):
+                previous = text[:at].rstrip()[-1:]
+                if not stack or stack[-1] == "]" or previous == ":":
+                    cuts.append((end, tuple(stack)))
+            at = end
+        if len(cuts) > 64:
+            del cuts[:-32]
+    for cut, open_blocks in reversed(cuts):
+        try:
+            return json.loads(text[:cut] + "".join(reversed(open_blocks))), problem
+        except ValueError:
+            continue
+    return None, problem
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of a folder of evidence.
+
+    Attributes
+    ----------
+    root
+        Folder that is imported.
+    relative
+        POSIX path below the root, as on disk.
+    zone
+        Zone of times written without one.
+    settings
+        What ``case.toml`` says of the file (``[files."NAME"]``) over what it says of all.
+    """
+
+    root: Path
+    relative: str
+    zone: tzinfo = UTC
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Path on disk."""
+        return self.root / self.relative
+
+    @property
+    def name(self) -> str:
+        """Relative path without a ``.gz`` ending."""
+        return self.relative.removesuffix(".gz")
+
+    @cached_property
+    def content(self) -> Content:
+        """The file's bytes, unpacked."""
+        try:
+            return decompress(self.path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
+
+    def head(self, size: int = 65536) -> bytes:
+        """Return the first unpacked bytes."""
+        return self.content.data[:size]
+
+    def service(self, stem: str) -> str | None:
+        """Return the suffix that names the service or part.
+
+        ``RawFile(root, "app-emotion.log").service("app")`` is ``"emotion"``; without a suffix None.
+        """
+        found = re.match(rf"{re.escape(stem)}[-_](?P<suffix>[^.]+)", Path(self.name).name)
+        return found["suffix"] if found else None
+
+    def beside(self, *patterns: str) -> list[RawFile]:
+        """Return the files in the same folder whose name (without .gz) fits a pattern, sorted."""
+        folder = self.path.parent
+        found = []
+        for path in sorted(folder.iterdir()):
+            plain = path.name.removesuffix(".gz")
+            if path.is_file() and any(fnmatch.fnmatch(plain, pattern) for pattern in patterns):
+                relative = path.relative_to(self.root).as_posix()
+                found.append(RawFile(self.root, relative, self.zone, self.settings))
+        return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of evidence file.
+
+    Attributes
+    ----------
+    name
+        Such as ``nginx_access``.
+    tables
+        Tables that it fills.
+    patterns
+        File name patterns (fnmatch, relative POSIX path without .gz; a pattern without a slash is
+        compared with the last part alone).
+    looks_like
+        Whether the content may be of this kind; an empty file may.
+    read
+        Reads a file into pieces; rejected and torn parts stand on the retrieval.
+    by_content
+        Whether content alone is proof enough when the name says nothing.
+    keep
+        Whether the case keeps a copy of the file (configurations, sources).
+    samples
+        Lines or documents that a generic test reads: text and the number of rows expected of it.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    patterns: tuple[str, ...]
+    looks_like: Callable[[RawFile], bool]
+    read: Callable[[RawFile], Iterable[Piece]]
+    by_content: bool = False
+    keep: bool = False
+    samples: tuple[tuple[str, int], ...] = ()
+
+    def knows_name(self, raw: RawFile) -> bool:
+        """Tell whether the file's name fits a pattern."""
+        last = Path(raw.name).name
+        return any(
+            fnmatch.fnmatch(raw.name if "/" in pattern else last, pattern)
+            or ("/" in pattern and fnmatch.fnmatch(raw.name, f"*/{pattern}"))
+            for pattern in self.patterns
+        )

@@ -1,0 +1,1 @@
+"""Views: figures and tables for a reader; nothing is computed here."""

@@ -1,0 +1,143 @@
+"""Time windows: aware, UTC inside, half-open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from watchme_analysis.errors import InputError
+
+_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open interval of time, ``start <= t < end``.
+
+    Parameters
+    ----------
+    start, end
+        Aware datetimes of any zone; kept in UTC.
+
+    Raises
+    ------
+    InputError
+        When a bound has no zone or the end is not after the start.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            value: datetime = getattr(self, name)
+            if value.tzinfo is None:
+                raise InputError(
+                    f"The window's {name} {value.isoformat()} has no time zone: add one, such as +09:00."
+                )
+            object.__setattr__(self, name, value.astimezone(UTC))
+        if self.end <= self.start:
+            raise InputError(
+                f"The window ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}: "
+                "swap or widen the bounds."
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.end - self.start).total_seconds()
+
+    def contains(self, moment: datetime) -> bool:
+        """Tell whether an aware moment lies in ``start <= moment < end``."""
+        return self.start <= moment < self.end
+
+    def baseline(self, length: timedelta | None = None, gap: timedelta = timedelta(0)) -> Window:
+        """Return the window just before this one.
+
+        Parameters
+        ----------
+        length
+            Length of the baseline; as long as the window itself unless given.
+        gap
+            Time left out between the baseline's end and this window's start.
+        """
+        end = self.start - gap
+        return Window(end - (length or (self.end - self.start)), end)
+
+    def clip(self, other: Window) -> Window | None:
+        """Return the overlap with another window, or None when there is none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Window(start, end) if start < end else None
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()} .. {self.end.isoformat()}"
+
+
+def parse_zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name such as ``Asia/Tokyo``.
+
+    Raises
+    ------
+    InputError
+        When the zone is unknown.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(
+            f"The time zone {name!r} is unknown: use an IANA name such as Asia/Tokyo or UTC."
+        ) from error
+
+
+def parse_span(text: str) -> timedelta:
+    """Return the length of a span such as ``90s``, ``2h``, ``1d12h``.
+
+    Raises
+    ------
+    InputError
+        When the text is no span.
+    """
+    parts = list(_SPAN.finditer(text.strip()))
+    if not parts or "".join(part.group() for part in parts) != text.strip():
+        raise InputError(f"{text!r} is no length of time: write it like 90s, 30m, 2h, 3d or 1d12h.")
+    return timedelta(seconds=sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts))
+
+
+def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = None) -> datetime:
+    """Return the UTC moment of an ISO 8601 time, an epoch, or a span before now.
+
+    Parameters
+    ----------
+    text
+        ``2025-12-11T10:00+09:00``, ``2025-12-11``, ``1765415400`` (epoch seconds), ``now``, or ``2h``
+        (two hours before ``now``).
+    zone
+        Zone of times written without one; UTC unless given.
+    now
+        The moment that spans are counted from; the clock's unless given.
+
+    Raises
+    ------
+    InputError
+        When the text is none of these.
+    """
+    text = text.strip()
+    current = now or datetime.now(UTC)
+    if text == "now":
+        return current.astimezone(UTC)
+    if re.fullmatch(r"\d{9,11}(\.\d+)?", text):
+        return datetime.fromtimestamp(float(text), UTC)
+    if _SPAN.match(text) and re.fullmatch(r"(?:\d+(?:\.\d+)?[smhdw])+", text):
+        return (current - parse_span(text)).astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span such as 2h."
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone or UTC)
+    return moment.astimezone(UTC)
