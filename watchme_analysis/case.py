@@ -87,7 +87,8 @@ class Case:
             return conform(name, pq.read_table(path).to_pandas())
         except (OSError, ValueError) as error:
             raise CaseError(
-                f"The table {name!r} of the case {self.path} can't be read ({error}): import the evidence anew."
+                f"The table {name!r} of the case {self.path} can't be read ({error}): "
+                "import the evidence anew."
             ) from error
 
     def sql(self, query: str) -> pd.DataFrame:

@@ -29,6 +29,8 @@ T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
 SCHEMA_VERSION = "1"
+# What a notebook displays a diagnosis as, for nbval to compare and the report to collect.
+FINDING_MIME = "application/vnd.watchme.finding+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ class Investigation:
                 inside = (moments >= self.window.start) & (moments < self.window.end)
                 frame = frame[(inside | moments.isna()).fillna(True)]
             self._memory[key] = frame
-        return self._memory[key]  # type: ignore[no-any-return]
+        return self._memory[key]
 
     def once(self, compute: Callable[[Investigation], T]) -> T:
         """Return ``compute(self)``, computed once however many hypotheses ask."""

@@ -10,6 +10,7 @@ import fnmatch
 import json
 import re
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -68,8 +69,7 @@ def decompress(data: bytes) -> Content:
 def load_json(data: bytes) -> tuple[Any, str | None]:
     """Return the JSON value, or the part of it that came whole, and what is wrong with the rest.
 
-    A document that stops half way is cut after its last complete element and closed; an element that
-    itself is incomplete is dropped only when nothing inside it is complete.
+    A document that stops half way is cut after its last complete element and closed there.
 
     Returns
     -------
@@ -81,46 +81,46 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
         return json.loads(text), None
     except ValueError as error:
         problem = f"JSON ends early or is damaged: {error}"
-    # Walk the text once, remembering after each complete value where it may be cut.
-    decoder = json.JSONDecoder()
-    stack: list[str] = []
-    cuts: list[tuple[int, tuple[str, ...]]] = []
-    at, size = 0, len(text)
-    while at < size:
-        char = text[at]
-        if char in " \t\r\n,":
-            at += 1
-        elif char == ":":
-            at += 1
-        elif char in "{[":
-            stack.append("}" if char == "{" else "]")
-            at += 1
-            cuts.append((at, tuple(stack)))
-        elif char in "}]":
-            if not stack or stack.pop() != char:
-                break
-            at += 1
-            cuts.append((at, tuple(stack)))
-        else:
-            try:
-                _, end = decoder.raw_decode(text, at)
-            except ValueError:
-                break
-            key = stack and stack[-1] == "}" and text[end:].lstrip()[:1] == ":"
-            # A number at the very end may have lost digits.
-            if not key and not (end == size and text[at] in "-0123456789"):
-                previous = text[:at].rstrip()[-1:]
-                if not stack or stack[-1] == "]" or previous == ":":
-                    cuts.append((end, tuple(stack)))
-            at = end
-        if len(cuts) > 64:
-            del cuts[:-32]
-    for cut, open_blocks in reversed(cuts):
+    for cut, open_blocks in reversed(_cuts(text)):
         try:
             return json.loads(text[:cut] + "".join(reversed(open_blocks))), problem
         except ValueError:
             continue
     return None, problem
+
+
+def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
+    """Return the last places where a torn JSON text may be cut, each with the blocks open there."""
+    decoder = json.JSONDecoder()
+    stack: list[str] = []
+    cuts: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=32)
+    at, size, after = 0, len(text), ""
+    while at < size:
+        char = text[at]
+        if char in " \t\r\n,:":
+            after = char if char in ",:" else after
+            at += 1
+            continue
+        if char in "{[":
+            stack.append("}" if char == "{" else "]")
+            at += 1
+        elif char in "}]":
+            if not stack or stack.pop() != char:
+                break
+            at += 1
+        else:
+            try:
+                _, end = decoder.raw_decode(text, at)
+            except ValueError:
+                break
+            is_key = stack and stack[-1] == "}" and after != ":"
+            may_lack_digits = end == size and char in "-0123456789"
+            at = end
+            if is_key or may_lack_digits:
+                continue
+        after = ""
+        cuts.append((at, tuple(stack)))
+    return list(cuts)
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,9 @@ class Source:
         Whether content alone is proof enough when the name says nothing.
     keep
         Whether the case keeps a copy of the file (configurations, sources).
+    finish
+        Called once with the table's name and the rows of all files together, for what only shows across
+        files (the same points in two dumps); returns the rows and notes for the reader.
     samples
         Lines or documents that a generic test reads: text and the number of rows expected of it.
     """
@@ -218,6 +221,7 @@ class Source:
     read: Callable[[RawFile], Iterable[Piece]]
     by_content: bool = False
     keep: bool = False
+    finish: Callable[[str, pd.DataFrame], tuple[pd.DataFrame, list[str]]] | None = None
     samples: tuple[tuple[str, int], ...] = ()
 
     def knows_name(self, raw: RawFile) -> bool:

@@ -1,0 +1,115 @@
+"""``case.toml``: what the person who brings the evidence says about it.
+
+::
+
+    title = "Health timeouts of 11 December"
+    time_zone = "Asia/Tokyo"            # of log times written without one
+    log_format = "timed"                # a name in nginx.conf, or the format itself
+
+    [window]
+    start = "2025-12-11T10:00+09:00"
+    end = "2025-12-11T12:00+09:00"
+
+    [files]
+    "export-3.txt" = "access.log"       # a name of docs/evidence.md, or a reader's name
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import Window, parse_time, parse_zone
+
+FILE = "case.toml"
+_KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files"}
+
+
+@dataclass(frozen=True)
+class CaseSettings:
+    """Settings of a folder of evidence.
+
+    Attributes
+    ----------
+    file
+        Name of the settings file; None without one.
+    title
+        Title of the case.
+    zone, zone_name
+        Zone of times written without one.
+    window
+        ISO bounds of the window, None when not stated.
+    log_format
+        Name or text of the access log's format.
+    kinds
+        File name to kind, for files named in ``[files]``.
+    """
+
+    file: str | None = None
+    title: str | None = None
+    zone: tzinfo = UTC
+    zone_name: str = "UTC"
+    window: dict[str, str] | None = None
+    log_format: str | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def for_file(self, name: str) -> dict[str, Any]:
+        """Return the settings that a reader of the file may use."""
+        return {"log_format": self.log_format} if self.log_format else {}
+
+
+def read_settings(folder: Path) -> CaseSettings:
+    """Read ``case.toml`` of a folder; the defaults when there is none.
+
+    Raises
+    ------
+    InputError
+        When the file is no TOML, or says something that can't be.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return CaseSettings()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read: {error}.") from error
+    unknown = sorted(set(data) - _KNOWN)
+    if unknown:
+        raise InputError(f"{path} has no setting {', '.join(unknown)}: it knows {', '.join(sorted(_KNOWN))}.")
+    zone_name = str(data.get("time_zone", data.get("timezone", "UTC")))
+    zone = parse_zone(zone_name)
+    kinds = data.get("files", {})
+    if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
+        raise InputError(f'{path}: [files] holds lines such as "export.txt" = "access.log".')
+    for name in kinds:
+        if not (folder / name).is_file():
+            raise InputError(f"{path} names the file {name!r}, which is not in {folder}.")
+    return CaseSettings(
+        file=FILE,
+        title=data.get("title"),
+        zone=zone,
+        zone_name=zone_name,
+        window=_window(path, data.get("window"), zone),
+        log_format=data.get("log_format"),
+        kinds=kinds,
+    )
+
+
+def _window(path: Path, value: Any, zone: tzinfo) -> dict[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"start", "end"}:
+        raise InputError(f"{path}: [window] holds start and end.")
+    moments = [_moment(value[name], zone) for name in ("start", "end")]
+    window = Window(*moments)
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}
+
+
+def _moment(value: Any, zone: tzinfo) -> datetime:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=zone)
+    return parse_time(str(value), zone)

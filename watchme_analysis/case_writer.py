@@ -1,0 +1,205 @@
+"""Writing a case's tables and the manifest's account of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis import __version__
+from watchme_analysis.case_settings import CaseSettings
+from watchme_analysis.errors import InputError
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.schema import TABLES, conform
+from watchme_analysis.sources.raw import Source
+from watchme_analysis.sources.registry import sources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Part = tuple[Source, pd.DataFrame, Retrieval]
+    Parts = dict[str, list[Part]]
+
+FORMAT_VERSION = 1
+# Tables whose times say when the system was watched; a message or a change may be far older.
+OBSERVED = (
+    "access_log",
+    "error_log",
+    "edge_log",
+    "probes",
+    "app_log",
+    "host_metrics",
+    "metrics",
+    "log_events",
+)
+_REJECTED_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file.
+
+    Attributes
+    ----------
+    file
+        Path below the folder.
+    source
+        Reader that took it; None when it was left.
+    reason
+        Why it was left, or what went wrong with it; empty when all is well.
+    bytes, sha256
+        Size and hash of the file as it lies on disk.
+    pieces
+        Table and retrieval of everything that was read from it.
+    """
+
+    file: str
+    source: str | None
+    reason: str
+    bytes: int
+    sha256: str
+    pieces: tuple[tuple[str, Retrieval], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        return {
+            "file": self.file,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "source": self.source,
+            "reason": self.reason,
+            "tables": [{"table": table, **retrieval.to_dict()} for table, retrieval in self.pieces],
+        }
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+
+
+def write_tables(
+    work: Path,
+    name: str,
+    settings: CaseSettings,
+    reports: list[FileReport],
+    frames: Parts,
+) -> dict[str, Any]:
+    """Write the tables below a folder and return the manifest that accounts for them.
+
+    Parameters
+    ----------
+    work
+        Folder of the case in the making.
+    name
+        Name of the case.
+    settings
+        What ``case.toml`` said.
+    reports
+        What became of each file.
+    frames
+        For each table the parts that the readers made, in the files' order.
+    """
+    import pandas as pd
+
+    (work / "tables").mkdir()
+    rejected = [
+        (item, table)
+        for report in reports
+        for table, retrieval in report.pieces
+        for item in retrieval.rejected
+    ]
+    if rejected:
+        frame = pd.DataFrame([_rejected_row(item, table) for item, table in rejected])
+        note = Retrieval("importer", "rejected pieces of all files", rows=len(frame))
+        frames["rejected_lines"] = [(sources()[0], conform("rejected_lines", frame), note)]
+    tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "title": settings.title,
+        "time_zone": settings.zone_name,
+        "window": settings.window or _observed_window(tables),
+        "made_with": {"watchme_analysis": __version__, "pandas": pd.__version__},
+        "tables": tables,
+        "inputs": [report.to_dict() for report in reports],
+    }
+
+
+def _rejected_row(item: Rejected, table: str) -> dict[str, object]:
+    return {
+        "file": item.file,
+        "line": item.line,
+        "table": table,
+        "reason": item.reason,
+        "text": item.text[:_REJECTED_TEXT],
+    }
+
+
+def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    retrievals = [retrieval for _, _, retrieval in parts]
+    notes = [note for retrieval in retrievals for note in retrieval.notes]
+    filled = [part for _, part, _ in parts if len(part)] or [parts[0][1]]
+    frame = conform(table, pd.concat(filled, ignore_index=True))
+    for finish in dict.fromkeys(part.finish for part, _, _ in parts if part.finish is not None):
+        frame, more = finish(table, frame)
+        notes.extend(more)
+    column = TABLES[table].time
+    if column is not None:
+        frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
+    frame = conform(table, frame)
+    path = work / "tables" / f"{table}.parquet"
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
+    start, end = _bounds(frame, table)
+    return {
+        "rows": len(frame),
+        "start": start,
+        "end": end,
+        "rejected": sum(len(retrieval.rejected) for retrieval in retrievals),
+        "truncated": any(retrieval.truncated for retrieval in retrievals),
+        "notes": list(dict.fromkeys(notes)),
+        "files": list(dict.fromkeys(retrieval.origin for retrieval in retrievals)),
+        "sha256": sha256_of(path),
+    }
+
+
+def _bounds(frame: pd.DataFrame, table: str) -> tuple[str | None, str | None]:
+    """Return first and last moment of a table; a metric point lasts until its period ends."""
+    import pandas as pd
+
+    column = TABLES[table].time
+    if column is None or not frame[column].notna().any():
+        return None, None
+    ends = frame[column]
+    if table == "metrics":
+        ends = ends + pd.to_timedelta(frame["period_s"].fillna(0).astype("int64"), unit="s")
+    first: datetime = frame[column].min().to_pydatetime()
+    last: datetime = ends.max().to_pydatetime()
+    return first.isoformat(), last.isoformat()
+
+
+def _observed_window(tables: dict[str, dict[str, Any]]) -> dict[str, str] | None:
+    seen: Iterable[dict[str, Any]] = [tables[name] for name in OBSERVED if tables.get(name, {}).get("start")]
+    bounds = [
+        (datetime.fromisoformat(entry["start"]), datetime.fromisoformat(entry["end"])) for entry in seen
+    ]
+    if not bounds:
+        return None
+    start, end = min(first for first, _ in bounds), max(last for _, last in bounds)
+    return {"start": start.isoformat(), "end": end.isoformat()} if end > start else None

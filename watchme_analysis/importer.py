@@ -1,0 +1,249 @@
+"""From a folder of raw evidence to a case.
+
+Every file is accounted for: taken (by which reader, how many rows, what was rejected), or left with the
+reason. The same input gives byte-identical tables, so a second import of the same folder changes nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchme_analysis import __version__
+from watchme_analysis.case import MANIFEST, Case, open_case
+from watchme_analysis.case_settings import CaseSettings, read_settings
+from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, Parts, sha256_of, write_tables
+from watchme_analysis.errors import CaseError, InputError, WatchmeError
+from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.registry import sources
+
+if TYPE_CHECKING:
+    pass
+
+# Environment variable: folder where raw folders are imported to, shared by a process and its children.
+IMPORTS_VARIABLE = "WATCHME_IMPORTS"
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    case
+        The case, opened.
+    changed
+        False when the case already held exactly this input.
+    """
+
+    case: Case
+    changed: bool
+
+
+def import_folder(
+    folder: str | Path, case: str | Path, *, progress: Callable[[str], None] | None = None
+) -> ImportReport:
+    """Turn a folder of raw evidence into a case.
+
+    Parameters
+    ----------
+    folder
+        Folder of evidence files; read, never written.
+    case
+        Folder of the case to write; it may hold an earlier import, which is replaced as a whole.
+    progress
+        Called with each file's name before it is read.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing, holds no file, or nothing in it is recognised.
+    CaseError
+        When the case's folder holds something that is no case.
+    """
+    source, target = Path(folder), Path(case)
+    _check_target(source, target)
+    settings = read_settings(source)
+    names = _evidence_files(source, target)
+    if not names:
+        raise InputError(f"The folder {source} holds no files: give the folder that the evidence lies in.")
+    inputs = {name: sha256_of(source / name) for name in names}
+    fingerprint = _fingerprint(inputs)
+    if (target / MANIFEST).is_file():
+        present = open_case(target)
+        if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
+            return ImportReport(present, changed=False)
+
+    reports, frames, kept = _read_all(source, inputs, settings, progress)
+    if not any(report.source for report in reports):
+        raise InputError(
+            f"Nothing in {source} is evidence that can be read ({len(reports)} files): "
+            "name the files as docs/evidence.md says, or name them in case.toml."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        manifest = write_tables(work, target.name, settings, reports, frames)
+        manifest["fingerprint"] = fingerprint
+        for name, data in kept:
+            copy = work / "files" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(data)
+        (work / MANIFEST).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        work.chmod(0o755)
+        _replace(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return ImportReport(open_case(target), changed=True)
+
+
+def import_for_process(folder: Path) -> Case:
+    """Import a raw folder into a place that lasts as long as the process, and open it.
+
+    Where a parent process has named a place for such imports, the folder is imported there, or found there
+    and left as it is.
+    """
+    whole = folder.resolve()
+    if os.environ.get(IMPORTS_VARIABLE):
+        key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
+        return import_folder(folder, Path(os.environ[IMPORTS_VARIABLE]) / key / whole.name).case
+    home = Path(tempfile.mkdtemp(prefix="watchme-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return import_folder(folder, home / whole.name).case
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise InputError(f"There is no folder {source}: give the folder that the evidence lies in.")
+    if (source / MANIFEST).is_file() and (source / "tables").is_dir():
+        raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
+    if source.resolve() == target.resolve():
+        raise InputError(
+            f"The case can't be written into the evidence itself: give another folder than {target}."
+        )
+    if (
+        target.exists()
+        and not (target / MANIFEST).is_file()
+        and (not target.is_dir() or any(target.iterdir()))
+    ):
+        raise CaseError(f"{target} exists and is no case: give a new folder, or remove it first.")
+
+
+def _evidence_files(source: Path, target: Path) -> list[str]:
+    """Return the relative paths of all files, hidden ones and the case itself left out."""
+    inside = target.resolve()
+    found = []
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+            continue
+        if path.resolve().is_relative_to(inside):
+            continue
+        found.append(relative.as_posix())
+    return found
+
+
+def _fingerprint(inputs: dict[str, str]) -> str:
+    """Hash the input and the reading code's version: either may change the tables."""
+    text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items())])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _tables_intact(case: Case) -> bool:
+    return all(
+        (path := case.path / "tables" / f"{name}.parquet").is_file() and sha256_of(path) == entry["sha256"]
+        for name, entry in case.manifest["tables"].items()
+    )
+
+
+def _read_all(
+    folder: Path,
+    inputs: dict[str, str],
+    settings: CaseSettings,
+    progress: Callable[[str], None] | None,
+) -> tuple[list[FileReport], Parts, list[tuple[str, bytes]]]:
+    reports: list[FileReport] = []
+    frames: Parts = {}
+    kept: list[tuple[str, bytes]] = []
+    for name, digest in inputs.items():
+        if progress is not None:
+            progress(name)
+        size = (folder / name).stat().st_size
+        if name == settings.file:
+            reports.append(FileReport(name, "case_settings", "", size, digest))
+            continue
+        raw = RawFile(folder, name, settings.zone, settings.for_file(name))
+        source, reason = _recognise(raw, settings.kinds.get(name))
+        pieces: list[Piece] = []
+        if source is not None:
+            try:
+                pieces = list(source.read(raw))
+            except WatchmeError as error:
+                source, reason = None, str(error)
+            except Exception as error:
+                # One file that a reader can't cope with must not cost the others; it is named as left.
+                reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
+                source = None
+        if source is not None:
+            if source.keep:
+                kept.append((raw.name, raw.content.data))
+            for piece in pieces:
+                frames.setdefault(piece.table, []).append((source, piece.frame, piece.retrieval))
+        reports.append(
+            FileReport(
+                name,
+                source.name if source else None,
+                reason or (raw.content.problem or "" if source else ""),
+                size,
+                digest,
+                tuple((piece.table, piece.retrieval) for piece in pieces),
+            )
+        )
+    return reports, frames, kept
+
+
+def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
+    """Return the reader for a file, or None and the reason.
+
+    A kind that ``case.toml`` states wins; then name and content together; then content alone where it is
+    unmistakable.
+    """
+    known = sources()
+    if kind is not None:
+        example = RawFile(raw.root, kind)
+        for source in known:
+            if source.name == kind or source.knows_name(example):
+                return source, ""
+        names = ", ".join(source.name for source in known)
+        raise InputError(f"case.toml says that {raw.relative} is {kind!r}, which is none of {names}.")
+    named = [source for source in known if source.knows_name(raw)]
+    for source in named:
+        if source.looks_like(raw):
+            return source, ""
+    for source in known:
+        if source.by_content and source.looks_like(raw):
+            return source, ""
+    if named:
+        return None, f"named like {named[0].name}, but its content is not"
+    return None, "not recognised"
+
+
+def _replace(work: Path, target: Path) -> None:
+    """Put the finished case in place; a case that stood there is moved away first."""
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        target.rename(old / "case")
+        work.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        work.rename(target)
