@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Set up the environment and run the project's chores with nothing but Python 3.11, 3.12 or 3.13.
+
+    python3 tasks.py report    investigate the bundled cases and say where the report index lies
+    python3 tasks.py test      run the tests, the notebooks among them
+    python3 tasks.py setup     only create .venv, which holds the command `watchme`
+    python3 tasks.py lint      formatting, lint, types, layers
+    python3 tasks.py lock      write requirements.lock anew from pyproject.toml (--upgrade: newest versions)
+
+Each makes or updates .venv first, from requirements.lock, with plain pip and checked hashes; when nothing
+changed that takes no time. What follows the task's name goes to the tool: `tasks.py test -k window`.
+"""
+# The script must parse on an older Python too, which then hears in one sentence what is missing.
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "setup-done.txt"
+LOCK = ROOT / "requirements.lock"
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+VERSIONS = "Python 3.11, 3.12 or 3.13"
+PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
+UV = "uv==0.13.9"  # compiles the lock; nobody else needs it
+
+
+class TaskError(Exception):
+    """A sentence for the person at the terminal."""
+
+
+def main(argv: list[str]) -> int:
+    """Run one task; return the exit code of what it ran."""
+    tasks = {"report": report, "test": test, "setup": setup, "lint": lint, "lock": lock}
+    name, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if name not in tasks:
+        print(__doc__.strip())
+        return 0 if name in ("-h", "--help", "help") else 2
+    try:
+        return tasks[name](rest)
+    except TaskError as error:
+        print(f"tasks.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tasks.py: stopped; the same command takes up the work again.", file=sys.stderr)
+        return 130
+
+
+def report(arguments: list[str]) -> int:
+    """Investigate the bundled cases; `watchme report` says where the index lies."""
+    setup([])
+    cases = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "data").iterdir() if path.is_dir())
+    return run([tool("watchme"), "report", "all", *cases, *arguments])
+
+
+def test(arguments: list[str]) -> int:
+    """Run every test; each notebook's cells stay together in one worker."""
+    setup([])
+    places = [] if any(not argument.startswith("-") for argument in arguments) else ["tests", "notebooks"]
+    parallel = [] if places == [] else ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    return run([tool("pytest"), "--nbval-lax", *parallel, *places, *arguments])
+
+
+def lint(arguments: list[str]) -> int:
+    """Check formatting, lint, types and layers, all of them even when one complains."""
+    setup([])
+    checks = (
+        [tool("ruff"), "format", "--check", "."],
+        [tool("ruff"), "check", "."],
+        [tool("mypy")],
+        [tool("lint-imports")],
+    )
+    return max(run([*check, *arguments]) for check in checks)
+
+
+def lock(arguments: list[str]) -> int:
+    """Write requirements.lock for every supported Python and platform, without index addresses."""
+    with tempfile.TemporaryDirectory() as folder:
+        builder = Path(folder)
+        make_environment(suitable_python(), builder)
+        pip(builder, "install", UV)
+        compiler = str(builder / "bin" / "uv")
+        options = "--universal --python-version 3.11 --generate-hashes --all-extras --no-header"
+        quiet = "--no-emit-index-url --no-annotate --quiet"
+        target = ["pyproject.toml", "-o", LOCK.name]
+        return run([compiler, "pip", "compile", *options.split(), *quiet.split(), *target, *arguments])
+
+
+def setup(arguments: list[str]) -> int:
+    """Make .venv match requirements.lock; safe to repeat, to interrupt and to run twice at once."""
+    del arguments
+    with (ROOT / ".venv.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        state = describe()
+        if usable(VENV) and STAMP.is_file():
+            done = STAMP.read_text()
+            if done == state:
+                return 0
+            same_place = done.splitlines()[:1] == state.splitlines()[:1]
+        else:
+            same_place = False
+        STAMP.unlink(missing_ok=True)  # from here on a killed run leaves no stamp and is begun anew
+        if not same_place:
+            python = suitable_python()
+            print(f"Creating .venv with {python} ...", flush=True)
+            make_environment(python, VENV)
+        count = sum("==" in line for line in LOCK.read_text().splitlines())
+        print(
+            f"Installing up to {count} locked packages; the first time takes a minute or two ...", flush=True
+        )
+        pip(VENV, "install", "--require-hashes", "--only-binary", ":all:", "-r", LOCK.name)
+        pip(VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
+        STAMP.write_text(state)
+        print("Ready: .venv/bin/watchme --help", flush=True)
+    return 0
+
+
+def describe() -> str:
+    """Say what the environment depends on: its place, then the lock and the project's metadata."""
+    digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return f"{ROOT}\n{digest}\n"
+
+
+def suitable_python() -> str:
+    """Find an interpreter of a supported version that can make environments."""
+    lame = None
+    for candidate in candidates():
+        answer = subprocess.run([candidate, "-c", PROBE], capture_output=True, text=True, check=False)
+        version = tuple(int(part) for part in answer.stdout.split(".") if part.strip().isdigit())
+        if version in SUPPORTED:
+            if answer.returncode == 0:
+                return candidate
+            lame = lame or ".".join(map(str, version))
+    if lame:
+        raise TaskError(
+            f"Python {lame} is here without its module venv; install it (on Debian or Ubuntu: "
+            f"apt install python{lame}-venv) and run the same command again."
+        )
+    raise TaskError(
+        f"{VERSIONS} is needed and none was found (this is {sys.version.split()[0]}); install one, or name "
+        "it in the variable PYTHON, and run the same command again."
+    )
+
+
+def candidates() -> list[str]:
+    """Interpreters worth asking, the one named or running first."""
+    names = [f"python{major}.{minor}" for major, minor in SUPPORTED] + ["python3"]
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    folders += ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"]
+    found = [
+        os.environ.get("PYTHON"),
+        sys.executable,
+        *(shutil.which(name, path=os.pathsep.join(folders)) for name in names),
+    ]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found += [str(path) for path in sorted(pyenv.glob("versions/3.1[123]*/bin/python3"))]
+    inside = [path for path in found if path and not path.startswith(str(VENV))]
+    return list(dict.fromkeys(path for path in map(shutil.which, inside) if path))
+
+
+def make_environment(python: str, folder: Path) -> None:
+    """Create an empty environment in place of whatever is there."""
+    made = subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=False)
+    if made.returncode:
+        raise TaskError(
+            f"{python} could not create {folder} (its words are above); free the folder and run again."
+        )
+
+
+def usable(folder: Path) -> bool:
+    """Tell whether the environment's interpreter still runs and is of a supported version."""
+    with contextlib.suppress(OSError):
+        check = f"import sys; sys.exit(sys.version_info[:2] not in {SUPPORTED!r})"
+        return subprocess.run([str(folder / "bin" / "python"), "-c", check], check=False).returncode == 0
+    return False
+
+
+def pip(folder: Path, *arguments: str) -> None:
+    """Run pip inside an environment, quietly and without questions."""
+    command = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
+    if run([*command, *arguments]):
+        raise TaskError(
+            "pip could not install what is locked (its words are above); check the network, or PIP_INDEX_URL "
+            "for an index of your own, and run the same command again."
+        )
+
+
+def tool(name: str) -> str:
+    """Give the path of a command in the environment."""
+    return str(VENV / "bin" / name)
+
+
+def run(command: list[str]) -> int:
+    """Run a command in the repository's folder."""
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
