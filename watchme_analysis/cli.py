@@ -1,0 +1,189 @@
+"""The command ``watchme``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from watchme_analysis import __version__
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.window import parse_zone
+
+BAD_INPUT = 2
+
+# Commands that stand in modules of their own, loaded when they are asked for.
+_ELSEWHERE = {
+    "report": "watchme_analysis.cli_report:report",
+    "lab": "watchme_analysis.cli_report:lab",
+    "access": "watchme_analysis.cli_access:access",
+    "probe": "watchme_analysis.cli_probe:probe",
+    "pull": "watchme_analysis.cli_pull:pull",
+    "query": "watchme_analysis.cli_query:query",
+    "alarms": "watchme_analysis.cli_alarms:alarms",
+}
+
+
+class Commands(click.Group):
+    """The commands in the order in which one needs them, loaded lazily."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return [*self.commands, *_ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, loaded if need be."""
+        if cmd_name in _ELSEWHERE:
+            module, _, name = _ELSEWHERE[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+timezone_option = click.option(
+    "--timezone",
+    default="Asia/Tokyo",
+    show_default=True,
+    help="Zone of the times shown, and of times given without one.",
+)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+A first round:
+  watchme import FOLDER CASE        turn raw evidence into a case
+  watchme case show CASE            see what it holds and what it misses
+  watchme diagnose health CASE      name the cause, with the evidence for and against
+  watchme report all CASE           the same as a page with figures, below reports/
+
+Exit codes: 0 done, 1 a report failed (what there is of it is kept), 2 bad input.""",
+)
+@click.version_option(__version__, package_name="watchme_analysis")
+def cli() -> None:
+    """Find out why an event-driven system on AWS misbehaved.
+
+    Evidence (logs, metrics, probes, queue state, configurations) is imported into a case, one folder that
+    holds everything for later steps, all offline. Questions are answered from the case: `health` (why does
+    an endpoint time out) and `backlog` (why do messages pile up or end in a dead-letter queue).
+    """
+
+
+@cli.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("case", type=click.Path(path_type=Path))
+@timezone_option
+def import_command(folder: Path, case: Path, timezone: str) -> None:
+    """Turn a FOLDER of raw evidence into a CASE.
+
+    Files are recognised by name and content (docs/evidence.md lists them; any may be gzipped); a case.toml
+    in the folder may say otherwise. Nothing is dropped: the table printed says for each file what was
+    taken, its window, and how many lines were rejected, and then what was left and why. Importing the same
+    folder again changes nothing.
+    """
+    from watchme_analysis.importer import import_folder
+    from watchme_analysis.views import console
+
+    zone = parse_zone(timezone)
+    progress = _progress("reading")
+    report = import_folder(folder, case, progress=progress)
+    if progress is not None:
+        progress("done\n")
+    click.echo(console.import_text(report.case.manifest, zone))
+    rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
+    state = "written" if report.changed else "unchanged, it holds this input already"
+    click.echo(f"\ncase {case}: {len(report.case.tables)} tables, {rows:,} rows; {state}")
+
+
+@cli.group("case")
+def case_group() -> None:
+    """Look at a case."""
+
+
+@case_group.command("show")
+@click.argument("case", type=click.Path(path_type=Path))
+@timezone_option
+def case_show(case: Path, timezone: str) -> None:
+    """Show the tables of a CASE, their rows, windows, gaps and hashes, and how each was obtained."""
+    from watchme_analysis.analysis.gaps import silent_stretches
+    from watchme_analysis.case import open_case
+    from watchme_analysis.schema import TABLES
+    from watchme_analysis.views import console
+
+    zone = parse_zone(timezone)
+    opened = open_case(case)
+    gaps = {
+        name: silent_stretches(opened.table(name)[column])
+        for name in opened.tables
+        if (column := TABLES[name].time) is not None
+    }
+    click.echo(console.case_text(opened.manifest, gaps, zone))
+
+
+@cli.command()
+@click.argument("question", type=click.Choice(["health", "backlog"]))
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
+@click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
+@click.option("--until", help="End of the window.")
+@click.option("--endpoint", help="health: the path that is asked about; found from the data if not given.")
+@click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
+@timezone_option
+def diagnose(question: str, case: Path, as_json: bool, **options: str | None) -> None:
+    """Name the cause behind a CASE, or say what evidence would decide.
+
+    CASE is a case or a folder of raw evidence. The answer is supported (one cause), inconclusive (the
+    evidence does not separate the causes, or is missing) or no incident, with the probability of every cause
+    considered, the evidence for and against it, what could not be seen and the next test.
+    """
+    from watchme_analysis.diagnosis import diagnose as find
+    from watchme_analysis.views import console
+
+    zone = parse_zone(str(options["timezone"]))
+    wrong = "queue" if question == "health" else "endpoint"
+    if options[wrong] is not None:
+        raise click.UsageError(f"--{wrong} does not go with the question {question!r}.")
+    found = find(
+        question,
+        case,
+        since=options["since"],
+        until=options["until"],
+        zone=zone,
+        subject=options["endpoint"] or options["queue"],
+    ).to_dict()
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        click.echo(console.diagnosis_text(found, zone))
+
+
+def _progress(verb: str) -> Callable[[str], None] | None:
+    """Return a function that shows what is being done, one changing line, on a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(name: str) -> None:
+        click.echo(f"\r\033[K{verb} {name}", nl=False, err=True)
+
+    return show
+
+
+def main() -> None:
+    """Run the command line: errors are one sentence on standard error, and exit 2."""
+    try:
+        code = cli.main(prog_name="watchme", standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"watchme: {error.format_message()}", err=True)
+        sys.exit(BAD_INPUT)
+    except WatchmeError as error:
+        click.echo(f"watchme: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("watchme: stopped", err=True)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,131 @@
+"""From a question and a case to a diagnosis."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+
+from watchme_analysis.case import Case, open_case
+from watchme_analysis.errors import InputError
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation
+from watchme_analysis.window import Window, parse_time
+
+QUESTIONS = ("health", "backlog")
+# Tables of which a question needs at least one.
+_ABOUT = {
+    "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
+    "backlog": ("metrics", "queues", "log_events"),
+}
+
+
+def questions_for(case: Case) -> tuple[str, ...]:
+    """Return the questions that a case holds evidence for."""
+    held = set(case.tables)
+    return tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
+
+
+def investigate(
+    question: str,
+    case: Case | str | Path,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    zone: tzinfo | None = None,
+    subject: str | None = None,
+) -> Investigation:
+    """Open a case for a question.
+
+    Parameters
+    ----------
+    question
+        ``health`` or ``backlog``.
+    case
+        A case, its folder, or a folder of raw evidence.
+    since, until
+        Bounds of the window looked at, as :func:`~watchme_analysis.window.parse_time` reads them; the
+        case's own where not given. A span such as ``2h`` counts back from the case's end, not from now.
+    zone
+        Zone of bounds written without one; UTC unless given.
+    subject
+        The endpoint (a path) or the queue that the question is about; found from the data when None.
+
+    Raises
+    ------
+    InputError
+        When the question, a bound or the subject is unknown, or the case holds nothing to answer with.
+    CaseError
+        When the case can't be opened.
+    """
+    if question not in QUESTIONS:
+        raise InputError(f"The question {question!r} is unknown: ask {' or '.join(QUESTIONS)}.")
+    opened = case if isinstance(case, Case) else open_case(case)
+    if question not in questions_for(opened):
+        raise InputError(
+            f"The case {opened.path} holds nothing about {question}: it needs one of the tables "
+            f"{', '.join(_ABOUT[question])}."
+        )
+    options = {}
+    if subject is not None:
+        name = "endpoint" if question == "health" else "queue"
+        _check_subject(opened, name, subject)
+        options[name] = subject
+    return Investigation(opened, question, _bounds(opened, since, until, zone), options)
+
+
+def diagnose(
+    question: str,
+    case: Case | str | Path,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    zone: tzinfo | None = None,
+    subject: str | None = None,
+) -> Diagnosis:
+    """Answer a question about a case; parameters and errors as for :func:`investigate`."""
+    return answer(investigate(question, case, since=since, until=until, zone=zone, subject=subject))
+
+
+def answer(investigation: Investigation) -> Diagnosis:
+    """Answer the question of an investigation."""
+    if investigation.question == "health":
+        from watchme_analysis.hypotheses import health
+
+        return health.diagnose(investigation)
+    from watchme_analysis.hypotheses import backlog
+
+    return backlog.diagnose(investigation)
+
+
+def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:
+    if since is None and until is None:
+        return None
+    whole = case.window
+    if whole is None:
+        raise InputError(f"The case {case.path} has no times, so that a window can't be cut from it.")
+    start = whole.start if since is None else parse_time(since, zone, now=whole.end)
+    end = whole.end if until is None else parse_time(until, zone, now=whole.end)
+    window = Window(start, end)
+    if window.clip(whole) is None:
+        raise InputError(f"The window {window} lies outside the case, which covers {whole}.")
+    return window
+
+
+def _check_subject(case: Case, name: str, subject: str) -> None:
+    places = (
+        {"probes": "path", "access_log": "path", "edge_log": "path", "app_log": "path"}
+        if name == "endpoint"
+        else {"metrics": "resource", "queues": "queue"}
+    )
+    known: dict[str, int] = {}
+    for table, column in places.items():
+        frame = case.table(table)
+        if table == "metrics":
+            frame = frame[frame["namespace"] == "AWS/SQS"]
+        for value, count in frame[column].value_counts().items():
+            known[str(value)] = known.get(str(value), 0) + int(count)
+    if subject not in known:
+        common = sorted(known, key=lambda value: (-known[value], value))[:8]
+        raise InputError(
+            f"The {name} {subject!r} does not occur in the case {case.path}: "
+            f"it knows {', '.join(common) or 'none'}."
+        )

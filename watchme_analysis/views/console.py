@@ -1,0 +1,211 @@
+"""What the command line prints for a person."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from tabulate import tabulate
+
+_WIDTH = 100
+
+
+def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
+    """Return rows as aligned text; None becomes ``-``, numbers stand right."""
+    return tabulate(rows, headers=headers, missingval="-", disable_numparse=False, intfmt=",")
+
+
+def local(moment: str | datetime | None, zone: tzinfo) -> str | None:
+    """Return a moment in a zone to the second, or None."""
+    if moment is None:
+        return None
+    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return what an import took and what it left, as two tables."""
+    taken, left = [], []
+    for entry in manifest["inputs"]:
+        if entry["source"] is None:
+            left.append([entry["file"], entry["bytes"], entry["reason"]])
+            continue
+        taken += [
+            [
+                entry["file"],
+                part.get("table") or "(read with another file)",
+                part.get("rows"),
+                part.get("rejected"),
+                local(part.get("start"), zone),
+                local(part.get("end"), zone),
+                _note(entry, part),
+            ]
+            for part in entry["tables"] or [{}]
+        ]
+    text = table(taken, ["file", "table", "rows", "rejected", f"from ({zone})", "to", "note"])
+    if left:
+        text += "\n\nLeft, not part of the case:\n" + table(left, ["file", "bytes", "reason"])
+    return text
+
+
+def _note(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
+    notes = [entry["reason"]] if entry["reason"] else []
+    if part.get("truncated"):
+        notes.append("incomplete")
+    notes.extend(note for note in part.get("notes", []) if note not in notes)
+    return textwrap.shorten("; ".join(notes), 90, placeholder=" …") or None
+
+
+def case_text(
+    manifest: Mapping[str, Any], gaps: Mapping[str, Sequence[tuple[datetime, datetime]]], zone: tzinfo
+) -> str:
+    """Return a case's tables and inputs as text.
+
+    Parameters
+    ----------
+    manifest
+        The case's manifest.
+    gaps
+        For each table the longest stretches without rows.
+    zone
+        Zone of the times shown.
+    """
+    lines = [f"case     {manifest['name']}"]
+    if manifest.get("title"):
+        lines.append(f"title    {manifest['title']}")
+    if manifest.get("window"):
+        window = manifest["window"]
+        lines.append(f"window   {local(window['start'], zone)} .. {local(window['end'], zone)} ({zone})")
+    rows = [
+        [
+            name,
+            entry["rows"],
+            entry["rejected"],
+            "yes" if entry["truncated"] else None,
+            local(entry["start"], zone),
+            local(entry["end"], zone),
+            _gap_text(gaps.get(name, ())),
+            entry["sha256"][:12],
+        ]
+        for name, entry in manifest["tables"].items()
+    ]
+    headers = ["table", "rows", "rejected", "incomplete", f"from ({zone})", "to", "gaps", "sha256"]
+    lines += ["", table(rows, headers)]
+    notes = [[name, note] for name, entry in manifest["tables"].items() for note in entry["notes"]]
+    if notes:
+        lines += ["", table([[name, textwrap.fill(note, _WIDTH)] for name, note in notes], ["table", "note"])]
+    obtained = [
+        [
+            entry["file"],
+            entry["source"] or "left",
+            "+".join(part["table"] for part in entry["tables"]) or None,
+            entry["bytes"],
+            entry["sha256"][:12],
+            entry["reason"] or None,
+        ]
+        for entry in manifest["inputs"]
+    ]
+    lines += [
+        "",
+        "How it was obtained:",
+        table(obtained, ["file", "reader", "tables", "bytes", "sha256", "note"]),
+    ]
+    return "\n".join(lines)
+
+
+def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
+    if not gaps:
+        return None
+    longest = max((end - start).total_seconds() for start, end in gaps)
+    return f"{len(gaps)}, longest {longest:,.0f} s"
+
+
+def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next."""
+    cause = diagnosis["cause"] or "no single cause"
+    head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
+    if diagnosis["secondary_cause"]:
+        head += f", which set off {diagnosis['secondary_cause']}"
+    lines = [f"{head} (confidence {diagnosis['confidence']:.2f})", ""]
+    incident = diagnosis["incident"]
+    if incident["start"]:
+        end = local(incident["end"], zone) or "still open at the end of the data"
+        lines.append(f"incident  {local(incident['start'], zone)} .. {end} ({zone})")
+    lines += _subjects(diagnosis)
+    lines += ["", *(textwrap.fill(sentence, _WIDTH) for sentence in diagnosis["summary"])]
+    lines += ["", _ranking_text(diagnosis["ranking"])]
+    for entry in diagnosis["ranking"]:
+        if entry["status"] != "refuted" or entry["cause"] == diagnosis["cause"]:
+            lines += _evidence_lines(entry)
+    if diagnosis["missing_evidence"]:
+        lines += ["", "Collect next:"]
+        for item in diagnosis["missing_evidence"]:
+            lines.append(_bullet(f"{item['what']}: {item['why']}"))
+            lines.append(textwrap.indent(str(item["how"]), "    "))
+    lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
+    return "\n".join(lines)
+
+
+def _subjects(diagnosis: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{name:<9} {', '.join(diagnosis[name])}"
+        for name in ("endpoints", "queues", "functions")
+        if diagnosis.get(name)
+    ]
+    if diagnosis.get("change"):
+        change = diagnosis["change"]
+        lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {change.get('time')}")
+    if diagnosis["question"] == "backlog":
+        lines.append(
+            f"messages  {diagnosis.get('dead_letters')} moved to dead-letter queues, "
+            f"{diagnosis.get('lost')} deleted unprocessed, "
+            f"{len(diagnosis.get('missed_work') or [])} work items missed"
+        )
+    return lines
+
+
+def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [entry["cause"], f"{entry['probability']:.2f}", entry["status"], f"{entry['log_odds']:+.1f}"]
+        for entry in ranking
+    ]
+    return tabulate(
+        rows,
+        headers=["cause", "probability", "status", "weight of evidence"],
+        disable_numparse=True,
+        colalign=("left", "right", "left", "right"),
+    )
+
+
+def _evidence_lines(entry: Mapping[str, Any]) -> list[str]:
+    title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
+    lines = ["", textwrap.fill(title, _WIDTH)]
+    lines += [
+        _bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {item['rows']} rows]")
+        for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"]))
+    ]
+    lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]
+    if entry["next_test"]:
+        lines.append(_bullet(f"next test: {entry['next_test']}"))
+    return lines
+
+
+def _bullet(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:
+    rows = [
+        [
+            name,
+            entry["rows"],
+            entry["rejected"],
+            "yes" if entry["truncated"] else None,
+            local(entry["start"], zone),
+            local(entry["end"], zone),
+        ]
+        for name, entry in coverage.items()
+    ]
+    return table(rows, ["table", "rows", "rejected", "incomplete", f"from ({zone})", "to"])
