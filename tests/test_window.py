@@ -1,0 +1,89 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import Window, parse_span, parse_time, parse_zone
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+NOW = datetime(2025, 12, 11, 3, 0, tzinfo=UTC)
+
+
+def test_window_is_kept_in_utc_and_half_open():
+    window = Window(datetime(2025, 12, 11, 10, 0, tzinfo=TOKYO), datetime(2025, 12, 11, 11, 0, tzinfo=TOKYO))
+    assert window.start == datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
+    assert window.start.tzinfo is UTC
+    assert window.contains(window.start)
+    assert not window.contains(window.end)
+    assert window.seconds == 3600
+
+
+def test_window_refuses_naive_and_reversed_bounds():
+    with pytest.raises(InputError, match="no time zone"):
+        Window(datetime(2025, 12, 11), NOW)
+    with pytest.raises(InputError, match="not after its start"):
+        Window(NOW, NOW)
+
+
+def test_baseline_lies_before_the_window_with_a_gap():
+    window = Window(NOW, NOW + timedelta(hours=2))
+    assert window.baseline() == Window(NOW - timedelta(hours=2), NOW)
+    assert window.baseline(timedelta(hours=1), timedelta(minutes=10)) == Window(
+        NOW - timedelta(minutes=70), NOW - timedelta(minutes=10)
+    )
+
+
+@given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=4, max_size=4, unique=True))
+def test_clip_is_the_overlap(moments):
+    a, b = Window(*sorted(moments[:2])), Window(*sorted(moments[2:]))
+    overlap = a.clip(b)
+    assert overlap == b.clip(a)
+    for moment in moments:
+        inside = a.contains(moment) and b.contains(moment)
+        assert inside == (overlap is not None and overlap.contains(moment))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-12-11T10:00+09:00", datetime(2025, 12, 11, 1, 0, tzinfo=UTC)),
+        ("2025-12-11T10:00", datetime(2025, 12, 11, 1, 0, tzinfo=UTC)),
+        ("2025-12-11", datetime(2025, 12, 10, 15, 0, tzinfo=UTC)),
+        ("2025-12-11T01:00:00Z", datetime(2025, 12, 11, 1, 0, tzinfo=UTC)),
+        ("1765414800", datetime(2025, 12, 11, 1, 0, tzinfo=UTC)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("1d12h", NOW - timedelta(hours=36)),
+        ("now", NOW),
+    ],
+)
+def test_times_are_read_in_the_zone_asked_for(text, expected):
+    moment = parse_time(text, TOKYO, now=NOW)
+    assert moment == expected
+    assert moment.utcoffset() == timedelta(0)
+
+
+def test_times_without_a_zone_are_utc_unless_told():
+    assert parse_time("2025-12-11T10:00") == datetime(2025, 12, 11, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2h30", "", "12:00", "5 m"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(InputError, match="is no time"):
+        parse_time(text, now=NOW)
+
+
+def test_spans():
+    assert parse_span("90s") == timedelta(seconds=90)
+    assert parse_span("1.5h") == timedelta(minutes=90)
+    with pytest.raises(InputError, match="no length of time"):
+        parse_span("1h 5")
+
+
+def test_unknown_zone_is_refused_with_an_example():
+    with pytest.raises(InputError, match="Asia/Tokyo"):
+        parse_zone("Asia/Nowhere")
+    with pytest.raises(InputError):
+        parse_zone("../etc/passwd")
