@@ -1,0 +1,84 @@
+"""Requests open at the same time, and what an endpoint's latency does with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_requests import floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
+    """Count requests that Nginx (else the edge) has open, by upstream, over time.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.analysis.health_requests.requests`.
+    step_s
+        Seconds between samples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``time``, ``upstream`` (text; ``edge`` where no Nginx log tells), ``family``, ``in_flight``
+        (int: requests open at that moment).
+    """
+    import numpy as np
+    import pandas as pd
+
+    side = "nginx" if joined["seen_nginx"].any() else "edge"
+    rows = joined[joined[f"seen_{side}"] & joined[f"{side}_start"].notna()]
+    columns = {"time": "datetime64[us, UTC]", "upstream": "string", "family": "string", "in_flight": "int64"}
+    if rows.empty:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    name = rows["upstream_addr"] if side == "nginx" else pd.Series("edge", index=rows.index)
+    first, last = rows[f"{side}_start"].min(), rows[f"{side}_end"].max()
+    times = pd.date_range(first.ceil("s"), last, freq=pd.Timedelta(seconds=step_s))
+    parts = []
+    for (upstream, family), group in rows.groupby([name.fillna("not asked"), "family"]):
+        opened = np.sort(group[f"{side}_start"].to_numpy())
+        closed = np.sort(group[f"{side}_end"].to_numpy())
+        at = times.to_numpy()
+        count = np.searchsorted(opened, at, side="right") - np.searchsorted(closed, at, side="right")
+        parts.append(
+            pd.DataFrame({"time": times, "upstream": upstream, "family": family, "in_flight": count})
+        )
+    return pd.concat(parts, ignore_index=True).astype(columns)
+
+
+def latency_against_in_flight(
+    observed: pd.DataFrame, host_metrics: pd.DataFrame, family: str, service: str = ""
+) -> pd.DataFrame:
+    """Pair each observation of an endpoint with the process's in-flight gauge at that moment.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``time``, ``vantage``, ``duration_s``, ``bad`` (bool), ``in_flight`` (float, the last sample
+        within 15 s before), ``threads``, ``cpu_pct`` (float).
+    """
+    import pandas as pd
+
+    rows = observed[observed["family"] == family].sort_values("start")
+    found = pd.DataFrame(
+        {
+            "time": rows["start"].astype("datetime64[us, UTC]"),
+            "vantage": rows["vantage"],
+            "duration_s": rows["duration_s"],
+            "bad": rows["bad"],
+        }
+    )
+    mine = host_metrics[host_metrics["service"].fillna("") == service]
+    for metric in ("in_flight", "threads", "cpu_pct"):
+        samples = mine[(mine["metric"] == metric) & mine["value"].notna()].sort_values("time")
+        right = pd.DataFrame({"time": samples["time"], metric: floats(samples["value"])})
+        found = pd.merge_asof(
+            found,
+            right.astype({"time": "datetime64[us, UTC]"}),
+            on="time",
+            tolerance=pd.Timedelta(seconds=15),
+        )
+    return found

@@ -1,0 +1,117 @@
+"""Where a request's time went: the edge, Nginx, connecting, waiting for the header, reading the body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_requests import floats
+from watchme_analysis.analysis.health_window import phases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYERS = ("edge", "nginx", "connect", "header", "body")
+
+
+def layer_times(
+    joined: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Split each request's time into what each layer added.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.analysis.health_requests.requests`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``start`` (time), ``path``, ``family``, ``status`` (float, the outermost known), ``total_s``,
+        ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
+        (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
+        ``header_s`` (from connected to the first byte), ``body_s`` (from first byte to last), all float
+        seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect``, ``header``,
+        ``body``, the step in which the upstream's time limit passed; null otherwise); ``worst`` (text:
+        the layer that took longest), ``phase``.
+    """
+    import numpy as np
+    import pandas as pd
+
+    connect, header, response = (floats(joined[name]) for name in ("connect_s", "header_s", "response_s"))
+    nginx = floats(joined["nginx_s"])
+    edge = floats(joined["edge_s"])
+    asked = ~np.isnan(response)
+    no_connect, no_header = asked & np.isnan(connect), asked & ~np.isnan(connect) & np.isnan(header)
+    connect_part = np.where(no_connect, response, connect)
+    header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))
+    body_part = np.where(asked & ~np.isnan(header), response - header, np.where(asked, 0.0, np.nan))
+    own = nginx - np.where(asked, response, 0.0)
+    parts = {
+        "edge_s": edge - np.where(np.isnan(nginx), 0.0, nginx),
+        "nginx_s": own,
+        "connect_s": connect_part,
+        "header_s": header_part,
+        "body_s": body_part,
+    }
+    frame = pd.DataFrame({name: np.clip(part, 0.0, None) for name, part in parts.items()}, index=joined.index)
+    failed = floats(joined["nginx_status"]) >= 499
+    gave_up = np.select([no_connect & failed, no_header & failed], ["connect", "header"], default="").astype(
+        object
+    )
+    known = frame.notna().any(axis=1)
+    worst = pd.Series(pd.NA, index=joined.index, dtype="string")
+    if known.any():
+        longest = frame[known].fillna(-1.0).to_numpy().argmax(axis=1)
+        worst[known] = np.array(LAYERS)[longest]
+    outer = joined["edge_status"].where(joined["seen_edge"], joined["nginx_status"])
+    return pd.DataFrame(
+        {
+            "start": joined["start"],
+            "path": joined["path"],
+            "family": joined["family"],
+            "status": outer,
+            "total_s": np.where(np.isnan(edge), nginx, edge),
+            **frame,
+            "gave_up_in": pd.Series(gave_up, index=joined.index, dtype="string").replace("", pd.NA),
+            "worst": worst,
+            "phase": phases(joined["start"], start, end),
+        }
+    )
+
+
+def waterfall(layers: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+    """Return the layers of the slowest and the typical request of the given families.
+
+    Parameters
+    ----------
+    layers
+        Frame of :func:`layer_times`.
+    families
+        Path families, such as those of an incident.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``request`` (``typical``: the one of median time outside the incident; ``slowest``: the one of
+        the longest time), ``path``, ``start`` (time), ``layer``, ``from_s`` and ``duration_s`` (float,
+        from the request's start; layers drawn in the order of :data:`LAYERS`).
+    """
+    import pandas as pd
+
+    rows = layers[layers["family"].isin(families) & layers["total_s"].notna()]
+    calm = rows[(rows["phase"] != "incident").fillna(True)]
+    chosen = []
+    if len(calm):
+        middle = (calm["total_s"] - calm["total_s"].median()).abs().idxmin()
+        chosen.append(("typical", calm.loc[middle]))
+    if len(rows):
+        chosen.append(("slowest", rows.loc[rows["total_s"].idxmax()]))
+    found = []
+    for name, row in chosen:
+        at = 0.0
+        for layer in LAYERS:
+            took = 0.0 if pd.isna(row[f"{layer}_s"]) else float(row[f"{layer}_s"])
+            found.append((name, row["path"], row["start"], layer, at, took))
+            at += took
+    return pd.DataFrame(found, columns=["request", "path", "start", "layer", "from_s", "duration_s"])

@@ -1,0 +1,53 @@
+"""Paths of requests: families of paths that differ only in an id, and who serves them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBER = re.compile(r"\d+")
+_HEX = re.compile(r"(?=.*\d)[0-9a-fA-F]{8,}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}.*")
+_OPAQUE = re.compile(r"(?=(?:.*\d){4})[0-9A-Za-z_-]{16,}")
+
+
+def path_family(path: str) -> str:
+    """Return the path with every part that looks like an id replaced by ``*``.
+
+    ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names stay.
+    """
+    parts = path.split("/")
+    ids = (_NUMBER, _HEX, _UUID, _STAMP, _OPAQUE)
+    return "/".join("*" if any(kind.fullmatch(part) for kind in ids) else part for part in parts)
+
+
+def path_families(paths: pd.Series) -> pd.Series:
+    """Return :func:`path_family` of every path; null stays null."""
+    return paths.map({path: path_family(path) for path in paths.dropna().unique()})
+
+
+def same_endpoint(asked: str, known: list[str]) -> str | None:
+    """Return the outside path that a path asked inside a container stands for.
+
+    A proxy often strips a prefix, so that ``/health`` inside is ``/api/health`` outside.
+
+    Parameters
+    ----------
+    asked
+        Path asked from inside the container or on the host.
+    known
+        Paths asked from outside.
+
+    Returns
+    -------
+    str or None
+        The same path where it is known outside, else the only one that ends with it, else None.
+    """
+    if asked in known:
+        return asked
+    fitting = [path for path in known if path.endswith(asked) and asked != "/"]
+    return fitting[0] if len(fitting) == 1 else None
