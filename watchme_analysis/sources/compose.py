@@ -1,0 +1,128 @@
+"""Docker Compose files: the settings of each service, flattened to dotted paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.schema import conform
+from watchme_analysis.sources.flatten import flatten
+from watchme_analysis.sources.raw import Piece, RawFile, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield path and JSON value of each setting of a service.
+
+    ``environment`` and ``labels`` may be lists of ``KEY=VALUE`` or mappings; both read as mappings.
+    """
+    if not isinstance(settings, dict):
+        return
+    plain = dict(settings)
+    for name in ("environment", "labels"):
+        listed = plain.get(name)
+        if isinstance(listed, list):
+            pairs = (str(item).partition("=") for item in listed)
+            plain[name] = {key: value if equals else None for key, equals, value in pairs}
+    yield from flatten(plain)
+
+
+def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read a compose file.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes stand
+        under a null service. A file that YAML refuses is rejected from the line where it breaks.
+    """
+    import pandas as pd
+
+    content = raw.content
+    rejected = [Rejected(raw.name, 0, content.problem)] if content.problem else []
+    value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.name)
+    if problem:
+        rejected.append(problem)
+    rows: list[dict[str, Any]] = []
+    for name, part in value.items():
+        if name == "services" and isinstance(part, dict):
+            for service, settings in part.items():
+                for path, setting in _service_settings(str(service), settings):
+                    rows.append({"file": raw.name, "service": str(service), "path": path, "value": setting})
+        else:
+            for path, setting in flatten(part, str(name)):
+                rows.append({"file": raw.name, "service": None, "path": path, "value": setting})
+    frame = conform("compose_settings", pd.DataFrame(rows))
+    return frame, Retrieval(
+        source="compose",
+        origin=raw.name,
+        rows=len(frame),
+        rejected=tuple(rejected),
+        truncated=bool(rejected),
+    )
+
+
+def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
+    """Return the YAML mapping, or what stands before the place where YAML refuses it, and the rest."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Safe loader that reads compose's own tags (``!reset``, ``!override``) as their plain value."""
+
+    def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+    Loader.add_multi_constructor("!", plain)
+    lines = text.splitlines(keepends=True)
+    keep = len(lines)
+    problem = None
+    while True:
+        try:
+            value = yaml.load("".join(lines[:keep]), Loader)  # a SafeLoader
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            at = mark.line + 1 if mark else 1
+            reason = getattr(error, "problem", None) or "it is no YAML"
+            problem = problem or Rejected(name, at, f"YAML breaks: {reason}")
+            keep = min(keep, at) - 1
+            continue
+        except ValueError as error:
+            return {}, Rejected(name, 0, f"YAML holds a value that can't be read: {error}")
+        break
+    if problem:
+        rest = "".join(lines[keep:])[:2000]
+        problem = Rejected(name, keep + 1, problem.reason, rest)
+    if isinstance(value, dict):
+        return value, problem
+    if value is None:
+        return {}, problem
+    return {}, Rejected(name, 1, "a compose file is a mapping, this is not", text[:2000])
+
+
+def _read(raw: RawFile) -> Iterable[Piece]:
+    yield Piece("compose_settings", *read_compose(raw))
+
+
+def _looks_like(raw: RawFile) -> bool:
+    head = raw.head()
+    return not head.strip() or b":" in head
+
+
+SOURCES = (
+    Source(
+        name="compose",
+        tables=("compose_settings",),
+        patterns=("compose*.yml", "compose*.yaml", "docker-compose*.yml", "docker-compose*.yaml"),
+        looks_like=_looks_like,
+        read=_read,
+        keep=True,
+        samples=(("services:\n  api:\n    mem_limit: 2g\n    ports: ['8017:8017']\n", 2),),
+    ),
+)
