@@ -1,1 +1,5 @@
-"""Views: figures and tables for a reader; nothing is computed here."""
+"""Figures and tables: they show frames and compute nothing.
+
+A figure is a :class:`~watchme_analysis.views.display.Picture` and a table a
+:class:`~watchme_analysis.views.display.Shown`; both display themselves in a notebook.
+"""

@@ -1,0 +1,239 @@
+"""The look of every figure, and the parts that all of them share.
+
+A figure is drawn without a display and saved without a clock or a version in it, so that the same frame
+gives the same bytes with the same libraries. Colours are those of Okabe and Ito (2008), which readers with
+any colour vision can tell apart; shape and text say the same again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.views.display import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from watchme_analysis.window import Window
+
+WIDTH_IN = 6.0
+DPI = 150
+
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+RED = "#D55E00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+BLACK = "#222222"
+GREY = "#9a9a9a"
+PALE = "#d9d9d9"
+SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+INCIDENT = "#fde9d9"
+
+_SETTINGS: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change on the time axis: when, and a label of a few words."""
+
+    time: datetime
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a time axis shows: its window, the reader's zone, the incident and the changes."""
+
+    window: Window
+    zone: tzinfo
+    incident: tuple[datetime, datetime | None] | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure of stacked axes with the given heights in inches."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(WIDTH_IN, sum(heights_in)), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(
+            len(heights_in), 1, sharex=share_x, squeeze=False, height_ratios=list(heights_in)
+        )
+    return figure, [row[0] for row in axes]
+
+
+def finish(figure: Figure, name: str, alt: str) -> Picture:
+    """Return the figure as a small PNG: 128 colours are enough for lines on white."""
+    import matplotlib as mpl
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    buffer.seek(0)
+    image = Image.open(buffer).convert("RGB")
+    small = image.quantize(colors=128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    small.save(out, format="PNG", optimize=True)
+    return Picture(name, out.getvalue(), alt)
+
+
+def nothing(name: str, reason: str) -> Picture:
+    """Return a figure that says why there is nothing to show."""
+    figure, (axis,) = new_figure([0.9])
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, f"no data: {reason}", ha="center", va="center", color=BLACK, wrap=True)
+    return finish(figure, name, f"No figure: {reason}.")
+
+
+def zone_name(zone: tzinfo) -> str:
+    """Return the zone's name as an axis shows it."""
+    return str(zone)
+
+
+def time_axis(axes: Sequence[Axes], span: Span) -> None:
+    """Give stacked axes one time axis: limits, local ticks, the zone's name, incident and changes."""
+    from matplotlib import dates
+
+    start, end = _day(span.window.start), _day(span.window.end)
+    margin = (end - start) * 0.01
+    for axis in axes:
+        axis.set_xlim(start - margin, end + margin)
+        _shade(axis, span)
+    last = axes[-1]
+    locator = dates.AutoDateLocator(tz=span.zone, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    formatter = dates.ConciseDateFormatter(locator, tz=span.zone, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M"]
+    formatter.formats = ["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
+    last.xaxis.set_major_locator(locator)
+    last.xaxis.set_major_formatter(formatter)
+    day = span.window.start.astimezone(span.zone).strftime("%Y-%m-%d")
+    last_day = span.window.end.astimezone(span.zone).strftime("%Y-%m-%d")
+    days = day if day == last_day else f"{day} to {last_day}"
+    last.set_xlabel(f"time ({zone_name(span.zone)}), {days}")
+    _label_marks(axes[0], span)
+
+
+def _day(moment: datetime) -> float:
+    """Return the moment as matplotlib counts time, in days."""
+    from matplotlib.dates import date2num
+
+    return float(date2num(moment))  # type: ignore[no-untyped-call]
+
+
+def _shade(axis: Axes, span: Span) -> None:
+    if span.incident is not None:
+        start, end = span.incident
+        axis.axvspan(_day(start), _day(end or span.window.end), color=INCIDENT, zorder=0, linewidth=0)
+    for mark in span.marks:
+        axis.axvline(_day(mark.time), color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
+
+
+def _label_marks(axis: Axes, span: Span) -> None:
+    """Letter the changes above the first panel; near ones share a place, the key stands in the text."""
+    width = span.window.seconds
+    groups: list[tuple[datetime, list[str]]] = []
+    for place, mark in enumerate(span.marks):
+        letter = mark_letter(place)
+        if groups and (mark.time - groups[-1][0]).total_seconds() < width * 0.035:
+            groups[-1][1].append(letter)
+        else:
+            groups.append((mark.time, [letter]))
+    for moment, letters in groups:
+        text = letters[0] if len(letters) == 1 else f"{letters[0]}–{letters[-1]}"
+        axis.annotate(
+            text, (_day(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
+            textcoords="offset points", ha="center", va="bottom", fontsize=8.5, fontweight="bold",
+            color=BLACK, annotation_clip=False,
+        )  # fmt: skip
+
+
+def mark_letter(place: int) -> str:
+    """Return the letter of the place-th change: A to Z, then AA and on."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def title(axis: Axes, text: str) -> None:
+    """Title a panel on the left, above whatever stands there."""
+    axis.set_title(text, loc="left", fontsize=9.5, fontweight="bold", pad=4)
+
+
+def seconds_axis(axis: Axes, low_s: float, high_s: float) -> None:
+    """Give the y axis a logarithmic scale of seconds with ticks that read as times."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    ticks = {
+        0.001: "1 ms",
+        0.01: "10 ms",
+        0.1: "0.1 s",
+        1.0: "1 s",
+        10.0: "10 s",
+        100.0: "100 s",
+        1000.0: "1000 s",
+    }
+    low, high = max(low_s, 5e-4), max(high_s, low_s * 10, 0.01)
+    axis.set_yscale("log")
+    axis.set_ylim(low / 1.5, high * 1.6)
+    chosen = [tick for tick in ticks if low / 1.5 <= tick <= high * 1.6]
+    axis.yaxis.set_major_locator(FixedLocator(chosen))
+    axis.set_yticklabels([ticks[tick] for tick in chosen])
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend(axis: Axes, entries: Iterable[Any] | None = None) -> None:
+    """Put a legend above the axes on the right, in one line, when it has entries."""
+    handles = list(entries) if entries is not None else axis.get_legend_handles_labels()[0]
+    if handles:
+        axis.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+            borderaxespad=0.1, handletextpad=0.3, columnspacing=0.9, handlelength=1.2, fontsize=8,
+        )  # fmt: skip
+
+
+def absent(axis: Axes, what: str) -> None:
+    """Say in an empty panel that a layer is missing."""
+    axis.set_yticks([])
+    axis.grid(visible=False, axis="y")
+    axis.text(
+        0.5, 0.5, f"no data: {what}", transform=axis.transAxes, ha="center", va="center", color="#555555"
+    )
