@@ -2,26 +2,19 @@
 
 What a notebook and this package have agreed on:
 
-Question
-    A notebook answers the question that its metadata names, and says which tables it can answer from:
-    ``{"watchme": {"question": "health", "evidence": ["access_log", "probes"]}}``. Asked for ``all``, it is
-    run on a case that holds rows of any of them. One file in ``notebooks/`` is all that a new question
-    takes.
-Parameters
-    papermill injects ``case`` (absolute path of a case or of a folder of raw evidence) and ``timezone``
-    (IANA name), always; ``since`` and ``until`` (ISO 8601, UTC) and any further parameter of the cell
-    tagged ``parameters``, such as ``endpoint`` or ``queue``, when they were asked for. The empty string
-    means "not asked for". All are plain strings.
-Diagnosis
-    The notebook displays it as ``application/vnd.watchme.finding+json``
-    (:data:`watchme_analysis.hypotheses.base.FINDING_MIME`) holding ``Diagnosis.to_dict()``. Of several
-    such outputs, the last one that has a ``verdict`` is the report's diagnosis.
-Figures
-    Every ``image/png`` output. Its metadata may hold ``name`` (a slug for the file), ``alt`` (what the
-    picture shows, for those who can't see it) and ``caption``, either directly or under ``image/png``.
-Imports
-    A folder of raw evidence is imported once, before the kernel starts; the kernel finds that import
-    through the environment (:data:`watchme_analysis.importer.IMPORTS_VARIABLE`).
+* Question: a notebook answers the question that its metadata names, such as
+  ``{"watchme": {"question": "health"}}``; :mod:`watchme_analysis.diagnosis` knows the questions.
+* Parameters: papermill injects ``case`` (absolute path of a case or of a folder of raw evidence) and
+  ``timezone`` (IANA name) always; ``since`` and ``until`` (ISO 8601, UTC) and any further parameter of the
+  cell tagged ``parameters``, such as ``endpoint`` or ``queue``, when they were asked for. The empty string
+  means "not asked for". All are plain strings.
+* Diagnosis: the notebook displays it as ``application/vnd.watchme.finding+json``
+  (:data:`watchme_analysis.hypotheses.base.FINDING_MIME`) holding ``Diagnosis.to_dict()``. Of several such
+  outputs, the last one that has a ``verdict`` is the report's diagnosis.
+* Figures: every ``image/png`` output. Its metadata may hold ``name`` (a slug for the file), ``alt`` (what
+  the picture shows, for those who can't see it) and ``caption``, either directly or under ``image/png``.
+* Imports: a folder of raw evidence is imported once, before the kernel starts; the kernel finds that import
+  through the environment (:data:`watchme_analysis.importer.IMPORTS_VARIABLE`).
 
 A run is made in ``.NAME.part`` and renamed when it is whole, so that a folder with a ``result.json`` is
 always a finished run: ``status`` says ``ok``, ``failed`` (with the error, and as much of the report as

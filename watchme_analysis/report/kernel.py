@@ -39,11 +39,11 @@ def kernel_manager(home: Path, environment: dict[str, str]) -> Any:
         },
     )
 
-    class ThisInterpreter(KernelSpecManager):  # type: ignore[misc]
+    class ThisInterpreter(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return spec
 
-    class Kernel(AsyncKernelManager):  # type: ignore[misc]
+    class Kernel(AsyncKernelManager):
         def __init__(self, **settings: Any) -> None:
             super().__init__(kernel_spec_manager=ThisInterpreter(), **settings)
             self.connection_file = str(home / "kernel.json")

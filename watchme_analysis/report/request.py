@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.window import Window, parse_time, parse_zone
+from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.case import Case
@@ -98,13 +98,18 @@ def parameter_names(notebook: Mapping[str, Any]) -> list[str]:
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
             tree = ast.parse("".join(cell["source"]))
-            targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+            targets = [
+                target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+            ]
             return [target.id for target in targets if isinstance(target, ast.Name)]
     return []
 
 
 def plan(
-    question: str, cases: Iterable[str | Path], options: Mapping[str, str | None], notebooks: Path | None = None
+    question: str,
+    cases: Iterable[str | Path],
+    options: Mapping[str, str | None],
+    notebooks: Path | None = None,
 ) -> list[Request]:
     """Return the reports to make, all of them checked.
 
@@ -125,54 +130,47 @@ def plan(
         When anything asked for can't be.
     """
     from watchme_analysis.case import open_case
+    from watchme_analysis.diagnosis import questions_for
 
     known = find_notebooks(notebooks or notebooks_folder())
     if question != ALL and question not in known:
         raise InputError(f"No notebook answers {question!r}: ask {', '.join([*known, ALL])}.")
-    given = _checked_options(options)
+    given = {name: value for name, value in options.items() if value is not None}
+    given.setdefault("timezone", DEFAULT_ZONE)
+    parse_zone(given["timezone"])
     requests = []
     for path in cases:
         case = open_case(path)
-        for asked in _questions(question, case, known):
-            parameters = {"case": str(Path(path).resolve()), **given}
-            requests.append(_request(asked, known[asked], case, parameters, strict=question != ALL))
+        asked = [question] if question != ALL else [each for each in questions_for(case) if each in known]
+        if not asked:
+            raise InputError(
+                f"The case {path} holds no evidence that a question needs "
+                f"(tables: {', '.join(case.tables) or 'none'}): import more of it."
+            )
+        home = {"case": str(Path(path).resolve())}
+        for each in asked:
+            names = parameter_names(read_notebook(known[each]))
+            foreign = sorted(set(given) - set(names))
+            if question != ALL and foreign:
+                raise InputError(f"--{foreign[0]} does not go with the question {each!r}.")
+            asked_for = {name: given[name] for name in names if name in given}
+            requests.append(Request(each, known[each], case, home | _checked(each, case, asked_for)))
     return requests
 
 
-def _checked_options(options: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the options asked for, times as UTC so that a later reading of them gives the same."""
-    given = {name: value for name, value in options.items() if value}
-    given.setdefault("timezone", DEFAULT_ZONE)
-    zone = parse_zone(given["timezone"])
-    bounds = {name: parse_time(given[name], zone) for name in ("since", "until") if name in given}
-    if len(bounds) == 2:
-        Window(bounds["since"], bounds["until"])
-    return given | {name: moment.isoformat() for name, moment in bounds.items()}
+def _checked(question: str, case: Case, given: dict[str, str]) -> dict[str, str]:
+    """Return parameters that the analysis accepts, times as UTC so that a later reading gives the same."""
+    from watchme_analysis.diagnosis import investigate
 
-
-def _questions(question: str, case: Case, known: Mapping[str, Path]) -> list[str]:
-    if question != ALL:
-        return [question]
-    held = set(case.tables)
-    found = [asked for asked, path in known.items() if held & set(_evidence(path))]
-    if not found:
-        raise InputError(
-            f"The case {case.path} holds no evidence that a question needs "
-            f"(tables: {', '.join(case.tables) or 'none'}): ask {' or '.join(known)} by name."
-        )
-    return found
-
-
-def _evidence(notebook: Path) -> list[str]:
-    """Return the tables any of which makes a notebook worth running, as its metadata says."""
-    return list(read_notebook(notebook)["metadata"]["watchme"].get("evidence", ()))
-
-
-def _request(question: str, notebook: Path, case: Case, parameters: dict[str, str], strict: bool) -> Request:
-    names = parameter_names(read_notebook(notebook))
-    foreign = sorted(set(parameters) - set(names))
-    if strict and foreign:
-        raise InputError(
-            f"The {question} report knows no {', '.join(foreign)}: it takes {', '.join(sorted(names))}."
-        )
-    return Request(question, notebook, case, {name: parameters[name] for name in names if name in parameters})
+    looked_at = investigate(
+        question,
+        case,
+        since=given.get("since"),
+        until=given.get("until"),
+        zone=parse_zone(given["timezone"]),
+        subject=given.get("endpoint") or given.get("queue"),
+    ).window
+    if looked_at is None:
+        return given
+    bounds = {"since": looked_at.start.isoformat(), "until": looked_at.end.isoformat()}
+    return given | {name: bounds[name] for name in bounds if name in given}

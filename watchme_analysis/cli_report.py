@@ -1,0 +1,104 @@
+"""The commands ``watchme report`` and ``watchme lab``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+NOTEBOOK_FAILED = 1
+
+
+@click.command()
+@click.argument("question", type=click.Choice(["health", "backlog", "all"]))
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
+@click.option("--until", help="End of the window.")
+@click.option(
+    "--timezone",
+    default="Asia/Tokyo",
+    show_default=True,
+    help="Zone of the times shown, and of times given without one.",
+)
+@click.option("--endpoint", help="health: the path that is asked about; found from the data if not given.")
+@click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
+@click.option(
+    "--out",
+    default="reports",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of all reports and their index.",
+)
+def report(question: str, cases: tuple[Path, ...], out: Path, **options: str | None) -> int:
+    """Write the report of one or more CASEs: a page with figures, findings and next steps.
+
+    Runs the question's notebook over each CASE (a case or a folder of raw evidence); `all` asks what each
+    case holds evidence for. Every run gets a folder of its own below --out with report.html, the executed
+    notebook, result.json and the figures as PNG; index.html there lists all runs, newest first.
+
+    Exits with 0 when all reports are whole, 1 when a notebook failed (the report is kept as far as it came,
+    and the index says so), 2 on bad input, with nothing written.
+    """
+    from watchme_analysis.report.index import INDEX
+    from watchme_analysis.report.request import plan
+    from watchme_analysis.report.run import make_reports, shared_imports
+
+    with shared_imports():
+        requests = plan(question, cases, options)
+        results = make_reports(requests, out.absolute(), Teller(len(requests)))
+    click.echo(f"Index: {out / INDEX}")
+    return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
+
+
+class Teller:
+    """Says on standard error how reports come on: one changing line on a terminal, plain lines elsewhere."""
+
+    def __init__(self, reports: int) -> None:
+        self._reports = reports
+        self._done = 0
+        self._terminal = sys.stderr.isatty()
+
+    def cell(self, request: Any, number: int, cells: int, title: str) -> None:
+        """Say that a cell begins."""
+        which = f"[{self._done + 1}/{self._reports}] " if self._reports > 1 else ""
+        line = f"{which}{request.question} {request.case.name}: cell {number} of {cells}"
+        line += f", {title}" if title else ""
+        if self._terminal:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+            click.echo(f"\r\033[K{line[: width - 1]}", nl=False, err=True)
+        else:
+            click.echo(line, err=True)
+
+    def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
+        """Say where a report lies and what it found."""
+        from watchme_analysis.report.page import PAGE
+        from watchme_analysis.report.words import facts
+
+        self._done += 1
+        if self._terminal:
+            click.echo("\r\033[K", nl=False, err=True)
+        found = facts(result)
+        cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
+        click.echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")
+        click.echo(f"  {os.path.relpath(folder / PAGE)}")
+        if found.error:
+            click.echo(f"  {found.error}", err=True)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks; ARGUMENTS such as --no-browser go to JupyterLab."""
+    from watchme_analysis.report.request import notebooks_folder
+
+    command = lab_command(notebooks_folder(), arguments)
+    os.execv(command[0], command)
+
+
+def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:
+    """Return the command line that opens JupyterLab, of this environment, on a folder."""
+    return [sys.executable, "-m", "jupyterlab", str(notebooks), *arguments]

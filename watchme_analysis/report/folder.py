@@ -1,0 +1,160 @@
+"""The folder of reports: one folder a run, made aside and renamed when it is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from watchme_analysis.errors import InputError
+
+RESULT = "result.json"
+_LOCK = ".lock"
+_PART = ".part"
+_LONGEST_SLUG = 60
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file name: words of any script, joined by hyphens."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_LONGEST_SLUG].strip("-.") or "unnamed"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_result(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write a run's ``result.json``."""
+    write_atomically(folder / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Return a run's result; None when the folder is no run or its result is damaged."""
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and "status" in result else None
+
+
+def prepare(reports: Path) -> None:
+    """Make the folder of reports.
+
+    Raises
+    ------
+    InputError
+        When it can't be made or written to.
+    """
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=reports):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Reports can't be written to {reports} ({error.strerror}): give another folder with --out."
+        ) from error
+
+
+@contextmanager
+def locked(reports: Path) -> Iterator[None]:
+    """Hold the folder of reports against other processes that start or end a run."""
+    with (reports / _LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass
+class Run:
+    """A run that is being made.
+
+    Attributes
+    ----------
+    reports
+        Folder of all reports.
+    name
+        Name that the run's folder will have.
+    path
+        Folder that it is made in.
+    """
+
+    reports: Path
+    name: str
+    path: Path
+    _alive: IO[str]
+
+    @classmethod
+    def begin(cls, reports: Path, started: datetime, question: str, case: str) -> Run:
+        """Make a folder under a name that no other run has or is about to have."""
+        stem = f"{started:%Y%m%dT%H%M%SZ}-{slug(question)}-{slug(case)}"
+        with locked(reports):
+            name, number = stem, 1
+            while (reports / name).exists() or (reports / f".{name}{_PART}").exists():
+                number += 1
+                name = f"{stem}-{number}"
+            path = reports / f".{name}{_PART}"
+            path.mkdir()
+            # The system drops this lock when the process ends, however it ends.
+            alive = (path / _LOCK).open("w")
+            fcntl.flock(alive, fcntl.LOCK_EX)
+        return cls(reports, name, path, alive)
+
+    def finish(self) -> Path:
+        """Give the folder its name; return it."""
+        target = self.reports / self.name
+        with locked(self.reports):
+            _settle(self.path, target)
+        self._alive.close()
+        return target
+
+    def abandon(self) -> None:
+        """Leave the run as a killed one is left: the next index takes it up as such."""
+        self._alive.close()
+
+
+def _settle(part: Path, target: Path) -> None:
+    (part / _LOCK).unlink(missing_ok=True)
+    part.rename(target)
+
+
+def settle_killed(reports: Path) -> None:
+    """Turn what killed runs left behind into runs that say so; call it under :func:`locked`."""
+    for part in reports.glob(f".*{_PART}"):
+        with suppress(OSError), (part / _LOCK).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            result = read_result(part) or {}
+            write_result(part, {**result, "status": "killed", "error": "The run was killed before it ended."})
+            _settle(part, reports / part.name.removeprefix(".").removesuffix(_PART))
+
+
+def runs(reports: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and result of every run, newest first."""
+    found = []
+    for folder in reports.iterdir():
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        result = read_result(folder)
+        if result is not None:
+            found.append((folder.name, result))
+    return sorted(found, key=lambda run: (run[1].get("started_at") or "", run[0]), reverse=True)

@@ -1,0 +1,87 @@
+"""What an executed notebook holds for the report: the diagnosis, the figures, the error."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.report.folder import slug
+
+PNG = "image/png"
+
+
+def outputs(notebook: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield each output together with its cell."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            yield cell, output
+
+
+def diagnosis(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the diagnosis that a notebook displayed, the last one of several; None without one."""
+    found = None
+    for _, output in outputs(notebook):
+        shown = output.get("data", {}).get(FINDING_MIME)
+        if isinstance(shown, dict) and "verdict" in shown:
+            found = shown
+    return found
+
+
+def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return kind, message and cell heading of the error that stopped a notebook; None without one."""
+    section = ""
+    for cell in notebook["cells"]:
+        section = heading(cell) or section
+        for output in cell.get("outputs", ()):
+            if output["output_type"] == "error":
+                return {"kind": output["ename"], "message": output["evalue"], "section": section}
+    return None
+
+
+def described(output: Mapping[str, Any], name: str) -> str:
+    """Return a picture's ``alt``, ``name`` or ``caption``; empty when it has none."""
+    metadata = output.get("metadata", {})
+    return str(metadata.get(name) or metadata.get(PNG, {}).get(name) or "")
+
+
+def name_figures(notebook: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return each PNG output with a file name that says what it shows."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    section = ""
+    for cell in notebook["cells"]:
+        section = heading(cell) or section
+        for output in cell.get("outputs", ()):
+            if PNG in output.get("data", {}):
+                words = slug(described(output, "name") or section or "figure").lower()
+                found.append((f"{len(found) + 1:02}-{words}.png", output))
+    return found
+
+
+def write_figures(notebook: Mapping[str, Any], folder: Path) -> list[str]:
+    """Write every PNG output into a folder; return the file names, in order."""
+    names = []
+    for name, output in name_figures(notebook):
+        (folder / name).write_bytes(base64.b64decode("".join(output["data"][PNG])))
+        names.append(name)
+    return names
+
+
+def heading(cell: Mapping[str, Any]) -> str:
+    """Return the last heading of a prose cell; empty without one."""
+    if cell["cell_type"] != "markdown":
+        return ""
+    lines = [line for line in "".join(cell["source"]).splitlines() if line.startswith("#")]
+    return lines[-1].lstrip("#").strip() if lines else ""
+
+
+def contents(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the id of the cell and the text of each heading of level two."""
+    found = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            lines = "".join(cell["source"]).splitlines()
+            found += [(str(cell.get("id", "")), line[3:].strip()) for line in lines if line.startswith("## ")]
+    return found

@@ -1,0 +1,48 @@
+"""The HTML page of a run: one file, readable without a network, scripts or the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.report import outputs
+from watchme_analysis.report.words import facts
+
+PAGE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
+    """Write ``report.html`` of a run.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook, or as much of it as there is.
+    result
+        What ``result.json`` will hold.
+    folder
+        Folder of the run; the figures' files lie in it already.
+    """
+    import nbformat
+    from nbconvert.exporters.html import HTMLExporter
+
+    exporter = HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,
+        language_code="en",
+    )
+    node = nbformat.from_dict(notebook)
+    names = {id(output): name for name, output in outputs.name_figures(node)}
+    resources = {
+        "result": result,
+        "facts": facts(result),
+        "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        "contents": outputs.contents(node),
+        "described": outputs.described,
+        "figure_file": lambda output: names.get(id(output), ""),
+    }
+    html, _ = exporter.from_notebook_node(node, resources)
+    (folder / PAGE).write_text(html, encoding="utf-8")

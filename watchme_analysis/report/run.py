@@ -1,0 +1,218 @@
+"""Running the reports that were asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from watchme_analysis import __version__
+from watchme_analysis.importer import IMPORTS_VARIABLE
+from watchme_analysis.report import outputs
+from watchme_analysis.report.folder import Run, prepare, write_result
+from watchme_analysis.report.index import write_index
+from watchme_analysis.report.kernel import kernel_manager
+from watchme_analysis.report.page import write_page
+from watchme_analysis.report.request import Request
+
+_VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
+
+
+class Progress(Protocol):
+    """Who is told how a report comes on."""
+
+    def cell(self, request: Request, number: int, cells: int, title: str) -> None:
+        """Say that a code cell begins, ``number`` of ``cells``, under the heading ``title``."""
+
+    def done(self, request: Request, folder: Path, result: Mapping[str, Any]) -> None:
+        """Say that a report lies in its folder."""
+
+
+@contextmanager
+def shared_imports() -> Iterator[None]:
+    """Import raw folders where the kernels find them again, as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="watchme-") as home:
+        before = os.environ.get(IMPORTS_VARIABLE)
+        os.environ[IMPORTS_VARIABLE] = home
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[IMPORTS_VARIABLE]
+            else:
+                os.environ[IMPORTS_VARIABLE] = before
+
+
+def make_reports(requests: Sequence[Request], reports: Path, progress: Progress) -> list[dict[str, Any]]:
+    """Make reports, one after the other; return their results.
+
+    Parameters
+    ----------
+    requests
+        From :func:`watchme_analysis.report.request.plan`.
+    reports
+        Folder of all reports; made when missing.
+    progress
+        Who is told.
+
+    Raises
+    ------
+    InputError
+        When the folder can't be written to; before anything is run.
+    """
+    prepare(reports)
+    results = []
+    try:
+        for request in requests:
+            folder, result = _make_report(request, reports, progress)
+            progress.done(request, folder, result)
+            results.append(result)
+    finally:
+        # Also when interrupted: the index then shows what came about until then.
+        write_index(reports)
+    return results
+
+
+def _make_report(request: Request, reports: Path, progress: Progress) -> tuple[Path, dict[str, Any]]:
+    started = datetime.now(UTC)
+    run = Run.begin(reports, started, request.question, request.case.name)
+    result = {
+        "status": "running",
+        "error": None,
+        "question": request.question,
+        "case": request.case.name,
+        "title": request.case.title,
+        "started_at": started.isoformat(timespec="seconds"),
+        "seconds": None,
+        "parameters": dict(request.parameters),
+        "window": request.case.manifest.get("window"),
+        "inputs": [
+            {name: entry[name] for name in ("file", "bytes", "sha256")}
+            for entry in request.case.manifest["inputs"]
+        ],
+        "versions": _versions(),
+        "notebook": request.notebook.name,
+        "figures": [],
+        "diagnosis": None,
+    }
+    try:
+        _fill(run, request, result, progress)
+    except BaseException:
+        run.abandon()
+        raise
+    return run.finish(), result
+
+
+def _fill(run: Run, request: Request, result: dict[str, Any], progress: Progress) -> None:
+    """Run the notebook and write all that the run's folder holds."""
+    clock = time.monotonic()
+    write_result(run.path, result)
+    execution = Execution(request, run.path / request.notebook.name, progress)
+    execution.run()
+    result["diagnosis"] = outputs.diagnosis(execution.notebook)
+    result["error"] = execution.error
+    if result["error"] is None and result["diagnosis"] is None:
+        result["error"] = {
+            "kind": "ReportError",
+            "message": "The notebook displayed no diagnosis.",
+            "section": "",
+        }
+    result["status"] = "failed" if result["error"] else "ok"
+    result["figures"] = outputs.write_figures(execution.notebook, run.path)
+    result["seconds"] = round(time.monotonic() - clock, 2)
+    write_page(execution.notebook, result, run.path)
+    write_result(run.path, result)
+
+
+def _versions() -> dict[str, str]:
+    found = {"watchme_analysis": __version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in _VERSIONS}
+
+
+@dataclass
+class Execution:
+    """One run of a notebook through papermill.
+
+    Attributes
+    ----------
+    request
+        What is run.
+    path
+        Where the executed notebook is written, cell by cell.
+    progress
+        Who is told.
+    notebook
+        The notebook as far as it came.
+    error
+        What stopped it, as in ``result.json``; None when nothing did.
+    """
+
+    request: Request
+    path: Path
+    progress: Progress
+    notebook: Any = None
+    error: dict[str, Any] | None = None
+    _begun: int = field(default=0, init=False)
+
+    def run(self) -> None:
+        """Run the notebook; whatever it raises ends up in ``error``."""
+        import papermill
+
+        self.notebook = json.loads(self.request.notebook.read_text(encoding="utf-8"))
+        home = Path(tempfile.mkdtemp(prefix="watchme-"))
+        try:
+            self.notebook = papermill.execute_notebook(
+                # papermill reads braces in a path as places for parameters.
+                _plain(self.request.notebook),
+                _plain(self.path),
+                parameters=dict(self.request.parameters),
+                kernel_name="python3",
+                language="python",
+                kernel_manager_class=kernel_manager(home, {}),
+                shutdown_kernel="immediate",
+                cwd=home,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                on_notebook_start=self._notebook_starts,
+                on_cell_execute=self._cell_starts,
+            )
+        except Exception as problem:
+            # The cell's own error if there is one, else what became of the kernel.
+            self.error = outputs.error(self.notebook) or {
+                "kind": type(problem).__name__,
+                "message": str(problem),
+                "section": "",
+            }
+            self._save()
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _notebook_starts(self, notebook: Any) -> None:
+        self.notebook = notebook
+
+    def _cell_starts(self, cell: Any, cell_index: int) -> None:
+        # Saved before each cell, for whoever must look at a run that was killed.
+        self._save()
+        self._begun += 1
+        cells = sum(each["cell_type"] == "code" for each in self.notebook["cells"])
+        title = ""
+        for each in self.notebook["cells"][:cell_index]:
+            title = outputs.heading(each) or title
+        self.progress.cell(self.request, self._begun, cells, title)
+
+    def _save(self) -> None:
+        self.path.write_text(json.dumps(self.notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _plain(path: Path) -> str:
+    return str(path).replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,120 @@
+"""What a result says, in words for a page, an index or a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import parse_zone
+
+VERDICTS = {
+    "supported": "supported",
+    "inconclusive": "inconclusive",
+    "no_incident": "no incident",
+}
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A result's main points, in words.
+
+    Attributes
+    ----------
+    question, case, title
+        As in the result.
+    mark
+        A word for style sheets: the verdict, ``failed`` or ``killed``.
+    verdict, cause, confidence
+        As the diagnosis has them; a dash where there is none.
+    incident
+        From when to when, in the zone asked for.
+    window
+        Window looked at, in the zone asked for.
+    made, seconds
+        When the run began, and how long it took.
+    error
+        What went wrong, in one sentence; empty when nothing did.
+    """
+
+    question: str
+    case: str
+    title: str
+    mark: str
+    verdict: str
+    cause: str
+    confidence: str
+    incident: str
+    window: str
+    made: str
+    seconds: str
+    error: str
+
+
+def facts(result: Mapping[str, Any]) -> Facts:
+    """Return the main points of a ``result.json``, also of one that a killed run left half done."""
+    zone = _zone(result)
+    found = result.get("diagnosis") or {}
+    status = result.get("status")
+    failed = status != "ok"
+    incident = found.get("incident") or {}
+    parameters = result.get("parameters") or {}
+    whole = result.get("window") or {}
+    since, until = parameters.get("since") or whole.get("start"), parameters.get("until") or whole.get("end")
+    cause = found.get("cause") or _NONE
+    if found.get("secondary_cause"):
+        cause = f"{cause}, then {found['secondary_cause']}"
+    seconds = result.get("seconds")
+    return Facts(
+        question=str(result.get("question", "")),
+        case=str(result.get("case", "")),
+        title=str(result.get("title") or result.get("case", "")),
+        mark=str(status) if failed else str(found.get("verdict")),
+        verdict=str(status) if failed else VERDICTS.get(str(found.get("verdict")), str(found.get("verdict"))),
+        cause=cause,
+        confidence=f"{100 * found['confidence']:.0f} %" if "confidence" in found else _NONE,
+        incident=span(incident.get("start"), incident.get("end"), zone),
+        window=span(since, until, zone),
+        made=moment(result.get("started_at"), zone),
+        seconds=_NONE if seconds is None else f"{seconds:.1f} s",
+        error=sentence(result.get("error")),
+    )
+
+
+def sentence(error: Any) -> str:
+    """Return a result's error as a sentence; empty without one."""
+    if not error:
+        return ""
+    if not isinstance(error, Mapping):
+        return str(error)
+    where = f" (in “{error['section']}”)" if error.get("section") else ""
+    return f"{error['kind']}: {error['message']}{where}"
+
+
+def _zone(result: Mapping[str, Any]) -> tzinfo:
+    try:
+        return parse_zone(str((result.get("parameters") or {}).get("timezone") or "UTC"))
+    except InputError:
+        return UTC
+
+
+def moment(text: str | None, zone: tzinfo) -> str:
+    """Return an ISO time in a zone, which is named; a dash for None."""
+    if not text:
+        return _NONE
+    return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def span(start: str | None, end: str | None, zone: tzinfo) -> str:
+    """Return a stretch of time in a zone, which is named once; a dash without a start."""
+    if not start:
+        return _NONE
+    first = datetime.fromisoformat(start).astimezone(zone)
+    if not end:
+        return f"{first:%Y-%m-%d %H:%M:%S} to the end of the data, {first:%Z}"
+    last = datetime.fromisoformat(end).astimezone(zone)
+    same_day = first.date() == last.date()
+    return f"{first:%Y-%m-%d %H:%M:%S} to {last:{'%H:%M:%S' if same_day else '%Y-%m-%d %H:%M:%S'}} {last:%Z}"
