@@ -1,0 +1,101 @@
+"""CloudWatch's alarm rules: one evaluation, as a pure function.
+
+Source: Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data" (its two
+tables and "Avoiding premature transitions to alarm state"). Where that page's prose and its tables
+disagree, the tables stand. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from watchme_analysis.errors import InputError
+
+State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+Treatment = Literal["missing", "ignore", "breaching", "notBreaching"]
+STATES: tuple[str, ...] = get_args(State)
+TREATMENTS: tuple[str, ...] = get_args(Treatment)
+
+
+def check(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
+    """Refuse settings that CloudWatch would refuse.
+
+    Raises
+    ------
+    InputError
+        When M is not between 1 and N, or the treatment of missing data is unknown.
+    """
+    if not 1 <= datapoints_to_alarm <= evaluation_periods:
+        raise InputError(
+            f"An alarm on {datapoints_to_alarm} of {evaluation_periods} periods can't be: "
+            "datapoints_to_alarm must lie between 1 and evaluation_periods."
+        )
+    if treat_missing_data not in TREATMENTS:
+        raise InputError(
+            f"treat_missing_data {treat_missing_data!r} is unknown: use one of {', '.join(TREATMENTS)}."
+        )
+
+
+def evaluate(
+    points: Sequence[bool | None],
+    evaluation_periods: int,
+    datapoints_to_alarm: int,
+    treat_missing_data: str = "missing",
+    previous_state: str = "INSUFFICIENT_DATA",
+) -> str:
+    """Return the state of an alarm after one evaluation.
+
+    Parameters
+    ----------
+    points
+        One a period over the evaluation range (at least ``evaluation_periods`` long in CloudWatch, which
+        does not publish how much longer), oldest first: True breaching, False not, None missing.
+    evaluation_periods
+        N of "M out of N".
+    datapoints_to_alarm
+        M of "M out of N".
+    treat_missing_data
+        ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
+    previous_state
+        State before this evaluation; it stays where the rules say "keep".
+
+    Returns
+    -------
+    str
+        ``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``.
+
+    Raises
+    ------
+    InputError
+        When M is not between 1 and N, or a word is unknown.
+
+    Notes
+    -----
+    With N or more real points in range the newest N decide and the treatment plays no part. With fewer,
+    ``breaching`` and ``notBreaching`` fill up to N. The other two look at what is there: M breaching
+    points alarm, a real point that does not breach is enough for ``OK``. When every real point breaches
+    but there are fewer than M, ``missing`` alarms once the oldest of them is at least M periods old, so
+    that one late point does not ring too early; otherwise the state stays.
+    """
+    check(evaluation_periods, datapoints_to_alarm, treat_missing_data)
+    if previous_state not in STATES:
+        raise InputError(f"The alarm state {previous_state!r} is unknown: use one of {', '.join(STATES)}.")
+    real = [point for point in points if point is not None]
+    if len(real) >= evaluation_periods:
+        return "ALARM" if sum(real[-evaluation_periods:]) >= datapoints_to_alarm else "OK"
+    if treat_missing_data == "breaching":
+        filled = sum(real) + evaluation_periods - len(real)
+        return "ALARM" if filled >= datapoints_to_alarm else "OK"
+    if treat_missing_data == "notBreaching":
+        return "ALARM" if sum(real) >= datapoints_to_alarm else "OK"
+    if not real:
+        return "INSUFFICIENT_DATA" if treat_missing_data == "missing" else previous_state
+    if sum(real) >= datapoints_to_alarm:
+        return "ALARM"
+    if not all(real):
+        return "OK"
+    oldest_breaching_age = len(points) - list(points).index(True)
+    if treat_missing_data == "missing" and oldest_breaching_age >= datapoints_to_alarm:
+        return "ALARM"
+    return previous_state

@@ -1,0 +1,338 @@
+"""A flow: a queue, the function that drains it, its dead-letter queue, and their metrics on one grid."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# column -> (namespace, metric, statistics in order of preference, how finer points are put together)
+QUEUE_SERIES = {
+    "sent": ("AWS/SQS", "NumberOfMessagesSent", ("Sum",), "sum"),
+    "received": ("AWS/SQS", "NumberOfMessagesReceived", ("Sum",), "sum"),
+    "deleted": ("AWS/SQS", "NumberOfMessagesDeleted", ("Sum",), "sum"),
+    "empty_receives": ("AWS/SQS", "NumberOfEmptyReceives", ("Sum",), "sum"),
+    "visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", ("Maximum", "Average", "Minimum"), "max"),
+    "in_flight": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesNotVisible",
+        ("Maximum", "Average", "Minimum"),
+        "max",
+    ),
+    "age_s": ("AWS/SQS", "ApproximateAgeOfOldestMessage", ("Maximum", "Average"), "max"),
+}
+DLQ_SERIES = {
+    "dlq_visible": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        ("Average", "Maximum", "Minimum"),
+        "last",
+    ),
+}
+FUNCTION_SERIES = {
+    "invocations": ("AWS/Lambda", "Invocations", ("Sum",), "sum"),
+    "errors": ("AWS/Lambda", "Errors", ("Sum",), "sum"),
+    "throttles": ("AWS/Lambda", "Throttles", ("Sum",), "sum"),
+    "duration_avg_s": ("AWS/Lambda", "Duration", ("Average", "p50"), "mean"),
+    "duration_max_s": ("AWS/Lambda", "Duration", ("Maximum", "p99", "p95", "p90"), "max"),
+    "concurrency": ("AWS/Lambda", "ConcurrentExecutions", ("Maximum", "Average"), "max"),
+}
+COUNTS = ("sent", "received", "deleted", "empty_receives", "invocations", "errors", "throttles")
+COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
+_DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
+
+
+class Tables(Protocol):
+    """Anything that hands out the glossary's tables by name: a case or an investigation."""
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the glossary."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is configured; None where nobody asked or nothing is set."""
+
+    visibility_timeout_s: float | None = None
+    retention_s: float | None = None
+    max_receive_count: int | None = None
+    function_timeout_s: float | None = None
+    reserved_concurrency: int | None = None
+    max_concurrency: int | None = None
+    batch_size: int | None = None
+    mapping_state: str | None = None
+    is_fifo: bool | None = None
+    dlq_retention_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One queue with what belongs to it.
+
+    Attributes
+    ----------
+    queue, function, dlq
+        Names; None when there is none or it isn't known.
+    period_s
+        Length of the grid's intervals.
+    frame
+        Indexed by the start of the interval (UTC), the columns of :data:`COLUMNS`; null where
+        CloudWatch returned no point.
+    settings
+        Configuration.
+    asked
+        Columns whose series was asked for, so that a missing point means "nothing published".
+    """
+
+    queue: str
+    function: str | None
+    dlq: str | None
+    period_s: int
+    frame: pd.DataFrame = field(repr=False)
+    settings: Settings = Settings()
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The queue's name, for sentences."""
+        return self.queue
+
+    def count(self, column: str) -> float | None:
+        """Return a counter's total, or None when the series was never asked for."""
+        if column not in self.asked:
+            return None
+        return float(self.frame[column].sum())
+
+
+def flows(tables: Tables, queue: str | None = None) -> tuple[Flow, ...]:
+    """Return a flow for each queue that is no dead-letter queue.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    queue
+        Only this queue.
+
+    Notes
+    -----
+    The queue of a function is taken from the event source mappings; without them from the agreement of
+    received messages and invocations, and of the names. All flows share one time span.
+    """
+    import pandas as pd
+
+    metrics = tables.table("metrics")
+    metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
+    asked = tables.table("metric_queries")
+    queues = tables.table("queues").drop_duplicates("queue", keep="last").set_index("queue")
+    dead = _dead_letter_queues(tables)
+    names = sorted(
+        set(queues.index.dropna())
+        | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"])
+        | set(tables.table("event_source_mappings")["queue"].dropna())
+        | set(dead)
+    )
+    targets = set(dead.values())
+    sources = [name for name in names if name not in targets and not _is_dlq(name, names)]
+    if queue is not None:
+        sources = [name for name in sources if name == queue]
+    indexed = {
+        key: group.sort_values("time", kind="stable").drop_duplicates("time", keep="last")
+        for key, group in metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
+    }
+    span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
+    wanted = {(row.resource, row.metric, row.stat) for row in asked.itertuples()} | {
+        key[:3] for key in indexed
+    }
+    functions = _pair(tables, sources, indexed)
+    cpu = _host_cpu(indexed)
+    found = []
+    for name in sources:
+        dlq = dead.get(name)
+        frame, period, known = _grid(name, functions.get(name), dlq, indexed, wanted, span)
+        if cpu is not None and len(frame):
+            frame["cpu_pct"] = cpu.reindex(frame.index, method=None)
+        else:
+            frame["cpu_pct"] = pd.Series(index=frame.index, dtype="float64")
+        settings = _settings(tables, name, functions.get(name), dlq)
+        found.append(Flow(name, functions.get(name), dlq, period, frame, settings, known))
+    return tuple(found)
+
+
+def _is_dlq(name: str, names: list[str]) -> bool:
+    """Tell whether a name says dead-letter queue and some other queue could be its source."""
+    return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
+
+
+def _dead_letter_queues(tables: Tables) -> dict[str, str]:
+    """Return the dead-letter queue of each queue that has one."""
+    queues = tables.table("queues")
+    found: dict[str, str] = {}
+    for row in queues[queues["dlq"].notna()].itertuples():
+        found[row.queue] = row.dlq
+    messages = tables.table("queue_messages")
+    for row in (
+        messages[messages["source_queue"].notna()].drop_duplicates(["queue", "source_queue"]).itertuples()
+    ):
+        found.setdefault(row.source_queue, row.queue)
+    names = set(tables.table("metrics")["resource"].dropna()) | set(queues["queue"].dropna())
+    for name in sorted(names):
+        bare = name.removesuffix(".fifo")
+        if not _DLQ_NAME.search(bare):
+            continue
+        stem = _DLQ_NAME.sub("", bare).strip("-_.")
+        for other in sorted(names - {name}):
+            if other.removesuffix(".fifo") in (stem, f"{stem}-queue", f"{stem}_queue") and other not in found:
+                found[other] = name
+    return found
+
+
+def _pair(tables: Tables, sources: list[str], indexed: dict[Any, pd.DataFrame]) -> dict[str, str]:
+    """Return the function that drains each queue."""
+    mappings = tables.table("event_source_mappings")
+    found: dict[str, str] = {}
+    for row in mappings[mappings["queue"].notna() & mappings["function"].notna()].itertuples():
+        if row.queue not in found or row.state == "Enabled":
+            found[row.queue] = row.function
+    rest = [name for name in sources if name not in found]
+    if not rest:
+        return found
+    candidates = {key[0] for key in indexed if key[1] == "Invocations"} | set(
+        tables.table("functions")["function"].dropna()
+    )
+    candidates -= set(found.values())
+    scores = [
+        (_likeness(name, function, indexed), name, function)
+        for name in rest
+        for function in sorted(candidates)
+    ]
+    for score, name, function in sorted(scores, reverse=True):
+        if score >= 0.9 and name not in found and function not in found.values():
+            found[name] = function
+    return found
+
+
+def _likeness(queue: str, function: str, indexed: dict[Any, pd.DataFrame]) -> float:
+    """Return 0 to 2: correlation of received messages with invocations plus likeness of the names."""
+    words = [
+        set(re.split(r"[-_.\d]+", name.lower())) - {"", "queue", "worker", "fifo"}
+        for name in (queue, function)
+    ]
+    named = len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
+    received = _series(indexed, queue, *QUEUE_SERIES["received"][1:3])
+    invoked = _series(indexed, function, *FUNCTION_SERIES["invocations"][1:3])
+    if received is None or invoked is None:
+        return named
+    joined = received[0].resample("1h").sum().to_frame("a").join(invoked[0].resample("1h").sum().rename("b"))
+    correlation = joined.fillna(0.0).corr().iloc[0, 1]
+    return named + (0.0 if math.isnan(correlation) else float(correlation))
+
+
+def _series(
+    indexed: dict[Any, pd.DataFrame], resource: str | None, metric: str, stats: tuple[str, ...]
+) -> tuple[pd.Series, int] | None:
+    """Return a series and its period, the preferred statistic first, then the finest period."""
+    for stat in stats:
+        keys = [key for key in indexed if key[:3] == (resource, metric, stat)]
+        if keys:
+            key = min(keys, key=lambda item: item[3])
+            group = indexed[key]
+            return group.set_index("time")["value"].astype("float64"), int(key[3])
+    return None
+
+
+def _host_cpu(indexed: dict[Any, pd.DataFrame]) -> pd.Series | None:
+    """Return the highest CPU of the hosts that were measured, at their own period."""
+    import pandas as pd
+
+    resources = sorted({key[0] for key in indexed if key[1] == "CPUUtilization"})
+    series = [_series(indexed, resource, "CPUUtilization", ("Average", "Maximum")) for resource in resources]
+    values = [pair[0] for pair in series if pair is not None]
+    return pd.concat(values, axis=1).max(axis=1) if values else None
+
+
+def _grid(
+    queue: str,
+    function: str | None,
+    dlq: str | None,
+    indexed: dict[Any, pd.DataFrame],
+    wanted: set[tuple[Any, Any, Any]],
+    span: tuple[Any, Any] | None,
+) -> tuple[pd.DataFrame, int, frozenset[str]]:
+    """Put a flow's series on one grid, the coarsest of their periods."""
+    import pandas as pd
+
+    picked: dict[str, tuple[pd.Series, int, str]] = {}
+    known = set()
+    for group, resource in ((QUEUE_SERIES, queue), (DLQ_SERIES, dlq), (FUNCTION_SERIES, function)):
+        for column, (_, metric, stats, how) in group.items():
+            if resource is not None and any((resource, metric, stat) in wanted for stat in stats):
+                known.add(column)
+            pair = _series(indexed, resource, metric, stats) if resource is not None else None
+            if pair is not None:
+                scale = 1000.0 if metric == "Duration" else 1.0
+                picked[column] = (pair[0] / scale, pair[1], how)
+    period = max((entry[1] for entry in picked.values()), default=60)
+    if span is None:
+        return (
+            pd.DataFrame(columns=list(COLUMNS), dtype="float64", index=_no_times()),
+            period,
+            frozenset(known),
+        )
+    rule = f"{period}s"
+    index = pd.date_range(span[0].floor(rule), span[1].floor(rule), freq=rule)
+    frame = pd.DataFrame(index=index, columns=list(COLUMNS), dtype="float64")
+    frame.index.name = "time"
+    for column, (series, fine, how) in picked.items():
+        placed = series
+        if fine < period or not series.index.isin(index).all():
+            grouped = series.groupby(series.index.floor(rule))
+            placed = grouped.agg(how)
+        frame[column] = placed.reindex(index)
+    return frame, period, frozenset(known)
+
+
+def _no_times() -> pd.DatetimeIndex:
+    import pandas as pd
+
+    return pd.DatetimeIndex([], tz="UTC", name="time")
+
+
+def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None) -> Settings:
+    """Collect what is configured for a flow."""
+
+    def row(table: str, column: str, name: str | None) -> Any:
+        frame = tables.table(table)
+        hits = frame[frame[column] == name] if name is not None else frame.iloc[0:0]
+        return None if hits.empty else hits.iloc[-1]
+
+    attributes, dead = row("queues", "queue", queue), row("queues", "queue", dlq)
+    code = row("functions", "function", function)
+    mappings = tables.table("event_source_mappings")
+    own = mappings[mappings["queue"] == queue]
+    mapping = None if own.empty else own.iloc[-1]
+
+    def value(source: Any, name: str, kind: type = float) -> Any:
+        import pandas as pd
+
+        if source is None or pd.isna(source[name]):
+            return None
+        return kind(source[name])
+
+    return Settings(
+        visibility_timeout_s=value(attributes, "visibility_timeout_s"),
+        retention_s=value(attributes, "retention_s"),
+        max_receive_count=value(attributes, "max_receive_count", int),
+        function_timeout_s=value(code, "timeout_s"),
+        reserved_concurrency=value(code, "reserved_concurrency", int),
+        max_concurrency=value(mapping, "max_concurrency", int),
+        batch_size=value(mapping, "batch_size", int),
+        mapping_state=value(mapping, "state", str),
+        is_fifo=value(attributes, "is_fifo", bool),
+        dlq_retention_s=value(dead, "retention_s"),
+    )
