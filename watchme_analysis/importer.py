@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, open_case
 from watchme_analysis.case_settings import CaseSettings, read_settings
-from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, Parts, sha256_of, write_tables
+from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 from watchme_analysis.sources.registry import sources
 
 if TYPE_CHECKING:
-    pass
+    from watchme_analysis.case_writer import Parts
 
 # Environment variable: folder where raw folders are imported to, shared by a process and its children.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
