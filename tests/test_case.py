@@ -1,0 +1,55 @@
+import pandas as pd
+import pytest
+
+from watchme_analysis.case import open_case
+from watchme_analysis.errors import CaseError, InputError, QueryError
+from watchme_analysis.importer import import_folder
+from watchme_analysis.schema import TABLES
+
+
+@pytest.fixture
+def case(evidence, tmp_path):
+    return import_folder(evidence, tmp_path / "case").case
+
+
+def test_tables_are_as_the_glossary_says_present_or_not(case):
+    assert case.tables == ["access_log", "probes"]
+    for name in TABLES:
+        assert list(case.table(name).columns) == TABLES[name].names
+    assert len(case.table("metrics")) == 0
+    assert str(case.table("probes")["time"].dtype) == "datetime64[us, UTC]"
+    assert pd.isna(case.table("probes").loc[1, "status"])
+
+
+def test_sql_runs_over_the_tables_in_utc(case):
+    counts = case.sql("select path, count(*) as requests from access_log group by path order by path")
+    assert counts.values.tolist() == [["/async-process", 1], ["/health", 2]]
+    hour = case.sql("select distinct hour(time) as hour from access_log where status = 504")
+    assert hour["hour"].tolist() == [1]
+    assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
+
+
+def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
+    with pytest.raises(InputError, match="There is no table"):
+        case.table("acces_log")
+    with pytest.raises(QueryError, match="DuckDB can't run"):
+        case.sql("select colour from access_log")
+    with pytest.raises(CaseError, match="There is no folder"):
+        open_case(tmp_path / "nowhere")
+
+
+def test_damaged_cases_are_told(case):
+    (case.path / "tables" / "probes.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CaseError, match="import the evidence anew"):
+        open_case(case.path).table("probes")
+    (case.path / "manifest.json").write_text("{")
+    with pytest.raises(CaseError, match="can't be read"):
+        open_case(case.path)
+
+
+def test_a_raw_folder_opens_as_a_case_and_is_left_as_it_was(evidence):
+    before = sorted(evidence.iterdir())
+    opened = open_case(evidence)
+    assert opened.name == "evidence"
+    assert len(opened.table("probes")) == 2
+    assert sorted(evidence.iterdir()) == before

@@ -1,0 +1,90 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WATCHME = Path(sys.executable).with_name("watchme")
+
+
+def watchme(*words, cwd=None):
+    return subprocess.run(
+        [WATCHME, *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False, timeout=120
+    )
+
+
+def test_help_teaches_every_command():
+    text = watchme("--help")
+    assert text.returncode == 0
+    for word in ("import", "case", "diagnose", "report", "lab", "Exit codes"):
+        assert word in text.stdout
+
+
+def test_import_prints_what_it_took_and_what_it_left(evidence, tmp_path):
+    (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    first = watchme("import", evidence, tmp_path / "case")
+    assert first.returncode == 0, first.stderr
+    assert "2025-12-11 10:00:01" in first.stdout
+    assert "Asia/Tokyo" in first.stdout
+    assert "holiday.jpg" in first.stdout
+    assert "not recognised" in first.stdout
+    again = watchme("import", evidence, tmp_path / "case")
+    assert "unchanged" in again.stdout
+
+
+def test_case_show_tells_tables_windows_and_hashes(evidence, tmp_path):
+    watchme("import", evidence, tmp_path / "case")
+    shown = watchme("case", "show", tmp_path / "case", "--timezone", "UTC")
+    assert shown.returncode == 0, shown.stderr
+    manifest = json.loads((tmp_path / "case" / "manifest.json").read_text())
+    assert manifest["tables"]["probes"]["sha256"][:12] in shown.stdout
+    assert "2025-12-11 01:00:01" in shown.stdout
+    assert "nginx_access" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import", "nowhere", "case"),
+        ("case", "show", "nowhere"),
+        ("diagnose", "health", "nowhere"),
+        ("diagnose", "weather", "nowhere"),
+        ("diagnose", "health", "evidence", "--queue", "sed-queue"),
+        ("diagnose", "health", "evidence", "--endpoint", "/nothing"),
+        ("diagnose", "backlog", "evidence"),
+        ("diagnose", "health", "evidence", "--since", "yesterday"),
+        ("diagnose", "health", "evidence", "--since", "2020-01-01", "--until", "2020-01-02"),
+        ("diagnose", "health", "evidence", "--timezone", "Mars/Olympus"),
+        ("fly",),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(evidence, tmp_path, words):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    answer = watchme(*words, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("watchme: ")
+    assert answer.stderr.count("\n") == 1
+    assert "Traceback" not in answer.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_diagnose_prints_one_json_object(data, tmp_path):
+    answer = watchme("diagnose", "health", data / "health-healthy", "--json")
+    assert answer.returncode == 0, answer.stderr
+    diagnosis = json.loads(answer.stdout)
+    assert diagnosis["question"] == "health"
+    assert diagnosis["case"] == "health-healthy"
+    assert {"verdict", "cause", "confidence", "incident", "ranking", "coverage", "missing_evidence"} <= set(
+        diagnosis
+    )
+    assert sum(entry["probability"] for entry in diagnosis["ranking"]) == pytest.approx(1, abs=0.01)
+
+
+def test_diagnose_without_json_is_for_a_person(data):
+    answer = watchme("diagnose", "health", data / "health-healthy")
+    assert answer.returncode == 0, answer.stderr
+    assert "confidence" in answer.stdout
+    assert "Asia/Tokyo" in answer.stdout
+    assert "{" not in answer.stdout.splitlines()[0]

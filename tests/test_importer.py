@@ -1,0 +1,166 @@
+import gzip
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.importer import import_folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def entry(case, name):
+    return next(item for item in case.manifest["inputs"] if item["file"] == name)
+
+
+def test_every_file_is_accounted_for(evidence, tmp_path):
+    (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert {item["file"] for item in case.manifest["inputs"]} == {"access.log", "probes.csv", "holiday.jpg"}
+    assert entry(case, "holiday.jpg")["source"] is None
+    assert entry(case, "holiday.jpg")["reason"] == "not recognised"
+    assert len(case.table("access_log")) == 3
+    assert len(case.table("probes")) == 2
+    assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
+
+
+def test_a_second_import_changes_nothing(evidence, tmp_path):
+    first = import_folder(evidence, tmp_path / "case")
+    before = hashes(tmp_path / "case")
+    written = (tmp_path / "case" / "manifest.json").stat().st_mtime_ns
+    second = import_folder(evidence, tmp_path / "case")
+    assert first.changed
+    assert not second.changed
+    assert hashes(tmp_path / "case") == before
+    assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
+
+
+def test_the_same_input_gives_the_same_bytes_elsewhere(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "one" / "case")
+    import_folder(evidence, tmp_path / "two" / "case")
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
+
+
+def test_changed_input_replaces_the_case_as_a_whole(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "case")
+    (evidence / "probes.csv").unlink()
+    report = import_folder(evidence, tmp_path / "case")
+    assert report.changed
+    assert not (tmp_path / "case" / "tables" / "probes.parquet").exists()
+    assert len(report.case.table("probes")) == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_damaged_table_is_made_anew(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "case")
+    (tmp_path / "case" / "tables" / "probes.parquet").write_bytes(b"PAR1")
+    report = import_folder(evidence, tmp_path / "case")
+    assert report.changed
+    assert len(report.case.table("probes")) == 2
+
+
+def test_gzip_makes_no_difference_to_the_tables(evidence, tmp_path):
+    plain = import_folder(evidence, tmp_path / "plain").case
+    log = evidence / "access.log"
+    (evidence / "access.log.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    packed = import_folder(evidence, tmp_path / "packed").case
+    columns = [name for name in plain.table("access_log") if name != "file"]
+    assert packed.table("access_log")[columns].equals(plain.table("access_log")[columns])
+
+
+def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_path):
+    lines = (evidence / "access.log").read_bytes() * 20_000
+    packed = gzip.compress(lines)
+    (evidence / "access.log").unlink()
+    (evidence / "access.log.gz").write_bytes(packed[: len(packed) // 2])
+    case = import_folder(evidence, tmp_path / "case").case
+    rows = len(case.table("access_log"))
+    assert 20_000 < rows < 60_000
+    assert "ends early" in entry(case, "access.log.gz")["reason"]
+    assert case.coverage()["access_log"]["truncated"]
+
+
+def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
+    with (evidence / "access.log").open("a") as file:
+        file.write("this is no access line\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    rejected = case.table("rejected_lines")
+    assert rejected[["file", "line", "table", "text"]].values.tolist() == [
+        ["access.log", 4, "access_log", "this is no access line"]
+    ]
+    assert case.coverage()["access_log"]["rejected"] == 1
+
+
+def test_case_toml_wins_over_recognition(evidence, tmp_path):
+    (evidence / "probes.csv").rename(evidence / "export.txt")
+    (evidence / "case.toml").write_text(
+        'title = "December"\ntime_zone = "Asia/Tokyo"\n'
+        "[window]\nstart = 2025-12-11T10:00:00\nend = 2025-12-11T11:00:00\n"
+        '[files]\n"export.txt" = "probes.csv"\n'
+    )
+    case = import_folder(evidence, tmp_path / "case").case
+    assert len(case.table("probes")) == 2
+    assert case.title == "December"
+    assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 'red'", "no setting colour"),
+        ("title = ", "can't be read"),
+        ("time_zone = 'Mars/Olympus'", "unknown"),
+        ("[files]\n'nothing.txt' = 'probes.csv'", "which is not in"),
+        ("[files]\n'access.log' = 'poetry'", "which is none of"),
+        ("[window]\nstart = 2025-12-11T10:00:00Z", "holds start and end"),
+    ],
+)
+def test_bad_settings_are_refused_and_nothing_is_written(evidence, tmp_path, text, message):
+    (evidence / "case.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_folder(evidence, tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+
+def test_bad_folders_are_refused(evidence, tmp_path):
+    with pytest.raises(InputError, match="There is no folder"):
+        import_folder(tmp_path / "nowhere", tmp_path / "case")
+    (tmp_path / "hollow").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        import_folder(tmp_path / "hollow", tmp_path / "case")
+    (tmp_path / "hollow" / "letter.doc").write_text("Dear all")
+    with pytest.raises(InputError, match="Nothing in"):
+        import_folder(tmp_path / "hollow", tmp_path / "case")
+    with pytest.raises(InputError, match="into the evidence itself"):
+        import_folder(evidence, evidence)
+    with pytest.raises(CaseError, match="is no case"):
+        import_folder(evidence, tmp_path / "hollow")
+    assert not (tmp_path / "case").exists()
+    assert sorted(path.name for path in evidence.iterdir()) == ["access.log", "probes.csv"]
+
+
+def test_a_case_may_lie_within_its_evidence(evidence):
+    import_folder(evidence, evidence / "case")
+    assert not import_folder(evidence, evidence / "case").changed
+
+
+@pytest.mark.parametrize(
+    "name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49", "backlog-healthy"]
+)
+def test_bundled_evidence_is_taken_whole(data, tmp_path, name):
+    case = import_folder(data / name, tmp_path / "case").case
+    left = [item["file"] for item in case.manifest["inputs"] if item["source"] is None]
+    assert left == ["README.md"]
+    assert (
+        case.coverage().keys()
+        >= {"health": {"probes", "access_log"}, "backlog": {"metrics", "queues"}}[name.split("-")[0]]
+    )
+    assert sum(table["rejected"] for table in case.manifest["tables"].values()) == 0
