@@ -1,0 +1,237 @@
+"""What the readers of AWS's JSON answers share: documents, times, numbers, pieces."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NamedTuple
+
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.schema import DTYPES, conform, table_schema
+from watchme_analysis.sources.raw import Piece, RawFile, load_json
+
+
+class Documents(NamedTuple):
+    """JSON documents of a file, one after the other, and what is wrong with the file."""
+
+    values: list[Any]
+    problems: list[str]
+
+
+def documents(raw: RawFile) -> Documents:
+    """Return the JSON documents of a file; none for an empty one, as the AWS CLI prints for no answer.
+
+    Several documents in a row (batches appended to one file) are all read; a torn one gives its whole
+    part.
+    """
+    content = raw.content
+    problems = [content.problem] if content.problem else []
+    text = content.data.decode("utf-8-sig", errors="replace")
+    decoder = json.JSONDecoder()
+    values: list[Any] = []
+    at = _skip_blank(text, 0)
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except ValueError:
+            value, problem = load_json(text[at:].encode())
+            problems.append(problem or "JSON is damaged")
+            if value is not None:
+                values.append(value)
+            break
+        values.append(value)
+        at = _skip_blank(text, at)
+    return Documents(values, problems)
+
+
+def _skip_blank(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n\0":
+        at += 1
+    return at
+
+
+def listed(values: Iterable[Any], key: str) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the objects under a key of documents, or of documents listed in one, and what is no object."""
+    found: list[dict[str, Any]] = []
+    odd: list[Any] = []
+    for value in values:
+        if isinstance(value, list):
+            deeper, more = listed(value, key)
+            found.extend(deeper)
+            odd.extend(more)
+        elif isinstance(value, dict):
+            items = value.get(key)
+            for item in items if isinstance(items, list) else []:
+                (found if isinstance(item, dict) else odd).append(item)
+        else:
+            odd.append(value)
+    return found, odd
+
+
+def has_key(raw: RawFile, *keys: str) -> bool:
+    """Tell whether the beginning of a file is a JSON object or list that names one of the keys."""
+    head = raw.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head[:1] in {b"{", b"["} and any(b'"' + key.encode() + b'"' in head for key in keys)
+
+
+def is_blank(raw: RawFile) -> bool:
+    """Tell whether a file holds nothing or an empty object, as the AWS CLI prints for no answer."""
+    return raw.content.data.strip() in {b"", b"{}", b"[]", b"null"}
+
+
+def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """Return the UTC moment of an ISO time or an epoch (s or ms), None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, datetime):
+        found = value
+    elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
+        seconds = float(value)
+        # Seconds stay below 1e11 until the year 5138; larger numbers are milliseconds.
+        try:
+            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+    else:
+        text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(value).strip())
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number without losing long ones, None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip()):
+        return int(value)
+    found = number(value)
+    return int(found) if found is not None and found.is_integer() else None
+
+
+def truth(value: Any) -> bool | None:
+    """Return true or false, also written as text, None for anything else."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def as_json(value: Any) -> str | None:
+    """Return a JSON value as text with sorted keys, None for None."""
+    return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def parsed(text: Any) -> Any:
+    """Return the JSON value in a text, None where there is none."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+class Trouble(NamedTuple):
+    """What could not be read of a file."""
+
+    problems: tuple[str, ...] = ()
+    odd: tuple[Any, ...] = ()
+
+    def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
+        """Return the troubles as rejected pieces."""
+        torn = [Rejected(raw.relative, 0, problem) for problem in self.problems]
+        strange = [
+            Rejected(raw.relative, 0, "not what the AWS CLI prints here", (as_json(item) or "")[:2000])
+            for item in self.odd
+        ]
+        return tuple(torn + strange)
+
+    def notes(self, raw: RawFile) -> tuple[str, ...]:
+        """Return a sentence for each way in which the file is incomplete."""
+        return tuple(f"{raw.relative}: {problem}; the part before is kept." for problem in self.problems)
+
+
+def piece(
+    raw: RawFile,
+    source: str,
+    table: str,
+    rows: Any,
+    trouble: Trouble = Trouble(),  # noqa: B008 - immutable
+    **more: Any,
+) -> Piece:
+    """Return rows (dictionaries or columns) as a piece whose retrieval accounts for them.
+
+    Parameters
+    ----------
+    raw
+        File that was read.
+    source, table
+        Names of the source and of the table.
+    rows
+        Rows as dictionaries, or a frame.
+    trouble
+        What could not be read.
+    more
+        Further fields of the retrieval; notes are added to those of the trouble.
+    """
+    frame = frame_of(table, rows)
+    notes = trouble.notes(raw) + tuple(more.pop("notes", ()))
+    truncated = bool(trouble.problems) or bool(more.pop("truncated", False))
+    start, end = bounds(table, frame)
+    return Piece(
+        table,
+        frame,
+        Retrieval(
+            source,
+            raw.relative,
+            rows=len(frame),
+            rejected=trouble.rejected(raw),
+            start=start,
+            end=end,
+            truncated=truncated,
+            notes=notes,
+            **more,
+        ),
+    )
+
+
+def frame_of(table: str, rows: Any) -> Any:
+    """Return rows as the glossary's frame; empty text becomes null."""
+    import pandas as pd
+
+    schema = table_schema(table)
+    if not isinstance(rows, pd.DataFrame):
+        # Unknown keys stay columns, so that conform refuses them instead of losing them.
+        rows = pd.DataFrame.from_records(list(rows)) if rows else pd.DataFrame(columns=schema.names)
+    for column in schema.columns:
+        if column.name not in rows.columns:
+            continue
+        if column.kind == "time":
+            rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(DTYPES["time"])
+        elif column.kind == "text":
+            rows[column.name] = rows[column.name].astype("string").replace("", pd.NA)
+    return conform(table, rows)
+
+
+def bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:
+    """Return the first and last moment of a table's time column."""
+    column = table_schema(table).time
+    if column is None or not frame[column].notna().any():
+        return None, None
+    return frame[column].min().to_pydatetime(), frame[column].max().to_pydatetime()

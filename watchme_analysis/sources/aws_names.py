@@ -1,0 +1,78 @@
+"""Names of AWS resources: ARNs and URLs cut to the name that people use."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+LAMBDA_LOG_GROUP = "/aws/lambda/"
+# Dimensions that name what a metric is about, the most telling first.
+RESOURCE_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
+
+
+def resource_name(text: str) -> str:
+    """Return the name in an ARN or a queue's URL; a plain name as it is.
+
+    A Lambda ARN may end in a version or alias, which is no part of the name. Load balancers keep the
+    ``app/NAME/ID`` that CloudWatch names them by.
+
+    Examples
+    --------
+    >>> resource_name("arn:aws:lambda:ap-southeast-2:123456789012:function:sed-worker:live")
+    'sed-worker'
+    >>> resource_name("https://sqs.ap-southeast-2.amazonaws.com/123456789012/sed-queue")
+    'sed-queue'
+    """
+    text = text.strip()
+    if text.startswith("arn:"):
+        return _arn_name(text)
+    if re.match(r"https?://[^/]+/\d+/", text):
+        return text.rstrip("/").rsplit("/", 1)[-1]
+    return text
+
+
+def _arn_name(arn: str) -> str:
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return arn
+    service, rest = parts[2], parts[5]
+    kind, _, name = rest.partition(":")
+    if not name:
+        return rest.partition("/")[2] or rest
+    if service == "lambda" and kind == "function":
+        return name.split(":")[0]
+    return name.removesuffix(":*") if service == "logs" else name
+
+
+def arn_part(arn: str | None, part: int) -> str | None:
+    """Return a part of an ARN by position (3: region, 4: account), None where it has none."""
+    parts = (arn or "").split(":")
+    return parts[part] or None if len(parts) > 5 else None
+
+
+def log_group_function(log_group: str | None) -> str | None:
+    """Return the function whose log group it is, None for another log group.
+
+    The group may be an ARN or carry the account in front, as Insights' ``@log`` does.
+    """
+    if not log_group:
+        return None
+    group = resource_name(log_group)
+    group = re.sub(r"^\d{12}:", "", group)
+    return group.removeprefix(LAMBDA_LOG_GROUP) or None if group.startswith(LAMBDA_LOG_GROUP) else None
+
+
+def dimension_map(dimensions: Any) -> dict[str, str]:
+    """Return ``[{"Name": .., "Value": ..}]`` as a dictionary."""
+    if not isinstance(dimensions, list):
+        return {}
+    return {
+        str(item["Name"]): str(item["Value"])
+        for item in dimensions
+        if isinstance(item, dict) and "Name" in item and "Value" in item
+    }
+
+
+def dimension_resource(dimensions: dict[str, str]) -> str | None:
+    """Return the name of the queue, function, instance or load balancer that dimensions point at."""
+    return next((dimensions[name] for name in RESOURCE_DIMENSIONS if name in dimensions), None)

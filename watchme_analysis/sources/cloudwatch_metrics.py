@@ -1,0 +1,250 @@
+"""CloudWatch metrics: what ``aws cloudwatch get-metric-data`` printed.
+
+``metrics/*.json`` are answers; ``metrics/metric-data-queries.json`` beside them is what was asked, and the
+only thing that says which metric an id stands for. A point states its interval by its start (API
+reference, GetMetricData). A metric without a point in an interval has none here either: that is neither
+zero nor an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.sources.aws_json import Trouble, documents, frame_of, has_key, listed, piece
+from watchme_analysis.sources.metric_identity import (
+    KEYS,
+    Identities,
+    inferred_period,
+    is_queries,
+    query_definitions,
+    query_files,
+)
+from watchme_analysis.sources.raw import Piece, RawFile, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression")
+# A series that is no plain metric (metric math, or one whose query is unknown) is known by these alone.
+_UNNAMED = ("id", "label", "folder")
+
+
+def read_answers(raw: RawFile) -> Iterator[Piece]:
+    """Read an answer into ``metrics`` and ``metric_queries``."""
+    values, problems = documents(raw)
+    results, odd = listed(values, "MetricDataResults")
+    identities = Identities.beside(raw)
+    notes = [note for value in values for note in _messages(raw, value)]
+    series: list[dict[str, Any]] = []
+    frames: list[pd.DataFrame] = []
+    for result in results:
+        frame, complaint = _points(result, raw.zone)
+        notes.extend(f"{raw.relative}: {complaint}" for complaint in [complaint] if complaint)
+        frames.append(frame)
+        identity = identities.of(result)
+        status = result.get("StatusCode")
+        series.append(
+            {
+                "file": raw.relative,
+                **identity,
+                "points": len(frame),
+                "status": status if isinstance(status, str) else None,
+            }
+        )
+    _infer_periods(series, frames)
+    notes.extend(f"{raw.relative}: {note}" for note in identities.notes)
+    last_status = {(row["id"], row["label"]): row["status"] for row in series}
+    short = sorted({str(row["id"]) for row in series if _is_short(last_status[(row["id"], row["label"])])})
+    pages = any(isinstance(value, dict) and value.get("NextToken") for value in values)
+    if short:
+        notes.append(f"{raw.relative}: points are missing, the status of {', '.join(short)} is not Complete.")
+    if pages:
+        notes.append(f"{raw.relative}: points are missing, this is one page of several (NextToken).")
+    trouble = Trouble(tuple(problems), tuple(odd))
+    points = _joined(raw, series, frames)
+    truncated = bool(short) or pages
+    yield piece(raw, "cloudwatch_metrics", "metrics", points, trouble, notes=notes, truncated=truncated)
+    yield piece(raw, "cloudwatch_metrics", "metric_queries", series, truncated=truncated)
+
+
+def read_queries(raw: RawFile) -> Iterator[Piece]:
+    """Read what was asked into ``metric_queries``; :func:`finish` drops what was answered."""
+    values, problems = documents(raw)
+    definitions, odd = query_definitions(values)
+    rows = [{"file": None, **identity} for identity in definitions]
+    yield piece(
+        raw, "cloudwatch_metric_queries", "metric_queries", rows, Trouble(tuple(problems), tuple(odd))
+    )
+
+
+def _is_short(status: str | None) -> bool:
+    return status not in {"Complete", None}
+
+
+def _messages(raw: RawFile, value: Any) -> list[str]:
+    """Return what CloudWatch said about an answer as a whole."""
+    found, _ = listed([value], "Messages")
+    inner, _ = listed(listed([value], "MetricDataResults")[0], "Messages")
+    return [
+        f"{raw.relative}: CloudWatch said {item.get('Code', '')}: {item.get('Value', '')}"
+        for item in found + inner
+    ]
+
+
+def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | None]:
+    """Return times and values of a series, and what is wrong with them."""
+    import pandas as pd
+
+    times, values = result.get("Timestamps"), result.get("Values")
+    times = times if isinstance(times, list) else []
+    values = values if isinstance(values, list) else []
+    size = min(len(times), len(values))
+    complaints = []
+    if len(times) != len(values):
+        complaints.append(f"{len(times)} times and {len(values)} values, the common {size} are kept")
+    frame = pd.DataFrame(
+        {
+            "time": _moments(pd.Series(times[:size], dtype="object"), zone),
+            "value": pd.to_numeric(pd.Series(values[:size], dtype="object"), errors="coerce"),
+        }
+    )
+    bad = frame["time"].isna() | frame["value"].isna()
+    if bad.any():
+        complaints.append(f"{int(bad.sum())} points without a readable time or value are left out")
+        frame = frame[~bad]
+    if not complaints:
+        return frame, None
+    return frame, f"series {result.get('Id')} has " + "; ".join(complaints) + "."
+
+
+def _moments(texts: pd.Series, zone: tzinfo) -> pd.Series:
+    """Return times as UTC; epochs are seconds, a time without a zone is of the given one."""
+    import pandas as pd
+
+    if texts.empty:
+        return pd.Series(dtype="datetime64[us, UTC]")
+    numeric = texts.map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
+    if numeric.any():
+        moments = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
+        epochs = pd.to_numeric(texts[numeric], errors="coerce").astype("float64")
+        moments[numeric] = pd.to_datetime(epochs, unit="s", utc=True).dt.as_unit("us")
+        if not numeric.all():
+            moments[~numeric] = _moments(texts[~numeric], zone)
+        return moments
+    texts = texts.astype("string")
+    bare = ~texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(False).astype(bool)
+    moments = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
+    if bare.any():
+        local = moments[bare].dt.tz_localize(None)
+        moments[bare] = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    return moments
+
+
+def _infer_periods(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> None:
+    """Give series whose query is unknown the period that their points' spacing shows."""
+    unknown = [at for at, row in enumerate(series) if row["period_s"] is None and row["expression"] is None]
+    if unknown:
+        period = inferred_period([frames[at]["time"] for at in unknown])
+        for at in unknown:
+            series[at]["period_s"] = period
+
+
+def _joined(raw: RawFile, series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return all points with what their series are."""
+    import numpy as np
+    import pandas as pd
+
+    if not frames:
+        return frame_of("metrics", [])
+    points = pd.concat(frames, ignore_index=True)
+    times = [len(frame) for frame in frames]
+    for key in (*KEYS, "status"):
+        values = pd.Series([row[key] for row in series], dtype="object")
+        dtype = "Int64" if key == "period_s" else "string"
+        points[key] = values.astype(dtype).take(np.repeat(np.arange(len(series)), times)).array
+    points["file"] = pd.Series(raw.relative, index=points.index, dtype="string")
+    return points
+
+
+def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Join what several dumps say of the same series.
+
+    Points that two answers agree on are kept once; where they differ, the file read last wins (late points
+    correct earlier ones). Queries that an answer exists for are told by the answer alone.
+    """
+    if frame.empty:
+        return frame, []
+    if table == "metric_queries":
+        return _finish_queries(frame)
+    keyed = _keyed(frame)
+    same_point = keyed.duplicated([*_SERIES, *_UNNAMED, "time"], keep="last")
+    if not same_point.any():
+        return frame, []
+    conflicting = same_point & ~keyed.duplicated([*_SERIES, *_UNNAMED, "time", "value"], keep="last")
+    notes = [f"{int(same_point.sum())} points came more than once and are kept once."]
+    if conflicting.any():
+        notes.append(
+            f"{int(conflicting.sum())} of them had another value in an earlier answer; the last one is kept."
+        )
+    return frame[~same_point].reset_index(drop=True), notes
+
+
+def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    told = {_series_key(row) for row in rows if row["file"] is not None}
+    kept = [row["file"] is not None or _series_key(row) not in told for row in rows]
+    # Pages of one answer list a series again with further points.
+    merged = (
+        frame[kept]
+        .groupby(["file", *KEYS], dropna=False, sort=False, as_index=False)
+        .agg(points=("points", lambda column: column.sum(min_count=1)), status=("status", "last"))
+    )
+    silent = int(merged["file"].isna().sum())
+    return merged, [f"{silent} series that were asked for are in no answer."] if silent else []
+
+
+def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a series of the queries and its answer have in common."""
+    return tuple(row[key] for key in _SERIES) if row["metric"] is not None else (row["id"],)
+
+
+def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with a folder; ids and labels blanked where the metric itself is the identity."""
+    keyed = frame.copy()
+    keyed["folder"] = frame["file"].str.rpartition("/")[0]
+    plain = frame["metric"].notna() & frame["stat"].notna()
+    for column in _UNNAMED:
+        keyed[column] = keyed[column].mask(plain, "")
+    return keyed
+
+
+SOURCES = (
+    Source(
+        name="cloudwatch_metrics",
+        tables=("metrics", "metric_queries"),
+        patterns=("metrics/*.json", "metrics-*.json", "metrics_*.json"),
+        looks_like=lambda raw: has_key(raw, "MetricDataResults"),
+        read=read_answers,
+        by_content=True,
+        finish=finish,
+        samples=(
+            (
+                '{"MetricDataResults": [{"Id": "m0", "Label": "sed-queue NumberOfMessagesSent", '
+                '"Timestamps": ["2025-12-11T01:00:00+00:00"], "Values": [2.0], "StatusCode": "Complete"}]}',
+                1,
+            ),
+        ),
+    ),
+    Source(
+        name="cloudwatch_metric_queries",
+        tables=("metric_queries",),
+        patterns=query_files,
+        looks_like=is_queries,
+        read=read_queries,
+        by_content=True,
+        finish=finish,
+        samples=(('[{"Id": "e1", "Expression": "m1 / m2", "Period": 60}]', 1),),
+    ),
+)
