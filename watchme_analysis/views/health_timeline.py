@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 VANTAGES = {
-    "inside": (style.GREEN, "o", "inside the container"),
-    "host": (style.PURPLE, "s", "on the host"),
+    "inside": (style.GREEN, "o", "inside"),
+    "host": (style.PURPLE, "s", "host"),
     "outside": (style.BLUE, "^", "outside"),
 }
 METRICS = {
@@ -25,7 +26,6 @@ METRICS = {
     "open_files": "open files",
     "rss_mb": "memory (MB)",
 }
-_LAYERS = ("probes", "edge_log", "access_log", "error_log", "app_log", "host_metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +34,33 @@ class _Panel:
     draw: Callable[[Axes], None]
 
 
-def failed(status: pd.Series) -> pd.Series:
-    """Tell which requests got no useful answer: none at all, 408, 499, or 500 and above."""
-    return status.isna() | status.isin([0, 408, 499]) | (status >= 500).fillna(False)
-
-
 def plot_health_timeline(
-    tables: Mapping[str, pd.DataFrame], span: style.Span, endpoints: Collection[str] = ()
+    observed: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    span: style.Span,
+    families: Collection[str] = (),
 ) -> Picture:
     """Plot every layer over time, one panel each.
 
     Parameters
     ----------
+    observed
+        Frame of :func:`watchme_analysis.analysis.health_frames.judged_observations`.
     tables
-        ``probes``, ``edge_log``, ``access_log``, ``error_log``, ``app_log`` and ``host_metrics`` as the
-        glossary has them, empty where the case has none.
+        ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent.
     span
         Window, zone, incident and changes.
-    endpoints
-        Paths to bring out; the others turn grey. All stand out when empty.
+    families
+        Path families to bring out; the others turn grey. All stand out when empty.
     """
-    if all(tables[name].empty for name in _LAYERS):
+    if observed.empty and all(tables[name].empty for name in ("error_log", "app_log", "host_metrics")):
         return style.nothing("timeline", "the case has no probes, logs or host metrics in this window")
+    edge, nginx = (observed[observed["vantage"] == name] for name in ("edge", "nginx"))
+    probes = observed[observed["vantage"].isin(list(VANTAGES))]
     panels = [
-        _Panel(1.25, lambda axis: _probes(axis, tables["probes"])),
-        _Panel(1.15, lambda axis: _requests(axis, tables["edge_log"], _EDGE, endpoints)),
-        _Panel(1.15, lambda axis: _requests(axis, tables["access_log"], _NGINX, endpoints)),
+        _Panel(1.25, lambda axis: _probes(axis, probes)),
+        _Panel(1.15, lambda axis: _requests(axis, edge, "edge", families)),
+        _Panel(1.15, lambda axis: _requests(axis, nginx, "Nginx", families)),
         *_event_panels(tables["error_log"], tables["app_log"]),
         *_metric_panels(tables["host_metrics"]),
     ]
@@ -67,20 +68,7 @@ def plot_health_timeline(
     style.time_axis(axes, span)
     for axis, panel in zip(axes, panels, strict=True):
         panel.draw(axis)
-    return style.finish(figure, "timeline", _alt(tables))
-
-
-@dataclass(frozen=True, slots=True)
-class _Requests:
-    title: str
-    time: str
-    duration: str
-    per_second: float
-    absent: str
-
-
-_EDGE = _Requests("edge", "start", "duration_ms", 1000.0, "no edge log")
-_NGINX = _Requests("Nginx", "time", "request_time_s", 1.0, "no access log")
+    return style.finish(figure, "timeline", _alt(observed, tables))
 
 
 def _probes(axis: Axes, probes: pd.DataFrame) -> None:
@@ -88,43 +76,36 @@ def _probes(axis: Axes, probes: pd.DataFrame) -> None:
     if probes.empty:
         style.absent(axis, "no probes")
         return
-    bad = failed(probes["status"])
     for vantage, (color, marker, label) in VANTAGES.items():
         here = probes["vantage"] == vantage
-        if not here.any():
-            continue
-        _points(axis, probes[here & ~bad], "time", **_dots(color, marker, label))
+        _points(axis, probes[here & ~probes["failed"]], **_dots(color, marker, label))
         hollow = {"marker": marker, "mec": style.RED, "mfc": "none", "ms": 4.5, "mew": 1.0, "label": "_"}
-        _points(axis, probes[here & bad], "time", **hollow)
-    if bad.any():
-        axis.plot([], [], linestyle="none", marker="D", mfc="none", mec=style.RED, ms=4.5, label="failed")
+        _points(axis, probes[here & probes["failed"]], **hollow)
+    if probes["failed"].any():
+        axis.plot([], [], linestyle="none", marker="D", mfc="none", mec=style.RED, ms=4, label="failed")
     _seconds(axis, probes["duration_s"])
     style.legend(axis)
 
 
-def _requests(axis: Axes, frame: pd.DataFrame, layer: _Requests, endpoints: Collection[str]) -> None:
-    if frame.empty or frame[layer.duration].isna().all():
-        style.title(axis, layer.title)
-        style.absent(axis, layer.absent if frame.empty else f"{len(frame):,d} requests, none with a duration")
+def _requests(axis: Axes, rows: pd.DataFrame, layer: str, families: Collection[str]) -> None:
+    style.title(axis, f"{layer}: {len(rows):,d} requests" if len(rows) else layer)
+    if rows.empty or rows["duration_s"].isna().all():
+        style.absent(axis, "the log carries no timing" if len(rows) else f"no {layer} log")
         return
-    style.title(axis, f"{layer.title}: {len(frame):,d} requests")
-    rows = frame[[layer.time, layer.duration, "status", "path"]].copy()
-    rows["duration_s"] = rows[layer.duration].astype("float64") / layer.per_second
-    bad = failed(rows["status"])
-    focus = rows["path"].isin(list(endpoints)).fillna(False) if endpoints else ~rows["path"].isna()
-    _points(axis, rows[~bad & ~focus], layer.time, **_dots(style.GREY, ".", "others"))
-    label = "affected path" if len(endpoints) == 1 else "affected paths"
-    label = label if endpoints else "answered"
-    _points(axis, rows[~bad & focus], layer.time, **_dots(style.BLUE, ".", label))
-    _points(axis, rows[bad], layer.time, **_dots(style.RED, "x", "failed"))
+    failed = rows["failed"]
+    focus = rows["family"].isin(list(families)).fillna(False) if families else ~rows["failed"]
+    _points(axis, rows[~failed & ~focus], **_dots(style.GREY, ".", "others"))
+    label = "answered" if not families else "affected"
+    _points(axis, rows[~failed & focus], **_dots(style.BLUE, ".", label))
+    _points(axis, rows[failed], **_dots(style.RED, "x", "failed"))
     _seconds(axis, rows["duration_s"])
     style.legend(axis)
 
 
-def _points(axis: Axes, rows: pd.DataFrame, time: str, **look: Any) -> None:
-    """Draw one mark a row at ``time`` and ``duration_s``; what took no time lies on the axis."""
+def _points(axis: Axes, rows: pd.DataFrame, **look: Any) -> None:
+    """Draw one mark a row at its start and duration; what took no time lies on the axis."""
     if len(rows):
-        moments = rows[time].to_numpy()
+        moments = rows["start"].to_numpy()
         seconds = rows["duration_s"].astype("float64").clip(lower=1e-3).to_numpy()
         axis.plot(moments, seconds, linestyle="none", **look)
 
@@ -149,7 +130,8 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame) -> list[_Panel]:
         known = frame[frame["time"].notna()]
         for kind, group in known.groupby("kind", sort=False):
             loud = color if prefix == "Nginx: " or kind != "error" else style.RED
-            rows.append((f"{prefix}{str(kind).replace('_', ' ')} ({len(group):,d})", loud, group["time"]))
+            label = textwrap.fill(f"{prefix}{str(kind).replace('_', ' ')} ({len(group):,d})", 20)
+            rows.append((label, loud, group["time"]))
     absent = [
         name
         for name, frame in (("Nginx error log", errors), ("application log", app))
@@ -161,10 +143,11 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame) -> list[_Panel]:
         for place, (_, color, times) in enumerate(rows):
             axis.vlines(times.to_numpy(), place - 0.38, place + 0.38, color=color, linewidth=0.9)
         axis.set_ylim(len(rows) - 0.4, -0.6)
-        axis.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=8)
+        axis.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=7.5)
         axis.grid(visible=False, axis="y")
 
-    return [_Panel(0.35 + 0.19 * max(len(rows), 1), draw)]
+    lines = sum(1 + label.count("\n") for label, _, _ in rows)
+    return [_Panel(0.35 + 0.17 * max(lines, 1) + 0.04 * len(rows), draw)]
 
 
 def _metric_panels(metrics: pd.DataFrame) -> list[_Panel]:
@@ -202,12 +185,11 @@ def _no_metrics(axis: Axes) -> None:
     style.absent(axis, "no host metrics")
 
 
-def _alt(tables: Mapping[str, pd.DataFrame]) -> str:
+def _alt(observed: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> str:
     parts = []
-    for name, what in (("probes", "probes"), ("edge_log", "edge requests"), ("access_log", "Nginx requests")):
-        frame = tables[name]
-        if len(frame):
-            parts.append(f"{len(frame):,d} {what} ({int(failed(frame['status']).sum()):,d} failed)")
+    for vantage, group in observed.groupby("vantage"):
+        what = "probes from " + VANTAGES[vantage][2] if vantage in VANTAGES else f"requests at the {vantage}"
+        parts.append(f"{len(group):,d} {what} ({int(group['failed'].sum()):,d} failed)")
     for name, what in (("error_log", "Nginx error lines"), ("app_log", "application log records")):
         if len(tables[name]):
             parts.append(f"{len(tables[name]):,d} {what}")

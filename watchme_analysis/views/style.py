@@ -97,7 +97,7 @@ def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[F
 
 
 def finish(figure: Figure, name: str, alt: str) -> Picture:
-    """Return the figure as a small PNG: 128 colours are enough for lines on white."""
+    """Return the figure as a small PNG: 256 colours are enough for lines on white."""
     import matplotlib as mpl
     from PIL import Image
 
@@ -106,7 +106,7 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
         figure.savefig(buffer, format="png", metadata={"Software": None})
     buffer.seek(0)
     image = Image.open(buffer).convert("RGB")
-    small = image.quantize(colors=128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = image.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     out = io.BytesIO()
     small.save(out, format="PNG", optimize=True)
     return Picture(name, out.getvalue(), alt)
@@ -137,7 +137,7 @@ def time_axis(axes: Sequence[Axes], span: Span) -> None:
     last = axes[-1]
     locator = dates.AutoDateLocator(tz=span.zone, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
     formatter = dates.ConciseDateFormatter(locator, tz=span.zone, show_offset=False)  # type: ignore[no-untyped-call]
-    formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M"]
+    formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M:%S"]
     formatter.formats = ["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
     last.xaxis.set_major_locator(locator)
     last.xaxis.set_major_formatter(formatter)
@@ -197,27 +197,32 @@ def title(axis: Axes, text: str) -> None:
     axis.set_title(text, loc="left", fontsize=9.5, fontweight="bold", pad=4)
 
 
-def seconds_axis(axis: Axes, low_s: float, high_s: float) -> None:
-    """Give the y axis a logarithmic scale of seconds with ticks that read as times."""
-    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+_TICKS = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s", 100.0: "100 s", 1e3: "1000 s",
+    1e4: "3 h", 1e5: "28 h",
+}  # fmt: skip
 
-    ticks = {
-        0.001: "1 ms",
-        0.01: "10 ms",
-        0.1: "0.1 s",
-        1.0: "1 s",
-        10.0: "10 s",
-        100.0: "100 s",
-        1000.0: "1000 s",
-    }
-    low, high = max(low_s, 5e-4), max(high_s, low_s * 10, 0.01)
-    axis.set_yscale("log")
-    axis.set_ylim(low / 1.5, high * 1.6)
-    chosen = [tick for tick in ticks if low / 1.5 <= tick <= high * 1.6]
-    axis.yaxis.set_major_locator(FixedLocator(chosen))
-    axis.set_yticklabels([ticks[tick] for tick in chosen])
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_minor_formatter(NullFormatter())
+
+def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> None:
+    """Give one axis a logarithmic scale of seconds with ticks that read as times."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
+    axes.set(**{f"{along}scale": "log", f"{along}lim": (low, high)})
+    chosen = [tick for tick in _TICKS if low <= tick <= high]
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(FixedLocator(chosen))
+    axis.set_major_formatter(FixedFormatter([_TICKS[tick] for tick in chosen]))
+    axis.set_minor_locator(NullLocator())
+
+
+def key(figure: Figure, entries: Sequence[Any]) -> None:
+    """Put a legend below all axes."""
+    if entries:
+        figure.legend(
+            handles=list(entries), loc="outside lower left", ncols=2, fontsize=8, frameon=False,
+            handlelength=1.0, columnspacing=1.0,
+        )  # fmt: skip
 
 
 def legend(axis: Axes, entries: Iterable[Any] | None = None) -> None:
@@ -226,7 +231,8 @@ def legend(axis: Axes, entries: Iterable[Any] | None = None) -> None:
     if handles:
         axis.legend(
             handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
-            borderaxespad=0.1, handletextpad=0.3, columnspacing=0.9, handlelength=1.2, fontsize=8,
+            borderaxespad=0.1, handletextpad=0.3, columnspacing=0.9, handlelength=1.1,
+            fontsize=8, frameon=False,
         )  # fmt: skip
 
 
