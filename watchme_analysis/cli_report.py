@@ -33,7 +33,14 @@ NOTEBOOK_FAILED = 1
     type=click.Path(path_type=Path),
     help="Folder of all reports and their index.",
 )
-def report(question: str, cases: tuple[Path, ...], out: Path, **options: str | None) -> int:
+@click.option(
+    "--notebooks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of notebooks to run; those of this project if not given.",
+)
+def report(
+    question: str, cases: tuple[Path, ...], out: Path, notebooks: Path | None, **options: str | None
+) -> int:
     """Write the report of one or more CASEs: a page with figures, findings and next steps.
 
     Runs the question's notebook over each CASE (a case or a folder of raw evidence); `all` asks what each
@@ -48,7 +55,7 @@ def report(question: str, cases: tuple[Path, ...], out: Path, **options: str | N
     from watchme_analysis.report.run import make_reports, shared_imports
 
     with shared_imports():
-        requests = plan(question, cases, options)
+        requests = plan(question, cases, options, notebooks)
         results = make_reports(requests, out.absolute(), Teller(len(requests)))
     click.echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0

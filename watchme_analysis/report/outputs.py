@@ -42,7 +42,7 @@ def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def described(output: Mapping[str, Any], name: str) -> str:
-    """Return a picture's ``alt``, ``name`` or ``caption``; empty when it has none."""
+    """Return a picture's ``alt``, ``name``, ``caption`` or ``width`` (pixels); empty when it has none."""
     metadata = output.get("metadata", {})
     return str(metadata.get(name) or metadata.get(PNG, {}).get(name) or "")
 

@@ -36,6 +36,8 @@ class Facts:
         Window looked at, in the zone asked for.
     made, seconds
         When the run began, and how long it took.
+    summary
+        The conclusion, sentence by sentence.
     error
         What went wrong, in one sentence; empty when nothing did.
     """
@@ -51,6 +53,7 @@ class Facts:
     window: str
     made: str
     seconds: str
+    summary: tuple[str, ...]
     error: str
 
 
@@ -80,6 +83,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
         window=span(since, until, zone),
         made=moment(result.get("started_at"), zone),
         seconds=_NONE if seconds is None else f"{seconds:.1f} s",
+        summary=tuple(found.get("summary") or ()),
         error=sentence(result.get("error")),
     )
 
@@ -105,7 +109,7 @@ def moment(text: str | None, zone: tzinfo) -> str:
     """Return an ISO time in a zone, which is named; a dash for None."""
     if not text:
         return _NONE
-    return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def span(start: str | None, end: str | None, zone: tzinfo) -> str:
@@ -114,7 +118,7 @@ def span(start: str | None, end: str | None, zone: tzinfo) -> str:
         return _NONE
     first = datetime.fromisoformat(start).astimezone(zone)
     if not end:
-        return f"{first:%Y-%m-%d %H:%M:%S} to the end of the data, {first:%Z}"
+        return f"{first:%Y-%m-%d %H:%M:%S} {zone}, still open at the end of the data"
     last = datetime.fromisoformat(end).astimezone(zone)
-    same_day = first.date() == last.date()
-    return f"{first:%Y-%m-%d %H:%M:%S} to {last:{'%H:%M:%S' if same_day else '%Y-%m-%d %H:%M:%S'}} {last:%Z}"
+    form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S"
+    return f"{first:%Y-%m-%d %H:%M:%S} to {last:{form}} {zone}"
