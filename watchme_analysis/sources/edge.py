@@ -53,7 +53,9 @@ _KNOWN = set(_FIELDS) | set(_TIMES)
 def looks_like(raw: RawFile) -> bool:
     """Tell whether one of the first lines is an object with at least three of the fields."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:20]
-    return not lines or any(len(_KNOWN & set(_object(line) or ())) >= 3 for line in lines)
+    if not lines:
+        return SOURCES[0].knows_name(raw)
+    return any(len(_KNOWN & set(_object(line) or ())) >= 3 for line in lines)
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -90,7 +90,9 @@ def kind_of(message: str, upstream: str | None) -> str:
 def looks_like(raw: RawFile) -> bool:
     """Tell whether one of the first lines is one of an Nginx error log."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:50]
-    return not lines or any(_LINE.match(decoded(line)) for line in lines)
+    if not lines:
+        return SOURCES[0].knows_name(raw)
+    return any(_LINE.match(decoded(line)) for line in lines)
 
 
 def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:

@@ -21,7 +21,9 @@ _PARTS = ("dns_s", "connect_s", "tls_s", "ttfb_s")
 def looks_like(raw: RawFile) -> bool:
     """Tell whether the header names a time, a vantage point and a duration."""
     header = header_of(raw)
-    return not header or (
+    if not header:
+        return SOURCES[0].knows_name(raw)
+    return (
         "vantage" in header
         and any(name in header for name in TIME_NAMES)
         and any(name in header for name in _DURATION_NAMES)

@@ -1,0 +1,129 @@
+"""The log formats that may have written an access log, the likeliest first."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from watchme_analysis.errors import FormatError
+from watchme_analysis.sources.nginx_format import LogFormat, compile_format, stock_formats
+from watchme_analysis.sources.raw import RawFile
+
+
+class Candidates(NamedTuple):
+    """Formats in the order in which they are tried, and sentences about formats that can't be used."""
+
+    formats: list[LogFormat]
+    notes: list[str]
+
+
+def candidate_formats(raw: RawFile) -> Candidates:
+    """Return the formats to try on a file.
+
+    First what ``case.toml`` states, then the format of the ``access_log`` directive that names the file, then
+    those of other directives, the other formats of the configurations beside the file, and the stock ones.
+
+    Raises
+    ------
+    FormatError
+        When the stated format is unknown or can't be compiled.
+    """
+    notes: list[str] = []
+    configured: dict[str, LogFormat] = {}
+    named_first: list[str] = []
+    named: list[str] = []
+    configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
+    configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
+    for config in configs:
+        for directive in _directives(config):
+            _take(directive, raw, configured, (named_first, named), notes)
+    stock = {found.name: found for found in stock_formats()}
+    # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
+    known = {**stock, **configured}
+    ordered: list[LogFormat] = []
+    stated = raw.settings.get("log_format")
+    if stated:
+        ordered.append(_stated(str(stated), known))
+    ordered += [known[name] for name in (*named_first, *named) if name in known]
+    ordered += [*configured.values(), *stock.values()]
+    unique = {(found.text, found.escape): found for found in reversed(ordered)}
+    return Candidates([*reversed(unique.values())], notes)
+
+
+def _take(
+    directive: dict[str, Any],
+    raw: RawFile,
+    configured: dict[str, LogFormat],
+    named: tuple[list[str], list[str]],
+    notes: list[str],
+) -> None:
+    args = directive["args"]
+    if directive["directive"] == "log_format" and len(args) > 1:
+        try:
+            configured.setdefault(args[0], _compiled(args))
+        except FormatError as error:
+            notes.append(str(error))
+    elif directive["directive"] == "access_log" and args and args[0] != "off":
+        options = [arg for arg in args[1:] if "=" not in arg and arg != "gzip"]
+        written = PurePosixPath(args[0]).name
+        fits = bool(written) and Path(raw.name).name.startswith(written)
+        named[0 if fits else 1].append(options[0] if options else "combined")
+
+
+def _compiled(args: list[str]) -> LogFormat:
+    escape = re.fullmatch(r"escape=(\w+)", args[1])
+    parts = args[2:] if escape else args[1:]
+    return compile_format("".join(parts), escape[1] if escape else "default", args[0])
+
+
+def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
+    """Return the format of a name, a format, or a whole ``log_format`` directive."""
+    if text in known:
+        return known[text]
+    if text.lstrip().startswith("log_format "):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
+            file.write(text if text.rstrip().endswith(";") else text + ";")
+            file.flush()
+            found = [item for item in _parsed(Path(file.name)) if item["directive"] == "log_format"]
+        if found and len(found[0]["args"]) > 1:
+            return _compiled(found[0]["args"])
+    if "$" not in text:
+        raise FormatError(
+            f"The log_format {text!r} is no format and no name of one: the names known are "
+            f"{', '.join(sorted(known))}."
+        )
+    escape = "json" if text.lstrip().startswith("{") else "default"
+    return compile_format(text, escape)
+
+
+def _directives(config: RawFile) -> Iterator[dict[str, Any]]:
+    if config.path.suffix != ".gz":
+        yield from _parsed(config.path)
+        return
+    with tempfile.NamedTemporaryFile("wb", suffix=".conf") as file:
+        file.write(config.content.data)
+        file.flush()
+        yield from _parsed(Path(file.name))
+
+
+def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+    import crossplane
+
+    # What is beside a log may be a part of a configuration, or one whose includes are missing.
+    try:
+        payload = crossplane.parse(
+            str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False
+        )
+    except (OSError, UnicodeDecodeError, RecursionError):
+        return
+    for config in payload["config"]:
+        yield from _walk(config["parsed"])
+
+
+def _walk(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for directive in block:
+        yield directive
+        yield from _walk(directive.get("block") or [])

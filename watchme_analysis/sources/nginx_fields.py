@@ -1,0 +1,211 @@
+"""From the variables of an access log to the columns of ``access_log``, one request at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+
+from watchme_analysis.sources.lines import microseconds, number, whole_number
+
+# Column: the variables that may fill it, the best first.
+SINGLE: dict[str, tuple[str, ...]] = {
+    "request_id": ("request_id",),
+    "edge_ray_id": (
+        "http_cf_ray",
+        "http_x_amz_cf_id",
+        "http_x_amzn_trace_id",
+        "http_x_cloud_trace_context",
+        "http_x_request_id",
+        "http_x_correlation_id",
+    ),
+    "client_addr": (
+        "http_cf_connecting_ip",
+        "http_true_client_ip",
+        "remote_addr",
+        "http_x_real_ip",
+        "http_x_forwarded_for",
+    ),
+    "remote_user": ("remote_user",),
+    "cache_status": ("upstream_cache_status",),
+    "host": ("host", "http_host", "server_name"),
+    "referer": ("http_referer",),
+    "user_agent": ("http_user_agent",),
+}
+WHOLE: dict[str, tuple[str, ...]] = {
+    "status": ("status",),
+    "body_bytes": ("body_bytes_sent", "bytes_sent"),
+    "request_length_bytes": ("request_length",),
+}
+TIMES = ("msec", "time_iso8601", "time_local")
+SUMS = {
+    "upstream_connect_time_s": "upstream_connect_time",
+    "upstream_header_time_s": "upstream_header_time",
+    "upstream_response_time_s": "upstream_response_time",
+}
+UPSTREAM = ("upstream_addr", "upstream_status", *SUMS.values())
+_REQUEST_PARTS = ("request", "request_method", "request_uri", "uri", "document_uri", "args", "query_string")
+_USED = {
+    *(name for names in (*SINGLE.values(), *WHOLE.values()) for name in names[:1]),
+    *TIMES,
+    *UPSTREAM,
+    "request",
+    "request_time",
+}
+
+_REQUEST = re.compile(
+    r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>\S(?:.*\S)?) (?P<protocol>HTTP/\d(?:\.\d)?)", re.DOTALL
+)
+_OLD_REQUEST = re.compile(r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>/\S*)")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_SEPARATOR = re.compile(r", | : |,\s*$|\s:\s*$")
+
+Values = Mapping[str, str | None]
+
+
+def split_request(request: str) -> dict[str, str | None] | None:
+    """Return method, path, query and protocol of a request line, None for garbage.
+
+    A target that names a scheme and a host loses them. HTTP/0.9 requests have no protocol.
+    """
+    found = _REQUEST.fullmatch(request) or _OLD_REQUEST.fullmatch(request)
+    if found is None:
+        return None
+    path, query = split_target(found["target"])
+    protocol = found["protocol"] if "protocol" in found.re.groupindex else None
+    return {"method": found["method"], "path": path, "query": query, "protocol": protocol}
+
+
+def split_target(target: str) -> tuple[str | None, str | None]:
+    """Return path and query of a request target; the query is None when there is none."""
+    authority = _AUTHORITY.match(target)
+    if authority is not None:
+        target = target[authority.end() :] or "/"
+    path, _, query = target.partition("?")
+    return path or None, query or None
+
+
+def split_list(value: str | None) -> list[str]:
+    """Return the entries of an upstream variable, one for each try."""
+    if value is None:
+        return []
+    return [entry.strip() for entry in _SEPARATOR.split(value) if entry.strip()]
+
+
+def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
+    """Return a request's columns, times as microseconds since the epoch.
+
+    Parameters
+    ----------
+    values
+        Variables of the format with their values; missing ones are None.
+    zone
+        Zone of times written without one.
+
+    Raises
+    ------
+    ValueError
+        When a value is not what its variable holds.
+    """
+    row: dict[str, object] = {"time": _time(values, zone)}
+    used = set(_USED)
+    for columns, convert in ((SINGLE, str), (WHOLE, whole_number)):
+        for column, names in columns.items():
+            name = next((name for name in names if values.get(name) is not None), None)
+            if name is None:
+                continue
+            used.add(name)
+            try:
+                row[column] = convert(values[name])
+            except ValueError as error:
+                raise ValueError(f"${name}: {error}") from None
+            # A second name for the same value says nothing more.
+            used.update(other for other in names if values.get(other) == values[name])
+    row["request_time_s"] = _decimal("request_time", values.get("request_time"))
+    row.update(_request(values, used))
+    row.update(_upstream(values))
+    further = {
+        name: value for name, value in values.items() if value is not None and name not in used and name
+    }
+    row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
+    return row
+
+
+def _time(values: Values, zone: tzinfo) -> int | None:
+    found: int | None = None
+    for name in TIMES:
+        value = values.get(name)
+        if value is None:
+            continue
+        moment = microseconds(value, zone)
+        if moment is None:
+            raise ValueError(f"${name}: {value!r} is no time")
+        found = moment if found is None else found
+    return found
+
+
+def _decimal(name: str, value: str | None) -> float | None:
+    try:
+        return number(value)
+    except ValueError as error:
+        raise ValueError(f"${name}: {error}") from None
+
+
+def _request(values: Values, used: set[str]) -> dict[str, object]:
+    whole = values.get("request")
+    parts = split_request(whole) if whole is not None else None
+    if parts is not None:
+        used.update(name for name in _REQUEST_PARTS if _repeats(name, values, parts))
+        if values.get("server_protocol") == parts["protocol"]:
+            used.add("server_protocol")
+        return dict(parts)
+    row: dict[str, object] = {"request": whole}
+    if values.get("request_method") is not None:
+        row["method"] = values["request_method"]
+        used.add("request_method")
+    if values.get("server_protocol") is not None:
+        row["protocol"] = values["server_protocol"]
+        used.add("server_protocol")
+    target = next((name for name in ("request_uri", "uri", "document_uri") if values.get(name)), None)
+    if target is not None:
+        used.add(target)
+        row["path"], row["query"] = split_target(str(values[target]))
+    query = next((name for name in ("args", "query_string") if values.get(name)), None)
+    if query is not None and row.get("query") in (None, values[query]):
+        used.add(query)
+        row["query"] = values[query]
+    return row
+
+
+def _repeats(name: str, values: Values, parts: Mapping[str, str | None]) -> bool:
+    value = values.get(name)
+    target = f"{parts['path']}?{parts['query']}" if parts["query"] else parts["path"]
+    return value in (target, parts["method"], parts["query"], parts["path"])
+
+
+def _upstream(values: Values) -> dict[str, object]:
+    row: dict[str, object] = {}
+    present = [name for name in UPSTREAM if name in values]
+    if not present:
+        return row
+    lists = {name: split_list(values[name]) for name in present}
+    row["upstream_tries"] = tries = max(len(entries) for entries in lists.values())
+    for column, name in SUMS.items():
+        numbers = [_decimal(name, entry) for entry in lists.get(name, ())]
+        known = [value for value in numbers if value is not None]
+        # Rounded to the precision of the log, so that a sum of decimals is the decimal it stands for.
+        row[column] = round(sum(known), 6) if known else None
+    addresses = lists.get("upstream_addr")
+    if addresses:
+        row["upstream_addr"] = None if addresses[-1] == "-" else addresses[-1]
+    statuses = lists.get("upstream_status")
+    if statuses:
+        try:
+            row["upstream_status"] = whole_number(statuses[-1])
+        except ValueError as error:
+            raise ValueError(f"$upstream_status: {error}") from None
+    if tries > 1:
+        logged = {name: values[name] for name in present if values[name] is not None}
+        row["upstream_raw"] = json.dumps(logged, sort_keys=True, ensure_ascii=False)
+    return row

@@ -1,0 +1,255 @@
+r"""``log_format`` as a plan: literal, variable, literal, variable, ..
+
+A plan says how a line is taken apart; it knows nothing of columns. :meth:`LogFormat.pattern` is the exact and
+slow way to use it, and what faster ways are held against.
+
+Source: https://nginx.org/en/docs/http/ngx_http_log_module.html, and ngx_http_log_escape in its source: with
+the default escaping a value never holds a quotation mark, a backslash other than that of ``\xXX``, or bytes
+below 0x20 or above 0x7e.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from watchme_analysis.errors import FormatError
+
+Escape = Literal["default", "json", "none"]
+Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
+
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
+_ESCAPES = ("default", "json", "none")
+# Lines beyond this are matched with values that can't hold spaces, so that no line takes quadratic time.
+LONG_LINE = 1 << 16
+
+STOCK = {
+    "combined": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent"',
+    # The format of nginx.org's packages.
+    "main": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"',
+    "common": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent',
+}
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        (
+            "status",
+            "body_bytes_sent",
+            "bytes_sent",
+            "request_length",
+            "connection",
+            "connection_requests",
+            "content_length",
+            "pid",
+            "remote_port",
+            "server_port",
+        ),
+        "int",
+    ),
+    **dict.fromkeys(("request_time", "connection_time", "gzip_ratio"), "decimal"),
+    "msec": "msec",
+    "time_local": "time_local",
+    "time_iso8601": "time_iso8601",
+    **dict.fromkeys(("remote_addr", "realip_remote_addr", "server_addr"), "address"),
+    **dict.fromkeys(
+        (
+            "request_id",
+            "scheme",
+            "request_method",
+            "server_protocol",
+            "pipe",
+            "hostname",
+            "https",
+            "http2",
+            "http3",
+            "ssl_protocol",
+            "ssl_cipher",
+            "ssl_session_reused",
+            "upstream_cache_status",
+            "nginx_version",
+            "request_completion",
+        ),
+        "token",
+    ),
+}
+_LISTS = re.compile(
+    r"upstream_(addr|status|(connect|header|response|first_byte|session|queue)_time|response_length"
+    r"|bytes_(received|sent))"
+)
+_ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
+_IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
+_ADDRESS = rb"-|unix:|" + _IPV4 + rb"|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?|[A-Za-z_][\w.-]*"
+_PATTERNS: dict[str, bytes] = {
+    "int": rb"-|\d+",
+    "decimal": rb"-|\d+(?:\.\d+)?",
+    "msec": rb"\d+\.\d+",
+    "time_local": rb"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
+    "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
+    "address": _ADDRESS,
+    "token": rb"[^\s\"]*?",
+}
+
+
+def kind_of(variable: str) -> Kind:
+    """Return how a variable's values look; ``text`` for what clients, maps and applications name."""
+    if _LISTS.fullmatch(variable):
+        return "list"
+    return _KINDS.get(variable, "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a plan: its name, how its values look, and whether quotation marks enclose it."""
+
+    name: str
+    kind: Kind
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """A compiled ``log_format``.
+
+    Attributes
+    ----------
+    name
+        Its name in the configuration.
+    text
+        The format as written.
+    escape
+        ``default``, ``json`` or ``none``.
+    literals
+        One more than variables: before the first, between them, after the last.
+    variables
+        In the order of the line.
+    """
+
+    name: str
+    text: str
+    escape: Escape
+    literals: tuple[bytes, ...]
+    variables: tuple[Variable, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the variables."""
+        return tuple(variable.name for variable in self.variables)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        """The line as a regular expression with a group for each variable."""
+        return self._compile(rb"[^\"]*?" if self.escape == "default" else rb".*?")
+
+    @cached_property
+    def narrow_pattern(self) -> re.Pattern[bytes]:
+        """As :attr:`pattern`, for lines too long to try where an unquoted text may end."""
+        return self._compile(rb"[^\s\"]*")
+
+    @cached_property
+    def line_start(self) -> re.Pattern[bytes] | None:
+        """What only a line's start looks like; None when the format's start is not telling."""
+        first = self.variables[0]
+        if first.kind not in ("address", "msec", "time_local", "time_iso8601") or len(self.literals[1]) < 2:
+            return None
+        pattern = _IPV4 if first.kind == "address" else _PATTERNS[first.kind]
+        return re.compile(re.escape(self.literals[0]) + pattern + re.escape(self.literals[1]))
+
+    @property
+    def ends_safely(self) -> bool:
+        """Whether a line that is cut can't be taken for a whole one."""
+        return bool(self.literals[-1]) or self.variables[-1].kind in ("time_local", "time_iso8601")
+
+    def match(self, line: bytes) -> tuple[bytes, ...] | None:
+        """Return the values of a line, None when the line is not of this format."""
+        pattern = self.pattern if len(line) <= LONG_LINE else self.narrow_pattern
+        found = pattern.fullmatch(line)
+        if found is None:
+            return None
+        values: tuple[bytes, ...] = found.groups()
+        if self.line_start is not None:
+            for variable, value in zip(self.variables[1:], values[1:], strict=True):
+                # Two lines run into one would otherwise hide in a text that nothing encloses.
+                if variable.kind == "text" and not variable.quoted and b" " in value:
+                    at = value + self.literals[1]
+                    if self.line_start.search(at):
+                        return None
+        return values
+
+    def _compile(self, free: bytes) -> re.Pattern[bytes]:
+        parts = [re.escape(self.literals[0])]
+        for variable, literal in zip(self.variables, self.literals[1:], strict=True):
+            parts.append(b"(" + self._value_pattern(variable, free) + b")" + re.escape(literal))
+        return re.compile(b"".join(parts), re.DOTALL)
+
+    def _value_pattern(self, variable: Variable, free: bytes) -> bytes:
+        empty = b"|" if self.escape == "json" else b""
+        if variable.kind == "list":
+            name = variable.name.removeprefix("upstream_")
+            key = name if name in _ELEMENT else "time"
+            element = b"(?:" + _ELEMENT[key] + b")"
+            return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
+        if variable.kind != "text":
+            return _PATTERNS[variable.kind] + empty
+        if not variable.quoted:
+            return free
+        if self.escape == "default":
+            # Apache and older tools write \" inside; nginx itself never does.
+            return rb"(?:[^\"\\]|\\.)*+"
+        if self.escape == "json":
+            return rb"(?:[^\"\\]|\\.)*+"
+        return rb".*?"
+
+
+def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:
+    """Compile a ``log_format``.
+
+    Parameters
+    ----------
+    text
+        The format, its quoted parts joined.
+    escape
+        The ``escape`` parameter: ``default``, ``json`` or ``none``.
+    name
+        Name to keep.
+
+    Raises
+    ------
+    FormatError
+        When the format has no variable, two variables without anything between them, or an unknown escape.
+    """
+    if escape not in _ESCAPES:
+        raise FormatError(
+            f"The log_format {name or text!r} has escape={escape}: it is default, json or none."
+        )
+    literals: list[str] = []
+    names: list[str] = []
+    at = 0
+    for found in _VARIABLE.finditer(text):
+        literals.append(text[at : found.start()])
+        names.append(found["braced"] or found["bare"])
+        at = found.end()
+        if len(names) > 1 and not literals[-1]:
+            raise FormatError(
+                f"The log_format {name or text!r} has ${names[-2]} and ${names[-1]} without anything between "
+                "them, so that no reader can tell where one ends: put a space or another mark there."
+            )
+    literals.append(text[at:])
+    if not names:
+        raise FormatError(
+            f"The log_format {name or text!r} has no variable: give a format such as {STOCK['common']!r}."
+        )
+    variables = tuple(
+        Variable(variable, kind_of(variable), before.endswith('"') and after.startswith('"'))
+        for variable, before, after in zip(names, literals, literals[1:], strict=False)
+    )
+    plain = tuple(literal.encode() for literal in literals)
+    return LogFormat(name, text, escape, plain, variables)  # type: ignore[arg-type]
+
+
+def stock_formats() -> list[LogFormat]:
+    """Return the formats that need no configuration."""
+    return [compile_format(text, name=name) for name, text in STOCK.items()]
