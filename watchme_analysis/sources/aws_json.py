@@ -192,7 +192,7 @@ def piece(
     """
     frame = frame_of(table, rows)
     notes = trouble.notes(raw) + tuple(more.pop("notes", ()))
-    truncated = bool(trouble.problems) or bool(more.pop("truncated", False))
+    truncated = bool(more.pop("truncated", False)) or bool(trouble.problems)
     start, end = bounds(table, frame)
     return Piece(
         table,

@@ -73,7 +73,7 @@ _STATUS = re.compile(
 # Words that make a line without a level an error, and what takes that back.
 _COMPLAINT = re.compile(r"❌|🚨|エラー|失敗|例外|タイムアウト|異常終了|\b(?:failed|failure)\b", re.IGNORECASE)
 _NO_COMPLAINT = re.compile(
-    r"(?:エラー|失敗|例外|異常|タイムアウト)(?:件数|数)?\s*(?:[:：=]\s*0\b|は?(?:なし|無し|ありません|ゼロ)|0\s*件)"
+    r"(?:エラー|失敗|例外|異常|タイムアウト)(?:件数|数)?\s*(?:[:：=]\s*0(?!\d)|は?(?:なし|無し|ありません|ゼロ)|0\s*件)"
     r"|\b(?:failed|failures?|errors?)\s*[:=]\s*0\b|\b(?:0|no) (?:failed|failures?|errors?)\b",
     re.IGNORECASE,
 )
