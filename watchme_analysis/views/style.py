@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.views.display import Picture
+from watchme_analysis.views.display import Picture, duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[F
 
 
 def finish(figure: Figure, name: str, alt: str) -> Picture:
-    """Return the figure as a small PNG: 256 colours are enough for lines on white."""
+    """Return the figure as a small PNG of the 256 colours that cover most of it, so that flat ones stay."""
     import matplotlib as mpl
     from PIL import Image
 
@@ -106,9 +106,12 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
         figure.savefig(buffer, format="png", metadata={"Software": None})
     buffer.seek(0)
     image = Image.open(buffer).convert("RGB")
-    small = image.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    counted: Any = image.getcolors(image.width * image.height)
+    common = [color for _, color in sorted(counted, key=lambda entry: (-entry[0], entry[1]))[:256]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for color in common for channel in color])
     out = io.BytesIO()
-    small.save(out, format="PNG", optimize=True)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, format="PNG", optimize=True)
     return Picture(name, out.getvalue(), alt)
 
 
@@ -164,7 +167,7 @@ def _shade(axis: Axes, span: Span) -> None:
 
 
 def _label_marks(axis: Axes, span: Span) -> None:
-    """Letter the changes above the first panel; near ones share a place, the key stands in the text."""
+    """Letter the changes in the first panel; near ones share a place, the key stands in the text."""
     width = span.window.seconds
     groups: list[tuple[datetime, list[str]]] = []
     for place, mark in enumerate(span.marks):
@@ -176,9 +179,10 @@ def _label_marks(axis: Axes, span: Span) -> None:
     for moment, letters in groups:
         text = letters[0] if len(letters) == 1 else f"{letters[0]}–{letters[-1]}"
         axis.annotate(
-            text, (_day(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
-            textcoords="offset points", ha="center", va="bottom", fontsize=8.5, fontweight="bold",
-            color=BLACK, annotation_clip=False,
+            text, (_day(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(2, -1),
+            textcoords="offset points", ha="left", va="top", fontsize=8, fontweight="bold", color=BLACK,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8},
+            zorder=5,
         )  # fmt: skip
 
 
@@ -214,6 +218,19 @@ def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> N
     axis.set_major_locator(FixedLocator(chosen))
     axis.set_major_formatter(FixedFormatter([_TICKS[tick] for tick in chosen]))
     axis.set_minor_locator(NullLocator())
+
+
+_NICE_S = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 432000)
+
+
+def linear_seconds(axis: Axes, top_s: float) -> None:
+    """Give the y axis a linear scale of seconds from zero, two or three ticks that read as times."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    step = next((step for step in _NICE_S if top_s / step <= 2.5), 864000)
+    axis.set_ylim(0, top_s * 1.12 if top_s > 0 else 1)
+    axis.yaxis.set_major_locator(MultipleLocator(step))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
 
 
 def key(figure: Figure, entries: Sequence[Any]) -> None:

@@ -1,0 +1,138 @@
+"""The timeline of a backlog: what came, what waits, what the functions did, on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchme_analysis.views import style
+from watchme_analysis.views.display import Picture, duration, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_HEIGHT_IN = 0.74
+_COLORED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    series: str
+    title: str
+    # Counts are totals of a step, so that the title names it.
+    counted: bool = False
+    seconds: bool = False
+
+
+PANELS = (
+    _Panel("sent", "arrivals (messages", counted=True),
+    _Panel("deleted", "processed and deleted (messages", counted=True),
+    _Panel("visible", "waiting (messages visible)"),
+    _Panel("in_flight", "in flight (messages)"),
+    _Panel("age_s", "age of the oldest message", seconds=True),
+    _Panel("dlq_visible", "dead-letter queues (messages)"),
+    _Panel("invocations", "invocations (runs", counted=True),
+    _Panel("errors", "errors (runs", counted=True),
+    _Panel("throttles", "throttles (refused runs", counted=True),
+    _Panel("duration_avg_s", "duration of a run, average", seconds=True),
+    _Panel("duration_max_s", "duration of a run, longest", seconds=True),
+    _Panel("cpu_pct", "CPU of the host (%)"),
+)
+
+
+def plot_backlog_timeline(series: pd.DataFrame, span: style.Span, affected: Sequence[str] = ()) -> Picture:
+    """Plot every layer of a backlog over time, one panel each and one line a queue.
+
+    A queue, its function and its dead-letter queue share a colour. A line breaks where CloudWatch returned
+    no point.
+
+    Parameters
+    ----------
+    series
+        Frame of :func:`watchme_analysis.analysis.flow_bins.binned`.
+    span
+        Window, zone, incident and changes.
+    affected
+        Queues to bring out, the others turn grey; the first five get a colour when empty.
+    """
+    if series.empty:
+        return style.nothing("timeline", "the case has no CloudWatch metrics of queues in this window")
+    queues = sorted(series["queue"].unique())
+    chosen = [queue for queue in affected if queue in queues][:_COLORED] or queues[:_COLORED]
+    colors = {queue: style.SERIES[place] for place, queue in enumerate(chosen)}
+    heights = [_HEIGHT_IN] * len(PANELS)
+    figure, axes = style.new_figure(heights, share_x=True)
+    style.time_axis(axes, span)
+    for axis, panel in zip(axes, PANELS, strict=True):
+        _draw(axis, panel, series[series["series"] == panel.series], colors)
+    style.key(figure, _entries(colors, len(queues) - len(colors)))
+    return style.finish(figure, "timeline", _alt(series, chosen))
+
+
+def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, colors: dict[str, str]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    step = f" per {duration(float(rows['step_s'].iloc[0]))})" if panel.counted and len(rows) else ""
+    style.title(axis, panel.title + (step or (")" if panel.counted else "")))
+    if rows.empty:
+        style.absent(axis, "no points of this metric")
+        return
+    if panel.series == "cpu_pct":
+        # One host serves all of them.
+        _line(axis, rows.drop_duplicates("time").sort_values("time"), style.BLACK, front=True)
+    else:
+        for queue in sorted(rows["queue"].unique(), key=lambda name: (name in colors, name)):
+            color = colors.get(queue, style.GREY)
+            _line(axis, rows[rows["queue"] == queue], color, front=queue in colors)
+    top = float(rows["value"].max())
+    if panel.seconds:
+        style.linear_seconds(axis, top)
+        return
+    axis.set_ylim(0, top * 1.12 if top > 0 else 1)
+    axis.locator_params(axis="y", nbins=3, integer=panel.series != "cpu_pct")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 4)))
+
+
+def _line(axis: Axes, rows: pd.DataFrame, color: str, *, front: bool) -> None:
+    axis.plot(
+        rows["time"].to_numpy(),
+        rows["value"].to_numpy(),
+        color=color,
+        linewidth=1.3 if front else 0.8,
+        marker=".",
+        ms=2.6,
+        mew=0,
+        zorder=3 if front else 2,
+    )
+
+
+def _entries(colors: dict[str, str], others: int) -> list[object]:
+    from matplotlib.lines import Line2D
+
+    entries: list[object] = [Line2D([], [], color=color, label=queue) for queue, color in colors.items()]
+    if others:
+        entries.append(Line2D([], [], color=style.GREY, label=f"{others} other queue{'s' * (others > 1)}"))
+    entries.append(Line2D([], [], color=style.BLACK, label="the host"))
+    return entries
+
+
+def _alt(series: pd.DataFrame, chosen: Sequence[str]) -> str:
+    parts = []
+    for queue in chosen:
+        mine = series[series["queue"] == queue]
+        peaks = mine.groupby("series")["value"].max()
+        said = [
+            f"{name} {duration(float(peaks[key])) if key.endswith('_s') else number(float(peaks[key]))}"
+            for key, name in (
+                ("visible", "waiting"),
+                ("age_s", "oldest message"),
+                ("dlq_visible", "dead letters"),
+                ("duration_max_s", "longest run"),
+            )
+            if key in peaks
+        ]
+        if said:
+            parts.append(f"{queue}: at most {', '.join(said)}")
+    return f"Timeline of the queues' and functions' metrics. {'; '.join(parts)}. The incident is shaded."
