@@ -305,10 +305,10 @@ background_tasks | json | names of functions given to background tasks or starte
             + """
 function | text | function that contains the call
 call | text | dotted name of what is called
-kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, unbounded_task, async_wait
+kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, process_pool, unbounded_task, async_wait
 timeout_s | float | literal timeout given | none given or not literal
-reached_from | text | method and path of a handler, or the task, from which it is reached | not reached
-context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, unknown: where it runs
+reached_from | text | method and path of a handler, `middleware NAME` or `startup NAME`, from which it is reached | not reached
+context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, process_pool, unknown: where it runs
 chain | json | names of functions from the handler to the call
 """
         ),

@@ -1,0 +1,273 @@
+"""What runs where: an application's own call graph from its handlers to the calls that block.
+
+The rules of FastAPI and Starlette: an ``async def`` handler runs on the event loop and a ``def`` handler in
+the thread pool (40 tokens of anyio); a background task runs after the answer, on the loop when it is a
+coroutine function and in the thread pool when it is not; a dependency runs like a handler.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from watchme_analysis.sources.app_routes import Handler, Routes
+from watchme_analysis.sources.blocking_calls import heavy_loop, is_thread_lock, kind_of, number, timeout_s
+from watchme_analysis.sources.python_project import Project
+from watchme_analysis.sources.python_tree import Function, Module, body_nodes
+
+LOOP, POOL = "event_loop", "thread_pool"
+PROCESS = "process_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call of interest in a function."""
+
+    line: int
+    call: str
+    kind: str
+    timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A call of an own function: which, and how it is run.
+
+    ``how`` is ``call`` (where the caller runs), ``dependency``, ``background``, ``task``, ``thread`` or
+    ``process``.
+    """
+
+    target: Function
+    how: str
+
+
+@dataclass(slots=True)
+class Body:
+    """What a function does."""
+
+    sites: list[Site] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    background: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A function reached from a handler or task, where it runs, and the way to it."""
+
+    function: Function
+    origin: str
+    context: str
+    chain: tuple[str, ...]
+
+
+def constants_of(module: Module) -> dict[str, float]:
+    """Return the numbers that names of a module are bound to."""
+    found: dict[str, float] = {}
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                pairs = [(target, node.value)]
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    pairs = list(zip(target.elts, node.value.elts, strict=False))
+                for name, value in pairs:
+                    known = number(value, found)
+                    if isinstance(name, ast.Name) and known is not None:
+                        found[name.id] = known
+    return found
+
+
+class Calls:
+    """Bodies of a project's functions and how they are reached."""
+
+    def __init__(self, project: Project, routes: Routes) -> None:
+        self.project = project
+        self.routes = routes
+        self.handlers: list[Handler] = routes.handlers()
+        self._constants = {name: constants_of(module) for name, module in project.modules.items()}
+        self._bodies: dict[Function, Body] = {}
+
+    def body(self, function: Function) -> Body:
+        """Return what a function does, read once."""
+        if function not in self._bodies:
+            self._bodies[function] = Body()
+            self._read(function, self._bodies[function])
+        return self._bodies[function]
+
+    def reached(self) -> list[Reached]:
+        """Return every function reached, each origin and context once, by the shortest way."""
+        starts = [
+            Reached(
+                h.function, f"{h.method} {h.path}", LOOP if h.function.is_async else POOL, (h.function.name,)
+            )
+            for h in self.handlers
+        ]
+        starts += [Reached(f, f"middleware {f.name}", LOOP, (f.name,)) for f in self.routes.middlewares]
+        starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.routes.startups]
+        seen: set[tuple[str, str, str]] = set()
+        found: list[Reached] = []
+        queue = deque(starts)
+        while queue:
+            at = queue.popleft()
+            key = (at.function.qualname, at.origin, at.context)
+            if key in seen:
+                continue
+            seen.add(key)
+            found.append(at)
+            for edge in self.body(at.function).edges:
+                context = _context(at.context, edge)
+                queue.append(Reached(edge.target, at.origin, context, (*at.chain, edge.target.name)))
+        return found
+
+    def _read(self, function: Function, body: Body) -> None:
+        module = function.module
+        constants = self._constants[module.name]
+        nodes = list(body_nodes(function))
+        awaited = {id(node.value) for node in nodes if isinstance(node, ast.Await)}
+        in_async_with = {
+            id(item.context_expr) for node in nodes if isinstance(node, ast.AsyncWith) for item in node.items
+        }
+        taken: set[int] = set()
+        inside_loop: set[int] = set()
+        for edge, used in self._dependencies(function):
+            body.edges.append(edge)
+            taken |= used
+        for node in nodes:
+            if isinstance(node, ast.For | ast.While) and id(node) not in inside_loop:
+                loop = heavy_loop(node, constants)
+                if loop is not None:
+                    inside_loop |= {id(inner) for inner in ast.walk(node)}
+                    body.sites.append(Site(node.lineno, loop, "cpu", None))
+            elif isinstance(node, ast.With):
+                for item in node.items:
+                    dotted = self.project.resolve(item.context_expr, function, module) or ""
+                    if is_thread_lock(dotted):
+                        body.sites.append(
+                            Site(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
+                        )
+            elif isinstance(node, ast.Call):
+                waited = id(node) in awaited or id(node) in in_async_with
+                self._call(node, function, body, (waited, taken))
+
+    def _call(self, node: ast.Call, function: Function, body: Body, state: tuple[bool, set[int]]) -> None:
+        awaited, taken = state
+        dotted = self.project.resolve(node.func, function, function.module)
+        if dotted is None:
+            return
+        deferred = list(self._deferred(node, dotted, function))
+        for target, how, used in deferred:
+            taken |= used
+            body.edges.append(Edge(target, how))
+            if how in ("background", "task"):
+                body.background.append(target.name)
+        own = self._callee(dotted)
+        if own is not None:
+            if id(node) not in taken:
+                body.edges.append(Edge(own, "call"))
+            return
+        kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
+        if kind is not None:
+            constants = self._constants[function.module.name]
+            body.sites.append(Site(node.lineno, dotted.lstrip("?"), kind, timeout_s(node, dotted, constants)))
+
+    @staticmethod
+    def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
+        if dotted.endswith(".add_task"):
+            return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
+        if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
+            return "process_pool"
+        kind = kind_of(dotted, awaited)
+        # Only what is not the project's own is worth a row as something waited for.
+        return None if kind == "async_wait" and "." not in dotted else kind
+
+    def _callee(self, dotted: str) -> Function | None:
+        """Return the own function that runs when a described value is called."""
+        found = self.project.functions.get(dotted)
+        if found is not None:
+            return found
+        owner = self.project.class_of(dotted)
+        if owner is None:
+            return None
+        return self.project.method(owner, "__call__" if dotted.endswith("()") else "__init__")
+
+    def _dependencies(self, function: Function) -> Iterator[tuple[Edge, set[int]]]:
+        """Yield what FastAPI calls before the function, from ``Depends`` in parameters and decorators."""
+        if isinstance(function.node, ast.Lambda):
+            return
+        arguments = function.node.args
+        plain = [*arguments.posonlyargs, *arguments.args]
+        defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
+        pairs = list(zip(plain, [*defaults, *arguments.defaults], strict=True))
+        pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+        found = [
+            self.project.dependency(argument.annotation, default, function) for argument, default in pairs
+        ]
+        for decorator in function.node.decorator_list:
+            for node in ast.walk(decorator):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Depends":
+                    found += node.args[:1]
+        for depends in found:
+            dotted = self.project.resolve(depends, function.outer, function.module)
+            target = self._callee(dotted) if dotted else None
+            if target is not None:
+                yield Edge(target, "dependency"), set()
+
+    def _deferred(
+        self, node: ast.Call, dotted: str, function: Function
+    ) -> Iterator[tuple[Function, str, set[int]]]:
+        """Yield own functions that a call hands over to be run elsewhere, how, and the nodes used up."""
+        last = dotted.rpartition(".")[2]
+        arguments: list[ast.expr] = list(node.args)
+        how, at = "", 0
+        if last == "add_task":
+            how = "background"
+        elif last in ("create_task", "ensure_future", "start_soon", "run_coroutine_threadsafe"):
+            how = "task"
+        elif last in ("to_thread", "run_in_threadpool", "run_sync", "sync_to_async"):
+            how = "thread"
+        elif last == "run_in_executor":
+            pool = self.project.resolve(node.args[0], function, function.module) if node.args else None
+            how, at = ("process" if pool and "Process" in pool else "thread"), 1
+        elif last in ("submit", "map", "apply_async") and "Executor()" in dotted + "Pool()" * (
+            "Pool()" in dotted
+        ):
+            how = "process" if "Process" in dotted else "pool"
+        elif dotted in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
+            how = "process" if "Process" in dotted else "pool"
+            targets = [keyword.value for keyword in node.keywords if keyword.arg in ("target", "function")]
+            arguments = targets or arguments[1:]
+        elif last in ("gather", "wait_for", "shield", "wait", "run", "run_until_complete"):
+            return
+        if not how or len(arguments) <= at:
+            return
+        target, used = self._target(arguments[at], function)
+        if target is not None:
+            yield target, how, used
+
+    def _target(self, node: ast.expr, function: Function) -> tuple[Function | None, set[int]]:
+        """Return the own function meant by ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``."""
+        used = {id(node)}
+        if isinstance(node, ast.Lambda):
+            name = f"{function.name}.<lambda>"
+            inner = Function(f"{function.module.name}.{name}", name, function.module, node, None, function)
+            return inner, used
+        if isinstance(node, ast.Call):
+            dotted = self.project.resolve(node.func, function, function.module) or ""
+            if dotted.rpartition(".")[2] == "partial" and node.args:
+                return self._target(node.args[0], function)
+            return self._callee(dotted), used
+        dotted = self.project.resolve(node, function, function.module) or ""
+        return self._callee(dotted), used
+
+
+def _context(caller: str, edge: Edge) -> str:
+    """Return where a function runs that is reached over an edge."""
+    if caller == PROCESS or edge.how == "process":
+        return PROCESS
+    if edge.how == "call":
+        return caller
+    # Coroutine functions need a loop, wherever they are handed over.
+    on = LOOP if edge.target.is_async or edge.how == "task" else POOL
+    stays = edge.how == "dependency" or (edge.how == "thread" and not caller.startswith("background_"))
+    return on if stays else f"background_{on}"

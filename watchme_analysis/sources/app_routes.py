@@ -1,0 +1,297 @@
+"""HTTP handlers of FastAPI and Starlette applications, found in source without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from watchme_analysis.sources.python_project import Project
+from watchme_analysis.sources.python_tree import Function, FunctionNode, Module, body_nodes, own_nodes
+
+_METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
+_OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
+_APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)\(\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A handler: its function, HTTP method, route with all prefixes, declared status."""
+
+    function: Function
+    method: str
+    path: str
+    status: int | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A route as declared: on which application or router, with which path of its own."""
+
+    owner: str
+    function: Function
+    methods: tuple[str, ...]
+    path: str
+    status: int | None
+    line: int
+
+
+def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
+    """Yield each module's and each function's own nodes."""
+    for module in project.modules.values():
+        yield module, None, list(own_nodes(module.tree))
+    for function in list(project.functions.values()):
+        yield function.module, function, list(body_nodes(function))
+
+
+class Routes:
+    """All routes of a project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._routes: list[_Route] = []
+        self._prefixes: dict[str, str] = {}
+        self._parents: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.middlewares: list[Function] = []
+        self.startups: list[Function] = []
+        for function in list(project.functions.values()):
+            self._decorated(function)
+        for module, scope, nodes in scopes(project):
+            for node in nodes:
+                if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                    self._application(node, module, scope)
+                if isinstance(node, ast.Call):
+                    self._registration(node, module, scope)
+
+    def handlers(self) -> list[Handler]:
+        """Return the handlers, one per method and full path, by file and line."""
+        found = []
+        for route in self._routes:
+            for prefix in self._full_prefixes(route.owner, ()):
+                path = re.sub(r"/{2,}", "/", prefix + route.path) or "/"
+                found += [
+                    Handler(route.function, method, path, route.status, route.line)
+                    for method in route.methods
+                ]
+        unique = {(h.function.qualname, h.method, h.path): h for h in found}
+        return sorted(unique.values(), key=lambda h: (h.function.module.file, h.line, h.method, h.path))
+
+    def identity(self, node: ast.expr, module: Module, scope: Function | None) -> str:
+        """Return a name for the application or router that an expression means, the same in every module."""
+        if isinstance(node, ast.Name):
+            at = scope
+            while at is not None:
+                if node.id in at.bindings:
+                    return f"{at.qualname}.{node.id}"
+                at = at.outer
+            return self._follow(module, node.id)
+        if isinstance(node, ast.Attribute):
+            base = self.project.resolve(node.value, scope, module) or ast.unparse(node.value)
+            if base in self.project.modules:
+                return self._follow(self.project.modules[base], node.attr)
+            return f"{base}.{node.attr}"
+        return ast.unparse(node)
+
+    def _follow(self, module: Module, name: str, depth: int = 8) -> str:
+        """Return where a module's name is really bound, through imports and plain aliases."""
+        target = module.imports.get(name)
+        if target is not None and name not in module.bindings and depth:
+            owner, _, attribute = target.rpartition(".")
+            if owner in self.project.modules:
+                return self._follow(self.project.modules[owner], attribute, depth - 1)
+            return target
+        return f"{module.name}.{name}"
+
+    def text(self, node: ast.expr | None, module: Module, scope: Function | None, depth: int = 8) -> str:
+        """Return a path's text; what can't be told stands as ``{expression}``."""
+        where = (module, scope, depth)
+        if node is None or isinstance(node, ast.Constant):
+            return "" if node is None else str(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self.text(part, *where) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return self.text(node.value, *where)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self.text(node.left, *where) + self.text(node.right, *where)
+        bound, holder = self._binding(node, module, scope) if depth else (None, module)
+        return self.text(bound, holder, None, depth - 1) if bound is not None else _placeholder(node)
+
+    def _binding(
+        self, node: ast.expr, module: Module, scope: Function | None
+    ) -> tuple[ast.expr | None, Module]:
+        """Return the expression that a constant is bound to, in a module or as a class's attribute."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return None, module
+        if isinstance(node, ast.Name) and scope is not None and node.id in scope.bindings:
+            return scope.bindings[node.id], module
+        if isinstance(node, ast.Attribute):
+            base = self.project.resolve(node.value, scope, module) or ""
+            owner = self.project.class_of(base)
+            if owner is not None:
+                return owner.attributes.get(node.attr), owner.module
+        dotted = self.identity(node, module, scope)
+        name, _, attribute = dotted.rpartition(".")
+        holder = self.project.modules.get(name)
+        return (holder.bindings.get(attribute), holder) if holder is not None else (None, module)
+
+    def _full_prefixes(self, owner: str, seen: tuple[str, ...]) -> list[str]:
+        own = self._prefixes.get(owner, "")
+        parents = [(parent, prefix) for parent, prefix in self._parents.get(owner, []) if parent not in seen]
+        found = [
+            f"{above}{prefix}{own}"
+            for parent, prefix in parents
+            for above in self._full_prefixes(parent, (*seen, owner))
+        ]
+        return found or [own]
+
+    def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
+        value = self.project.resolve(node, scope, module) or ""
+        if _APPLICATIONS.fullmatch(value):
+            return True
+        # Of unknown origin (a parameter, a missing module), but named like one.
+        name = ast.unparse(node).rpartition(".")[2]
+        return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
+
+    def _decorated(self, function: Function) -> None:
+        decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
+        for decorator in decorators:
+            call = decorator if isinstance(decorator, ast.Call) else None
+            target = call.func if call else decorator
+            if not isinstance(target, ast.Attribute) or call is None:
+                continue
+            scope, module = function.outer, function.module
+            if target.attr in _METHODS | _OTHER_ROUTES and self._is_application(target.value, module, scope):
+                owner = self.identity(target.value, module, scope)
+                self._add(owner, function, call, target.attr, (module, scope))
+            elif target.attr == "middleware":
+                self.middlewares.append(function)
+            elif target.attr == "on_event":
+                self.startups.append(function)
+
+    def _add(
+        self,
+        owner: str,
+        function: Function,
+        call: ast.Call,
+        kind: str,
+        where: tuple[Module, Function | None],
+    ) -> None:
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        path = self.text(call.args[0] if call.args else keywords.get("path"), *where)
+        methods: tuple[str, ...] = (kind.upper(),)
+        if kind.startswith("websocket"):
+            methods = ("WEBSOCKET",)
+        elif kind not in _METHODS:
+            listed = keywords.get("methods")
+            names = listed.elts if isinstance(listed, ast.List | ast.Tuple | ast.Set) else []
+            methods = tuple(str(n.value).upper() for n in names if isinstance(n, ast.Constant)) or ("GET",)
+        status = _status(keywords.get("status_code"))
+        self._routes.append(_Route(owner, function, methods, path, status, function.node.lineno))
+
+    def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
+        """Note the prefix, routes and lifespan that an application or router is made with."""
+        call = node.value
+        assert isinstance(call, ast.Call)
+        value = self.project.resolve(call, scope, module) or ""
+        if not _APPLICATIONS.fullmatch(value):
+            return
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        owner = self.identity(target, module, scope)
+        for keyword in call.keywords:
+            if keyword.arg == "prefix":
+                self._prefixes[owner] = self.text(keyword.value, module, scope)
+            elif keyword.arg == "lifespan":
+                self._append(self.startups, keyword.value, module, scope)
+            elif keyword.arg == "routes" and isinstance(keyword.value, ast.List):
+                self._listed(keyword.value, owner, module, scope)
+
+    def _listed(self, routes: ast.List, owner: str, module: Module, scope: Function | None) -> None:
+        """Read Starlette's ``routes=[Route(..), Mount(..)]``."""
+        for entry in routes.elts:
+            if not isinstance(entry, ast.Call):
+                continue
+            name = ast.unparse(entry.func).rpartition(".")[2]
+            keywords = {keyword.arg: keyword.value for keyword in entry.keywords}
+            second = entry.args[1] if len(entry.args) > 1 else keywords.get("endpoint") or keywords.get("app")
+            if name in ("Route", "APIRoute", "WebSocketRoute") and second is not None:
+                function = self.function_of(second, module, scope)
+                if function is not None:
+                    kind = "websocket" if name == "WebSocketRoute" else "route"
+                    self._add(owner, function, entry, kind, (module, scope))
+            elif name == "Mount" and entry.args:
+                path = self.text(entry.args[0], module, scope)
+                if isinstance(keywords.get("routes"), ast.List):
+                    inner = f"{owner}{path}"
+                    self._parents[inner].append((owner, path))
+                    self._listed(keywords["routes"], inner, module, scope)  # type: ignore[arg-type]
+                elif second is not None:
+                    self._parents[self.identity(second, module, scope)].append((owner, path))
+
+    def _registration(self, call: ast.Call, module: Module, scope: Function | None) -> None:
+        """Read ``include_router``, ``mount``, ``add_api_route``, ``add_middleware`` and the like."""
+        if not isinstance(call.func, ast.Attribute):
+            return
+        name, keywords = call.func.attr, {keyword.arg: keyword.value for keyword in call.keywords}
+        if name in ("include_router", "mount"):
+            owner = self.identity(call.func.value, module, scope)
+            child = keywords.get("router") or keywords.get("app") or (call.args[-1] if call.args else None)
+            first = call.args[0] if call.args else keywords.get("path")
+            prefix = keywords.get("prefix") if name == "include_router" else first
+            if child is not None:
+                self._parents[self.identity(child, module, scope)].append(
+                    (owner, self.text(prefix, module, scope))
+                )
+        elif name in ("add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route"):
+            target = (
+                keywords.get("endpoint")
+                or keywords.get("route")
+                or (call.args[1] if len(call.args) > 1 else None)
+            )
+            function = self.function_of(target, module, scope)
+            if function is not None:
+                kind = "websocket" if "websocket" in name else "route"
+                self._add(
+                    self.identity(call.func.value, module, scope), function, call, kind, (module, scope)
+                )
+        elif name == "add_middleware" and call.args:
+            dispatch = keywords.get("dispatch")
+            if dispatch is not None:
+                self._append(self.middlewares, dispatch, module, scope)
+            owner_class = self.project.class_of(self.project.resolve(call.args[0], scope, module) or "")
+            for method in ("__call__", "dispatch"):
+                found = self.project.method(owner_class, method) if owner_class is not None else None
+                self.middlewares += [found] if found is not None else []
+        elif name == "add_event_handler" and len(call.args) > 1:
+            self._append(self.startups, call.args[1], module, scope)
+
+    def _append(self, to: list[Function], node: ast.expr, module: Module, scope: Function | None) -> None:
+        function = self.function_of(node, module, scope)
+        if function is not None:
+            to.append(function)
+
+    def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
+        """Return the project's function that an expression names."""
+        dotted = self.project.resolve(node, scope, module) if node is not None else None
+        if dotted is None:
+            return None
+        found = self.project.functions.get(dotted)
+        owner = self.project.class_of(dotted)
+        return found or (self.project.method(owner, "__call__") if owner is not None else None)
+
+
+def _placeholder(node: ast.expr) -> str:
+    return "{" + ast.unparse(node).rpartition(".")[2] + "}"
+
+
+def _status(node: ast.expr | None) -> int | None:
+    """Return a status code given as a number or as a name such as ``status.HTTP_202_ACCEPTED``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    named = re.search(r"HTTP_(\d{3})", ast.unparse(node)) if node is not None else None
+    return int(named[1]) if named else None
+
+
+__all__ = ["FunctionNode", "Handler", "Routes"]

@@ -1,0 +1,150 @@
+"""Which calls block, wait, burn CPU or use up something shared.
+
+The calls are listed in ``blocking_calls.toml`` beside this module, by the dotted name that
+:class:`~watchme_analysis.sources.python_project.Project` finds for them. An awaited call is never one that
+blocks.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return tuple(
+        (entry["kind"], re.compile(entry["pattern"], re.VERBOSE)) for entry in tomllib.loads(text)["call"]
+    )
+
+
+_LOCKS = re.compile(r"(threading|multiprocessing)\.(Lock|RLock|Semaphore|BoundedSemaphore|Condition)\(\)")
+_OPERATORS: dict[type, Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+# A loop over fewer steps than this is not worth a row.
+HEAVY_STEPS = 10_000
+
+
+def kind_of(dotted: str, awaited: bool) -> str | None:
+    """Return the kind of a call, a word of ``app_calls.kind``; None for a call of no interest.
+
+    Parameters
+    ----------
+    dotted
+        Dotted name of what is called.
+    awaited
+        Whether the call is awaited.
+    """
+    if awaited:
+        kind = next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), "async_wait")
+        return kind if kind in ("thread_pool", "process_pool") else "async_wait"
+    return next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), None)
+
+
+def is_thread_lock(dotted: str) -> bool:
+    """Tell whether a value used in ``with`` is a lock that blocks its thread."""
+    return _LOCKS.fullmatch(dotted) is not None
+
+
+def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
+    """Return a loop that computes for long without awaiting, as written; None when it is none.
+
+    Parameters
+    ----------
+    node
+        A statement.
+    constants
+        Numbers that names of the module stand for.
+
+    A loop counts when it has a loop inside and no ``await``, or runs over a range of at least
+    :data:`HEAVY_STEPS`, or waits for the clock in a circle. Ranges whose length is known to be short don't.
+    """
+    if not isinstance(node, ast.For | ast.While) or _has(node, ast.Await | ast.Yield | ast.YieldFrom):
+        return None
+    loops = [n for n in ast.walk(node) if isinstance(n, ast.For | ast.While)]
+    if isinstance(node, ast.While):
+        calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+        clock = any(
+            re.search(r"\b(time|monotonic|perf_counter|process_time)\(", ast.unparse(n)) for n in [node.test]
+        )
+        if clock and not any("sleep" in ast.unparse(call.func) for call in calls):
+            return f"while {ast.unparse(node.test)}"
+        return None
+    steps = 1.0
+    ranged = False
+    for loop in loops:
+        if isinstance(loop, ast.While):
+            continue
+        length = _range_length(loop.iter, constants)
+        ranged = ranged or length is not None
+        # Of an unknown range a thousand steps are assumed, of an unknown collection ten.
+        steps *= 10 if length is None else (length if length >= 0 else 1000)
+    if ranged and steps >= HEAVY_STEPS:
+        return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+    return None
+
+
+def _has(node: ast.AST, kinds: type | object) -> bool:
+    return any(isinstance(inner, kinds) for inner in ast.walk(node))  # type: ignore[arg-type]
+
+
+def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
+    """Return the length of a ``range``, -1 when it can't be told, None for another iterable."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
+        return None
+    values = [number(argument, constants) for argument in node.args]
+    if not values or any(value is None for value in values):
+        return -1
+    known = [value for value in values if value is not None]
+    if len(known) == 1:
+        return max(known[0], 0)
+    step = known[2] if len(known) > 2 else 1
+    return max((known[1] - known[0]) / step, 0) if step else -1
+
+
+def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:
+    """Return the number that a literal or a module's constant is."""
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and not isinstance(node.value, bool)
+    ):
+        return float(node.value)
+    if isinstance(node, ast.Name):
+        return constants.get(node.id)
+    if isinstance(node, ast.BinOp):
+        left, right = number(node.left, constants), number(node.right, constants)
+        compute = _OPERATORS.get(type(node.op))
+        if compute and left is not None and right is not None:
+            return float(compute(left, right))
+    return None
+
+
+def timeout_s(call: ast.Call, dotted: str, constants: dict[str, float]) -> float | None:
+    """Return the timeout that a call gives as a literal or a module's constant, in seconds."""
+    for keyword in call.keywords:
+        if keyword.arg in ("timeout", "timeout_s", "timeout_seconds"):
+            value = keyword.value
+            # requests takes (connect, read), httpx a Timeout
+            if isinstance(value, ast.Tuple) and value.elts:
+                value = value.elts[-1]
+            if isinstance(value, ast.Call) and value.args:
+                value = value.args[0]
+            return number(value, constants)
+    position = {"asyncio.wait_for": 1, "urllib.request.urlopen": 2, "socket.create_connection": 1}.get(dotted)
+    if dotted.endswith((".acquire", ".result", ".join", ".wait")) and dotted.startswith(
+        ("threading", "concurrent")
+    ):
+        position = 1 if dotted.endswith("acquire") else 0
+    return (
+        number(call.args[position], constants) if position is not None and len(call.args) > position else None
+    )

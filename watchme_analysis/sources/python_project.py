@@ -1,0 +1,309 @@
+"""Python source as a project: modules, functions, and what a name stands for, without running anything.
+
+A value is described by the dotted name that made it: after ``s3 = boto3.client("s3")`` the expression
+``s3.get_object`` stands for ``boto3.client().get_object``. What can't be told is named as written, with a
+question mark in front.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+from watchme_analysis.sources.python_tree import (
+    Class,
+    Function,
+    FunctionNode,
+    Module,
+    bindings_of,
+    body_nodes,
+    own_nodes,
+)
+
+_DEPTH = 12
+# Expressions that stand for what is inside of them.
+_UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
+    ast.Await: lambda node: node.value,
+    ast.Starred: lambda node: node.value,
+    ast.BoolOp: lambda node: node.values[-1],
+    ast.IfExp: lambda node: node.body,
+}
+
+
+class Project:
+    """The modules of a folder and what their names stand for.
+
+    Parameters
+    ----------
+    files
+        Relative POSIX paths and parsed trees.
+    """
+
+    def __init__(self, files: dict[str, ast.Module]) -> None:
+        self.modules: dict[str, Module] = {}
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, Class] = {}
+        for file, tree in sorted(files.items()):
+            parts = list(PurePosixPath(file).with_suffix("").parts)
+            package = parts[:-1]
+            if parts[-1] == "__init__" and len(parts) > 1:
+                parts = package
+            module = Module(".".join(parts), ".".join(package), file, tree)
+            self.modules[module.name] = module
+            module.bindings = bindings_of(own_nodes(tree))
+            self._collect(module, tree, module.name, None, None)
+        for module in self.modules.values():
+            self._collect_imports(module)
+
+    def _collect(
+        self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
+    ) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, FunctionNode):
+                qualname = f"{prefix}.{child.name}"
+                name = qualname[len(module.name) + 1 :]
+                function = Function(qualname, name, module, child, owner, outer)
+                function.bindings = bindings_of(body_nodes(function))
+                self.functions[qualname] = function
+                if outer is not None:
+                    outer.inner[child.name] = function
+                if owner is not None:
+                    self._collect_method(self.classes[owner], function)
+                self._collect(module, child, qualname, None, function)
+            elif isinstance(child, ast.ClassDef):
+                qualname = f"{prefix}.{child.name}"
+                attributes = bindings_of(own_nodes(child))
+                self.classes[qualname] = Class(qualname, module, child.bases, attributes)
+                self._collect(module, child, qualname, qualname, outer)
+            else:
+                self._collect(module, child, prefix, owner, outer)
+
+    @staticmethod
+    def _collect_method(owner: Class, function: Function) -> None:
+        owner.methods[function.node.name] = function  # type: ignore[union-attr]
+        for node in body_nodes(function):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.AnnAssign) and node.value is not None:
+                targets = [node.target]
+            for target in targets:
+                if (
+                    isinstance(target, ast.Attribute)
+                    and isinstance(target.value, ast.Name)
+                    and target.value.id in ("self", "cls")
+                ):
+                    owner.own.setdefault(target.attr, (node.value, function))  # type: ignore[attr-defined]
+
+    def _collect_imports(self, module: Module) -> None:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    target = alias.name if alias.asname else alias.name.partition(".")[0]
+                    module.imports[alias.asname or target] = self._local(target, module)
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    package = module.package.split(".") if module.package else []
+                    up = package[: len(package) - node.level + 1]
+                    base = ".".join([*up, *([base] if base else [])])
+                else:
+                    base = self._local(base, module)
+                for alias in node.names:
+                    module.imports[alias.asname or alias.name] = (
+                        f"{base}.{alias.name}" if base else alias.name
+                    )
+
+    def _local(self, name: str, importer: Module) -> str:
+        """Return the project's own module that an absolute import means, else the name itself.
+
+        The folder that the application is started from is not known, so that each folder above the
+        importing file is tried, nearest first.
+        """
+        folders = importer.package.split(".") if importer.package else []
+        for length in range(len(folders), -1, -1):
+            candidate = ".".join([*folders[:length], name])
+            if candidate in self.modules or any(m.startswith(candidate + ".") for m in self.modules):
+                return candidate
+        return name
+
+    def resolve(
+        self, node: ast.expr | None, scope: Function | None, module: Module, depth: int = _DEPTH
+    ) -> str | None:
+        """Return the dotted name of what an expression stands for; None for what has no name."""
+        if node is None or depth <= 0:
+            return None
+        inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - 1)
+        if inner is not None:
+            return self.resolve(inner(node), *scoped)
+        if isinstance(node, ast.Name):
+            return self._resolve_name(node.id, scope, module, depth)
+        if not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+            return None
+        base = self.resolve(node.func if isinstance(node, ast.Call) else node.value, *scoped)
+        if base is None or isinstance(node, ast.Subscript):
+            return base and f"{base}[]"
+        return (
+            self.member(base, node.attr, depth - 1)
+            if isinstance(node, ast.Attribute)
+            else self.called(base, depth - 1)
+        )
+
+    def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: int) -> str | None:
+        at = scope
+        while at is not None:
+            if name in at.inner:
+                return at.inner[name].qualname
+            if name in ("self", "cls") and at.owner is not None:
+                return f"{at.owner}()"
+            if name in at.bindings:
+                # A name bound to an expression of itself (`x = x or make()`) is looked up outside.
+                value = self.resolve(at.bindings[name], at, at.module, depth - 3)
+                return value or f"?{name}"
+            parameter = self._parameter(name, at, depth)
+            if parameter is not None:
+                return parameter
+            at = at.outer
+        return self.member(module.name, name, depth) if self._binds(module, name) else name
+
+    def _binds(self, module: Module, name: str) -> bool:
+        dotted = f"{module.name}.{name}"
+        return (
+            name in module.bindings
+            or name in module.imports
+            or dotted in self.functions
+            or dotted in self.classes
+        )
+
+    def _parameter(self, name: str, function: Function, depth: int) -> str | None:
+        arguments = function.node.args
+        plain = [*arguments.posonlyargs, *arguments.args]
+        defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
+        pairs = list(zip(plain, [*defaults, *arguments.defaults], strict=True))
+        pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+        for argument, default in pairs:
+            if argument.arg == name:
+                return self.annotated(argument.annotation, default, function, depth - 1) or f"?{name}"
+        extra = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
+        return f"?{name}" if name in extra else None
+
+    def annotated(
+        self, annotation: ast.expr | None, default: ast.expr | None, scope: Function, depth: int = _DEPTH
+    ) -> str | None:
+        """Return what a parameter stands for: what its dependency gives, else an instance of its type."""
+        dependency = self.dependency(annotation, default, scope)
+        if dependency is not None:
+            value = self.resolve(dependency, scope.outer, scope.module, depth)
+            made = self.called(value, depth) if value is not None else None
+            if made is not None and not made.startswith("?"):
+                return made
+        kind = self._plain_type(annotation, scope)
+        value = self.resolve(kind, scope.outer, scope.module, depth) if kind is not None else None
+        return f"{value}()" if value is not None and not value.startswith("?") else None
+
+    def _plain_type(self, node: ast.expr | None, scope: Function) -> ast.expr | None:
+        """Return the type itself of ``Annotated[T, ..]``, ``Optional[T]``, ``T | None`` or a string."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                node = ast.parse(node.value, mode="eval").body
+            except SyntaxError:
+                return None
+        if isinstance(node, ast.Name) and isinstance(scope.module.bindings.get(node.id), ast.Subscript):
+            node = scope.module.bindings[node.id]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._plain_type(node.left, scope)
+        if isinstance(node, ast.Subscript):
+            outer = ast.unparse(node.value).rpartition(".")[2]
+            if outer in ("Annotated", "Optional"):
+                inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+                return self._plain_type(inner, scope)
+            return None
+        return node
+
+    def dependency(
+        self, annotation: ast.expr | None, default: ast.expr | None, scope: Function
+    ) -> ast.expr | None:
+        """Return what FastAPI's ``Depends`` names for a parameter, in the default or in ``Annotated``."""
+        candidates: list[ast.AST] = [node for node in (default, annotation) if node is not None]
+        if isinstance(annotation, ast.Name):
+            target = self._annotation_alias(annotation.id, scope.module)
+            candidates += [target] if target is not None else []
+        for candidate in candidates:
+            for node in ast.walk(candidate):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
+                    "Depends",
+                    "Security",
+                ):
+                    return node.args[0] if node.args else None
+        return None
+
+    def _annotation_alias(self, name: str, module: Module) -> ast.expr | None:
+        if name in module.bindings:
+            return module.bindings[name]
+        owner, _, attribute = module.imports.get(name, "").rpartition(".")
+        return self.modules[owner].bindings.get(attribute) if owner in self.modules else None
+
+    def member(self, base: str, name: str, depth: int = _DEPTH) -> str | None:
+        """Return what an attribute of a described value stands for."""
+        dotted = f"{base}.{name}"
+        if depth <= 0 or dotted in self.functions or dotted in self.classes:
+            return dotted
+        if base in self.modules:
+            return self._module_member(self.modules[base], name, depth)
+        owner = self.class_of(base)
+        return (self._class_member(owner, name, depth) if owner is not None else None) or dotted
+
+    def _module_member(self, module: Module, name: str, depth: int) -> str:
+        dotted = f"{module.name}.{name}"
+        if name in module.bindings:
+            return self.resolve(module.bindings[name], None, module, depth - 1) or dotted
+        if name not in module.imports:
+            return dotted
+        target = module.imports[name]
+        owner, _, attribute = target.rpartition(".")
+        followed = self.member(owner, attribute, depth - 1) if owner and owner != module.name else None
+        return followed or target
+
+    def _class_member(self, owner: Class, name: str, depth: int) -> str | None:
+        method = self.method(owner, name)
+        if method is not None:
+            decorators = [] if isinstance(method.node, ast.Lambda) else method.node.decorator_list
+            is_property = any(ast.unparse(decorator).endswith("property") for decorator in decorators)
+            return self.called(method.qualname, depth - 1) if is_property else method.qualname
+        if name in owner.own:
+            value, scope = owner.own[name]
+            return self.resolve(value, scope, scope.module, depth - 1)
+        return self.resolve(owner.attributes.get(name), None, owner.module, depth - 1)
+
+    def class_of(self, value: str) -> Class | None:
+        """Return the project's class that a value is an instance of, or is."""
+        return self.classes.get(value.removesuffix("()"))
+
+    def method(self, owner: Class, name: str, depth: int = _DEPTH) -> Function | None:
+        """Return a method, its own or one of a base class."""
+        if name in owner.methods or depth <= 0:
+            return owner.methods.get(name)
+        for base in owner.bases:
+            value = self.resolve(base, None, owner.module)
+            found = self.classes.get(value) if value else None
+            method = self.method(found, name, depth - 1) if found is not None else None
+            if method is not None:
+                return method
+        return None
+
+    def called(self, value: str, depth: int = _DEPTH) -> str:
+        """Return what calling a described value gives: what an own function returns, where it can be told."""
+        function = self.functions.get(value)
+        if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
+            return f"{value}()"
+        for node in body_nodes(function):
+            if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
+                result = self.resolve(node.value, function, function.module, depth - 2)
+                if result is not None and not result.startswith("?"):
+                    return result
+        if function.node.returns is not None:
+            kind = self._plain_type(function.node.returns, function)
+            result = self.resolve(kind, function.outer, function.module, depth - 2)
+            if result is not None and "." in result:
+                return f"{result}()"
+        return f"{value}()"
