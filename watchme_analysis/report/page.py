@@ -35,14 +35,14 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         language_code="en",
     )
     node = nbformat.from_dict(notebook)
-    names = {id(output): name for name, output in outputs.name_figures(node)}
+    for name, output in outputs.name_figures(node):
+        output["metadata"]["file"] = name
     resources = {
         "result": result,
         "facts": facts(result),
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "contents": outputs.contents(node),
         "described": outputs.described,
-        "figure_file": lambda output: names.get(id(output), ""),
     }
     html, _ = exporter.from_notebook_node(node, resources)
     (folder / PAGE).write_text(html, encoding="utf-8")

@@ -1,0 +1,30 @@
+"""Cells of small notebooks that the tests of reports run."""
+
+import json
+
+ANSWER = {
+    "question": "health",
+    "verdict": "supported",
+    "cause": "nginx_config",
+    "secondary_cause": None,
+    "confidence": 0.91,
+    "incident": {"start": "2025-12-11T01:00:10.000+00:00", "end": None},
+    "summary": ["The proxy gives up too early."],
+}
+# A picture of one black pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+PARAMETERS = 'case = "../data/some"\nsince = ""\nuntil = ""\ntimezone = "Asia/Tokyo"\nendpoint = ""'
+
+
+def show(data, metadata=None):
+    """Source of a cell that displays a bundle of representations."""
+    return f"display({data!r}, metadata={metadata or {}!r}, raw=True)"
+
+
+def answer_cell(**changes):
+    finding = json.loads(json.dumps(ANSWER | changes))
+    return show({"application/vnd.watchme.finding+json": finding, "text/plain": "the answer"})
+
+
+FIGURE = show({"image/png": PIXEL}, {"image/png": {"alt": "A dot <in> the dark", "name": "The dot"}})
+TABLE = show({"text/html": "<table><caption>Numbers</caption><tr><td>" + "7" * 300 + "</td></tr></table>"})

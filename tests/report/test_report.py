@@ -1,0 +1,240 @@
+"""`watchme report` from outside: what it writes, says and returns."""
+
+import hashlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from report_parts import FIGURE, TABLE, answer_cell
+
+WATCHME = Path(sys.executable).with_name("watchme")
+
+
+def start(*words, **options):
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen([WATCHME, "report", *map(str, words)], **streams)
+
+
+def report(*words, **options):
+    process = start(*words, **options)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def runs(folder):
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def result_of(run):
+    return json.loads((run / "result.json").read_text())
+
+
+def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp_path):
+    folder = notebooks("## What was seen", FIGURE, TABLE, "## Answer", answer_cell())
+    # Braces, blanks and a name of another script must survive papermill's path templates.
+    out = tmp_path / "my {reports} 報告"
+    code, said, progress = report(
+        "health", evidence, "--notebooks", folder, "--out", out, "--since", "2025-12-11T10:00", cwd=tmp_path
+    )
+    assert code == 0, progress
+    (run,) = runs(out)
+    assert re.fullmatch(r"\d{8}T\d{6}Z-health-evidence", run.name)
+    assert sorted(path.name for path in run.iterdir()) == [
+        "01-the-dot.png",
+        "report.html",
+        "result.json",
+        "why.ipynb",
+    ]
+    assert (run / "01-the-dot.png").read_bytes().startswith(b"\x89PNG")
+
+    result = result_of(run)
+    assert result["status"] == "ok"
+    assert result["error"] is None
+    assert result["diagnosis"]["cause"] == "nginx_config"
+    assert result["parameters"] == {
+        "case": str(evidence),
+        "since": "2025-12-11T01:00:00+00:00",  # ten o'clock in Tokyo
+        "timezone": "Asia/Tokyo",
+    }
+    assert {entry["file"]: (entry["bytes"], entry["sha256"]) for entry in result["inputs"]} == {
+        path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in evidence.iterdir()
+    }
+    assert {"watchme_analysis", "python", "pandas", "papermill"} <= set(result["versions"])
+
+    executed = nbformat.read(run / "why.ipynb", as_version=4)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+
+    index = (out / "index.html").read_text()
+    for words in (f"{run.name}/report.html", "Supported", "nginx_config", "91 %", "2025-12-11 10:00:10"):
+        assert words in index
+    assert "index.html" in said.splitlines()[-1]
+    assert "cell 1 of 5" in progress
+    assert "\r" not in progress
+    assert [path.name for path in out.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_path):
+    broken = notebooks("## Before", FIGURE, "## The trouble", "1 / 0", "## After", answer_cell())
+    out = tmp_path / "reports"
+    code, _, err = report("health", evidence, evidence, "--notebooks", broken, "--out", out)
+    assert code == 1
+    assert "Traceback" not in err
+    both = runs(out)
+    assert len(both) == 2, "the second case must be tried although the first failed"
+    result = result_of(both[0])
+    assert result["status"] == "failed"
+    assert result["error"] == {
+        "kind": "ZeroDivisionError",
+        "message": "division by zero",
+        "section": "The trouble",
+    }
+    page = (both[0] / "report.html").read_text()
+    assert "division by zero" in page
+    assert "01-the-dot.png" in page
+    assert (both[0] / "why.ipynb").is_file()
+    index = (out / "index.html").read_text()
+    assert index.count("division by zero") == 2
+    assert 'class="failed"' in index
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import os\nos._exit(3)", "Kernel died"),
+        ("pass", "displayed no diagnosis"),
+    ],
+)
+def test_other_ways_to_fail_are_failures_too(source, words, evidence, notebooks, tmp_path):
+    code, _, err = report("health", evidence, "--notebooks", notebooks(source), "--out", tmp_path / "reports")
+    assert code == 1
+    assert words in err
+    (run,) = runs(tmp_path / "reports")
+    assert result_of(run)["status"] == "failed"
+    assert (run / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("health", "nowhere"),
+        ("health", "evidence", "nowhere"),
+        ("backlog", "evidence"),
+        ("weather", "evidence"),
+        ("health", "evidence", "--since", "yesterday"),
+        ("health", "evidence", "--since", "2025-12-11T10:00", "--until", "2025-12-11T09:00"),
+        ("health", "evidence", "--timezone", "Mars/Olympus"),
+        ("health", "evidence", "--queue", "watchme-sed-queue"),
+        ("health", "evidence", "--endpoint", "/nothing"),
+        ("all", "empty"),
+        ("health",),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_writes_nothing_and_says_one_sentence(words, evidence, notebooks, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, out, err = report(*words, "--notebooks", notebooks(answer_cell()), "--out", "reports", cwd=tmp_path)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = report(
+        "health", evidence, "--notebooks", notebooks(answer_cell()), "--out", tmp_path / "file"
+    )
+    assert code == 2
+    assert "--out" in err
+
+
+def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
+    out = tmp_path / "reports"
+    folder = notebooks("import time\ntime.sleep(60)", answer_cell())
+    killed = start("health", evidence, "--notebooks", folder, "--out", out)
+    try:
+        # The executed notebook is there as soon as the kernel runs.
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".*.part/why.ipynb")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        folder = notebooks(answer_cell())
+        two = [start("health", evidence, "--notebooks", folder, "--out", out) for _ in range(2)]
+        assert [process.wait(timeout=120) for process in two] == [0, 0]
+        index = (out / "index.html").read_text()
+        assert index.count('class="supported"') == 2
+        assert len(runs(out)) == 2, "a run that goes on is no report yet, nor a killed one"
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    code, _, err = report("health", evidence, "--notebooks", folder, "--out", out)
+    assert code == 0, err
+    index = (out / "index.html").read_text()
+    assert index.count('class="supported"') == 3
+    assert index.count('class="killed"') == 1
+    assert sorted(result_of(run)["status"] for run in runs(out)) == ["killed", "ok", "ok", "ok"]
+    assert not list(out.glob(".*.part"))
+
+
+def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
+    here, there = pty.openpty()
+    process = start(
+        "health", evidence, "--notebooks", notebooks(answer_cell()), "--out", tmp_path / "r", stderr=there
+    )
+    os.close(there)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(here, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(here)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"\r\x1b[Khealth evidence: cell 2 of 3" in shown
+    assert b"\n" not in shown
+
+
+def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebooks, tmp_path):
+    """Neither another environment's kernel spec nor a user's start-up file reaches a report."""
+    home = tmp_path / "home"
+    spec = home / ".local/share/jupyter/kernels/python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    profile = home / ".ipython/profile_default/startup"
+    profile.mkdir(parents=True)
+    (profile / "first.py").write_text("raise SystemExit(4)")
+    which = "import sys\nassert sys.executable == " + repr(sys.executable)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    environment |= {"HOME": str(home), "JUPYTER_PATH": str(spec.parent.parent), "MPLBACKEND": "TkAgg"}
+    code, _, err = report(
+        "health",
+        evidence,
+        "--notebooks",
+        notebooks(which, answer_cell()),
+        "--out",
+        tmp_path / "r",
+        env=environment,
+    )
+    assert code == 0, err
+
+
+def test_all_asks_what_the_case_can_answer(evidence, notebooks, tmp_path):
+    folder = notebooks(answer_cell())
+    other = nbformat.read(folder / "why.ipynb", as_version=4)
+    other.metadata.watchme.question = "backlog"
+    nbformat.write(other, folder / "pile.ipynb")
+    code, _, err = report("all", evidence, "--notebooks", folder, "--out", tmp_path / "r")
+    assert code == 0, err
+    assert [result_of(run)["question"] for run in runs(tmp_path / "r")] == ["health"]
