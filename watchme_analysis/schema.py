@@ -293,7 +293,7 @@ path | text | route, with router and include prefixes joined
 is_async | bool | `async def`
 runs_on | text | event_loop or thread_pool
 response_status | int | declared status code | the default
-background_tasks | json | names of functions given to background tasks or started as asyncio tasks
+background_tasks | json | names of functions given to background tasks, started as asyncio tasks or put into an own thread pool
 """
         ),
     ),

@@ -159,7 +159,7 @@ class Calls:
         for target, how, used in deferred:
             taken |= used
             body.edges.append(Edge(target, how))
-            if how in ("background", "task"):
+            if how in ("background", "task", "pool"):
                 body.background.append(target.name)
         own = self._callee(dotted)
         if own is not None:

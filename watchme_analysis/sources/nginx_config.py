@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
+from watchme_analysis.sources.nginx_parse import parse_nginx_config
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -31,7 +31,18 @@ _STATEMENT = re.compile(
     rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
     re.MULTILINE,
 )
+_DUMPED = re.compile(r"# configuration file (\S+):\s*$")
 _WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\s", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The text of one configuration file, under the name of the file at hand and one of its own."""
+
+    file: str
+    key: str
+    text: str
+    problem: str | None
 
 
 @dataclass
@@ -40,6 +51,7 @@ class _Reading:
 
     root: RawFile
     layer: str
+    dumped: list[_Part]
     next_id: int
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -47,87 +59,39 @@ class _Reading:
     truncated: bool = False
 
 
-def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[str, Any]], list[Rejected]]:
-    """Parse one configuration file as crossplane sees it; includes are left as they stand.
-
-    Parameters
-    ----------
-    text
-        The configuration.
-    name
-        Name for the rejected pieces.
-
-    Returns
-    -------
-    statements, rejected
-        Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When
-        the text breaks off, or a brace is one too many, the statements before that place are kept, the
-        open blocks are closed, and the rest is rejected.
-    """
-    import crossplane
-
-    with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
-        path = Path(folder) / "nginx.conf"
-
-        def payload(content: str) -> dict[str, Any]:
-            path.write_text(content, encoding="utf-8")
-            answer = crossplane.parse(str(path), single=True, check_ctx=False)
-            config: dict[str, Any] = answer["config"][0]
-            return config
-
-        config = payload(text)
-        rejected = []
-        if not config["parsed"] and config["errors"]:
-            repaired, line, reason = _repair(path)
-            tail = text.splitlines()[line - 1 :]
-            rejected.append(Rejected(name, line, reason, "\n".join(tail)[:2000]))
-            config = payload(repaired)
-    lines = text.splitlines()
-    for error in config["errors"]:
-        number = error["line"] or 0
-        # crossplane ends its sentence with the file's name and line, which stand in their own columns.
-        reason = re.sub(r" in \S+nginx\.conf:\d+$", "", str(error["error"]))
-        content = lines[number - 1] if 0 < number <= len(lines) else ""
-        rejected.append(Rejected(name, number, reason, content[:2000]))
-    return config["parsed"], rejected
-
-
-def _repair(path: Path) -> tuple[str, int, str]:
-    """Return the whole statements of a broken file with the open blocks closed, where it broke, and why."""
-    import crossplane
-    from crossplane.errors import NgxParserBaseException
-
-    tokens: list[tuple[str, int, bool]] = []
-    reason = "the file ends inside a statement"
-    line = 1
-    try:
-        for token, line, quoted in crossplane.lex(str(path)):
-            if quoted or not token.startswith("#"):
-                tokens.append((token, line, quoted))
-    except NgxParserBaseException as error:
-        reason, line = str(error.strerror), error.lineno or line
-    whole = 0
-    for at, (token, _, quoted) in enumerate(tokens, 1):
-        if token in (";", "{", "}") and not quoted:
-            whole = at
-    if whole < len(tokens):
-        line = tokens[whole][1]
-    text, at_line, depth = "", 1, 0
-    for token, token_line, quoted in tokens[:whole]:
-        text += "\n" * (token_line - at_line) + " "
-        at_line = max(at_line, token_line)
-        if not quoted and token in "{}":
-            depth += 1 if token == "{" else -1
-        text += '"' + token.replace('"', '\\"') + '"' if quoted else token
-    return text + "}" * depth + "\n", line, reason
-
-
 def _decode(data: bytes) -> str:
     return data.decode("utf-8-sig", errors="backslashreplace")
 
 
-def _included(main: RawFile, pattern: str) -> list[RawFile]:
-    """Return the files of the imported folder that an include means; never one from outside of it.
+def _part(raw: RawFile) -> _Part:
+    return _Part(raw.name, raw.name, _decode(raw.content.data), raw.content.problem)
+
+
+def _dump(main: _Part) -> list[_Part]:
+    """Return the files inside the output of ``nginx -T``, the main one first; none when it is no such output.
+
+    Each keeps its lines where they stand in the output, so that line numbers fit the file at hand.
+    """
+    lines = main.text.splitlines()
+    starts = [(at, found[1]) for at, line in enumerate(lines) if (found := _DUMPED.match(line))]
+    ends = [at for at, _ in starts[1:]] + [len(lines)]
+    return [
+        _Part(main.file, path, "\n" * (at + 1) + "\n".join(lines[at + 1 : end]) + "\n", None)
+        for (at, path), end in zip(starts, ends, strict=False)
+    ]
+
+
+def _included(reading: _Reading, pattern: str) -> list[_Part]:
+    """Return the files that an include means; never one from outside of the imported folder."""
+    if not reading.dumped:
+        return [_part(raw) for raw in _included_files(reading.root, pattern)]
+    base = PurePosixPath(reading.dumped[0].key).parent
+    whole = pattern if pattern.startswith("/") else str(base / pattern)
+    return [part for part in reading.dumped[1:] if PurePosixPath(part.key).match(whole)]
+
+
+def _included_files(main: RawFile, pattern: str) -> list[RawFile]:
+    """Return the files of the imported folder that an include means.
 
     A relative pattern counts from the main file's folder, as in nginx. An absolute one names a place on
     the machine that was recorded: its tail is looked for beside the main file (``/etc/nginx/conf.d/*.conf``
@@ -152,7 +116,7 @@ def _included(main: RawFile, pattern: str) -> list[RawFile]:
 
 
 def _walk(
-    reading: _Reading, raw: RawFile, statements: list[dict[str, Any]], parent: int | None, stack: list[str]
+    reading: _Reading, part: _Part, statements: list[dict[str, Any]], parent: int | None, stack: list[str]
 ) -> None:
     """Add a row for each statement, depth first, descending into includes where they stand."""
     for statement in statements:
@@ -161,7 +125,7 @@ def _walk(
         block = statement.get("block")
         reading.rows.append(
             {
-                "file": raw.name,
+                "file": part.file,
                 "line": statement["line"],
                 "layer": reading.layer,
                 "id": number,
@@ -172,27 +136,28 @@ def _walk(
             }
         )
         if block is not None:
-            _walk(reading, raw, block, number, stack)
+            _walk(reading, part, block, number, stack)
         elif statement["directive"] == "include" and statement["args"]:
             pattern = statement["args"][0]
-            files = _included(reading.root, pattern)
-            if not files:
-                reading.notes.append(f"{raw.name}:{statement['line']} includes {pattern}, which is not here.")
-            for file in files:
-                _walk_file(reading, file, parent, stack)
+            found = _included(reading, pattern)
+            if not found:
+                reading.notes.append(
+                    f"{part.file}:{statement['line']} includes {pattern}, which is not here."
+                )
+            for inner in found:
+                _walk_part(reading, inner, parent, stack)
 
 
-def _walk_file(reading: _Reading, raw: RawFile, parent: int | None, stack: list[str]) -> None:
-    if raw.name in stack or len(stack) >= MAX_INCLUDE_DEPTH:
-        reading.notes.append(f"{raw.name} is included by itself ({' > '.join(stack)}); the circle is cut.")
+def _walk_part(reading: _Reading, part: _Part, parent: int | None, stack: list[str]) -> None:
+    if part.key in stack or len(stack) >= MAX_INCLUDE_DEPTH:
+        reading.notes.append(f"{part.key} is included by itself ({' > '.join(stack)}); the circle is cut.")
         return
-    content = raw.content
-    statements, rejected = parse_nginx_config(_decode(content.data), raw.name)
+    statements, rejected = parse_nginx_config(part.text, part.file)
     reading.rejected.extend(rejected)
-    if content.problem:
-        reading.rejected.append(Rejected(raw.name, 0, content.problem))
+    if part.problem:
+        reading.rejected.append(Rejected(part.file, 0, part.problem))
         reading.truncated = True
-    _walk(reading, raw, statements, parent, [*stack, raw.name])
+    _walk(reading, part, statements, parent, [*stack, part.key])
 
 
 def _layer(raw: RawFile) -> str:
@@ -212,7 +177,7 @@ def _mains(raw: RawFile) -> list[RawFile]:
 def _includes_of(main: RawFile, stack: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the names of all files that a main file includes, directly or not."""
     for pattern in re.findall(r"^\s*include\s+[\"']?([^;\"']+)", _decode(main.content.data), re.MULTILINE):
-        for file in _included(main, pattern.strip()):
+        for file in _included_files(main, pattern.strip()):
             if file.name not in stack and len(stack) < MAX_INCLUDE_DEPTH:
                 yield file.name
                 yield from _includes_of(file, (*stack, file.name))
@@ -224,7 +189,8 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Parameters
     ----------
     raw
-        ``nginx.conf``, ``edge.conf``, or a part such as ``conf.d/api.conf`` that no main file includes.
+        ``nginx.conf`` (or the output of ``nginx -T`` under that name), ``edge.conf``, or a part such as
+        ``conf.d/api.conf`` that no main file includes.
 
     Returns
     -------
@@ -239,9 +205,10 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     owner = next((m for m in mains if m.name != raw.name and raw.name in set(_includes_of(m))), None)
     names = [main.name for main in mains if _layer(main) == _layer(raw)]
     index = names.index(raw.name) if raw.name in names else len(names) + _part_index(raw)
-    reading = _Reading(raw, _layer(raw), index * IDS_PER_FILE)
+    part = _part(raw)
+    reading = _Reading(raw, _layer(raw), _dump(part), index * IDS_PER_FILE)
     if owner is None:
-        _walk_file(reading, raw, None, [])
+        _walk_part(reading, reading.dumped[0] if reading.dumped else part, None, [])
     else:
         reading.notes.append(f"{raw.name} is read where {owner.name} includes it.")
     frame = conform("config_directives", pd.DataFrame(reading.rows))
