@@ -49,8 +49,10 @@ def candidate_formats(raw: RawFile) -> Candidates:
         ordered.append(_stated(str(stated), known))
     ordered += [known[name] for name in (*named_first, *named) if name in known]
     ordered += [*configured.values(), *stock.values()]
-    unique = {(found.text, found.escape): found for found in reversed(ordered)}
-    return Candidates([*reversed(unique.values())], notes)
+    unique: dict[tuple[str, str], LogFormat] = {}
+    for found in ordered:
+        unique.setdefault((found.text, found.escape), found)
+    return Candidates([*unique.values()], notes)
 
 
 def _take(

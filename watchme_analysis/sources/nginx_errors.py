@@ -55,7 +55,7 @@ _KINDS = tuple(
         ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
         ("upstream_unreachable", r"Cannot assign requested address.*upstream"),
         ("limit_conn", r"limiting connections by zone"),
-        ("limit_req", r"(limiting|delaying) requests, (excess|dry)|limiting requests"),
+        ("limit_req", r"(limiting|delaying) requests?,"),
         ("buffering_to_disk", r"is buffered to a temporary file"),
         ("client_closed", r"client (prematurely )?closed|client .*(reset|timed out)|\(.*\) while .*client"),
         ("resolver", r"could not be resolved|host not found|resolver|recv\(\) failed .*while resolving"),

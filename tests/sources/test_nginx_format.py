@@ -1,0 +1,107 @@
+import pytest
+
+from watchme_analysis.errors import FormatError
+from watchme_analysis.sources.nginx_format import STOCK, compile_format
+
+COMBINED = compile_format(STOCK["combined"], name="combined")
+LINE = b'192.0.2.7 - ann [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5"'
+
+
+def test_a_format_is_literals_and_variables_in_turn():
+    found = compile_format('$msec "${request}" rt=$request_time;')
+
+    assert found.literals == (b"", b' "', b'" rt=', b";")
+    assert [(one.name, one.kind, one.quoted) for one in found.variables] == [
+        ("msec", "msec", False),
+        ("request", "text", True),
+        ("request_time", "decimal", False),
+    ]
+
+
+def test_a_line_is_taken_apart():
+    assert COMBINED.match(LINE) == (
+        b"192.0.2.7",
+        b"ann",
+        b"11/Dec/2025:10:10:30 +0900",
+        b"GET /a HTTP/1.1",
+        b"200",
+        b"12",
+        b"-",
+        b"curl/8.5",
+    )
+
+
+@pytest.mark.parametrize("user", [b"john doe", b"a - b [c", b"[x] \\x22"])
+def test_a_user_may_hold_spaces_and_brackets(user):
+    assert COMBINED.match(LINE.replace(b"ann", user))[1] == user
+
+
+@pytest.mark.parametrize("at", range(1, len(LINE) - 1))
+def test_a_line_that_is_cut_and_glued_to_the_next_is_no_line(at):
+    assert COMBINED.match(LINE[:at] + LINE) is None
+
+
+@pytest.mark.parametrize("at", range(len(LINE)))
+def test_a_line_that_is_cut_is_no_line(at):
+    assert COMBINED.match(LINE[:at]) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        LINE.replace(b" 200 ", b" 2x0 "),
+        LINE.replace(b"11/Dec", b"11-Dec"),
+        LINE.replace(b"192.0.2.7", b"192.0.2"),
+        LINE + b" ",
+        b" " + LINE,
+        LINE.replace(b'"-"', b'"a"b"'),
+    ],
+)
+def test_a_value_of_another_class_is_no_line(changed):
+    assert COMBINED.match(changed) is None
+
+
+@pytest.mark.parametrize("address", [b"2001:db8::7", b"::ffff:192.0.2.7", b"fe80::1%eth0", b"unix:", b"-"])
+def test_addresses_of_every_family_are_read(address):
+    assert COMBINED.match(LINE.replace(b"192.0.2.7", address))[0] == address
+
+
+@pytest.mark.parametrize(
+    "times",
+    [b"-", b"0.001", b"0.001, 0.230", b"0.001 : 0.230", b"-, 0.230", b"0.001, - : 0.2, 1.000", b"0.001 : "],
+)
+def test_upstream_lists_are_read(times):
+    plan = compile_format("$request_time $upstream_response_time [$upstream_addr]")
+
+    assert plan.match(b"0.300 " + times + b" [192.0.2.20:80, unix:/run/a.sock]")[1] == times
+
+
+def test_json_values_may_hold_escaped_quotation_marks():
+    plan = compile_format('{"uri":"$request_uri","agent":"$http_user_agent"}', "json")
+
+    assert plan.match(rb'{"uri":"/a\"b","agent":""}') == (rb"/a\"b", b"")
+
+
+def test_unescaped_text_ends_where_the_rest_of_the_line_fits():
+    plan = compile_format('"$http_user_agent" $status', "none")
+
+    assert plan.match(b'"say "200" loud" 404') == (b'say "200" loud', b"404")
+
+
+def test_a_huge_line_is_decided_quickly():
+    plan = compile_format("$http_a $http_b $http_c $status")
+
+    assert plan.match(b" " * 1_000_000 + b"x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "escape", "said"),
+    [
+        ("$request_time$status", "default", "without anything between"),
+        ("no variable", "default", "no variable"),
+        ("$status", "yaml", "escape=yaml"),
+    ],
+)
+def test_what_can_not_be_read_is_refused_with_a_sentence(text, escape, said):
+    with pytest.raises(FormatError, match=said):
+        compile_format(text, escape)
