@@ -82,20 +82,17 @@ def evaluate(
     if previous_state not in STATES:
         raise InputError(f"The alarm state {previous_state!r} is unknown: use one of {', '.join(STATES)}.")
     real = [point for point in points if point is not None]
-    if len(real) >= evaluation_periods:
-        return "ALARM" if sum(real[-evaluation_periods:]) >= datapoints_to_alarm else "OK"
-    if treat_missing_data == "breaching":
-        filled = sum(real) + evaluation_periods - len(real)
-        return "ALARM" if filled >= datapoints_to_alarm else "OK"
-    if treat_missing_data == "notBreaching":
-        return "ALARM" if sum(real) >= datapoints_to_alarm else "OK"
-    if not real:
-        return "INSUFFICIENT_DATA" if treat_missing_data == "missing" else previous_state
-    if sum(real) >= datapoints_to_alarm:
+    breaching = sum(real[-evaluation_periods:])
+    short = max(0, evaluation_periods - len(real))
+    if short and treat_missing_data == "breaching":
+        breaching += short
+    if breaching >= datapoints_to_alarm:
         return "ALARM"
-    if not all(real):
+    if not short or treat_missing_data in ("breaching", "notBreaching") or not all(real):
         return "OK"
+    if treat_missing_data == "ignore":
+        return previous_state
+    if not real:
+        return "INSUFFICIENT_DATA"
     oldest_breaching_age = len(points) - list(points).index(True)
-    if treat_missing_data == "missing" and oldest_breaching_age >= datapoints_to_alarm:
-        return "ALARM"
-    return previous_state
+    return "ALARM" if oldest_breaching_age >= datapoints_to_alarm else previous_state

@@ -1,0 +1,219 @@
+"""How many messages a dead-letter queue took in, held before, and gave up, from its stock over time.
+
+SQS does not count a redrive in the dead-letter queue's NumberOfMessagesSent, and publishes nothing for a
+queue that has been empty for about six hours; the stock is what remains to reckon with.
+Source: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.flows import Flow, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A queue without activity for this long stops publishing, and then it is empty.
+ASLEEP_AFTER = timedelta(hours=1)
+# A fall must last this many points to be more than a wobble.
+FALL_POINTS = 4
+
+
+@dataclass(frozen=True)
+class DeadLetterStock:
+    """What happened to a dead-letter queue's stock.
+
+    Attributes
+    ----------
+    moved
+        Messages moved in; None when nothing tells.
+    held_before
+        Messages that it held when the window began.
+    purged, expired, redriven
+        Messages that left, by how they left.
+    left_for_unknown_reason
+        Messages that left and no record says how.
+    at_end
+        Messages at the end.
+    first_seen, first_seen_earliest
+        When the stock first rose (start of the interval), and the earliest that the move can have been.
+    exact
+        False when messages may have come and gone between two points.
+    notes
+        Sentences for the reader.
+    """
+
+    moved: int | None
+    held_before: int = 0
+    purged: int = 0
+    expired: int = 0
+    redriven: int = 0
+    left_for_unknown_reason: int = 0
+    at_end: int = 0
+    first_seen: datetime | None = None
+    first_seen_earliest: datetime | None = None
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> int:
+        """Messages gone unprocessed."""
+        return self.purged + self.expired + self.left_for_unknown_reason
+
+
+def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
+    """Reckon a flow's dead letters from the stock of its dead-letter queue.
+
+    Parameters
+    ----------
+    flow
+        The flow; its ``dlq_visible`` column is read.
+    tables
+        For the snapshot of the queue (``queues``), the messages seen in it and the recorded changes.
+    """
+    if flow.dlq is None:
+        return DeadLetterStock(moved=0, notes=("The queue has no dead-letter queue in the evidence.",))
+    snapshot = _snapshot(tables, flow.dlq)
+    series = flow.frame["dlq_visible"].dropna()
+    shared = _shared(tables, flow)
+    if series.empty:
+        return _without_series(flow, tables, snapshot, shared)
+    whole = snapshot if getattr(tables, "window", None) is None else None
+    awake = series.index[0] <= flow.frame.index[0] + timedelta(seconds=2 * flow.period_s)
+    held = round(float(series.iloc[:FALL_POINTS].median())) if awake else 0
+    segments = _segments(series, held, whole)
+    gained = sum(max(0.0, end - begin) for _, begin, end in segments)
+    lost = [(after[0], before[2] - after[1]) for before, after in pairwise(segments)]
+    total_lost = round(sum(amount for _, amount in lost))
+    risen = series[series > held + (held > 0)]
+    rise = None if risen.empty or not round(gained) else risen.index[0]
+    notes = []
+    if total_lost:
+        notes.append(f"{total_lost} messages left {flow.dlq}; what came in meanwhile isn't seen there.")
+    if shared:
+        notes.append(f"{flow.dlq} serves {', '.join(shared)} too: its stock can't be told apart by queue.")
+    return DeadLetterStock(
+        moved=round(gained),
+        held_before=held,
+        **_ways_out(tables, flow, lost),
+        at_end=round(segments[-1][2]),
+        first_seen=None if rise is None else rise.to_pydatetime(),
+        first_seen_earliest=None if rise is None else _earliest(flow, rise),
+        exact=not (total_lost or shared or held) and whole is not None,
+        notes=tuple(notes),
+    )
+
+
+def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[Any, float, float]]:
+    """Split the stock where messages left: (start, stock at the start, stock at the end) of each part.
+
+    CloudWatch's counts are approximate and wobble by a few hundredths, so a fall counts only when it takes
+    away a fifth of the stock, at least two messages, and the stock stays down; and a level is the median
+    of a few points. A queue that published nothing for hours and comes back lower was empty in between.
+    """
+    values, times = series.to_numpy(), series.index
+    parts: list[tuple[Any, float, float]] = []
+    begin, begin_time, since = float(held), times[0], 0
+    for i in range(1, len(values)):
+        level = _median(values[max(since, i - FALL_POINTS) : i])
+        ahead = values[i : i + FALL_POINTS]
+        slept = times[i] - times[i - 1] >= ASLEEP_AFTER and ahead.max() < level - 1
+        if slept or ahead.max() <= level - max(2.0, 0.2 * level):
+            parts.append((begin_time, begin, level))
+            begin, begin_time, since = 0.0 if slept else float(ahead.min()), times[i], i
+    end = float(at_end) if at_end is not None else _median(values[max(since, len(values) - FALL_POINTS) :])
+    return [*parts, (begin_time, begin, end)]
+
+
+def _median(values: Any) -> float:
+    ordered = sorted(float(value) for value in values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _snapshot(tables: Tables, name: str) -> int | None:
+    """Return how many messages the queue held when it was described."""
+    queues = tables.table("queues")
+    rows = queues[queues["queue"] == name]
+    if rows.empty or rows["visible"].isna().all():
+        return None
+    last = rows.iloc[-1]
+    return int(last[["visible", "in_flight", "delayed"]].fillna(0).sum())
+
+
+def _shared(tables: Tables, flow: Flow) -> list[str]:
+    """Return the other queues that use the same dead-letter queue."""
+    queues = tables.table("queues")
+    rows = queues[(queues["dlq"] == flow.dlq) & (queues["queue"] != flow.queue)]
+    return sorted(rows["queue"].dropna().unique())
+
+
+def _without_series(flow: Flow, tables: Tables, snapshot: int | None, shared: list[str]) -> DeadLetterStock:
+    """Reckon without any point of the stock."""
+    messages = tables.table("queue_messages")
+    seen = messages[messages["queue"] == flow.dlq]
+    if shared:
+        seen = seen[seen["source_queue"] == flow.queue]
+    seen_count = int(seen["message_id"].nunique())
+    held = max(seen_count, snapshot or 0)
+    if held:
+        return DeadLetterStock(
+            moved=held,
+            at_end=held,
+            exact=False,
+            notes=(f"{flow.dlq} has no metric: its {held} messages may have been there before.",),
+        )
+    if "dlq_visible" in flow.asked or snapshot == 0:
+        return DeadLetterStock(moved=0)
+    return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {flow.dlq} took in.",))
+
+
+def _earliest(flow: Flow, seen: Any) -> datetime:
+    """Return the earliest moment of a move: a waking queue publishes up to 15 minutes late."""
+    known = flow.frame["dlq_visible"].first_valid_index()
+    slack = timedelta(minutes=15) if known is not None and seen <= known else timedelta(seconds=flow.period_s)
+    return max(seen - slack, flow.frame.index[0]).to_pydatetime()  # type: ignore[no-any-return]
+
+
+def _ways_out(tables: Tables, flow: Flow, lost: list[tuple[Any, float]]) -> dict[str, int]:
+    """Tell how messages left: by a recorded purge or move task, by age, or unknown."""
+    changes = tables.table("changes")
+    ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
+    for moment, amount in lost:
+        near = _near(changes, moment, flow)
+        if (near["event_name"] == "PurgeQueue").any():
+            ways["purged"] += amount
+        elif near["event_name"].str.startswith("StartMessageMoveTask").any():
+            ways["redriven"] += amount
+        elif _at_retention(tables, flow, moment):
+            ways["expired"] += amount
+        else:
+            ways["left_for_unknown_reason"] += amount
+    return {name: round(value) for name, value in ways.items()}
+
+
+def _near(changes: pd.DataFrame, moment: Any, flow: Flow) -> pd.DataFrame:
+    """Return the changes to the dead-letter queue within ten minutes or three periods of a moment."""
+    slack = timedelta(seconds=max(600, 3 * flow.period_s))
+    hit = changes["time"].between(moment - slack, moment + slack)
+    named = (changes["resource"] == flow.dlq) | changes["resources"].str.contains(
+        f'"{flow.dlq}"', regex=False
+    )
+    return changes[hit & named.fillna(False) & changes["error_code"].isna()]
+
+
+def _at_retention(tables: Tables, flow: Flow, moment: Any) -> bool:
+    """Tell whether the oldest dead letter had reached the queue's retention."""
+    if flow.settings.dlq_retention_s is None:
+        return False
+    metrics = tables.table("metrics")
+    ages = metrics[
+        (metrics["resource"] == flow.dlq)
+        & (metrics["metric"] == "ApproximateAgeOfOldestMessage")
+        & metrics["time"].between(moment - timedelta(hours=1), moment)
+    ]["value"]
+    return bool(len(ages) and float(ages.max()) >= 0.99 * flow.settings.dlq_retention_s)
