@@ -86,7 +86,7 @@ def lock(arguments: list[str]) -> int:
     """Write requirements.lock for every supported Python and platform, without index addresses."""
     with tempfile.TemporaryDirectory() as folder:
         builder = Path(folder)
-        make_environment(suitable_python(), builder)
+        make_environment(suitable_python(candidates()), builder)
         pip(builder, "install", UV)
         compiler = str(builder / "bin" / "uv")
         options = "--universal --python-version 3.11 --generate-hashes --all-extras --no-header"
@@ -110,7 +110,7 @@ def setup(arguments: list[str]) -> int:
             same_place = False
         STAMP.unlink(missing_ok=True)  # from here on a killed run leaves no stamp and is begun anew
         if not same_place:
-            python = suitable_python()
+            python = suitable_python(candidates())
             print(f"Creating .venv with {python} ...", flush=True)
             make_environment(python, VENV)
         count = sum("==" in line for line in LOCK.read_text().splitlines())
@@ -130,10 +130,10 @@ def describe() -> str:
     return f"{ROOT}\n{digest}\n"
 
 
-def suitable_python() -> str:
-    """Find an interpreter of a supported version that can make environments."""
+def suitable_python(interpreters: list[str]) -> str:
+    """Choose the first interpreter of a supported version that can make environments."""
     lame = None
-    for candidate in candidates():
+    for candidate in interpreters:
         answer = subprocess.run([candidate, "-c", PROBE], capture_output=True, text=True, check=False)
         version = tuple(int(part) for part in answer.stdout.split(".") if part.strip().isdigit())
         if version in SUPPORTED:

@@ -1,0 +1,108 @@
+"""Rules that the whole package keeps: layers, cost of importing, sizes, the lock, the bundled cases."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "watchme_analysis"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+CASES = sorted(path for path in (ROOT / "data").iterdir() if path.is_dir())
+LONGEST_MODULE = 300
+DATA_BYTES = 8_000_000
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import watchme_analysis
+HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
+         "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
+brought, seen = {}, set()
+for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+    loaded = [name for name in HEAVY if name in sys.modules and name not in seen]
+    seen.update(loaded)
+    if loaded:
+        brought[found.name] = loaded
+print(json.dumps(brought))
+"""
+
+
+def test_importing_any_module_loads_no_heavy_library():
+    asked = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout) == {}
+
+
+def lint_imports(folder):
+    command = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [command, "--no-cache"], cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, check=False
+    )
+
+
+def test_imports_point_down_only():
+    checked = lint_imports(ROOT)
+    assert checked.returncode == 0, checked.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("errors.py", "import watchme_analysis.schema"),
+        ("case.py", "import watchme_analysis.cli"),
+        ("analysis/__init__.py", "def look():\n    import boto3"),
+        ("views/__init__.py", "from pathlib import Path"),
+        ("stranger.py", "import json"),
+    ],
+)
+def test_the_layers_can_be_broken(tmp_path, module, line):
+    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / PACKAGE.name / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    checked = lint_imports(tmp_path)
+    assert checked.returncode == 1
+    assert b"BROKEN" in checked.stdout
+
+
+def test_modules_are_short_enough_to_read():
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in MODULES}
+    del lengths["schema.py"]  # the glossary is one page of words, wherever it ends
+    assert {module: lines for module, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+def test_the_lock_pins_everything_by_hash_and_names_no_address():
+    text = (ROOT / "requirements.lock").read_text()
+    entries = re.split(r"\n(?=\S)", text.strip())
+    assert all(re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+", entry) for entry in entries)
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text
+
+
+def test_the_lock_holds_what_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower() for requirement in asked}
+    locked = set(re.findall(r"^([a-z0-9._-]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert names <= locked
+
+
+def test_bundled_cases_are_small_and_tell_where_they_come_from():
+    assert CASES
+    assert sum(path.stat().st_size for path in (ROOT / "data").rglob("*")) < DATA_BYTES
+    assert [case.name for case in CASES if not (case / "README.md").is_file()] == []
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"<!-- set-up -->\n```sh\n(.*?)```", readme, re.DOTALL)
+    commands = [line.split("#")[0].strip() for line in block.group(1).splitlines()]
+    assert commands == ["python3 tasks.py report", "python3 tasks.py test"]
+    assert "<!-- set-up -->" in (ROOT / ".ci" / "run").read_text()

@@ -1,0 +1,69 @@
+"""The set-up script: what a person hears when the machine lacks something."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    spec = importlib.util.spec_from_file_location("tasks", ROOT / "tasks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def interpreter(folder, version, exit_code=0):
+    path = folder / f"python-{version}-{exit_code}"
+    path.write_text(f"#!/bin/sh\necho {version}\nexit {exit_code}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_takes_the_first_supported_interpreter(tasks, tmp_path):
+    old, new, good = (interpreter(tmp_path, version) for version in ("3.9", "3.14", "3.12"))
+    assert tasks.suitable_python([old, new, good, interpreter(tmp_path, "3.11")]) == good
+
+
+def test_passes_over_one_that_cannot_make_environments(tasks, tmp_path):
+    lame, good = interpreter(tmp_path, "3.13", exit_code=1), interpreter(tmp_path, "3.11")
+    assert tasks.suitable_python([lame, good]) == good
+
+
+def test_says_which_package_brings_the_missing_module(tasks, tmp_path):
+    with pytest.raises(tasks.TaskError, match=r"apt install python3\.13-venv"):
+        tasks.suitable_python([interpreter(tmp_path, "3.13", exit_code=1)])
+
+
+def test_says_which_versions_would_do(tasks, tmp_path):
+    with pytest.raises(tasks.TaskError, match=r"3\.11, 3\.12 or 3\.13 is needed"):
+        tasks.suitable_python([interpreter(tmp_path, "3.9")])
+
+
+def test_finds_real_interpreters_outside_the_environment(tasks):
+    found = tasks.candidates()
+    assert found
+    assert not [path for path in found if path.startswith(str(tasks.VENV))]
+
+
+def test_an_unknown_task_prints_the_tasks_and_exits_2():
+    asked = subprocess.run(
+        [sys.executable, ROOT / "tasks.py", "deploy"], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 2
+    assert "tasks.py report" in asked.stdout
+
+
+def test_an_environment_that_does_not_run_is_not_usable(tasks, tmp_path):
+    (tmp_path / "bin").mkdir()
+    assert not tasks.usable(tmp_path)
+    Path(interpreter(tmp_path, "3.12", exit_code=1)).rename(tmp_path / "bin" / "python")
+    assert not tasks.usable(tmp_path)
+    (tmp_path / "bin" / "python").unlink()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    assert tasks.usable(tmp_path)
