@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.schema import TABLES
-from watchme_analysis.sources.cloudwatch_logs import query_limit, read_answer, read_queries, split_commands
+from watchme_analysis.sources.cloudwatch_logs import read_answer, read_queries
 from watchme_analysis.sources.raw import RawFile
 
 REQUEST = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
@@ -103,11 +103,3 @@ def test_a_query_without_an_answer_is_listed(tmp_path):
     assert piece.frame.query_name.tolist() == ["recent"]
     assert piece.frame.rows.isna().all()
     assert piece.frame.truncated.all()
-
-
-def test_commands_and_limits():
-    query = 'fields @message | filter @message like /a|b/ # | limit 3\n| parse @message "x|*" as y | limit 20'
-    assert len(split_commands(query)) == 4
-    assert query_limit(query) == 20
-    assert query_limit("fields @message | limit 5 | head 3") == 3
-    assert query_limit("fields limit_5") is None

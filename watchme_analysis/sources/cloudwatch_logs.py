@@ -25,48 +25,14 @@ from watchme_analysis.sources.aws_json import (
     whole,
 )
 from watchme_analysis.sources.aws_names import log_group_function, resource_name
+from watchme_analysis.sources.insights_text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 # StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query says one.
 DEFAULT_LIMIT = 10_000
-_LIMIT = re.compile(r"\|?\s*\b(?:limit|head|tail)\s+(?P<limit>\d+)\s*$", re.IGNORECASE)
 _READING = tuple(field.name for field in fields(Reading))
 _OWN_FIELDS = frozenset({"@timestamp", "@message", "@logStream", "@requestId", "@ptr", "@log"})
-
-
-def query_limit(query: str | None) -> int | None:
-    """Return the limit that a query's text states (its last one is in force), None without."""
-    limit = None
-    for command in split_commands(query or ""):
-        found = _LIMIT.fullmatch(command.strip())
-        if found:
-            limit = int(found["limit"])
-    return limit
-
-
-def split_commands(query: str) -> list[str]:
-    """Return the commands of an Insights query; pipes in quotes, patterns and comments don't separate."""
-    commands, start, quote, at = [], 0, "", 0
-    while at < len(query):
-        char = query[at]
-        if quote:
-            if char == "\\":
-                at += 1
-            elif char == quote:
-                quote = ""
-        elif char in "\"'`" or (char == "/" and re.search(r"(?:like|=~|parse\s+\S+)\s*$", query[start:at])):
-            quote = char
-        elif char == "#":
-            end = query.find("\n", at)
-            query = query[:at] + (query[end:] if end >= 0 else "")
-            continue
-        elif char == "|":
-            commands.append(query[start:at])
-            start = at + 1
-        at += 1
-    commands.append(query[start:])
-    return [command.strip() for command in commands if command.strip()]
 
 
 def read_answer(raw: RawFile) -> Iterator[Piece]:

@@ -1,0 +1,245 @@
+"""Calls to AWS: paced, retried with jitter, counted as IAM actions, their errors in one sentence.
+
+botocore's own retries are off, so that every call that goes out is one that was decided here.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from watchme_analysis.errors import RetryableServiceError, ServiceError
+
+_THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
+_FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
+_DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess")
+_LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure")
+# IAM actions that are not named like the call.
+_ACTIONS = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
+
+
+class BusyError(RetryableServiceError):
+    """The account runs as many queries as it may at once."""
+
+
+class NotFoundError(ServiceError):
+    """A queue, function or log group that doesn't exist."""
+
+
+class CancelledError(ServiceError):
+    """The work was given up from outside."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to ask.
+
+    Attributes
+    ----------
+    profile, region
+        As the AWS CLI takes them; the environment's and the configuration's unless given.
+    endpoint_url
+        Another endpoint for every service, such as a local one.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.region or "the default region", self.profile]))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast to ask; all lengths in seconds.
+
+    Attributes
+    ----------
+    gap_s
+        Least time between two calls; 0.1 keeps below Insights' quotas of a few calls a second.
+    concurrent_queries
+        Queries in flight at once. An account has about 100, shared with dashboards.
+    first_poll_s, longest_poll_s
+        Wait before the first poll of a query and the longest one; in between a quarter of its age, which
+        costs a query of seconds about one poll and one of minutes a few calls a minute.
+    backoff_s, longest_backoff_s, attempts
+        Full jitter doubles up from the first to the longest wait; tries before giving up.
+    """
+
+    gap_s: float = 0.1
+    concurrent_queries: int = 10
+    first_poll_s: float = 0.3
+    longest_poll_s: float = 5.0
+    backoff_s: float = 0.3
+    longest_backoff_s: float = 10.0
+    attempts: int = 8
+
+
+@dataclass
+class Aws:
+    """Calls to the services of one account in one region.
+
+    Attributes
+    ----------
+    place, pace
+        Where and how fast to ask.
+    actions
+        IAM actions that were called so far.
+    calls
+        Calls that went out so far, tries included.
+    cancelled
+        Set from outside to give up.
+    """
+
+    place: Place = field(default_factory=Place)
+    pace: Pace = field(default_factory=Pace)
+    actions: set[str] = field(default_factory=set)
+    calls: int = 0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _next_call: float = 0.0
+
+    @property
+    def region(self) -> str:
+        """Region that is asked."""
+        return str(self.client("sts").meta.region_name)
+
+    def client(self, service: str) -> Any:
+        """Return boto3's client of a service.
+
+        Raises
+        ------
+        ServiceError
+            When profile or region can't be told.
+        """
+        if service not in self._clients:
+            import boto3
+            from botocore.config import Config
+            from botocore.exceptions import BotoCoreError
+
+            config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
+            try:
+                session = boto3.Session(profile_name=self.place.profile, region_name=self.place.region)
+                self._clients[service] = session.client(
+                    service, config=config, endpoint_url=self.place.endpoint_url
+                )
+            except (BotoCoreError, ValueError) as error:
+                raise ServiceError(
+                    f"AWS can't be asked ({_plain(error)}): give --profile and --region, or configure them."
+                ) from error
+        return self._clients[service]
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Call an operation (boto3's method name) and return its answer without metadata.
+
+        Raises
+        ------
+        BusyError
+            When the account's queries are used up; not retried here, for others may be polled meanwhile.
+        NotFoundError
+            When what is asked about doesn't exist.
+        RetryableServiceError
+            When throttling, server errors or resets outlast all tries.
+        ServiceError
+            When AWS refuses.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self.client(service)
+        action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
+        action = _ACTIONS.get(action, action)
+        for attempt in range(self.pace.attempts):
+            self._wait_turn()
+            self.actions.add(action)
+            self.calls += 1
+            try:
+                answer: dict[str, Any] = getattr(client, operation)(**parameters)
+            except ClientError as error:
+                problem = self._refusal(action, error)
+                cause: Exception = error
+            except BotoCoreError as error:
+                problem = self._breakage(action, error)
+                cause = error
+            else:
+                answer.pop("ResponseMetadata", None)
+                return answer
+            if not problem.retryable or isinstance(problem, BusyError) or attempt + 1 == self.pace.attempts:
+                raise problem from cause
+            self.sleep(self.backoff(attempt))
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+        """Return the items of all pages of an operation, which are listed under a key."""
+        names = {
+            "cloudtrail": "NextToken",
+            "cloudwatch": "NextToken",
+            "lambda": "Marker",
+            "logs": "nextToken",
+        }
+        name = names[service]
+        found: list[Any] = []
+        while True:
+            answer = self.call(service, operation, **parameters)
+            found.extend(answer.get(key, []))
+            token = answer.get("NextMarker" if service == "lambda" else name)
+            if not token or token == parameters.get(name):
+                return found
+            parameters[name] = token
+
+    def backoff(self, attempt: int) -> float:
+        """Return a wait in seconds before the next try, with full jitter."""
+        ceiling = min(self.pace.longest_backoff_s, self.pace.backoff_s * 2**attempt)
+        return random.uniform(0, ceiling)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or raise CancelledError as soon as the work is given up."""
+        if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
+            raise CancelledError("The work was given up.")
+
+    def _wait_turn(self) -> None:
+        now = time.monotonic()
+        self.sleep(self._next_call - now)
+        self._next_call = max(now, self._next_call) + self.pace.gap_s
+
+    def _refusal(self, action: str, error: Any) -> ServiceError:
+        detail = error.response.get("Error", {})
+        code, text = str(detail.get("Code", "")), str(detail.get("Message", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        said = f"{action} in {self.place} said {code}: {text}".rstrip(": .")
+        if code == "LimitExceededException":
+            return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
+        if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
+            return RetryableServiceError(f"{said}, {self.pace.attempts} times: try again later.")
+        if _LOGIN.search(code):
+            return ServiceError(f"{said}: log in again, or give another --profile.")
+        if _DENIED.search(code):
+            return ServiceError(f"{said}: `watchme pull --print-policy` prints the permissions needed.")
+        if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
+            return NotFoundError(f"{said}: check name, region and profile.")
+        return ServiceError(f"{said}.")
+
+    def _breakage(self, action: str, error: Exception) -> ServiceError:
+        from botocore.exceptions import (
+            ConnectionClosedError,
+            EndpointConnectionError,
+            HTTPClientError,
+            ResponseStreamingError,
+        )
+        from botocore.parsers import ResponseParserError
+
+        gone = (HTTPClientError, ConnectionClosedError, EndpointConnectionError, ResponseStreamingError)
+        if isinstance(error, (*gone, ResponseParserError)):
+            return RetryableServiceError(
+                f"{action} in {self.place} didn't answer ({_plain(error)}): check the network, try again."
+            )
+        return ServiceError(f"{action} in {self.place} can't be called: {_plain(error)}.")
+
+
+def _plain(error: Exception) -> str:
+    """Return an error's text in one line."""
+    return " ".join(str(error).split()).rstrip(".")

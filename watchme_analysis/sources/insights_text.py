@@ -1,0 +1,172 @@
+"""What the text of a Logs Insights query says: commands, limit, columns, whether it can be split by time."""
+
+from __future__ import annotations
+
+import re
+
+# Commands that treat each event alone, so that windows put together give what the whole gives.
+_EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
+_LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
+_SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
+_ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
+_DISPLAYED = ("@timestamp", "@message")
+
+
+def split_commands(query: str) -> list[str]:
+    """Return the commands of a query; pipes in quotes, patterns and comments don't separate."""
+    query = _without_comments(query)
+    commands, start = [], 0
+    for at in _outside_quotes(query):
+        if query[at] == "|":
+            commands.append(query[start:at])
+            start = at + 1
+    commands.append(query[start:])
+    return [command.strip() for command in commands if command.strip()]
+
+
+def _without_comments(query: str) -> str:
+    kept, start = [], 0
+    for at in _outside_quotes(query):
+        if query[at] == "#" and at >= start:
+            kept.append(query[start:at])
+            end = query.find("\n", at)
+            start = end if end >= 0 else len(query)
+    kept.append(query[start:])
+    return "".join(kept)
+
+
+def _outside_quotes(text: str) -> list[int]:
+    """Return the positions that lie in no quotes and in no /pattern/."""
+    found, quote, at = [], "", 0
+    while at < len(text):
+        char = text[at]
+        if quote:
+            if char == "\\":
+                at += 1
+            elif char == quote or (quote == "#" and char == "\n"):
+                quote = ""
+        elif char in "\"'`" or (char == "/" and re.search(r"(?:like|=~|parse\s+\S+)\s*$", text[:at])):
+            quote = char
+        else:
+            found.append(at)
+            if char == "#":
+                quote = "#"
+        at += 1
+    return found
+
+
+def _split_list(text: str) -> list[str]:
+    """Split at commas that stand in no quotes or parentheses."""
+    parts, depth, start = [], 0, 0
+    for at in _outside_quotes(text):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if text[at] == "," and depth == 0:
+            parts.append(text[start:at])
+            start = at + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def command_name(command: str) -> str:
+    """Return a command's name in small letters."""
+    return command.split(maxsplit=1)[0].lower() if command.strip() else ""
+
+
+def query_limit(query: str | None) -> int | None:
+    """Return the limit that a query's text states (its last one is in force), None without."""
+    limits = [_LIMIT.fullmatch(command) for command in split_commands(query or "")]
+    found = [int(match["limit"]) for match in limits if match]
+    return found[-1] if found else None
+
+
+def why_whole(query: str) -> str | None:
+    """Return the reason for which a query can't be split by time, None when it can.
+
+    A query can be split when putting its windows' rows one after another provably gives the rows of the
+    whole: it treats each event alone, is ordered by time or not at all, and has no limit of its own.
+    """
+    sorts = 0
+    for command in split_commands(query):
+        name = command_name(command)
+        if name in _EACH_EVENT:
+            continue
+        if name == "sort":
+            sorts += 1
+            if sorts > 1 or not _SORT.fullmatch(command):
+                return f"its order ({command}) is not by @timestamp alone"
+        elif name in {"limit", "head", "tail"}:
+            return f"it limits itself ({command})"
+        else:
+            return f"{name} looks at several events together"
+    return None
+
+
+def ascending(query: str) -> bool:
+    """Tell whether the oldest rows come first; without a sort the newest do."""
+    for command in split_commands(query):
+        found = _SORT.fullmatch(command)
+        if found:
+            return (found["direction"] or "desc").lower() == "asc"
+    return False
+
+
+def with_timestamp(query: str) -> str:
+    """Return the query with ``@timestamp`` among its columns, which windows are cut by."""
+    if "@timestamp" in columns_of(query):
+        return query
+    commands = split_commands(query)
+    shown = [at for at, command in enumerate(commands) if command_name(command) == "display"]
+    if shown:
+        commands[shown[-1]] += ", @timestamp"
+        return " | ".join(commands)
+    return " | ".join(["fields @timestamp", *commands])
+
+
+def counting_query(query: str, bin_s: int) -> str:
+    """Return a query that counts what a splittable query matches, by bins of so many seconds."""
+    kept = [command for command in split_commands(query) if command_name(command) not in {"display", "sort"}]
+    return " | ".join([*kept, f"stats count(*) as n by bin({bin_s}s) as b", "sort b asc", "limit 10000"])
+
+
+def columns_of(query: str) -> list[str]:
+    """Return the columns that a query's rows have, as far as its text says.
+
+    ``display`` and ``stats`` replace what was shown before; ``fields`` and ``parse`` add to it.
+    """
+    shown: list[str] = []
+    fixed = False
+    for command in split_commands(query):
+        name = command_name(command)
+        rest = command[len(name) :]
+        if name in {"display", "stats"}:
+            shown, fixed = [], True
+        if name == "stats":
+            values, _, keys = _partition_by(rest)
+            shown = [_column(part) for part in [*_split_list(keys), *_split_list(values)]]
+        elif name in {"fields", "display"}:
+            shown += [_column(part) for part in _split_list(rest)]
+        elif name == "parse" and not fixed:
+            shown += _parsed_columns(rest)
+    shown = shown or list(_DISPLAYED)
+    if not fixed:
+        shown.append("@ptr")
+    return list(dict.fromkeys(shown))
+
+
+def _partition_by(text: str) -> tuple[str, str, str]:
+    inside = set(_outside_quotes(text))
+    for found in re.finditer(r"\bby\b", text, re.IGNORECASE):
+        if found.start() in inside:
+            return text[: found.start()], "by", text[found.end() :]
+    return text, "", ""
+
+
+def _column(text: str) -> str:
+    alias = _ALIAS.search(text)
+    return (alias["alias"] if alias else text).strip("`")
+
+
+def _parsed_columns(text: str) -> list[str]:
+    named = re.findall(r"\(\?<([A-Za-z_]\w*)>", text)
+    alias = re.search(r"\bas\s+(?P<names>[^/\"']+)$", text, re.IGNORECASE)
+    return named + ([name.strip() for name in alias["names"].split(",")] if alias else [])
