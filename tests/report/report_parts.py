@@ -28,3 +28,24 @@ def answer_cell(**changes):
 
 FIGURE = show({"image/png": PIXEL}, {"image/png": {"alt": "A dot <in> the dark", "name": "The dot"}})
 TABLE = show({"text/html": "<table><caption>Numbers</caption><tr><td>" + "7" * 300 + "</td></tr></table>"})
+
+
+def result(**changes):
+    """A run's result, as `result.json` has it."""
+    return {
+        "status": "ok",
+        "error": None,
+        "question": "health",
+        "case": "some",
+        "title": "some",
+        "started_at": "2025-12-11T02:00:00+00:00",
+        "seconds": 3.21,
+        "parameters": {"case": "/cases/some", "timezone": "Asia/Tokyo"},
+        "window": {"start": "2025-12-11T01:00:00+00:00", "end": "2025-12-11T02:00:00+00:00"},
+        "inputs": [{"file": "access.log", "bytes": 12, "sha256": "0" * 64}],
+        "versions": {"python": "3.11"},
+        "notebook": "why.ipynb",
+        "figures": [],
+        "diagnosis": ANSWER,
+        **changes,
+    }

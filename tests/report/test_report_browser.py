@@ -1,0 +1,140 @@
+"""The pages in a real browser: nothing is fetched, nothing complains, nothing sticks out."""
+
+import json
+
+import nbformat
+import pytest
+from browser import CHROMIUM, chromium
+from report_parts import ANSWER, PIXEL, result
+
+from watchme_analysis.report.folder import write_result
+from watchme_analysis.report.index import write_index
+from watchme_analysis.report.outputs import write_figures
+from watchme_analysis.report.page import write_page
+from watchme_analysis.report.request import notebooks_folder
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+STORED = sorted(notebooks_folder().glob("*.ipynb"))
+WIDTHS = (1280, 400)
+# Elements wider than the window that no box of their own lets scroll.
+STICKS_OUT = """
+[...document.querySelectorAll("body *")].filter(element =>
+    element.getBoundingClientRect().right > innerWidth + 1 &&
+    !element.closest(".scroll, pre, .prose table, .watchme-table"))
+    .map(element => element.outerHTML.slice(0, 80))
+"""
+WITHOUT_ALT = "[...document.images].filter(image => !image.alt).length"
+EMPTY_IMAGES = "[...document.images].filter(image => !image.naturalWidth).length"
+SMALL_TEXT = """
+[...document.querySelectorAll("p, td, th, li, dd, caption")].filter(element =>
+    element.getClientRects().length && parseFloat(getComputedStyle(element).fontSize) < 12).length
+"""
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as page:
+        yield page
+
+
+def made(notebook, folder, **changes):
+    run = folder / "20251211T020000Z-health-some"
+    run.mkdir(parents=True)
+    whole = result(**changes) | {"figures": write_figures(notebook, run)}
+    write_page(notebook, whole, run)
+    write_result(run, whole)
+    write_index(folder)
+    return run / "report.html"
+
+
+def check(tab, path, width):
+    tab.open(path, width)
+    assert [url for url in tab.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert tab.complaints == []
+    assert tab.ask("document.documentElement.scrollWidth") <= width
+    assert tab.ask(STICKS_OUT) == []
+    assert tab.ask(WITHOUT_ALT) == 0
+    assert tab.ask(EMPTY_IMAGES) == 0
+    assert tab.ask(SMALL_TEXT) == 0
+    assert tab.ask("document.documentElement.lang") == "en"
+    assert tab.ask("document.title")
+    assert tab.ask("document.querySelectorAll('h1').length") == 1
+    assert tab.ask("document.querySelectorAll('table:not(.prose table, :has(> caption))').length") == 0
+
+
+def example(html):
+    make = nbformat.v4
+    picture = make.new_output(
+        "display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "A <dot>", "width": 760}}
+    )
+    finding = make.new_output(
+        "display_data", {"application/vnd.watchme.finding+json": ANSWER, "text/html": html}
+    )
+    error = make.new_output("error", ename="InputError", evalue="n" * 500, traceback=["line " * 100])
+    return make.new_notebook(
+        cells=[
+            make.new_markdown_cell("# Why?\n\n" + "A long question. " * 30 + "`" + "x" * 200 + "`"),
+            make.new_code_cell("look()", outputs=[picture], execution_count=1),
+            make.new_markdown_cell("## Answer\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
+            make.new_code_cell("answer()", outputs=[finding, error], execution_count=2),
+        ]
+    )
+
+
+WIDE = "<table><caption>Wide</caption><tr>" + "<td>0123456789</td>" * 40 + "</tr></table>"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("status", ["ok", "failed"])
+def test_a_page_reads_well_without_a_network(tab, tmp_path, width, status):
+    error = {"kind": "InputError", "message": "e" * 400, "section": "Answer"} if status == "failed" else None
+    path = made(example(WIDE), tmp_path, status=status, error=error, title="t" * 120)
+    check(tab, path, width)
+    assert tab.ask("document.querySelectorAll('.answer dd').length") >= 5
+    assert tab.ask("[...document.querySelectorAll('details')].some(each => each.open)") is False
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("notebook", STORED, ids=lambda path: path.stem)
+def test_the_stored_notebooks_make_such_pages(tab, tmp_path, notebook, width):
+    check(tab, made(nbformat.read(notebook, as_version=4), tmp_path), width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_index_reads_well(tab, tmp_path, width):
+    path = made(example(WIDE), tmp_path)
+    for number, status in enumerate(("ok", "failed", "killed")):
+        run = path.parent.parent / f"20251211T03000{number}Z-health-{'long-' * 10}"
+        run.mkdir()
+        write_result(run, result(status=status, error="It went wrong. " * 20, title="long " * 20))
+    index = write_index(tmp_path)
+    tab.open(index, width)
+    assert tab.requests == [index.as_uri()]
+    assert tab.complaints == []
+    assert tab.ask("document.documentElement.scrollWidth") <= width
+    assert tab.ask(STICKS_OUT) == []
+    assert tab.ask("document.querySelectorAll('tbody tr').length") == 4
+
+
+def test_what_a_log_brings_in_can_neither_fetch_nor_run(tab, tmp_path):
+    """Markup in evidence that slipped through unescaped is stopped by the page's policy."""
+    hostile = (
+        "<p>x</p><img alt='' src='https://example.com/x.png'><script>document.title='run'</script>"
+        "<link rel='stylesheet' href='https://example.com/x.css'>"
+    )
+    tab.open(made(example(hostile), tmp_path), 1280)
+    assert tab.ask("document.title") != "run"
+    assert [url for url in tab.requests if url.startswith("http")] == []
+    assert tab.complaints, "the browser says what it blocked"
+
+
+def test_the_check_itself_can_fail(tab, tmp_path):
+    """A page as Jupyter makes it by default reaches for the network."""
+    from nbconvert.exporters.html import HTMLExporter
+
+    page = tmp_path / "default.html"
+    page.write_text(HTMLExporter().from_notebook_node(example(WIDE))[0])
+    with pytest.raises(AssertionError):
+        check(tab, page, 400)
+    assert any(url.startswith("https:") for url in tab.requests), json.dumps(tab.requests)
