@@ -167,7 +167,12 @@ def _choose_server(rows: Iterable[Location], host: str | None) -> Location | Non
 
     def rank(server: Location) -> tuple[int, bool, bool]:
         fit = min((_name_rank(pattern.lower(), name) for pattern in server["server_names"]), default=9)
-        return (fit if name else 0, server["server_id"] not in passing, not server["is_default_server"])
+        silent = server["server_id"] not in passing
+        return (
+            (fit, False, not server["is_default_server"])
+            if name
+            else (0, silent, not server["is_default_server"])
+        )
 
     return min(servers, key=rank)
 

@@ -24,12 +24,10 @@ def parse_duration_s(text: str) -> float | None:
     (https://nginx.org/en/docs/syntax.html). None when the text is no time, such as a variable.
     """
     compact = text.replace(" ", "")
-    if re.fullmatch(r"\d+", compact):
-        return float(compact)
-    parts = re.findall(r"(\d+)(ms|[smhdwMy])", compact)
-    if not parts or "".join(number + unit for number, unit in parts) != re.sub(r"(?<=\D)(\d+)$", "", compact):
+    if not re.fullmatch(r"(\d+(ms|[smhdwMy]))*(\d+)?", compact) or not compact:
         return None
-    return sum(float(number) * _DURATION_S[unit] for number, unit in parts)
+    parts = re.findall(r"(\d+)(ms|[smhdwMy])?", compact)
+    return sum(float(number) * _DURATION_S[unit or "s"] for number, unit in parts)
 
 
 def parse_size_bytes(text: str) -> int | None:

@@ -1,0 +1,77 @@
+import json
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.sources.app_command import parse_command
+from watchme_analysis.sources.app_process import parse_app_processes
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("uvicorn main:app", {"app": "main:app"}),
+        ("uvicorn main:app --port=8017 --host 0.0.0.0", {"port": 8017, "host": "0.0.0.0"}),
+        ("/opt/venv/bin/python3.11 -m uvicorn main:app --workers 2", {"workers": 2, "app": "main:app"}),
+        ("ulimit -n 512 && exec uvicorn --reload main:app", {"open_files_limit": 512, "app": "main:app"}),
+        ("ulimit -Hn 512; uvicorn main:app", {"app": "main:app", "open_files_limit": None}),
+        ("uvicorn a:b --limit-concurrency 40 --backlog 64", {"limit_concurrency": 40, "backlog": 64}),
+        ("uvicorn a:b --timeout-keep-alive 15", {"timeout_keep_alive_s": 15.0}),
+        (
+            "gunicorn -k uvicorn.workers.UvicornWorker -w 4 -b 0.0.0.0:8000 a:b",
+            {"workers": 4, "port": 8000, "app": "a:b"},
+        ),
+        ("gunicorn --bind [::]:8000 a:b", {"host": "::", "port": 8000}),
+        ("gunicorn -b unix:/run/api.sock a:b", {"port": None, "app": "a:b"}),
+        ("WEB_CONCURRENCY=3 uvicorn a:b", {"workers": 3}),
+        ("UVICORN_LIMIT_CONCURRENCY=9 uvicorn a:b", {"limit_concurrency": 9}),
+        ("SERVICE_NAME=emotion uvicorn a:b", {"service": "emotion"}),
+        ("fastapi run main.py --workers 2", {"app": "main.py", "workers": 2}),
+        ('CMD ["uvicorn", "main:app", "--port", "8018"]', {"app": "main:app", "port": 8018}),
+        ('["sh", "-c", "ulimit -n 99 && uvicorn main:app"]', {"app": "main:app", "open_files_limit": 99}),
+        ("poetry run uvicorn main:app", {"app": "main:app"}),
+    ],
+)
+def test_commands(command, expected):
+    found = parse_command(command)
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("command", ["nginx -g 'daemon off;'", "echo uvicorn", "", "ulimit -n 5"])
+def test_other_commands_are_none(command):
+    assert parse_command(command) is None
+
+
+def assert_accounted(retrieval):
+    parts = (retrieval.rows, len(retrieval.rejected), retrieval.blank_lines, retrieval.joined_lines)
+    assert retrieval.lines == sum(parts)
+
+
+def test_a_comment_names_service_and_address_of_the_command_after_it():
+    frame, retrieval = parse_app_processes(
+        "# behavior, 192.0.2.11\nuvicorn a:b --port 1\n\n"
+        "# emotion (192.0.2.12:8000)\nuvicorn a:b --port 2\nuvicorn a:b\n"
+    )
+    assert list(frame["service"].fillna("-")) == ["behavior", "emotion", "-"]
+    assert list(frame["addr"].fillna("-")) == ["192.0.2.11", "192.0.2.12:8000", "-"]
+    assert list(frame["line"]) == [2, 5, 6]
+    assert pd.isna(frame["workers"]).all()
+    assert (
+        retrieval.lines
+        == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
+    )
+
+
+def test_continued_lines_are_one_command_and_odd_lines_are_rejected():
+    frame, retrieval = parse_app_processes(
+        "NAME=x A='b c' \\\n  uvicorn a:b \\\n  --workers 2\n"
+        "node server.js\nuvicorn 'a:b\nuvicorn a:b --port many\n"
+    )
+    assert list(frame["workers"]) == [2]
+    assert json.loads(frame["environment"][0]) == {"A": "b c", "NAME": "x"}
+    assert [piece.line for piece in retrieval.rejected] == [4, 5, 6]
+    assert "--port wants a number" in retrieval.rejected[2].reason
+    assert (
+        retrieval.lines
+        == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
+    )

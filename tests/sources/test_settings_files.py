@@ -1,0 +1,89 @@
+import json
+
+from watchme_analysis.sources.compose import read_compose
+from watchme_analysis.sources.edge_settings import read_edge_settings
+from watchme_analysis.sources.raw import RawFile
+
+COMPOSE = """\
+x-common: &common
+  restart: always
+services:
+  behavior:
+    <<: *common
+    mem_limit: 2g
+    cpus: 1.0
+    ports: !override ["127.0.0.1:8017:8017"]
+    environment:
+      - SERVICE_NAME=behavior
+      - FROM_HOST
+    healthcheck:
+      test: ["CMD", "curl", "-f", "http://localhost:8017/health"]
+      interval: 30s
+networks:
+  watchme-network: {}
+"""
+
+
+def compose(folder, text):
+    (folder / "compose.yml").write_text(text)
+    return read_compose(RawFile(folder, "compose.yml"))
+
+
+def settings(frame, service="behavior"):
+    rows = frame[frame["service"] == service]
+    return {row.path: json.loads(row.value) for row in rows.itertuples()}
+
+
+def test_a_compose_file_gives_one_row_per_setting(tmp_path):
+    frame, retrieval = compose(tmp_path, COMPOSE)
+    assert settings(frame) == {
+        "restart": "always",
+        "mem_limit": "2g",
+        "cpus": 1.0,
+        "ports.0": "127.0.0.1:8017:8017",
+        "environment.SERVICE_NAME": "behavior",
+        "environment.FROM_HOST": None,
+        "healthcheck.test.0": "CMD",
+        "healthcheck.test.1": "curl",
+        "healthcheck.test.2": "-f",
+        "healthcheck.test.3": "http://localhost:8017/health",
+        "healthcheck.interval": "30s",
+    }
+    assert list(frame.loc[frame["service"].isna(), "path"]) == [
+        "x-common.restart",
+        "networks.watchme-network",
+    ]
+    assert retrieval.rows == len(frame)
+
+
+def test_yaml_that_breaks_keeps_what_stands_before(tmp_path):
+    frame, retrieval = compose(
+        tmp_path, "services:\n  behavior:\n    cpus: 1.0\n    image: [a\n    mem_limit: 2g\n"
+    )
+    assert settings(frame) == {"cpus": 1.0}
+    assert retrieval.truncated
+    assert retrieval.rejected[0].line == 4
+    assert retrieval.rejected[0].text.startswith("    image: [a")
+
+
+def test_what_is_no_mapping_is_rejected_and_an_empty_file_is_empty(tmp_path):
+    frame, retrieval = compose(tmp_path, "- a\n- b\n")
+    assert frame.empty
+    assert "mapping" in retrieval.rejected[0].reason
+    frame, retrieval = compose(tmp_path, "")
+    assert frame.empty
+    assert not retrieval.rejected
+
+
+def test_edge_settings_are_flattened_and_a_torn_export_keeps_its_whole_part(tmp_path):
+    text = '{"rules": [{"action": "bypass", "paths": []}, {"action": "cache"}], "proxied": true, "plan": "pr'
+    (tmp_path / "edge-settings.json").write_text(text)
+    frame, retrieval = read_edge_settings(RawFile(tmp_path, "edge-settings.json"))
+    assert dict(zip(frame["path"], frame["value"], strict=True)) == {
+        "rules.0.action": '"bypass"',
+        "rules.0.paths": "[]",
+        "rules.1.action": '"cache"',
+        "proxied": "true",
+    }
+    assert retrieval.truncated
+    assert len(retrieval.rejected) == 1
