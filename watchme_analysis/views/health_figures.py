@@ -49,7 +49,7 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> Picture:
         _draw_strips(axis, found)
     low, high = 1e-3, float(known["duration_s"].max())
     style.seconds_axis(axes[-1], low, high, along="x")
-    axes[-1].set_xlabel("duration of a request; × failed, | median")
+    axes[-1].set_xlabel("duration of a request (beside: how many); × failed, | median")
     return style.finish(figure, "vantages", _alt_strips(strips))
 
 
@@ -77,7 +77,7 @@ def _draw_strips(axis: Axes, strips: Sequence[_Strip]) -> None:
         for chosen, marker, color in ((~failed, ".", PHASES[phase]), (failed, "x", style.RED)):
             points = [level for level, use in zip(lift, chosen, strict=True) if use]
             width = 0.0 if marker == "." else 0.9
-            axis.plot(seconds[chosen], points, marker, ms=4, mew=width, color=color, alpha=0.8)
+            axis.plot(seconds[chosen], points, marker, ms=4, mew=width, color=color)
         middle = float(rows["duration_s"].median())
         axis.plot([max(middle, 1e-3)] * 2, [place - 0.36, place + 0.36], color=style.BLACK, lw=1.4)
         bad = int(rows["failed"].sum())
@@ -126,7 +126,7 @@ def plot_where_time_goes(shares: pd.DataFrame, waterfall: pd.DataFrame) -> Pictu
         return style.nothing("where-time-goes", "neither the edge's nor Nginx's log carries timing")
     heights = [0.55 + 0.25 * max(len(bars), 1), 0.8 + 0.25 * max(len(single), 1)]
     figure, axes = style.new_figure([heights[0], heights[1] + 0.3])
-    style.title(axes[0], "mean time in each layer; baseline is all time outside the incident")
+    style.title(axes[0], "mean time in each layer, and number of requests")
     _stack(axes[0], bars)
     style.title(axes[1], "one request")
     _stack(axes[1], single)

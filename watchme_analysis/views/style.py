@@ -97,21 +97,30 @@ def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[F
 
 
 def finish(figure: Figure, name: str, alt: str) -> Picture:
-    """Return the figure as a small PNG of the 256 colours that cover most of it, so that flat ones stay."""
+    """Return the figure as a small PNG: the 256 commonest colours, every flat one exact among them."""
     import matplotlib as mpl
+    import numpy as np
     from PIL import Image
 
-    buffer = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    buffer.seek(0)
-    image = Image.open(buffer).convert("RGB")
-    counted: Any = image.getcolors(image.width * image.height)
-    common = [color for _, color in sorted(counted, key=lambda entry: (-entry[0], entry[1]))[:256]]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for color in common for channel in color])
+        canvas: Any = figure.canvas
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[:, :, :3].astype("int64")
+    flat = pixels[:, :, 0] << 16 | pixels[:, :, 1] << 8 | pixels[:, :, 2]
+    colors, place, count = np.unique(flat, return_inverse=True, return_counts=True)
+    named = np.isin(colors, [int(color[1:], 16) for color in (*SERIES, BLACK, GREY)])
+    chosen = colors[np.argsort(-(count + named * flat.size), kind="stable")[:256]]
+
+    def channels(packed: Any) -> Any:
+        return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], axis=1)
+
+    palette = channels(chosen)
+    distance = ((channels(colors)[:, None, :] - palette[None, :, :]) ** 2).sum(axis=2)
+    nearest = distance.argmin(axis=1).astype("uint8")[place.reshape(flat.shape)]
+    image = Image.fromarray(nearest, mode="P")
+    image.putpalette(palette.astype("uint8").tobytes())
     out = io.BytesIO()
-    image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, format="PNG", optimize=True)
+    image.save(out, format="PNG", optimize=True)
     return Picture(name, out.getvalue(), alt)
 
 
@@ -220,14 +229,17 @@ def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> N
     axis.set_minor_locator(NullLocator())
 
 
-_NICE_S = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 432000)
+_NICE_S = (
+    0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800,
+    3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
+)  # fmt: skip
 
 
 def linear_seconds(axis: Axes, top_s: float) -> None:
     """Give the y axis a linear scale of seconds from zero, two or three ticks that read as times."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-    step = next((step for step in _NICE_S if top_s / step <= 2.5), 864000)
+    step = next((step for step in _NICE_S if top_s / step <= 3), 864000)
     axis.set_ylim(0, top_s * 1.12 if top_s > 0 else 1)
     axis.yaxis.set_major_locator(MultipleLocator(step))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
