@@ -1,0 +1,382 @@
+"""What every stored notebook keeps to; and that each rule notices a notebook that doesn't."""
+
+import ast
+import copy
+import json
+import re
+
+import nbformat
+import pytest
+
+from watchme_analysis.case import open_case
+from watchme_analysis.diagnosis import QUESTIONS, questions_for
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.notebook_tools import text_of
+from watchme_analysis.report.request import notebooks_folder, plan
+from watchme_analysis.report.run import make_reports, shared_imports
+
+NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
+MOST_LINES = 8
+MOST_BYTES = 500_000
+KNOWN_PARAMETERS = {"case", "since", "until", "timezone", "endpoint", "queue"}
+FORBIDDEN_MODULES = {"re", "boto3", "botocore", "os", "pathlib", "glob", "subprocess"}
+LOOPS = (ast.For, ast.While, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+PATH = re.compile(r"(^|\s)(\.{1,2}|~)?/\w|\w/[\w/.-]*\.\w{2,8}$|^[A-Za-z]:\\")
+ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+CHECKED = "nbval-check-output"
+UNCHECKED = {"nbval-skip", "nbval-ignore-output", "raises-exception"}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", ()))
+
+
+def checked(cell):
+    return CHECKED in tags(cell) or "# NBVAL_CHECK_OUTPUT" in cell.source.splitlines()
+
+
+def parameter_cells(notebook):
+    return [cell for cell in notebook.cells if "parameters" in tags(cell)]
+
+
+def working_cells(notebook):
+    """Yield each code cell but the parameters' with its syntax tree."""
+    for cell in code_cells(notebook):
+        if "parameters" not in tags(cell):
+            yield cell, ast.parse(cell.source)
+
+
+def nodes(notebook):
+    for cell, tree in working_cells(notebook):
+        for node in ast.walk(tree):
+            yield cell, node
+
+
+def short_cells(notebook):
+    return [cell.source for cell in code_cells(notebook) if len(cell.source.splitlines()) > MOST_LINES]
+
+
+def no_definitions_or_loops(notebook):
+    return [cell.source for cell, node in nodes(notebook) if isinstance(node, (*DEFINITIONS, *LOOPS))]
+
+
+def no_tools_of_the_package(notebook):
+    """Regular expressions, AWS and the file system are the package's business."""
+    named = [
+        (cell, alias.name)
+        for cell, node in nodes(notebook)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    named += [(cell, node.module or "") for cell, node in nodes(notebook) if isinstance(node, ast.ImportFrom)]
+    opened = [
+        cell.source for cell, node in nodes(notebook) if isinstance(node, ast.Name) and node.id == "open"
+    ]
+    return opened + [cell.source for cell, name in named if name.split(".")[0] in FORBIDDEN_MODULES]
+
+
+def no_paths_but_the_parameters(notebook):
+    strings = [
+        node for _, node in nodes(notebook) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return [node.value for node in strings if PATH.search(node.value)]
+
+
+def plain_known_parameters(notebook):
+    cells = parameter_cells(notebook)
+    if len(cells) != 1:
+        return [f"{len(cells)} cells are tagged parameters"]
+    complaints = []
+    for statement in ast.parse(cells[0].source).body:
+        plain = (
+            isinstance(statement, ast.Assign)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str | int | float)
+            and all(
+                isinstance(target, ast.Name) and target.id in KNOWN_PARAMETERS for target in statement.targets
+            )
+        )
+        if not plain:
+            complaints.append(ast.unparse(statement))
+    return complaints
+
+
+def ordered_opening(notebook):
+    """Title, then parameters, before anything else is run."""
+    complaints = []
+    if not notebook.cells[0].source.startswith("# "):
+        complaints.append("the first cell is no title")
+    if "parameters" not in tags(code_cells(notebook)[0]):
+        complaints.append("the first code cell is not the parameters'")
+    return complaints
+
+
+def run_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    return [] if counts == list(range(1, len(counts) + 1)) else [f"execution counts are {counts}"]
+
+
+def checked_cells_have_outputs(notebook):
+    cells = [cell for cell in code_cells(notebook) if checked(cell)]
+    if not cells:
+        return ["no cell is checked"]
+    return [cell.source for cell in cells if cell.execution_count is None or not cell.outputs]
+
+
+def whatever_is_text_is_checked(notebook):
+    """nbval leaves pictures alone; every other output is compared."""
+    compared = (output for cell in code_cells(notebook) if not checked(cell) for output in cell.outputs)
+    return [str(output)[:200] for output in compared if "image/png" not in output.get("data", {})] + [
+        cell.source
+        for cell in code_cells(notebook)
+        if tags(cell) & UNCHECKED or "# NBVAL_" in cell.source.replace("# NBVAL_CHECK_OUTPUT", "")
+    ]
+
+
+def shows_its_answer(notebook):
+    shown = [
+        output.data[FINDING_MIME]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if FINDING_MIME in output.get("data", {})
+    ]
+    question = notebook.metadata.get("watchme", {}).get("question")
+    if question not in QUESTIONS:
+        return [f"metadata names the question {question!r}"]
+    return [] if any(each.get("question") == question for each in shown) else ["no diagnosis is displayed"]
+
+
+def outputs_are_repeatable(notebook):
+    text = json.dumps([cell.outputs for cell in code_cells(notebook)])
+    complaints = ADDRESS.findall(text)
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type in ("error", "stream"):
+                complaints.append(output.get("name") or output.get("ename"))
+            if "style scoped" in "".join(output.get("data", {}).get("text/html", "")):
+                complaints.append("a frame's own HTML")
+    return complaints
+
+
+def pictures_are_described(notebook):
+    pictures = [
+        output
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    return [picture.metadata for picture in pictures if not picture.metadata.get("image/png", {}).get("alt")]
+
+
+RULES = (
+    short_cells,
+    no_definitions_or_loops,
+    no_tools_of_the_package,
+    no_paths_but_the_parameters,
+    plain_known_parameters,
+    ordered_opening,
+    run_in_order,
+    checked_cells_have_outputs,
+    whatever_is_text_is_checked,
+    shows_its_answer,
+    outputs_are_repeatable,
+    pictures_are_described,
+)
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@by_name
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule(path, rule):
+    assert rule(nbformat.read(path, as_version=4)) == []
+
+
+@by_name
+def test_small_and_canonical(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.encode()) < MOST_BYTES
+    assert text == text_of(nbformat.read(path, as_version=4)), (
+        "run: python -m watchme_analysis.notebook_tools notebooks/"
+    )
+
+
+def good():
+    make = nbformat.v4
+    finding = make.new_output("display_data", {FINDING_MIME: {"question": "health"}, "text/plain": "x"})
+    picture = make.new_output("display_data", {"image/png": ""}, metadata={"image/png": {"alt": "A line."}})
+    return make.new_notebook(
+        metadata={"watchme": {"question": "health"}},
+        cells=[
+            make.new_markdown_cell("# Why?"),
+            make.new_code_cell(
+                'case = "../data/x"\nendpoint = "/health"',
+                metadata={"tags": ["parameters"]},
+                execution_count=1,
+            ),
+            make.new_code_cell("plot(case)", outputs=[picture], execution_count=2),
+            make.new_code_cell(
+                'answer(case, "a / b")', outputs=[finding], execution_count=3, metadata={"tags": [CHECKED]}
+            ),
+        ],
+    )
+
+
+def with_source(source):
+    def change(notebook):
+        notebook.cells[2].source = source
+
+    return change
+
+
+def with_parameters(source):
+    def change(notebook):
+        notebook.cells[1].source = source
+
+    return change
+
+
+def with_output(output):
+    def change(notebook):
+        notebook.cells[3].outputs.append(nbformat.from_dict(output))
+
+    return change
+
+
+BROKEN = (
+    (short_cells, with_source("pass\n" * 9)),
+    (no_definitions_or_loops, with_source("def look():\n    pass")),
+    (no_definitions_or_loops, with_source("for row in rows:\n    show(row)")),
+    (no_definitions_or_loops, with_source("show([row for row in rows])")),
+    (no_definitions_or_loops, with_source("show(lambda row: row)")),
+    (no_tools_of_the_package, with_source("import re")),
+    (no_tools_of_the_package, with_source("from boto3.session import Session")),
+    (no_tools_of_the_package, with_source("from pathlib import Path")),
+    (no_tools_of_the_package, with_source("open(case)")),
+    (no_paths_but_the_parameters, with_source('look("../data/x")')),
+    (no_paths_but_the_parameters, with_source('look("/tmp/x")')),
+    (no_paths_but_the_parameters, with_source('look("logs/access.log")')),
+    (plain_known_parameters, with_parameters('case = str("x")')),
+    (plain_known_parameters, with_parameters('case = "x"\nend = case')),
+    (plain_known_parameters, with_parameters('colour = "red"')),
+    (plain_known_parameters, lambda notebook: notebook.cells[1].metadata.clear()),
+    (ordered_opening, lambda notebook: notebook.cells.insert(1, notebook.cells.pop(2))),
+    (ordered_opening, lambda notebook: notebook.cells.pop(0)),
+    (run_in_order, lambda notebook: notebook.cells[2].update(execution_count=7)),
+    (run_in_order, lambda notebook: notebook.cells[3].update(execution_count=None)),
+    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].update(outputs=[])),
+    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].update(execution_count=None)),
+    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].metadata.clear()),
+    (whatever_is_text_is_checked, lambda notebook: notebook.cells[3].metadata.clear()),
+    (whatever_is_text_is_checked, with_source("# NBVAL_SKIP\nplot(case)")),
+    (whatever_is_text_is_checked, lambda notebook: notebook.cells[2].metadata.update(tags=["nbval-skip"])),
+    (shows_its_answer, lambda notebook: notebook.cells[3].update(outputs=[])),
+    (shows_its_answer, lambda notebook: notebook.metadata.clear()),
+    (
+        outputs_are_repeatable,
+        with_output(
+            {"output_type": "display_data", "data": {"text/plain": "<A at 0x7f1203>"}, "metadata": {}}
+        ),
+    ),
+    (outputs_are_repeatable, with_output({"output_type": "stream", "name": "stderr", "text": "slow"})),
+    (
+        outputs_are_repeatable,
+        with_output({"output_type": "display_data", "data": {"text/html": "<style scoped>"}, "metadata": {}}),
+    ),
+    (pictures_are_described, lambda notebook: notebook.cells[2].outputs[0].metadata.clear()),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule_accepts_a_good_notebook(rule):
+    assert rule(good()) == []
+
+
+@pytest.mark.parametrize(("rule", "change"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
+def test_rule_notices_a_broken_notebook(rule, change):
+    notebook = copy.deepcopy(good())
+    change(notebook)
+    assert rule(notebook), "the rule let it pass"
+
+
+def test_every_rule_is_shown_to_notice():
+    assert {rule for rule, _ in BROKEN} == set(RULES)
+
+
+def question_of(notebook):
+    return notebook.metadata.watchme.question
+
+
+def default_case(path, notebook):
+    """Return the folder that a notebook's parameter ``case`` names."""
+    values = {}
+    exec(parameter_cells(notebook)[0].source, values)
+    return (path.parent / values["case"]).resolve()
+
+
+@by_name
+def test_defaults_are_a_committed_case(path, data):
+    assert default_case(path, nbformat.read(path, as_version=4)).parent == data
+
+
+class Silent:
+    """Nobody to tell."""
+
+    def cell(self, request, number, cells, title):
+        pass
+
+    def done(self, request, folder, result):
+        pass
+
+
+@by_name
+def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    question = question_of(notebook)
+    with shared_imports():
+        others = sorted(folder for folder in data.iterdir() if folder.is_dir() and question in folder.name)
+        others.remove(default_case(path, notebook))
+        other = others[0]
+        whole = open_case(other).window
+        middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
+        options = {"timezone": "America/New_York", "since": middle}
+        (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent())
+        assert question in questions_for(open_case(other))
+    assert result["status"] == "ok", result["error"]
+    assert result["diagnosis"]["case"] == other.name
+    page = next(tmp_path.glob("reports/*/report.html")).read_text()
+    assert "America/New_York" in page
+    assert "Asia/Tokyo" not in page
+
+
+MALFORMED = {
+    "case": "nowhere",
+    "since": "yesterday",
+    "until": "yesterday",
+    "timezone": "Mars/Olympus",
+    "endpoint": "/nothing",
+    "queue": "nothing",
+}
+
+
+@by_name
+def test_malformed_parameters_are_refused_before_anything_is_shown(path, monkeypatch):
+    notebook = nbformat.read(path, as_version=4)
+    monkeypatch.chdir(path.parent)
+    cells = code_cells(notebook)
+    values = {}
+    exec(cells[0].source, values)
+    names = set(values) & KNOWN_PARAMETERS
+    assert "case" in names
+    first = next(place for place, cell in enumerate(cells) if cell.outputs)
+    with shared_imports():
+        for name in sorted(names):
+            with pytest.raises(WatchmeError):
+                exec(
+                    "\n".join(cell.source for cell in cells[1 : first + 1]), values | {name: MALFORMED[name]}
+                )

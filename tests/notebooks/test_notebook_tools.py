@@ -1,0 +1,138 @@
+import base64
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import nbformat
+
+from watchme_analysis.notebook_tools import canonical, text_of, without_notes
+
+SANITIZE = Path(__file__).with_name("sanitize.cfg")
+
+
+def tools(*words):
+    command = [sys.executable, "-m", "watchme_analysis.notebook_tools", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(*notes):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0\0"))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(notes) + pixels + chunk(b"IEND", b"")
+
+
+def untidy():
+    make = nbformat.v4
+    picture = base64.b64encode(png(chunk(b"tEXt", b"Software\0matplotlib"))).decode()
+    outputs = [
+        make.new_output("stream", name="stdout", text="one "),
+        make.new_output("stream", name="stdout", text="line\n"),
+        make.new_output("display_data", {"image/png": picture}),
+        make.new_output("execute_result", {"text/plain": "x"}, execution_count=41),
+    ]
+    metadata = {"tags": ["b", "a"], "collapsed": True, "execution": {"iopub.status.busy": "2025-12-11"}}
+    return make.new_notebook(
+        metadata={"watchme": {"question": "health"}, "papermill": {"duration": 3}, "toc": {}},
+        cells=[
+            make.new_markdown_cell("# Title  \n"),
+            make.new_code_cell("look()   \n", outputs=outputs, execution_count=41, metadata=metadata),
+            make.new_code_cell("x = 1", metadata={"tags": ["injected-parameters"]}),
+            make.new_code_cell("never_run()"),
+        ],
+    )
+
+
+def test_canonical_drops_what_differs_from_run_to_run():
+    tidy = canonical(untidy())
+    title, looked, never = tidy.cells
+    assert tidy.metadata == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "watchme": {"question": "health"},
+    }
+    assert title.source == "# Title"
+    assert looked.source == "look()"
+    assert looked.metadata == {"tags": ["a", "b"]}
+    assert (looked.execution_count, never.execution_count) == (1, None)
+    stream, picture, result = looked.outputs
+    assert stream.text == "one line\n"
+    assert base64.b64decode(picture.data["image/png"]) == png()
+    assert result.execution_count == 1
+
+
+def test_canonical_changes_nothing_twice():
+    once = text_of(untidy())
+    assert text_of(nbformat.reads(once, as_version=4)) == once
+
+
+def test_a_picture_that_is_none_stays_as_it_is():
+    assert without_notes(b"GIF89a") == b"GIF89a"
+
+
+def test_check_says_what_a_rewrite_mends(tmp_path):
+    path = tmp_path / "a.ipynb"
+    nbformat.write(untidy(), path)
+    before = path.read_bytes()
+    check = tools("--check", tmp_path)
+    assert (check.returncode, path.read_bytes()) == (1, before)
+    assert "a.ipynb: not canonical" in check.stdout
+    assert tools(tmp_path).returncode == 0
+    assert path.read_bytes() != before
+    assert tools("--check", path).returncode == 0
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    (tmp_path / "bad.ipynb").write_text("{")
+    for place in (tmp_path, tmp_path / "bad.ipynb", Path(__file__)):
+        said = tools(place)
+        assert said.returncode == 2
+        assert said.stderr.count("\n") == 1
+
+
+def stored(tmp_path, source):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["nbval-check-output"]})
+    path = tmp_path / "stored.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
+    finding = "application/vnd.watchme.finding+json"
+    path = stored(tmp_path, f"display({{'{finding}': {{'cause': 'throttled', 'rows': 12}}}}, raw=True)")
+    ran = tools("--run", path)
+    assert ran.returncode == 0, ran.stderr
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[0].outputs[0].data[finding] == {"cause": "throttled", "rows": 12}
+
+    def nbval():
+        command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+        command += [
+            "--nbval-sanitize-with",
+            str(SANITIZE),
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            "/dev/null",
+            str(path),
+        ]
+        return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+
+    assert nbval() == 0
+    notebook.cells[0].outputs[0].data[finding]["rows"] = 13
+    nbformat.write(notebook, path)
+    assert nbval() == 1
+
+
+def test_a_failing_notebook_stores_nothing(tmp_path):
+    path = stored(tmp_path, "1 / 0")
+    before = path.read_bytes()
+    said = tools("--run", path)
+    assert said.returncode == 2
+    assert "division by zero" in said.stderr
+    assert path.read_bytes() == before
