@@ -1,0 +1,97 @@
+"""Times at which messages stood in a queue, and which of them come back every day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchme_analysis.analysis.flows import Flow
+
+# Episodes at most this far apart in the time of day are the same daily peak.
+SAME_TIME_OF_DAY = timedelta(minutes=20)
+# Two empty intervals don't end an episode: a retry leaves short gaps.
+GAP_INTERVALS = 2
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One stretch of time in which messages waited or were being worked on.
+
+    Attributes
+    ----------
+    start, end
+        Half-open, UTC, to the grid's period.
+    peak
+        Most messages, visible and in flight together.
+    peak_visible
+        Most messages waiting.
+    peak_age_s
+        Highest age of the oldest message, None where it wasn't published.
+    open
+        True when it reaches the end of the window.
+    daily
+        True when another day has one like it at the same time of day.
+    """
+
+    start: datetime
+    end: datetime
+    peak: float
+    peak_visible: float
+    peak_age_s: float | None
+    open: bool
+    daily: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.end - self.start).total_seconds()
+
+
+def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
+    """Return the episodes of a flow's backlog in order."""
+    frame = flow.frame
+    stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
+    busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
+    if not busy.any():
+        return ()
+    places = [i for i, value in enumerate(busy.to_numpy()) if value]
+    groups = [[places[0]]]
+    for place in places[1:]:
+        if place - groups[-1][-1] <= GAP_INTERVALS + 1:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    step = timedelta(seconds=flow.period_s)
+    found = []
+    for group in groups:
+        part = slice(group[0], group[-1] + 1)
+        ages = frame["age_s"].iloc[part].dropna()
+        found.append(
+            Episode(
+                start=frame.index[group[0]].to_pydatetime(),
+                end=(frame.index[group[-1]] + step).to_pydatetime(),
+                peak=float(stock.iloc[part].max()),
+                peak_visible=float(frame["visible"].iloc[part].fillna(0.0).max()),
+                peak_age_s=float(ages.max()) if len(ages) else None,
+                open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
+            )
+        )
+    return tuple(
+        Episode(**{**_fields(episode), "daily": any(_alike(episode, other) for other in found)})
+        for episode in found
+    )
+
+
+def _fields(episode: Episode) -> dict[str, object]:
+    return {name: getattr(episode, name) for name in Episode.__dataclass_fields__}
+
+
+def _alike(one: Episode, other: Episode) -> bool:
+    """Tell whether two episodes of different days are one daily peak: same time, at least half the size."""
+    apart = abs(one.start - other.start)
+    if apart < timedelta(hours=12):
+        return False
+    of_day = apart % timedelta(days=1)
+    near = min(of_day, timedelta(days=1) - of_day) <= SAME_TIME_OF_DAY
+    age, usual = one.peak_age_s or 0.0, other.peak_age_s or 0.0
+    return near and other.peak >= 0.5 * one.peak and usual >= 0.4 * age

@@ -1,0 +1,155 @@
+"""What an error says about where it comes from: the function, the API behind it, or the message."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# First match wins: the more specific comes first. Each kind is a place where the fault can sit.
+_PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # The runtime never reached, or could not load, the handler; or the process died.
+    (
+        "function",
+        (
+            r"Runtime\.(ImportModule|HandlerNotFound|UserCodeSyntax|MalformedHandler|Exit|OutOfMemory|Invalid)",
+            r"ImportError|ModuleNotFoundError|No module named|cannot import name|SyntaxError",
+            r"Runtime exited|signal: killed|MemoryError|out of memory|Extension\.Crash|Init error",
+        ),
+    ),
+    # It ran, but may not: credentials and permissions are the function's own.
+    (
+        "function",
+        (
+            r"AccessDenied|not authorized to perform|UnauthorizedOperation|NoCredentials",
+            r"InvalidClientTokenId|ExpiredToken|\b(401|403) Client Error|Unauthorized for url|Forbidden for url",
+        ),
+    ),
+    ("timeout", (r"Task timed out|Read ?Timeout|Read timed out|504 Server Error|Gateway Time-?out",)),
+    (
+        "unreachable",
+        (
+            r"Connect(ion)? ?Timeout|Connection ?Refused|ECONNREFUSED|NewConnectionError|Connection ?Reset",
+            r"ECONNRESET|RemoteDisconnected|Connection aborted|Name or service not known|gaierror",
+            r"NameResolution|ENOTFOUND|No route to host|Network is unreachable|EHOSTUNREACH|ConnectionError",
+            r"502 Server Error|503 Server Error|Bad Gateway|Service Unavailable|SSLError|ProxyError",
+        ),
+    ),
+    ("overload", (r"\b429\b|Too Many Requests|Rate ?Exceeded|Throttl",)),
+    ("server_error", (r"\b5\d\d Server Error|Internal Server Error|status[_ ]?(code)?[=: ]+5\d\d",)),
+    (
+        "message",
+        (
+            r"\b4\d\d Client Error|status[_ ]?(code)?[=: ]+4\d\d|NoSuchKey|FileNotFound|does not exist",
+            r"JSONDecodeError|Expecting value|ValidationError|UnicodeDecodeError|Unprocessable",
+        ),
+    ),
+    ("timeout", (r"Timeout(Error|Exception)?\b|timed out",)),
+    # A Python error can be the code's fault or the message's; only the share of runs tells.
+    (
+        "code_or_message",
+        (r"\b(Key|Type|Attribute|Name|Value|Index|ZeroDivision|Assertion|UnboundLocal)Error\b",),
+    ),
+)
+_KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, parts in _PATTERNS)
+KINDS = (
+    "function",
+    "timeout",
+    "unreachable",
+    "overload",
+    "server_error",
+    "message",
+    "code_or_message",
+    "other",
+)
+
+
+def error_kind(text: str) -> str:
+    """Return the kind of an error message: one of :data:`KINDS`.
+
+    Parameters
+    ----------
+    text
+        The error's type and message, traceback and all.
+    """
+    return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
+
+
+@dataclass(frozen=True)
+class LoggedErrors:
+    """The errors that a function logged within a window.
+
+    Attributes
+    ----------
+    counts
+        Errors by kind, each error once.
+    examples
+        One first line by kind.
+    total
+        Errors seen.
+    truncated
+        True when the query matched more than it returned.
+    asked
+        False when no log of this function is in the case.
+    """
+
+    counts: Counter[str]
+    examples: dict[str, str]
+    total: int
+    truncated: bool
+    asked: bool
+
+    def share(self, *kinds: str) -> float:
+        """Return the share of these kinds, 0 without errors."""
+        return sum(self.counts[kind] for kind in kinds) / self.total if self.total else 0.0
+
+    @property
+    def main(self) -> str | None:
+        """The commonest kind."""
+        return self.counts.most_common(1)[0][0] if self.total else None
+
+
+def logged_errors(
+    log_events: pd.DataFrame,
+    log_queries: pd.DataFrame,
+    function: str | None,
+    start: pd.Timestamp | None = None,
+    end: pd.Timestamp | None = None,
+) -> LoggedErrors:
+    """Count a function's logged errors by kind, each event once however many queries returned it.
+
+    Parameters
+    ----------
+    log_events, log_queries
+        Tables of the glossary.
+    function
+        Name.
+    start, end
+        Window; open where None.
+    """
+    asked = log_queries[log_queries["function"] == function] if function else log_queries.iloc[0:0]
+    events = log_events[
+        (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
+    ].drop_duplicates("ptr")
+    if start is not None:
+        events = events[events["time"] >= start]
+    if end is not None:
+        events = events[events["time"] < end]
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    texts = (events["error_type"].fillna("") + " " + events["message"].fillna("")).value_counts()
+    for text, number in texts.items():
+        kind = error_kind(str(text))
+        counts[kind] += int(number)
+        examples.setdefault(kind, " ".join(str(text).split("\n", 1)[0].split())[:200])
+    return LoggedErrors(
+        counts,
+        examples,
+        int(sum(counts.values())),
+        bool(asked["truncated"].fillna(False).any()),
+        len(asked) > 0,
+    )

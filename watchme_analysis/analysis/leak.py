@@ -1,0 +1,173 @@
+"""Run times that creep up over days: a ramp, its growth and where it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.flows import Flow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+BINS = 60
+MIN_BINS = 12
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A rise of the run time.
+
+    Attributes
+    ----------
+    start
+        Where the rise begins by the best broken-line fit to the logarithm.
+    start_low, start_high
+        Starts whose fit is nearly as good (2 units of log-likelihood).
+    hours
+        From the start to the end of the rise.
+    before_s, after_s
+        Median run time before the start and at the end of the rise.
+    steepest_share
+        Share of the whole rise that the steepest tenth of its time makes up: near 1 for a step, about
+        0.1 to 0.3 for a creep.
+    correlation
+        Rank correlation of run time with time during the rise.
+    """
+
+    start: datetime
+    start_low: datetime
+    start_high: datetime
+    hours: float
+    before_s: float
+    after_s: float
+    steepest_share: float
+    correlation: float
+
+    @property
+    def growth(self) -> float:
+        """Times the run time grew."""
+        return self.after_s / self.before_s if self.before_s > 0 else float("inf")
+
+
+def run_time_ramp(flow: Flow) -> Ramp | None:
+    """Return how a function's run time rose over the window, or None with too few runs.
+
+    Parameters
+    ----------
+    flow
+        The flow; its average duration, weighted by invocations, is read.
+
+    Notes
+    -----
+    The window is cut into at most 60 equal bins, each its median. The rise ends where the run time first
+    comes within a tenth of the highest bin: what a timeout cuts off can't rise further.
+    """
+    import numpy as np
+
+    frame = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    if len(frame) < MIN_BINS:
+        return None
+    span = (frame.index[-1] - frame.index[0]).total_seconds()
+    width = max(span / BINS, flow.period_s, 1.0)
+    places = ((frame.index - frame.index[0]).total_seconds() // width).astype(int)
+    medians = frame["duration_avg_s"].groupby(places).median()
+    if len(medians) < MIN_BINS:
+        return None
+    smooth = medians.rolling(3, center=True, min_periods=1).median()
+    top = int(np.argmax(smooth.to_numpy() >= 0.9 * smooth.max()))
+    if top < MIN_BINS // 2:
+        return None
+    rising = medians.iloc[: top + 1]
+    hours = rising.index.to_numpy(dtype=float) * width / 3600.0
+    values = np.log(np.maximum(rising.to_numpy(dtype=float), 1e-3))
+    knot, low, high = _knot(frame, width, top)
+    after = hours >= knot
+    if after.sum() < 3:
+        return None
+    before_s = (
+        float(np.exp(np.median(values[hours <= knot]))) if (hours <= knot).any() else float(rising.iloc[0])
+    )
+    origin = frame.index[0]
+    return Ramp(
+        start=_at(origin, knot),
+        start_low=_at(origin, low),
+        start_high=_at(origin, high),
+        hours=float(hours[-1] - knot),
+        before_s=before_s,
+        after_s=float(smooth.iloc[top]),
+        steepest_share=_steepest_share(hours[after], values[after]),
+        correlation=_rank_correlation(hours[after], values[after]),
+    )
+
+
+def _at(origin: pd.Timestamp, hours: float) -> datetime:
+    return (origin + timedelta(hours=float(hours))).to_pydatetime()  # type: ignore[no-any-return]
+
+
+def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, float]:
+    """Return the hour at which the run time leaves its level, and the span of nearly as good hours.
+
+    Fitted is ``level`` before the knot and ``level + a (exp(k (t - knot)) - 1)`` after it, to every
+    interval's average up to the end of the rise, on a logarithmic scale; ``k`` near zero is a line.
+    """
+    import numpy as np
+
+    hours = (frame.index - frame.index[0]).total_seconds().to_numpy() / 3600.0
+    values = frame["duration_avg_s"].to_numpy(dtype=float)
+    # Near its end a timeout bends the rise; its lower half tells where it begins.
+    inside = (hours <= (top + 0.5) * width / 3600.0) & (values > 0) & (values <= 0.5 * values.max())
+    stride = max(1, int(inside.sum()) // 800)
+    t, y = hours[inside][::stride], values[inside][::stride]
+    runs = frame["invocations"].to_numpy(dtype=float)[inside][::stride]
+    if len(t) < MIN_BINS:
+        return 0.0, 0.0, 0.0
+    knots = np.linspace(0.0, float(t[-1]) * 0.9, 121)
+    misfits = np.array([_misfit(t, y, runs, knot) for knot in knots])
+    likelihood = -0.5 * len(t) * np.log(misfits)
+    near = knots[likelihood >= likelihood.max() - 2.0]
+    return float(knots[int(np.argmax(likelihood))]), float(near.min()), float(near.max())
+
+
+def _misfit(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> float:
+    """Return the mean squared log residual, weighted by runs, of the best curve with its knot there."""
+    import numpy as np
+
+    flat = t < knot
+    later = t[~flat] - knot
+    if len(later) < 3:
+        return float("inf")
+    level = (
+        float(np.exp(np.average(np.log(y[flat]), weights=runs[flat]))) if flat.sum() >= 3 else float(y.min())
+    )
+    before = float(np.sum(runs[flat] * np.log(y[flat] / level) ** 2))
+    rates = np.linspace(1e-4, 12.0, 40)[:, None] / max(float(later[-1]), 1e-9)
+    shape = np.expm1(rates * later[None, :])
+    weight = (runs[~flat] / y[~flat] ** 2)[None, :]
+    scale = (weight * shape * (y[~flat] - level)).sum(1) / np.maximum((weight * shape**2).sum(1), 1e-12)
+    fitted = level + np.maximum(scale, 0.0)[:, None] * shape
+    after = (runs[~flat] * np.log(y[~flat] / fitted) ** 2).sum(1).min()
+    return float(max((before + after) / runs.sum(), 1e-12))
+
+
+def _steepest_share(hours: np.ndarray, values: np.ndarray) -> float:
+    """Return the largest share of the rise that lies in one tenth of its time."""
+    import numpy as np
+
+    rise = values[-1] - values[0]
+    if rise <= 0:
+        return 1.0
+    window = max(2, round(0.1 * len(values)))
+    steps = values[window:] - values[:-window] if len(values) > window else np.array([rise])
+    return float(max(steps.max(), 0.0) / rise)
+
+
+def _rank_correlation(hours: Any, values: Any) -> float:
+    import numpy as np
+
+    if len(values) < 3:
+        return 0.0
+    ranks = [np.argsort(np.argsort(item)) for item in (hours, values)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
