@@ -1,0 +1,135 @@
+"""Measure what a user waits for, as ratios against the least that could be waited for.
+
+    .venv/bin/python benchmarks/run.py [--rounds N] [CASE]
+
+Three questions: what does `import watchme_analysis` add to a bare interpreter; how does one report compare
+with papermill and an HTML export of a notebook that only imports pandas and matplotlib; how fast is evidence
+imported, in MB of unpacked files per second. Contenders take turns, so that a busy minute hits all of them;
+figures are medians, each with its quartiles. Without CASE the largest bundled one is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+WATCHME = Path(sys.executable).with_name("watchme")
+REPORTED = {"health": DATA / "health-threadpool", "backlog": DATA / "backlog-dlq"}
+
+LEAST_NOTEBOOK = """
+import sys
+import nbformat, papermill
+from nbconvert import HTMLExporter
+from nbformat import v4
+folder = sys.argv[1]
+cells = [v4.new_code_cell("import pandas\\nimport matplotlib.pyplot"), v4.new_code_cell("")]
+kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder + "/in.ipynb")
+papermill.execute_notebook(folder + "/in.ipynb", folder + "/out.ipynb", progress_bar=False)
+page, _ = HTMLExporter().from_filename(folder + "/out.ipynb")
+open(folder + "/out.html", "w").write(page)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", nargs="?", type=Path, help="folder of raw evidence to import")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the slow contenders (default 5)")
+    options = parser.parse_args()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load()} before")
+    measure_package(rounds=options.rounds * 6)
+    measure_reports(rounds=options.rounds)
+    measure_import(options.case or max(cases(), key=unpacked_bytes), rounds=options.rounds)
+    print(f"load {load()} after")
+
+
+def measure_package(rounds: int) -> None:
+    taken = take_turns(
+        {
+            "bare interpreter": lambda: run(sys.executable, "-c", "pass"),
+            "import watchme_analysis": lambda: run(sys.executable, "-c", "import watchme_analysis"),
+        },
+        rounds,
+    )
+    bare, ours = (statistics.median(times) for times in taken.values())
+    print(f"=> importing the package adds {(ours - bare) * 1000:.1f} ms to a bare interpreter (goal: 50)\n")
+
+
+def measure_reports(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        contenders = {
+            "least notebook": lambda: run(sys.executable, "-c", LEAST_NOTEBOOK, folder),
+            **{f"report {question}": reporter(question, case, folder) for question, case in REPORTED.items()},
+        }
+        taken = take_turns(contenders, rounds)
+    least = statistics.median(taken.pop("least notebook"))
+    for name, times in taken.items():
+        print(f"=> {name}: {statistics.median(times) / least:.2f}x the least notebook (goal: 2.00)")
+    print()
+
+
+def reporter(question: str, case: Path, folder: str) -> Callable[[], None]:
+    return lambda: run(WATCHME, "report", question, case, "--out", f"{folder}/reports")
+
+
+def measure_import(case: Path, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        targets = iter(range(rounds))
+        command = f"import {case.name}"
+        taken = take_turns(
+            {command: lambda: run(WATCHME, "import", case, f"{folder}/{next(targets)}")}, rounds
+        )
+    size = unpacked_bytes(case) / 1e6
+    speed = size / statistics.median(taken[command])
+    print(f"=> {size:.1f} MB of evidence (unpacked) at {speed:.1f} MB/s, start of the process included")
+
+
+def take_turns(contenders: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """Run every contender once a round; return the seconds of each and print them in brief."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            begun = time.perf_counter()
+            contender()
+            taken[name].append(time.perf_counter() - begun)
+    for name, times in taken.items():
+        low, middle, high = statistics.quantiles(times, n=4) if len(times) > 1 else times * 3
+        print(f"{name:26} {middle:8.3f} s  (quartiles {low:.3f} to {high:.3f}, {rounds} rounds)")
+    return taken
+
+
+def run(*command: object) -> None:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed:\n{done.stderr}")
+
+
+def cases() -> list[Path]:
+    return [path for path in DATA.iterdir() if path.is_dir()]
+
+
+def unpacked_bytes(case: Path) -> int:
+    files = [path for path in case.rglob("*") if path.is_file()]
+    return sum(
+        len(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path.stat().st_size
+        for path in files
+    )
+
+
+def load() -> str:
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+if __name__ == "__main__":
+    main()
