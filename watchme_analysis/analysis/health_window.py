@@ -77,7 +77,7 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     """
     found = seen.copy()
     status = found["status"]
-    succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).fillna(False)
+    succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).astype(bool)
     answered_badly = (status >= 500) | (status == 499)
     refused = (status >= 300) & (status != 304) & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
@@ -89,8 +89,8 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     inside = usual.xs("inside", level="vantage") if "inside" in set(good["vantage"]) else None
     if inside is not None:
         # Where the inside is quick, an outside that was slow throughout is no standard.
-        bound = found["family"].map(inside + SLOW_MARGIN_S)
-        found["usual_s"] = found["usual_s"].where(~(found["usual_s"] > bound), bound)
+        bound = found["family"].map(inside + SLOW_MARGIN_S).astype("float64")
+        found["usual_s"] = found["usual_s"].astype("float64").clip(upper=bound.fillna(math.inf))
     found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
     found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False)
     found["bad"] = found["failed"] | found["slow"]

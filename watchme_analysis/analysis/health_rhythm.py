@@ -1,0 +1,126 @@
+"""The rhythm of an application's answers: steady, or silent and then many at once.
+
+An event loop that is blocked answers nothing, whatever the path, and when the block ends everything that
+waited goes out within milliseconds. Slowness by load alone is steady.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Answers closer together than this leave in one turn of the loop.
+BURST_S = 0.01
+# Answers of one bunch that come through a proxy are further apart.
+BUNCH_S = 0.02
+# A silence must be longer than this and than the usual gap to count.
+SILENCE_S = 0.4
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How an application's answers are spread over the incident and over the rest.
+
+    Attributes
+    ----------
+    answers, usual_answers
+        Number of answers in the incident and outside.
+    burst_share, usual_burst_share
+        Share of answers that left within :data:`BURST_S` of the one before.
+    silent_share, usual_silent_share
+        Share of time in gaps longer than the silence limit.
+    longest_silence_s
+        Longest gap between answers in the incident.
+    silence_limit_s
+        Gap from which time counts as silent: what one gap in fifty exceeds outside the incident, at
+        least :data:`SILENCE_S`.
+    """
+
+    answers: int
+    usual_answers: int
+    burst_share: float
+    usual_burst_share: float
+    silent_share: float
+    usual_silent_share: float
+    longest_silence_s: float
+    silence_limit_s: float
+
+
+def rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
+    """Describe the rhythm of answers.
+
+    Parameters
+    ----------
+    moments
+        When the application answered (time), of all paths of one process, to the millisecond.
+    start, end
+        Bounds of the incident.
+
+    Returns
+    -------
+    Rhythm or None
+        None with under 10 answers outside the incident, with times to the whole second, or when the
+        incident is no longer than a second.
+    """
+    import numpy as np
+    import pandas as pd
+
+    times = moments.dropna().sort_values()
+    seconds = (times - pd.Timestamp(start)).dt.total_seconds().to_numpy()
+    length = (pd.Timestamp(end) - pd.Timestamp(start)).total_seconds()
+    if not len(seconds) or length < 1 or np.allclose(seconds % 1, (seconds % 1)[0]):
+        return None
+    inside = (seconds >= 0) & (seconds <= length)
+    gaps = np.diff(seconds)
+    # A gap belongs to the incident when it ends in it; the silence at its very end counts too.
+    usual = gaps[~inside[1:] & ~inside[:-1]]
+    if len(usual) < 10:
+        return None
+    in_incident = seconds[inside]
+    edges = np.concatenate([[0.0], in_incident, [length]])
+    within = np.diff(edges)
+    limit = max(float(np.quantile(usual, 0.98)), SILENCE_S)
+    return Rhythm(
+        answers=int(inside.sum()),
+        usual_answers=int((~inside).sum()),
+        burst_share=float((np.diff(in_incident) < BURST_S).mean()) if len(in_incident) > 1 else 0.0,
+        usual_burst_share=float((usual < BURST_S).mean()),
+        silent_share=float(within[within > limit].sum() / length),
+        usual_silent_share=float(usual[usual > limit].sum() / max(usual.sum(), 1e-9)),
+        longest_silence_s=float(within.max()),
+        silence_limit_s=limit,
+    )
+
+
+def bunched(slow: pd.DataFrame) -> tuple[int, int, int]:
+    """Find slow answers of several endpoints that were waiting together and left together.
+
+    Parameters
+    ----------
+    slow
+        Rows of :func:`watchme_analysis.analysis.health_requests.requests` that were slow and answered:
+        ``nginx_start``, ``nginx_end`` (or ``start``, ``end``), ``family``.
+
+    Returns
+    -------
+    in_bunches, answers, bunches
+        Answers in bunches of three and more of at least two endpoints whose starts lie a fifth of a
+        second apart at least; all answers; number of bunches.
+    """
+    import pandas as pd
+
+    if slow.empty:
+        return 0, 0, 0
+    named = "nginx_end" if slow["nginx_end"].notna().any() else "end"
+    begun = "nginx_start" if named == "nginx_end" else "start"
+    rows = slow.dropna(subset=[named]).sort_values(named)
+    apart = rows[named].diff().dt.total_seconds().fillna(9.0)
+    groups: Any = rows.groupby((apart > BUNCH_S).cumsum())
+    spread = groups[begun].agg(lambda column: (column.max() - column.min()).total_seconds())
+    sizes = pd.DataFrame({"n": groups.size(), "families": groups["family"].nunique(), "spread": spread})
+    kept = sizes[(sizes["n"] >= 3) & (sizes["families"] >= 2) & (sizes["spread"] >= 0.2)]
+    return int(kept["n"].sum()), len(rows), len(kept)

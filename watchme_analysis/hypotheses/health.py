@@ -1,0 +1,181 @@
+"""The hypotheses about a slow or failing ``/health``, and the diagnosis made of them.
+
+Each hypothesis is one registered function: it takes what every check saw, weighs it for its own cause by
+the table in :mod:`watchme_analysis.hypotheses.health_weights`, and names the sub-cause, its blind spots and
+the next test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from watchme_analysis.hypotheses.base import (
+    Diagnosis,
+    Evidence,
+    Finding,
+    Investigation,
+    hypothesis,
+    registered,
+)
+from watchme_analysis.hypotheses.health_app import rhythms, source
+from watchme_analysis.hypotheses.health_edge import edge, edge_rules
+from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.hypotheses.health_network import network
+from watchme_analysis.hypotheses.health_nginx import nginx, nginx_rules
+from watchme_analysis.hypotheses.health_process import process
+from watchme_analysis.hypotheses.health_sql import select
+from watchme_analysis.hypotheses.health_vantages import paths, vantages
+from watchme_analysis.hypotheses.health_verdict import conclude, next_test, not_covered
+from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS, Seen
+
+CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
+    vantages,
+    paths,
+    edge,
+    edge_rules,
+    nginx,
+    nginx_rules,
+    network,
+    rhythms,
+    process,
+    source,
+)
+LOGS = ("probes", "access_log", "edge_log", "error_log")
+
+
+def observed(inv: Investigation) -> tuple[Seen, ...]:
+    """Return what every check saw; use as ``inv.once(observed)``."""
+    found = inv.once(facts)
+    if found.incident is None:
+        return (_all_well(found),)
+    return tuple(one for check in CHECKS for one in check(found))
+
+
+def _all_well(found: Facts) -> Seen:
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    bad, total = int(outer["bad"].sum()), len(outer)
+    table = next((name for name in LOGS if found.has(name)), "probes")
+    text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
+    return Seen(
+        "all_well", text, table, total, select(table), bad / max(total, 1), "share", min(1.0, total / 30)
+    )
+
+
+def _finding(inv: Investigation, cause: str) -> Finding:
+    """Weigh what was seen for one cause."""
+    evidence, details = [], []
+    for one in inv.once(observed):
+        weight = WEIGHTS[one.outcome]
+        value = weight.by_cause.get(cause, 0.0) * one.strength * SHRINK
+        if cause in one.details and weight.by_cause.get(cause, 0.0) > 0:
+            details.append((value, one.details[cause]))
+        if value:
+            evidence.append(
+                Evidence(
+                    one.statement,
+                    one.table,
+                    one.rows,
+                    value,
+                    one.effect,
+                    one.effect_unit,
+                    one.sql,
+                    weight.check,
+                )
+            )
+    evidence.sort(key=lambda item: -abs(item.weight))
+    found = inv.once(facts)
+    detail = max(details, default=(0.0, None), key=lambda item: item[0])[1]
+    return Finding(cause, tuple(evidence), detail, not_covered(found, cause), next_test(found, cause))
+
+
+@hypothesis(
+    "health",
+    "nginx_config",
+    title="Nginx refuses, holds, misdirects or cuts off the endpoint",
+    needs=("access_log", "error_log", "config_directives", "probes"),
+    cannot_see=("a configuration that was changed back before it was copied",),
+)
+def nginx_config(inv: Investigation) -> Finding:
+    """Predict: Nginx answers alone, waits alone, or asks an address of its own; inside all is well."""
+    return _finding(inv, "nginx_config")
+
+
+@hypothesis(
+    "health",
+    "edge_config",
+    title="The edge holds, refuses or misdirects the endpoint",
+    needs=("edge_log", "access_log", "probes", "config_directives", "edge_settings"),
+    cannot_see=("rules of the edge that it does not export", "the way from the client to the edge"),
+)
+def edge_config(inv: Investigation) -> Finding:
+    """Predict: bad at the edge, well at Nginx or never arrived there."""
+    return _finding(inv, "edge_config")
+
+
+@hypothesis(
+    "health",
+    "docker_network",
+    title="The way from the host into the container loses or refuses packets",
+    needs=("probes", "access_log", "error_log"),
+    cannot_see=("packets: no capture is part of a case",),
+)
+def docker_network(inv: Investigation) -> Finding:
+    """Predict: slow or failed connects, or stalled bodies; inside and other containers are well."""
+    return _finding(inv, "docker_network")
+
+
+@hypothesis(
+    "health",
+    "app_event_loop",
+    title="Synchronous work blocks the application's event loop",
+    needs=("probes", "app_log", "access_log", "host_metrics", "app_calls"),
+    cannot_see=("the stack of the blocked process",),
+)
+def app_event_loop(inv: Investigation) -> Finding:
+    """Predict: every path of the service stands still together, inside as well, then all answer at once."""
+    return _finding(inv, "app_event_loop")
+
+
+@hypothesis(
+    "health",
+    "app_threadpool",
+    title="Synchronous work uses up the application's thread pool",
+    needs=("probes", "host_metrics", "app_handlers", "access_log"),
+    cannot_see=("which function each thread of the pool runs",),
+)
+def app_threadpool(inv: Investigation) -> Finding:
+    """Predict: handlers that need a thread are bad, inside as well; `async def` handlers are well."""
+    return _finding(inv, "app_threadpool")
+
+
+@hypothesis(
+    "health",
+    "app_saturation",
+    title="The process or host is out of CPU, memory, descriptors or connections",
+    needs=("host_metrics", "app_log", "probes", "access_log", "app_processes"),
+    cannot_see=("what other processes of the host use, unless a metric tells",),
+)
+def app_saturation(inv: Investigation) -> Finding:
+    """Predict: every path is slow, inside as well, and a resource stands at its limit."""
+    return _finding(inv, "app_saturation")
+
+
+@hypothesis(
+    "health",
+    "none",
+    title="None of these: nothing happened, or a cause that is not on the list",
+    needs=LOGS,
+    cannot_see=("what none of the tables records",),
+    prior=NONE_PRIOR,
+)
+def none(inv: Investigation) -> Finding:
+    """Predict: no endpoint was bad for long."""
+    return _finding(inv, "none")
+
+
+def diagnose(inv: Investigation) -> Diagnosis:
+    """Say what made ``/health`` slow or fail, from the evidence of a case."""
+    found = inv.once(facts)
+    entries = registered("health")
+    findings = [entry.check(inv) for entry in entries]
+    return conclude(found, findings, {entry.cause: entry.prior for entry in entries})

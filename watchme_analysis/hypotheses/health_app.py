@@ -1,0 +1,138 @@
+"""Checks of the application: its rhythm, its thread pool, and what its source does on loop and threads."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_rhythm import bunched, rhythm
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_handlers import handlers_by_family
+from watchme_analysis.hypotheses.health_process import service_name
+from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
+BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
+
+
+def rhythms(found: Facts) -> list[Seen]:
+    """Ask whether the application answers steadily or stands still and then answers all at once."""
+    seen = []
+    told = _by_app_log(found)
+    if told is not None:
+        seen.append(told)
+    slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
+    status = "nginx_status" if found.has("access_log") else "edge_status"
+    answered = slow[(slow[status] < 499)]
+    inside, total, bunches = bunched(answered)
+    if bunches >= 3 and inside >= 0.5 * total:
+        table = "access_log" if found.has("access_log") else "edge_log"
+        text = (
+            f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints within 20 ms, "
+            "though they had been asked at different times."
+        )
+        seen.append(
+            Seen(
+                "bunched", text, table, inside, within(found, table, of_paths(found)), inside / total, "share"
+            )
+        )
+    return seen
+
+
+def _by_app_log(found: Facts) -> Seen | None:
+    log = found.table("app_log")
+    service = service_name(found, log)
+    answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
+    shape = rhythm(answers["time"], found.start, found.end)
+    if shape is None:
+        return None
+    sql = within(found, "app_log", "kind = 'access'", f"coalesce(service, '') = {quoted(service)}")
+    numbers = (
+        f"{shape.silent_share:.0%} of the incident passed in silences over {seconds(shape.silence_limit_s)} (else "
+        f"{shape.usual_silent_share:.0%}, longest {seconds(shape.longest_silence_s)}), and {shape.burst_share:.0%} of "
+        f"answers left within 10 ms of the one before (else {shape.usual_burst_share:.0%})"
+    )
+    bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
+    silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
+    rows = shape.answers
+    if bursts and silent:
+        detail = f"the event loop stands still for up to {seconds(shape.longest_silence_s)} at a time"
+        return Seen(
+            "stop_and_go", f"The application stops and goes: {numbers}.", "app_log", rows, sql, shape.silent_share,
+            "share", details={LOOP: detail},
+        )  # fmt: skip
+    if shape.silent_share < 0.45 and shape.longest_silence_s < 3 * max(shape.silence_limit_s, 1.0):
+        return Seen(
+            "steady",
+            f"The application answered steadily: {numbers}.",
+            "app_log",
+            rows,
+            sql,
+            shape.silent_share,
+            "share",
+        )
+    return None
+
+
+def source(found: Facts) -> list[Seen]:
+    """Read from the source what runs on the event loop, on the thread pool and on threads of its own."""
+    handlers, calls = found.table("app_handlers"), found.table("app_calls")
+    if handlers.empty:
+        return []
+    seen = []
+    sql = select("app_calls", f"kind in ({', '.join(map(quoted, BLOCKING))})")
+    blocking = calls[calls["kind"].isin(BLOCKING)]
+    on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
+    rows = max(len(calls), 1)
+    if len(on_loop):
+        words = _calls_in_words(on_loop)
+        text = f"The source blocks the event loop: {words}."
+        seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
+    else:
+        text = f"The source has {len(handlers)} handlers and no blocking call on the event loop."
+        seen.append(Seen("no_blocking_in_loop", text, "app_calls", rows, select("app_calls")))
+    known = handlers_by_family(handlers, list(found.families))
+    mine = [family for family in found.families if family in known and known[family].uses_threads]
+    on_pool = blocking[blocking["context"].isin(["thread_pool", "background_thread_pool"])]
+    if mine and len(on_pool):
+        words = f"{listed(mine)} needs a thread of the pool that is shared with {_calls_in_words(on_pool)}"
+        seen.append(
+            Seen(
+                "pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, details={POOL: words}
+            )
+        )
+    elsewhere = calls[
+        (calls["kind"] == "thread_pool")
+        & calls["call"].fillna("").str.contains("submit|Executor|Thread", regex=True)
+    ]
+    if len(elsewhere):
+        words = (
+            f"the source starts threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
+        )
+        seen.append(
+            Seen("threads_of_its_own", f"Next to the loop {words}.", "app_calls", len(elsewhere), select("app_calls", "kind = 'thread_pool'"),
+                 details={SATURATION: words})
+        )  # fmt: skip
+    return seen
+
+
+def _calls_in_words(calls: pd.DataFrame) -> str:
+    """Return the calls that matter, once each: ``urllib.request.urlopen in fetch (app.py:74)``."""
+    words = []
+    for call, function, file, line in zip(
+        calls["call"], calls["function"], calls["file"], calls["line"], strict=True
+    ):
+        words.append(f"`{call}` in `{function}` ({file}:{line})")
+    return listed(list(dict.fromkeys(words)), 3)
+
+
+def background_of(found: Facts) -> list[str]:
+    """Return names of functions that handlers give to background tasks."""
+    names: list[str] = []
+    for tasks in found.table("app_handlers")["background_tasks"].dropna():
+        names += json.loads(tasks)
+    return sorted(set(names))

@@ -1,0 +1,329 @@
+"""Checks of the edge: whether it held, refused or misdirected what the origin would have served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_config import Location, differences, serving
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_sql import of_paths, select, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EDGE = "edge_config"
+# Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
+GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# What an edge must add before it counts, in seconds and as a share of the request's time.
+ADDED_S = 0.4
+ADDED_SHARE = 0.6
+
+
+def edge(found: Facts) -> list[Seen]:
+    """Compare what the edge saw with what Nginx saw of the same requests."""
+    if not found.has("edge_log"):
+        return _without_edge_log(found)
+    bad = found.rows("edge", bad=True)
+    if len(bad) < 3:
+        return []
+    seen = []
+    parts = _sorted_out(found, bad)
+    total = len(bad)
+    makers = {
+        "edge_waits": _waits,
+        "edge_alone": _alone,
+        "edge_elsewhere": _elsewhere,
+        "edge_impatient": _impatient,
+        "edge_never_arrived": _never_arrived,
+    }
+    for outcome, maker in makers.items():
+        rows = parts.get(outcome)
+        if rows is not None and len(rows) >= 3 and len(rows) >= 0.3 * total:
+            seen.append(maker(found, rows, total))
+    passed = parts["passed_on"]
+    if not seen and len(passed) >= 0.5 * total:
+        text = (
+            f"The edge added nothing: of {total} bad requests of {listed(found.endpoints)} it passed on "
+            f"{len(passed)}, and the origin took the time or gave the bad answer."
+        )
+        seen.append(
+            Seen("edge_passes_on", text, "edge_log", total, _sql(found), strength=min(1.0, total / 6))
+        )
+    return seen
+
+
+def _sql(found: Facts, *conditions: str) -> str:
+    return within(found, "edge_log", of_paths(found), *conditions)
+
+
+def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Sort the edge's bad requests by what became of them at the origin; each goes to one part."""
+    unanswered = bad["origin_status"].fillna(0) == 0
+    gateway = bad["edge_status"].isin(GATEWAY)
+    nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
+    origin_quick = (bad["origin_s"] < bad["edge_s"] * (1 - ADDED_SHARE)) & (
+        bad["edge_s"] - bad["origin_s"] > ADDED_S
+    )
+    slower = (bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_S) & (
+        bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
+    )
+    cut = bad["seen_nginx"] & (bad["nginx_status"] == 499) & gateway
+    alone = (
+        unanswered & ~bad["seen_nginx"] & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
+    )
+    usual = _usual_origin(found)
+    other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
+    logged = found.has("access_log")
+    nowhere = gateway & ~bad["seen_nginx"] & logged
+    parts: dict[str, pd.DataFrame] = {}
+    left = bad.index
+    # The origin's bad answer or time, passed on as it came, explains the rest.
+    for name, chosen in (
+        ("edge_alone", alone),
+        ("edge_elsewhere", other & ~bad["seen_nginx"]),
+        ("edge_impatient", cut & _short_of_usual(found, bad)),
+        (
+            "edge_waits",
+            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway)) & (origin_quick | unanswered),
+        ),
+        ("edge_never_arrived", nowhere),
+    ):
+        rows = bad.loc[left][chosen.loc[left].astype(bool)]
+        parts[name] = rows
+        left = left.difference(rows.index)
+    parts["passed_on"] = bad.loc[left]
+    return parts
+
+
+def _usual_origin(found: Facts) -> str | None:
+    """Return the origin that served what was well."""
+    good = found.joined[
+        found.joined["seen_edge"] & ~found.joined["edge_bad"] & found.joined["origin_addr"].notna()
+    ]
+    return str(good["origin_addr"].mode().iloc[0]) if len(good) else None
+
+
+def _short_of_usual(found: Facts, bad: pd.DataFrame) -> pd.Series:
+    """Tell which requests were cut off sooner than their endpoint answers when all is well."""
+    usual = usual_answer_s(found)
+    return bad["family"].map(usual).astype("float64") * 1.5 > bad["edge_s"]
+
+
+def usual_answer_s(found: Facts) -> dict[str, float]:
+    """Return by family the time that nine of ten good answers take inside, else outside the incident."""
+    observed = found.observed
+    good = observed[~observed["bad"] & observed["duration_s"].notna()]
+    inside = good[(good["vantage"] == "inside")]
+    calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
+    times: dict[str, float] = {}
+    for rows in (inside, calm):
+        for family, group in rows.groupby("family"):
+            if len(group) >= 3:
+                times.setdefault(str(family), float(group["duration_s"].quantile(0.9)))
+    return times
+
+
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    edge_s = float(rows["edge_s"].median())
+    origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
+    text = (
+        f"The edge held {share(len(rows), total)} bad requests of {listed(found.endpoints)}: they took "
+        f"{seconds(edge_s)} there (median) and {seconds(float(origin))} at the origin."
+    )
+    detail = f"the edge holds requests of {listed(found.endpoints)} that the origin answers in {seconds(float(origin))}"
+    rule = _rule_words(found)
+    return Seen(
+        "edge_waits", text, "edge_log", len(rows), _sql(found), edge_s - float(origin), "s",
+        min(1.0, len(rows) / 6), {EDGE: detail + (f" ({rule})" if rule else "")},
+    )  # fmt: skip
+
+
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    statuses = rows["edge_status"].value_counts()
+    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
+    caches = rows["cache_status"].dropna().value_counts()
+    cache = f", cache status {caches.index[0]}" if len(caches) else ""
+    text = (
+        f"The edge itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
+        f"without asking the origin: status {words}{cache}."
+    )
+    rule = _rule_words(found)
+    detail = f"the edge answers {listed(found.endpoints)} itself with {words}{cache}"
+    return Seen(
+        "edge_alone", text, "edge_log", len(rows), _sql(found, "coalesce(origin_status, 0) = 0"),
+        float(len(rows)), "requests", min(1.0, len(rows) / 6), {EDGE: detail + (f" ({rule})" if rule else "")},
+    )  # fmt: skip
+
+
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    origins = listed(rows["origin_addr"].value_counts().index)
+    usual = _usual_origin(found)
+    text = (
+        f"For {share(len(rows), total)} bad requests of {listed(found.endpoints)} the edge asked {origins}, "
+        f"not {usual} that served the rest; Nginx saw none of them."
+    )
+    detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
+    return Seen(
+        "edge_elsewhere", text, "edge_log", len(rows), _sql(found), float(len(rows)), "requests",
+        min(1.0, len(rows) / 6), {EDGE: detail},
+    )  # fmt: skip
+
+
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    cut = float(rows["edge_s"].median())
+    usual = usual_answer_s(found)
+    needs = max(
+        (usual[family] for family in rows["family"].unique() if family in usual), default=float("nan")
+    )
+    text = (
+        f"The edge gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well (Nginx logged 499)."
+    )
+    detail = (
+        f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
+    )
+    return Seen(
+        "edge_impatient", text, "edge_log", len(rows), _sql(found), cut, "s", min(1.0, len(rows) / 6),
+        {EDGE: detail},
+    )  # fmt: skip
+
+
+def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
+    text = (
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status {statuses}) "
+        f"never reached Nginx, which served {len(others)} others in that time."
+    )
+    strength = min(1.0, len(others) / 10)
+    return Seen("edge_never_arrived", text, "edge_log", len(rows), _sql(found), strength=strength)
+
+
+def _without_edge_log(found: Facts) -> list[Seen]:
+    """Compare outside probes with Nginx's log when the edge keeps none."""
+    if not found.has("access_log") or not found.has("probes"):
+        return []
+    observed = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    outside = observed[observed["vantage"] == "outside"]
+    bad = int(outside["bad"].sum())
+    if bad < 3 or bad < 0.2 * len(outside):
+        return []
+    nginx = observed[observed["vantage"] == "nginx"]
+    bad_nginx = int(nginx["bad"].sum())
+    sql = within(found, "access_log", of_paths(found))
+    if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
+        text = f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} as bad as the probes met them."
+        return [Seen("edge_passes_on", text, "access_log", len(nginx), sql, strength=0.8)]
+    timed = nginx["duration_s"].notna().any()
+    if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
+        middle = float(nginx["duration_s"].median())
+        text = (
+            f"Nginx served {listed(found.endpoints)} well ({share(bad_nginx, len(nginx))} bad, median "
+            f"{seconds(middle)}) while {share(bad, len(outside))} probes from outside were bad."
+        )
+        detail = (
+            f"something before Nginx spoils {listed(found.endpoints)}: Nginx answers in {seconds(middle)}"
+        )
+        return [Seen("outside_bad_nginx_fine", text, "access_log", len(nginx), sql, details={EDGE: detail})]
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
+    if not len(nginx) and len(others) >= 10 and len(before) >= 3:
+        text = (
+            f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
+            f"others and, before, {len(before)} of these did."
+        )
+        return [Seen("edge_never_arrived", text, "access_log", len(others), within(found, "access_log"))]
+    return []
+
+
+# Settings of an edge location by which it can hold, refuse or misdirect.
+_STRONG = ("return", "rewrite", "deny", "limit_req", "limit_conn", "limit_rate", "auth_request", "proxy_pass")
+
+
+def edge_rules(found: Facts) -> list[Seen]:
+    """Read whether the edge's configuration treats the affected paths in a way of its own."""
+    if not found.edge_locations:
+        return _settings(found)
+    words = _rule_words(found)
+    sql = select("config_directives", "layer = 'edge'")
+    rows = int((found.table("config_directives")["layer"] == "edge").sum())
+    if words:
+        text = f"The edge's configuration treats {listed(found.endpoints)} apart: {words}."
+        return [Seen("edge_rule", text, "config_directives", rows, sql, details={EDGE: words})]
+    if found.calm_neighbours():
+        text = (
+            f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
+        )
+        return [Seen("edge_plain", text, "config_directives", rows, sql)]
+    return []
+
+
+def _rule_words(found: Facts) -> str | None:
+    """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
+    calm = found.calm_neighbours()
+    for endpoint in found.endpoints:
+        mine = serving(found.edge_locations, endpoint)
+        if mine is None:
+            continue
+        others = [place for path in calm if (place := serving(found.edge_locations, path)) is not None]
+        other = next((place for place in others if place is not mine), None)
+        harm = _harm(mine, other)
+        if harm:
+            return f"`{mine.label}` sets {harm}"
+    return None
+
+
+def _harm(mine: Location, other: Location | None) -> str | None:
+    """Return the settings of a location that can spoil its requests, in words."""
+    apart = differences(mine, other) if other is not None else dict.fromkeys(mine.own)
+    said = []
+    for name in apart:
+        value = mine.value(name)
+        if value is None:
+            continue
+        if name == "proxy_pass" and (other is None or set(mine.addresses) == set(other.addresses)):
+            continue
+        if name in _STRONG or name.startswith("proxy_next_upstream"):
+            said.append(f"{name} {value}")
+        if name == "proxy_read_timeout" and other is not None:
+            said.append(f"{name} {value} (elsewhere {other.value(name) or 'the default'})")
+    if _caches(mine):
+        locked = mine.value("proxy_cache_lock") == "on"
+        if locked and "proxy_cache_valid" not in mine.settings:
+            wait = mine.value("proxy_cache_lock_timeout") or "5s"
+            said.append(
+                f"a cache lock (proxy_cache_lock_timeout {wait}) without a proxy_cache_valid: answers that may "
+                "not be kept go through one at a time"
+            )
+        valid = mine.settings.get("proxy_cache_valid", ())
+        if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):
+            said.append("a cache that keeps error answers (proxy_cache_valid " + " ".join(valid[0]) + ")")
+        if "proxy_ignore_headers" in mine.settings:
+            said.append(f"a cache that ignores {mine.value('proxy_ignore_headers')}")
+    return ", ".join(dict.fromkeys(said)) or None
+
+
+def _caches(place: Location) -> bool:
+    return place.value("proxy_cache") not in (None, "off")
+
+
+def _settings(found: Facts) -> list[Seen]:
+    """Look for rules that name an affected path in an export of the edge's settings."""
+    table = found.table("edge_settings")
+    if table.empty:
+        return []
+    text = table["value"].fillna("")
+    hits = table[
+        text.map(lambda value: any(endpoint.strip("/") and endpoint in value for endpoint in found.endpoints))
+    ]
+    if hits.empty:
+        return []
+    first = hits.iloc[0]
+    words = f"a rule names the path ({first['path']}: {first['value']})"
+    statement = f"The edge's settings hold {len(hits)} rules that name {listed(found.endpoints)}; {words}."
+    return [
+        Seen(
+            "edge_rule", statement, "edge_settings", len(hits), select("edge_settings"), details={EDGE: words}
+        )
+    ]

@@ -1,0 +1,76 @@
+"""Handlers of the application's source, found for the paths that callers ask."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A handler as the source shows it.
+
+    Attributes
+    ----------
+    function
+        Name of its function.
+    path
+        Route.
+    runs_on
+        ``event_loop`` or ``thread_pool``.
+    background
+        Functions that it hands to background tasks or starts as tasks.
+    uses_threads
+        Whether it needs a thread of the pool to answer.
+    """
+
+    function: str
+    path: str
+    runs_on: str
+    background: tuple[str, ...]
+
+    @property
+    def uses_threads(self) -> bool:
+        """Whether a thread of the pool is needed to answer."""
+        return self.runs_on == "thread_pool"
+
+
+def handlers_by_family(app_handlers: pd.DataFrame, families: list[str]) -> dict[str, Handler]:
+    """Return the handler of each path family that the source knows.
+
+    A proxy may strip a prefix, so that a route also fits the end of a path; a longer route wins.
+
+    Parameters
+    ----------
+    app_handlers
+        Table of the glossary, may be empty.
+    families
+        Path families asked from outside.
+    """
+    found: dict[str, tuple[int, Handler]] = {}
+    columns = ("function", "path", "runs_on", "background_tasks")
+    for function, route, runs_on, tasks in zip(*(app_handlers[name] for name in columns), strict=True):
+        if not isinstance(route, str) or not isinstance(runs_on, str):
+            continue
+        names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
+        handler = Handler(str(function), route, runs_on, names)
+        pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
+        for family in families:
+            match = pattern.fullmatch(family)
+            if match is None:
+                continue
+            # The shorter what is left before the route, the better it fits.
+            left = len(match["prefix"])
+            if family not in found or left < found[family][0]:
+                found[family] = (left, handler)
+    return {family: handler for family, (_, handler) in found.items()}
+
+
+def _pattern(route: str) -> str:
+    parts = re.split(r"(\{[^}]*\})", route.rstrip("/") or "/")
+    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts) + "/?"

@@ -1,0 +1,172 @@
+"""Checks of the way from Nginx into the container: connecting, and reading what was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_layers import layer_times
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_nginx import KIND_WORDS
+from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORK = "docker_network"
+# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
+# less than a millisecond.
+SLOW_CONNECT_S = 0.2
+UNREACHABLE = ("upstream_refused", "upstream_unreachable")
+
+
+def network(found: Facts) -> list[Seen]:
+    """Look at how connections to the affected service fared and where answers stuck."""
+    seen = []
+    if found.has("access_log"):
+        seen += _by_access_log(found)
+    if found.has("error_log"):
+        seen += _by_error_log(found, {one.outcome for one in seen})
+    return seen + _local_address(found)
+
+
+def _asked(found: Facts) -> pd.DataFrame:
+    """Return requests of the incident that Nginx passed to an affected service's usual address."""
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    return rows[rows["upstream_addr"].isin(found.services)]
+
+
+def _by_access_log(found: Facts) -> list[Seen]:
+    asked = _asked(found)
+    if len(asked) < 5 or asked["response_s"].isna().all():
+        return []
+    seen = []
+    parts = layer_times(asked)
+    tries = parts["connect_s"].notna()
+    waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
+    service = listed(found.services)
+    slow, total = int(waited.sum()), int(tries.sum())
+    sql = within(found, "access_log", f"upstream_addr in ({', '.join(map(quoted, found.services))})")
+    if total >= 5 and slow >= 3 and slow >= 0.05 * total:
+        longest = float(parts["connect_s"].max())
+        again = parts.loc[tries, "connect_s"].map(_retransmitted).sum()
+        text = (
+            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to connect (longest "
+            f"{seconds(longest)}; {int(again)} at the 1, 3 or 7 s at which a lost first packet is sent again)."
+        )
+        detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
+        seen.append(
+            Seen("connect_slow", text, "access_log", total, sql, slow / total, "share", min(1.0, slow / 6),
+                 {NETWORK: detail})
+        )  # fmt: skip
+    elif total >= 5 and asked["connect_s"].notna().any():
+        text = (
+            f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
+        )
+        seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
+    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
+    stalled = _stalled(parts.loc[bad.index])
+    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+        seen.append(_body(found, asked, stalled, len(bad)))
+    return seen
+
+
+def _retransmitted(connect_s: float) -> bool:
+    return any(again <= connect_s <= again + 0.12 for again in (1.0, 3.0, 7.0))
+
+
+def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in the body, the header having come quickly."""
+    return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
+
+
+def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Seen:
+    middle = float(stalled["body_s"].median())
+    calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
+    usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
+    sizes = ""
+    if len(calm) and usual["nginx_bytes"].notna().any():
+        small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
+        if large > small:
+            sizes = (
+                f"; their answers have {large:.0f} bytes and more, those that did well at most {small:.0f}"
+            )
+    text = (
+        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at once and then "
+        f"stood {seconds(middle)} (median) in the body{sizes}."
+    )
+    detail = f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are lost on the way"
+    sql = within(
+        found, "access_log", of_paths(found), "upstream_response_time_s > upstream_header_time_s + 0.4"
+    )
+    return Seen(
+        "body_stalls", text, "access_log", len(stalled), sql, middle, "s", min(1.0, len(stalled) / 6),
+        {NETWORK: detail},
+    )  # fmt: skip
+
+
+def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
+    errors = found.of_incident(found.table("error_log"))
+    mine = errors[errors["upstream_addr"].isin(found.services)]
+    if len(mine) < 3:
+        return []
+    kinds = mine["kind"].value_counts()
+    service = listed(found.services)
+    total = len(mine)
+    seen = []
+
+    def of(*names: str) -> int:
+        return int(sum(kinds.get(name, 0) for name in names))
+
+    unreachable = of(*UNREACHABLE)
+    if unreachable >= 3 and unreachable >= 0.3 * total:
+        kind = next(name for name in kinds.index if name in UNREACHABLE)
+        words = KIND_WORDS[str(kind)]
+        text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
+        sql = within(found, "error_log", f"kind in ({', '.join(map(quoted, UNREACHABLE))})")
+        seen.append(
+            Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
+        )
+    connecting = of("upstream_timeout_connect")
+    if connecting >= 3 and connecting >= 0.3 * total and "connect_slow" not in told:
+        text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
+        sql = within(found, "error_log", "kind = 'upstream_timeout_connect'")
+        detail = f"connections to {service} time out ({connecting} times)"
+        seen.append(
+            Seen("connect_slow", text, "error_log", connecting, sql, strength=0.9, details={NETWORK: detail})
+        )
+    body = of("upstream_timeout_body")
+    if body >= 3 and body >= 0.3 * total and "body_stalls" not in told:
+        text = f"{share(body, total)} upstream errors on {service} timed out while reading the body."
+        sql = within(found, "error_log", "kind = 'upstream_timeout_body'")
+        detail = f"answers of {listed(found.endpoints)} stall after the header"
+        seen.append(
+            Seen("body_stalls", text, "error_log", body, sql, strength=0.9, details={NETWORK: detail})
+        )
+    return seen
+
+
+def _local_address(found: Facts) -> list[Seen]:
+    """Find a server that listens on its container's loopback address alone."""
+    processes = found.table("app_processes")
+    if processes.empty:
+        return []
+    hosts = {service.rsplit(":", 1)[0] for service in found.services}
+    mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
+    local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
+    remote = hosts - {"127.0.0.1", "localhost", "::1"}
+    if local.empty or not remote:
+        return []
+    command = str(local["command"].iloc[0])
+    text = f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at {listed(sorted(remote))}: {command}."
+    detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
+    return [
+        Seen(
+            "listens_locally",
+            text,
+            "app_processes",
+            len(local),
+            select("app_processes"),
+            details={NETWORK: detail},
+        )
+    ]

@@ -1,0 +1,322 @@
+"""Checks of Nginx: whether it refused, held, misdirected or cut off what the application would have served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_config import Location, differences, serving
+from watchme_analysis.analysis.health_paths import path_families
+from watchme_analysis.hypotheses.health_edge import usual_answer_s
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NGINX = "nginx_config"
+HELD_S = 0.4
+
+
+def nginx(found: Facts) -> list[Seen]:
+    """Sort Nginx's bad requests by who spoiled them."""
+    bad = found.rows("nginx", bad=True)
+    seen = _errors(found)
+    if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
+        return seen
+    total = len(bad)
+    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
+    asked = bad[bad["upstream_addr"].notna()]
+    held = _held(found, bad)
+    moved = _moved(found, asked)
+    cut = asked[asked["nginx_status"] == 504]
+    cut = cut[_short_of_usual(found, cut)] if len(cut) else cut
+    refused = asked[
+        (asked["nginx_status"] >= 300) & (asked["nginx_status"] < 500) & (asked["nginx_status"] != 499)
+    ]
+    makers = (
+        (alone, _alone),
+        (held, _waits),
+        (moved, _elsewhere),
+        (cut, _impatient),
+        (refused, _mangles),
+    )
+    explained = 0
+    for rows, maker in makers:
+        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+            seen.append(maker(found, rows, total))
+            explained += len(rows)
+    if explained < 0.3 * total and len(asked) >= 0.5 * total:
+        text = (
+            f"Nginx passed {share(len(asked), total)} bad requests to {listed(found.services)}, their usual "
+            "upstream, and waited for it."
+        )
+        seen.append(
+            Seen("nginx_passes_on", text, "access_log", len(asked), _sql(found), strength=min(1.0, total / 6))
+        )
+    return seen
+
+
+def _sql(found: Facts, *conditions: str) -> str:
+    return within(found, "access_log", of_paths(found), *conditions)
+
+
+def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
+    spent = bad["nginx_s"] - bad["response_s"].fillna(0.0)
+    long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
+    # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
+    short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
+    limited = (found.of_incident(found.table("error_log"))["kind"] == "limit_req").any()
+    return bad[long & (short | bool(limited))]
+
+
+def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
+    """Return requests sent to an address that is not the one these paths go to when all is well."""
+    usual = _usual_address(found)
+    expected = asked["family"].map(usual)
+    address = asked["upstream_addr"]
+    good = found.joined[
+        found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
+    ]
+    serves = set(good["upstream_addr"])
+    return asked[expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)]
+
+
+def _usual_address(found: Facts) -> dict[str, str]:
+    """Return by family the address that served it well, else the one of the next wider location."""
+    joined = found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
+    usual = {
+        str(family): str(group["upstream_addr"].mode().iloc[0]) for family, group in good.groupby("family")
+    }
+    for family, endpoint in zip(found.families, found.endpoints, strict=True):
+        if family not in usual:
+            place = serving(found.nginx_locations, endpoint)
+            wider = serving([other for other in found.nginx_locations if other is not place], endpoint)
+            if wider is not None and wider.addresses:
+                usual[family] = wider.addresses[0]
+    return usual
+
+
+def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
+    usual = usual_answer_s(found)
+    return cut["family"].map(usual).astype("float64") * 1.5 > cut["nginx_s"]
+
+
+def place_of(found: Facts) -> Location | None:
+    """Return the Nginx location that serves the most affected endpoint."""
+    for endpoint in found.endpoints:
+        place = serving(found.nginx_locations, endpoint)
+        if place is not None:
+            return place
+    return None
+
+
+def _label(found: Facts) -> str:
+    place = place_of(found)
+    return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
+
+
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    statuses = rows["nginx_status"].value_counts()
+    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
+    text = (
+        f"Nginx itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} without "
+        f"asking the application: status {words}."
+    )
+    rule = rule_words(found)
+    detail = f"{_label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
+    sql = _sql(found, "upstream_addr is null")
+    return Seen(
+        "nginx_alone", text, "access_log", len(rows), sql, float(len(rows)), "requests", min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )  # fmt: skip
+
+
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
+    text = (
+        f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for {seconds(spent)} "
+        "(median) besides the upstream's time."
+    )
+    rule = rule_words(found)
+    detail = f"{_label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
+    return Seen(
+        "nginx_waits", text, "access_log", len(rows), _sql(found), spent, "s", min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )  # fmt: skip
+
+
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    address = str(rows["upstream_addr"].mode().iloc[0])
+    usual = listed(sorted({_usual_address(found)[str(family)] for family in rows["family"].unique()}))
+    fate = _fate(found, rows, address)
+    text = (
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, which answered "
+        f"nothing well, in place of {usual}: {fate}."
+    )
+    detail = f"{_label(found)} proxies to {address}, which no other path uses and which never answered well ({fate})"
+    sql = _sql(found, f"upstream_addr = {quoted(address)}")
+    return Seen(
+        "moved_upstream", text, "access_log", len(rows), sql, float(len(rows)), "requests",
+        min(1.0, len(rows) / 6), {NGINX: detail},
+    )  # fmt: skip
+
+
+def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
+    errors = found.of_incident(found.table("error_log"))
+    kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
+    if len(kinds):
+        return f"{share(int(kinds.iloc[0]), int(kinds.sum()))} errors {KIND_WORDS.get(str(kinds.index[0]), kinds.index[0])}"
+    status = rows["nginx_status"].value_counts()
+    return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
+
+
+KIND_WORDS = {
+    "upstream_timeout_connect": "timed out while connecting",
+    "upstream_timeout_header": "timed out waiting for the response header",
+    "upstream_timeout_body": "timed out while reading the body",
+    "upstream_refused": "refused the connection",
+    "upstream_unreachable": "unreachable",
+    "upstream_reset": "reset the connection",
+    "upstream_closed": "closed the connection early",
+    "limit_req": "limiting requests",
+    "limit_conn": "limiting connections",
+    "no_live_upstream": "no live upstream",
+    "worker_connections": "out of worker_connections",
+    "open_files": "out of open files",
+    "resolver": "could not resolve the upstream's name",
+}
+
+
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    cut = float(rows["nginx_s"].median())
+    usual = usual_answer_s(found)
+    needs = max(
+        (usual[family] for family in rows["family"].unique() if family in usual), default=float("nan")
+    )
+    text = (
+        f"Nginx gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well."
+    )
+    place = place_of(found)
+    limit = place.value("proxy_read_timeout") if place is not None else None
+    detail = f"{_label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
+    detail += f" for an endpoint that needs up to {seconds(needs)}"
+    return Seen(
+        "nginx_impatient", text, "access_log", len(rows), _sql(found, "status = 504"), cut, "s",
+        min(1.0, len(rows) / 6), {NGINX: detail},
+    )  # fmt: skip
+
+
+def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    status = int(rows["nginx_status"].mode().iloc[0])
+    text = (
+        f"The application answered {share(len(rows), total)} bad requests of {listed(found.endpoints)} with "
+        f"{status} as Nginx passed them on."
+    )
+    detail = f"{_label(found)} passes on requests that the application answers with {status}"
+    return Seen("nginx_mangles", text, "access_log", len(rows), _sql(found), details={NGINX: detail})
+
+
+def _errors(found: Facts) -> list[Seen]:
+    """Read what Nginx's error log says of its own limits."""
+    errors = found.of_incident(found.table("error_log"))
+    seen = []
+    mine = errors[path_families(errors["path"]).isin(found.families)] if len(errors) else errors
+    limited = mine[mine["kind"].isin(["limit_req", "limit_conn"])]
+    if len(limited) >= 3:
+        kind = str(limited["kind"].mode().iloc[0])
+        text = (
+            f"Nginx's error log has {len(limited)} lines on {KIND_WORDS[kind]} for {listed(found.endpoints)}."
+        )
+        rule = rule_words(found)
+        detail = f"{_label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
+            f": {rule}" if rule else ""
+        )
+        sql = within(found, "error_log", f"kind = {quoted(kind)}", of_paths(found))
+        seen.append(
+            Seen("nginx_limits", text, "error_log", len(limited), sql, float(len(limited)), "requests",
+                 min(1.0, len(limited) / 6), {NGINX: detail})
+        )  # fmt: skip
+    short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
+    if len(short) >= 3:
+        kind = str(short["kind"].mode().iloc[0])
+        text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
+        sql = within(found, "error_log", f"kind = {quoted(kind)}")
+        seen.append(
+            Seen("nginx_short_of", text, "error_log", len(short), sql, float(len(short)), "lines",
+                 details={NGINX: f"Nginx is {KIND_WORDS[kind]}"})
+        )  # fmt: skip
+    if not found.has("access_log"):
+        seen += _elsewhere_by_errors(found, mine)
+    return seen
+
+
+def _elsewhere_by_errors(found: Facts, mine: pd.DataFrame) -> list[Seen]:
+    """Find, without an access log, that the affected paths fail at an address of their own."""
+    failing = mine[mine["upstream_addr"].notna()]
+    usual = _usual_address(found)
+    expected = path_families(failing["path"]).map(usual)
+    moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
+    if len(moved) < 3 or len(moved) < 0.5 * len(failing):
+        return []
+    address = str(moved["upstream_addr"].mode().iloc[0])
+    kind = str(moved["kind"].mode().iloc[0])
+    text = (
+        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, where neighbours "
+        f"go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
+    )
+    detail = f"{_label(found)} proxies to {address}, which no other path uses ({len(moved)} {KIND_WORDS.get(kind, kind)})"
+    sql = within(found, "error_log", f"upstream_addr = {quoted(address)}")
+    return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]
+
+
+_HARMFUL = (
+    "return",
+    "rewrite",
+    "deny",
+    "limit_req",
+    "limit_conn",
+    "limit_rate",
+    "auth_request",
+    "proxy_pass",
+    "root",
+)
+
+
+def nginx_rules(found: Facts) -> list[Seen]:
+    """Read whether Nginx's configuration treats the affected paths in a way of its own."""
+    if not found.nginx_locations:
+        return []
+    words = rule_words(found)
+    sql = select("config_directives", "layer = 'nginx'")
+    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    if words:
+        text = f"Nginx's configuration treats {listed(found.endpoints)} apart: {words}."
+        return [Seen("nginx_rule", text, "config_directives", rows, sql, details={NGINX: words})]
+    text = f"Nginx's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
+    return [Seen("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
+
+
+def rule_words(found: Facts) -> str | None:
+    """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
+    calm = found.calm_neighbours()
+    for endpoint in found.endpoints:
+        mine = serving(found.nginx_locations, endpoint)
+        if mine is None:
+            continue
+        places = [place for path in calm if (place := serving(found.nginx_locations, path)) is not None]
+        other = next((place for place in places if place is not mine), None)
+        if other is None:
+            continue
+        said = []
+        for name, (value, elsewhere) in differences(mine, other).items():
+            if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
+                continue
+            if value is not None and (name in _HARMFUL or name.endswith("_timeout")):
+                said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))
+        if said:
+            return f"`{mine.label}` has {', '.join(said)}"
+    return None

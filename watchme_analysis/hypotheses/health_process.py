@@ -1,0 +1,251 @@
+"""Checks of the process and host: CPU, threads, open requests, descriptors, memory, connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_requests import floats
+from watchme_analysis.hypotheses.health_facts import Facts, listed, share
+from watchme_analysis.hypotheses.health_sql import quoted, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
+# Tokens of the thread pool that Starlette runs plain functions on (anyio's default limiter).
+POOL_TOKENS = 40
+FULL_CPU_PCT = 88.0
+FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
+CONCURRENCY_WORDS = r"Exceeded concurrency limit"
+MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
+
+
+def service_name(found: Facts, table: pd.DataFrame) -> str:
+    """Return the name under which a table holds the affected service.
+
+    The start commands name the service of an address; a file without a suffix is the main service's.
+    """
+    names = set(table["service"].fillna(""))
+    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    addresses = set(found.services[:1])
+    processes = found.table("app_processes")
+    for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
+        if not isinstance(addr, str) or not isinstance(service, str):
+            continue
+        if addr in hosts and (f"{addr}:{port}" in addresses or len(set(processes["addr"])) == len(processes)):
+            if service in names:
+                return service
+            others = {str(name) for name in processes["service"].dropna()} - {service}
+            if "" in names and not (names - {""}) - others:
+                return ""
+    if "" in names:
+        return ""
+    return _busiest(found, table, names)
+
+
+def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
+    """Return the service whose name an affected path holds, else the one with most rows."""
+    for family in found.families:
+        for name in sorted(names):
+            if name and name in family:
+                return name
+    counts = table["service"].fillna("").value_counts()
+    return str(counts.index[0]) if len(counts) else ""
+
+
+def process(found: Facts) -> list[Seen]:
+    """Read the gauges of the affected process and what its log says it ran out of."""
+    metrics = found.table("host_metrics")
+    seen: list[Seen] = []
+    if len(metrics):
+        service = service_name(found, metrics)
+        mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
+        wide = mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype(
+            "float64"
+        )
+        during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
+        before = wide[wide.index < found.start]
+        if len(during) >= 3:
+            sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
+            seen += _threads(found, during, before, sql)
+            seen += _cpu(during, before, sql)
+            seen += _files(found, during, sql)
+            seen += _memory(during, before, sql)
+    return seen + _log_words(found) + _turned_away(found)
+
+
+def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+    seen = []
+    rows = len(during)
+    threads = during.get("threads")
+    open_now = during.get("in_flight")
+    most_open = float(open_now.max()) if open_now is not None else float("nan")
+    if threads is not None:
+        most = float(threads.max())
+        flat = int((threads >= most - 1).sum())
+        crowded = most_open > POOL_TOKENS or open_now is None
+        if most >= POOL_TOKENS and flat >= 0.4 * rows and crowded:
+            text = f"Threads stood at {most:.0f} in {share(flat, rows)} samples" + (
+                f" while up to {most_open:.0f} requests were open." if open_now is not None else "."
+            )
+            detail = f"all {POOL_TOKENS} threads of the pool are taken (threads {most:.0f}" + (
+                f", up to {most_open:.0f} requests open)" if open_now is not None else ")"
+            )
+            seen.append(
+                Seen("pool_full", text, "host_metrics", rows, sql, most, "threads", details={POOL: detail})
+            )
+        elif most < POOL_TOKENS * 0.75:
+            text = f"The process had at most {most:.0f} threads, fewer than a pool of {POOL_TOKENS}."
+            seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
+    elif open_now is not None and most_open < POOL_TOKENS * 0.75:
+        text = f"At most {most_open:.0f} requests were open in the process, fewer than a pool of {POOL_TOKENS} threads."
+        seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most_open, "requests", 0.7))
+    if open_now is not None:
+        seen += _not_arriving(found, open_now, sql)
+    return seen
+
+
+def _not_arriving(found: Facts, gauge: pd.Series, sql: str) -> list[Seen]:
+    """Compare the requests that Nginx had open with those that the process knew of."""
+    import numpy as np
+
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])]
+    if rows.empty or not rows["nginx_s"].notna().any():
+        return []
+    begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
+    at = gauge.index.to_numpy()
+    waiting = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
+    busy = waiting >= 2
+    if busy.sum() < 3:
+        return []
+    outside, inside = float(waiting[busy].mean()), float(gauge.to_numpy()[busy].mean())
+    if inside > 0.4 * outside:
+        return []
+    text = f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the application knew of {inside:.1f}."
+    return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
+
+
+def _cpu(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+    if "cpu_pct" not in during:
+        return []
+    cpu = during["cpu_pct"].dropna()
+    usual = before["cpu_pct"].dropna() if "cpu_pct" in before else cpu.iloc[:0]
+    if len(cpu) < 3:
+        return []
+    middle, calm = float(cpu.median()), float(usual.median()) if len(usual) else float("nan")
+    full = int((cpu >= FULL_CPU_PCT).sum())
+    rows = len(cpu)
+    if full >= 0.5 * rows and not calm >= FULL_CPU_PCT:
+        words = f"CPU of the process was full in {share(full, rows)} samples (median {middle:.0f} %, before {calm:.0f} %)"
+        seen = [
+            Seen(
+                "cpu_full", f"{words}.", "host_metrics", rows, sql, middle, "pct", details={SATURATION: words}
+            )
+        ]
+        if "threads" in during and "threads" in before and len(before):
+            grown = float(during["threads"].median() - before["threads"].max())
+            if grown >= 3:
+                text = f"{grown:.0f} more threads than before shared that CPU."
+                seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
+        return seen
+    if float(cpu.quantile(0.9)) < 0.6 * FULL_CPU_PCT:
+        text = f"CPU of the process stayed low (median {middle:.0f} %, nine tenths of samples under {cpu.quantile(0.9):.0f} %)."
+        return [Seen("cpu_idle", text, "host_metrics", rows, sql, middle, "pct")]
+    return []
+
+
+def _files(found: Facts, during: pd.DataFrame, sql: str) -> list[Seen]:
+    name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
+    if name is None:
+        return []
+    files = during[name].dropna()
+    limits = floats(found.table("app_processes")["open_files_limit"])
+    known = [limit for limit in limits if limit >= files.max()]
+    most = float(files.max()) if len(files) else 0.0
+    limit = min(known, default=float("nan"))
+    if len(files) >= 3 and most >= 0.95 * limit:
+        words = f"open files stood at {most:.0f} of {limit:.0f} allowed"
+        return [
+            Seen(
+                "files_full",
+                f"The process's {words}.",
+                "host_metrics",
+                len(files),
+                sql,
+                most,
+                "files",
+                details={SATURATION: words},
+            )
+        ]
+    return []
+
+
+def _memory(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+    if "rss_mb" not in during or "rss_mb" not in before or len(before) < 3:
+        return []
+    usual, most = float(before["rss_mb"].median()), float(during["rss_mb"].max())
+    if most >= 3 * usual and most - usual >= 300:
+        words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
+        return [
+            Seen(
+                "memory_full",
+                f"The process's {words}.",
+                "host_metrics",
+                len(during),
+                sql,
+                most,
+                "MB",
+                0.5,
+                {SATURATION: words},
+            )
+        ]
+    return []
+
+
+def _log_words(found: Facts) -> list[Seen]:
+    """Find the lines in which the application says what it ran out of."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = found.of_incident(log[log["service"].fillna("") == service])
+    messages = mine["message"].fillna("")
+    seen = []
+    for outcome, words, said in (
+        ("files_full", FILES_WORDS, "it can open no more files or sockets"),
+        ("concurrency_limit", CONCURRENCY_WORDS, "it turned requests away at its limit of connections"),
+        ("memory_full", MEMORY_WORDS, "it ran out of memory"),
+    ):
+        hits = int(messages.str.contains(words, regex=True).sum())
+        if hits >= 2:
+            sql = within(found, "app_log", f"regexp_matches(message, {quoted(words)})")
+            seen.append(
+                Seen(outcome, f"The application logged {hits} times that {said}.", "app_log", hits, sql, float(hits),
+                     "lines", details={SATURATION: f"the application says that {said} ({hits} lines)"})
+            )  # fmt: skip
+    starts = mine[
+        (mine["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)
+    ]
+    if len(starts):
+        text = f"The application's process was started {len(starts)} times during the incident."
+        seen.append(
+            Seen("memory_full", text, "app_log", len(starts), within(found, "app_log", "kind = 'lifecycle'"),
+                 strength=0.5, details={SATURATION: f"the process was restarted {len(starts)} times"})
+        )  # fmt: skip
+    return seen
+
+
+def _turned_away(found: Facts) -> list[Seen]:
+    """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
+    limits = found.table("app_processes")["limit_concurrency"]
+    if not limits.notna().any():
+        return []
+    bad = found.rows("nginx", bad=True)
+    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
+    if len(away) < 3 or len(away) < 0.3 * len(bad):
+        return []
+    text = f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that the application server gave at once."
+    sql = within(found, "access_log", "upstream_status = 503")
+    detail = f"the application server turns requests away (limit_concurrency {listed(sorted(set(limits.dropna())))})"
+    return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]

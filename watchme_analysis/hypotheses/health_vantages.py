@@ -1,0 +1,172 @@
+"""Checks: the same endpoint from several places, and what else was bad at the same time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health_window import requests_judged
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_handlers import handlers_by_family
+from watchme_analysis.hypotheses.health_sql import of_paths, select, within
+from watchme_analysis.hypotheses.health_weights import Seen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Observations this close to a probe tell what callers met at that moment.
+NEAR_S = 2.0
+
+
+def vantages(found: Facts) -> list[Seen]:
+    """Compare inside and host probes with what callers outside met at the same moments."""
+    seen = []
+    inside = _at_bad_moments(found, "inside")
+    host = _at_bad_moments(found, "host")
+    if len(inside) >= 3:
+        seen.append(_inside(found, inside))
+    if len(host) >= 3:
+        bad = int(host["bad"].sum())
+        sql = within(found, "probes", "vantage = 'host'", of_paths(found))
+        numbers = f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while callers outside were served badly"
+        if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
+            seen.append(
+                Seen(
+                    "host_bad_inside_clear", f"{numbers}, and the inside was fine.", "probes", len(host), sql
+                )
+            )
+        elif bad <= 0.15 * len(host):
+            seen.append(Seen("host_clear", f"Only {numbers}.", "probes", len(host), sql))
+    return [one for one in seen if one is not None]
+
+
+def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
+    bad, total = int(inside["bad"].sum()), len(inside)
+    middle = float(inside["duration_s"].median())
+    sql = within(found, "probes", "vantage = 'inside'", of_paths(found))
+    strength = min(1.0, total / 6)
+    endpoints = listed(found.endpoints)
+    if bad <= 0.15 * total:
+        return Seen(
+            "inside_clear",
+            f"From inside the container {endpoints} answered well at the moments when callers outside were "
+            f"served badly ({share(total - bad, total)} probes, median {seconds(middle)}).",
+            "probes", total, sql, middle, "s", strength,
+        )  # fmt: skip
+    if bad >= 0.4 * total:
+        return Seen(
+            "inside_bad",
+            f"From inside the container {endpoints} was as bad as from outside "
+            f"({share(bad, total)} probes bad, median {seconds(middle)}).",
+            "probes", total, sql, middle, "s", strength,
+        )  # fmt: skip
+    return None
+
+
+def _at_bad_moments(found: Facts, vantage: str) -> pd.DataFrame:
+    """Return a vantage's probes of affected endpoints at moments when callers met trouble."""
+    import pandas as pd
+
+    probes = found.observed[
+        (found.observed["vantage"] == vantage)
+        & found.observed["during"]
+        & found.observed["family"].isin(found.families)
+    ]
+    outer = requests_judged(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
+    if outer.empty or probes.empty:
+        return probes
+    reach = pd.Timedelta(seconds=NEAR_S)
+    keep = []
+    for start, family in zip(probes["start"], probes["family"], strict=True):
+        near = outer[
+            (outer["family"] == family)
+            & (outer["start"] >= start - reach)
+            & (outer["start"] <= start + reach)
+        ]
+        keep.append(len(near) > 0 and near["bad"].mean() >= 0.5)
+    matched = probes[keep]
+    return matched if len(matched) >= 3 else probes
+
+
+def paths(found: Facts) -> list[Seen]:
+    """Ask which paths of the affected service were bad, and which handlers serve them."""
+    seen = []
+    calm = found.calm_neighbours()
+    outer = found.observed[
+        found.observed["during"] & found.observed["vantage"].isin(["outside", "edge", "nginx"])
+    ]
+    sizes = outer.groupby("family").size()
+    table = "access_log" if found.has("access_log") else "edge_log" if found.has("edge_log") else "probes"
+    if calm:
+        rows = int(sizes.reindex(calm).fillna(0).sum())
+        seen.append(
+            Seen(
+                "some_paths",
+                f"{listed(calm)} of the same service did well while {listed(found.endpoints)} did not.",
+                table,
+                rows,
+                within(found, table, of_paths(found, calm)),
+                float(rows),
+                "requests",
+                min(1.0, rows / 20),
+            )  # fmt: skip
+        )
+    else:
+        many = [family for family in found.families if sizes.get(family, 0) >= 5]
+        if len(many) >= 3:
+            rows = int(sizes.reindex(many).sum())
+            sql = within(found, table, of_paths(found))
+            text = f"All paths of the service that were asked were bad: {listed(found.families)}."
+            seen.append(Seen("all_paths", text, table, rows, sql, float(len(many)), "paths"))
+    seen += _handlers(found, calm, sizes)
+    seen += _other_services(found, outer, table)
+    return seen
+
+
+def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
+    table = found.table("app_handlers")
+    if table.empty:
+        return []
+    known = handlers_by_family(table, list(sizes.index))
+    runs = {family: handler.runs_on for family, handler in known.items()}
+    bad_loop = [f for f in found.families if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
+    bad_pool = [f for f in found.families if runs.get(f) == "thread_pool"]
+    calm_loop = [f for f in calm if runs.get(f) == "event_loop"]
+    calm_pool = [f for f in calm if runs.get(f) == "thread_pool"]
+    sql = select("app_handlers")
+    if bad_pool and not bad_loop and calm_loop and not calm_pool:
+        text = (
+            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); those on the event loop "
+            f"did well ({listed(calm_loop)})."
+        )
+        return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
+    if bad_loop and calm_pool:
+        text = f"{listed(bad_loop)} runs on the event loop and was bad; {listed(calm_pool)} needs a thread and did well."
+        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+    if bad_loop and not bad_pool:
+        needs_thread = [f for f in bad_loop if known[f].uses_threads]
+        if not needs_thread:
+            text = f"{listed(bad_loop)} runs on the event loop and calls nothing that needs a thread."
+            return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
+    if bad_loop:
+        text = f"{listed(bad_loop)} runs on the event loop and was bad as well."
+        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+    return []
+
+
+def _other_services(found: Facts, outer: pd.DataFrame, table: str) -> list[Seen]:
+    mine = set(found.services)
+    others = outer[
+        outer["family"]
+        .map(lambda family: found.upstreams.get(str(family), "") not in mine | {""})
+        .astype(bool)
+    ]
+    names = sorted({found.upstreams[str(family)] for family in others["family"]})
+    if len(mine) > 1 and not names:
+        text = f"Several services were bad at the same time: {listed(found.services)}."
+        sql = within(found, table, of_paths(found))
+        return [Seen("others_bad", text, table, int(outer["bad"].sum()), sql)]
+    if len(others) >= 5 and others["bad"].mean() <= 0.05:
+        sql = within(found, table, of_paths(found, sorted(others["family"].unique())))
+        text = f"The other service ({listed(names)}) did well at the same time ({len(others)} requests)."
+        return [Seen("others_fine", text, table, len(others), sql)]
+    return []

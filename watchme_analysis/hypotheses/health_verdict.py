@@ -1,0 +1,160 @@
+"""From weighed findings to a verdict, its sentences, and the next test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from watchme_analysis.hypotheses.base import Diagnosis, Finding, Ranked, Verdict, weigh
+from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_missing import missing_evidence
+from watchme_analysis.hypotheses.health_weights import CEILING, SUPPORTED_AT
+
+# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed.
+SECONDARY_MARK = 1.2
+
+CAUSE_WORDS = {
+    "nginx_config": "Nginx's configuration",
+    "edge_config": "the edge's configuration",
+    "docker_network": "the network between the host and the container",
+    "app_event_loop": "a blocked event loop in the application",
+    "app_threadpool": "a used-up thread pool in the application",
+    "app_saturation": "a process or host out of resources",
+    "none": "none of the causes considered",
+}
+
+
+def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, float]) -> Diagnosis:
+    """Rank the findings and state the verdict."""
+    ranking = weigh(findings, priors, supported_at=SUPPORTED_AT)
+    first = ranking[0]
+    verdict: Verdict
+    cause: str | None
+    if found.incident is None:
+        verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
+    elif first.finding.cause != "none" and first.status == "supported":
+        verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
+    else:
+        verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
+    probability = {entry.finding.cause: entry.probability for entry in ranking}
+    missing = missing_evidence(found, probability)
+    secondary = _secondary(ranking) if verdict == "supported" else None
+    incident = found.incident
+    return Diagnosis(
+        question="health",
+        case=found.inv.case.name,
+        verdict=verdict,
+        cause=cause,
+        secondary_cause=secondary,
+        confidence=confidence,
+        incident_start=incident.start if incident else None,
+        incident_end=incident.end if incident and not incident.is_open else None,
+        ranking=ranking,
+        coverage=found.inv.case.coverage(),
+        missing_evidence=missing,
+        extra={"endpoints": list(found.endpoints)},
+        summary=(_what(found), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
+    )
+
+
+def _secondary(ranking: Sequence[Ranked]) -> str | None:
+    """Return a second cause that bears a strong mark which the first does not explain."""
+    first = {item.statement: item.weight for item in ranking[0].finding.evidence}
+    for entry in ranking[1:]:
+        if entry.finding.cause == "none":
+            continue
+        for item in entry.finding.evidence:
+            if item.weight >= SECONDARY_MARK and first.get(item.statement, 0.0) <= 0:
+                return entry.finding.cause
+    return None
+
+
+def _what(found: Facts) -> str:
+    incident = found.incident
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    if incident is None:
+        bad = int(outer["bad"].sum())
+        return f"No endpoint was slow or failing for long: {share(bad, len(outer))} requests and probes were bad."
+    rows = outer[outer["during"] & outer["family"].isin(incident.families)]
+    failed = int(rows["failed"].sum())
+    middle, usual = _medians(found)
+    end = "and was still open when the data end" if incident.is_open else f"to {incident.end:%H:%M:%S} UTC"
+    times = f"; its median went from {seconds(usual)} to {seconds(middle)}" if not math.isnan(middle) else ""
+    return (
+        f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
+        f"{listed(found.endpoints)} were slow or failed ({failed} records of failure){times}."
+    )
+
+
+def _medians(found: Facts) -> tuple[float, float]:
+    rows = found.observed[found.observed["family"].isin(found.families[:1])]
+    for vantage in ("outside", "edge", "nginx"):
+        mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
+        during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]
+        if len(during) >= 3 and len(usual) >= 3:
+            return float(during.median()), float(usual.median())
+    return float("nan"), float("nan")
+
+
+def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
+    first = ranking[0]
+    if verdict == "no_incident":
+        return "Nothing needs a cause."
+    if verdict == "inconclusive":
+        open_causes = [entry for entry in ranking if entry.probability >= 0.1]
+        said = listed(
+            f"{CAUSE_WORDS[entry.finding.cause]} ({entry.probability:.0%})" for entry in open_causes
+        )
+        return f"The evidence does not separate the causes: {said}."
+    finding = first.finding
+    best = next((item for item in finding.evidence if item.weight > 0), None)
+    reason = finding.detail or (best.statement.rstrip(".") if best else "")
+    return f"The cause is {CAUSE_WORDS[finding.cause]} ({first.probability:.0%}): {reason}."
+
+
+def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[object]) -> str:
+    if verdict == "no_incident":
+        return "Do nothing, or widen the window if the trouble lay outside of it."
+    if verdict == "inconclusive" and missing:
+        item = missing[0]
+        return f"Collect {getattr(item, 'what', '')} next: {getattr(item, 'how', '')}."
+    return f"Next: {first.finding.next_test}"
+
+
+def next_test(found: Facts, cause: str) -> str:
+    """Return the one check that would settle a cause."""
+    endpoint = found.endpoints[0] if found.endpoints else "/health"
+    service = found.services[0] if found.services else "CONTAINER:PORT"
+    tests = {
+        "nginx_config": f"Ask past Nginx on the host: curl -m 40 -w '%{{time_total}}' http://{service}{endpoint}; if that is "
+        "well, compare the endpoint's location with a healthy one in nginx -T.",
+        "edge_config": f"Ask the origin without the edge: curl -m 40 --resolve HOST:443:ORIGIN_IP https://HOST{endpoint}; if "
+        "that is well, turn off the edge's cache and rules for the path.",
+        "docker_network": f"Send from the host to the container: ping -M do -s 1472 -c 20 {service.rsplit(':', 1)[0]} and "
+        f"curl -m 40 http://{service}{endpoint}, and the same inside with docker exec.",
+        "app_event_loop": "While it hangs, run py-spy dump --pid PID: the main thread stands in the blocking call.",
+        "app_threadpool": "While it hangs, run py-spy dump --pid PID: 40 worker threads stand in the same call, the main "
+        "thread is idle.",
+        "app_saturation": "While it hangs, run top -H -p PID, ls /proc/PID/fd | wc -l and ss -ltn: one of CPU, descriptors "
+        "or the listen queue stands at its limit.",
+        "none": "Probe the endpoint from inside, from the host and from outside at the same time for ten minutes.",
+    }
+    return tests[cause]
+
+
+_NEEDS = {
+    "nginx_config": (("access_log", "what Nginx did with each request"), ("config_directives", "Nginx's configuration"), ("error_log", "Nginx's errors")),
+    "edge_config": (("edge_log", "what the edge did with each request"), ("access_log", "which requests reached Nginx")),
+    "docker_network": (("access_log", "how connections from Nginx fared"), ("probes", "how the inside fared")),
+    "app_event_loop": (("app_log", "the rhythm of answers"), ("app_calls", "what the source runs on the loop"), ("probes", "how the inside fared")),
+    "app_threadpool": (("host_metrics", "threads and open requests"), ("app_handlers", "which handlers need a thread")),
+    "app_saturation": (("host_metrics", "CPU, memory and descriptors"), ("app_log", "what the process says it lacks")),
+    "none": (),
+}  # fmt: skip
+
+
+def not_covered(found: Facts, cause: str) -> tuple[str, ...]:
+    """Return what a hypothesis could not look at in this case, in sentences."""
+    return tuple(
+        f"No {table}: {what} could not be seen." for table, what in _NEEDS[cause] if not found.has(table)
+    )
