@@ -20,11 +20,6 @@ BAD_INPUT = 2
 _ELSEWHERE = {
     "report": "watchme_analysis.cli_report:report",
     "lab": "watchme_analysis.cli_report:lab",
-    "access": "watchme_analysis.cli_access:access",
-    "probe": "watchme_analysis.cli_probe:probe",
-    "pull": "watchme_analysis.cli_pull:pull",
-    "query": "watchme_analysis.cli_query:query",
-    "alarms": "watchme_analysis.cli_alarms:alarms",
 }
 
 
