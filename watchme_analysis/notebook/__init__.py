@@ -1,0 +1,55 @@
+"""The notebooks' API: one call and its display in a cell.
+
+``open_health`` and ``open_backlog`` take the parameters of a notebook as plain strings, refuse what they
+don't know, and return a page whose methods are the sections of the notebook.
+"""
+
+from __future__ import annotations
+
+from watchme_analysis.notebook.backlog import BacklogPage
+from watchme_analysis.notebook.health import HealthPage
+from watchme_analysis.notebook.page import open_page
+
+__all__ = ["BacklogPage", "HealthPage", "open_backlog", "open_health"]
+
+
+def open_health(
+    *, case: str, since: str = "", until: str = "", timezone: str = "Asia/Tokyo", endpoint: str = ""
+) -> HealthPage:
+    """Open a case for the question why an endpoint times out.
+
+    Parameters
+    ----------
+    case
+        Folder of a case or of raw evidence, relative to the working directory or to the project.
+    since, until
+        Bounds of the window looked at: ISO 8601 (in ``timezone`` when without a zone) or a span such as
+        ``2h`` before the case's end; the case's own when empty.
+    timezone
+        IANA name of the zone in which times are shown.
+    endpoint
+        Path to look at; found from the data when empty.
+
+    Raises
+    ------
+    InputError
+        When a parameter is malformed or unknown to the case.
+    CaseError
+        When the case can't be opened.
+    """
+    return HealthPage(*open_page("health", case, (since, until), timezone, endpoint))
+
+
+def open_backlog(
+    *, case: str, since: str = "", until: str = "", timezone: str = "Asia/Tokyo", queue: str = ""
+) -> BacklogPage:
+    """Open a case for the question why a queue backs up; parameters as for :func:`open_health`.
+
+    Parameters
+    ----------
+    case, since, until, timezone
+        As for :func:`open_health`.
+    queue
+        Queue to look at; all of them when empty.
+    """
+    return BacklogPage(*open_page("backlog", case, (since, until), timezone, queue))

@@ -1,0 +1,145 @@
+"""The page of the question why an endpoint such as ``/health`` times out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.change_marks import change_marks
+from watchme_analysis.analysis.health_frames import (
+    baseline_comparison,
+    error_counts,
+    layer_times,
+    status_counts,
+    waterfall,
+)
+from watchme_analysis.analysis.health_shares import layer_shares, status_classes
+from watchme_analysis.analysis.health_window import phases
+from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.notebook.page import Page
+from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
+from watchme_analysis.views.health_timeline import plot_health_timeline
+from watchme_analysis.views.style import Mark
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COMPARED = {
+    "family": "endpoint",
+    "vantage": "seen from",
+    "baseline_count": "requests, baseline",
+    "incident_count": "requests, incident",
+    "baseline_bad": "bad, baseline",
+    "incident_bad": "bad, incident",
+    "incident_failed": "of these failed",
+    "baseline_median_s": "median, baseline (s)",
+    "incident_median_s": "median, incident (s)",
+    "baseline_p90_s": "p90, baseline (s)",
+    "incident_p90_s": "p90, incident (s)",
+    "median_ratio": "ratio of medians",
+    "cliffs_delta": "Cliff's delta",
+}
+_SHARES = {
+    "family": "endpoint",
+    "phase": "phase",
+    "requests": "requests",
+    "edge_s": "edge and the way to Nginx (s)",
+    "nginx_s": "in Nginx (s)",
+    "connect_s": "connect (s)",
+    "header_s": "wait for header (s)",
+    "body_s": "body (s)",
+    "gave_up": "time limit passed",
+}
+_ERRORS = {
+    "kind": "kind",
+    "family": "endpoint",
+    "upstream_addr": "upstream",
+    "phase": "phase",
+    "count": "lines",
+    "first": "first",
+    "last": "last",
+}
+# Endpoints shown beside those affected, for contrast.
+_CONTRAST = 3
+
+
+@dataclass
+class HealthPage(Page):
+    """Sections of the health notebook, each one call."""
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the hypotheses were weighed on."""
+        return self.investigation.once(facts)
+
+    @property
+    def families(self) -> list[str]:
+        """Endpoints to show: those affected, those of the same service that are well, the busiest others."""
+        affected = list(self.facts.families)
+        calm = self.facts.calm_neighbours() if affected else []
+        busiest = [str(name) for name in self.facts.observed["family"].value_counts().index]
+        shown = [*affected, *sorted(calm, key=busiest.index), *busiest]
+        return list(dict.fromkeys(shown))[: len(affected) + _CONTRAST]
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """Changes that the case records."""
+        tables = (self.investigation.table(name) for name in ("changes", "error_log", "app_log"))
+        return tuple(
+            Mark(row.time.to_pydatetime(), str(row.what)) for row in change_marks(*tables).itertuples()
+        )
+
+    def timeline(self) -> Picture:
+        """Draw all layers on one time axis."""
+        tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
+        return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
+
+    def changes(self) -> Shown:
+        """Show what the letters of the timeline stand for."""
+        return self._marks_table(self.marks)
+
+    def comparison(self) -> Shown:
+        """Compare the incident with all other time, by endpoint and vantage."""
+        start, end = self.incident or (self.window.end, None)
+        frame = baseline_comparison(self.facts.observed, start, end)
+        frame = frame[frame["family"].isin(self.families)]
+        caption = "Baseline (all other time) against incident; bad is failed or far slower than usual"
+        return table(frame, caption, self.zone, _COMPARED, empty="no request or probe was recorded")
+
+    def vantages(self) -> Picture:
+        """Draw inside against host against outside, the affected endpoints against the others."""
+        start, end = self.incident or (None, None)
+        observed = self.facts.observed
+        return plot_vantages(observed.assign(phase=phases(observed["start"], start, end)), self.families)
+
+    def where_time_goes(self) -> Picture:
+        """Draw the time spent in each layer."""
+        layers = self._layers
+        chosen = list(self.facts.families) or self.families[:1]
+        return plot_where_time_goes(layer_shares(layers, self.families), waterfall(layers, chosen))
+
+    def layer_table(self) -> Shown:
+        """Show the mean time of each layer in numbers."""
+        caption = "Mean time that each layer adds to a request"
+        empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
+        return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
+
+    @cached_property
+    def _layers(self) -> pd.DataFrame:
+        start, end = self.incident or (None, None)
+        return layer_times(self.facts.joined, start, end)
+
+    def statuses(self) -> Shown:
+        """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""
+        start, end = self.incident or (None, None)
+        frame = status_classes(status_counts(self.facts.observed, start, end))
+        frame = frame.rename(columns={"family": "endpoint", "vantage": "seen from"})
+        return table(frame, "Answers by status", self.zone, empty="no request or probe was recorded")
+
+    def errors(self) -> Shown:
+        """Count the lines of Nginx's error log by kind."""
+        start, end = self.incident or (None, None)
+        frame = error_counts(self.investigation.table("error_log"), start, end)
+        return table(frame, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log")

@@ -1,0 +1,162 @@
+"""What the pages of both questions have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.analysis.gaps import silent_stretches
+from watchme_analysis.diagnosis import answer, investigate
+from watchme_analysis.errors import InputError
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
+from watchme_analysis.schema import TABLES
+from watchme_analysis.views.coverage import coverage_table, losses_table
+from watchme_analysis.views.display import Passage, Picture, Shown, local_time
+from watchme_analysis.views.finding import FindingsView, VerdictView, conclusion, next_evidence
+from watchme_analysis.views.matrix import plot_evidence_matrix
+from watchme_analysis.views.style import Mark, Span, mark_letter
+from watchme_analysis.window import Window, parse_zone
+
+# Tables that have rows all the time while the system is up, so that a silence says something.
+_STEADY = ("probes", "access_log", "edge_log", "app_log", "host_metrics", "metrics")
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def open_page(
+    question: str, case: str, bounds: tuple[str, str], timezone: str, subject: str
+) -> tuple[Investigation, tzinfo]:
+    """Check a notebook's parameters and open the case; see :func:`watchme_analysis.notebook.open_health`."""
+    names = ("case", "since", "until", "timezone", "endpoint" if question == "health" else "queue")
+    for name, value in zip(names, (case, *bounds, timezone, subject), strict=True):
+        if not isinstance(value, str):
+            raise InputError(f"The parameter {name} is {value!r}: give a text, empty for none.")
+    zone = parse_zone(timezone)
+    investigation = investigate(
+        question,
+        _resolved(case),
+        since=bounds[0] or None,
+        until=bounds[1] or None,
+        zone=zone,
+        subject=subject or None,
+    )
+    return investigation, zone
+
+
+def _resolved(case: str) -> Path:
+    """Find a relative folder from the working directory, else from the project."""
+    path = Path(case)
+    if not case.strip():
+        raise InputError("The parameter case is empty: name the folder of a case or of raw evidence.")
+    here = [path] if path.is_absolute() else [path, PROJECT / path, PROJECT / "notebooks" / path]
+    return next((place for place in here if place.is_dir()), path)
+
+
+@dataclass
+class Page:
+    """A question about a case, laid out for a reader.
+
+    Attributes
+    ----------
+    investigation
+        The case, seen through the question.
+    zone
+        Zone in which times are shown.
+    """
+
+    investigation: Investigation
+    zone: tzinfo
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """The answer, computed once."""
+        return answer(self.investigation)
+
+    @property
+    def incident(self) -> tuple[datetime, datetime | None] | None:
+        """Start and end of the incident, None when there is none."""
+        found = self.diagnosis
+        if found.incident_start is None or found.verdict == "no_incident":
+            return None
+        return found.incident_start, found.incident_end
+
+    @property
+    def window(self) -> Window:
+        """Window that the figures show: the one asked for, else the case's."""
+        case = self.investigation.case
+        window = self.investigation.window or case.window
+        if window is None:
+            raise InputError(f"The case {case.path} has no times: there is nothing to lay out.")
+        return window
+
+    def span(self, marks: tuple[Mark, ...] = ()) -> Span:
+        """Return what the time axes of this page share."""
+        shown = tuple(mark for mark in marks if self.window.contains(mark.time))
+        return Span(self.window, self.zone, self.incident, shown)
+
+    def coverage(self) -> Shown:
+        """Show the tables of the case with their rows, windows and losses."""
+        return coverage_table(self.investigation.case.coverage(), self.zone)
+
+    def losses(self) -> Shown:
+        """Show what is missing: absent tables, lines that don't parse, rows cut off, silent stretches."""
+        question = self.investigation.question
+        self.diagnosis  # noqa: B018  registers the question's hypotheses
+        absent: dict[str, list[str]] = {}
+        for entry in registered(question):
+            for name in entry.needs:
+                if self.investigation.table(name).empty:
+                    absent.setdefault(name, []).append(entry.cause)
+        gaps = {}
+        for name in _STEADY:
+            stretches = silent_stretches(self.investigation.table(name)[str(TABLES[name].time)])
+            if stretches:
+                gaps[name] = stretches
+        return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone)
+
+    def matrix(self) -> Picture:
+        """Draw the hypotheses against the evidence."""
+        return plot_evidence_matrix(self.diagnosis.ranking)
+
+    def findings(self) -> FindingsView:
+        """Show every hypothesis with its numbers, blind spots and next test."""
+        found = self.diagnosis
+        titles = {entry.cause: entry.title for entry in registered(self.investigation.question)}
+        return FindingsView(found.ranking, titles)
+
+    def verdict(self) -> VerdictView:
+        """Show the verdict; programs read the whole diagnosis from the same output."""
+        return VerdictView(self.diagnosis, self.zone)
+
+    def conclusion(self) -> Passage:
+        """Show the conclusion in three sentences."""
+        return conclusion(self.diagnosis)
+
+    def next_evidence(self) -> Shown:
+        """Show what to collect next."""
+        return next_evidence(self.diagnosis.missing_evidence)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return self._opened()._repr_mimebundle_()
+
+    def _opened(self) -> Shown:
+        asked = self.investigation
+        window = self.window
+        rows = [
+            ("question", asked.question),
+            ("case", asked.case.title),
+            ("window", f"{local_time(window.start, self.zone)} to {local_time(window.end, self.zone)}"),
+            *((name, value) for name, value in sorted(asked.options.items())),
+        ]
+        return Shown(f"What is looked at (times in {self.zone})", ("", ""), tuple(rows))
+
+    def _marks_table(self, marks: tuple[Mark, ...]) -> Shown:
+        shown = self.span(marks).marks
+        rows = tuple(
+            (mark_letter(place), local_time(mark.time, self.zone), mark.label)
+            for place, mark in enumerate(shown)
+        )
+        note = "" if rows else "No change is recorded in this window."
+        return Shown(f"Changes (times in {self.zone})", ("mark", "time", "what"), rows, note)

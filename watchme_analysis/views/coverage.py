@@ -1,0 +1,76 @@
+"""What a case covers and what it misses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from watchme_analysis.views.display import Shown, cell, duration, local_time
+
+Stretch = tuple[datetime, datetime]
+
+
+def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> Shown:
+    """Return rows, window and losses of every table that was fed.
+
+    Parameters
+    ----------
+    coverage
+        What :meth:`watchme_analysis.case.Case.coverage` returns.
+    zone
+        Zone of the times.
+    """
+    rows = []
+    for name, entry in coverage.items():
+        start, end = (_moment(entry[bound], zone) for bound in ("start", "end"))
+        rejected = cell(int(entry["rejected"]), zone)
+        truncated = "cut off" if entry["truncated"] else ""
+        rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, truncated))
+    heads = ("table", "rows", "first", "last", "rejected lines", "complete?")
+    return Shown(f"What the data covers (times in {zone})", heads, tuple(rows), numeric=frozenset({1, 4}))
+
+
+def _moment(text: str | None, zone: tzinfo) -> str:
+    return "–" if text is None else local_time(datetime.fromisoformat(text), zone)
+
+
+def losses_table(
+    coverage: Mapping[str, Mapping[str, Any]],
+    gaps: Mapping[str, Sequence[Stretch]],
+    absent: Mapping[str, Iterable[str]],
+    zone: tzinfo,
+) -> Shown:
+    """Return what the data misses, so that silence is not read as health.
+
+    Parameters
+    ----------
+    coverage
+        What :meth:`watchme_analysis.case.Case.coverage` returns.
+    gaps
+        Stretches without rows, by table.
+    absent
+        Tables without any row, with the hypotheses that ask for them.
+    zone
+        Zone of the times.
+    """
+    rows = [
+        (name, "no row at all", f"asked for by {', '.join(sorted(causes)).replace('_', ' ')}")
+        for name, causes in absent.items()
+    ]
+    for name, entry in coverage.items():
+        if entry["rejected"]:
+            rows.append((name, f"{entry['rejected']:,d} lines don't parse", "kept in rejected_lines"))
+        rows += [(name, "note", str(note)) for note in entry["notes"]]
+    for name, stretches in gaps.items():
+        rows += [
+            (
+                name,
+                f"silent for {duration(end - start)}",
+                f"{local_time(start, zone)} to {local_time(end, zone)}",
+            )
+            for start, end in stretches
+        ]
+    note = "" if rows else "Nothing is known to be missing."
+    caption = f"What the data misses (times in {zone})"
+    return Shown(caption, ("table", "what", "detail"), tuple(rows), note)

@@ -1,0 +1,134 @@
+"""A diagnosis for a reader: the verdict, each hypothesis with its evidence, the conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.views.display import Passage, Shown, duration, local_time
+
+if TYPE_CHECKING:
+    from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Missing, Ranked
+
+_SIGNS = {1: ("▲", "supports"), -1: ("▼", "contradicts"), 0: ("·", "silent")}
+# Hypotheses below this probability, and those refuted, are folded up.
+_OPEN_FROM = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """The verdict as a sentence and, for programs, the whole diagnosis as JSON."""
+
+    diagnosis: Diagnosis
+    zone: tzinfo
+
+    def sentence(self) -> str:
+        """Return the verdict in one sentence."""
+        found = self.diagnosis
+        if found.verdict == "no_incident":
+            return f"No incident ({found.confidence:.0%} sure)."
+        when = _when(found.incident_start, found.incident_end, self.zone)
+        if found.verdict == "inconclusive":
+            likely = [entry for entry in found.ranking if entry.probability >= _OPEN_FROM]
+            named = ", ".join(
+                f"{_words(entry.finding.cause)} {entry.probability:.0%}" for entry in likely[:3]
+            )
+            return f"Inconclusive: the evidence does not settle the cause (likeliest: {named}){when}."
+        second = f", which set off {_words(found.secondary_cause)}" if found.secondary_cause else ""
+        return f"Supported: {_words(found.cause or '')} ({found.confidence:.0%} sure){second}{when}."
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        sentence = self.sentence()
+        return {
+            FINDING_MIME: self.diagnosis.to_dict(),
+            "text/html": f"<p><strong>{escape(sentence)}</strong></p>",
+            "text/plain": sentence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsView:
+    """Every hypothesis, likeliest first: its evidence with numbers, its blind spots, its next test."""
+
+    ranking: tuple[Ranked, ...]
+    titles: Mapping[str, str]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/html": "\n".join(self._html(entry) for entry in self.ranking),
+            "text/plain": "\n\n".join(self._text(entry) for entry in self.ranking),
+        }
+
+    def _head(self, entry: Ranked) -> str:
+        cause = entry.finding.cause
+        return f"{self.titles.get(cause, _words(cause))}: {entry.status}, {entry.probability:.0%}"
+
+    def _html(self, entry: Ranked) -> str:
+        found = entry.finding
+        body = [f"<p>{escape(found.detail)}</p>"] if found.detail else []
+        body += [
+            "<ul>",
+            *(f"<li>{escape(_evidence(item))}</li>" for item in _ordered(found.evidence)),
+            "</ul>",
+        ]
+        if not found.evidence:
+            body = ["<p>Nothing that it needs could be seen.</p>"]
+        if found.not_covered:
+            body.append(f"<p><em>Not seen:</em> {escape(' '.join(found.not_covered))}</p>")
+        if found.next_test:
+            body.append(f"<p><em>Next test:</em> {escape(found.next_test)}</p>")
+        is_open = entry.probability >= _OPEN_FROM and entry.status != "refuted"
+        head = escape(self._head(entry))
+        return (
+            f"<details{' open' if is_open else ''}><summary><strong>{head}</strong></summary>\n"
+            + "\n".join(body)
+            + "\n</details>"
+        )
+
+    def _text(self, entry: Ranked) -> str:
+        found = entry.finding
+        lines = [self._head(entry), *([found.detail] if found.detail else [])]
+        lines += [f"  {_evidence(item)}" for item in _ordered(found.evidence)]
+        lines += [f"  Not seen: {text}" for text in found.not_covered]
+        lines += [f"  Next test: {found.next_test}"] if found.next_test else []
+        return "\n".join(lines)
+
+
+def conclusion(diagnosis: Diagnosis) -> Passage:
+    """Return the diagnosis in the sentences of its summary."""
+    return Passage(tuple(diagnosis.summary))
+
+
+def next_evidence(missing: Sequence[Missing]) -> Shown:
+    """Return what to collect next, best first."""
+    rows = tuple((item.what, item.why, item.how) for item in missing)
+    note = "" if rows else "Nothing that these hypotheses need is missing."
+    return Shown("What to collect next, best first", ("what", "why", "how"), rows, note)
+
+
+def _ordered(evidence: Sequence[Evidence]) -> list[Evidence]:
+    return sorted(evidence, key=lambda item: -abs(item.weight))
+
+
+def _evidence(item: Evidence) -> str:
+    side = (item.weight > 0.05) - (item.weight < -0.05)
+    sign, word = _SIGNS[side]
+    weight = f" {abs(item.weight):.1f}" if side else ""
+    rows = f"{item.rows:,d} row{'' if item.rows == 1 else 's'} of {item.table}"
+    return f"{sign} {item.statement} [{word}{weight}; {rows}]"
+
+
+def _words(cause: str) -> str:
+    return cause.replace("_", " ")
+
+
+def _when(start: datetime | None, end: datetime | None, zone: tzinfo) -> str:
+    if start is None:
+        return ""
+    if end is None:
+        return f"; since {local_time(start, zone)} {zone}, still open"
+    return f"; from {local_time(start, zone)} {zone}, for {duration(end - start)}"
