@@ -20,36 +20,22 @@ from watchme_analysis.hypotheses.health_facts import Facts, facts
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
+from watchme_analysis.views.health_tables import comparison_table
 from watchme_analysis.views.health_timeline import plot_health_timeline
 from watchme_analysis.views.style import Mark
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMPARED = {
-    "family": "endpoint",
-    "vantage": "seen from",
-    "baseline_count": "requests, baseline",
-    "incident_count": "requests, incident",
-    "baseline_bad": "bad, baseline",
-    "incident_bad": "bad, incident",
-    "incident_failed": "of these failed",
-    "baseline_median_s": "median, baseline (s)",
-    "incident_median_s": "median, incident (s)",
-    "baseline_p90_s": "p90, baseline (s)",
-    "incident_p90_s": "p90, incident (s)",
-    "median_ratio": "ratio of medians",
-    "cliffs_delta": "Cliff's delta",
-}
 _SHARES = {
     "family": "endpoint",
     "phase": "phase",
     "requests": "requests",
-    "edge_s": "edge and the way to Nginx (s)",
-    "nginx_s": "in Nginx (s)",
-    "connect_s": "connect (s)",
-    "header_s": "wait for header (s)",
-    "body_s": "body (s)",
+    "edge_s": "edge and the way to Nginx",
+    "nginx_s": "in Nginx",
+    "connect_s": "connect",
+    "header_s": "wait for header",
+    "body_s": "body",
     "gave_up": "time limit passed",
 }
 _ERRORS = {
@@ -105,8 +91,7 @@ class HealthPage(Page):
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
         frame = frame[frame["family"].isin(self.families)]
-        caption = "Baseline (all other time) against incident; bad is failed or far slower than usual"
-        return table(frame, caption, self.zone, _COMPARED, empty="no request or probe was recorded")
+        return comparison_table(frame, self.zone)
 
     def vantages(self) -> Picture:
         """Draw inside against host against outside, the affected endpoints against the others."""
@@ -135,6 +120,7 @@ class HealthPage(Page):
         """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""
         start, end = self.incident or (None, None)
         frame = status_classes(status_counts(self.facts.observed, start, end))
+        frame = frame[frame["family"].isin(self.families)]
         frame = frame.rename(columns={"family": "endpoint", "vantage": "seen from"})
         return table(frame, "Answers by status", self.zone, empty="no request or probe was recorded")
 

@@ -25,9 +25,9 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> S
     for name, entry in coverage.items():
         start, end = (_moment(entry[bound], zone) for bound in ("start", "end"))
         rejected = cell(int(entry["rejected"]), zone)
-        truncated = "cut off" if entry["truncated"] else ""
-        rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, truncated))
-    heads = ("table", "rows", "first", "last", "rejected lines", "complete?")
+        notes = "cut off, see below" if entry["truncated"] else "; ".join(map(str, entry["notes"]))
+        rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, notes))
+    heads = ("table", "rows", "first", "last", "rejected lines", "notes")
     return Shown(f"What the data covers (times in {zone})", heads, tuple(rows), numeric=frozenset({1, 4}))
 
 
@@ -61,7 +61,9 @@ def losses_table(
     for name, entry in coverage.items():
         if entry["rejected"]:
             rows.append((name, f"{entry['rejected']:,d} lines don't parse", "kept in rejected_lines"))
-        rows += [(name, "note", str(note)) for note in entry["notes"]]
+        if entry["truncated"]:
+            notes = entry["notes"] or ["the source does not say how many rows there are"]
+            rows += [(name, "rows cut off", str(note)) for note in notes]
     for name, stretches in gaps.items():
         rows += [
             (

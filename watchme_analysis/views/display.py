@@ -152,6 +152,8 @@ def duration(value: timedelta | float) -> str:
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 0:
         return "−" + duration(-seconds)
+    if 0 < seconds < 0.001:
+        return "< 1 ms"
     if seconds < 0.9995:
         return f"{number(seconds * 1000)} ms" if seconds else "0 s"
     if seconds < 99.5:
@@ -195,6 +197,14 @@ def cell(value: Any, zone: tzinfo) -> str:
     return text
 
 
+def _values(frame: pd.DataFrame, name: str) -> list[Any]:
+    values: list[Any] = frame[name].tolist()
+    if not name.endswith("_s"):
+        return values
+    known = frame[name].notna()
+    return [duration(float(value)) if there else None for value, there in zip(values, known, strict=True)]
+
+
 def table(
     frame: pd.DataFrame,
     caption: str,
@@ -215,8 +225,8 @@ def table(
     zone
         Zone in which times are shown, named in the caption when there are any.
     heads
-        Columns to show, in order, and how their heads read; all of them under their own names unless given.
-        A column that the frame lacks is left out.
+        Columns to show, in order, and how their heads read; all under their own names unless given.
+        A column that the frame lacks is left out; one whose name ends in ``_s`` shows lengths of time.
     limit
         Rows shown; the note says how many more there are.
     empty
@@ -227,7 +237,7 @@ def table(
     chosen = {name: name for name in frame.columns} if heads is None else dict(heads)
     names = [name for name in chosen if name in frame.columns]
     shown = frame[names].head(limit)
-    columns: list[Sequence[Any]] = [shown[name].tolist() for name in names]
+    columns: list[Sequence[Any]] = [_values(shown, name) for name in names]
     rows = tuple(tuple(cell(value, zone) for value in row) for row in zip(*columns, strict=True))
     timed = any(isinstance(value, datetime) and value is not pd.NaT for column in columns for value in column)
     numeric = frozenset(

@@ -1,0 +1,63 @@
+"""Tables of a health question that put several columns of a frame into one."""
+
+from __future__ import annotations
+
+import math
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from watchme_analysis.views.display import Shown, cell, duration, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADS = (
+    "endpoint",
+    "seen from",
+    "bad, baseline",
+    "bad, incident",
+    "of these failed",
+    "median, baseline → incident",
+    "p90, baseline → incident",
+    "ratio of medians",
+    "effect (Cliff's δ)",
+)
+
+
+def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
+    """Return baseline against incident, counts beside medians and effects.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.health_frames.baseline_comparison`.
+    zone
+        Zone of the reader.
+    """
+    rows = tuple(
+        (
+            str(row.family),
+            str(row.vantage),
+            f"{row.baseline_bad:,d} of {row.baseline_count:,d}",
+            f"{row.incident_bad:,d} of {row.incident_count:,d}",
+            cell(int(row.incident_failed), zone),
+            _change(row.baseline_median_s, row.incident_median_s),
+            _change(row.baseline_p90_s, row.incident_p90_s),
+            "–" if math.isnan(row.median_ratio) else f"× {number(row.median_ratio, 2)}",
+            "–" if math.isnan(row.cliffs_delta) else f"{row.cliffs_delta:+.2f}",
+        )
+        for row in frame.itertuples()
+    )
+    note = (
+        "Bad: failed, or over twice its usual time and half a second more. Cliff's δ: +1 when every request "
+        "of the incident took longer than every other, 0 when there is no difference."
+        if rows
+        else "No rows: no request or probe was recorded."
+    )
+    caption = "Baseline (all time outside the incident) against incident"
+    return Shown(caption, _HEADS, rows, note, frozenset(range(2, len(_HEADS))))
+
+
+def _change(before: float, during: float) -> str:
+    known = ["–" if math.isnan(value) else duration(float(value)) for value in (before, during)]
+    return f"{known[0]} → {known[1]}"
