@@ -63,11 +63,12 @@ def report(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run every test; each notebook's cells stay together in one worker."""
+    """Run every test, or those named; each notebook's cells stay together in one worker."""
     setup([])
-    places = [] if any(not argument.startswith("-") for argument in arguments) else ["tests", "notebooks"]
-    parallel = [] if places == [] else ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
-    return run([tool("pytest"), "--nbval-lax", *parallel, *places, *arguments])
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
+    everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "tests", "notebooks"]
+    notebooks = ["--nbval-lax", "--nbval-sanitize-with", "tests/notebooks/sanitize.cfg"]
+    return run([tool("pytest"), *notebooks, *([] if named else everything), *arguments])
 
 
 def lint(arguments: list[str]) -> int:
