@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchme_analysis.analysis.flows import Flow
@@ -76,14 +76,7 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
                 open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
             )
         )
-    return tuple(
-        Episode(**{**_fields(episode), "daily": any(_alike(episode, other) for other in found)})
-        for episode in found
-    )
-
-
-def _fields(episode: Episode) -> dict[str, object]:
-    return {name: getattr(episode, name) for name in Episode.__dataclass_fields__}
+    return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
 
 
 def _alike(one: Episode, other: Episode) -> bool:

@@ -26,7 +26,8 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "function",
         (
             r"AccessDenied|not authorized to perform|UnauthorizedOperation|NoCredentials",
-            r"InvalidClientTokenId|ExpiredToken|\b(401|403) Client Error|Unauthorized for url|Forbidden for url",
+            r"InvalidClientTokenId|ExpiredToken|\b(401|403) Client Error|Unauthorized for url",
+            r"Forbidden for url",
         ),
     ),
     ("timeout", (r"Task timed out|Read ?Timeout|Read timed out|504 Server Error|Gateway Time-?out",)),

@@ -1,0 +1,201 @@
+"""Recorded changes: what each touches, what it can bring about, and whether its time fits."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.flows import Flow, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VERSION = re.compile(r"\d{8}(v\d+)?$")
+_HOST = re.compile(
+    r"^(Stop|Reboot|Terminate|Start|Run)Instances|^ModifyInstance|SecurityGroup(Ingress|Egress)|NetworkAcl"
+    r"|^(Update|Delete)Service$|^(Deregister|Register)Targets|^ReplaceRoute|^DeleteRoute|^SendCommand"
+)
+_CODE = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAlias", "PublishLayerVersion")
+_ROLE = re.compile(r"^(Put|Delete|Detach|Attach)(Role|User)Polic|^UpdateAssumeRolePolicy|^PutKeyPolicy")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    Attributes
+    ----------
+    time, event_id, event_name, user, resource
+        As recorded; the name without its API version.
+    what
+        In words, with the value set where there is one.
+    queues
+        Queues whose flow it touches.
+    causes
+        Causes that it can bring about.
+    """
+
+    time: datetime
+    event_id: str | None
+    event_name: str
+    user: str | None
+    resource: str | None
+    what: str
+    queues: tuple[str, ...]
+    causes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "event_name": self.event_name,
+            "event_id": self.event_id,
+            "user": self.user,
+            "resource": self.resource,
+            "what": self.what,
+        }
+
+
+def recorded_changes(tables: Tables, flows: tuple[Flow, ...]) -> tuple[Change, ...]:
+    """Return the changes that succeeded and wrote something, oldest first."""
+    frame = tables.table("changes")
+    frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
+    mappings = tables.table("event_source_mappings")
+    functions = tables.table("functions")
+    found = []
+    for row in frame.sort_values("time", kind="stable").itertuples():
+        parameters = _json(row.parameters)
+        names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
+        names |= {re.split(r"[:/]", name)[-1] for name in names}
+        touched = tuple(flow for flow in flows if _touches(flow, names, mappings))
+        event = _VERSION.sub("", str(row.event_name))
+        what, causes = _meaning(event, parameters, functions, touched)
+        if _HOST.search(event):
+            touched = flows
+        found.append(
+            Change(
+                row.time.to_pydatetime(),
+                None if _missing(row.event_id) else str(row.event_id),
+                str(row.event_name),
+                None if _missing(row.user) else str(row.user),
+                None if _missing(row.resource) else str(row.resource),
+                what,
+                tuple(flow.queue for flow in touched),
+                causes,
+            )
+        )
+    return tuple(found)
+
+
+def fitting_change(changes: tuple[Change, ...], cause: str, flow: Flow, first_bad: datetime) -> Change | None:
+    """Return the last change that can bring about a cause and whose time fits the first trouble.
+
+    It fits when it touches the flow, comes before the first trouble (or within its interval), and no more
+    than three intervals with ordinary runs lie in between: a change that a good many messages survived
+    did not do it.
+    """
+    step = timedelta(seconds=flow.period_s)
+    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
+    for change in reversed(changes):
+        if cause not in change.causes or flow.queue not in change.queues:
+            continue
+        if change.time >= first_bad + step:
+            continue
+        survived = int(((runs > change.time) & (runs < first_bad)).sum())
+        if survived <= 3:
+            return change
+    return None
+
+
+def undoing_change(changes: tuple[Change, ...], cause: str, flow: Flow, after: datetime) -> Change | None:
+    """Return the first later change of the same kind to the flow: what was set once can be set back."""
+    for change in changes:
+        if change.time > after and flow.queue in change.queues and f"undo:{cause}" in change.causes:
+            return change
+    return None
+
+
+def _meaning(
+    event: str, parameters: Any, functions: pd.DataFrame, touched: tuple[Flow, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Return a change in words and the causes it can bring about."""
+    if event.startswith(_CODE):
+        timeout = _find(parameters, "timeout")
+        if event == "UpdateFunctionConfiguration" and timeout is not None:
+            what = f"function timeout set to {timeout} s"
+            return what, ("consumer_failing", "visibility_misconfig", "undo:downstream_slow")
+        words = "new code" if "Code" in event else "new configuration"
+        return f"{words} deployed", ("consumer_failing", "undo:consumer_failing")
+    if event == "PutFunctionConcurrency":
+        reserved = _find(parameters, "reservedconcurrentexecutions")
+        return f"reserved concurrency set to {reserved}", ("throttled", "undo:throttled")
+    if event == "DeleteFunctionConcurrency":
+        return "reserved concurrency removed", ("undo:throttled",)
+    if event in ("UpdateEventSourceMapping", "DeleteEventSourceMapping"):
+        enabled = _find(parameters, "enabled")
+        if event.startswith("Delete") or str(enabled).lower() == "false":
+            return "event source mapping switched off", ("mapping_disabled",)
+        if str(enabled).lower() == "true":
+            return "event source mapping switched on", ("undo:mapping_disabled",)
+        return "event source mapping changed", ("throttled",)
+    if event == "SetQueueAttributes":
+        seconds = _find(parameters, "visibilitytimeout")
+        if seconds is not None:
+            return (
+                f"visibility timeout set to {seconds} s",
+                ("visibility_misconfig", "undo:visibility_misconfig"),
+            )
+        return "queue attributes changed", ()
+    if event == "PurgeQueue":
+        return "queue purged", ()
+    if _HOST.search(event):
+        return f"host or network changed ({event})", ("downstream_down", "downstream_slow")
+    if _ROLE.search(event):
+        return f"permissions changed ({event})", ("consumer_failing", "undo:consumer_failing")
+    return event, ()
+
+
+def _touches(flow: Flow, names: set[str], mappings: pd.DataFrame) -> bool:
+    own = {flow.queue, flow.function, flow.dlq} - {None}
+    uuids = set(mappings.loc[mappings["queue"] == flow.queue, "uuid"].dropna())
+    return bool(names & (own | uuids))
+
+
+def _json(text: Any, default: Any = None) -> Any:
+    if _missing(text):
+        return {} if default is None else default
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {} if default is None else default
+
+
+def _leaves(value: Any) -> list[Any]:
+    """Return the scalar values inside a JSON value."""
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None else [value]
+
+
+def _find(value: Any, name: str) -> Any:
+    """Return the first value under a key of that name, whatever its case and depth."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if str(key).lower() == name and not isinstance(item, dict | list):
+                return item
+        for item in value.values():
+            inner = _find(item, name)
+            if inner is not None:
+                return inner
+    return None
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
