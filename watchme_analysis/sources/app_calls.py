@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from watchme_analysis.sources.app_routes import Handler, Routes
 from watchme_analysis.sources.blocking_calls import heavy_loop, is_thread_lock, kind_of, number, timeout_s
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module, body_nodes
+from watchme_analysis.sources.python_tree import Function, Module, body_nodes, parameters_of
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -195,13 +195,9 @@ class Calls:
         """Yield what FastAPI calls before the function, from ``Depends`` in parameters and decorators."""
         if isinstance(function.node, ast.Lambda):
             return
-        arguments = function.node.args
-        plain = [*arguments.posonlyargs, *arguments.args]
-        defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
-        pairs = list(zip(plain, [*defaults, *arguments.defaults], strict=True))
-        pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
         found = [
-            self.project.dependency(argument.annotation, default, function) for argument, default in pairs
+            self.project.dependency(argument.annotation, default, function)
+            for argument, default in parameters_of(function)
         ]
         for decorator in function.node.decorator_list:
             for node in ast.walk(decorator):

@@ -17,9 +17,13 @@ from watchme_analysis.sources.python_tree import (
     Function,
     FunctionNode,
     Module,
+    add_method,
+    bind_globals,
     bindings_of,
     body_nodes,
     own_nodes,
+    parameters_of,
+    plain_type,
 )
 
 _DEPTH = 12
@@ -66,11 +70,12 @@ class Project:
                 name = qualname[len(module.name) + 1 :]
                 function = Function(qualname, name, module, child, owner, outer)
                 function.bindings = bindings_of(body_nodes(function))
+                bind_globals(function)
                 self.functions[qualname] = function
                 if outer is not None:
                     outer.inner[child.name] = function
                 if owner is not None:
-                    self._collect_method(self.classes[owner], function)
+                    add_method(self.classes[owner], function)
                 self._collect(module, child, qualname, None, function)
             elif isinstance(child, ast.ClassDef):
                 qualname = f"{prefix}.{child.name}"
@@ -79,21 +84,6 @@ class Project:
                 self._collect(module, child, qualname, qualname, outer)
             else:
                 self._collect(module, child, prefix, owner, outer)
-
-    @staticmethod
-    def _collect_method(owner: Class, function: Function) -> None:
-        owner.methods[function.node.name] = function  # type: ignore[union-attr]
-        for node in body_nodes(function):
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            if isinstance(node, ast.AnnAssign) and node.value is not None:
-                targets = [node.target]
-            for target in targets:
-                if (
-                    isinstance(target, ast.Attribute)
-                    and isinstance(target.value, ast.Name)
-                    and target.value.id in ("self", "cls")
-                ):
-                    owner.own.setdefault(target.attr, (node.value, function))  # type: ignore[attr-defined]
 
     def _collect_imports(self, module: Module) -> None:
         for node in ast.walk(module.tree):
@@ -177,11 +167,7 @@ class Project:
 
     def _parameter(self, name: str, function: Function, depth: int) -> str | None:
         arguments = function.node.args
-        plain = [*arguments.posonlyargs, *arguments.args]
-        defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
-        pairs = list(zip(plain, [*defaults, *arguments.defaults], strict=True))
-        pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
-        for argument, default in pairs:
+        for argument, default in parameters_of(function):
             if argument.arg == name:
                 return self.annotated(argument.annotation, default, function, depth - 1) or f"?{name}"
         extra = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
@@ -202,23 +188,10 @@ class Project:
         return f"{value}()" if value is not None and not value.startswith("?") else None
 
     def _plain_type(self, node: ast.expr | None, scope: Function) -> ast.expr | None:
-        """Return the type itself of ``Annotated[T, ..]``, ``Optional[T]``, ``T | None`` or a string."""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            try:
-                node = ast.parse(node.value, mode="eval").body
-            except SyntaxError:
-                return None
+        """Return the type that an annotation means, through an alias of the module."""
         if isinstance(node, ast.Name) and isinstance(scope.module.bindings.get(node.id), ast.Subscript):
             node = scope.module.bindings[node.id]
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return self._plain_type(node.left, scope)
-        if isinstance(node, ast.Subscript):
-            outer = ast.unparse(node.value).rpartition(".")[2]
-            if outer in ("Annotated", "Optional"):
-                inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-                return self._plain_type(inner, scope)
-            return None
-        return node
+        return plain_type(node)
 
     def dependency(
         self, annotation: ast.expr | None, default: ast.expr | None, scope: Function
@@ -270,26 +243,38 @@ class Project:
             decorators = [] if isinstance(method.node, ast.Lambda) else method.node.decorator_list
             is_property = any(ast.unparse(decorator).endswith("property") for decorator in decorators)
             return self.called(method.qualname, depth - 1) if is_property else method.qualname
-        if name in owner.own:
-            value, scope = owner.own[name]
-            return self.resolve(value, scope, scope.module, depth - 1)
-        return self.resolve(owner.attributes.get(name), None, owner.module, depth - 1)
+        for holder in [*self._lineage(owner), *self._heirs(owner)]:
+            if name in holder.own:
+                value, scope = holder.own[name]
+                return self.resolve(value, scope, scope.module, depth - 1)
+            if name in holder.attributes:
+                return self.resolve(holder.attributes[name], None, holder.module, depth - 1)
+        return None
 
     def class_of(self, value: str) -> Class | None:
         """Return the project's class that a value is an instance of, or is."""
         return self.classes.get(value.removesuffix("()"))
 
-    def method(self, owner: Class, name: str, depth: int = _DEPTH) -> Function | None:
+    def _lineage(self, owner: Class) -> list[Class]:
+        """Return a class and those that it inherits from, nearest first."""
+        found = [owner]
+        for at in found:
+            for base in at.bases:
+                value = self.resolve(base, None, at.module)
+                parent = self.classes.get(value) if value else None
+                if parent is not None and parent not in found:
+                    found.append(parent)
+        return found
+
+    def _heirs(self, owner: Class) -> list[Class]:
+        """Return the classes that name this one as a base: what ``self`` may be in its methods."""
+        name = owner.qualname.rpartition(".")[2]
+        named = [c for c in self.classes.values() if any(ast.unparse(b).endswith(name) for b in c.bases)]
+        return [heir for heir in named if heir is not owner and owner in self._lineage(heir)]
+
+    def method(self, owner: Class, name: str) -> Function | None:
         """Return a method, its own or one of a base class."""
-        if name in owner.methods or depth <= 0:
-            return owner.methods.get(name)
-        for base in owner.bases:
-            value = self.resolve(base, None, owner.module)
-            found = self.classes.get(value) if value else None
-            method = self.method(found, name, depth - 1) if found is not None else None
-            if method is not None:
-                return method
-        return None
+        return next((c.methods[name] for c in self._lineage(owner) if name in c.methods), None)
 
     def called(self, value: str, depth: int = _DEPTH) -> str:
         """Return what calling a described value gives: what an own function returns, where it can be told."""
