@@ -422,3 +422,24 @@ def test_recursion_ends(tmp_path):
         """,
     )
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
+
+
+def test_the_rules_of_ruff_add_what_the_list_of_calls_lacks(tmp_path):
+    laid(
+        tmp_path,
+        app="""
+        import os, time
+        from fastapi import FastAPI
+        app = FastAPI()
+        async def helper():
+            return os.path.exists("/data/model")
+        @app.get("/health")
+        async def health():
+            time.sleep(1)
+            return await helper()
+        """,
+    )
+    assert calls(tmp_path) == {
+        ("blocking_file", "os.path.exists", "event_loop", "GET /health"),
+        ("blocking_sleep", "time.sleep", "event_loop", "GET /health"),
+    }

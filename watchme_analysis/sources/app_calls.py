@@ -95,6 +95,19 @@ class Calls:
             self._read(function, self._bodies[function])
         return self._bodies[function]
 
+    def add(self, file: str, site: Site) -> None:
+        """Add a call that something else found, unless one is known on its line already."""
+        holders = [
+            function
+            for function in self.project.functions.values()
+            if function.module.file == file
+            and function.node.lineno <= site.line <= (function.node.end_lineno or function.node.lineno)
+        ]
+        if holders:
+            body = self.body(max(holders, key=lambda function: function.node.lineno))
+            if all(known.line != site.line or known.kind == "async_wait" for known in body.sites):
+                body.sites.append(site)
+
     def reached(self) -> list[Reached]:
         """Return every function reached, each origin and context once, by the shortest way."""
         starts = [

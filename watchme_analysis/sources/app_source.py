@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
-from watchme_analysis.sources.app_calls import LOOP, POOL, Calls
+from watchme_analysis.sources.app_calls import LOOP, POOL, Calls, Site
 from watchme_analysis.sources.app_routes import Routes
+from watchme_analysis.sources.async_rules import async_rule_findings
 from watchme_analysis.sources.python_project import Project
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
@@ -116,6 +117,8 @@ def _rows(root: Path, _state: tuple[tuple[str, int, int], ...]) -> dict[str, lis
         if tree is not None:
             files[raw.name] = tree
     calls = analyse(files)
+    for found in async_rule_findings(root, files):
+        calls.add(found.file, Site(found.line, found.call, found.kind, None))
     return {"app_handlers": handler_rows(calls), "app_calls": call_rows(calls)}
 
 

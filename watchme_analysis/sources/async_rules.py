@@ -1,0 +1,79 @@
+"""Ruff's ASYNC rules as a second opinion on what blocks inside of coroutine functions.
+
+The own call graph follows calls through plain functions, which the rules don't; the rules know standard
+library calls that the list of blocking calls doesn't. See https://docs.astral.sh/ruff/rules/#flake8-async-async.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+# The rules that find a call which blocks; others of the group are about style.
+KINDS = {
+    "ASYNC210": "blocking_io",  # HTTP
+    "ASYNC212": "blocking_io",  # httpx.Client
+    "ASYNC220": "blocking_io",  # starts a process
+    "ASYNC221": "blocking_io",  # runs a process
+    "ASYNC222": "blocking_io",  # waits for a process
+    "ASYNC230": "blocking_file",  # open
+    "ASYNC240": "blocking_file",  # pathlib, os.path
+    "ASYNC250": "blocking_io",  # input
+    "ASYNC251": "blocking_sleep",  # time.sleep
+}
+TIMEOUT_S = 60
+
+
+class RuleFinding(NamedTuple):
+    """A call that a rule found: file relative to the root, line, kind of ``app_calls``, call as written."""
+
+    file: str
+    line: int
+    kind: str
+    call: str
+
+
+def async_rule_findings(root: Path, names: Iterable[str]) -> list[RuleFinding]:
+    """Return the blocking calls that ruff finds in coroutine functions.
+
+    Parameters
+    ----------
+    root
+        Folder of the project.
+    names
+        Its files, relative; packed ones are left out.
+
+    Returns
+    -------
+    list of RuleFinding
+        Empty where ruff can't be run: the findings only add to the own ones.
+    """
+    plain = [name for name in names if name.endswith(".py")]
+    if not plain:
+        return []
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"]
+    command += ["--preview", "--select", "ASYNC", "--output-format", "json", "--", *plain]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, timeout=TIMEOUT_S, check=True)
+        answers = json.loads(done.stdout or b"[]")
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+    found = []
+    for answer in answers:
+        kind = KINDS.get(answer["code"])
+        if kind is not None:
+            file = Path(answer["filename"]).resolve().relative_to(root.resolve()).as_posix()
+            start, end = answer["location"], answer["end_location"]
+            found.append(RuleFinding(file, start["row"], kind, _written(root / file, start, end)))
+    return found
+
+
+def _written(path: Path, start: dict[str, int], end: dict[str, int]) -> str:
+    """Return the source between two places, its first line, without arguments."""
+    line = path.read_text(encoding="utf-8", errors="replace").splitlines()[start["row"] - 1]
+    stop = end["column"] - 1 if end["row"] == start["row"] else len(line)
+    return line[start["column"] - 1 : stop].partition("(")[0].strip()
