@@ -31,3 +31,41 @@ def evidence(tmp_path):
 def data():
     """The folder of bundled cases."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def moto_port():
+    """Port of a moto server of this process."""
+    import logging
+
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@pytest.fixture
+def front(moto_port, monkeypatch):
+    """A front before moto with nothing in it, as the account that the environment points at."""
+    import http.client
+
+    from aws_front import Server
+
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    server = Server(moto_port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    connection = http.client.HTTPConnection("127.0.0.1", moto_port)
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
+    yield server.front
+    server.close()

@@ -1,0 +1,387 @@
+"""An HTTP front before moto that answers what moto doesn't, or answers wrongly.
+
+Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
+DescribeAlarmHistory and LookupEvents. Everything else goes on to moto.
+"""
+
+import http.client
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from botocore.parsers import BaseCBORParser
+from insights_engine import Engine, MalformedError
+
+
+class Front:
+    """What the front answers, and the faults it was told to show.
+
+    ``faults[operation]`` is a queue: ``throttle``, ``busy``, ``500``, ``reset``, ``expired`` or ``denied``
+    answer one call each.
+    """
+
+    def __init__(self):
+        self.engine = Engine()
+        self.faults = defaultdict(deque)
+        self.calls = Counter()
+        self.queries = {}
+        self.started = []
+        self.stopped = []
+        self.page = 10_000
+        self.cap = 100_000
+        self.polls = 1  # polls that find a query running
+        self.slots = 100
+        self.end_is_whole_second = True
+        self.timeout_over_s = None
+        self.fail_next = 0
+        self.latency_s = 0.0
+        self.now = lambda: datetime.now(UTC)
+        self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
+        self.points_per_call = 100_800
+        self.alarm_history = []
+        self.trail = []
+        self.lock = threading.Lock()
+
+    # Logs Insights
+
+    def start_query(self, asked):
+        running = [query for query in self.queries.values() if query["status"] in {"Scheduled", "Running"}]
+        if len(running) >= self.slots:
+            raise RefusalError("LimitExceededException", "too many queries")
+        groups = asked.get("logGroupNames") or [asked.get("logGroupName")]
+        missing = [group for group in groups if group not in self.engine.tables]
+        if missing:
+            raise RefusalError("ResourceNotFoundException", f"log group {missing[0]} does not exist")
+        limit = asked.get("limit", 10_000)
+        if limit > self.cap:
+            raise RefusalError("InvalidParameterException", f"limit may be {self.cap} at most")
+        last = asked["endTime"] * 1000 + (999 if self.end_is_whole_second else 0)
+        try:
+            rows, statistics = self.engine.run(
+                asked["queryString"], groups, asked["startTime"] * 1000, last, limit
+            )
+        except MalformedError as error:
+            raise RefusalError("MalformedQueryException", str(error)) from error
+        name = f"query-{len(self.queries)}"
+        final = "Complete"
+        if self.timeout_over_s is not None and asked["endTime"] - asked["startTime"] > self.timeout_over_s:
+            final = "Timeout"
+        elif self.fail_next:
+            self.fail_next -= 1
+            final = "Failed"
+        self.queries[name] = {
+            "rows": rows,
+            "statistics": statistics,
+            "status": "Scheduled",
+            "final": final,
+            "polls": self.polls,
+        }
+        self.started.append(asked)
+        return {"queryId": name}
+
+    def get_query_results(self, asked):
+        query = self.queries[asked["queryId"]]
+        if query["status"] in {"Scheduled", "Running"}:
+            if query["polls"] > 0:
+                query["polls"] -= 1
+                query["status"] = "Running"
+                half = query["rows"][: len(query["rows"]) // 2][: self.page]
+                return {"results": half, "statistics": {"recordsMatched": 0.0}, "status": "Running"}
+            query["status"] = query["final"]
+        rows = query["rows"] if query["status"] == "Complete" else query["rows"][:1]
+        start = int(asked.get("nextToken", "0"))
+        answer = {
+            "results": rows[start : start + self.page],
+            "statistics": query["statistics"],
+            "status": query["status"],
+        }
+        if start + self.page < len(rows):
+            answer["nextToken"] = str(start + self.page)
+        return answer
+
+    def stop_query(self, asked):
+        self.queries[asked["queryId"]]["status"] = "Cancelled"
+        self.stopped.append(asked["queryId"])
+        return {"success": True}
+
+    # CloudWatch
+
+    def get_metric_data(self, asked):
+        if len(asked["MetricDataQueries"]) > 500:
+            raise RefusalError("ValidationError", "at most 500 queries")
+        start, end = asked["StartTime"].timestamp(), asked["EndTime"].timestamp()
+        age = self.now().timestamp() - start
+        results = {}
+        for query in asked["MetricDataQueries"]:
+            if "MetricStat" not in query:
+                results[query["Id"]] = {"label": query.get("Label", query["Id"]), "points": []}
+                continue
+            stat = query["MetricStat"]
+            metric, period = stat["Metric"], stat["Period"]
+            finest = 60 if age <= 15 * 86400 else 300 if age <= 63 * 86400 else 3600
+            dimensions = tuple(sorted((d["Name"], d["Value"]) for d in metric.get("Dimensions", [])))
+            values = self.metrics.get((metric["Namespace"], metric["MetricName"], dimensions), {})
+            bins = defaultdict(list)
+            for second, sample in values.items():
+                if start // period * period <= second < end:
+                    bins[second // period * period].append(sample)
+            points = (
+                []
+                if period < finest
+                else [(second, statistic(stat["Stat"], samples)) for second, samples in bins.items()]
+            )
+            points.sort(reverse=asked.get("ScanBy", "TimestampDescending") != "TimestampAscending")
+            resource = dimensions[0][1] if dimensions else ""
+            results[query["Id"]] = {
+                "label": query.get("Label") or f"{resource} {metric['MetricName']}",
+                "points": points,
+            }
+        return self.metric_page(asked, results)
+
+    def metric_page(self, asked, results):
+        skip = int(asked.get("NextToken", "0"))
+        budget = min(self.points_per_call, asked.get("MaxDatapoints", self.points_per_call))
+        answered, seen, more = [], 0, False
+        for name, result in results.items():
+            first = min(max(0, skip - seen), len(result["points"]))
+            seen += len(result["points"])
+            taken = result["points"][first : first + budget]
+            budget -= len(taken)
+            rest = first + len(taken) < len(result["points"])
+            more = more or rest
+            answered.append(
+                {
+                    "Id": name,
+                    "Label": result["label"],
+                    "Timestamps": [datetime.fromtimestamp(second, UTC) for second, _ in taken],
+                    "Values": [float(value) for _, value in taken],
+                    "StatusCode": "PartialData" if rest else "Complete",
+                }
+            )
+        answer = {"MetricDataResults": answered, "Messages": []}
+        if more:
+            answer["NextToken"] = str(skip + sum(len(item["Values"]) for item in answered))
+        return answer
+
+    def describe_alarm_history(self, asked):
+        return {"AlarmHistoryItems": self.alarm_history}
+
+    def lookup_events(self, asked):
+        attribute = (asked.get("LookupAttributes") or [{}])[0]
+        start, end = asked.get("StartTime", 0), asked.get("EndTime", 1e12)
+        key = {"ResourceName": "resource", "EventName": "EventName", "EventSource": "EventSource"}
+        found = [
+            event
+            for event in self.trail
+            if start <= event["EventTime"] <= end
+            and (
+                not attribute
+                or attribute["AttributeValue"]
+                in (
+                    [item["ResourceName"] for item in event.get("Resources", [])]
+                    if attribute["AttributeKey"] == "ResourceName"
+                    else [event.get(key[attribute["AttributeKey"]])]
+                )
+            )
+        ]
+        skip = int(asked.get("NextToken", "0"))
+        answer = {"Events": found[skip : skip + 2]}
+        if skip + 2 < len(found):
+            answer["NextToken"] = str(skip + 2)
+        return answer
+
+
+def statistic(name, samples):
+    flat = sorted(value for sample in samples for value in (sample if isinstance(sample, list) else [sample]))
+    simple = {
+        "Sum": sum(flat),
+        "Average": sum(flat) / len(flat),
+        "Maximum": flat[-1],
+        "Minimum": flat[0],
+        "SampleCount": len(flat),
+    }
+    if name in simple:
+        return simple[name]
+    if name.startswith("p"):
+        return flat[min(len(flat) - 1, int(float(name[1:]) / 100 * len(flat)))]
+    raise RefusalError("ValidationError", f"unknown statistic {name}")
+
+
+class RefusalError(Exception):
+    """An error that the service answers with."""
+
+    def __init__(self, code, message, status=400):
+        super().__init__(message)
+        self.code, self.status = code, status
+
+
+OWN_JSON = {
+    "Logs_20140328.StartQuery": "start_query",
+    "Logs_20140328.GetQueryResults": "get_query_results",
+    "Logs_20140328.StopQuery": "stop_query",
+    "CloudTrail_20131101.LookupEvents": "lookup_events",
+}
+OWN_CBOR = {"GetMetricData": "get_metric_data", "DescribeAlarmHistory": "describe_alarm_history"}
+FAULTS = {
+    "throttle": RefusalError("ThrottlingException", "Rate exceeded"),
+    "busy": RefusalError("LimitExceededException", "too many queries"),
+    "500": RefusalError("InternalFailure", "try later", 500),
+    "expired": RefusalError("InvalidParameterException", "the token has expired"),
+    "denied": RefusalError("AccessDeniedException", "not allowed"),
+}
+
+
+def handler_for(front, moto_port):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            target = self.headers.get("X-Amz-Target", "")
+            last = self.path.rsplit("/", 1)[-1]
+            operation = target.rsplit(".", 1)[-1] or last
+            if front.latency_s:
+                time.sleep(front.latency_s)
+            with front.lock:
+                front.calls[operation] += 1
+                fault = front.faults[operation].popleft() if front.faults[operation] else None
+            if fault == "reset":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            cbor = "cbor" in self.headers.get("Smithy-Protocol", "")
+            name = OWN_CBOR.get(last) if cbor else OWN_JSON.get(target)
+            if name is None and fault is None:
+                self.forward(body)
+                return
+            try:
+                if fault:
+                    raise FAULTS[fault]
+                with front.lock:
+                    answer = getattr(front, name)(read_cbor(body) if cbor else json.loads(body))
+            except RefusalError as refusal:
+                self.answer({"__type": refusal.code, "message": str(refusal)}, cbor, refusal.status)
+            else:
+                self.answer(answer, cbor)
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
+
+        def answer(self, value, cbor, status=200):
+            data = write_cbor(value) if cbor else json.dumps(value).encode()
+            self.send_response(status)
+            if cbor:
+                self.send_header("Smithy-Protocol", "rpc-v2-cbor")
+            self.send_header("Content-Type", "application/cbor" if cbor else "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def forward(self, body):
+            connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in {
+                    "connection",
+                    "content-length",
+                    "transfer-encoding",
+                    "server",
+                    "date",
+                }:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            connection.close()
+
+    return Handler
+
+
+class _Bytes:
+    """What botocore's CBOR parser reads from."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def read(self, size):
+        part = self.data[self.at : self.at + size]
+        self.at += size
+        return part
+
+    def peek(self, size=1):
+        return self.data[self.at : self.at + size]
+
+
+def read_cbor(body):
+    return BaseCBORParser().parse_data_item(_Bytes(body)) if body else {}
+
+
+def write_cbor(value):
+    out = bytearray()
+    _encode(out, value)
+    return bytes(out)
+
+
+def _head(out, major, size):
+    if size < 24:
+        out.append(major << 5 | size)
+    else:
+        width = next(n for n in (1, 2, 4, 8) if size < 1 << (8 * n))
+        out.append(major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[width])
+        out += size.to_bytes(width, "big")
+
+
+def _encode(out, value):
+
+    if isinstance(value, str):
+        data = value.encode()
+        _head(out, 3, len(data))
+        out += data
+    elif isinstance(value, bool):
+        out.append(0xF5 if value else 0xF4)
+    elif isinstance(value, int):
+        _head(out, 0 if value >= 0 else 1, value if value >= 0 else -1 - value)
+    elif isinstance(value, float):
+        out.append(0xFB)
+        out += struct.pack(">d", value)
+    elif isinstance(value, datetime):
+        _head(out, 6, 1)
+        _encode(out, value.timestamp())
+    elif isinstance(value, list):
+        _head(out, 4, len(value))
+        for item in value:
+            _encode(out, item)
+    elif isinstance(value, dict):
+        _head(out, 5, len(value))
+        for key, item in value.items():
+            _encode(out, key)
+            _encode(out, item)
+    else:
+        raise TypeError(type(value))
+
+
+class Server:
+    """The front serving on a port of this machine, moto behind it."""
+
+    def __init__(self, moto_port):
+        self.front = Front()
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto_port))
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()

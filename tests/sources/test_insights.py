@@ -1,0 +1,271 @@
+import itertools
+import random
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.sources.aws_client import Aws, CancelledError, Pace
+from watchme_analysis.sources.insights import run_queries, run_query
+from watchme_analysis.sources.insights_calls import InsightsQuery
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+T0 = int(START.timestamp()) * 1000
+GROUP = "/aws/lambda/sed-worker"
+RAW = "fields @timestamp, @message | sort @timestamp asc"
+FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01)
+
+
+def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):
+    return InsightsQuery(text, (GROUP,), Window(start, end), **more)
+
+
+@pytest.fixture
+def aws():
+    return Aws(pace=FAST)
+
+
+def load(front, offsets_ms):
+    front.engine.load(GROUP, [(T0 + offset, f"event {n}", "s") for n, offset in enumerate(offsets_ms)])
+
+
+def numbers(answer):
+    return [int(row["@message"].split()[1]) for row in answer.rows]
+
+
+def test_one_query_and_one_poll_more_than_needed(front, aws):
+    load(front, range(0, 60_000, 100))
+    answer = run_query(aws, ask())
+    assert numbers(answer) == list(range(600))
+    assert not answer.truncated
+    assert (answer.started, answer.matched, answer.scanned) == (1, 600, 600)
+    assert answer.bytes_scanned > 0
+    assert front.calls["GetQueryResults"] == 2
+
+
+def test_partial_rows_of_a_running_query_are_not_taken(front, aws):
+    front.polls = 4
+    load(front, range(0, 1000, 10))
+    assert len(run_query(aws, ask()).rows) == 100
+
+
+def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
+    front.page = 10
+    load(front, range(0, 35_000, 1000))
+    front.faults["GetQueryResults"].extend([None, None, "expired"])
+    assert numbers(run_query(aws, ask())) == list(range(35))
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+@pytest.mark.parametrize("text", [RAW, "fields @timestamp, @message", "fields @message"])
+def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second, text):
+    front.end_is_whole_second = whole_second
+    spread = random.Random(4)
+    offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(900))
+    load(front, offsets)
+    answer = run_query(aws, ask(text), cap=100)
+    got = [offsets[number] for number in numbers(answer)]
+    assert Counter(numbers(answer)) == Counter(range(900))
+    assert got == sorted(got, reverse=text != RAW)
+    assert not answer.truncated
+
+
+def test_the_window_is_half_open(front, aws):
+    load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
+    answer = run_query(aws, ask(end=START + timedelta(minutes=1)))
+    assert numbers(answer) == [1, 2, 3]
+
+
+def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
+    offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
+    load(front, offsets)
+    answer = run_query(aws, ask(), cap=100)
+    assert Counter(numbers(answer)) == Counter(range(len(offsets)))
+    assert not answer.truncated
+
+
+def test_a_burst_in_one_millisecond_says_truncated(front, aws):
+    load(front, [0, *([60_000] * 300), 120_000])
+    answer = run_query(aws, ask(), cap=100)
+    assert answer.truncated
+    assert any("one millisecond" in note for note in answer.notes)
+    assert {0, 301} <= set(numbers(answer))
+    assert len(numbers(answer)) == len(set(numbers(answer)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["stats count(*) as n by bin(5m)", "fields @message | dedup @message", "fields @message | limit 7"],
+)
+def test_other_queries_are_never_split(front, aws, text):
+    load(front, range(0, 3_600_000, 1000))
+    answer = run_query(aws, ask(text), cap=100)
+    assert answer.started == 1
+    assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
+
+
+def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws):
+    offsets = range(0, 3_600_000, 1000)
+    load(front, offsets)
+    counts = tuple((T0 // 1000 + 60 * n, 60) for n in range(60))
+    answer = run_query(aws, ask(counts=counts), cap=400)
+    assert Counter(numbers(answer)) == Counter(range(3600))
+    assert answer.scanned <= 1.05 * 3600
+
+
+def test_a_timeout_is_asked_again_in_halves(front, aws):
+    load(front, range(0, 3_600_000, 60_000))
+    front.timeout_over_s = 1000
+    answer = run_query(aws, ask())
+    assert sorted(numbers(answer)) == list(range(60))
+    assert not answer.truncated
+
+
+def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
+    load(front, range(0, 3_600_000, 60_000))
+    front.timeout_over_s = 1000
+    answer = run_query(aws, ask("stats count(*)"))
+    assert answer.truncated
+    assert answer.status == "Timeout"
+
+
+def test_a_failed_query_is_tried_once_more(front, aws):
+    load(front, [0, 1])
+    front.fail_next = 1
+    assert len(run_query(aws, ask()).rows) == 2
+    front.fail_next = 2
+    answer = run_query(aws, ask())
+    assert (answer.status, answer.truncated) == ("Failed", True)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "500", "reset", "busy"])
+def test_passing_faults_are_waited_out(front, aws, fault):
+    load(front, range(100))
+    front.faults["StartQuery"].extend([fault, fault])
+    if fault != "busy":
+        front.faults["GetQueryResults"].extend([fault, None, fault])
+    assert len(run_query(aws, ask()).rows) == 100
+
+
+def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
+    load(front, [0])
+    front.faults["StartQuery"].extend(["throttle"] * 20)
+    with pytest.raises(RetryableServiceError, match=r"ThrottlingException.*try again later"):
+        run_query(aws, ask())
+    front.faults["StartQuery"].clear()
+    front.faults["StartQuery"].append("denied")
+    with pytest.raises(ServiceError, match="print-policy"):
+        run_query(aws, ask())
+    with pytest.raises(ServiceError, match="does not exist"):
+        run_query(aws, InsightsQuery(RAW, ("/nowhere",), ask().window))
+    with pytest.raises(ServiceError, match="MalformedQuery"):
+        run_query(aws, ask("frobnicate @message"))
+
+
+def test_few_slots_are_shared(front, aws):
+    front.slots = 2
+    front.polls = 2
+    load(front, range(0, 3_600_000, 1000))
+    answers = run_queries(aws, [ask() for _ in range(6)], cap=1000)
+    assert [len(answer.rows) for answer in answers] == [3600] * 6
+
+
+def test_the_deadline_stops_what_runs_and_says_so(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+    answer = run_query(aws, ask(), deadline_s=0.2)
+    assert answer.truncated
+    assert any("deadline" in note for note in answer.notes)
+    assert front.stopped == ["query-0"]
+
+
+def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+
+    def give_up(_):
+        if front.calls["GetQueryResults"] > 3:
+            aws.cancelled.set()
+
+    with pytest.raises(CancelledError):
+        run_queries(aws, [ask(), ask()], progress=give_up)
+    assert sorted(front.stopped) == ["query-0", "query-1"]
+    other = Aws(pace=FAST)
+    front.stopped.clear()
+    front.faults["GetQueryResults"].extend([None] * 3 + ["denied"])
+    with pytest.raises(ServiceError):
+        run_queries(other, [ask(), ask()])
+    assert len(front.stopped) == 2
+
+
+def test_an_interrupt_stops_everything_in_flight(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+
+    def interrupt(_):
+        if front.calls["GetQueryResults"] > 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_queries(aws, [ask()], progress=interrupt)
+    assert front.stopped == ["query-0"]
+
+
+def test_a_slow_query_is_polled_ever_less(front):
+    front.polls = 8
+    load(front, [0])
+    began = time.monotonic()
+    run_query(Aws(pace=Pace(gap_s=0, first_poll_s=0.02, longest_poll_s=10)), ask())
+    # A quarter of its age between polls: eight more polls take at least 0.02 * 1.25**8 in theory.
+    assert time.monotonic() - began > 0.1
+    assert front.calls["GetQueryResults"] == 9
+
+
+bursts = st.lists(
+    st.tuples(
+        st.integers(0, 590), st.integers(1, 60), st.sampled_from([1, 50, 1000, 30_000]), st.integers(0, 999)
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    bursts=bursts, cap=st.integers(5, 60), whole=st.booleans(), seed=st.integers(0, 9), rising=st.booleans()
+)
+def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, seed, rising):
+    spread = random.Random(seed)
+    offsets = [
+        min(second * 1000 + start + spread.randrange(width), 599_999)
+        for second, count, width, start in bursts
+        for _ in range(count)
+    ]
+    front.end_is_whole_second = whole
+    front.faults.clear()
+    for operation in ("StartQuery", "GetQueryResults"):
+        front.faults[operation].extend(
+            spread.choice([None, None, None, "throttle", "reset", "500"]) for _ in range(9)
+        )
+    load(front, offsets)
+    order = "asc" if rising else "desc"
+    query = ask(f"fields @timestamp, @message | sort @timestamp {order}", end=START + timedelta(minutes=10))
+    answer = run_query(Aws(pace=FAST), query, cap=cap)
+    got = numbers(answer)
+    assert len(got) == len(set(got))
+    times = [row["@timestamp"] for row in answer.rows]
+    assert all(a <= b if rising else a >= b for a, b in itertools.pairwise(times))
+    if not answer.truncated:
+        assert sorted(got) == list(range(len(offsets)))
+    else:
+        crowded = max(Counter(offsets).values())
+        assert crowded > cap

@@ -1,0 +1,184 @@
+"""CloudWatch Logs Insights, one query: what to ask, start, poll, fetch.
+
+:mod:`watchme_analysis.sources.insights` makes complete answers of it. API facts: StartQuery,
+GetQueryResults and StopQuery in the CloudWatch Logs API reference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.sources.aws_client import Aws
+from watchme_analysis.sources.insights_plan import Span
+from watchme_analysis.sources.insights_text import why_whole
+from watchme_analysis.window import Window
+
+MAX_GROUPS = 50
+HIGHEST_LIMIT = 100_000
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class InsightsQuery:
+    """A query to ask.
+
+    Attributes
+    ----------
+    text
+        In the Logs Insights language.
+    log_groups
+        Names or ARNs, at most 50.
+    window
+        Half-open, as everywhere; StartQuery's ends are inclusive.
+    name
+        How the answer is called.
+    counts
+        Upper bounds of the rows per bin (start in epoch seconds, rows), where something knows them
+        beforehand; a query that must be split is then planned without being asked whole first.
+    counts_bin_s
+        Width of those bins in seconds.
+    """
+
+    text: str
+    log_groups: tuple[str, ...]
+    window: Window
+    name: str = ""
+    counts: tuple[tuple[int, int], ...] = ()
+    counts_bin_s: int = 60
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.log_groups) <= MAX_GROUPS:
+            raise InputError(
+                f"A query takes 1 to {MAX_GROUPS} log groups, not {len(self.log_groups)}: ask in several."
+            )
+
+    @property
+    def span(self) -> Span:
+        """The window in StartQuery's whole seconds."""
+        first = math.floor(self.window.start.timestamp())
+        last = math.ceil(self.window.end.timestamp())
+        # Rows of a splittable query are cut to the window by their times; others can't be.
+        return Span(first, last if self.whole is None else max(first, last - 1))
+
+    @property
+    def whole(self) -> str | None:
+        """Why the query can't be split, None when it can."""
+        return why_whole(self.text)
+
+
+@dataclass
+class Answer:
+    """What came of a query.
+
+    Attributes
+    ----------
+    query
+        What was asked.
+    rows
+        Rows as returned, field to value, in the query's order.
+    status
+        Complete, or what kept it from being so.
+    truncated
+        Rows are known or likely to be missing; the notes say why.
+    matched
+        Events that matched, None when the service didn't say.
+    scanned, bytes_scanned, bytes_skipped
+        Sum over all queries that were started for it.
+    started
+        Queries started for it, counts included.
+    notes
+        Sentences for the reader.
+    """
+
+    query: InsightsQuery
+    rows: list[Row] = field(default_factory=list)
+    status: str = "Complete"
+    truncated: bool = False
+    matched: float | None = None
+    scanned: float = 0.0
+    bytes_scanned: float = 0.0
+    bytes_skipped: float = 0.0
+    started: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def incomplete(self, why: str, status: str | None = None) -> None:
+        """Mark the answer as incomplete."""
+        self.truncated = True
+        if status is not None:
+            self.status = status
+        if why not in self.notes:
+            self.notes.append(why)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished query: rows of all pages, its status and statistics."""
+
+    status: str
+    rows: list[Row]
+    statistics: dict[str, Any]
+
+    @property
+    def matched(self) -> float | None:
+        """Events that matched."""
+        value = self.statistics.get("recordsMatched")
+        return float(value) if value is not None else None
+
+
+def start_query(aws: Aws, text: str, log_groups: Sequence[str], span: Span, limit: int | None) -> str:
+    """Start a query and return its id.
+
+    Raises
+    ------
+    BusyError
+        When the account runs as many queries as it may.
+    ServiceError
+        When the service refuses, such as for a malformed query.
+    """
+    identifiers = any(group.startswith("arn:") for group in log_groups)
+    parameters: dict[str, Any] = {
+        "logGroupIdentifiers" if identifiers else "logGroupNames": list(log_groups),
+        "queryString": span.narrowed(text),
+        "startTime": span.first,
+        "endTime": span.last,
+    }
+    if limit is not None:
+        parameters["limit"] = limit
+    return str(aws.call("logs", "start_query", **parameters)["queryId"])
+
+
+def poll_query(aws: Aws, query_id: str) -> dict[str, Any]:
+    """Return GetQueryResults' first page; rows of a query that still runs are partial."""
+    return aws.call("logs", "get_query_results", queryId=query_id)
+
+
+def fetch_pages(aws: Aws, query_id: str, first: dict[str, Any]) -> Result:
+    """Return a finished query's rows of all pages.
+
+    A token expires after an hour; the pages are then read again from the first.
+    """
+    for attempt in range(2):
+        rows = [_row(row) for row in first.get("results", [])]
+        token = first.get("nextToken")
+        try:
+            while token:
+                page = aws.call("logs", "get_query_results", queryId=query_id, nextToken=token)
+                rows.extend(_row(row) for row in page.get("results", []))
+                following = page.get("nextToken")
+                token = following if following != token else None
+        except ServiceError:
+            if attempt:
+                raise
+            first = poll_query(aws, query_id)
+        else:
+            break
+    return Result(str(first.get("status", "Unknown")), rows, first.get("statistics") or {})
+
+
+def _row(cells: list[dict[str, str]]) -> Row:
+    return {cell["field"]: cell["value"] for cell in cells if "value" in cell}
