@@ -1,0 +1,57 @@
+"""The bundled cases, from raw files to a verdict, as a newcomer meets them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.diagnosis import diagnose
+from watchme_analysis.importer import import_folder
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+ALL = sorted(path.name for path in DATA.iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Import a bundled case once a module."""
+    home = tmp_path_factory.mktemp("cases")
+    return lambda name: import_folder(DATA / name, home / name).case
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_file_is_taken_and_every_line_read(imported, name):
+    inputs = imported(name).manifest["inputs"]
+    left = sorted(entry["file"] for entry in inputs if not entry["source"])
+    assert left == ["README.md"]
+    assert [entry["file"] for entry in inputs if entry["source"] and entry["reason"]] == []
+    assert imported(name).manifest["tables"].get("rejected_lines", {}).get("rows", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "cause"),
+    [
+        ("health-threadpool", "health", "app_threadpool"),
+        ("backlog-dlq", "backlog", "consumer_failing"),
+        ("backlog-49", "backlog", "downstream_slow"),
+    ],
+)
+def test_names_the_cause_of_an_incident(imported, name, question, cause):
+    found = diagnose(question, imported(name)).to_dict()
+    assert (found["verdict"], found["cause"]) == ("supported", cause)
+    assert found["ranking"][0]["evidence"]
+    assert found["incident"]["start"]
+
+
+@pytest.mark.parametrize(("name", "question"), [("health-healthy", "health"), ("backlog-healthy", "backlog")])
+def test_finds_nothing_on_a_quiet_system(imported, name, question):
+    found = diagnose(question, imported(name)).to_dict()
+    assert found["verdict"] == "no_incident"
+    assert json.dumps(found)
+
+
+def test_counts_the_dead_letters_that_nobody_was_told_about(imported):
+    found = diagnose("backlog", imported("backlog-dlq")).to_dict()
+    assert found["dead_letters"] == 991
+    assert len(found["dead_lettered_work"]) == 991
+    assert found["change"]["event_name"].startswith("UpdateFunctionCode")
