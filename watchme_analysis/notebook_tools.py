@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import struct
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,16 +148,11 @@ def execute(notebook: Any, folder: Path) -> Any:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    from watchme_analysis.report.kernel import kernel_manager
+    from watchme_analysis.report.kernel import running_kernel
 
-    with tempfile.TemporaryDirectory(prefix="watchme-") as home:
-        client = NotebookClient(
-            notebook,
-            kernel_manager_class=kernel_manager(Path(home), {}),
-            resources={"metadata": {"path": str(folder)}},
-        )
+    with running_kernel(folder) as kernel:
         try:
-            return client.execute()
+            return NotebookClient(notebook, km=kernel).execute()
         except CellExecutionError as error:
             raise ReportError(
                 f"A cell fails, so that nothing is stored: {error.ename}: {error.evalue}"

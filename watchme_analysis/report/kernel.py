@@ -3,53 +3,70 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 # Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
+_ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else debugpy warns about frozen modules
+}
+# What every notebook of ours needs sooner or later, imported while papermill is still being imported here.
+_START = """
+from contextlib import suppress
+with suppress(ImportError):
+    import pandas, pyarrow.parquet
+    import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
 
 
-def kernel_manager(home: Path, environment: dict[str, str]) -> Any:
-    """Return a kernel manager class whose kernels are run by the running interpreter.
+@contextmanager
+def running_kernel(folder: Path | None = None) -> Iterator[Any]:
+    """Start a kernel in the running interpreter; yield its manager, for papermill or nbclient.
 
     Installed kernel specs are not consulted, so that neither their absence nor a ``python3`` of another
-    environment matters; nor are the user's IPython profile and history.
+    environment matters; nor are the user's IPython profile and history. The kernel starts at once and goes
+    on by itself: what its user imports meanwhile costs no time.
 
     Parameters
     ----------
-    home
-        Folder for connection files and the like, removed by the caller afterwards.
-    environment
-        Variables that the kernel gets on top of this process's.
+    folder
+        Working directory of the kernel; an empty one, where no file can pass for a module, unless given.
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.manager import KernelManager
 
+    home = Path(tempfile.mkdtemp(prefix="watchme-"))
     spec = KernelSpec(
-        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        argv=[sys.executable, "-c", _START, "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
-        env={
-            "IPYTHONDIR": str(home / "ipython"),
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else debugpy warns about frozen modules
-            **environment,
-        },
+        env={"IPYTHONDIR": str(home / "ipython"), **_ENVIRONMENT},
     )
 
     class ThisInterpreter(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return spec
 
-    class Kernel(AsyncKernelManager):
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(kernel_spec_manager=ThisInterpreter(), **settings)
-            self.connection_file = str(home / "kernel.json")
-            # Sockets in our own folder: two reports that start at once can't choose the same port.
-            if os.name == "posix" and len(str(home)) < _LONGEST_SOCKET:
-                self.transport = "ipc"
-                self.ip = str(home / "kernel")
-
-    return Kernel
+    # Sockets in our own folder: two reports that start at once can't be given the same port.
+    local = os.name == "posix" and len(str(home)) < _LONGEST_SOCKET
+    manager = KernelManager(
+        kernel_spec_manager=ThisInterpreter(),
+        connection_file=str(home / "kernel.json"),
+        client_class="jupyter_client.asynchronous.AsyncKernelClient",
+        **({"transport": "ipc", "ip": str(home / "kernel")} if local else {}),
+    )
+    try:
+        manager.start_kernel(cwd=str(folder or home))
+        yield manager
+    finally:
+        manager.shutdown_kernel(now=True)
+        shutil.rmtree(home, ignore_errors=True)

@@ -41,18 +41,19 @@ class Request:
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the notebooks: in the package when installed, else beside it.
+    """Return the folder of the project's notebooks, which lies beside the package.
 
     Raises
     ------
     InputError
         When there is none.
     """
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "notebooks", package.parent / "notebooks"):
-        if folder.is_dir():
-            return folder
-    raise InputError(f"There is no folder of notebooks beside {package}: install the package anew.")
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
+    if not folder.is_dir():
+        raise InputError(
+            f"There is no folder {folder}: run from a clone of the project, or give --notebooks."
+        )
+    return folder
 
 
 def find_notebooks(folder: Path) -> dict[str, Path]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 from watchme_analysis import __version__
@@ -21,9 +22,9 @@ from watchme_analysis.importer import IMPORTS_VARIABLE
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, prepare, write_result
 from watchme_analysis.report.index import write_index
-from watchme_analysis.report.kernel import kernel_manager
+from watchme_analysis.report.kernel import running_kernel
 from watchme_analysis.report.page import write_page
-from watchme_analysis.report.request import Request
+from watchme_analysis.report.request import Request, read_notebook
 
 _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
 
@@ -166,39 +167,37 @@ class Execution:
 
     def run(self) -> None:
         """Run the notebook; whatever it raises ends up in ``error``."""
-        import papermill
+        self.notebook = read_notebook(self.request.notebook)
+        with running_kernel() as kernel:
+            import papermill  # takes a second, in which the kernel starts
 
-        self.notebook = json.loads(self.request.notebook.read_text(encoding="utf-8"))
-        home = Path(tempfile.mkdtemp(prefix="watchme-"))
-        try:
-            self.notebook = papermill.execute_notebook(
-                # papermill reads braces in a path as places for parameters.
-                _plain(self.request.notebook),
-                _plain(self.path),
-                parameters=dict(self.request.parameters),
-                kernel_name="python3",
-                language="python",
-                kernel_manager_class=kernel_manager(home, {}),
-                shutdown_kernel="immediate",
-                cwd=home,
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                on_notebook_start=self._notebook_starts,
-                on_cell_execute=self._cell_starts,
-            )
-        except Exception as problem:
-            # The cell's own error if there is one, else what became of the kernel.
-            self.error = outputs.error(self.notebook) or {
-                "kind": type(problem).__name__,
-                "message": str(problem),
-                "section": "",
-            }
-            self._save()
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
+            try:
+                self.notebook = papermill.execute_notebook(
+                    # papermill reads braces in a path as places for parameters.
+                    _plain(self.request.notebook),
+                    _plain(self.path),
+                    parameters=dict(self.request.parameters),
+                    kernel_name="python3",
+                    language="python",
+                    km=kernel,
+                    progress_bar=False,
+                    request_save_on_cell_execute=False,
+                    on_notebook_start=self._notebook_starts,
+                    on_cell_execute=self._cell_starts,
+                )
+            except Exception as problem:
+                # The cell's own error if there is one, else what became of the kernel.
+                self.error = outputs.error(self.notebook) or {
+                    "kind": type(problem).__name__,
+                    "message": str(problem),
+                    "section": "",
+                }
+                self._save()
 
     def _notebook_starts(self, notebook: Any) -> None:
         self.notebook = notebook
+        # The page will need it; until then this process only waits for the kernel.
+        Thread(target=import_module, args=("nbconvert.exporters.html",), daemon=True).start()
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         # Saved before each cell, for whoever must look at a run that was killed.
