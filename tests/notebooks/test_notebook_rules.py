@@ -339,7 +339,7 @@ def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     question = question_of(notebook)
     with shared_imports():
-        others = sorted(folder for folder in data.iterdir() if folder.is_dir() and question in folder.name)
+        others = sorted(folder for folder in data.iterdir() if folder.name.startswith(question))
         others.remove(default_case(path, notebook))
         other = others[0]
         whole = open_case(other).window
