@@ -1,0 +1,204 @@
+"""State of queues, functions, alarms and their changes, asked live in the shapes that the CLI prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from watchme_analysis.sources.aws_client import Aws
+from watchme_analysis.sources.aws_json import parsed
+from watchme_analysis.sources.aws_names import resource_name
+from watchme_analysis.window import Window
+
+# Calls that change a queue, a function or how one feeds the other. Lambda's carry an API version.
+CHANGING_EVENTS = (
+    "UpdateFunctionCode20150331v2",
+    "UpdateFunctionConfiguration20150331v2",
+    "PutFunctionConcurrency20171031",
+    "DeleteFunctionConcurrency20171031",
+    "UpdateAlias20150331",
+    "CreateEventSourceMapping20150331",
+    "UpdateEventSourceMapping20150331",
+    "DeleteEventSourceMapping20150331",
+    "SetQueueAttributes",
+    "PurgeQueue",
+    "StartMessageMoveTask",
+    "DeleteAlarms",
+    "DisableAlarmActions",
+)
+# What began an incident may have been changed days before it showed.
+CHANGES_BEFORE = timedelta(days=7)
+_SAMPLE_HIDDEN_S = 120
+_EMPTY_RECEIVES = 3
+
+
+@dataclass
+class Scope:
+    """Queues and functions that belong together.
+
+    Attributes
+    ----------
+    queues
+        Attributes by queue name, dead-letter queues included.
+    urls
+        URL by queue name.
+    functions
+        Names of the functions.
+    mappings
+        Event source mappings by function.
+    dead_letter
+        Names of the queues that are the dead-letter queue of another.
+    """
+
+    queues: dict[str, dict[str, Any]] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list)
+    mappings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    dead_letter: list[str] = field(default_factory=list)
+
+
+def discover(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope:
+    """Return what belongs to queues and functions: mappings lead from one to the other, redrive to DLQs.
+
+    Raises
+    ------
+    NotFoundError
+        When a queue or function that was named doesn't exist.
+    """
+    scope = Scope()
+    for name in functions:
+        _add_function(aws, scope, resource_name(name))
+    for name in queues:
+        _add_queue(aws, scope, resource_name(name))
+    for mapping in [mapping for found in scope.mappings.values() for mapping in found]:
+        if ":sqs:" in str(mapping.get("EventSourceArn")):
+            _add_queue(aws, scope, resource_name(str(mapping["EventSourceArn"])))
+    return scope
+
+
+def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
+    if name in scope.queues:
+        return
+    scope.urls[name] = str(aws.call("sqs", "get_queue_url", QueueName=name)["QueueUrl"])
+    answer = aws.call("sqs", "get_queue_attributes", QueueUrl=scope.urls[name], AttributeNames=["All"])
+    attributes = answer.get("Attributes", {})
+    scope.queues[name] = attributes
+    redrive = parsed(attributes.get("RedrivePolicy"))
+    target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
+    if target:
+        dead_letter = resource_name(str(target))
+        _add_queue(aws, scope, dead_letter)
+        if dead_letter not in scope.dead_letter:
+            scope.dead_letter.append(dead_letter)
+    mappings = aws.pages(
+        "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]
+    )
+    for mapping in mappings:
+        _add_function(aws, scope, resource_name(str(mapping.get("FunctionArn"))))
+
+
+def _add_function(aws: Aws, scope: Scope, name: str) -> None:
+    if name in scope.functions:
+        return
+    scope.functions.append(name)
+    scope.mappings[name] = aws.pages(
+        "lambda", "list_event_source_mappings", "EventSourceMappings", FunctionName=name
+    )
+
+
+def get_function(aws: Aws, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a function's configuration and its reserved concurrency ({} for none)."""
+    configuration = aws.call("lambda", "get_function_configuration", FunctionName=name)
+    return configuration, aws.call("lambda", "get_function_concurrency", FunctionName=name)
+
+
+def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
+    """Return messages of a dead-letter queue without taking them out of it.
+
+    Messages are hidden while they are read, so that each comes once, and made visible again afterwards,
+    also when reading fails. Reading counts as a receive: the receive count returned includes it.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    url
+        URL of the queue. Never a queue with a redrive policy of its own: reading would move messages on.
+    most
+        Messages to read at most.
+    """
+    messages: dict[str, dict[str, Any]] = {}
+    handles: list[str] = []
+    empty = 0
+    try:
+        while len(messages) < most and empty < _EMPTY_RECEIVES:
+            answer = aws.call(
+                "sqs",
+                "receive_message",
+                QueueUrl=url,
+                MaxNumberOfMessages=min(10, most - len(messages)),
+                VisibilityTimeout=_SAMPLE_HIDDEN_S,
+                WaitTimeSeconds=0,
+                MessageSystemAttributeNames=["All"],
+            )
+            received = answer.get("Messages", [])
+            # A short poll asks some of SQS's servers only, so one empty answer is no proof of the end.
+            empty = 0 if received else empty + 1
+            handles += [message["ReceiptHandle"] for message in received]
+            messages.update((message["MessageId"], message) for message in received)
+    finally:
+        for at in range(0, len(handles), 10):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for number, handle in enumerate(handles[at : at + 10])
+            ]
+            aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
+    return [
+        {name: value for name, value in message.items() if name != "ReceiptHandle"}
+        for message in messages.values()
+    ]
+
+
+def get_alarms(aws: Aws) -> dict[str, Any]:
+    """Return all metric and composite alarms."""
+    found: dict[str, Any] = {"MetricAlarms": [], "CompositeAlarms": []}
+    parameters: dict[str, Any] = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    while True:
+        answer = aws.call("cloudwatch", "describe_alarms", **parameters)
+        for key in found:
+            found[key] += answer.get(key, [])
+        token = answer.get("NextToken")
+        if not token:
+            return found
+        parameters["NextToken"] = token
+
+
+def get_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
+    """Return what alarms did in a window."""
+    items = aws.pages(
+        "cloudwatch",
+        "describe_alarm_history",
+        "AlarmHistoryItems",
+        AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+        StartDate=window.start,
+        EndDate=window.end,
+    )
+    return {"AlarmHistoryItems": items}
+
+
+def get_changes(aws: Aws, window: Window) -> dict[str, Any]:
+    """Return CloudTrail's events of calls that change queues, functions, mappings or alarms, each once."""
+    events: dict[str, dict[str, Any]] = {}
+    for name in CHANGING_EVENTS:
+        found = aws.pages(
+            "cloudtrail",
+            "lookup_events",
+            "Events",
+            LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}],
+            StartTime=window.start - CHANGES_BEFORE,
+            EndTime=window.end,
+        )
+        events.update((event["EventId"], event) for event in found)
+    return {"Events": sorted(events.values(), key=lambda event: event["EventTime"], reverse=True)}
