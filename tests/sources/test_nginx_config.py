@@ -152,7 +152,7 @@ def test_gzip_and_layers(tmp_path):
     lay(tmp_path, nginx_conf="worker_processes 1;\n")
     frame, _ = read(tmp_path, "edge.conf.gz")
     assert list(frame["layer"]) == ["edge"]
-    assert list(frame["file"]) == ["edge.conf"]
+    assert list(frame["file"]) == ["edge.conf.gz"]
     assert list(read(tmp_path)[0]["layer"]) == ["nginx"]
 
 

@@ -104,13 +104,13 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
 def _read(raw: RawFile) -> Iterable[Piece]:
     content = raw.content
     frame, retrieval = parse_app_processes(
-        content.data.decode("utf-8-sig", errors="backslashreplace"), raw.name
+        content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative
     )
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
     if service is not None:
         frame["service"] = frame["service"].fillna(service)
     if content.problem:
-        retrieval = retrieval.with_notes(f"{raw.name}: {content.problem}.")
+        retrieval = retrieval.with_notes(f"{raw.relative}: {content.problem}.")
     yield Piece("app_processes", frame, retrieval)
 
 

@@ -145,18 +145,18 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     import pandas as pd
 
     content = raw.content
-    _, rejected = parse_source(content.data, raw.name)
+    _, rejected = parse_source(content.data, raw.relative)
     problems = [rejected] if rejected else []
     if content.problem:
-        problems.append(Rejected(raw.name, 0, content.problem))
+        problems.append(Rejected(raw.relative, 0, content.problem))
     pieces = []
     rows = _rows(raw.root, _state(raw)) if not rejected else {}
     for table in ("app_handlers", "app_calls"):
-        own = [row for row in rows.get(table, []) if row["file"] == raw.name]
+        own = [row | {"file": raw.relative} for row in rows.get(table, []) if row["file"] == raw.name]
         frame = conform(table, pd.DataFrame(own))
         retrieval = Retrieval(
             source="app_source",
-            origin=raw.name,
+            origin=raw.relative,
             rows=len(frame),
             rejected=tuple(problems) if table == "app_handlers" else (),
             truncated=bool(problems),

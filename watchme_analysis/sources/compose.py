@@ -42,8 +42,8 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     import pandas as pd
 
     content = raw.content
-    rejected = [Rejected(raw.name, 0, content.problem)] if content.problem else []
-    value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.name)
+    rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
+    value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
     if problem:
         rejected.append(problem)
     rows: list[dict[str, Any]] = []
@@ -51,14 +51,14 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         if name == "services" and isinstance(part, dict):
             for service, settings in part.items():
                 for path, setting in _service_settings(str(service), settings):
-                    rows.append({"file": raw.name, "service": str(service), "path": path, "value": setting})
+                    rows.append({"file": raw.relative, "service": str(service), "path": path, "value": setting})
         else:
             for path, setting in flatten(part, str(name)):
-                rows.append({"file": raw.name, "service": None, "path": path, "value": setting})
+                rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
     frame = conform("compose_settings", pd.DataFrame(rows))
     return frame, Retrieval(
         source="compose",
-        origin=raw.name,
+        origin=raw.relative,
         rows=len(frame),
         rejected=tuple(rejected),
         truncated=bool(rejected),

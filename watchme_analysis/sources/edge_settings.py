@@ -26,14 +26,14 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     content = raw.content
     value, problem = load_json(content.data) if content.data.strip() else (None, None)
-    rows = [] if value is None else [{"file": raw.name, "path": p, "value": v} for p, v in flatten(value)]
+    rows = [] if value is None else [{"file": raw.relative, "path": p, "value": v} for p, v in flatten(value)]
     problems = [reason for reason in (content.problem, problem) if reason]
     frame = conform("edge_settings", pd.DataFrame(rows))
     return frame, Retrieval(
         source="edge_settings",
-        origin=raw.name,
+        origin=raw.relative,
         rows=len(frame),
-        rejected=tuple(Rejected(raw.name, 0, reason) for reason in problems),
+        rejected=tuple(Rejected(raw.relative, 0, reason) for reason in problems),
         truncated=bool(problems),
     )
 

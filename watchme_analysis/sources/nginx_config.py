@@ -64,7 +64,7 @@ def _decode(data: bytes) -> str:
 
 
 def _part(raw: RawFile) -> _Part:
-    return _Part(raw.name, raw.name, _decode(raw.content.data), raw.content.problem)
+    return _Part(raw.relative, raw.name, _decode(raw.content.data), raw.content.problem)
 
 
 def _dump(main: _Part) -> list[_Part]:
@@ -214,7 +214,7 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     frame = conform("config_directives", pd.DataFrame(reading.rows))
     return frame, Retrieval(
         source="nginx_config",
-        origin=raw.name,
+        origin=raw.relative,
         rows=len(frame),
         rejected=tuple(reading.rejected),
         truncated=reading.truncated,

@@ -1,0 +1,297 @@
+import csv
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli_probe import probe as command
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources import probe_standalone, probing
+from watchme_analysis.sources.probe_standalone import COLUMNS, append
+from watchme_analysis.sources.probes import read_probes
+from watchme_analysis.sources.raw import RawFile
+
+SCRIPT = Path(probe_standalone.__file__)
+CLIENTS = {"libcurl": probing.fetch, "standard library": probe_standalone.fetch}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the path says."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.path, dict(self.headers)))
+        if self.path == "/mute":
+            self.server.released.wait(20)
+            return
+        if self.path == "/drip":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            while not self.server.released.wait(0.05):
+                self.wfile.write(b".")
+            return
+        self.send_response({"/ill": 503, "/moved": 302}.get(self.path, 200))
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "1000" if self.path == "/cut" else "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    """A real HTTP server on loopback; ``seen`` holds what it was asked."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        served.seen, served.released = [], threading.Event()
+        served.daemon_threads = True
+        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        served.url = f"http://127.0.0.1:{served.server_port}"
+        yield served
+        served.released.set()
+        served.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def deaf():
+    """An address where connections are taken and TLS is never answered."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture(params=CLIENTS)
+def fetch(request):
+    return CLIENTS[request.param]
+
+
+def table(path):
+    return read_probes(RawFile(path.parent, path.name))[0]
+
+
+def test_an_answer_has_its_status_and_the_times_of_its_steps(fetch, server):
+    result = fetch(server.url + "/health?deep=1", 5, {"Host": "api.example.com"})
+    assert result["status"] == 200
+    assert result["error"] is None
+    assert result["tls_s"] is None
+    assert 0 < result["dns_s"] + result["connect_s"] <= result["ttfb_s"] <= result["seconds"]
+    path, headers = server.seen[0]
+    assert path == "/health?deep=1"
+    assert headers["Host"] == "api.example.com"
+    assert headers["Connection"] == "close"
+    assert headers["User-Agent"].startswith("watchme-probe")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/ill", 503), ("/moved", 302)])
+def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(fetch, server, path, status):
+    result = fetch(server.url + path, 5, {})
+    assert (result["status"], result["error"]) == (status, None)
+    assert len(server.seen) == 1
+
+
+def test_no_answer_in_time_is_a_timeout_that_names_the_step(fetch, server):
+    result = fetch(server.url + "/mute", 0.3, {})
+    assert result["status"] is None
+    assert result["error"] == "timeout after 0.3 s, while waiting for the answer"
+    assert result["ttfb_s"] is None
+    assert result["connect_s"] is not None
+
+
+def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
+    result = fetch(server.url + "/drip", 0.5, {})
+    assert result["error"] == "timeout after 0.5 s, while reading the answer"
+    assert result["status"] == 200
+    assert result["ttfb_s"] is not None
+
+
+def test_an_answer_that_ends_early_is_incomplete(fetch, server):
+    assert fetch(server.url + "/cut", 5, {})["error"] == "incomplete: the answer ended early"
+
+
+def test_a_port_where_nobody_listens_is_refused(fetch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        result = fetch(f"http://127.0.0.1:{port}/", 5, {})
+    assert result["error"] == "refused, while connecting"
+    assert (result["status"], result["connect_s"]) == (None, None)
+
+
+def test_a_name_that_does_not_exist_fails_while_looking_it_up(fetch):
+    result = fetch("http://no-such-host.invalid/", 5, {})
+    assert result["error"].endswith("while looking up the name")
+    assert (result["status"], result["dns_s"]) == (None, None)
+
+
+def test_tls_that_is_never_answered_times_out_in_the_handshake(fetch, deaf):
+    result = fetch(f"https://127.0.0.1:{deaf}/", 0.3, {})
+    assert result["error"] == "timeout after 0.3 s, while shaking hands over TLS"
+    assert result["tls_s"] is None
+
+
+@pytest.fixture
+def tls_server(server, tmp_path):
+    """The server behind a certificate that nobody knows."""
+    pair = tmp_path / "pair.pem"
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    done = subprocess.run(
+        [*make, "-keyout", str(pair), "-out", str(tmp_path / "c.pem")], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("openssl is not installed")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c.pem", pair)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return f"https://127.0.0.1:{server.server_port}/health"
+
+
+def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(fetch, tls_server):
+    refused = fetch(tls_server, 5, {})
+    assert refused["status"] is None
+    assert "certificate" in refused["error"].lower()
+    accepted = fetch(tls_server, 5, {}, insecure=True)
+    assert accepted["status"] == 200
+    assert accepted["tls_s"] > 0
+
+
+def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
+    output = tmp_path / "probes.csv"
+    arguments = [server.url + "/health", "--host", server.url + "/ill", "--inside", server.url + "/mute"]
+    options = ["--timeout", "0.4s", "--for", "0.1s", "--output", str(output)]
+    result = CliRunner().invoke(command, [*arguments, *options])
+    assert result.exit_code == 0
+    assert f"3 probes written to {output}" in result.output
+    frame = table(output).sort_values("vantage").reset_index(drop=True)
+    assert list(frame["vantage"]) == ["host", "inside", "outside"]
+    assert list(frame["path"]) == ["/ill", "/mute", "/health"]
+    assert list(frame["status"].fillna(0)) == [503, 0, 200]
+    assert frame["error"].fillna("")[1].startswith("timeout")
+    assert frame["time"].notna().all()
+    assert frame["ttfb_s"].notna().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["example.com"], ["ftp://example.com"], ["http://a", "--every", "0.1s"], ["http://a:99999/"]],
+)
+def test_what_can_not_be_probed_is_said(arguments, tmp_path):
+    result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path / "p.csv")])
+    assert isinstance(result.exception, InputError)
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--every", "soon"], ["--header", "nothing"]])
+def test_malformed_options_are_usage_errors(arguments, tmp_path):
+    result = CliRunner().invoke(
+        command, ["http://127.0.0.1/", "--output", str(tmp_path / "p.csv"), *arguments]
+    )
+    assert result.exit_code == 2
+
+
+def test_rows_are_appended_under_the_header_that_is_there(tmp_path):
+    path = tmp_path / "probes.csv"
+    row = {
+        "timestamp": "2025-12-11T01:00:00Z",
+        "vantage": "host",
+        "path": "/a,b",
+        "seconds": 0.25,
+        "status": None,
+    }
+    path.write_text("timestamp,vantage,path,status,seconds,error\n1,host,/x,200")
+    append(str(path), [row])
+    lines = list(csv.reader(path.read_text().splitlines()))
+    assert lines[1:] == [
+        ["1", "host", "/x", "200"],
+        ["2025-12-11T01:00:00Z", "host", "/a,b", "", "0.2500", ""],
+    ]
+    path.unlink()
+    append(str(path), [row])
+    assert path.read_text().startswith(",".join(COLUMNS) + "\n")
+    path.write_text("name,value\n")
+    with pytest.raises(ValueError, match="something else"):
+        append(str(path), [row])
+
+
+def test_a_target_that_hangs_is_never_asked_twice_at_once():
+    running, most, lock, stop = [0], [0], threading.Lock(), threading.Event()
+
+    def ask(url):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        stop.wait(0.25)
+        with lock:
+            running[0] -= 1
+        return {}
+
+    rows = []
+    probe_standalone.run([("host", "http://a/")], 0.1, 1.0, ask, rows.append, stop)
+    assert most == [1]
+    assert 2 <= len(rows) <= 4
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
+    script = tmp_path / "probe.py"
+    script.write_text(probing.standalone_script())
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(script), server.url + "/health", "--every", "1"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    output = tmp_path / "probes.csv"
+    for _ in range(500):
+        if output.exists() and len(output.read_text().splitlines()) > 1:
+            break
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "probes written to probes.csv" in said
+    frame = table(output)
+    assert set(frame["status"]) == {200}
+    assert set(frame["vantage"]) == {"inside"}
+
+
+def test_the_curl_lines_write_the_same_table(server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    targets = [("inside", server.url + "/health"), ("host", server.url + "/mute")]
+    lines = probing.curl_lines(targets, 1, 0.3).replace("while :; do", "for once in 1; do")
+    subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
+    frame = table(tmp_path / "probes.csv")
+    assert list(frame["vantage"]) == ["inside", "host"]
+    assert list(frame["status"].fillna(0)) == [200, 0]
+    assert list(frame["error"].fillna("")) == ["", "curl error 28"]
+    assert frame["connect_s"].notna().all()
+    assert pd.notna(frame["ttfb_s"][0])
+    assert (frame["duration_s"] >= frame["ttfb_s"].fillna(0)).all()

@@ -1,0 +1,101 @@
+"""The command ``watchme probe``: health probes from where it runs, into ``probes.csv``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources import probe_standalone
+from watchme_analysis.window import parse_span
+
+
+def _span_s(name: str, text: str) -> float:
+    """Return the seconds of a length of time such as ``10s``, or of a plain number."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parse_span(text).total_seconds()
+    except InputError as error:
+        raise click.BadParameter(str(error), param_hint=name) from error
+
+
+def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, colon, value = pair.partition(":")
+        if not colon or not name.strip():
+            raise click.BadParameter(f"{pair!r} is no header: write NAME: VALUE.", param_hint="--header")
+        found[name.strip()] = value.strip()
+    return found
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
+  watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
+      python /tmp/probe.py --vantage inside http://127.0.0.1:8017/health
+  watchme probe --curl --inside http://127.0.0.1:8017/health"""
+)
+@click.argument("urls", nargs=-1, metavar="URL...")
+@click.option("--inside", multiple=True, metavar="URL", help="URL asked in the container's own network.")
+@click.option("--host", multiple=True, metavar="URL", help="URL asked on the host, before Nginx.")
+@click.option(
+    "--vantage",
+    type=click.Choice(probe_standalone.VANTAGES),
+    default="outside",
+    show_default=True,
+    help="Where the URLs without an option of their own are asked from.",
+)
+@click.option("--every", default="10s", show_default=True, help="Time between two probes of a URL.")
+@click.option("--for", "for_", default=None, help="How long to go on, such as 10m.  [default: until Ctrl-C]")
+@click.option(
+    "--timeout", default="30s", show_default=True, help="Time limit of a probe, all steps together."
+)
+@click.option("--header", multiple=True, metavar="NAME: VALUE", help="Further request header, such as Host.")
+@click.option("--insecure", is_flag=True, help="Accept any certificate.")
+@click.option("--output", default="probes.csv", show_default=True, help="File to append to.")
+@click.option("--quiet", is_flag=True, help="Don't show each probe.")
+@click.option("--standalone", is_flag=True, help="Print a script that needs Python alone, and probe nothing.")
+@click.option("--curl", is_flag=True, help="Print shell lines that do the same with curl, and probe nothing.")
+def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
+    """Probe URLs at a gentle pace and append what was seen to probes.csv.
+
+    All URLs are asked at the same moments, each over a new connection and never twice at once: status, time,
+    error, and how long looking up the name, connecting, TLS and the first byte took. It may run for days; the
+    file may be rotated meanwhile. Put the file beside the logs of an incident and `watchme import` reads it.
+    """
+    from watchme_analysis.sources import probing
+
+    if options["standalone"]:
+        click.echo(probing.standalone_script(), nl=False)
+        return
+    targets = [(options["vantage"], url) for url in urls]
+    targets += [("host", url) for url in host] + [("inside", url) for url in inside]
+    if not targets:
+        raise InputError("There is nothing to probe: give a URL such as https://example.com/health.")
+    for _, url in targets:
+        probing.check_url(url)
+    every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
+    for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
+    if every_s < probing.MIN_INTERVAL_S or timeout_s <= 0:
+        raise InputError("Probing is gentle: --every at least 1s, and --timeout above 0.")
+    if options["curl"]:
+        click.echo(probing.curl_lines(targets, every_s, timeout_s))
+        return
+    headers = _headers(options["header"])
+    writer = probe_standalone.Writer(options["output"], options["quiet"])
+    try:
+        probe_standalone.append(options["output"], [])
+    except (OSError, ValueError) as error:
+        raise InputError(f"Probes can't be written: {error}") from error
+
+    def ask(url: str) -> dict[str, Any]:
+        return probing.fetch(url, timeout_s, headers, options["insecure"])
+
+    probe_standalone.run(targets, every_s, for_s, ask, writer, probe_standalone.stop_on_signals())
+    click.echo(writer.summary(), err=True)
