@@ -98,11 +98,3 @@ def test_bundled_cases_are_small_and_tell_where_they_come_from():
     assert CASES
     assert sum(path.stat().st_size for path in (ROOT / "data").rglob("*")) < DATA_BYTES
     assert [case.name for case in CASES if not (case / "README.md").is_file()] == []
-
-
-def test_ci_runs_the_commands_of_the_readme():
-    readme = (ROOT / "README.md").read_text()
-    block = re.search(r"<!-- set-up -->\n```sh\n(.*?)```", readme, re.DOTALL)
-    commands = [line.split("#")[0].strip() for line in block.group(1).splitlines()]
-    assert commands == ["python3 tasks.py report", "python3 tasks.py test"]
-    assert "<!-- set-up -->" in (ROOT / ".ci" / "run").read_text()

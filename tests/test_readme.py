@@ -1,0 +1,53 @@
+"""The README's commands, as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(marker):
+    found = re.search(rf"<!-- {marker} -->\n```sh\n(.*?)```", README, re.DOTALL)
+    return [line.split(" #")[0].strip() for line in found.group(1).splitlines()]
+
+
+def test_ci_runs_the_two_commands():
+    assert block("set-up") == ["python3 tasks.py report", "python3 tasks.py test"]
+    assert "<!-- set-up -->" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_first_round_works_in_a_clone(tmp_path):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    commands = block("runs")
+    assert len(commands) == 4
+    for command in commands:
+        done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "reports" / "index.html").is_file()
+
+
+def test_the_answer_shown_is_the_answer_given():
+    shown = re.search(r"```\n(SUPPORTED.*?)```", README, re.DOTALL).group(1)
+    watchme = Path(sys.executable).with_name("watchme")
+    given = subprocess.run(
+        [watchme, "diagnose", "health", "data/health-threadpool"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = [line for line in shown.splitlines() if line]
+    assert [line for line in lines if line not in given.splitlines()] == []
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_links_lead_somewhere(target):
+    assert (ROOT / target).exists()
