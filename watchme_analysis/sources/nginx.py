@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import tzinfo
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import FormatError
-from watchme_analysis.sources.lines import Account, decoded, split_lines
+from watchme_analysis.schema import conform, empty
+from watchme_analysis.sources.access_blocks import blocks_of, in_order
+from watchme_analysis.sources.access_engine import FAST_FROM, Engine, rejected_at, shifted
+from watchme_analysis.sources.line_reader import LineReader
+from watchme_analysis.sources.lines import Account, split_lines, time_span
 from watchme_analysis.sources.nginx_conf_formats import candidate_formats
-from watchme_analysis.sources.nginx_fields import row_of
-from watchme_analysis.sources.nginx_format import LogFormat
-from watchme_analysis.sources.nginx_json import is_request, keys_of, unescape, values_of
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -22,84 +21,6 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 SAMPLE_LINES = 200
-
-
-@dataclass
-class LineReader:
-    """Reads lines one by one, exactly, in the formats that may have written them.
-
-    Attributes
-    ----------
-    formats
-        In the order in which they are tried.
-    zone
-        Zone of times written without one.
-    used
-        How many lines were of which format; JSON by its keys counts as ``JSON``.
-    """
-
-    formats: Sequence[LogFormat]
-    zone: tzinfo
-    used: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self._keys: dict[str, str] = {}
-        for found in self.formats:
-            if found.text.lstrip().startswith("{"):
-                self._keys = {**keys_of(found), **self._keys}
-
-    def row(self, line: bytes) -> dict[str, object]:
-        """Return a line's columns.
-
-        Raises
-        ------
-        ValueError
-            Why the line is no request.
-        """
-        reason = "it is of none of the formats"
-        for log_format in self.formats:
-            values = format_values(log_format, line)
-            if values is None:
-                continue
-            try:
-                row = row_of(values, self.zone)
-            except ValueError as error:
-                reason = str(error)
-                continue
-            self.used[log_format.name or log_format.text] += 1
-            return row
-        if line.lstrip().startswith(b"{"):
-            by_key = values_of(line, self._keys)
-            if by_key is None:
-                raise ValueError("no JSON object")
-            if not is_request(by_key):
-                raise ValueError("no request: neither status nor target")
-            row = row_of(by_key, self.zone)
-            self.used["JSON"] += 1
-            return row
-        raise ValueError(reason)
-
-    def sort_by(self, sample: Iterable[bytes]) -> None:
-        """Try first the format that most lines of a sample are of; ties stay in order."""
-        lines = list(sample)
-        self.formats = sorted(
-            self.formats, key=lambda found: -sum(found.match(line) is not None for line in lines)
-        )
-
-
-def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
-    """Return the variables of a line by a format, missing values None; None when it is not of the format."""
-    found = log_format.match(line)
-    if found is None:
-        return None
-    values: dict[str, str | None] = {}
-    for name, value in zip(log_format.names, found, strict=True):
-        text = decoded(value)
-        if log_format.escape == "json":
-            text = unescape(text)
-        if values.get(name) is None:
-            values[name] = None if text in ("", "-") else text
-    return values
 
 
 def sample_of(raw: RawFile) -> list[bytes]:
@@ -147,31 +68,35 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     FormatError
         When the stated format is unknown or can't be compiled.
     """
+    import pyarrow as pa
+
+    from watchme_analysis.sources.access_columns import to_frame
+
     account = Account(raw, "nginx_access", "access_log")
     formats, notes = candidate_formats(raw)
-    reader = LineReader(formats, raw.zone)
-    reader.sort_by(sample_of(raw))
-    service = raw.service("access")
-    for at, line in enumerate(split_lines(raw.content.data), 1):
-        account.lines = at
-        if not line.strip(b" \t\0"):
-            account.blank_lines += 1
-            continue
-        # A write after a truncation leaves NUL bytes before the line.
-        try:
-            row = reader.row(line.lstrip(b"\0"))
-        except ValueError as error:
-            account.reject(at, str(error), line)
-            continue
-        account.rows.append({"file": raw.relative, "line": at, "service": service, **row})
-    account.notes += [*notes, *_format_notes(reader)]
-    return account.finish(["time"])
+    data = raw.content.data
+    engine = Engine(formats, raw.zone, fast=len(data) >= FAST_FROM)
+    constants = {"file": raw.relative, "service": raw.service("access")}
+    used: Counter[str] = Counter()
+    tables = []
+    lines = 0
+    for chunk in in_order(lambda block: engine.read(block, constants), blocks_of(data)):
+        tables.append(shifted(chunk.table, lines))
+        account.rejected += rejected_at(chunk, raw.relative, lines)
+        account.blank_lines += chunk.blank
+        used += chunk.formats
+        lines += chunk.lines
+    account.lines = lines
+    account.notes += [*notes, *format_notes(used)]
+    frame = conform("access_log", to_frame(pa.concat_tables(tables))) if tables else empty("access_log")
+    return frame, account.retrieval(len(frame), time_span(frame, "time"))
 
 
-def _format_notes(reader: LineReader) -> list[str]:
-    if len(reader.used) < 2:
-        return [f"log_format {name}" for name in reader.used]
-    return [f"{count} lines of log_format {name}" for name, count in reader.used.most_common()]
+def format_notes(used: Counter[str]) -> list[str]:
+    """Return sentences about the formats that lines were of."""
+    if len(used) < 2:
+        return [f"log_format {name}" for name in used]
+    return [f"{count} lines of log_format {name}" for name, count in used.most_common()]
 
 
 def _read(raw: RawFile) -> Iterable[Piece]:

@@ -1,0 +1,271 @@
+"""Columns of ``access_log`` as Arrow arrays: from spans of a chunk, or from rows read one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.schema import Kind, table_schema
+from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
+from watchme_analysis.sources.nginx_fields import UPSTREAM, WHOLE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+ACCESS_COLUMNS = tuple(table_schema("access_log").names)
+KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
+_NULL = -(2**63)
+
+
+class Spans(NamedTuple):
+    """Where a text stands in each line; a null one starts at -1."""
+
+    starts: Array
+    ends: Array
+
+
+class Parsed(NamedTuple):
+    """What the compiled loop found in a chunk; see :func:`access_lines.parse_lines`."""
+
+    buf: Array
+    bounds: tuple[Array, Array]
+    flags: Array
+    starts: Array
+    ends: Array
+    ints: Array
+    floats: Array
+
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """Return the Arrow type of a kind of column."""
+    import pyarrow as pa
+
+    return {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "time": pa.timestamp("us", "UTC"),
+        "bool": pa.bool_(),
+    }.get(kind, pa.large_string())
+
+
+def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
+    """Return rows as a table; times are microseconds since the epoch."""
+    import pyarrow as pa
+
+    arrays = [pa.array([row.get(column) for row in rows], arrow_type(KINDS[column])) for column in columns]
+    return pa.table(arrays, names=list(columns))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame with the glossary's dtypes."""
+    import pandas as pd
+    import pyarrow as pa
+
+    dtypes = {
+        pa.large_string(): pd.StringDtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    return table.to_pandas(types_mapper=dtypes.get, ignore_metadata=True, split_blocks=True)
+
+
+class Columns:
+    """Builds the columns of the lines of a chunk that were read without doubt.
+
+    Parameters
+    ----------
+    parsed
+        The chunk.
+    program
+        What was stored.
+    """
+
+    def __init__(self, parsed: Parsed, program: Program) -> None:
+        self._parsed = parsed
+        self._program = program
+
+    def times(self) -> Array | None:
+        """Return microseconds since the epoch for all lines, None when the format has no time."""
+        names = self._program.wholes.get("time", ())
+        return self._parsed.ints[self._program.ints[names[0]]] if names else None
+
+    def text(self, column: str) -> Spans | None:
+        """Return where a text column stands, None when nothing fills it."""
+        import numpy as np
+
+        found: Spans | None = None
+        if column in REQUEST_COLUMNS and self._program.request_slot >= 0:
+            slot = self._program.request_slot + REQUEST_COLUMNS.index(column)
+            found = Spans(self._parsed.starts[slot], self._parsed.ends[slot])
+        for name in self._program.texts.get(column, ()):
+            other = self._span(name)
+            if found is None:
+                found = other
+            else:
+                missing = found.starts < 0
+                found = Spans(*(np.where(missing, b, a) for a, b in zip(found, other, strict=True)))
+        return found
+
+    def table(self, columns: Sequence[str], rows: Array, constants: dict[str, Any]) -> pa.Table:
+        """Return the columns in the rows given.
+
+        Parameters
+        ----------
+        columns
+            Names in order; ``line`` counts from 1 at the chunk's start.
+        rows
+            Indexes of lines.
+        constants
+            Columns with the same value in every row.
+        """
+        import pyarrow as pa
+
+        arrays = []
+        for column in columns:
+            if column in constants:
+                arrays.append(_constant(constants[column], len(rows), arrow_type(KINDS[column])))
+            else:
+                arrays.append(self._array(column, rows))
+        return pa.table(arrays, names=list(columns))
+
+    def _array(self, column: str, rows: Array) -> pa.Array:
+        import pyarrow as pa
+
+        special = {"line": self._line, "upstream_raw": self._upstream_raw, "extra": self._extra}
+        if column in special:
+            return special[column](rows)
+        kind = KINDS[column]
+        found = None
+        if column == "upstream_tries" and self._program.counts_tries:
+            found = pa.array(self._parsed.ints[0][rows])
+        elif kind == "float":
+            found = self._decimal(column, rows)
+        elif kind in ("int", "time"):
+            found = self._whole(column, rows)
+        elif kind == "text":
+            spans = self.text(column)
+            found = None if spans is None else self._strings(spans, rows)
+        return pa.nulls(len(rows), arrow_type(kind)) if found is None else found
+
+    def _line(self, rows: Array) -> pa.Array:
+        import pyarrow as pa
+
+        return pa.array(rows + 1)
+
+    def _decimal(self, column: str, rows: Array) -> pa.Array | None:
+        import pyarrow as pa
+
+        name = self._program.decimals.get(column)
+        if name is None:
+            return None
+        return pa.array(self._parsed.floats[self._program.floats[name]][rows], from_pandas=True)
+
+    def _whole(self, column: str, rows: Array) -> pa.Array | None:
+        import numpy as np
+        import pyarrow as pa
+
+        values: Array | None = None
+        for name in self._program.wholes.get(column, ()):
+            other = self._parsed.ints[self._program.ints[name]][rows]
+            values = other if values is None else np.where(values == _NULL, other, values)
+        if values is None:
+            return None
+        return pa.array(values, pa.int64(), mask=values == _NULL).cast(arrow_type(KINDS[column]))
+
+    def _span(self, name: str) -> Spans:
+        slot = self._program.spans[name]
+        return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
+
+    def _strings(self, spans: Spans, rows: Array) -> pa.Array:
+        from watchme_analysis.sources.access_lines import gather
+
+        offsets, data = gather(self._parsed.buf, spans.starts, spans.ends, rows)
+        return _string_array(offsets, data, spans.starts[rows] >= 0)
+
+    def _upstream_raw(self, rows: Array) -> pa.Array:
+        """Read the lines with several tries again, whole; they are few."""
+        import numpy as np
+        import pyarrow as pa
+
+        several = np.flatnonzero(self._parsed.ints[0][rows] > 1)
+        if not self._program.counts_tries or not len(several):
+            return pa.nulls(len(rows), pa.large_string())
+        values = np.full(len(rows), None, object)
+        names = self._program.log_format.names
+        starts, ends = self._parsed.bounds
+        for at in several:
+            line = self._parsed.buf[starts[rows[at]] : ends[rows[at]]].tobytes()
+            found = self._program.log_format.match(line)
+            assert found is not None, "the exact pattern refuses a line that the loop took"
+            logged = {
+                name: value.decode()
+                for name, value in zip(names, found, strict=True)
+                if name in UPSTREAM and value not in (b"", b"-")
+            }
+            values[at] = json.dumps(logged, sort_keys=True)
+        return pa.array(values, pa.large_string())
+
+    def _extra(self, rows: Array) -> pa.Array:
+        import numpy as np
+        import pyarrow as pa
+
+        from watchme_analysis.sources.access_lines import gather_objects, same_text
+
+        names = self._program.further
+        if not names:
+            return pa.nulls(len(rows), pa.large_string())
+        starts = np.stack([self._span(name).starts for name in names])
+        ends = np.stack([self._span(name).ends for name in names])
+        for index, name in enumerate(names):
+            chosen = self._chosen_over(name)
+            if chosen is not None:
+                same = same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)))
+                starts[index][same] = -1
+        keys = [f'"{name}": '.encode() for name in names]
+        joined = np.frombuffer(b"".join(keys), np.uint8)
+        bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
+        offsets, data = gather_objects(self._parsed.buf, starts, ends, rows, (joined, bounds))
+        return _string_array(offsets, data, np.diff(offsets) > 0)
+
+    def _chosen_over(self, name: str) -> Spans | None:
+        """Return what fills the column that a further variable could have filled."""
+        import numpy as np
+
+        for column, names in self._program.texts.items():
+            if name in names:
+                return self.text(column)
+        for column in WHOLE:
+            names = self._program.wholes[column]
+            if name in names:
+                found = self._span(names[0])
+                for other in names[1:]:
+                    missing = found.starts < 0
+                    pairs = zip(found, self._span(other), strict=True)
+                    found = Spans(*(np.where(missing, b, a) for a, b in pairs))
+                return found
+        return None
+
+
+def _string_array(offsets: Any, data: Any, valid: Array) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    if valid.all():
+        bitmap, missing = None, 0
+    else:
+        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little"))
+        missing = int(len(valid) - np.count_nonzero(valid))
+    buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.LargeStringArray.from_buffers(len(valid), buffers[1], buffers[2], buffers[0], missing)
+
+
+def _constant(value: Any, size: int, kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.nulls(size, kind) if value is None else pa.repeat(pa.scalar(value, kind), size)

@@ -1,0 +1,270 @@
+"""Chunks of an access log into tables: the compiled loop first, what it doubts by the exact way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.retrieval import Rejected
+from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Columns, Parsed, rows_table
+from watchme_analysis.sources.access_program import Program, compile_program
+from watchme_analysis.sources.line_reader import LineReader
+from watchme_analysis.sources.lines import shown
+from watchme_analysis.sources.nginx_format import LogFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+# Below this many bytes loading the compiled loop costs more than it saves.
+FAST_FROM = 2_000_000
+_SAMPLE = 32
+
+
+class Refused(NamedTuple):
+    """A line that became no row: its number in the chunk from 1, why, and the line."""
+
+    line: int
+    reason: str
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked of a log.
+
+    Attributes
+    ----------
+    columns
+        Columns of ``access_log``, in order.
+    since, until
+        Bounds of the time, ``since <= time < until``, microseconds since the epoch. With a bound, rows
+        without a time are left out.
+    path_prefix
+        Beginning of the path.
+    """
+
+    columns: tuple[str, ...] = ACCESS_COLUMNS
+    since: int | None = None
+    until: int | None = None
+    path_prefix: str | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that must be read, those of the bounds included."""
+        bounded = self.since is not None or self.until is not None
+        further = ("line", *(("time",) if bounded else ()), *(("path",) if self.path_prefix else ()))
+        return tuple(dict.fromkeys((*self.columns, *further)))
+
+    def takes(self, row: dict[str, Any]) -> bool:
+        """Tell whether a row is asked for."""
+        time, path = row.get("time"), row.get("path")
+        if self.since is not None and (time is None or time < self.since):
+            return False
+        if self.until is not None and (time is None or time >= self.until):
+            return False
+        return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
+
+
+class Chunk(NamedTuple):
+    """A chunk, read: ``lines == rows + len(refused) + blank + left_out``.
+
+    ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
+    lines of each format, and ``exact`` those that went the exact way.
+    """
+
+    table: pa.Table
+    refused: list[Refused]
+    lines: int
+    blank: int
+    left_out: int
+    formats: Counter[str]
+    exact: int
+
+
+def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
+    """Return a chunk's refused lines, numbered within their file."""
+    return [Rejected(file, lines_before + line, reason, shown(text)) for line, reason, text in chunk.refused]
+
+
+def shifted(table: pa.Table, lines_before: int) -> pa.Table:
+    """Return a chunk's table with its lines numbered within their file."""
+    import pyarrow.compute as pc
+
+    if not lines_before:
+        return table
+    lines = pc.add(table["line"], lines_before)
+    return table.set_column(table.column_names.index("line"), "line", lines)
+
+
+@cache
+def fast_available() -> bool:
+    """Tell whether the compiled loop can be used here."""
+    return find_spec("numba") is not None
+
+
+class Engine:
+    """Reads chunks of whole lines; chunks may be read at the same time in several threads.
+
+    Parameters
+    ----------
+    formats
+        Formats that may have written the lines, the likeliest first.
+    zone
+        Zone of times written without one.
+    selection
+        What is asked.
+    fast
+        Whether to use the compiled loop; both ways give the same rows.
+    """
+
+    def __init__(
+        self,
+        formats: Sequence[LogFormat],
+        zone: tzinfo,
+        selection: Selection | None = None,
+        *,
+        fast: bool = True,
+    ) -> None:
+        self._formats = tuple(formats)
+        self._zone = zone
+        self._selection = selection or Selection()
+        self._fast = fast and fast_available()
+        self._programs: dict[int, Program | None] = {}
+
+    def read(self, data: Any, constants: dict[str, Any] | None = None) -> Chunk:
+        """Read a chunk.
+
+        Parameters
+        ----------
+        data
+            Whole lines as a bytes-like object; the last one may lack its end.
+        constants
+            Columns with the same value in every row, such as ``file``.
+        """
+        import numpy as np
+
+        buf = np.frombuffer(data, np.uint8)
+        bounds = _line_bounds(buf)
+        lines = len(bounds[0])
+        reader = LineReader(self._formats, self._zone)
+        reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
+        program = self._program(reader.formats[0]) if self._fast and reader.formats else None
+        given = constants or {}
+        if program is None:
+            return self._exact(buf, bounds, np.arange(lines), reader, given)
+        parsed = self._parse(program, buf, bounds)
+        doubtful = self._exact(buf, bounds, np.flatnonzero(parsed.flags == 2), reader, given)
+        good = np.flatnonzero(parsed.flags == 0)
+        taken = self._taken(Columns(parsed, program), parsed, good)
+        table = Columns(parsed, program).table(self._selection.needed, taken, given)
+        name = program.log_format.name or program.log_format.text
+        return Chunk(
+            _merged(table, doubtful.table),
+            doubtful.refused,
+            lines,
+            int(np.count_nonzero(parsed.flags == 1)),
+            len(good) - len(taken) + doubtful.left_out,
+            doubtful.formats + Counter({name: len(good)}),
+            doubtful.exact,
+        )
+
+    def _program(self, log_format: LogFormat) -> Program | None:
+        key = self._formats.index(log_format)
+        if key not in self._programs:
+            self._programs[key] = compile_program(log_format, self._selection.needed)
+        return self._programs[key]
+
+    def _parse(self, program: Program, buf: np.ndarray[Any, Any], bounds: Any) -> Parsed:
+        import numpy as np
+
+        from watchme_analysis.sources.access_lines import parse_lines
+
+        lines = len(bounds[0])
+        flags = np.empty(lines, np.uint8)
+        starts = np.full((max(1, program.span_count), lines), -1, np.int32)
+        ends = np.full((max(1, program.span_count), lines), -1, np.int32)
+        ints = np.empty((1 + len(program.ints), lines), np.int64)
+        floats = np.empty((max(1, len(program.floats)), lines), np.float64)
+        parse_lines(buf, bounds, program.kernel_plan(), (flags, starts, ends, ints, floats), program.limits())
+        return Parsed(buf, bounds, flags, starts, ends, ints, floats)
+
+    def _taken(self, columns: Columns, parsed: Parsed, good: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        selection = self._selection
+        keep = np.ones(len(good), bool)
+        times = columns.times() if selection.since is not None or selection.until is not None else None
+        if selection.since is not None:
+            keep &= (times[good] >= selection.since) if times is not None else False
+        if selection.until is not None:
+            keep &= (times[good] < selection.until) if times is not None else False
+        if selection.path_prefix:
+            from watchme_analysis.sources.access_lines import has_prefix
+
+            spans = columns.text("path")
+            prefix = np.frombuffer(selection.path_prefix.encode(), np.uint8)
+            keep &= has_prefix(parsed.buf, *spans, prefix)[good] if spans is not None else False
+        return good[keep]
+
+    def _exact(
+        self, buf: np.ndarray[Any, Any], bounds: Any, rows: Any, reader: LineReader, constants: dict[str, Any]
+    ) -> Chunk:
+        found: list[dict[str, Any]] = []
+        refused: list[Refused] = []
+        blank = left_out = 0
+        for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
+            if not line.strip(b" \t\0"):
+                blank += 1
+                continue
+            # A write after a truncation leaves NUL bytes before the line.
+            try:
+                values = reader.row(line.lstrip(b"\0"))
+            except ValueError as error:
+                refused.append(Refused(int(row) + 1, str(error), line))
+                continue
+            if not self._selection.takes(values):
+                left_out += 1
+                continue
+            found.append({**values, **constants, "line": int(row) + 1})
+        table = rows_table(found, self._selection.needed)
+        return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows))
+
+
+def _line_bounds(buf: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return where lines start and end, without their ends."""
+    import numpy as np
+
+    breaks = np.flatnonzero(buf == 10)
+    ends = breaks if len(buf) == 0 or buf[-1] == 10 else np.append(breaks, len(buf))
+    starts = np.empty_like(ends)
+    starts[:1] = 0
+    starts[1:] = ends[:-1] + 1
+    returns = (ends > starts) & (buf[ends - 1] == 13) if len(ends) else np.zeros(0, bool)
+    return starts, ends - returns
+
+
+def _lines(buf: np.ndarray[Any, Any], bounds: Any, rows: Any) -> list[bytes]:
+    starts, ends = bounds
+    return [buf[starts[row] : ends[row]].tobytes() for row in rows]
+
+
+def _sample_rows(lines: int) -> list[int]:
+    step = max(1, lines // _SAMPLE)
+    return list(range(0, lines, step))[:_SAMPLE]
+
+
+def _merged(table: pa.Table, further: pa.Table) -> pa.Table:
+    """Return both tables' rows in the order of their lines."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(further):
+        return table
+    both = pa.concat_tables([table, further])
+    return both.take(pc.sort_indices(both["line"]))

@@ -1,0 +1,301 @@
+"""Compiled loops over bytes: lines into spans and numbers, spans into text.
+
+This module needs numba and is imported only where many lines are read. The kernel accepts nothing that the
+exact pattern of the same plan would read otherwise; what it is not sure of it flags as doubtful.
+"""
+# ruff: noqa: PLR0912, PLR1714, SIM110 - numba compiles plain loops and comparisons best
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
+QUOTED, TEXT, LIST_TIME, LIST_STATUS, LIST_ADDRESS, REQUEST, TARGET, UNESCAPED = 7, 8, 9, 10, 11, 12, 13, 14
+GOOD, BLANK, DOUBT = 0, 1, 2
+NULL: Any = np.int64(-(2**63))
+
+_MONTH_KEYS = np.array(
+    [
+        (ord(name[0]) << 16) | (ord(name[1]) << 8) | ord(name[2])
+        for name in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    ],
+    dtype=np.int64,
+)
+_MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
+# Ten to the power of the places that a fraction lacks for millionths.
+MICRO = 10 ** np.arange(6, -1, -1)
+POWERS = 10.0 ** np.arange(0, 19)
+
+compiled = njit(cache=True, nogil=True, boundscheck=False)
+
+
+@compiled
+def digits(buf: Any, at: int, count: int) -> Any:
+    """Return the number that so many digits at a place make, -1 when one is none."""
+    value: Any = 0
+    for offset in range(count):
+        digit = np.int64(buf[at + offset]) - 48
+        if digit < 0 or digit > 9:
+            return -1
+        value = value * 10 + digit
+    return value
+
+
+@compiled
+def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
+    """Return microseconds since the epoch of a date and (hour, minute, second), NULL without one."""
+    hour, minute, second = clock
+    if month < 1 or month > 12 or year < 1 or day < 1 or hour < 0 or minute < 0 or second < 0:
+        return NULL
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    last = _MONTH_DAYS[month - 1] + (1 if month == 2 and leap else 0)
+    if day > last or hour > 23 or minute > 59 or second > 59:
+        return NULL
+    # Days from the civil calendar, counted in years that begin in March.
+    shifted = year - (1 if month <= 2 else 0)
+    era = shifted // 400
+    year_of_era = shifted - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    days = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+    return ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000
+
+
+@compiled
+def zone_offset(buf: Any, at: int, gap: int) -> Any:
+    """Return the microseconds of a zone such as +0900 (gap 0) or +09:00 (gap 1), NULL when it is none."""
+    sign = buf[at]
+    hours = digits(buf, at + 1, 2)
+    minutes = digits(buf, at + 3 + gap, 2)
+    if (sign != 43 and sign != 45) or hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
+        return NULL
+    if gap == 1 and buf[at + 3] != 58:
+        return NULL
+    value = (hours * 60 + minutes) * 60_000_000
+    return value if sign == 43 else -value
+
+
+@compiled
+def time_local(buf: Any, at: int, end: int) -> Any:
+    """Return the moment that ``$time_local`` writes, NULL when it is none."""
+    if end - at < 26 or buf[at + 2] != 47 or buf[at + 6] != 47 or buf[at + 11] != 58:
+        return NULL
+    if buf[at + 14] != 58 or buf[at + 17] != 58 or buf[at + 20] != 32:
+        return NULL
+    key = (np.int64(buf[at + 3]) << 16) | (np.int64(buf[at + 4]) << 8) | np.int64(buf[at + 5])
+    month = 0
+    for index in range(12):
+        if _MONTH_KEYS[index] == key:
+            month = index + 1
+    clock = (digits(buf, at + 12, 2), digits(buf, at + 15, 2), digits(buf, at + 18, 2))
+    moment = moment_of(digits(buf, at + 7, 4), month, digits(buf, at, 2), clock)
+    offset = zone_offset(buf, at + 21, 0)
+    return NULL if moment == NULL or offset == NULL else moment - offset
+
+
+@compiled
+def time_iso(buf: Any, at: int, end: int) -> Any:
+    """Return the moment that ``$time_iso8601`` writes, NULL when it is none."""
+    if end - at < 20 or buf[at + 4] != 45 or buf[at + 7] != 45 or buf[at + 10] != 84:
+        return NULL
+    if buf[at + 13] != 58 or buf[at + 16] != 58:
+        return NULL
+    clock = (digits(buf, at + 11, 2), digits(buf, at + 14, 2), digits(buf, at + 17, 2))
+    moment = moment_of(digits(buf, at, 4), digits(buf, at + 5, 2), digits(buf, at + 8, 2), clock)
+    if moment == NULL or buf[at + 19] == 90:
+        return moment
+    if end - at < 25:
+        return NULL
+    offset = zone_offset(buf, at + 19, 1)
+    return NULL if offset == NULL else moment - offset
+
+
+@compiled
+def is_address(buf: Any, at: int, end: int) -> Any:
+    """Tell whether a span is surely an IPv4 or IPv6 address."""
+    dots, run, colons = 0, 0, 0
+    four = True
+    for place in range(at, end):
+        char = buf[place]
+        if 48 <= char <= 57:
+            run += 1
+            four = four and run <= 3
+        elif char == 46:
+            four = four and run > 0
+            dots += 1
+            run = 0
+        elif char == 58:
+            colons += 1
+            four = False
+        elif 97 <= char <= 102 or 65 <= char <= 70:
+            four = False
+        else:
+            return False
+    return (four and dots == 3 and run > 0) or colons >= 2
+
+
+@compiled
+def follows(buf: Any, at: int, end: int, literal: Any) -> Any:
+    """Tell whether a literal stands at a place."""
+    if at + len(literal) > end:
+        return False
+    for offset in range(len(literal)):
+        if buf[at + offset] != literal[offset]:
+            return False
+    return True
+
+
+@compiled
+def read_list(buf: Any, at: int, end: int, kind: int, out: Any) -> Any:
+    """Read an upstream list; return where it ends, -1 when it is none.
+
+    ``out`` receives tries, sum in millionths (NULL without a number), last number (NULL), and the span of
+    the last entry.
+    """
+    tries, total, last, begin, stop = 0, NULL, NULL, -1, -1
+    while True:
+        begin = at
+        if kind == LIST_ADDRESS:
+            while at < end and 32 < buf[at] < 127 and buf[at] != 44 and buf[at] != 34:
+                at += 1
+            if at == begin:
+                return -1
+        elif at < end and buf[at] == 45:
+            at += 1
+            last = NULL
+        else:
+            value, count = np.int64(0), 0
+            while at < end and 48 <= buf[at] <= 57:
+                value = value * 10 + (np.int64(buf[at]) - 48)
+                at += 1
+                count += 1
+            if count == 0 or count > 11:
+                return -1
+            last = value
+            if kind == LIST_TIME:
+                scaled = value * 1_000_000
+                if at < end and buf[at] == 46:
+                    at += 1
+                    begin_fraction = at
+                    fraction = np.int64(0)
+                    while at < end and 48 <= buf[at] <= 57:
+                        fraction = fraction * 10 + (np.int64(buf[at]) - 48)
+                        at += 1
+                    places = at - begin_fraction
+                    if places == 0 or places > 6:
+                        return -1
+                    scaled += fraction * MICRO[places]
+                total = scaled if total == NULL else total + scaled
+        stop = at
+        tries += 1
+        if at + 1 < end and buf[at] == 44 and buf[at + 1] == 32:
+            at += 2
+        elif at + 2 < end and buf[at] == 32 and buf[at + 1] == 58 and buf[at + 2] == 32:
+            at += 3
+        else:
+            break
+    if tries == 1 and stop - begin == 1 and buf[begin] == 45:
+        tries = 0
+    out[0], out[1], out[2], out[3], out[4] = tries, total, last, begin, stop
+    return at
+
+
+@compiled
+def split_request(buf: Any, at: int, end: int, whole: bool, spans: Any) -> Any:
+    """Split a request line (or a target alone) into spans of method, path, query, protocol.
+
+    Only what is plain is split: an absolute target, HTTP/0.9 and garbage are left to the exact way.
+    """
+    for index in range(8):
+        spans[index] = -1
+    if whole:
+        place = at
+        while place < end and (65 <= buf[place] <= 90 or (place > at and in_method(buf[place]))):
+            place += 1
+        if place == at or place >= end or buf[place] != 32:
+            return False
+        tail = end - 9
+        if tail <= place or not (buf[tail] == 32 and buf[tail + 7] == 46 and 48 <= buf[tail + 6] <= 57):
+            return False
+        if not (48 <= buf[tail + 8] <= 57 and buf[tail + 1] == 72 and buf[tail + 2] == 84):
+            return False
+        if not (buf[tail + 3] == 84 and buf[tail + 4] == 80 and buf[tail + 5] == 47):
+            return False
+        spans[0], spans[1] = at, place
+        spans[6], spans[7] = tail + 1, end
+        at, end = place + 1, tail
+    if at >= end or buf[at] != 47 or buf[end - 1] <= 32:
+        return False
+    mark = at
+    while mark < end and buf[mark] != 63:
+        mark += 1
+    spans[2], spans[3] = at, mark
+    if mark + 1 < end:
+        spans[4], spans[5] = mark + 1, end
+    return True
+
+
+@compiled
+def in_method(char: int) -> Any:
+    """Tell whether a method may hold a character behind its first."""
+    return 48 <= char <= 57 or char == 95 or char == 45
+
+
+@compiled
+def number_end(buf: Any, at: int, end: int) -> Any:
+    """Read digits and at most six places; return where they end, the digits' value, and both lengths."""
+    begin = at
+    value = np.int64(0)
+    while at < end and 48 <= buf[at] <= 57:
+        value = value * 10 + (np.int64(buf[at]) - 48)
+        at += 1
+    whole = at - begin
+    places = 0
+    if at < end and buf[at] == 46:
+        at += 1
+        while at < end and 48 <= buf[at] <= 57 and places <= 6:
+            value = value * 10 + (np.int64(buf[at]) - 48)
+            at += 1
+            places += 1
+        if places == 0:
+            places = 7
+    return at, value, whole, places
+
+
+@compiled
+def enclosed_end(buf: Any, at: int, end: int, escapes: bool) -> Any:
+    """Return where a text ends that a quotation mark encloses, -1 when in doubt."""
+    while at < end and buf[at] != 34:
+        if buf[at] == 92:
+            if not escapes:
+                return -1
+            at += 1
+        if at >= end or buf[at] < 32 or buf[at] > 126:
+            return -1
+        at += 1
+    return at
+
+
+@compiled
+def token_end(buf: Any, at: int, end: int, literal: Any) -> Any:
+    """Return where a word ends, before the first byte of the literal behind it; -1 when in doubt."""
+    while at < end and (len(literal) == 0 or buf[at] != literal[0]):
+        if buf[at] <= 32 or buf[at] == 34 or buf[at] >= 127:
+            return -1
+        at += 1
+    return at
+
+
+@compiled
+def text_end(buf: Any, at: int, end: int, literal: Any, anything: bool) -> Any:
+    """Return where a text ends, before the literal behind it; -1 when in doubt.
+
+    Spaces and quotation marks in a text that nothing encloses are doubtful: two lines may have run into one.
+    """
+    while at < end and not (len(literal) > 0 and follows(buf, at, end, literal)):
+        if buf[at] < 32 or buf[at] > 126 or (not anything and (buf[at] == 32 or buf[at] == 34)):
+            return -1
+        at += 1
+    return at

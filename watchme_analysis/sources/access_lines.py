@@ -1,0 +1,272 @@
+"""The compiled loop over the lines of a chunk, and the loops that gather text from it."""
+# ruff: noqa: PLR0911, PLR0912, PLR0915, SIM110 - numba compiles plain loops and comparisons best
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from watchme_analysis.sources import access_kernel as kernel
+from watchme_analysis.sources.access_kernel import compiled
+
+_INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC
+_TIME_LOCAL, _TIME_ISO = kernel.TIME_LOCAL, kernel.TIME_ISO
+_ADDRESS, _TOKEN, _QUOTED, _TEXT = kernel.ADDRESS, kernel.TOKEN, kernel.QUOTED, kernel.TEXT
+_LIST_TIME, _LIST_ADDRESS = kernel.LIST_TIME, kernel.LIST_ADDRESS
+_REQUEST, _TARGET = kernel.REQUEST, kernel.TARGET
+_NULL = kernel.NULL
+
+
+@compiled
+def _is_blank(buf: Any, at: int, end: int) -> Any:
+    for place in range(at, end):
+        if buf[place] != 32 and buf[place] != 9 and buf[place] != 0:
+            return False
+    return True
+
+
+@compiled
+def _null_size(buf: Any, at: int, end: int, literal: Any, json: bool) -> Any:
+    """Return the length of a value that stands for none (``-``, in JSON also nothing), -1 for another."""
+    if json and len(literal) > 0 and kernel.follows(buf, at, end, literal):
+        return 0
+    if at < end and buf[at] == 45:
+        if len(literal) == 0:
+            return 1 if at + 1 == end else -1
+        return 1 if kernel.follows(buf, at + 1, end, literal) else -1
+    return -1
+
+
+@compiled
+def _read_number(buf: Any, at: int, end: int, kind: int) -> Any:
+    """Return where a number or a time ends (-1 in doubt), its whole value, and its decimal."""
+    if kind == _TIME_LOCAL:
+        moment = kernel.time_local(buf, at, end)
+        return (-1 if moment == _NULL else at + 26), moment, np.nan
+    if kind == _TIME_ISO:
+        moment = kernel.time_iso(buf, at, end)
+        if moment == _NULL:
+            return -1, moment, np.nan
+        return at + (20 if buf[at + 19] == 90 else 25), moment, np.nan
+    stop, value, whole, places = kernel.number_end(buf, at, end)
+    if whole == 0 or places > 6:
+        return -1, _NULL, np.nan
+    if kind == _INT:
+        return (stop if places == 0 and whole <= 15 else -1), value, np.nan
+    if kind == _MSEC:
+        return (stop if places > 0 and whole <= 10 else -1), value * kernel.MICRO[places], np.nan
+    return (stop if whole <= 9 else -1), value, value / kernel.POWERS[places]
+
+
+@compiled
+def _read_text(buf: Any, at: int, end: int, kind: int, literal: Any, json: bool) -> Any:
+    """Return where a text, a word or an address ends, -1 in doubt."""
+    if kind in (_QUOTED, _REQUEST, _TARGET):
+        return kernel.enclosed_end(buf, at, end, not json)
+    if kind in (_ADDRESS, _TOKEN):
+        stop = kernel.token_end(buf, at, end, literal)
+        if kind == _ADDRESS and stop >= 0 and not kernel.is_address(buf, at, stop):
+            return -1
+        return stop
+    return kernel.text_end(buf, at, end, literal, kind != _TEXT)
+
+
+@compiled
+def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None:
+    """Take lines apart.
+
+    Parameters
+    ----------
+    buf
+        Bytes of the chunk, ``uint8[..]``.
+    bounds
+        Where lines start and end, without their ends: two ``int64[lines]``.
+    plan
+        Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; then ``int64[variables]``
+        each: kind, slot of its span, of its whole number, of its decimal (-1: not asked for).
+    out
+        ``flags uint8[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
+        ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
+    limits
+        Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
+        is doubtful, the slot of the first of the four spans of the request (-1: not asked for), and whether
+        another variable can't stand in for an empty target.
+    """
+    line_starts, line_ends = bounds
+    literals, literal_at, kinds, span_slots, int_slots, float_slots = plan
+    flags, starts, ends, ints, floats = out
+    json, longest, request_slot, lone_target = limits
+    listed = np.empty(5, np.int64)
+    parts = np.empty(8, np.int64)
+    for line in range(len(line_starts)):
+        at, end = line_starts[line], line_ends[line]
+        if _is_blank(buf, at, end):
+            flags[line] = kernel.BLANK
+            continue
+        flags[line] = kernel.DOUBT
+        if end - at > longest or not kernel.follows(buf, at, end, literals[literal_at[0] : literal_at[1]]):
+            continue
+        at += literal_at[1] - literal_at[0]
+        tries = 0
+        for index in range(len(kinds)):
+            kind = kinds[index]
+            literal = literals[literal_at[index + 1] : literal_at[index + 2]]
+            begin = at
+            first, last = at, at
+            number, decimal = _NULL, np.nan
+            null_size = _null_size(buf, at, end, literal, json)
+            if null_size >= 0 and not (_LIST_TIME <= kind <= _LIST_ADDRESS and null_size > 0):
+                # nginx always knows the time.
+                at = -1 if _MSEC <= kind <= _TIME_ISO else at + null_size
+                last = at if null_size == 0 else begin
+            elif kind <= _TIME_ISO:
+                at, number, decimal = _read_number(buf, at, end, kind)
+                last = at
+            elif _LIST_TIME <= kind <= _LIST_ADDRESS:
+                at = kernel.read_list(buf, at, end, kind, listed)
+                tries = max(tries, listed[0])
+                number = listed[2]
+                decimal = np.nan if listed[1] == _NULL else listed[1] / 1e6
+                first, last = listed[3], listed[4]
+                if last - first == 1 and buf[first] == 45:
+                    last = first
+            else:
+                at = _read_text(buf, at, end, kind, literal, json)
+                last = at
+            if at < 0 or at > end or not kernel.follows(buf, at, end, literal):
+                at = -1
+                break
+            if kind == _TARGET and last == begin and not lone_target:
+                at = -1
+                break
+            if (kind in (_REQUEST, _TARGET)) and not _put_request(
+                buf, (begin, last), kind == _REQUEST, (starts, ends, request_slot, line), parts
+            ):
+                at = -1
+                break
+            if span_slots[index] >= 0:
+                starts[span_slots[index], line] = first if last > first else -1
+                ends[span_slots[index], line] = last if last > first else -1
+            if int_slots[index] >= 0:
+                ints[int_slots[index], line] = number
+            if float_slots[index] >= 0:
+                floats[float_slots[index], line] = decimal
+            at += len(literal)
+        if at == end:
+            ints[0, line] = tries
+            flags[line] = kernel.GOOD
+
+
+@compiled
+def _put_request(buf: Any, span: Any, whole: bool, out: Any, parts: Any) -> Any:
+    """Split a request into its spans; an empty one has none. False when in doubt."""
+    starts, ends, slot, line = out
+    begin, end = span
+    parts[:] = -1
+    if end > begin and not kernel.split_request(buf, begin, end, whole, parts):
+        return False
+    if slot >= 0:
+        for part in range(0 if whole else 1, 4 if whole else 3):
+            starts[slot + part, line] = parts[2 * part]
+            ends[slot + part, line] = parts[2 * part + 1]
+    return True
+
+
+@compiled
+def gather(buf: Any, starts: Any, ends: Any, rows: Any) -> Any:
+    """Return offsets and bytes of the text of a span in the rows given, null spans empty."""
+    offsets = np.empty(len(rows) + 1, np.int64)
+    offsets[0] = 0
+    for index in range(len(rows)):
+        row = rows[index]
+        size = ends[row] - starts[row] if starts[row] >= 0 else 0
+        offsets[index + 1] = offsets[index] + size
+    data = np.empty(offsets[-1], np.uint8)
+    for index in range(len(rows)):
+        begin = starts[rows[index]]
+        place = offsets[index]
+        for step in range(offsets[index + 1] - place):
+            data[place + step] = buf[begin + step]
+    return offsets, data
+
+
+@compiled
+def same_text(buf: Any, first: Any, second: Any) -> Any:
+    """Tell for each line whether two spans hold the same bytes, both being there."""
+    starts, ends = first
+    other_starts, other_ends = second
+    same = np.zeros(len(starts), np.bool_)
+    for line in range(len(starts)):
+        size = ends[line] - starts[line]
+        if starts[line] < 0 or other_starts[line] < 0 or other_ends[line] - other_starts[line] != size:
+            continue
+        equal = True
+        for step in range(size):
+            if buf[starts[line] + step] != buf[other_starts[line] + step]:
+                equal = False
+                break
+        same[line] = equal
+    return same
+
+
+@compiled
+def has_prefix(buf: Any, starts: Any, ends: Any, prefix: Any) -> Any:
+    """Tell for each line whether a span begins with a prefix."""
+    found = np.zeros(len(starts), np.bool_)
+    for line in range(len(starts)):
+        if starts[line] >= 0:
+            found[line] = kernel.follows(buf, starts[line], ends[line], prefix)
+    return found
+
+
+@compiled
+def gather_objects(buf: Any, starts: Any, ends: Any, rows: Any, keys: Any) -> Any:
+    """Return offsets and bytes of JSON objects of several spans in the rows given; empty without a value.
+
+    ``keys`` are the quoted names with their colon as one ``uint8[..]``, and their bounds.
+    """
+    names, name_at = keys
+    offsets = np.empty(len(rows) + 1, np.int64)
+    offsets[0] = 0
+    for index in range(len(rows)):
+        row = rows[index]
+        size = 0
+        for slot in range(len(starts)):
+            if starts[slot, row] < 0:
+                continue
+            # Two quotation marks, and a comma and a space or the braces.
+            size += name_at[slot + 1] - name_at[slot] + 4
+            for place in range(starts[slot, row], ends[slot, row]):
+                size += 2 if buf[place] == 92 or buf[place] == 34 else 1
+        offsets[index + 1] = offsets[index] + size
+    data = np.empty(offsets[-1], np.uint8)
+    for index in range(len(rows)):
+        row = rows[index]
+        at = offsets[index]
+        for slot in range(len(starts)):
+            if starts[slot, row] < 0:
+                continue
+            if at == offsets[index]:
+                data[at] = 123
+                at += 1
+            else:
+                data[at] = 44
+                data[at + 1] = 32
+                at += 2
+            for step in range(name_at[slot], name_at[slot + 1]):
+                data[at] = names[step]
+                at += 1
+            data[at] = 34
+            at += 1
+            for place in range(starts[slot, row], ends[slot, row]):
+                if buf[place] == 92 or buf[place] == 34:
+                    data[at] = 92
+                    at += 1
+                data[at] = buf[place]
+                at += 1
+            data[at] = 34
+            at += 1
+        if at > offsets[index]:
+            data[at] = 125
+    return offsets, data

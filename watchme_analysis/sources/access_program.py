@@ -1,0 +1,186 @@
+"""A log format as the compiled loop wants it: which variable fills which column, and what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.sources.nginx_fields import SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
+from watchme_analysis.sources.nginx_format import LONG_LINE, LogFormat, Variable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+REQUEST_COLUMNS = ("method", "path", "query", "protocol")
+_TARGETS = ("request_uri", "uri", "document_uri")
+_ARGS = ("args", "query_string")
+_PARTS = (*_TARGETS, *_ARGS, "request_method", "server_protocol")
+
+
+@dataclass
+class Program:
+    """What the compiled loop stores for a format, and how the columns come from it.
+
+    Attributes
+    ----------
+    log_format
+        The format.
+    texts
+        Text column to the variables that fill it, the best first.
+    wholes
+        Whole-number column to its variables, the best first.
+    decimals
+        Decimal column to its variable.
+    further
+        Variables that stand in ``extra``, sorted.
+    spans, ints, floats
+        Variable to its slot.
+    request_slot
+        First of the four spans of the request; -1 when none is asked for.
+    """
+
+    log_format: LogFormat
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    wholes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    decimals: dict[str, str] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
+    spans: dict[str, int] = field(default_factory=dict)
+    ints: dict[str, int] = field(default_factory=dict)
+    floats: dict[str, int] = field(default_factory=dict)
+    request_slot: int = -1
+    span_count: int = 0
+
+    @property
+    def counts_tries(self) -> bool:
+        """Whether the format has an upstream variable at all."""
+        return any(name in UPSTREAM for name in self.log_format.names)
+
+    def kernel_plan(self) -> tuple[Any, ...]:
+        """Return literals, their bounds, kinds and slots as the loop wants them."""
+        import numpy as np
+
+        literals = self.log_format.literals
+        bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
+        joined: np.ndarray[Any, Any] = np.frombuffer(b"".join(literals), np.uint8)
+        names = self.log_format.names
+
+        def slots(of: dict[str, int]) -> Any:
+            return np.array([of.get(name, -1) for name in names], np.int64)
+
+        kinds = np.array([self._kind(variable) for variable in self.log_format.variables], np.int64)
+        return joined, bounds, kinds, slots(self.spans), slots(self.ints), slots(self.floats)
+
+    def limits(self) -> tuple[bool, int, int, bool]:
+        """Return the loop's last argument."""
+        names = self.log_format.names
+        lone = sum(name in names for name in (*_TARGETS, *_ARGS)) == 1
+        return self.log_format.escape == "json", LONG_LINE, self.request_slot, lone
+
+    def _kind(self, variable: Variable) -> int:
+        from watchme_analysis.sources import access_kernel as kernel
+
+        if variable.name == "request":
+            return kernel.REQUEST
+        if variable.name in _TARGETS and variable.name == _first(_TARGETS, self.log_format.names):
+            return kernel.TARGET
+        if variable.kind == "list":
+            return {"upstream_status": kernel.LIST_STATUS, "upstream_addr": kernel.LIST_ADDRESS}.get(
+                variable.name, kernel.LIST_TIME
+            )
+        if variable.kind == "text":
+            if not variable.quoted:
+                return kernel.TEXT
+            return kernel.UNESCAPED if self.log_format.escape == "none" else kernel.QUOTED
+        return {
+            "int": kernel.INT,
+            "decimal": kernel.DECIMAL,
+            "msec": kernel.MSEC,
+            "time_local": kernel.TIME_LOCAL,
+            "time_iso8601": kernel.TIME_ISO,
+            "address": kernel.ADDRESS,
+            "token": kernel.TOKEN,
+        }[variable.kind]
+
+
+def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | None:
+    """Return the program that yields the columns, None when the format is one for the exact way alone.
+
+    Parameters
+    ----------
+    log_format
+        The format.
+    columns
+        Columns of ``access_log`` that are asked for.
+    """
+    names = log_format.names
+    if not _is_plain(log_format):
+        return None
+    wanted = set(columns)
+    program = Program(log_format)
+    used: set[str] = set()
+    for column, candidates in SINGLE.items():
+        program.texts[column] = tuple(name for name in candidates if name in names)
+        used.update(program.texts[column][:1])
+    for column, candidates in WHOLE.items():
+        program.wholes[column] = tuple(name for name in candidates if name in names)
+        used.update(program.wholes[column][:1])
+    time = _first(TIMES, names)
+    if time:
+        program.wholes["time"] = (time,)
+    program.wholes["upstream_status"] = ("upstream_status",) if "upstream_status" in names else ()
+    program.texts["upstream_addr"] = ("upstream_addr",) if "upstream_addr" in names else ()
+    decimals = {"request_time_s": "request_time", **SUMS}
+    program.decimals = {column: name for column, name in decimals.items() if name in names}
+    program.texts["method"] = ("request_method",) if "request_method" in names else ()
+    program.texts["protocol"] = ("server_protocol",) if "server_protocol" in names else ()
+    program.texts["query"] = tuple(name for name in _ARGS if name in names)[:1]
+    target = _first(("request", *_TARGETS), names)
+    used.update((*TIMES, *UPSTREAM, "request_time", "request", "request_method", "server_protocol"))
+    used.add(target or "")
+    program.further = tuple(sorted(set(names) - used)) if "extra" in wanted else ()
+    _assign_slots(program, wanted, target)
+    return program
+
+
+def _is_plain(log_format: LogFormat) -> bool:
+    """Tell whether the loop reads the format as the exact way does, line for line."""
+    names = log_format.names
+    if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
+        return False
+    if "request" in names and any(name in names for name in _PARTS):
+        return False
+    first_target = _first(_TARGETS, names)
+    for variable in log_format.variables:
+        enclosed = variable.quoted and log_format.escape != "none"
+        if variable.name in ("request", first_target) and not enclosed:
+            return False
+    return True
+
+
+def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:
+    asks_request = target is not None and bool(wanted & set(REQUEST_COLUMNS))
+    if asks_request or ("extra" in wanted and program.texts["query"]):
+        program.request_slot = 0
+        program.span_count = len(REQUEST_COLUMNS)
+    textual = [name for column, names in program.texts.items() if column in wanted for name in names]
+    textual += program.further
+    if "extra" in wanted:
+        # What stands in `extra` is told by comparing it with what was chosen.
+        several = (*program.texts.values(), *program.wholes.values())
+        textual += [name for names in several if len(names) > 1 for name in names]
+        textual += program.texts["query"]
+    for name in dict.fromkeys(textual):
+        program.spans[name] = program.span_count
+        program.span_count += 1
+    # The first whole number of each line counts the tries.
+    for column, names in program.wholes.items():
+        for name in names if column in wanted else ():
+            program.ints.setdefault(name, len(program.ints) + 1)
+    for column, name in program.decimals.items():
+        if column in wanted:
+            program.floats[name] = len(program.floats)
+
+
+def _first(candidates: Sequence[str], names: Sequence[str]) -> str | None:
+    return next((name for name in candidates if name in names), None)

@@ -1,0 +1,91 @@
+"""Access log lines one by one: exact, slow, and what faster ways are held against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from watchme_analysis.sources.lines import decoded
+from watchme_analysis.sources.nginx_fields import row_of
+from watchme_analysis.sources.nginx_format import LogFormat
+from watchme_analysis.sources.nginx_json import is_request, keys_of, unescape, values_of
+
+
+@dataclass
+class LineReader:
+    """Reads lines one by one, exactly, in the formats that may have written them.
+
+    Attributes
+    ----------
+    formats
+        In the order in which they are tried.
+    zone
+        Zone of times written without one.
+    used
+        How many lines were of which format; JSON by its keys counts as ``JSON``.
+    """
+
+    formats: Sequence[LogFormat]
+    zone: tzinfo
+    used: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._keys: dict[str, str] = {}
+        for found in self.formats:
+            if found.text.lstrip().startswith("{"):
+                self._keys = {**keys_of(found), **self._keys}
+
+    def row(self, line: bytes) -> dict[str, object]:
+        """Return a line's columns.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
+        reason = "it is of none of the formats"
+        for log_format in self.formats:
+            values = format_values(log_format, line)
+            if values is None:
+                continue
+            try:
+                row = row_of(values, self.zone)
+            except ValueError as error:
+                reason = str(error)
+                continue
+            self.used[log_format.name or log_format.text] += 1
+            return row
+        if line.lstrip().startswith(b"{"):
+            by_key = values_of(line, self._keys)
+            if by_key is None:
+                raise ValueError("no JSON object")
+            if not is_request(by_key):
+                raise ValueError("no request: neither status nor target")
+            row = row_of(by_key, self.zone)
+            self.used["JSON"] += 1
+            return row
+        raise ValueError(reason)
+
+    def sort_by(self, sample: Iterable[bytes]) -> None:
+        """Try first the format that most lines of a sample are of; ties stay in order."""
+        lines = list(sample)
+        self.formats = sorted(
+            self.formats, key=lambda found: -sum(found.match(line) is not None for line in lines)
+        )
+
+
+def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
+    """Return the variables of a line by a format, missing values None; None when it is not of the format."""
+    found = log_format.match(line)
+    if found is None:
+        return None
+    values: dict[str, str | None] = {}
+    for name, value in zip(log_format.names, found, strict=True):
+        text = decoded(value)
+        if log_format.escape == "json":
+            text = unescape(text)
+        if values.get(name) is None:
+            values[name] = None if text in ("", "-") else text
+    return values
