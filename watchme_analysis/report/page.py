@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.report import outputs
-from watchme_analysis.report.words import facts
+from watchme_analysis.report.words import coded, facts
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,6 +40,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     resources = {
         "result": result,
         "facts": facts(result),
+        "coded": coded,
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "contents": outputs.contents(node),
         "described": outputs.described,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from html import escape
 from typing import Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.views.moments import in_zone
 from watchme_analysis.window import parse_zone
 
 VERDICTS = {
@@ -83,7 +86,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
         window=span(since, until, zone),
         made=moment(result.get("started_at"), zone),
         seconds=_NONE if seconds is None else f"{seconds:.1f} s",
-        summary=tuple(found.get("summary") or ()),
+        summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
         error=sentence(result.get("error")),
     )
 
@@ -122,3 +125,8 @@ def span(start: str | None, end: str | None, zone: tzinfo) -> str:
     last = datetime.fromisoformat(end).astimezone(zone)
     form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S"
     return f"{first:%Y-%m-%d %H:%M:%S} to {last:{form}} {zone}"
+
+
+def coded(text: str) -> str:
+    """Return a sentence as HTML, escaped, what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

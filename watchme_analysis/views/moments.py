@@ -1,0 +1,46 @@
+"""Times within sentences, in the reader's zone.
+
+Diagnoses are made in UTC and say so, as JSON for programs must be the same for every reader. A page or a
+terminal shows the same sentences in the zone asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+_DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?"
+_UTC = re.compile(
+    rf"(?P<first>{_DATE} {_TIME})(?:(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
+)
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """Return a text with its UTC times in another zone, which is named instead.
+
+    Recognised are ``2025-12-11 01:00 UTC``, with or without seconds, and two such times joined by "to" or
+    "and", of which the second may leave out the day: ``2025-12-11 01:00 to 01:20 UTC``.
+    """
+
+    def convert(found: re.Match[str]) -> str:
+        first = _moment(found["first"])
+        shown = _written(first, zone, found["first"])
+        if found["second"] is None:
+            return f"{shown} {zone}"
+        second = _moment(f"{found['day'] or found['first'][:10]} {found['second']}")
+        end = _written(second, zone, found["second"])
+        if end[:10] == shown[:10]:
+            end = end[11:]
+        return f"{shown}{found['link']}{end} {zone}"
+
+    return _UTC.sub(convert, text)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _written(moment: datetime, zone: tzinfo, like: str) -> str:
+    """Write a moment as precisely as it was written before."""
+    seconds = like.count(":") == 2
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
