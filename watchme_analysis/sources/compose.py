@@ -51,7 +51,8 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         if name == "services" and isinstance(part, dict):
             for service, settings in part.items():
                 for path, setting in _service_settings(str(service), settings):
-                    rows.append({"file": raw.relative, "service": str(service), "path": path, "value": setting})
+                    row = {"service": str(service), "path": path, "value": setting}
+                    rows.append({"file": raw.relative} | row)
         else:
             for path, setting in flatten(part, str(name)):
                 rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
