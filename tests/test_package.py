@@ -22,9 +22,10 @@ import importlib, json, pkgutil, sys
 import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
+COMPILED = {"watchme_analysis.sources.access_kernel"}  # loaded by whoever calls it, and nobody else may
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
-    if not found.name.endswith("__main__"):
+    if found.name not in COMPILED:
         importlib.import_module(found.name)
     loaded = [name for name in HEAVY if name in sys.modules and name not in seen]
     seen.update(loaded)
