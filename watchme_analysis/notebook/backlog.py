@@ -3,10 +3,160 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
 
+from watchme_analysis.analysis import backlog_frames as frames
+from watchme_analysis.analysis.flow_bins import binned
+from watchme_analysis.analysis.flows import flows
 from watchme_analysis.notebook.page import Page
+from watchme_analysis.views.backlog_tables import alarm_table, change_table, comparison_table
+from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
+from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.style import Mark
+
+_BALANCE = {
+    "queue": "queue",
+    "stock_before": "there before",
+    "sent": "sent",
+    "received": "received",
+    "deleted": "deleted",
+    "visible": "visible",
+    "in_flight": "in flight",
+    "dead_lettered": "dead-lettered",
+    "expired": "expired",
+    "purged": "purged",
+    "unexplained": "unexplained",
+    "retry_amplification": "receives a message",
+    "reasons": "why unexplained",
+}
+_FORECAST = {
+    "queue": "queue",
+    "at": "as of",
+    "backlog": "backlog (messages)",
+    "arrivals_per_min": "arrivals (per min)",
+    "capacity_per_min": "capacity (per min)",
+    "drained_at": "drained at",
+    "drained_at_low": "at the earliest",
+    "drained_at_high": "at the latest",
+    "head_of_line_delay_s": "wait of a new message",
+    "note": "note",
+}
+_DEAD = {
+    "queue": "queue",
+    "device_id": "device",
+    "error": "error",
+    "messages": "messages",
+    "share": "share of the queue's",
+    "first_sent": "first sent",
+    "last_sent": "last sent",
+}
+_WORK = {
+    "queue": "queue",
+    "state": "state",
+    "device_id": "device",
+    "recorded_at": "recorded at (as sent)",
+    "local_date": "local date",
+    "sent_at": "sent",
+    "receive_count": "receives",
+    "processed": "processed",
+    "recoverable": "recoverable",
+    "expires_at": "expires",
+}
+_ONSETS = {
+    "queue": "queue",
+    "function": "function",
+    "metric": "metric",
+    "onset": "moved at",
+    "onset_earliest": "not before",
+    "direction": "direction",
+    "baseline": "before",
+    "value": "then",
+    "effect": "effect",
+}
+_FEW = 15
 
 
 @dataclass
 class BacklogPage(Page):
     """Sections of the backlog notebook, each one call."""
+
+    @property
+    def _queue(self) -> str | None:
+        return self.investigation.options.get("queue")
+
+    @property
+    def _start(self) -> datetime | None:
+        return self.incident[0] if self.incident else None
+
+    @property
+    def affected(self) -> list[str]:
+        """Queues that the diagnosis names, else the one asked for."""
+        named = [str(queue) for queue in self.diagnosis.extra.get("queues", ())]
+        return named or ([self._queue] if self._queue else [])
+
+    @cached_property
+    def _changes(self) -> Any:
+        frame = frames.changes_near(self.investigation, self._start)
+        inside = (frame["time"] >= self.window.start) & (frame["time"] < self.window.end)
+        return frame[inside].sort_values("time", kind="stable")
+
+    def timeline(self) -> Picture:
+        """Draw what came, what waits and what the functions did, on one time axis."""
+        series = binned(flows(self.investigation, self._queue))
+        marks = tuple(
+            Mark(row.time.to_pydatetime(), str(row.event_name)) for row in self._changes.itertuples()
+        )
+        return plot_backlog_timeline(series, self.span(marks), self.affected)
+
+    def changes(self) -> Shown:
+        """Show what the letters of the timeline stand for, and what each change could cause."""
+        return change_table(self._changes, self.zone)
+
+    def onsets(self) -> Shown:
+        """Show in which order the metrics of the affected queues moved."""
+        empty = "no metric of an affected queue left its usual range"
+        frame = frames.onset_order(self.investigation)
+        return table(frame, "What moved first", self.zone, _ONSETS, limit=_FEW, empty=empty)
+
+    def comparison(self) -> Shown:
+        """Compare the incident with the time before it, metric by metric."""
+        start, end = self.incident or (None, None)
+        return comparison_table(frames.baseline_comparison(self.investigation, start, end), self.affected)
+
+    def balance(self) -> Shown:
+        """Account for the messages of every queue."""
+        caption = "Where the messages of every queue went"
+        return table(
+            frames.balance(self.investigation), caption, self.zone, _BALANCE, empty="no queue is known"
+        )
+
+    def forecast(self) -> Shown:
+        """Say when each standing backlog will have drained."""
+        frame = frames.drain_forecast(self.investigation)
+        caption = "When the backlog will have drained"
+        return table(frame, caption, self.zone, _FORECAST, empty="no queue holds a backlog at the end")
+
+    def dead_letters_by_device(self) -> Shown:
+        """Count dead letters by device."""
+        return self._dead_letters("device_id", "Dead letters by device")
+
+    def dead_letters_by_error(self) -> Shown:
+        """Count dead letters by the error that their function ended with."""
+        return self._dead_letters("error", "Dead letters by error")
+
+    def _dead_letters(self, key: str, caption: str) -> Shown:
+        frame = frames.dead_letters_by(self.investigation, key)
+        empty = "no message was read from a dead-letter queue"
+        return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
+
+    def work(self) -> Shown:
+        """Show the work that was missed; the diagnosis holds the whole list."""
+        frame = frames.work_items(self.investigation)
+        caption = f"Work missed: {len(frame):,d} items"
+        return table(frame, caption, self.zone, _WORK, limit=_FEW, empty="no message was read from a queue")
+
+    def alarms(self) -> Shown:
+        """Show when each standard alarm would first have fired."""
+        return alarm_table(self.diagnosis.extra.get("alarms", ()), self._start, self.zone)

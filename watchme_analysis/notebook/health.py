@@ -20,7 +20,7 @@ from watchme_analysis.hypotheses.health_facts import Facts, facts
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
-from watchme_analysis.views.health_tables import comparison_table
+from watchme_analysis.views.health_tables import comparison_table, status_table
 from watchme_analysis.views.health_timeline import plot_health_timeline
 from watchme_analysis.views.style import Mark
 
@@ -121,8 +121,7 @@ class HealthPage(Page):
         start, end = self.incident or (None, None)
         frame = status_classes(status_counts(self.facts.observed, start, end))
         frame = frame[frame["family"].isin(self.families)]
-        frame = frame.rename(columns={"family": "endpoint", "vantage": "seen from"})
-        return table(frame, "Answers by status", self.zone, empty="no request or probe was recorded")
+        return status_table(frame)
 
     def errors(self) -> Shown:
         """Count the lines of Nginx's error log by kind."""

@@ -122,13 +122,11 @@ class Page:
 
     def findings(self) -> FindingsView:
         """Show every hypothesis with its numbers, blind spots and next test."""
-        found = self.diagnosis
-        titles = {entry.cause: entry.title for entry in registered(self.investigation.question)}
-        return FindingsView(found.ranking, titles)
+        return FindingsView(self.diagnosis.ranking, self._titles())
 
     def verdict(self) -> VerdictView:
         """Show the verdict; programs read the whole diagnosis from the same output."""
-        return VerdictView(self.diagnosis, self.zone)
+        return VerdictView(self.diagnosis, self.zone, self._titles())
 
     def conclusion(self) -> Passage:
         """Show the conclusion in three sentences."""
@@ -140,6 +138,10 @@ class Page:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._opened()._repr_mimebundle_()
+
+    def _titles(self) -> dict[str, str]:
+        self.diagnosis  # noqa: B018  registers the question's hypotheses
+        return {entry.cause: entry.title for entry in registered(self.investigation.question)}
 
     def _opened(self) -> Shown:
         asked = self.investigation

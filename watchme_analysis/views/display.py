@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISPLAY_WIDTH_PX = 760
-_CELL = "padding:3px 8px;vertical-align:top;border-bottom:1px solid #ddd"
 _MAX_ROWS = 40
+_SHORT = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,13 @@ class Shown:
         """Return the table as plain HTML that scrolls sideways on a narrow screen."""
         align = ["right" if place in self.numeric else "left" for place in range(len(self.heads))]
         head = "".join(
-            f'<th scope="col" style="{_CELL};text-align:{side}">{escape(text)}</th>'
+            f'<th scope="col" style="text-align:{side}">{escape(text)}</th>'
             for text, side in zip(self.heads, align, strict=True)
         )
         body = "".join(
             "<tr>"
             + "".join(
-                f'<td style="{_CELL};text-align:{side}">{escape(text)}</td>'
+                f'<td style="text-align:{side}{_unbroken(text)}">{escape(text)}</td>'
                 for text, side in zip(row, align, strict=True)
             )
             + "</tr>\n"
@@ -125,6 +125,11 @@ class Passage:
         if self.items:
             html += ["<ol>", *(f"<li>{escape(item)}</li>" for item in self.items), "</ol>"]
         return {"text/html": "\n".join(html), "text/plain": "\n".join(text)}
+
+
+def _unbroken(text: str) -> str:
+    """Keep what a narrow screen would break at every hyphen in one line: times and short names."""
+    return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
 
 
 def number(value: float, digits: int = 3) -> str:

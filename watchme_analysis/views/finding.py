@@ -25,6 +25,7 @@ class VerdictView:
 
     diagnosis: Diagnosis
     zone: tzinfo
+    titles: Mapping[str, str]
 
     def sentence(self) -> str:
         """Return the verdict in one sentence."""
@@ -39,7 +40,11 @@ class VerdictView:
             )
             return f"Inconclusive: the evidence does not settle the cause (likeliest: {named}){when}."
         second = f", which set off {_words(found.secondary_cause)}" if found.secondary_cause else ""
-        return f"Supported: {_words(found.cause or '')} ({found.confidence:.0%} sure){second}{when}."
+        cause = found.cause or ""
+        named = f"{cause} ({found.confidence:.0%} sure){second}{when}"
+        return (
+            f"Supported: {named}. {self.titles[cause]}." if cause in self.titles else f"Supported: {named}."
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         sentence = self.sentence()

@@ -131,7 +131,8 @@ def plot_where_time_goes(shares: pd.DataFrame, waterfall: pd.DataFrame) -> Pictu
     style.title(axes[1], "one request")
     _stack(axes[1], single)
     axes[1].set_xlabel("time (s)")
-    used = {layer for _, parts in [*bars, *single] for layer, took in parts if took > 0}
+    seen_s = max(took for _, parts in [*bars, *single] for _, took in parts if took >= 0) / 100
+    used = {layer for _, parts in [*bars, *single] for layer, took in parts if took > seen_s}
     style.key(
         figure, [Patch(color=color, label=text) for layer, (text, color) in LAYERS.items() if layer in used]
     )

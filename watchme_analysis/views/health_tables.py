@@ -55,9 +55,37 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
         else "No rows: no request or probe was recorded."
     )
     caption = "Baseline (all time outside the incident) against incident"
-    return Shown(caption, _HEADS, rows, note, frozenset(range(2, len(_HEADS))))
+    return Shown(caption, _HEADS, rows, note, _from(2, len(_HEADS)))
 
 
 def _change(before: float, during: float) -> str:
     known = ["–" if math.isnan(value) else duration(float(value)) for value in (before, during)]
     return f"{known[0]} → {known[1]}"
+
+
+def status_table(frame: pd.DataFrame) -> Shown:
+    """Return counts of answers by class of status, baseline → incident in one cell.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.health_shares.status_classes`.
+    """
+    classes = [
+        name for name in frame.columns if name not in ("family", "vantage", "phase") and frame[name].sum()
+    ]
+    rows = []
+    for (family, vantage), group in frame.groupby(["family", "vantage"], sort=False):
+        counts = [
+            [int(group.loc[group["phase"] == phase, name].sum()) for phase in ("baseline", "incident")]
+            for name in classes
+        ]
+        cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
+        rows.append((str(family), str(vantage), *cells))
+    note = "" if rows else "No rows: no request or probe was recorded."
+    heads = ("endpoint", "seen from", *classes)
+    return Shown("Answers by status, baseline → incident", heads, tuple(rows), note, _from(2, len(heads)))
+
+
+def _from(first: int, length: int) -> frozenset[int]:
+    return frozenset(range(first, length))

@@ -48,10 +48,10 @@ def plot_evidence_matrix(ranking: Sequence[Ranked]) -> Picture:
     _grid(axis, ranking, checks)
     for place, check in enumerate(checks):
         for column, entry in enumerate(ranking):
-            _cell(axis, column, place, weights[check].get(entry.finding.cause))
-    note = "▲ supports   ▼ contradicts   · silent   blank: not asked\nweight in natural log-odds"
+            _cell(axis, column, place, weights[check].get(entry.finding.cause, 0.0))
+    note = "▲ supports   ▼ contradicts   · silent; weight in natural log-odds"
     if left_out > 0:
-        note += f"; {left_out} lighter checks are not shown"
+        note += f"\n{left_out} lighter checks are not shown"
     figure.supxlabel(note, fontsize=8, x=0.01, ha="left")
     return style.finish(figure, "evidence-matrix", _alt(ranking, weights))
 
@@ -74,11 +74,9 @@ def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str]) -> None:
         axis.axhline(row - 0.5, color="#eeeeee", linewidth=0.7)
 
 
-def _cell(axis: Axes, column: int, row: int, weight: float | None) -> None:
+def _cell(axis: Axes, column: int, row: int, weight: float) -> None:
     from matplotlib.patches import Rectangle
 
-    if weight is None:
-        return
     if abs(weight) < _SILENT:
         axis.text(column, row, "·", ha="center", va="center", color=style.BLACK, fontsize=10)
         return
@@ -101,7 +99,7 @@ def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]]) -> str
     parts = []
     for entry in ranking:
         cause = entry.finding.cause
-        mine = [row[cause] for row in weights.values() if cause in row]
+        mine = [row.get(cause, 0.0) for row in weights.values()]
         parts.append(
             f"{cause} {entry.probability:.0%} ({sum(w >= _SILENT for w in mine)} for, "
             f"{sum(w <= -_SILENT for w in mine)} against, {sum(abs(w) < _SILENT for w in mine)} silent)"

@@ -1,0 +1,136 @@
+"""Tables of a backlog question that put several columns of a frame into one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.views.display import Shown, cell, duration, local_time, number
+from watchme_analysis.views.style import mark_letter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def comparison_table(frame: pd.DataFrame, first: Collection[str] = ()) -> Shown:
+    """Return baseline against incident for every metric of every queue and function.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.backlog_frames.baseline_comparison`.
+    first
+        Resources to put on top.
+    """
+    order = sorted(range(len(frame)), key=lambda place: frame["resource"].iloc[place] not in first)
+    rows = tuple(
+        (
+            str(row.resource),
+            str(row.metric),
+            f"{row.baseline_points:,d} → {row.incident_points:,d}",
+            _change(row.baseline_median, row.incident_median, row.unit),
+            _change(row.baseline_p90, row.incident_p90, row.unit),
+            _ratio(row.ratio),
+            _number(row.effect, 2),
+            _number(row.rank, 2),
+        )
+        for row in frame.iloc[order].itertuples()
+    )
+    heads = (
+        "queue or function", "metric", "points", "median, baseline → incident", "p90, baseline → incident",
+        "ratio", "effect", "unusual",
+    )  # fmt: skip
+    note = (
+        "Effect: probability that a point of the incident lies above one of the baseline. Unusual: share of "
+        "the metric's own past windows that were nearer to the baseline."
+        if rows
+        else "No rows: no incident to compare, or no metrics."
+    )
+    caption = "Baseline (before the incident) against incident"
+    return Shown(caption, heads, rows, note, frozenset(range(2, len(heads))))
+
+
+def change_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
+    """Return the recorded changes under the letters that the timeline gives them.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.backlog_frames.changes_near`, in order of time.
+    zone
+        Zone of the times.
+    """
+    rows = tuple(
+        (
+            mark_letter(place),
+            local_time(row.time.to_pydatetime(), zone),
+            cell(row.what, zone),
+            cell(row.user, zone),
+            _before(row.minutes_before_start),
+            cell(row.could_cause, zone).replace("_", " "),
+            "named" if row.named is True else "",
+        )
+        for place, row in enumerate(frame.itertuples())
+    )
+    heads = ("mark", "time", "what", "who", "against the start", "could cause", "diagnosis")
+    note = "" if rows else "No change is recorded in this window."
+    return Shown(f"Changes (times in {zone})", heads, rows, note)
+
+
+def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo) -> Shown:
+    """Return when each standard alarm would first have fired.
+
+    Parameters
+    ----------
+    alarms
+        ``alarms`` of a backlog diagnosis.
+    start
+        Start of the incident, to count the delay from.
+    zone
+        Zone of the times.
+    """
+    rows = []
+    for alarm in alarms:
+        fired = alarm.get("first_fired") or alarm.get("at") or alarm.get("time")
+        moment = datetime.fromisoformat(fired) if fired else None
+        delay = duration(moment - start) if moment and start else "–"
+        named = str(alarm.get("alarm") or alarm.get("name"))
+        when = local_time(moment, zone) if moment else "never"
+        rows.append((named, cell(alarm.get("resource"), zone), when, delay))
+    heads = ("alarm", "resource", "would first have fired", "after the start")
+    note = "" if rows else "No standard alarm would have fired."
+    return Shown(f"Alarms (times in {zone})", heads, tuple(rows), note)
+
+
+def _change(before: Any, during: Any, unit: Any) -> str:
+    known = [_with_unit(value, unit) for value in (before, during)]
+    return f"{known[0]} → {known[1]}"
+
+
+def _with_unit(value: Any, unit: Any) -> str:
+    text = _number(value)
+    if text == "–" or not isinstance(unit, str):
+        return text
+    if unit in ("s", "seconds"):
+        return duration(float(value))
+    return f"{text} %" if unit in ("pct", "%") else text
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    import pandas as pd
+
+    return "–" if pd.isna(value) else number(float(value), digits)
+
+
+def _ratio(value: Any) -> str:
+    text = _number(value, 2)
+    return text if text == "–" else f"× {text}"
+
+
+def _before(minutes: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(minutes):
+        return "–"
+    return f"{duration(abs(float(minutes)) * 60)} {'before' if minutes >= 0 else 'after'}"
