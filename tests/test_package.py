@@ -22,7 +22,7 @@ import importlib, json, pkgutil, sys
 import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
-COMPILED = {"watchme_analysis.sources.access_kernel"}  # loaded by whoever calls it, and nobody else may
+COMPILED = {"watchme_analysis.sources.access_kernel", "watchme_analysis.sources.access_lines"}  # loaded by whoever calls it, and nobody else may
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
     if found.name not in COMPILED:
