@@ -25,6 +25,7 @@ from watchme_analysis.sources.aws_json import (
     whole,
 )
 from watchme_analysis.sources.aws_names import log_group_function, resource_name
+from watchme_analysis.sources.insights_cost import cost_usd
 from watchme_analysis.sources.insights_text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
 from watchme_analysis.sources.raw import Piece, RawFile, Source
@@ -70,6 +71,7 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
         truncated=query["truncated"],
         query=query["query"],
         bytes_scanned=scanned,
+        cost_usd=cost_usd(scanned) if scanned is not None else None,
     )
     yield piece(raw, "cloudwatch_logs", "log_queries", [query], truncated=query["truncated"])
 

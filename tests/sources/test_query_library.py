@@ -1,0 +1,135 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.aws_client import Aws, Pace
+from watchme_analysis.sources.insights import run_query
+from watchme_analysis.sources.insights_calls import InsightsQuery
+from watchme_analysis.sources.insights_frame import answer_frame, typed_frame
+from watchme_analysis.sources.insights_text import columns_of
+from watchme_analysis.sources.query_library import library, library_query
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+GROUP = "/aws/lambda/sed-worker"
+ID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
+OTHER = "3ad7bbc1-f953-42c4-b70f-49d5b40dee94"
+LINES = [
+    f"START RequestId: {ID} Version: $LATEST\n",
+    "✅ SED APIが受け付けました (status=202, 1.2秒)\n",
+    f"REPORT RequestId: {ID}\tDuration: 196.03 ms\tBilled Duration: 197 ms\tMemory Size: 256 MB\t"
+    "Max Memory Used: 37 MB\tInit Duration: 512.5 ms\t\n",
+    f"2025-12-11T01:00:03.000Z {OTHER} Task timed out after 30.02 seconds\n\n",
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'lambda_function': "
+    "No module named 'requests'\nTraceback (most recent call last):\n",
+    "[ERROR] HTTPError: 404 Client Error: Not Found\n",
+    f'❌ APIエラー: status_code=404 body={{"detail":"見つかりません: '
+    f'files/{OTHER}/2025-12-10/10-30/a.wav"}}\n',
+    f"REPORT RequestId: {OTHER}\tDuration: 30020.00 ms\tBilled Duration: 30000 ms\tMemory Size: 256 MB\t"
+    "Max Memory Used: 40 MB\t\n",
+]
+GIVEN = {"request": {"request_id": ID.upper()}, "stream": {"log_stream": "s1"}}
+FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01)
+
+
+@pytest.fixture
+def run(front):
+    start_ms = int(START.timestamp() * 1000)
+    front.engine.load(GROUP, [(start_ms + 1000 * n, line, f"s{n % 2}") for n, line in enumerate(LINES)])
+
+    def ask(name, **parameters):
+        text = library_query(name).filled(parameters or GIVEN.get(name))
+        window = Window(START, START + timedelta(hours=1))
+        return answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window)))
+
+    return ask
+
+
+@pytest.mark.parametrize("name", library())
+def test_every_query_runs_and_returns_its_columns(run, name):
+    frame = run(name)
+    assert list(frame.columns) == list(library()[name].columns)
+    assert len(frame)
+
+
+def test_the_queries_find_what_they_say(run):
+    assert len(run("worker_timeouts")) == 1
+    assert run("import_errors").module.tolist() == ["requests"]
+    errors = run("errors_by_type").set_index("error").errors
+    assert errors.to_dict() == {"HTTPError": 1, "Runtime.ImportModuleError": 1}
+    assert run("api_status").set_index("status").answers.to_dict() == {202: 1, 404: 1}
+    assert run("device_failures").device_id.tolist() == [OTHER]
+    reports = run("reports")
+    assert reports["@duration"].tolist() == [196.03, 30020.0]
+    assert reports["@initDuration"].fillna(-1).tolist() == [512.5, -1]
+    durations = run("durations")
+    assert durations.time.tolist() == [pd.Timestamp("2025-12-11T01:00Z")]
+    assert durations.longest_ms.tolist() == [30020]
+    assert run("cold_starts").cold_starts.tolist() == [1]
+    assert run("request")["@message"].str.contains(ID).all()
+    assert len(run("worker_recent", rows="2")) == 2
+    assert len(run("worker_errors")) == 4
+
+
+def test_parameters_are_checked():
+    with pytest.raises(InputError, match="needs request_id"):
+        library_query("request").filled()
+    with pytest.raises(InputError, match="is a uuid"):
+        library_query("request").filled({"request_id": '" or 1 = 1'})
+    with pytest.raises(InputError, match="is a text"):
+        library_query("stream").filled({"log_stream": 'x" | limit 1'})
+    with pytest.raises(InputError, match="no parameter row"):
+        library_query("worker_first").filled({"row": "1"})
+    with pytest.raises(InputError, match="no query 'nothing'"):
+        library_query("nothing")
+
+
+def test_columns_say_what_a_query_shows():
+    for query in library().values():
+        assert columns_of(query.filled(GIVEN.get(query.name))) == list(query.columns)
+
+
+def test_dtypes():
+    rows = [
+        {
+            "time": "2025-12-11 01:00:00.120",
+            "n": "9007199254740993",
+            "x": "1.5",
+            "id": "007",
+            "big": "9" * 30,
+        },
+        {"n": "2", "x": "3"},
+    ]
+    frame = typed_frame(["time", "n", "x", "id", "big", "none"], rows)
+    assert frame.dtypes.astype(str).to_dict() == {
+        "time": "datetime64[us, UTC]",
+        "n": "Int64",
+        "x": "Float64",
+        "id": "string",
+        "big": "string",
+        "none": "string",
+    }
+    assert frame.n[0] == 9007199254740993
+    assert frame.time.isna().tolist() == [False, True]
+
+
+def test_an_empty_answer_has_the_same_columns(front):
+    front.engine.load(GROUP, [])
+    text = library_query("reports").filled()
+    answer = run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), Window(START, START + timedelta(1))))
+    assert list(answer_frame(answer).columns) == list(library_query("reports").columns)
+
+
+def test_flattened_messages_overwrite_nothing(front):
+    message = '{"timestamp": "x", "level": "ERROR", "record": {"n": 3, "none": null}}'
+    front.engine.load(
+        GROUP, [(int(START.timestamp() * 1000), message, "s"), (int(START.timestamp() * 1000), "plain", "s")]
+    )
+    query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(START, START + timedelta(1)))
+    frame = answer_frame(run_query(Aws(pace=FAST), query), flatten=True)
+    assert list(frame.columns[:3]) == ["@timestamp", "@message", "@ptr"]
+    assert frame["@timestamp"].notna().all()
+    assert frame["message.record.n"].dropna().tolist() == [3]
+    assert frame["message.timestamp"].dropna().tolist() == ["x"]

@@ -1,0 +1,129 @@
+"""Logs Insights asked through the cache, and in several accounts and regions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.sources.aws_client import Aws
+from watchme_analysis.sources.insights import run_queries
+from watchme_analysis.sources.insights_cache import Cache, answer_of, rest_of
+from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, Answer, InsightsQuery
+from watchme_analysis.window import Window
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How queries are asked.
+
+    Attributes
+    ----------
+    cache
+        Where settled answers are kept; None keeps none.
+    refresh
+        Ask anew what is kept.
+    offline
+        Ask nothing: take what is kept alone.
+    cap
+        Rows that one query may return.
+    deadline_s
+        Seconds after which what runs is stopped.
+    """
+
+    cache: Cache | None = None
+    refresh: bool = False
+    offline: bool = False
+    cap: int = HIGHEST_LIMIT
+    deadline_s: float = 900
+
+
+def ask(
+    aws: Aws,
+    queries: Sequence[InsightsQuery],
+    asking: Asking,
+    progress: Callable[[str], None] | None = None,
+) -> list[Answer]:
+    """Return answers in the queries' order, settled parts from the cache where it has them.
+
+    Raises
+    ------
+    InputError
+        When a query must be asked and asking is forbidden.
+    ServiceError
+        When the service refuses a query.
+    """
+    cache = asking.cache
+    kept = {
+        number: entry
+        for number, query in enumerate(queries)
+        if cache is not None and not asking.refresh and (entry := cache.load(query)) is not None
+    }
+    left: dict[int, InsightsQuery] = {}
+    for number, query in enumerate(queries):
+        rest = rest_of(query, kept[number]) if number in kept else query
+        if rest is not None:
+            left[number] = rest
+    if left and asking.offline:
+        query = next(iter(left.values()))
+        raise InputError(
+            f"The cache lacks {query.name or query.text!r} for {query.window}: ask once without --offline."
+        )
+    now = datetime.now(UTC)
+    fresh = dict(
+        zip(
+            left,
+            run_queries(
+                aws, list(left.values()), cap=asking.cap, deadline_s=asking.deadline_s, progress=progress
+            ),
+            strict=True,
+        )
+    )
+    answers = []
+    for number, query in enumerate(queries):
+        answer = fresh.get(number)
+        if number in kept:
+            answer = answer_of(query, kept[number], answer)
+        assert answer is not None
+        if cache is not None and number in fresh:
+            cache.save(answer, now)
+        answers.append(answer)
+    return answers
+
+
+def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = "") -> list[InsightsQuery]:
+    """Return queries over any number of log groups, 50 in each."""
+    return [
+        InsightsQuery(text, tuple(log_groups[at : at + MAX_GROUPS]), window, name)
+        for at in range(0, len(log_groups), MAX_GROUPS)
+    ]
+
+
+def ask_everywhere(
+    places: Mapping[str, Aws], queries: Sequence[InsightsQuery], asking: Asking
+) -> tuple[dict[str, list[Answer]], dict[str, str]]:
+    """Ask the same in several accounts and regions at once.
+
+    Returns
+    -------
+    answers, failures
+        Answers by place, and for each place that failed the sentence that says why. An interrupt stops
+        what runs everywhere.
+    """
+    answers: dict[str, list[Answer]] = {}
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
+        futures = {name: pool.submit(ask, aws, queries, asking) for name, aws in places.items()}
+        try:
+            for name, future in futures.items():
+                try:
+                    answers[name] = future.result()
+                except WatchmeError as error:
+                    failures[name] = str(error)
+        except BaseException:
+            for aws in places.values():
+                aws.cancelled.set()
+            raise
+    return answers, failures
