@@ -10,8 +10,15 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-# Two records of one request that carry no common id must end within this time of each other.
+# Two records of one request that carry no common id must end within this time of each other; a log with
+# whole seconds needs more.
 JOIN_TOLERANCE_S = 1.0
+JOIN_TOLERANCE_WHOLE_S = 2.0
+# What Nginx's error log says of a request that went badly.
+ERROR_KINDS = (
+    "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
+    "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable", "no_live_upstream",
+)  # fmt: skip
 
 
 def floats(values: pd.Series) -> np.ndarray[Any, Any]:
@@ -175,13 +182,14 @@ def _pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     )
     left, right = (side.dropna(subset=["at", "m", "p"]).sort_values("at") for side in (left, right))
     right["at_nginx"] = right["at"]
+    whole = (right["at"].dt.microsecond == 0).all()
     near = pd.merge_asof(
         left,
         right,
         on="at",
         by=["m", "p"],
         direction="nearest",
-        tolerance=pd.Timedelta(seconds=JOIN_TOLERANCE_S),
+        tolerance=pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S if whole else JOIN_TOLERANCE_S),
     ).dropna(subset=["nginx"])
     near["apart"] = (near["at"] - near["at_nginx"]).abs()
     near = near.sort_values("apart").drop_duplicates("nginx")
@@ -189,7 +197,9 @@ def _pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def observations(joined: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
+def observations(
+    joined: pd.DataFrame, probes: pd.DataFrame, error_log: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return what every vantage saw of every endpoint, one row per request and vantage.
 
     Parameters
@@ -198,13 +208,16 @@ def observations(joined: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
         Frame of :func:`requests`.
     probes
         Table ``probes``.
+    error_log
+        Table ``error_log``; its lines on failed requests count as observations of Nginx where the access
+        log has no times or is missing.
 
     Returns
     -------
     pandas.DataFrame
         ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
         ``family``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
-        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe), ordered by ``start``.
+        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ordered by ``start``.
     """
     import pandas as pd
 
@@ -242,6 +255,8 @@ def observations(joined: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
             }
         )
     )
+    if error_log is not None and not joined["nginx_s"].notna().any():
+        parts.append(_failures(error_log))
     kinds = {
         "vantage": "string",
         "path": "string",
@@ -252,3 +267,23 @@ def observations(joined: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat([part.astype(kinds) for part in parts], ignore_index=True)
     found = found.dropna(subset=["start", "family"])
     return found.sort_values("start", kind="stable", ignore_index=True)
+
+
+def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return failed requests that the error log tells of, with the time at which they failed."""
+    import pandas as pd
+
+    rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]
+    return pd.DataFrame(
+        {
+            "start": rows["time"],
+            "vantage": "nginx",
+            "path": rows["path"],
+            "family": path_families(rows["path"]),
+            "status": float("nan"),
+            "duration_s": float("nan"),
+            "error": rows["kind"],
+            "client_addr": None,
+            "row": -1,
+        }
+    )

@@ -43,7 +43,7 @@ class Incident:
     is_open
         True when the record ends without recovery.
     families
-        Path families affected, worst first.
+        Path families affected: those probed first, then by number of bad requests.
     score
         Log-likelihood ratio of the scan.
     bad, total
@@ -197,7 +197,9 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         return None
     worst = max(runs, key=lambda name: runs[name][1])
     start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
-    affected = affected_families(rows, start, end)
+    probed = set(observed.loc[observed["row"] < 0, "family"])
+    # What was probed on purpose is what was asked about.
+    affected = sorted(affected_families(rows, start, end), key=lambda name: name not in probed)
     pooled = rows[rows["family"].isin(affected)]
     run, score = _scan(pooled)
     if not len(run):
@@ -224,7 +226,7 @@ def _span_s(bad: pd.DataFrame) -> float:
 
 
 def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
-    """Return the path families that were bad between two moments, worst first.
+    """Return the path families that were bad between two moments, most bad requests first.
 
     A family counts when at least a tenth of its requests were bad, and three times the share of other
     times; one seen only once or twice counts when all of it was bad.
@@ -235,7 +237,7 @@ def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
     share = inside["sum"] / inside["size"]
     usual = other.reindex(inside.index).fillna(0.0)
     keep = (share >= 0.1) & (share > 3 * usual) & ((inside["sum"] >= 3) | (share == 1))
-    ranked = share[keep].sort_values(ascending=False, kind="stable")
+    ranked = inside["sum"][keep].sort_values(ascending=False, kind="stable")
     return [str(name) for name in ranked.index]
 
 

@@ -68,7 +68,7 @@ def _finding(inv: Investigation, cause: str) -> Finding:
         weight = WEIGHTS[one.outcome]
         value = weight.by_cause.get(cause, 0.0) * one.strength * SHRINK
         if cause in one.details and weight.by_cause.get(cause, 0.0) > 0:
-            details.append((value, one.details[cause]))
+            details.append((value, one.details[cause], weight.check))
         if value:
             evidence.append(
                 Evidence(
@@ -84,7 +84,10 @@ def _finding(inv: Investigation, cause: str) -> Finding:
             )
     evidence.sort(key=lambda item: -abs(item.weight))
     found = inv.once(facts)
-    detail = max(details, default=(0.0, None), key=lambda item: item[0])[1]
+    details.sort(key=lambda item: -item[0])
+    # The strongest says what happened; what the source adds says where.
+    said = details[:1] + [item for item in details[1:] if item[2] == "source"][:1]
+    detail = "; ".join(item[1] for item in said) or None
     return Finding(cause, tuple(evidence), detail, not_covered(found, cause), next_test(found, cause))
 
 

@@ -74,8 +74,10 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     )
     usual = _usual_origin(found)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
-    logged = found.has("access_log")
-    nowhere = gateway & ~bad["seen_nginx"] & logged
+    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
+    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
+    nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
+    nowhere &= int(single["family"].isin(found.families).sum()) < 0.3 * max(int(nowhere.sum()), 1)
     parts: dict[str, pd.DataFrame] = {}
     left = bad.index
     # The origin's bad answer or time, passed on as it came, explains the rest.

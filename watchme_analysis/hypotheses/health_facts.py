@@ -119,7 +119,7 @@ class Facts:
 def facts(inv: Investigation) -> Facts:
     """Gather the facts of an investigation; use as ``inv.once(facts)``."""
     joined = requests(inv.table("access_log"), inv.table("edge_log"))
-    observed = _one_name(judged(observations(joined, inv.table("probes"))))
+    observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
     asked = inv.options.get("endpoint")
     incident = find_incident(observed, path_family(asked) if asked else None)
     directives = inv.table("config_directives")

@@ -10,8 +10,23 @@ from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, sha
 from watchme_analysis.hypotheses.health_missing import missing_evidence
 from watchme_analysis.hypotheses.health_weights import CEILING, SUPPORTED_AT
 
-# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed.
+# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
+# that shows a mechanism rather than its place.
 SECONDARY_MARK = 1.2
+MECHANISMS = (
+    "edge",
+    "nginx",
+    "nginx errors",
+    "upstream",
+    "connect",
+    "body",
+    "rhythm",
+    "threads",
+    "descriptors",
+    "connections",
+)
+# Share of what callers met that must have a duration before slowness can be ruled out.
+TIMED_SHARE = 0.3
 
 CAUSE_WORDS = {
     "nginx_config": "Nginx's configuration",
@@ -30,7 +45,9 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
     first = ranking[0]
     verdict: Verdict
     cause: str | None
-    if found.incident is None:
+    if found.incident is None and not _timed(found):
+        verdict, cause, confidence = "inconclusive", None, 0.5
+    elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
     elif first.finding.cause != "none" and first.status == "supported":
         verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
@@ -57,6 +74,12 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
     )
 
 
+def _timed(found: Facts) -> bool:
+    """Tell whether the evidence would have shown a slow endpoint."""
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    return len(outer) > 0 and outer["duration_s"].notna().mean() >= TIMED_SHARE
+
+
 def _secondary(ranking: Sequence[Ranked]) -> str | None:
     """Return a second cause that bears a strong mark which the first does not explain."""
     first = {item.statement: item.weight for item in ranking[0].finding.evidence}
@@ -64,7 +87,11 @@ def _secondary(ranking: Sequence[Ranked]) -> str | None:
         if entry.finding.cause == "none":
             continue
         for item in entry.finding.evidence:
-            if item.weight >= SECONDARY_MARK and first.get(item.statement, 0.0) <= 0:
+            if (
+                item.check in MECHANISMS
+                and item.weight >= SECONDARY_MARK
+                and first.get(item.statement, 0.0) <= 0
+            ):
                 return entry.finding.cause
     return None
 
@@ -100,6 +127,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     first = ranking[0]
     if verdict == "no_incident":
         return "Nothing needs a cause."
+    if verdict == "inconclusive" and found.incident is None:
+        return (
+            "No failure was recorded, but the evidence holds no times, so that slowness can't be ruled out."
+        )
     if verdict == "inconclusive":
         open_causes = [entry for entry in ranking if entry.probability >= 0.1]
         said = listed(
