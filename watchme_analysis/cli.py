@@ -20,6 +20,7 @@ BAD_INPUT = 2
 _ELSEWHERE = {
     "report": "watchme_analysis.cli_report:report",
     "lab": "watchme_analysis.cli_report:lab",
+    "probe": "watchme_analysis.cli_probe:probe",
 }
 
 
