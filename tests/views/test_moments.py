@@ -2,7 +2,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watchme_analysis.views.moments import in_zone
+from watchme_analysis.views.moments import in_zone, localised
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,13 @@ def test_a_zone_with_summer_time():
     assert in_zone("2025-07-01 12:00 UTC and 2025-12-01 12:00 UTC", zone) == (
         "2025-07-01 08:00 America/New_York and 2025-12-01 07:00 America/New_York"
     )
+
+
+def test_every_text_of_a_value_is_localised_and_nothing_else():
+    value = {
+        "summary": ["at 2025-12-11 01:00 UTC"],
+        "rows": 3,
+        "start": "2025-12-11T01:00:00+00:00",
+        "end": None,
+    }
+    assert localised(value, ZoneInfo("Asia/Tokyo")) == value | {"summary": ["at 2025-12-11 10:00 Asia/Tokyo"]}

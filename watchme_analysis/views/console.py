@@ -9,6 +9,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from watchme_analysis.views.moments import localised
+
 _WIDTH = 100
 
 
@@ -124,6 +126,7 @@ def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
 
 def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
     """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next."""
+    diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
     head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
     if diagnosis["secondary_cause"]:

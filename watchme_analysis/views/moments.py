@@ -7,7 +7,9 @@ terminal shows the same sentences in the zone asked for.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 _DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?"
 _UTC = re.compile(
@@ -34,6 +36,17 @@ def in_zone(text: str, zone: tzinfo) -> str:
         return f"{shown}{found['link']}{end} {zone}"
 
     return _UTC.sub(convert, text)
+
+
+def localised(value: Any, zone: tzinfo) -> Any:
+    """Return a JSON value with :func:`in_zone` applied to every text in it."""
+    if isinstance(value, str):
+        return in_zone(value, zone)
+    if isinstance(value, Mapping):
+        return {name: localised(item, zone) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [localised(item, zone) for item in value]
+    return value
 
 
 def _moment(text: str) -> datetime:
