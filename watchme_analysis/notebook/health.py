@@ -49,6 +49,7 @@ _ERRORS = {
 }
 # Endpoints shown beside those affected, for contrast.
 _CONTRAST = 3
+_AFFECTED = 5
 
 
 @dataclass
@@ -63,7 +64,7 @@ class HealthPage(Page):
     @property
     def families(self) -> list[str]:
         """Endpoints to show: those affected, those of the same service that are well, the busiest others."""
-        affected = list(self.facts.families)
+        affected = list(self.facts.families)[:_AFFECTED]
         calm = self.facts.calm_neighbours() if affected else []
         busiest = [str(name) for name in self.facts.observed["family"].value_counts().index]
         shown = [*affected, *sorted(calm, key=busiest.index), *busiest]

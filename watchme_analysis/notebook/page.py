@@ -122,7 +122,7 @@ class Page:
 
     def findings(self) -> FindingsView:
         """Show every hypothesis with its numbers, blind spots and next test."""
-        return FindingsView(self.diagnosis.ranking, self._titles())
+        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone)
 
     def verdict(self) -> VerdictView:
         """Show the verdict; programs read the whole diagnosis from the same output."""
@@ -130,7 +130,7 @@ class Page:
 
     def conclusion(self) -> Passage:
         """Show the conclusion in three sentences."""
-        return conclusion(self.diagnosis)
+        return conclusion(self.diagnosis, self.zone)
 
     def next_evidence(self) -> Shown:
         """Show what to collect next."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DISPLAY_WIDTH_PX = 760
 _MAX_ROWS = 40
 _SHORT = 24
+_SPANS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,14 @@ class Picture:
         The image.
     alt
         What a reader who can't see it should know.
+    words
+        Every text in the picture, in the order of drawing.
     """
 
     name: str
     png: bytes
     alt: str
+    words: tuple[str, ...] = ()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
@@ -164,16 +168,9 @@ def duration(value: timedelta | float) -> str:
     if seconds < 99.5:
         return f"{number(seconds)} s"
     whole = round(seconds)
-    for big, big_name, small, small_name in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= big:
-            rest = round((whole % big) / small)
-            first = whole // big
-            if rest * small >= big:
-                first, rest = first + 1, 0
+    for big, big_name, small, small_name in _SPANS:
+        if whole + small / 2 >= big:
+            first, rest = divmod(round(whole / small), big // small)
             return f"{first} {big_name}" + (f" {rest} {small_name}" if rest else "")
     return f"{whole} s"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.views.display import Passage, Shown, duration, local_time
+from watchme_analysis.views.moments import in_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Missing, Ranked
@@ -61,11 +62,12 @@ class FindingsView:
 
     ranking: tuple[Ranked, ...]
     titles: Mapping[str, str]
+    zone: tzinfo
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {
-            "text/html": "\n".join(self._html(entry) for entry in self.ranking),
-            "text/plain": "\n\n".join(self._text(entry) for entry in self.ranking),
+            "text/html": in_zone("\n".join(self._html(entry) for entry in self.ranking), self.zone),
+            "text/plain": in_zone("\n\n".join(self._text(entry) for entry in self.ranking), self.zone),
         }
 
     def _head(self, entry: Ranked) -> str:
@@ -103,9 +105,9 @@ class FindingsView:
         return "\n".join(lines)
 
 
-def conclusion(diagnosis: Diagnosis) -> Passage:
-    """Return the diagnosis in the sentences of its summary."""
-    return Passage(tuple(diagnosis.summary))
+def conclusion(diagnosis: Diagnosis, zone: tzinfo) -> Passage:
+    """Return the diagnosis in the sentences of its summary, times in the reader's zone."""
+    return Passage(tuple(in_zone(sentence, zone) for sentence in diagnosis.summary))
 
 
 def next_evidence(missing: Sequence[Missing]) -> Shown:

@@ -126,7 +126,7 @@ def plot_where_time_goes(shares: pd.DataFrame, waterfall: pd.DataFrame) -> Pictu
         return style.nothing("where-time-goes", "neither the edge's nor Nginx's log carries timing")
     heights = [0.55 + 0.25 * max(len(bars), 1), 0.8 + 0.25 * max(len(single), 1)]
     figure, axes = style.new_figure([heights[0], heights[1] + 0.3])
-    style.title(axes[0], "mean time in each layer, and number of requests")
+    style.title(axes[0], "mean time by layer (beside: requests)")
     _stack(axes[0], bars)
     style.title(axes[1], "one request")
     _stack(axes[1], single)

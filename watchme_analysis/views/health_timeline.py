@@ -171,7 +171,8 @@ def _metric_panels(metrics: pd.DataFrame) -> list[_Panel]:
                 )
             if len(services) > 1:
                 style.legend(axis)
-            axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+            known = rows["value"].astype("float64")
+            axis.set_ylim(min(0.0, known.min() * 1.1), max(known.max() * 1.15, 1.0) if len(known) else 1.0)
             axis.locator_params(axis="y", nbins=3)
 
         panels.append(_Panel(0.8, draw))

@@ -121,7 +121,14 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
     image.putpalette(palette.astype("uint8").tobytes())
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
-    return Picture(name, out.getvalue(), alt)
+    return Picture(name, out.getvalue(), alt, _words(figure))
+
+
+def _words(figure: Figure) -> tuple[str, ...]:
+    from matplotlib.text import Text
+
+    drawn = (text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible())
+    return tuple(filter(None, (text.get_text() for text in drawn)))
 
 
 def nothing(name: str, reason: str) -> Picture:

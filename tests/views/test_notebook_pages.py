@@ -1,0 +1,90 @@
+import pytest
+
+from watchme_analysis import notebook
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.hypotheses.base import FINDING_MIME
+
+PROBES = "timestamp,vantage,path,status,seconds,error\n" + "".join(
+    f"2025-12-11T01:{minute:02d}:{second:02d}Z,{vantage},/health,{status},{seconds},\n"
+    for minute in range(10)
+    for second in range(0, 60, 5)
+    for vantage, slow in (("inside", False), ("outside", 4 <= minute < 8))
+    for status, seconds in ([("", 30.0)] if slow else [(200, 0.8)])
+)
+
+
+@pytest.fixture
+def probes(tmp_path):
+    folder = tmp_path / "probed"
+    folder.mkdir()
+    (folder / "probes.csv").write_text(PROBES)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"timezone": "Mars/Olympus"}, "time zone 'Mars/Olympus' is unknown"),
+        ({"since": "yesterday"}, "'yesterday' is no time"),
+        ({"since": "2025-12-11T11:00", "until": "2025-12-11T10:00"}, "not after its start"),
+        ({"since": "2020-01-01", "until": "2020-01-02"}, "outside the case"),
+        ({"endpoint": "/absent"}, "'/absent' does not occur"),
+        ({"endpoint": 8017}, "parameter endpoint is 8017"),
+        ({"case": " "}, "parameter case is empty"),
+    ],
+)
+def test_malformed_and_unknown_parameters_are_refused_in_a_sentence(probes, parameters, said):
+    with pytest.raises(InputError, match=said):
+        notebook.open_health(**{"case": probes, **parameters})
+
+
+def test_a_folder_that_is_not_there_is_refused():
+    with pytest.raises(CaseError, match="no folder"):
+        notebook.open_health(case="no-such-folder")
+
+
+def test_a_case_without_anything_about_the_question_is_refused(probes):
+    with pytest.raises(InputError, match="nothing about backlog"):
+        notebook.open_backlog(case=probes)
+
+
+def test_a_parameter_that_the_notebook_does_not_have_is_refused(probes):
+    with pytest.raises(TypeError):
+        notebook.open_health(case=probes, queue="a")
+
+
+def test_window_is_read_in_the_zone_of_the_page(probes):
+    page = notebook.open_health(case=probes, since="2025-12-11T10:02", until="2025-12-11T10:05")
+    assert page.window.start.isoformat() == "2025-12-11T01:02:00+00:00"
+    assert "2025-12-11 10:02:00 to 2025-12-11 10:05:00" in page._repr_mimebundle_()["text/plain"]
+
+
+def test_every_section_displays_itself_with_probes_alone(probes):
+    page = notebook.open_health(case=probes)
+    assert page.incident is not None
+    for picture in (page.timeline(), page.vantages(), page.where_time_goes(), page.matrix()):
+        assert picture.png.startswith(b"\x89PNG")
+        assert picture.alt
+    assert "edge_log" in page.losses().to_text()
+    assert "48 of 49" in page.comparison().to_text()
+    assert "no error log" in page.errors().to_text()
+    shown = page.verdict()._repr_mimebundle_()
+    assert shown[FINDING_MIME]["question"] == "health"
+    assert "Asia/Tokyo" in shown["text/plain"]
+    assert "Next test" in page.findings()._repr_mimebundle_()["text/plain"]
+    for section in (
+        page.conclusion(),
+        page.next_evidence(),
+        page.changes(),
+        page.statuses(),
+        page.coverage(),
+    ):
+        assert section._repr_mimebundle_()["text/plain"]
+
+
+def test_a_bundled_case_is_found_from_the_notebooks_folder_and_from_elsewhere(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = notebook.open_health(case="../data/health-healthy")
+    assert here.investigation.case.name == "health-healthy"
+    assert here.verdict().sentence().startswith("No incident")
+    assert here.matrix().alt

@@ -1,0 +1,136 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.views.coverage import coverage_table, losses_table
+from watchme_analysis.views.display import Picture, cell, duration, number, table
+from watchme_analysis.window import parse_zone
+
+TOKYO = parse_zone("Asia/Tokyo")
+MOMENT = datetime(2025, 12, 11, 1, 2, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.0004, "< 1 ms"),
+        (0.85, "850 ms"),
+        (0.9999, "1 s"),
+        (5.024, "5.02 s"),
+        (99.7, "1 min 40 s"),
+        (250, "4 min 10 s"),
+        (3600, "1 h"),
+        (3599.7, "1 h"),
+        (7199, "2 h"),
+        (86399, "1 d"),
+        (273600, "3 d 4 h"),
+        (-30, "−30 s"),
+    ],
+)
+def test_duration_is_said_as_a_person_says_it(seconds, said):
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "0"),
+        (1234567.0, "1,234,567"),
+        (0.012345, "0.0123"),
+        (99.96, "100"),
+        (-0.0, "0"),
+        (float("inf"), "∞"),
+    ],
+)
+def test_number_keeps_three_figures(value, said):
+    assert number(value) == said
+
+
+def test_cell_shows_missing_as_a_dash_and_times_in_the_zone():
+    for missing in (None, pd.NA, pd.NaT, float("nan")):
+        assert cell(missing, TOKYO) == "–"
+    assert cell(MOMENT, TOKYO) == "2025-12-11 10:02:03"
+    assert cell(True, TOKYO) == "yes"
+    assert cell(["a", 1], TOKYO) == "a, 1"
+    assert cell(timedelta(minutes=3), TOKYO) == "3 min"
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "path": pd.array(["/health", "<b>"], dtype="string"),
+            "seen": pd.to_datetime([MOMENT, None], utc=True),
+            "wait_s": pd.array([5.0, None], dtype="Float64"),
+            "count": pd.array([1234, None], dtype="Int64"),
+        }
+    )
+
+
+def test_table_names_its_zone_escapes_its_text_and_keeps_null_apart_from_zero():
+    shown = table(frame(), "Requests", TOKYO)
+    bundle = shown._repr_mimebundle_()
+    assert shown.caption == "Requests (times in Asia/Tokyo)"
+    assert shown.rows == (("/health", "2025-12-11 10:02:03", "5 s", "1,234"), ("<b>", "–", "–", "–"))
+    assert "<b>" not in bundle["text/html"]
+    assert "&lt;b&gt;" in bundle["text/html"]
+    assert bundle == table(frame(), "Requests", TOKYO)._repr_mimebundle_()
+
+
+def test_table_chooses_columns_and_says_what_it_left_out():
+    shown = table(frame(), "Requests", TOKYO, {"count": "how many", "absent": "never"}, limit=1)
+    assert shown.heads == ("how many",)
+    assert shown.caption == "Requests"
+    assert shown.note == "1 more rows are not shown."
+
+
+def test_table_without_rows_says_so_instead_of_failing():
+    shown = table(frame().head(0), "Requests", TOKYO, empty="no log was given")
+    assert shown.rows == ()
+    assert "no log was given" in shown.to_html()
+    assert "no log was given" in shown.to_text()
+
+
+def test_picture_carries_its_alternative_text():
+    data, about = Picture("timeline", b"\x89PNG", "What it shows.")._repr_mimebundle_()
+    assert data["text/plain"] == "What it shows."
+    assert about["image/png"]["alt"] == "What it shows."
+    assert about["image/png"]["name"] == "timeline"
+
+
+COVERAGE = {
+    "probes": {
+        "rows": 7,
+        "start": "2025-12-11T01:02:03+00:00",
+        "end": "2025-12-11T01:12:03+00:00",
+        "rejected": 2,
+        "truncated": False,
+        "notes": [],
+    },
+    "log_events": {
+        "rows": 10,
+        "start": None,
+        "end": None,
+        "rejected": 0,
+        "truncated": True,
+        "notes": ["10 rows of 99 that matched."],
+    },
+}
+
+
+def test_coverage_and_losses_name_everything_that_is_missing():
+    covered = coverage_table(COVERAGE, TOKYO)
+    assert covered.rows[0] == ("probes", "7", "2025-12-11 10:02:03", "2025-12-11 10:12:03", "2", "")
+    gap = (MOMENT, MOMENT + timedelta(seconds=90))
+    lost = losses_table(COVERAGE, {"probes": [gap]}, {"edge_log": ["edge_config", "nginx_config"]}, TOKYO)
+    text = lost.to_text()
+    for said in (
+        "edge_log",
+        "asked for by edge config, nginx config",
+        "2 lines don't parse",
+        "10 rows of 99",
+        "silent for 1 min 30 s",
+    ):
+        assert said in text or said.replace("1 min 30 s", "90 s") in text
+    assert losses_table({}, {}, {}, TOKYO).note == "Nothing is known to be missing."

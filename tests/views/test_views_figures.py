@@ -1,0 +1,215 @@
+import io
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from watchme_analysis.analysis.flow_bins import binned
+from watchme_analysis.analysis.flows import flows
+from watchme_analysis.analysis.health_frames import judged_observations, layer_times, requests, waterfall
+from watchme_analysis.analysis.health_shares import layer_shares
+from watchme_analysis.analysis.health_window import phases
+from watchme_analysis.hypotheses.base import Evidence, Finding, weigh
+from watchme_analysis.schema import TABLES, conform, empty
+from watchme_analysis.views import style
+from watchme_analysis.views.backlog_timeline import PANELS, plot_backlog_timeline
+from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
+from watchme_analysis.views.health_timeline import plot_health_timeline
+from watchme_analysis.views.matrix import plot_evidence_matrix
+from watchme_analysis.window import Window, parse_zone
+
+START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
+TOKYO = parse_zone("Asia/Tokyo")
+WINDOW = Window(START, START + timedelta(minutes=2))
+SPAN = style.Span(
+    WINDOW,
+    TOKYO,
+    (START + timedelta(seconds=60), START + timedelta(seconds=90)),
+    (style.Mark(START + timedelta(seconds=58), "Nginx reloads"),),
+)
+
+
+def size(picture):
+    return Image.open(io.BytesIO(picture.png)).size
+
+
+def access_log():
+    rows = []
+    for second in range(0, 120, 2):
+        slow = 60 <= second < 90
+        rows.append(
+            {
+                "time": START + timedelta(seconds=second),
+                "method": "GET",
+                "path": "/api/health" if second % 4 else "/jobs/17",
+                "status": 504 if slow and second % 4 else 200,
+                "request_time_s": 5.0 if slow and second % 4 else 0.02,
+                "upstream_connect_time_s": 0.0,
+                "upstream_header_time_s": None if slow and second % 4 else 0.02,
+                "upstream_response_time_s": 5.0 if slow and second % 4 else 0.02,
+            }
+        )
+    return conform("access_log", pd.DataFrame(rows))
+
+
+def observed():
+    frame = judged_observations(empty("probes"), access_log(), empty("edge_log"))
+    return frame.assign(phase=phases(frame["start"], *SPAN.incident))
+
+
+def side_tables(**given):
+    names = ("error_log", "app_log", "host_metrics")
+    return {name: conform(name, given[name]) if name in given else empty(name) for name in names}
+
+
+def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing():
+    picture = plot_health_timeline(observed(), side_tables(), SPAN, ["/api/health"])
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
+    for layer in ("no probes", "no edge log", "no host metrics"):
+        assert f"no data: {layer}" in picture.words
+    assert {"Nginx: 60 requests", "duration", "1 ms", "10 ms", "0.1 s", "1 s", "10 s"} <= set(picture.words)
+    assert "60 requests at the nginx" in picture.alt
+    assert "failed" in picture.alt
+
+
+def test_health_timeline_draws_each_host_metric_and_kind_of_event():
+    moments = [START + timedelta(seconds=second) for second in range(0, 120, 10)]
+    metrics = [
+        {"service": service, "time": moment, "metric": metric, "value": 5.0}
+        for moment in moments
+        for metric in ("cpu_pct", "queue_depth")
+        for service in ("", "emotion")
+    ]
+    errors = [{"time": moment, "kind": "upstream_timeout_header", "message": "x"} for moment in moments]
+    tables = side_tables(host_metrics=pd.DataFrame(metrics), error_log=pd.DataFrame(errors))
+    titles = plot_health_timeline(observed(), tables, SPAN).words
+    assert "host: CPU (%)" in titles
+    assert "host: queue_depth" in titles
+    assert "events (no application log)" in titles
+
+
+def test_same_frames_give_the_same_bytes():
+    first, second = (plot_health_timeline(observed(), side_tables(), SPAN).png for _ in range(2))
+    assert first == second
+    assert b"Software" not in first
+    assert len(first) < 120_000
+
+
+def test_flat_colours_survive_the_palette():
+    image = Image.open(io.BytesIO(plot_health_timeline(observed(), side_tables(), SPAN).png)).convert("RGB")
+    colors = {color for _, color in image.getcolors(image.width * image.height)}
+    for named in (style.RED, style.BLUE, style.INCIDENT, "#ffffff"):
+        assert tuple(bytes.fromhex(named[1:])) in colors
+
+
+def test_vantages_are_told_in_the_alternative_text():
+    picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
+    assert "/api/health nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
+    assert "/api/health nginx incident: median 5 s" in picture.alt
+
+
+def test_where_time_goes_names_the_layer_and_its_length():
+    layers = layer_times(requests(access_log(), empty("edge_log")), *SPAN.incident)
+    shares = layer_shares(layers, ["/api/health", "/jobs/*"])
+    picture = plot_where_time_goes(shares, waterfall(layers, ["/api/health"]))
+    assert "/api/health, incident" in picture.alt
+    assert "slowest request: /api/health: header 5 s" in picture.alt
+    assert list(shares["phase"].unique()) == ["baseline", "incident"]
+
+
+def metrics():
+    rows = []
+    for minute in range(120):
+        for resource, metric, value in (
+            ("a-queue", "NumberOfMessagesSent", 1.0),
+            ("a-queue", "ApproximateNumberOfMessagesVisible", float(minute)),
+            ("b-queue", "NumberOfMessagesSent", 2.0),
+        ):
+            if (metric, minute) == ("ApproximateNumberOfMessagesVisible", 7):
+                continue
+            rows.append(
+                {
+                    "namespace": "AWS/SQS",
+                    "metric": metric,
+                    "resource": resource,
+                    "stat": "Sum" if "Sent" in metric else "Maximum",
+                    "period_s": 60,
+                    "time": START + timedelta(minutes=minute),
+                    "value": value,
+                }
+            )
+    return conform("metrics", pd.DataFrame(rows))
+
+
+class Tables:
+    def __init__(self, **given):
+        self.given = given
+
+    def table(self, name):
+        return self.given.get(name, empty(name))
+
+
+def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
+    found = flows(Tables(metrics=metrics()))
+    whole = binned(found)
+    waiting = whole[(whole["queue"] == "a-queue") & (whole["series"] == "visible")]
+    assert waiting["value"].isna().sum() == 1
+    coarse = binned(found, most=12)
+    assert set(coarse["step_s"]) == {600}
+    sent = coarse[(coarse["queue"] == "b-queue") & (coarse["series"] == "sent")]
+    assert sent["value"].tolist() == [20.0] * 12
+    assert coarse.loc[coarse["series"] == "visible", "value"].tolist() == [
+        10.0 * step + 9 for step in range(12)
+    ]
+
+
+def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
+    span = style.Span(Window(START, START + timedelta(hours=2)), TOKYO)
+    picture = plot_backlog_timeline(binned(flows(Tables(metrics=metrics()))), span, ["a-queue"])
+    assert "arrivals (messages per 60 s)" in picture.words
+    assert picture.words.count("time (Asia/Tokyo), 2025-12-11") == 1
+    assert picture.words.count("no data: no points of this metric") == len(PANELS) - 2
+    assert "a-queue: at most waiting 119" in picture.alt
+
+
+def test_matrix_shows_weights_and_silence():
+    ranking = weigh(
+        [
+            Finding("one", (Evidence("s", "probes", 3, 2.0, check="vantages"),)),
+            Finding("two", (Evidence("s", "probes", 3, -1.5, check="vantages"),)),
+            Finding("three", ()),
+        ]
+    )
+    picture = plot_evidence_matrix(ranking)
+    assert {"▲2.0", "▼1.5", "·"} <= set(picture.words)
+    assert "one" in picture.alt
+    assert "(1 for, 0 against, 0 silent)" in picture.alt
+
+
+EMPTY_FIGURES = {
+    "timeline": lambda: plot_health_timeline(observed().head(0), side_tables(), SPAN),
+    "vantages": lambda: plot_vantages(observed().head(0), ["/health"]),
+    "where-time-goes": lambda: plot_where_time_goes(
+        layer_shares(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+        waterfall(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+    ),
+    "backlog": lambda: plot_backlog_timeline(binned(flows(Tables())), SPAN),
+    "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())])),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY_FIGURES)
+def test_no_data_gives_a_figure_that_says_so(name):
+    picture = EMPTY_FIGURES[name]()
+    assert picture.alt.startswith("No figure: ")
+    assert picture.words[0].startswith("no data: ")
+    assert size(picture)[0] == style.WIDTH_IN * style.DPI
+
+
+def test_letters_go_on_after_z():
+    assert [style.mark_letter(place) for place in (0, 25, 26, 52)] == ["A", "Z", "AA", "BA"]
+
+
+def test_every_table_name_used_here_exists():
+    assert {"probes", "edge_log", "access_log", "metrics"} <= set(TABLES)
