@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Slow is twice the usual and half a second more: a user notices, a health check may not yet.
 SLOW_RATIO = 2.0
 SLOW_MARGIN_S = 0.5
+# Strained is less than slow: too little to be an incident, enough to belong to one.
+STRAIN_MARGIN_S = 0.15
 # A quantile low enough that an incident over most of the record does not set the standard.
 USUAL_QUANTILE = 0.2
 # Share of bad observations in an incident and outside of one, for the scan; the second pair finds
@@ -72,8 +74,8 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
         ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
-        499, 5xx, or a refusal or redirect where the endpoint usually succeeds), ``slow`` (bool) and
-        ``bad`` (bool: either).
+        499, 5xx, or a refusal or redirect where the endpoint usually succeeds), ``slow`` (bool),
+        ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less than slow).
     """
     found = seen.copy()
     status = found["status"]
@@ -94,6 +96,8 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
     found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False)
     found["bad"] = found["failed"] | found["slow"]
+    strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
+    found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
     return found
 
 
@@ -116,10 +120,13 @@ def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
         family=("family", "first"),
         bad=("bad", "max"),
         failed=("failed", "max"),
+        strained=("strained", "max"),
         duration_s=("duration_s", "max"),
         client_addr=("client_addr", "last"),
     )
-    probes = outer.loc[outer["row"] < 0, ["start", "family", "bad", "failed", "duration_s", "client_addr"]]
+    probes = outer.loc[
+        outer["row"] < 0, ["start", "family", "bad", "failed", "strained", "duration_s", "client_addr"]
+    ]
     parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
     if not parts:
         return probes
@@ -204,7 +211,8 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     run, score = _scan(pooled)
     if not len(run):
         run, score = runs[worst]
-    bad = run[run["bad"]]
+    run = _widened(pooled, run)
+    bad = run[run["strained"]]
     first, last = bad["start"].iloc[0], bad["start"].iloc[-1]
     after = pooled[pooled["start"] > last]
     recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
@@ -221,6 +229,16 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     )
 
 
+def _widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
+    """Return the run with the strained time around it that is as dense, else the run itself."""
+    for shares in SCAN_SHARES:
+        first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
+        wider = pooled.iloc[first : last + 1]
+        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
+            return wider
+    return run
+
+
 def _span_s(bad: pd.DataFrame) -> float:
     return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
 
@@ -228,15 +246,17 @@ def _span_s(bad: pd.DataFrame) -> float:
 def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
     """Return the path families that were bad between two moments, most bad requests first.
 
-    A family counts when at least a tenth of its requests were bad, and three times the share of other
-    times; one seen only once or twice counts when all of it was bad.
+    A family counts when at least a tenth of its requests were bad, or a third strained, and three times the
+    share of other times; one seen only once or twice counts when all of it was bad.
     """
     during = (rows["start"] >= start) & (rows["start"] <= end)
     inside = rows[during].groupby("family")["bad"].agg(["sum", "size"])
-    other = rows[~during].groupby("family")["bad"].mean()
+    tight = rows[during].groupby("family")["strained"].mean()
+    other = rows[~during].groupby("family")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
     share = inside["sum"] / inside["size"]
-    usual = other.reindex(inside.index).fillna(0.0)
-    keep = (share >= 0.1) & (share > 3 * usual) & ((inside["sum"] >= 3) | (share == 1))
+    clear = (share >= 0.1) & (share > 3 * other["bad"])
+    tense = (tight >= 0.3) & (tight > 3 * other["strained"])
+    keep = (clear | tense) & ((inside["sum"] >= 3) | (share == 1))
     ranked = inside["sum"][keep].sort_values(ascending=False, kind="stable")
     return [str(name) for name in ranked.index]
 

@@ -106,7 +106,7 @@ class Facts:
         outer = self.observed[
             self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
         ]
-        counts = outer.groupby("family")["bad"].agg(["size", "sum"])
+        counts = outer.groupby("family")["strained"].agg(["size", "sum"])
         quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
         services = set(self.services)
         return [

@@ -17,6 +17,8 @@ NETWORK = "docker_network"
 # A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
 # less than a millisecond.
 SLOW_CONNECT_S = 0.2
+# Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
+RETRANSMIT_S = (0.195, 0.26)
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 
 
@@ -64,11 +66,32 @@ def _by_access_log(found: Facts) -> list[Seen]:
             f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
         )
         seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
+    seen += _sent_again(asked, service, sql)
     bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
     stalled = _stalled(parts.loc[bad.index])
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
         seen.append(_body(found, asked, stalled, len(bad)))
     return seen
+
+
+def _sent_again(asked: pd.DataFrame, service: str, sql: str) -> list[Seen]:
+    """Find waits for the header that cluster at TCP's shortest retransmission time."""
+    waits = asked["header_s"] - asked["connect_s"].fillna(0.0)
+    long = waits[waits > RETRANSMIT_S[0] / 2]
+    clustered = long.between(*RETRANSMIT_S)
+    between = long < RETRANSMIT_S[0]
+    hits = int(clustered.sum())
+    if hits < 5 or hits < 0.15 * len(long) or int(between.sum()) > 0.3 * hits:
+        return []
+    text = (
+        f"{share(hits, len(long))} long waits for a header from {service} lasted between "
+        f"{seconds(RETRANSMIT_S[0])} and {seconds(RETRANSMIT_S[1])}, when TCP sends a lost packet again."
+    )
+    detail = f"packets to or from {service} are lost and sent again ({hits} waits of just over 0.2 s)"
+    return [
+        Seen("retransmitted", text, "access_log", hits, sql, hits / len(long), "share", min(1.0, hits / 10),
+             {NETWORK: detail})
+    ]  # fmt: skip
 
 
 def _retransmitted(connect_s: float) -> bool:

@@ -105,10 +105,11 @@ def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
 
 
 def place_of(found: Facts) -> Location | None:
-    """Return the Nginx location that serves the most affected endpoint."""
+    """Return the Nginx location that serves the most affected endpoint and none that did well."""
+    shared = [serving(found.nginx_locations, path) for path in found.calm_neighbours()]
     for endpoint in found.endpoints:
         place = serving(found.nginx_locations, endpoint)
-        if place is not None:
+        if place is not None and place not in shared:
             return place
     return None
 

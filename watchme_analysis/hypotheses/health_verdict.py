@@ -105,8 +105,10 @@ def _what(found: Facts) -> str:
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(rows["failed"].sum())
     middle, usual = _medians(found)
-    end = "and was still open when the data end" if incident.is_open else f"to {incident.end:%H:%M:%S} UTC"
-    times = f"; its median went from {seconds(usual)} to {seconds(middle)}" if not math.isnan(middle) else ""
+    end = (
+        "UTC and was still open when the data end" if incident.is_open else f"to {incident.end:%H:%M:%S} UTC"
+    )
+    times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
     return (
         f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
         f"{listed(found.endpoints)} were slow or failed ({failed} records of failure){times}."

@@ -269,6 +269,11 @@ WEIGHTS: dict[str, Weight] = {
         "The usual address refuses or is unreachable: no port is published, no one listens, or a route is gone.",
         network=1.5, loop=-2.0, pool=-2.0, saturation=-0.3, nginx=0.3,
     ),
+    "retransmitted": _weight(
+        "connect",
+        "Waits cluster just above 0.2 s, the shortest time after which TCP sends a lost packet again.",
+        network=2.2, nginx=-0.7, edge=-0.7, loop=-1.0, pool=-1.0, saturation=-1.0,
+    ),
     "body_stalls": _weight(
         "body",
         "The header came at once and the rest did not: large packets are lost on the way.",
