@@ -184,6 +184,25 @@ def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
     assert not list(out.glob(".*.part"))
 
 
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, notebooks, tmp_path):
+    folder = notebooks("## Slowly", "import time\ntime.sleep(60)", answer_cell())
+    (tmp_path / "scratch").mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp_path / "scratch")}
+    process = start("health", evidence, "--notebooks", folder, "--out", tmp_path / "r", env=environment)
+    for line in process.stderr:
+        if "Slowly" in line:
+            break
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == expected
+    assert "Traceback" not in err
+    (run,) = runs(tmp_path / "r")
+    assert result_of(run)["status"] == "killed"
+    assert 'class="killed"' in (tmp_path / "r/index.html").read_text()
+    assert list((tmp_path / "scratch").glob("watchme-*")) == [], "evidence must not be left lying about"
+
+
 def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
     here, there = pty.openpty()
     process = start(
