@@ -64,7 +64,6 @@ def recorded_changes(tables: Tables, flows: tuple[Flow, ...]) -> tuple[Change, .
     frame = tables.table("changes")
     frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
     mappings = tables.table("event_source_mappings")
-    functions = tables.table("functions")
     found = []
     for row in frame.sort_values("time", kind="stable").itertuples():
         parameters = _json(row.parameters)
@@ -72,7 +71,7 @@ def recorded_changes(tables: Tables, flows: tuple[Flow, ...]) -> tuple[Change, .
         names |= {re.split(r"[:/]", name)[-1] for name in names}
         touched = tuple(flow for flow in flows if _touches(flow, names, mappings))
         event = _VERSION.sub("", str(row.event_name))
-        what, causes = _meaning(event, parameters, functions, touched)
+        what, causes = _meaning(event, parameters)
         if _HOST.search(event):
             touched = flows
         found.append(
@@ -118,44 +117,43 @@ def undoing_change(changes: tuple[Change, ...], cause: str, flow: Flow, after: d
     return None
 
 
-def _meaning(
-    event: str, parameters: Any, functions: pd.DataFrame, touched: tuple[Flow, ...]
-) -> tuple[str, tuple[str, ...]]:
-    """Return a change in words and the causes it can bring about."""
+def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
+    """Return a change in words and the causes it can bring about, or undo."""
+    what = event
+    causes: tuple[str, ...] = ()
     if event.startswith(_CODE):
         timeout = _find(parameters, "timeout")
-        if event == "UpdateFunctionConfiguration" and timeout is not None:
+        what = "new code deployed" if "Code" in event else "configuration changed"
+        causes = ("consumer_failing", "undo:consumer_failing")
+        if timeout is not None:
             what = f"function timeout set to {timeout} s"
-            return what, ("consumer_failing", "visibility_misconfig", "undo:downstream_slow")
-        words = "new code" if "Code" in event else "new configuration"
-        return f"{words} deployed", ("consumer_failing", "undo:consumer_failing")
-    if event == "PutFunctionConcurrency":
-        reserved = _find(parameters, "reservedconcurrentexecutions")
-        return f"reserved concurrency set to {reserved}", ("throttled", "undo:throttled")
-    if event == "DeleteFunctionConcurrency":
-        return "reserved concurrency removed", ("undo:throttled",)
-    if event in ("UpdateEventSourceMapping", "DeleteEventSourceMapping"):
-        enabled = _find(parameters, "enabled")
-        if event.startswith("Delete") or str(enabled).lower() == "false":
-            return "event source mapping switched off", ("mapping_disabled",)
-        if str(enabled).lower() == "true":
-            return "event source mapping switched on", ("undo:mapping_disabled",)
-        return "event source mapping changed", ("throttled",)
-    if event == "SetQueueAttributes":
+            causes = ("consumer_failing", "visibility_misconfig")
+    elif event == "PutFunctionConcurrency":
+        what = f"reserved concurrency set to {_find(parameters, 'reservedconcurrentexecutions')}"
+        causes = ("throttled", "undo:throttled")
+    elif event == "DeleteFunctionConcurrency":
+        what, causes = "reserved concurrency removed", ("undo:throttled",)
+    elif event == "DeleteEventSourceMapping":
+        what, causes = "event source mapping deleted", ("mapping_disabled",)
+    elif event in ("UpdateEventSourceMapping", "CreateEventSourceMapping"):
+        enabled = str(_find(parameters, "enabled")).lower()
+        words = {"false": "switched off", "true": "switched on"}
+        what = f"event source mapping {words.get(enabled, 'changed')}"
+        causes = ("mapping_disabled",) if enabled == "false" else ("undo:mapping_disabled",)
+    elif event == "SetQueueAttributes":
         seconds = _find(parameters, "visibilitytimeout")
+        what = "queue attributes changed"
         if seconds is not None:
-            return (
-                f"visibility timeout set to {seconds} s",
-                ("visibility_misconfig", "undo:visibility_misconfig"),
-            )
-        return "queue attributes changed", ()
-    if event == "PurgeQueue":
-        return "queue purged", ()
-    if _HOST.search(event):
-        return f"host or network changed ({event})", ("downstream_down", "downstream_slow")
-    if _ROLE.search(event):
-        return f"permissions changed ({event})", ("consumer_failing", "undo:consumer_failing")
-    return event, ()
+            what = f"visibility timeout set to {seconds} s"
+            causes = ("visibility_misconfig", "undo:visibility_misconfig")
+    elif event == "PurgeQueue":
+        what = "queue purged"
+    elif _HOST.search(event):
+        what, causes = f"host or network changed ({event})", ("downstream_down", "downstream_slow")
+    elif _ROLE.search(event):
+        what = f"permissions changed ({event})"
+        causes = ("consumer_failing", "undo:consumer_failing")
+    return what, causes
 
 
 def _touches(flow: Flow, names: set[str], mappings: pd.DataFrame) -> bool:

@@ -74,6 +74,8 @@ class Signs:
         Creeping run time.
     devices
         Dead letters by device.
+    first_sent_by_main_device
+        When the device with most dead letters sent the first of them.
     """
 
     flow: Flow
@@ -92,6 +94,7 @@ class Signs:
     ramp: Ramp | None
     episodes: tuple[Episode, ...]
     devices: Counter[str] = field(default_factory=Counter)
+    first_sent_by_main_device: datetime | None = None
 
     @property
     def worst(self) -> Episode | None:
@@ -169,6 +172,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     dead = messages[
         (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
     ]
+    devices = Counter(dead["device_id"].dropna().tolist())
     inside = (
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
     )
@@ -197,8 +201,17 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         starved=_starved(flow),
         ramp=run_time_ramp(flow),
         episodes=backlog_episodes(flow),
-        devices=Counter(dead["device_id"].dropna().tolist()),
+        devices=devices,
+        first_sent_by_main_device=_first_sent(dead, devices),
     )
+
+
+def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
+    """Return when the device with most dead letters sent the first of them."""
+    if not devices:
+        return None
+    sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()
+    return sent.min().to_pydatetime() if len(sent) else None
 
 
 def _failures(flow: Flow) -> Elevation | None:

@@ -1,0 +1,192 @@
+"""When an alarm would have fired and cleared, had it stood over a recorded metric."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.alarms import check, evaluate
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
+STEP_S = 60
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The rule of a metric alarm.
+
+    Attributes
+    ----------
+    period_s
+        Length of a data point.
+    threshold, comparison
+        What breaches; the comparison in CloudWatch's words.
+    evaluation_periods, datapoints_to_alarm
+        N and M.
+    treat_missing_data
+        As in :func:`watchme_analysis.analysis.alarms.evaluate`.
+    extra_periods
+        By how many periods the evaluation range is longer than N. CloudWatch does not publish it; its
+        examples show two.
+    sliding
+        True for an evaluation every minute over the last ``period_s``; False for one at the end of each
+        whole period.
+    """
+
+    period_s: int
+    threshold: float
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int = 1
+    comparison: str = "GreaterThanThreshold"
+    treat_missing_data: str = "missing"
+    extra_periods: int = 2
+    sliding: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an alarm did over a recorded metric.
+
+    Attributes
+    ----------
+    raised
+        Each time in alarm: when it was raised and when it cleared, None while still in alarm.
+    states
+        State by the time of evaluation.
+    uncertainty_s
+        How much later than the true moment a time can be, beyond the rule's own step.
+    notes
+        Sentences for the reader.
+    """
+
+    raised: tuple[tuple[datetime, datetime | None], ...]
+    states: pd.Series
+    uncertainty_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> datetime | None:
+        """When it first rang."""
+        return self.raised[0][0] if self.raised else None
+
+    @property
+    def in_alarm_at_end(self) -> bool:
+        """Whether it still rang at the end."""
+        return bool(self.raised) and self.raised[-1][1] is None
+
+
+def backtest(
+    series: pd.Series, stat: str, history_period_s: int, rule: Rule, end: datetime | None = None
+) -> Run:
+    """Run an alarm's rule over a recorded series.
+
+    Parameters
+    ----------
+    series
+        Values indexed by the start of their interval (UTC); missing points are absent or null.
+    stat
+        Statistic of the series, which tells how finer points are put together.
+    history_period_s
+        Period of the series.
+    rule
+        The rule.
+    end
+        Until when to evaluate; the end of the last interval unless given.
+
+    Raises
+    ------
+    InputError
+        When the rule's period is finer than the history, no multiple of it, or below a minute.
+    """
+    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    if rule.comparison not in COMPARISONS:
+        raise InputError(
+            f"The comparison {rule.comparison!r} is unknown: use one of {', '.join(COMPARISONS)}."
+        )
+    if rule.period_s < history_period_s or rule.period_s % history_period_s:
+        raise InputError(
+            f"An alarm with a period of {rule.period_s} s can't be tried on points of {history_period_s} s: "
+            f"give a multiple of {history_period_s}, or collect the metric at its own period."
+        )
+    values = period_values(series, stat, history_period_s, rule, end)
+    breaching = COMPARISONS[rule.comparison](values, rule.threshold)
+    points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
+    stride = 1 if not rule.sliding else rule.period_s // _step(rule, history_period_s)
+    length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
+    states, raised, since = [], [], None
+    state = "INSUFFICIENT_DATA"
+    cache: dict[tuple[Any, ...], str] = {}
+    for i, moment in enumerate(values.index):
+        first = i - length
+        window = tuple(points[max(first, i % stride) : i + 1 : stride])
+        key = (window, state)
+        if key not in cache:
+            cache[key] = evaluate(
+                window, rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data, state
+            )
+        state = cache[key]
+        states.append(state)
+        if state == "ALARM" and since is None:
+            since = moment.to_pydatetime()
+        elif state != "ALARM" and since is not None:
+            raised.append((since, moment.to_pydatetime()))
+            since = None
+    if since is not None:
+        raised.append((since, None))
+    return Run(tuple(raised), _states(states, values.index), 0.0, ())
+
+
+def _states(states: list[str], index: Any) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(states, index=index, dtype="string", name="state")
+
+
+def _step(rule: Rule, history_period_s: int) -> int:
+    return max(STEP_S, history_period_s) if rule.sliding else rule.period_s
+
+
+def period_values(
+    series: pd.Series, stat: str, history_period_s: int, rule: Rule, end: datetime | None = None
+) -> pd.Series:
+    """Return the rule's data points indexed by the end of the period they cover.
+
+    A sliding evaluation moves by a minute, or by the history's period where that is longer.
+    """
+    import pandas as pd
+
+    if stat not in _HOW and not stat.startswith(("p", "tm")):
+        raise InputError(f"The statistic {stat!r} is unknown: use {', '.join(_HOW)} or a percentile.")
+    known = series.dropna()
+    if known.empty and end is None:
+        return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
+    how = _HOW.get(stat, "max")
+    step = _step(rule, history_period_s)
+    floor = f"{history_period_s if rule.sliding else rule.period_s}s"
+    begin = series.index.min().floor(floor)
+    last = max(series.index.max() + timedelta(seconds=history_period_s), pd.Timestamp(end) if end else begin)
+    if not rule.sliding:
+        grid = pd.date_range(begin, last.ceil(floor), freq=floor, inclusive="left")
+        grouped = known.groupby(known.index.floor(floor)).agg(how)
+        values = grouped.reindex(grid)
+        values.index = values.index + timedelta(seconds=rule.period_s)
+        return values
+    grid = pd.date_range(begin, last, freq=f"{step}s", inclusive="left")
+    placed = known.groupby(known.index.floor(f"{step}s")).agg(how).reindex(grid)
+    width = rule.period_s // step
+    values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
+    values.index = values.index + timedelta(seconds=step)
+    return values

@@ -1,0 +1,179 @@
+"""Why messages piled up, failed or got lost: the diagnosis of a backlog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.standard_alarms import standard_alarms
+from watchme_analysis.analysis.work_items import message_work, work_pairs
+from watchme_analysis.hypotheses import backlog_faults, backlog_load
+from watchme_analysis.hypotheses.backlog_missing import missing_evidence
+from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, picture, surge_leads
+from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_window
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
+
+QUESTION = "backlog"
+# From this probability on a cause is named; below, the evidence does not separate the causes.
+NAMED_AT = 0.6
+# A model of a few hand-set weights is never surer than this.
+SUREST = 0.97
+MODULES = (backlog_faults, backlog_load)
+
+
+def diagnose(inv: Investigation) -> Diagnosis:
+    """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
+    view = inv.once(picture)
+    findings = [entry.check(inv) for entry in registered(QUESTION)]
+    priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
+    ranking = weigh(findings, priors, supported_at=NAMED_AT)
+    top = ranking[0]
+    confidence = min(SUREST, top.probability)
+    named = top.probability >= NAMED_AT and top.finding.log_odds > 0
+    healthy = named and top.finding.cause == "healthy"
+    cause = top.finding.cause if named else None
+    start = end = None
+    if cause is not None and not healthy:
+        start, end = incident_window(view, cause)
+    elif not healthy and view.first_trouble is not None:
+        start, end = incident_window(view, top.finding.cause)
+    secondary = None if cause is None or healthy else secondary_cause(view, cause)
+    extra = _extra(inv, view, cause, start)
+    missing = missing_evidence(inv, view)
+    return Diagnosis(
+        question=QUESTION,
+        case=inv.case.name,
+        verdict="no_incident" if healthy else "supported" if named else "inconclusive",
+        cause=cause,
+        secondary_cause=secondary,
+        confidence=confidence,
+        incident_start=start,
+        incident_end=end,
+        ranking=ranking,
+        coverage=inv.case.coverage(),
+        missing_evidence=missing,
+        extra=extra,
+        summary=_summary(
+            view, ranking, cause, secondary, extra, (start, end), [item.what for item in missing]
+        ),
+    )
+
+
+def secondary_cause(view: Picture, cause: str) -> str | None:
+    """Return what a cause set off in turn, or None.
+
+    More arrivals than the API can take make it slow: the runs reach their time limit, or take several
+    times as long, only after the arrivals rose. Slow runs hold the concurrency and get others throttled.
+    """
+    for signs in view.affected:
+        if cause == "arrival_surge" and surge_leads(signs) and _saturated(signs):
+            return "downstream_saturated"
+        leads = signs.throttles is not None and "throttles" in signs.harms
+        if cause in ("arrival_surge", "downstream_slow", "slow_leak") and leads:
+            return "throttled"
+    return None
+
+
+def _saturated(signs: Signs) -> bool:
+    """Tell whether the runs slowed down or timed out after the surge had begun."""
+    if signs.failures is None or signs.surge is None or signs.failures.end <= signs.surge.start:
+        return False
+    slower = bool(signs.run_before_s and (signs.run_during_s or 0.0) >= 3.0 * signs.run_before_s)
+    return (
+        slower
+        or (signs.timed_out_share or 0.0) >= 0.5
+        or signs.errors.share("timeout", "overload", "unreachable") >= 0.5
+    )
+
+
+def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime | None) -> dict[str, Any]:
+    """Return the fields that only this question has."""
+    quiet = cause == "healthy"
+    affected: Sequence[Signs] = () if quiet else view.affected
+    change = None if cause is None or quiet else change_for(view, cause)
+    by_dlq: dict[str, int | None] = {}
+    for signs in view.signs:
+        key = signs.flow.dlq or signs.flow.queue
+        by_dlq[key] = max(by_dlq.get(key) or 0, signs.dead_lettered)
+    never_failed = {item.flow.queue: _never_failed(item) for item in view.signs}
+    work = message_work(inv, view.flows, never_failed)
+    dead = work[work["state"] == "dead_lettered"]
+    missed = dead[~dead["processed"].fillna(False)]
+    alarms = standard_alarms(inv, view.flows)
+    early = None if start is None or cause is None or quiet else earliest_start(view, cause, start)
+    return {
+        "queues": sorted(item.flow.queue for item in affected),
+        "functions": sorted({item.flow.function for item in affected if item.flow.function}),
+        "change": None if change is None else change.to_dict(),
+        "dead_letters": sum(number or 0 for number in by_dlq.values()),
+        "lost": sum(item.balance.lost for item in view.signs),
+        "missed_work": work_pairs(missed),
+        "dead_lettered_work": work_pairs(dead),
+        "waiting_work": work_pairs(work[work["state"] == "waiting"]),
+        "missed_work_certain": bool(missed.empty or not any(item.throttles for item in affected)),
+        "incident_start_earliest": None if early is None else early.isoformat(timespec="milliseconds"),
+        "alarms": [
+            {
+                **entry,
+                "first": None
+                if entry["first"] is None
+                else entry["first"].isoformat(timespec="milliseconds"),
+            }
+            for entry in alarms
+        ],
+    }
+
+
+def _never_failed(signs: Signs) -> bool:
+    """Tell whether all receives became runs and all runs succeeded, so that dead letters were processed."""
+    received, invoked = signs.flow.count("received"), signs.flow.count("invocations")
+    failed, throttled = signs.flow.count("errors"), signs.flow.count("throttles")
+    if received is None or invoked is None or failed is None or throttled is None:
+        return False
+    return failed + throttled <= 0.2 * signs.dead_lettered and invoked >= 0.98 * received
+
+
+def _summary(
+    view: Picture,
+    ranking: Sequence[Ranked],
+    cause: str | None,
+    secondary: str | None,
+    extra: dict[str, Any],
+    *rest: Any,
+) -> tuple[str, ...]:
+    """Return the diagnosis in three sentences."""
+    (start, end), missing = rest
+    titles = {entry.cause: entry.title for entry in registered(QUESTION)}
+    number = len(view.signs)
+    collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
+    if cause == "healthy":
+        return (
+            f"Nothing was late, failing in numbers or lost in {number} queues.",
+            f"{extra['dead_letters']} messages reached dead-letter queues and {extra['lost']} were lost.",
+            collect,
+        )
+    top = ranking[0]
+    if cause is None:
+        likely = " or ".join(
+            f"“{titles[item.finding.cause].lower()}” ({item.probability:.0%})" for item in ranking[:2]
+        )
+        return (
+            f"The evidence does not separate the causes: {likely}.",
+            f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
+            + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
+            f"{collect} {top.finding.next_test}",
+        )
+    span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
+    span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
+    change = extra["change"]
+    began = f", after {change['what']} on {change['resource']}" if change else ""
+    also = f", which set off {secondary.replace('_', ' ')}" if secondary else ""
+    return (
+        f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",
+        f"It touched {', '.join(extra['queues'])} {span}; {extra['dead_letters']} messages reached "
+        f"dead-letter queues, {extra['lost']} were lost, {len(extra['missed_work'])} device-days of work "
+        "are missing.",
+        f"Next: {top.finding.next_test}",
+    )

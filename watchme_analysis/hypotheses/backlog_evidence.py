@@ -1,0 +1,200 @@
+"""Observations that several backlog hypotheses weigh, each in its own way."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.hypotheses.backlog_picture import errors_sql, function_sql, surge_leads
+from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.base import Evidence
+
+KIND_WORDS = {
+    "function": "about the function itself",
+    "timeout": "time-outs",
+    "unreachable": "about an API that doesn't answer (refused, 502, 503)",
+    "overload": "about an API that wants fewer requests",
+    "server_error": "500s of the API",
+    "message": "about the message (4xx, unreadable)",
+    "code_or_message": "Python errors of the code or of the message",
+    "other": "of another kind",
+}
+
+
+def error_evidence(signs: Signs, for_kinds: tuple[str, ...], name: str) -> list[Evidence]:
+    """Weigh the logged errors: for the cause by the share of its kinds, against it by the rest."""
+    errors = signs.errors
+    if not errors.total or signs.failures is None:
+        return []
+    share = errors.share(*for_kinds)
+    unclear = errors.share("other", "code_or_message") if "code_or_message" not in for_kinds else 0.0
+    against = max(0.0, 1.0 - share - unclear)
+    main = errors.main or "other"
+    cut = " (the query returned only part of them)" if errors.truncated else ""
+    return [
+        Evidence(
+            f"{errors.counts[main]} of {errors.total} logged errors of {signs.flow.function}{cut} are "
+            f"{KIND_WORDS[main]}, such as “{errors.examples.get(main, '')}”.",
+            "log_events",
+            errors.total,
+            weight(name, share) + weight("own_error_absent", against),
+            effect=share,
+            effect_unit="share",
+            sql=errors_sql(signs),
+            check="error kind",
+        )
+    ]
+
+
+def share_evidence(
+    signs: Signs, all_weight: str = "all_fail", some_weight: str = "some_pass"
+) -> list[Evidence]:
+    """Weigh whether all runs failed or others passed meanwhile."""
+    failures, passed = signs.failures, signs.passed_share
+    if failures is None or passed is None:
+        return []
+    mostly = passed <= 0.15
+    value = weight(all_weight) if mostly else weight(some_weight) if passed >= 0.5 else 0.0
+    return [
+        Evidence(
+            f"{failures.observed:.0f} of {failures.base:.0f} runs of {signs.flow.function} failed between "
+            f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
+            f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
+            "metrics",
+            int(failures.base),
+            value,
+            effect=1 - passed,
+            effect_unit="share",
+            sql=function_sql(signs, ("Errors", "Invocations")),
+            check="share of runs failing",
+        )
+    ]
+
+
+def no_failures_evidence(signs: Signs, value: float) -> list[Evidence]:
+    """Weigh that no more runs failed than ever."""
+    if signs.failures is not None or not {"errors", "invocations"} <= signs.flow.asked:
+        return []
+    failed, runs = signs.flow.count("errors") or 0.0, signs.flow.count("invocations") or 0.0
+    return [
+        Evidence(
+            f"{failed:.0f} of {runs:.0f} runs of {signs.flow.function} failed, spread over the window.",
+            "metrics",
+            int(runs),
+            value,
+            effect=failed / runs if runs else 0.0,
+            effect_unit="share",
+            sql=function_sql(signs, ("Errors", "Invocations")),
+            check="share of runs failing",
+        )
+    ]
+
+
+def run_time_evidence(
+    signs: Signs, *, limit: float, longer: float, usual: float, short: float
+) -> list[Evidence]:
+    """Weigh run times during the failures: at the limit, longer, as usual or shorter than before."""
+    during, before = signs.run_during_s, signs.run_before_s
+    if during is None:
+        return []
+    at_limit = signs.timed_out_share or 0.0
+    ratio = during / before if before else None
+    if at_limit >= 0.5:
+        value, words = limit, f"and {at_limit:.0%} of the failures reach the function's timeout"
+    elif ratio is None:
+        value, words = 0.0, "and nothing is known from before"
+    elif ratio >= 3.0:
+        value, words = longer, f"{ratio:.1f} times as long as before ({before:.2f} s)"
+    elif ratio <= 0.4:
+        value, words = short, f"against {before:.2f} s before: they end at once"
+    else:
+        value, words = usual, f"against {before:.2f} s before"
+    return [
+        Evidence(
+            f"Runs of {signs.flow.function} take {during:.2f} s (median) in the trouble, {words}.",
+            "metrics",
+            int(signs.failures.base) if signs.failures else 0,
+            value,
+            effect=ratio,
+            effect_unit="ratio",
+            sql=function_sql(signs, ("Duration",)),
+            check="run time",
+        )
+    ]
+
+
+def creep_evidence(signs: Signs, present: float, absent: float) -> list[Evidence]:
+    """Weigh a run time that rises over many hours."""
+    ramp, creep = signs.ramp, signs.creeping
+    if "duration_avg_s" not in signs.flow.asked:
+        return []
+    if creep is None:
+        words = (
+            "shows no rise over many hours"
+            if ramp is None
+            else (f"rises within {ramp.hours:.1f} h, {ramp.steepest_share:.0%} of it in a tenth of that time")
+        )
+        value = absent
+    else:
+        words = (
+            f"creeps from {creep.before_s:.1f} s to {creep.after_s:.1f} s over {creep.hours:.0f} h "
+            f"(rank correlation {creep.correlation:.2f}, its steepest tenth {creep.steepest_share:.0%})"
+        )
+        value = present
+    return [
+        Evidence(
+            f"The run time of {signs.flow.function} {words}.",
+            "metrics",
+            int(signs.flow.frame["duration_avg_s"].notna().sum()),
+            value,
+            effect=creep.growth if creep else None,
+            effect_unit="ratio" if creep else None,
+            sql=function_sql(signs, ("Duration",)),
+            check="creeping run time",
+        )
+    ]
+
+
+def surge_against(signs: Signs) -> list[Evidence]:
+    """Weigh against an API fault that a surge came first."""
+    if not surge_leads(signs) or signs.surge is None:
+        return []
+    return [
+        Evidence(
+            f"{signs.surge.observed:.0f} messages came to {signs.flow.queue} from "
+            f"{signs.surge.start:%Y-%m-%d %H:%M} UTC, {signs.surge.rate:.0f} times the usual, before "
+            "anything else moved.",
+            "metrics",
+            int(signs.surge.observed),
+            weight("surge_explains"),
+            effect=signs.surge.rate,
+            effect_unit="ratio",
+            sql=function_sql(signs, ("NumberOfMessagesSent",)),
+            check="arrivals",
+        )
+    ]
+
+
+def slow_without_failures(signs: Signs) -> list[Evidence]:
+    """Weigh runs that got slower without failing, while messages waited."""
+    worst = signs.worst
+    if signs.failures is not None or worst is None:
+        return no_failures_evidence(signs, weight("runs_usual"))
+    runs = signs.flow.frame[["duration_avg_s", "invocations"]].dropna()
+    during = runs[(runs.index >= worst.start) & (runs.index < worst.end)]["duration_avg_s"].median()
+    before = runs[runs.index < worst.start]["duration_avg_s"].median()
+    if not during > 0 or not before > 0:
+        return []
+    ratio = float(during / before)
+    slower = ratio >= 2.0
+    return [
+        Evidence(
+            f"Runs of {signs.flow.function} take {during:.1f} s (median) while messages wait, against "
+            f"{before:.1f} s before; none more fail.",
+            "metrics",
+            len(runs),
+            weight("slow_no_error") if slower else weight("runs_usual") - 1.0,
+            effect=ratio,
+            effect_unit="ratio",
+            sql=function_sql(signs, ("Duration",)),
+            check="run time",
+        )
+    ]

@@ -1,0 +1,156 @@
+"""Causes that lie in the function or in the API behind it."""
+
+from __future__ import annotations
+
+from watchme_analysis.hypotheses.backlog_evidence import (
+    creep_evidence,
+    error_evidence,
+    no_failures_evidence,
+    run_time_evidence,
+    share_evidence,
+    slow_without_failures,
+    surge_against,
+)
+from watchme_analysis.hypotheses.backlog_picture import change_evidence, picture
+from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+
+@hypothesis(
+    "backlog",
+    "consumer_failing",
+    title="The function itself breaks",
+    needs=("metrics", "log_events", "changes", "functions"),
+    cannot_see=("Code that was deployed, only that it was.", "Changes that CloudTrail did not record."),
+)
+def consumer_failing(inv: Investigation) -> Finding:
+    """Every run fails with errors of its own, mostly since a deployment."""
+    view = inv.once(picture)
+    signs = view.focus
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [
+            *error_evidence(signs, ("function",), "own_error"),
+            *share_evidence(signs),
+            *run_time_evidence(
+                signs,
+                limit=weight("runs_at_limit_against"),
+                longer=weight("runs_longer_against"),
+                usual=0.0,
+                short=weight("runs_short"),
+            ),
+            *no_failures_evidence(signs, weight("no_failures")),
+        ]
+        if signs.failures is not None:
+            evidence += change_evidence(inv, view, "consumer_failing")
+    name = signs.flow.function if signs else "the function"
+    return Finding(
+        "consumer_failing",
+        tuple(evidence),
+        detail=signs.errors.examples.get("function") if signs else None,
+        next_test=f"aws lambda invoke --function-name {name} with one dead letter's body, and read its log.",
+    )
+
+
+@hypothesis(
+    "backlog",
+    "downstream_down",
+    title="The API behind the function is down",
+    needs=("metrics", "log_events"),
+    cannot_see=("The API's own log and its container's state.",),
+)
+def downstream_down(inv: Investigation) -> Finding:
+    """Every run fails fast because nothing answers."""
+    view = inv.once(picture)
+    signs = view.focus
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [
+            *error_evidence(signs, ("unreachable", "server_error"), "unreachable_error"),
+            *share_evidence(signs),
+            *run_time_evidence(
+                signs,
+                limit=weight("runs_at_limit_against"),
+                longer=0.0,
+                usual=weight("runs_as_refused"),
+                short=weight("runs_as_refused"),
+            ),
+            *no_failures_evidence(signs, weight("no_failures")),
+            *creep_evidence(signs, weight("creep_not_step"), 0.0),
+            *surge_against(signs),
+        ]
+        evidence += [item for item in change_evidence(inv, view, "downstream_down") if item.weight > 0]
+    return Finding(
+        "downstream_down",
+        tuple(evidence),
+        detail=signs.errors.examples.get("unreachable") if signs else None,
+        next_test="docker ps and curl the API's /health on its host; read the proxy's error log.",
+    )
+
+
+@hypothesis(
+    "backlog",
+    "downstream_slow",
+    title="The API behind the function is slow or hangs",
+    needs=("metrics", "log_events"),
+    cannot_see=("Why the API is slow: its own metrics and log are needed.",),
+)
+def downstream_slow(inv: Investigation) -> Finding:
+    """Wait for the API until the time limit: runs last as long as they may."""
+    view = inv.once(picture)
+    signs = view.focus
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [
+            *error_evidence(signs, ("timeout",), "timeout_error"),
+            *share_evidence(signs, some_weight="some_pass_slow"),
+            *run_time_evidence(
+                signs,
+                limit=weight("runs_at_limit"),
+                longer=weight("runs_longer"),
+                usual=weight("runs_usual"),
+                short=weight("runs_short_against"),
+            ),
+            *slow_without_failures(signs),
+            *creep_evidence(signs, weight("creep_not_step"), 0.0),
+            *surge_against(signs),
+        ]
+        evidence += [item for item in change_evidence(inv, view, "downstream_slow") if item.weight > 0]
+    return Finding(
+        "downstream_slow",
+        tuple(evidence),
+        detail=signs.errors.examples.get("timeout") if signs else None,
+        next_test="Time the API's /async-process from its own host and from the function's network.",
+    )
+
+
+@hypothesis(
+    "backlog",
+    "slow_leak",
+    title="The API's answer time creeps up over days",
+    needs=("metrics",),
+    cannot_see=("What leaks: memory, connections and table sizes of the API are not in the case.",),
+)
+def slow_leak(inv: Investigation) -> Finding:
+    """Run time rises over many hours until it passes the time limit."""
+    view = inv.once(picture)
+    signs = next((item for item in view.affected if item.creeping), view.focus)
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [
+            *creep_evidence(signs, weight("creep"), weight("no_creep")),
+            *error_evidence(signs, ("timeout",), "timeout_error"),
+            *run_time_evidence(
+                signs,
+                limit=weight("runs_at_limit"),
+                longer=weight("runs_longer"),
+                usual=weight("runs_not_longer_leak"),
+                short=weight("runs_short_against"),
+            ),
+            *surge_against(signs),
+        ]
+    return Finding(
+        "slow_leak",
+        tuple(evidence),
+        next_test="Plot the API's memory, connections and answer time over the same days; restart and watch.",
+    )

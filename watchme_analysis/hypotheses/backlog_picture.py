@@ -1,0 +1,159 @@
+"""The picture that all backlog hypotheses share: every flow's signs, which flow matters most, the changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchme_analysis.analysis.backlog_changes import Change, fitting_change, recorded_changes
+from watchme_analysis.analysis.backlog_signs import Signs, read_signs
+from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Investigation
+
+QUEUE_METRICS = ("sent", "received", "visible", "age_s")
+FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a case shows about its queues.
+
+    Attributes
+    ----------
+    signs
+        One a flow.
+    affected
+        The flows that were harmed, the worst first.
+    changes
+        Recorded changes, oldest first.
+    """
+
+    signs: tuple[Signs, ...]
+    affected: tuple[Signs, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """All flows."""
+        return tuple(item.flow for item in self.signs)
+
+    @property
+    def focus(self) -> Signs | None:
+        """The worst-hit flow."""
+        return self.affected[0] if self.affected else None
+
+    @property
+    def first_trouble(self) -> datetime | None:
+        """The earliest trouble of the worst-hit flow."""
+        return None if self.focus is None else self.focus.first_trouble()
+
+
+def picture(inv: Investigation) -> Picture:
+    """Return the picture of an investigation; ask for it through ``inv.once``."""
+    found = flows(inv, inv.options.get("queue"))
+    signs = tuple(read_signs(flow, inv) for flow in found)
+    affected = sorted((item for item in signs if item.harms), key=_severity, reverse=True)
+    return Picture(signs, tuple(affected), recorded_changes(inv, found))
+
+
+def _severity(signs: Signs) -> float:
+    """Order flows by messages harmed: dead, lost, failed, delayed."""
+    worst = signs.worst
+    return (
+        3.0 * signs.dead_lettered
+        + 3.0 * signs.balance.lost
+        + (signs.failures.observed if signs.failures else 0.0)
+        + (worst.peak * 2.0 if worst else 0.0)
+        + (signs.surplus.observed * 0.2 if signs.surplus else 0.0)
+        + (signs.throttles.count * 0.01 if signs.throttles else 0.0)
+        + (20.0 if signs.creeping else 0.0)
+    )
+
+
+def function_sql(signs: Signs, metrics: tuple[str, ...]) -> str:
+    """Return the query for metrics of a flow's function or queue."""
+    names = ", ".join(f"'{name}'" for name in metrics)
+    resources = ", ".join(
+        f"'{name}'" for name in (signs.flow.queue, signs.flow.function, signs.flow.dlq) if name
+    )
+    return (
+        "select time, resource, metric, stat, value from metrics "
+        f"where resource in ({resources}) and metric in ({names}) order by time"
+    )
+
+
+def errors_sql(signs: Signs) -> str:
+    """Return the query for the errors that a flow's function logged."""
+    return (
+        "select time, request_id, error_type, message from log_events "
+        f"where function = '{signs.flow.function}' and kind in ('error', 'timeout') order by time"
+    )
+
+
+def change_for(view: Picture, cause: str) -> Change | None:
+    """Return the change that fits a cause for the worst-hit flow, or None."""
+    focus, first = view.focus, view.first_trouble
+    if focus is None or first is None:
+        return None
+    if cause == "mapping_disabled" and focus.starved is not None:
+        first = focus.starved.start
+    return fitting_change(view.changes, cause, focus.flow, first)
+
+
+def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evidence]:
+    """Return what the recorded changes say for a cause that a change would have brought about."""
+    table = inv.table("changes")
+    change = change_for(view, cause)
+    if change is not None and view.first_trouble is not None:
+        minutes = (view.first_trouble - change.time).total_seconds() / 60.0
+        return [
+            Evidence(
+                f"{change.what} on {change.resource} by {change.user or 'unknown'} at "
+                f"{change.time:%Y-%m-%d %H:%M:%S} UTC, {minutes:.0f} min before the first trouble, with no "
+                "good run in between.",
+                "changes",
+                1,
+                weight("change_fits"),
+                effect=minutes,
+                effect_unit="min",
+                sql=f"select * from changes where event_id = '{change.event_id}'",
+                check="change",
+            )
+        ]
+    if table.empty:
+        return []
+    return [
+        Evidence(
+            f"None of {len(table)} recorded changes could have done this and came right before.",
+            "changes",
+            len(table),
+            weight("no_change"),
+            sql='select time, event_name, resource, "user" from changes order by time',
+            check="change",
+        )
+    ]
+
+
+def lead_s(signs: Signs) -> float | None:
+    """Return the seconds by which a surge came before the flow's first trouble; None without a surge."""
+    if signs.surge is None or signs.surge_daily:
+        return None
+    trouble = signs.first_trouble()
+    episodes = [item.start for item in signs.episodes if item.end > signs.surge.start.to_pydatetime()]
+    first = min([*([trouble] if trouble else []), *episodes[:1]], default=None)
+    if trouble is None and first is None:
+        return None
+    moment = trouble or first
+    assert moment is not None
+    return float((moment - signs.surge.start.to_pydatetime()).total_seconds())
+
+
+def surge_leads(signs: Signs) -> bool:
+    """Tell whether arrivals rose before the trouble, and the trouble began while they were up."""
+    lead = lead_s(signs)
+    if lead is None or signs.surge is None:
+        return False
+    length = 60.0 * signs.surge.minutes
+    slack = timedelta(seconds=2 * signs.flow.period_s).total_seconds()
+    return -slack <= lead <= length + 3600.0
