@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from importlib import import_module
 from pathlib import Path
 
 from watchme_analysis.case import Case, open_case
@@ -87,13 +88,9 @@ def diagnose(
 
 def answer(investigation: Investigation) -> Diagnosis:
     """Answer the question of an investigation."""
-    if investigation.question == "health":
-        from watchme_analysis.hypotheses import health
-
-        return health.diagnose(investigation)
-    from watchme_analysis.hypotheses import backlog
-
-    return backlog.diagnose(investigation)
+    module = import_module(f"watchme_analysis.hypotheses.{investigation.question}")
+    found: Diagnosis = module.diagnose(investigation)
+    return found
 
 
 def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:
