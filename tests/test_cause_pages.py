@@ -1,0 +1,32 @@
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.hypotheses.base import registered
+
+PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
+HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
+for module in ("health", "backlog_faults", "backlog_load"):
+    import_module(f"watchme_analysis.hypotheses.{module}")
+CAUSES = [entry.cause for question in ("health", "backlog") for entry in registered(question)]
+NAMED = [cause for cause in CAUSES if cause != "none"]
+
+
+@pytest.mark.parametrize("cause", NAMED)
+def test_every_cause_has_a_page_for_the_person_on_call(cause):
+    text = (PAGES / f"{cause}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {cause}: ")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
+    confirm = text.partition("## Confirm")[2].partition("## Fix")[0]
+    assert "```sh" in confirm
+    assert f"[{cause}]({cause}.md)" in (PAGES / "README.md").read_text(encoding="utf-8")
+
+
+def test_there_is_no_page_without_a_cause_and_no_link_into_nothing():
+    pages = {path.name for path in PAGES.glob("*.md")}
+    assert pages == {f"{cause}.md" for cause in NAMED} | {"README.md"}
+    for page in PAGES.glob("*.md"):
+        links = set(re.findall(r"\]\((\w+\.md)\)", page.read_text(encoding="utf-8")))
+        assert links <= pages, page.name
