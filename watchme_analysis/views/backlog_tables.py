@@ -90,17 +90,32 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
     zone
         Zone of the times.
     """
-    rows = []
-    for alarm in alarms:
-        fired = alarm.get("first_fired") or alarm.get("at") or alarm.get("time")
-        moment = datetime.fromisoformat(fired) if fired else None
-        delay = duration(moment - start) if moment and start else "–"
-        named = str(alarm.get("alarm") or alarm.get("name"))
-        when = local_time(moment, zone) if moment else "never"
-        rows.append((named, cell(alarm.get("resource"), zone), when, delay))
-    heads = ("alarm", "resource", "would first have fired", "after the start")
-    note = "" if rows else "No standard alarm would have fired."
-    return Shown(f"Alarms (times in {zone})", heads, tuple(rows), note)
+    told = [(alarm, _moment(alarm.get("first"))) for alarm in alarms]
+    fired = sorted(
+        ((moment, alarm) for alarm, moment in told if moment is not None), key=lambda pair: pair[0]
+    )
+    rows = tuple(
+        (
+            str(alarm["alarm"]),
+            cell(alarm["resource"], zone),
+            local_time(moment, zone),
+            duration(moment - start) if start else "–",
+            cell(int(alarm.get("times_raised", 1)), zone),
+            "yes" if alarm.get("in_alarm_at_end") else "no",
+            str(alarm.get("note") or ""),
+        )
+        for moment, alarm in fired
+    )
+    heads = (
+        "alarm", "resource", "would first have fired", "after the start", "times raised",
+        "in alarm at the end", "note",
+    )  # fmt: skip
+    note = f"{len(told) - len(rows)} further alarms of {len(told)} would not have fired."
+    return Shown(f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated.")
+
+
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _change(before: Any, during: Any, unit: Any) -> str:
