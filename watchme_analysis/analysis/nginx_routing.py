@@ -148,12 +148,15 @@ def _records(frame: pd.DataFrame) -> list[Location]:
 def normal_path(path: str) -> str:
     """Return a path as nginx compares it: decoded, without query, double slashes and dots."""
     decoded = unquote(re.split(r"[?#]", path, maxsplit=1)[0])
+    given = re.sub(r"/{2,}", "/", decoded).split("/")[1:]
     parts: list[str] = []
-    for part in re.sub(r"/{2,}", "/", decoded).split("/")[1:]:
+    for part in given:
         if part == "..":
             del parts[-1:]
         elif part != ".":
             parts.append(part)
+    if given and given[-1] in (".", ".."):
+        parts.append("")  # dots name a folder, which ends in a slash
     return "/" + "/".join(parts)
 
 
