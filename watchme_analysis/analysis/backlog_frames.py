@@ -7,18 +7,26 @@ returns a tidy frame. Times are UTC and name the start of an interval; missing v
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.backlog_changes import recorded_changes
+from watchme_analysis.analysis.backlog_signs import Signs, read_signs
+from watchme_analysis.analysis.drain import drain_rows
+from watchme_analysis.analysis.error_kinds import logged_errors
+from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows, onset_rows
+from watchme_analysis.analysis.flows import Flow, Tables, flows
+from watchme_analysis.analysis.queue_balance import balance_frame
+from watchme_analysis.analysis.work_items import message_work
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-class Tables(Protocol):
-    """Anything that hands out the glossary's tables by name."""
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return a table of the glossary."""
-        ...
+_PANELS = {
+    "sent": "arrivals", "received": "arrivals", "deleted": "arrivals", "visible": "backlog",
+    "in_flight": "backlog", "age_s": "age", "invocations": "consumer", "errors": "consumer",
+    "throttles": "consumer", "concurrency": "consumer", "duration_avg_s": "duration",
+    "duration_max_s": "duration", "dlq_visible": "dead letters", "cpu_pct": "host",
+}  # fmt: skip
 
 
 def timeline(tables: Tables, queue: str | None = None) -> pd.DataFrame:
@@ -40,7 +48,38 @@ def timeline(tables: Tables, queue: str | None = None) -> pd.DataFrame:
         ``concurrency``, ``duration_avg_s``, ``duration_max_s``, ``dlq_visible``, ``cpu_pct``),
         ``resource``, ``value``, ``period_s``. Points that CloudWatch did not return have no row.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    parts = []
+    host_done = False
+    for flow in flows(tables, queue):
+        for series, panel in _PANELS.items():
+            if series == "cpu_pct" and host_done:
+                continue
+            values = flow.frame[series].dropna()
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "time": values.index,
+                        "panel": panel,
+                        "series": series,
+                        "resource": _owner(flow, series),
+                        "value": values.to_numpy(),
+                        "period_s": flow.period_s,
+                    }
+                )
+            )
+        host_done = True
+    columns = ["time", "panel", "series", "resource", "value", "period_s"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _owner(flow: Flow, series: str) -> str:
+    """Return the resource that a series belongs to."""
+    names = {"dlq": flow.dlq, "host": "host", "function": flow.function}
+    return names.get(OWNER.get(series, ""), flow.queue) or flow.queue
 
 
 def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
@@ -54,7 +93,7 @@ def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
         ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``, ``reasons``
         (text), ``retry_amplification`` (receives a message).
     """
-    raise NotImplementedError
+    return balance_frame(tables, interval_s)
 
 
 def baseline_comparison(
@@ -71,7 +110,7 @@ def baseline_comparison(
         ``rank`` (share of the metric's own past windows of the same length whose median is nearer to
         the baseline's than the incident's is, 0 to 1; null with fewer than five such windows).
     """
-    raise NotImplementedError
+    return comparison_rows(flows(tables), start, end)
 
 
 def drain_forecast(tables: Tables) -> pd.DataFrame:
@@ -84,7 +123,7 @@ def drain_forecast(tables: Tables) -> pd.DataFrame:
         ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it never drains at that rate),
         ``head_of_line_delay_s`` (wait of a message sent now), ``note``.
     """
-    raise NotImplementedError
+    return drain_rows(flows(tables))
 
 
 def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
@@ -95,7 +134,56 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
     pandas.DataFrame
         ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    from watchme_analysis.errors import InputError
+
+    keys = ("device_id", "error", "receive_count", "age_hours", "queue")
+    if key not in keys:
+        raise InputError(f"Dead letters can't be counted by {key!r}: use one of {', '.join(keys)}.")
+    frame = work_items(tables)
+    frame = frame[frame["state"] == "dead_lettered"]
+    columns = ["queue", *([] if key == "queue" else [key]), "messages", "share", "first_sent", "last_sent"]
+    if frame.empty:
+        return pd.DataFrame(columns=columns)
+    if key == "error":
+        frame = frame.assign(error=_errors_of(tables, frame))
+    elif key == "age_hours":
+        last = tables.table("metrics")["time"].max()
+        frame = frame.assign(age_hours=((last - frame["sent_at"]).dt.total_seconds() // 3600).astype("Int64"))
+    groups = frame.groupby(columns[: columns.index("messages")], dropna=False)
+    counted = groups.agg(
+        messages=("message_id", "nunique"), first_sent=("sent_at", "min"), last_sent=("sent_at", "max")
+    ).reset_index()
+    counted["share"] = counted["messages"] / counted.groupby("queue")["messages"].transform("sum")
+    return counted.sort_values(["messages", "queue"], ascending=[False, True], kind="stable")[
+        columns
+    ].reset_index(drop=True)
+
+
+def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
+    """Return the error of each dead letter: by request where the log names the message, else the usual one.
+
+    The usual error stands in where nineteen in twenty logged errors of the function are of one kind.
+    """
+    events = tables.table("log_events")
+    failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
+    by_request = dict(zip(failed["request_id"], failed["error_type"].fillna("error"), strict=True))
+    text = events[events["request_id"].isin(list(by_request))].dropna(subset=["message"])
+    by_message: dict[str, str] = {}
+    found = text["message"].str.extract(r"message_?[iI]d[\"']?\s*[=:]\s*[\"']?([0-9a-f-]{36})", expand=False)
+    for message_id, request in zip(found, text["request_id"], strict=True):
+        if isinstance(message_id, str):
+            by_message[message_id] = str(by_request[request])
+    usual: dict[str, str] = {}
+    for flow in flows(tables):
+        errors = logged_errors(events, tables.table("log_queries"), flow.function)
+        if errors.main is not None and errors.share(errors.main) >= 0.95:
+            usual[flow.queue] = f"{errors.main.replace('_', ' ')} (as nearly all of {flow.function})"
+    return [
+        by_message.get(str(row.message_id), usual.get(str(row.queue), "not logged with the message"))
+        for row in frame.itertuples()
+    ]
 
 
 def work_items(tables: Tables) -> pd.DataFrame:
@@ -109,7 +197,8 @@ def work_items(tables: Tables) -> pd.DataFrame:
         (true when the evidence shows that a run succeeded, null when it can't tell), ``recoverable``,
         ``expires_at``, ``body``.
     """
-    raise NotImplementedError
+    found = flows(tables)
+    return message_work(tables, found, {flow.queue: read_signs(flow, tables).never_failed for flow in found})
 
 
 def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
@@ -123,7 +212,34 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
         ``could_cause`` (causes that such a change can bring about, text), ``named`` (the change that
         the diagnosis names).
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    rows = []
+    for change in recorded_changes(tables, flows(tables)):
+        minutes = None if start is None else (start - change.time).total_seconds() / 60.0
+        rows.append(
+            {
+                "time": change.time,
+                "event_name": change.event_name,
+                "user": change.user,
+                "resource": change.resource,
+                "what": change.what,
+                "queues": ", ".join(change.queues),
+                "minutes_before_start": minutes,
+                "could_cause": ", ".join(cause for cause in change.causes if not cause.startswith("undo:")),
+                # An incident that a change began starts with it, to the second.
+                "named": start is not None and change.time == start,
+            }
+        )
+    columns = [
+        "time", "event_name", "user", "resource", "what", "queues", "minutes_before_start", "could_cause",
+        "named",
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=columns)
+    text = dict.fromkeys(("event_name", "user", "resource", "what", "queues", "could_cause"), "string")
+    return frame.astype(
+        text | {"time": "datetime64[us, UTC]", "minutes_before_start": "Float64", "named": "boolean"}
+    )
 
 
 def onset_order(tables: Tables) -> pd.DataFrame:
@@ -136,4 +252,5 @@ def onset_order(tables: Tables) -> pd.DataFrame:
         interval with data), ``direction`` (``up``, ``down``), ``baseline``, ``value``, ``effect``;
         earliest first.
     """
-    raise NotImplementedError
+    signs: tuple[Signs, ...] = tuple(read_signs(flow, tables) for flow in flows(tables))
+    return onset_rows(tuple(item for item in signs if item.harms))

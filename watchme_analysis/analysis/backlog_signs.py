@@ -140,6 +140,15 @@ class Signs:
         return tuple(found)
 
     @property
+    def never_failed(self) -> bool:
+        """Tell whether all receives became runs and runs succeeded, so that dead letters were processed."""
+        received, invoked = self.flow.count("received"), self.flow.count("invocations")
+        failed, throttled = self.flow.count("errors"), self.flow.count("throttles")
+        if received is None or invoked is None or failed is None or throttled is None:
+            return False
+        return failed + throttled <= 0.2 * self.dead_lettered and invoked >= 0.98 * received
+
+    @property
     def creeping(self) -> Ramp | None:
         """The ramp when it is a creep: hours long, not a step, and more than doubled."""
         ramp = self.ramp

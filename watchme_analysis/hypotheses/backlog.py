@@ -97,7 +97,7 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
     for signs in view.signs:
         key = signs.flow.dlq or signs.flow.queue
         by_dlq[key] = max(by_dlq.get(key) or 0, signs.dead_lettered)
-    never_failed = {item.flow.queue: _never_failed(item) for item in view.signs}
+    never_failed = {item.flow.queue: item.never_failed for item in view.signs}
     work = message_work(inv, view.flows, never_failed)
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
@@ -124,15 +124,6 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
             for entry in alarms
         ],
     }
-
-
-def _never_failed(signs: Signs) -> bool:
-    """Tell whether all receives became runs and all runs succeeded, so that dead letters were processed."""
-    received, invoked = signs.flow.count("received"), signs.flow.count("invocations")
-    failed, throttled = signs.flow.count("errors"), signs.flow.count("throttles")
-    if received is None or invoked is None or failed is None or throttled is None:
-        return False
-    return failed + throttled <= 0.2 * signs.dead_lettered and invoked >= 0.98 * received
 
 
 def _summary(
