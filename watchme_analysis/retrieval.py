@@ -44,9 +44,11 @@ class Retrieval:
     lines, blank_lines
         Physical lines read and how many of them were blank, for line formats:
         ``lines == rows + len(rejected) + blank_lines`` (plus continuation lines joined to a row, counted
-        in ``joined_lines``).
+        in ``joined_lines``, and rows that were not asked for, counted in ``left_out``).
     joined_lines
         Lines that continue a row started earlier, such as a traceback.
+    left_out
+        Rows outside the window or selection asked for.
     rejected
         What could not become a row.
     start, end
@@ -69,6 +71,7 @@ class Retrieval:
     lines: int | None = None
     blank_lines: int = 0
     joined_lines: int = 0
+    left_out: int = 0
     rejected: tuple[Rejected, ...] = ()
     start: datetime | None = None
     end: datetime | None = None

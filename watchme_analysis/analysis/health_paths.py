@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBER = re.compile(r"\d+")
-_HEX = re.compile(r"(?=.*\d)[0-9a-fA-F]{8,}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}.*")
-_OPAQUE = re.compile(r"(?=(?:.*\d){4})[0-9A-Za-z_-]{16,}")
+# A part between slashes that is a number, hexadecimal, a UUID, a date with what follows it, or opaque.
+_ID = re.compile(
+    r"(?<![^/])(?:"
+    r"\d+"
+    r"|(?=[^/]*\d)[0-9a-fA-F]{8,}"
+    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|\d{4}-\d{2}-\d{2}[^/]*"
+    r"|(?=(?:[^/]*\d){4})[0-9A-Za-z_-]{16,}"
+    r")(?![^/])"
+)
 
 
 def path_family(path: str) -> str:
@@ -20,9 +25,7 @@ def path_family(path: str) -> str:
 
     ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names stay.
     """
-    parts = path.split("/")
-    ids = (_NUMBER, _HEX, _UUID, _STAMP, _OPAQUE)
-    return "/".join("*" if any(kind.fullmatch(part) for kind in ids) else part for part in parts)
+    return _ID.sub("*", path)
 
 
 def path_families(paths: pd.Series) -> pd.Series:

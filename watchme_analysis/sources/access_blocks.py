@@ -6,19 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 BLOCK_BYTES = 8 << 20
 _MOST_THREADS = 8
 
 Result = TypeVar("Result")
-
-
-class Tail(NamedTuple):
-    """Bytes behind the last line end, and why nothing more came (None: the input was at its end)."""
-
-    data: bytes
-    problem: str | None
 
 
 def blocks_of(data: bytes, size: int = BLOCK_BYTES) -> Iterator[memoryview]:
@@ -33,41 +26,31 @@ def blocks_of(data: bytes, size: int = BLOCK_BYTES) -> Iterator[memoryview]:
         at = stop
 
 
-def blocks_from(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes | bytearray]:
-    """Yield blocks of whole lines of a stream; what stands behind the last line end comes last, by itself.
+def blocks_from(pieces: Iterable[bytes], size: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Yield blocks of whole lines of a stream's pieces; what stands behind the last line end comes last.
 
-    Errors of the stream come through when they occur, after the whole lines before them were yielded.
+    When the pieces fail, what came before is yielded first.
     """
-    rest = b""
-    while True:
-        block = bytearray(len(rest) + size)
-        block[: len(rest)] = rest
-        filled = len(rest)
-        problem: Exception | None = None
-        while filled < len(block):
-            try:
-                count = stream.readinto(memoryview(block)[filled:])  # type: ignore[attr-defined]
-            except (OSError, EOFError, ValueError) as error:
-                problem = error
-                break
-            if not count:
-                break
-            filled += count
-        whole = block.rfind(b"\n", 0, filled) + 1
-        at_end = filled < len(block)
-        rest = bytes(memoryview(block)[whole:filled])
-        if whole:
-            del block[whole:]
-            yield block
-        elif not at_end:
-            # A line longer than a block.
-            size *= 2
-        if at_end:
-            if rest:
-                yield rest
-            if problem is not None:
-                raise problem
-            return
+    parts: list[bytes] = []
+    filled = 0
+    try:
+        for piece in pieces:
+            parts.append(piece)
+            filled += len(piece)
+            if filled < size:
+                continue
+            block = b"".join(parts)
+            whole = block.rfind(b"\n") + 1
+            parts = [block[whole:]]
+            filled = len(parts[0])
+            if whole:
+                yield block[:whole]
+    except Exception:
+        if filled:
+            yield b"".join(parts)
+        raise
+    if filled:
+        yield b"".join(parts)
 
 
 def in_order(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Below this many bytes loading the compiled loop costs more than it saves.
-FAST_FROM = 2_000_000
+FAST_FROM = 16 << 20
 _SAMPLE = 32
 
 
@@ -75,7 +75,8 @@ class Chunk(NamedTuple):
     """A chunk, read: ``lines == rows + len(refused) + blank + left_out``.
 
     ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
-    lines of each format, and ``exact`` those that went the exact way.
+    lines of each format, and ``exact`` those that went the exact way. ``ended`` is False when the last line
+    has no line end.
     """
 
     table: pa.Table
@@ -85,6 +86,7 @@ class Chunk(NamedTuple):
     left_out: int
     formats: Counter[str]
     exact: int
+    ended: bool
 
 
 def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
@@ -150,6 +152,8 @@ class Engine:
         import numpy as np
 
         buf = np.frombuffer(data, np.uint8)
+        # The loop is compiled for what can't be written to.
+        buf.flags.writeable = False
         bounds = _line_bounds(buf)
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
@@ -172,6 +176,7 @@ class Engine:
             len(good) - len(taken) + doubtful.left_out,
             doubtful.formats + Counter({name: len(good)}),
             doubtful.exact,
+            _ended(buf),
         )
 
     def _program(self, log_format: LogFormat) -> Program | None:
@@ -233,7 +238,11 @@ class Engine:
                 continue
             found.append({**values, **constants, "line": int(row) + 1})
         table = rows_table(found, self._selection.needed)
-        return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows))
+        return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
+
+
+def _ended(buf: np.ndarray[Any, Any]) -> bool:
+    return len(buf) == 0 or bool(buf[-1] == 10)
 
 
 def _line_bounds(buf: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -37,6 +37,9 @@ def candidate_formats(raw: RawFile) -> Candidates:
     named: list[str] = []
     configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
     configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
+    if raw.settings.get("nginx_conf"):
+        stated_config = Path(raw.settings["nginx_conf"])
+        configs = [RawFile(stated_config.parent, stated_config.name)]
     for config in configs:
         for directive in _directives(config):
             _take(directive, raw, configured, (named_first, named), notes)
@@ -98,7 +101,7 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
             f"{', '.join(sorted(known))}."
         )
     escape = "json" if text.lstrip().startswith("{") else "default"
-    return compile_format(text, escape)
+    return compile_format(text, escape, "as stated")
 
 
 def _directives(config: RawFile) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,282 @@
+"""Where access logs come from: files, globs, folders, standard input, S3; gzip and Zstandard by content."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.raw import GZIP_MAGIC
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+PIECE_BYTES = 4 << 20
+_PACKED_BYTES = 256 << 10
+_NAMES = ("*access*.log*", "*access*.json*")
+
+
+class TornError(Exception):
+    """Packed data that ends early or is damaged; what came before it was given out."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something to read.
+
+    Attributes
+    ----------
+    name
+        As given, or as found.
+    open
+        Opens it; raises OSError.
+    path
+        The file, where it is one.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the unpacked bytes in pieces.
+
+        Raises
+        ------
+        TornError
+            After the good part of packed data.
+        InputError
+            When it can't be read.
+        """
+        try:
+            with self.open() as stream:
+                yield from unpacked(stream)
+        except OSError as error:
+            raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
+
+    def head(self, size: int = 1 << 16) -> bytes:
+        """Return the first unpacked bytes; what can be read of them when the input is torn."""
+        found = bytearray()
+        try:
+            for piece in self.pieces():
+                found += piece
+                if len(found) >= size:
+                    break
+        except TornError:
+            pass
+        return bytes(found[:size])
+
+
+def find_inputs(names: list[str]) -> list[Input]:
+    """Return what names stand for.
+
+    Parameters
+    ----------
+    names
+        Files, glob patterns, folders (their access logs, at any depth), ``-`` for standard input, or
+        ``s3://bucket/key`` and ``s3://bucket/prefix/``.
+
+    Raises
+    ------
+    InputError
+        When a name stands for nothing.
+    """
+    found: dict[str, Input] = {}
+    for name in names:
+        if name == "-":
+            found[name] = Input("-", lambda: sys.stdin.buffer)
+        elif name.startswith("s3://"):
+            found.update((one.name, one) for one in _from_s3(name))
+        else:
+            paths = _paths(name)
+            if not paths:
+                raise InputError(f"There is no access log {name}: give a file, a pattern or a folder.")
+            found.update((str(path), Input(str(path), _opener(path), path)) for path in paths)
+    return list(found.values())
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
+
+
+def _paths(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        return sorted({one for pattern in _NAMES for one in path.rglob(pattern) if one.is_file()})
+    if path.exists():
+        return [path]
+    # Path.glob refuses absolute patterns.
+    return sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())  # noqa: PTH207
+
+
+def _from_s3(name: str) -> list[Input]:
+    from pyarrow import fs
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    place = name.removeprefix("s3://")
+    try:
+        store = fs.S3FileSystem(endpoint_override=endpoint, region=region)
+        info = store.get_file_info(place.rstrip("/"))
+        if info.type == fs.FileType.File:
+            keys = [info.path]
+        else:
+            selector = fs.FileSelector(place.rstrip("/"), recursive=True, allow_not_found=True)
+            keys = sorted(one.path for one in store.get_file_info(selector) if one.type == fs.FileType.File)
+    except OSError as error:
+        raise InputError(f"{name} can't be listed: {error}") from error
+    if not keys:
+        raise InputError(f"There is no object {name}: give a key, or a prefix that ends with a slash.")
+    return [Input(f"s3://{key}", _s3_opener(store, key)) for key in keys]
+
+
+def _s3_opener(store: Any, key: str) -> Callable[[], BinaryIO]:
+    # Without a compression of its own the stream gives the bytes as they are stored.
+    return lambda: store.open_input_stream(key, compression=None)
+
+
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield a stream's bytes, unpacked where they are gzip or Zstandard data.
+
+    Raises
+    ------
+    TornError
+        After the good part of packed data.
+    """
+    first = stream.read(_PACKED_BYTES)
+    while first and len(first) < len(ZSTD_MAGIC):
+        more = stream.read(_PACKED_BYTES)
+        if not more:
+            break
+        first += more
+    if first.startswith(GZIP_MAGIC):
+        yield from _gzip(first, stream)
+    elif first.startswith(ZSTD_MAGIC):
+        yield from _zstd(first, stream)
+    else:
+        if first:
+            yield first
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
+def _gzip(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    from isal import isal_zlib
+
+    total = 0
+    member = isal_zlib.decompressobj(wbits=31)
+    rest = first
+    while True:
+        if member.eof:
+            rest = member.unused_data + rest
+            if not rest.lstrip(b"\0"):
+                # Tapes and some tools pad with NUL bytes.
+                rest = stream.read(_PACKED_BYTES)
+                if not rest:
+                    return
+            elif len(rest) >= 2 and not rest.startswith(GZIP_MAGIC):
+                raise TornError(f"what follows the gzip data after {total} bytes is no gzip data")
+            member = isal_zlib.decompressobj(wbits=31)
+        try:
+            data = member.decompress(rest)
+        except isal_zlib.error as error:  # type: ignore[misc]
+            raise TornError(f"gzip data is damaged after {total} bytes ({error})") from error
+        total += len(data)
+        if data:
+            yield data
+        rest = b"" if member.eof else stream.read(_PACKED_BYTES)
+        if not rest and not member.eof:
+            raise TornError(f"gzip data ends early after {total} bytes")
+
+
+def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    import pyarrow as pa
+
+    total = 0
+    source = pa.PythonFile(_Rejoined(first, stream), mode="r")
+    try:
+        with pa.CompressedInputStream(source, "zstd") as plain:
+            while piece := plain.read(1 << 20):
+                total += len(piece)
+                yield piece
+    except OSError as error:
+        raise TornError(f"Zstandard data ends early or is damaged after {total} bytes ({error})") from error
+
+
+class _Rejoined:
+    """A stream whose first bytes were taken off already."""
+
+    closed = False
+
+    def __init__(self, first: bytes, stream: BinaryIO) -> None:
+        self._first = first
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        if self._first:
+            size = len(self._first) if size < 0 else size
+            data, self._first = self._first[:size], self._first[size:]
+            return data
+        return self._stream.read(size)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
+    """Return the inputs without those whose content another begins with, and sentences about them.
+
+    A rotated file and its packed copy hold the same lines; counting both would double them.
+    """
+    kept: list[tuple[Input, bytes]] = []
+    notes: list[str] = []
+    for one in inputs:
+        if one.name == "-":
+            kept.append((one, b""))
+            continue
+        head = one.head()
+        for at, (other, other_head) in enumerate(kept):
+            size = min(len(head), len(other_head))
+            if not size or head[:size] != other_head[:size]:
+                continue
+            shorter, longer = _begins(one, other)
+            if shorter is None:
+                continue
+            notes.append(f"{shorter.name} is left out: {longer.name} begins with all its lines.")
+            if shorter is other:
+                kept[at] = (one, head)
+            break
+        else:
+            kept.append((one, head))
+    return [one for one, _ in kept], notes
+
+
+def _begins(one: Input, other: Input) -> tuple[Input | None, Input]:
+    """Return which of two inputs is the beginning of the other, and that other; None when neither is."""
+    size = 1 << 16
+    for left, right in zip_longest(_even(one, size), _even(other, size), fillvalue=b""):
+        if left == right:
+            continue
+        if right.startswith(left):
+            return one, other
+        return (other, one) if left.startswith(right) else (None, other)
+    return one, other
+
+
+def _even(one: Input, size: int) -> Iterator[bytes]:
+    """Yield unpacked bytes in parts of the same size; a torn end is an end."""
+    held = bytearray()
+    try:
+        for piece in one.pieces():
+            held += piece
+            while len(held) >= size:
+                yield bytes(held[:size])
+                del held[:size]
+    except TornError:
+        pass
+    if held:
+        yield bytes(held)
