@@ -67,8 +67,7 @@ def test(arguments: list[str]) -> int:
     setup([])
     named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
     everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "tests", "notebooks"]
-    notebooks = ["--nbval-lax", "--nbval-sanitize-with", "tests/notebooks/sanitize.cfg"]
-    return run([tool("pytest"), *notebooks, *([] if named else everything), *arguments])
+    return run([tool("pytest"), "--nbval-lax", *([] if named else everything), *arguments])
 
 
 def lint(arguments: list[str]) -> int:

@@ -9,8 +9,6 @@ import nbformat
 
 from watchme_analysis.notebook_tools import canonical, text_of, without_notes
 
-SANITIZE = Path(__file__).with_name("sanitize.cfg")
-
 
 def tools(*words):
     command = [sys.executable, "-m", "watchme_analysis.notebook_tools", *map(str, words)]
@@ -113,8 +111,6 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     def nbval():
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
         command += [
-            "--nbval-sanitize-with",
-            str(SANITIZE),
             "-p",
             "no:cacheprovider",
             "-c",
