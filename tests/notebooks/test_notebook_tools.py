@@ -110,13 +110,7 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
 
     def nbval():
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
-        command += [
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            "/dev/null",
-            str(path),
-        ]
+        command += ["-p", "no:cacheprovider", "-c", "/dev/null", str(path)]
         return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
 
     assert nbval() == 0
