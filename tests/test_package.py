@@ -22,7 +22,8 @@ import importlib, json, pkgutil, sys
 import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
-COMPILED = {"watchme_analysis.sources.access_kernel", "watchme_analysis.sources.access_lines"}  # loaded by whoever calls it, and nobody else may
+# Compiled loops, loaded by whoever calls them; nobody else may.
+COMPILED = {"watchme_analysis.sources.access_kernel", "watchme_analysis.sources.access_lines"}
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
     if found.name not in COMPILED:
