@@ -152,6 +152,17 @@ def serving(known: Iterable[Location], path: str) -> Location | None:
     return regular[0] if regular else longest
 
 
+def wider_location(known: Iterable[Location], place: Location | None, path: str) -> Location | None:
+    """Return the location that would serve a path if its exact one were not there.
+
+    A service has a prefix of its own by right; an exact location (``=``) is taken out of the service that the
+    next wider location passes to. None when the path's location is not an exact one.
+    """
+    if place is None or place.modifier != "=":
+        return None
+    return serving([other for other in known if other is not place], path)
+
+
 def differences(one: Location, other: Location) -> dict[str, tuple[str | None, str | None]]:
     """Return the relevant settings in which two locations differ, as text or None when not set."""
     names = sorted(set(one.settings) | set(other.settings))

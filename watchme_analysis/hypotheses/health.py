@@ -56,9 +56,12 @@ def _all_well(found: Facts) -> Seen:
     bad, total = int(outer["bad"].sum()), len(outer)
     table = next((name for name in LOGS if found.has(name)), "probes")
     text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
-    return Seen(
-        "all_well", text, table, total, select(table), bad / max(total, 1), "share", min(1.0, total / 30)
-    )
+    # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
+    places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
+    shares = outer.groupby("family")["strained"].agg(["mean", "size"])
+    worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
+    strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, 0.7) * max(0.0, 1 - 2 * worst)
+    return Seen("all_well", text, table, total, select(table), bad / max(total, 1), "share", strength)
 
 
 def _finding(inv: Investigation, cause: str) -> Finding:

@@ -69,8 +69,13 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
         bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
     )
     cut = bad["seen_nginx"] & (bad["nginx_status"] == 499) & gateway
+    # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
+    left_early = (bad["edge_status"] == 499) & (not found.has("access_log"))
     alone = (
-        unanswered & ~bad["seen_nginx"] & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
+        unanswered
+        & ~bad["seen_nginx"]
+        & ~left_early
+        & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
     )
     usual = _usual_origin(found)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health_config import Location, locations, serving
+from watchme_analysis.analysis.health_config import Location, locations, serving, wider_location
 from watchme_analysis.analysis.health_paths import path_family, same_endpoint
 from watchme_analysis.analysis.health_requests import observations, requests
 from watchme_analysis.analysis.health_window import Incident, find_incident, judged
@@ -166,6 +166,7 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: tuple[Location, ...]) -> dict[
     examples = joined.drop_duplicates("family").set_index("family")["path"]
     for family, path in examples.items():
         place = serving(nginx, str(path))
+        place = wider_location(nginx, place, str(path)) or place
         if str(family) not in found and place is not None and place.addresses:
             found[str(family)] = place.addresses[0]
     return found

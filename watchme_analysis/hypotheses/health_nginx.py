@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_config import Location, differences, serving
+from watchme_analysis.analysis.health_config import Location, differences, serving, wider_location
 from watchme_analysis.analysis.health_paths import path_families
 from watchme_analysis.hypotheses.health_edge import usual_answer_s
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
@@ -93,7 +93,7 @@ def _usual_address(found: Facts) -> dict[str, str]:
     for family, endpoint in zip(found.families, found.endpoints, strict=True):
         if family not in usual:
             place = serving(found.nginx_locations, endpoint)
-            wider = serving([other for other in found.nginx_locations if other is not place], endpoint)
+            wider = wider_location(found.nginx_locations, place, endpoint)
             if wider is not None and wider.addresses:
                 usual[family] = wider.addresses[0]
     return usual
@@ -250,7 +250,7 @@ def _errors(found: Facts) -> list[Seen]:
             Seen("nginx_short_of", text, "error_log", len(short), sql, float(len(short)), "lines",
                  details={NGINX: f"Nginx is {KIND_WORDS[kind]}"})
         )  # fmt: skip
-    if not found.has("access_log"):
+    if not found.joined["upstream_addr"].notna().any():
         seen += _elsewhere_by_errors(found, mine)
     return seen
 

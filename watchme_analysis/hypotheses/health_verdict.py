@@ -45,8 +45,8 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
     first = ranking[0]
     verdict: Verdict
     cause: str | None
-    if found.incident is None and not _timed(found):
-        verdict, cause, confidence = "inconclusive", None, 0.5
+    if found.incident is None and not (_timed(found) and first.probability >= SUPPORTED_AT):
+        verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
     elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
     elif first.finding.cause != "none" and first.status == "supported":
@@ -130,9 +130,12 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     if verdict == "no_incident":
         return "Nothing needs a cause."
     if verdict == "inconclusive" and found.incident is None:
-        return (
-            "No failure was recorded, but the evidence holds no times, so that slowness can't be ruled out."
+        lacks = (
+            "there are too few observations, or too many strained ones, to rule trouble out"
+            if _timed(found)
+            else "the evidence holds no times, so that slowness can't be ruled out"
         )
+        return f"No endpoint was bad for long, but {lacks}."
     if verdict == "inconclusive":
         open_causes = [entry for entry in ranking if entry.probability >= 0.1]
         said = listed(

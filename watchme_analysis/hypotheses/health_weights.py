@@ -97,7 +97,7 @@ WEIGHTS: dict[str, Weight] = {
     "all_well": _weight(
         "incident",
         "Without an endpoint that was bad for long there is nothing to explain.",
-        none=6.0, nginx=-3.0, edge=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
+        none=7.0, nginx=-3.0, edge=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
     # Vantages: the same endpoint asked from several places at the same moments.
     "inside_clear": _weight(
@@ -211,7 +211,7 @@ WEIGHTS: dict[str, Weight] = {
     "nginx_limits": _weight(
         "nginx errors",
         "Nginx says that it limited these requests.",
-        nginx=2.5, network=-1.0, loop=-1.0, pool=-1.0, saturation=-1.0,
+        nginx=3.5, edge=-1.5, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
     "nginx_waits": _weight(
         "nginx",
