@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.flows import COLUMNS, COUNTS, Flow
+from watchme_analysis.analysis.flows import COLUMNS, COUNTS, QUEUE_SERIES, Flow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,3 +76,41 @@ def _step(flows: Sequence[Flow], most: int) -> int:
         return STEPS_S[0]
     span_s = max((flow.frame.index[-1] - flow.frame.index[0]).total_seconds() for flow in flows)
     return next((step for step in STEPS_S if span_s / step <= most), STEPS_S[-1])
+
+
+def rates(flows: Sequence[Flow], start: datetime | None, end: datetime | None) -> pd.DataFrame:
+    """Return how often what is counted happened, before and during an incident.
+
+    Parameters
+    ----------
+    flows
+        Flows of :func:`watchme_analysis.analysis.flows.flows`.
+    start, end
+        Bounds of the incident: without a start there is none, without an end it is still open.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``resource`` (queue or function), ``metric`` (a counter of a flow's frame), ``baseline_total``,
+        ``incident_total``, ``baseline_per_h``, ``incident_per_h`` (float; null where the series was not
+        asked for or a side has no time). A point that CloudWatch did not return counts as nothing counted.
+    """
+    import pandas as pd
+
+    rows = []
+    for flow in flows:
+        if not len(flow.frame) or start is None:
+            continue
+        before = flow.frame.index < pd.Timestamp(start)
+        during = ~before & (flow.frame.index < pd.Timestamp(end) if end is not None else True)
+        hours = [side.sum() * flow.period_s / 3600 for side in (before, during)]
+        for column in COUNTS:
+            resource = flow.queue if column in QUEUE_SERIES else flow.function
+            if resource is None or column not in flow.asked:
+                continue
+            totals = [float(flow.frame.loc[side, column].sum()) for side in (before, during)]
+            per_h = [total / length if length else None for total, length in zip(totals, hours, strict=True)]
+            rows.append((resource, column, *totals, *per_h))
+    columns = ["resource", "metric", "baseline_total", "incident_total", "baseline_per_h", "incident_per_h"]
+    kinds = {name: "string" if name in columns[:2] else "Float64" for name in columns}
+    return pd.DataFrame(rows, columns=columns).astype(kinds)

@@ -122,8 +122,15 @@ def flows(tables: Tables, queue: str | None = None) -> tuple[Flow, ...]:
     Notes
     -----
     The queue of a function is taken from the event source mappings; without them from the agreement of
-    received messages and invocations, and of the names. All flows share one time span.
+    received messages and invocations, and of the names. All flows share one time span. What has a ``once``,
+    as an investigation has, keeps the flows for the next caller: read their frames, don't change them.
     """
+    once = getattr(tables, "once", None)
+    found = _all_flows(tables) if once is None else once(_all_flows)
+    return tuple(flow for flow in found if queue is None or flow.queue == queue)
+
+
+def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     import pandas as pd
 
     metrics = tables.table("metrics")
@@ -139,8 +146,6 @@ def flows(tables: Tables, queue: str | None = None) -> tuple[Flow, ...]:
     )
     targets = set(dead.values())
     sources = [name for name in names if name not in targets and not _is_dlq(name, names)]
-    if queue is not None:
-        sources = [name for name in sources if name == queue]
     indexed = {
         key: group.sort_values("time", kind="stable").drop_duplicates("time", keep="last")
         for key, group in metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)

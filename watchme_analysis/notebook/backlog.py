@@ -8,10 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from watchme_analysis.analysis import backlog_frames as frames
-from watchme_analysis.analysis.flow_bins import binned
+from watchme_analysis.analysis.flow_bins import binned, rates
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.views.backlog_tables import alarm_table, change_table, comparison_table
+from watchme_analysis.views.backlog_tables import (
+    alarm_table,
+    change_table,
+    comparison_table,
+    missed_work_table,
+)
 from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.style import Mark
@@ -123,7 +128,16 @@ class BacklogPage(Page):
     def comparison(self) -> Shown:
         """Compare the incident with the time before it, metric by metric."""
         start, end = self.incident or (None, None)
-        return comparison_table(frames.baseline_comparison(self.investigation, start, end), self.affected)
+        found = flows(self.investigation)
+        chosen = {
+            name
+            for flow in found
+            if flow.queue in self.affected
+            for name in (flow.queue, flow.function, flow.dlq)
+            if name is not None
+        }
+        compared = frames.baseline_comparison(self.investigation, start, end)
+        return comparison_table(compared, rates(found, start, end), chosen)
 
     def balance(self) -> Shown:
         """Account for the messages of every queue."""
@@ -151,10 +165,14 @@ class BacklogPage(Page):
         empty = "no message was read from a dead-letter queue"
         return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
 
-    def work(self) -> Shown:
-        """Show the work that was missed; the diagnosis holds the whole list."""
+    def missed_work(self) -> Shown:
+        """Show the work that was missed, by device."""
+        return missed_work_table(self.diagnosis.extra.get("missed_work", ()))
+
+    def messages(self) -> Shown:
+        """Show the messages seen waiting or dead-lettered, which name the work."""
         frame = frames.work_items(self.investigation)
-        caption = f"Work missed: {len(frame):,d} items"
+        caption = f"Dead letters and waiting messages: {len(frame):,d}"
         return table(frame, caption, self.zone, _WORK, limit=_FEW, empty="no message was read from a queue")
 
     def alarms(self) -> Shown:

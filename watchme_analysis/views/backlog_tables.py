@@ -13,42 +13,85 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def comparison_table(frame: pd.DataFrame, first: Collection[str] = ()) -> Shown:
-    """Return baseline against incident for every metric of every queue and function.
+# How far from "no difference" an effect must be for a metric of a healthy queue to be shown.
+_TOLD = 0.05
+_ENOUGH = 5
+
+
+def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = ()) -> Shown:
+    """Return baseline against incident for every metric of every queue and function that moved.
 
     Parameters
     ----------
     frame
         Frame of :func:`watchme_analysis.analysis.backlog_frames.baseline_comparison`.
-    first
-        Resources to put on top.
+    rates
+        Frame of :func:`watchme_analysis.analysis.flow_bins.rates`.
+    affected
+        Resources to put on top, with all of their metrics; of the others only what moved is shown.
     """
-    order = sorted(range(len(frame)), key=lambda place: frame["resource"].iloc[place] not in first)
-    rows = tuple(
-        (
-            str(row.resource),
-            str(row.metric),
-            f"{row.baseline_points:,d} → {row.incident_points:,d}",
-            _change(row.baseline_median, row.incident_median, row.unit),
-            _change(row.baseline_p90, row.incident_p90, row.unit),
-            _ratio(row.ratio),
-            _number(row.effect, 2),
-            _number(row.rank, 2),
+    per_h = {(row.resource, row.metric): row for row in rates.itertuples()}
+    shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
+    shown.sort(key=lambda row: row.resource not in affected)
+    rows = []
+    for row in shown:
+        rate = per_h.get((row.resource, row.metric))
+        rows.append(
+            (
+                str(row.resource),
+                str(row.metric),
+                f"{row.baseline_points:,d} → {row.incident_points:,d}",
+                "" if rate is None else _change(rate.baseline_per_h, rate.incident_per_h, None),
+                "" if rate is None else _change(rate.baseline_total, rate.incident_total, None),
+                _change(row.baseline_median, row.incident_median, row.unit),
+                _change(row.baseline_p90, row.incident_p90, row.unit),
+                _number(row.effect, 2),
+                _number(row.rank, 2),
+            )
         )
-        for row in frame.iloc[order].itertuples()
-    )
     heads = (
-        "queue or function", "metric", "points", "median, baseline → incident", "p90, baseline → incident",
-        "ratio", "effect", "unusual",
+        "queue or function", "metric", "points", "per hour", "total", "median of points", "p90 of points",
+        "effect", "unusual",
     )  # fmt: skip
-    note = (
-        "Effect: probability that a point of the incident lies above one of the baseline. Unusual: share of "
-        "the metric's own past windows that were nearer to the baseline."
-        if rows
-        else "No rows: no incident to compare, or no metrics."
+    note = "No rows: no incident to compare, or no metrics."
+    if rows:
+        note = (
+            "Effect: probability that a point of the incident lies above one of the baseline, 0.5 without "
+            "a difference. Unusual: share of the metric's own past windows that were nearer to the baseline."
+        )
+    if len(shown) < len(frame):
+        note += f" {len(frame) - len(shown)} metrics that did not move are left out."
+    caption = "Before the incident → during the incident"
+    return Shown(caption, heads, tuple(rows), note, frozenset(range(2, len(heads))))
+
+
+def missed_work_table(work: Iterable[Collection[str]]) -> Shown:
+    """Return the work items that were missed, by device.
+
+    Parameters
+    ----------
+    work
+        Pairs of a device and a day or moment, as ``missed_work`` of a backlog diagnosis.
+    """
+    by_device: dict[str, list[str]] = {}
+    for device, when in work:
+        by_device.setdefault(str(device), []).append(str(when))
+    rows = tuple(
+        (device, f"{len(times):,d}", ", ".join(times[:_NAMED]) + (", …" if len(times) > _NAMED else ""))
+        for device, times in sorted(by_device.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     )
-    caption = "Baseline (before the incident) against incident"
-    return Shown(caption, heads, rows, note, frozenset(range(2, len(heads))))
+    note = "" if rows else "No work item is known to be missed."
+    return Shown("Work that was missed, by device", ("device", "items", "which"), rows, note, frozenset({1}))
+
+
+_NAMED = 10
+
+
+def _moved(row: Any) -> bool:
+    import pandas as pd
+
+    enough = min(row.baseline_points, row.incident_points) >= _ENOUGH
+    return enough and bool(pd.notna(row.effect)) and abs(float(row.effect) - 0.5) >= _TOLD
 
 
 def change_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
@@ -66,14 +109,15 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
             mark_letter(place),
             local_time(row.time.to_pydatetime(), zone),
             cell(row.what, zone),
+            cell(row.resource, zone),
             cell(row.user, zone),
             _before(row.minutes_before_start),
             cell(row.could_cause, zone).replace("_", " "),
-            "named" if row.named is True else "",
+            "named as what began it" if bool(row.named) else "",
         )
         for place, row in enumerate(frame.itertuples())
     )
-    heads = ("mark", "time", "what", "who", "against the start", "could cause", "diagnosis")
+    heads = ("mark", "time", "what", "on", "who", "against the start", "could cause", "diagnosis")
     note = "" if rows else "No change is recorded in this window."
     return Shown(f"Changes (times in {zone})", heads, rows, note)
 
@@ -136,11 +180,6 @@ def _number(value: Any, digits: int = 3) -> str:
     import pandas as pd
 
     return "–" if pd.isna(value) else number(float(value), digits)
-
-
-def _ratio(value: Any) -> str:
-    text = _number(value, 2)
-    return text if text == "–" else f"× {text}"
 
 
 def _before(minutes: Any) -> str:

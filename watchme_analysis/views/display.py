@@ -201,10 +201,12 @@ def cell(value: Any, zone: tzinfo) -> str:
 
 def _values(frame: pd.DataFrame, name: str) -> list[Any]:
     values: list[Any] = frame[name].tolist()
-    if not name.endswith("_s"):
-        return values
-    known = frame[name].notna()
-    return [duration(float(value)) if there else None for value, there in zip(values, known, strict=True)]
+    known = zip(values, frame[name].notna(), strict=True)
+    if name.endswith("_s"):
+        return [duration(float(value)) if there else None for value, there in known]
+    if name.endswith("share"):
+        return [f"{value:.1%}" if there else None for value, there in known]
+    return values
 
 
 def table(
@@ -228,7 +230,8 @@ def table(
         Zone in which times are shown, named in the caption when there are any.
     heads
         Columns to show, in order, and how their heads read; all under their own names unless given.
-        A column that the frame lacks is left out; one whose name ends in ``_s`` shows lengths of time.
+        A column that the frame lacks is left out; one whose name ends in ``_s`` shows lengths of time,
+        one that ends in ``share`` percentages.
     limit
         Rows shown; the note says how many more there are.
     empty
