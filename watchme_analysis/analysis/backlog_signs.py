@@ -267,14 +267,18 @@ def _weighted_median(runs: pd.DataFrame) -> float | None:
 
 
 def _surge(flow: Flow) -> tuple[Elevation | None, bool]:
-    """Return arrivals far beyond their rhythm, and whether another day has the like at the same time."""
-    sent = flow.frame["sent"]
-    found = count_elevation(sent, expected_arrivals(sent, flow.period_s), flow.period_s)
+    """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
+
+    Invocations stand in where the arrivals were not collected.
+    """
+    counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
+    expected = expected_arrivals(counts, flow.period_s)
+    found = count_elevation(counts, expected, flow.period_s)
     if found is None or found.score < SURGE_SCORE or found.rate < SURGE_RATIO:
         return None, False
     if found.observed - found.base < SURGE_EXCESS:
         return None, False
-    counts = sent.fillna(0.0)
+    found = replace(found, end=_while_raised(counts, expected, found.end, flow.period_s))
     day, length = timedelta(days=1), found.end - found.start
     daily = length > day
     for days in range(-6, 7):
@@ -283,6 +287,15 @@ def _surge(flow: Flow) -> tuple[Elevation | None, bool]:
             same = counts[(counts.index >= start - timedelta(minutes=20)) & (counts.index < start + length)]
             daily = daily or float(same.sum()) >= 0.5 * found.observed
     return found, daily
+
+
+def _while_raised(counts: pd.Series, expected: pd.Series, end: Any, period_s: int) -> Any:
+    """Return the end moved over the intervals that follow at once and are raised too."""
+    for moment in counts.index[counts.index >= end]:
+        if counts[moment] <= 2.0 * expected[moment] + 1.0:
+            break
+        end = moment + timedelta(seconds=period_s)
+    return end
 
 
 def _throttles(flow: Flow) -> Stretch | None:

@@ -29,7 +29,7 @@ def arrival_surge(inv: Investigation) -> Finding:
     view = inv.once(picture)
     signs = next((item for item in view.affected if surge_leads(item)), view.focus)
     evidence: list[Evidence] = []
-    if signs is not None and "sent" in signs.flow.asked:
+    if signs is not None and {"sent", "invocations"} & signs.flow.asked:
         surge = signs.surge
         if surge is None or signs.surge_daily:
             evidence.append(_arrivals(signs, "kept to their rhythm", weight("no_surge")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from watchme_analysis.analysis.backlog_changes import Change, fitting_change, recorded_changes
 from watchme_analysis.analysis.backlog_signs import Signs, read_signs
@@ -155,5 +155,7 @@ def surge_leads(signs: Signs) -> bool:
     if lead is None or signs.surge is None:
         return False
     length = 60.0 * signs.surge.minutes
-    slack = timedelta(seconds=2 * signs.flow.period_s).total_seconds()
-    return -slack <= lead <= length + 3600.0
+    slack = 2.0 * signs.flow.period_s
+    # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
+    earliest = -slack if "sent" in signs.flow.asked else slack
+    return earliest <= lead <= length + 3600.0
