@@ -11,17 +11,20 @@ from typing import Any, NoReturn
 
 import click
 
+from watchme_analysis.diagnosis import QUESTIONS
+from watchme_analysis.report.request import ALL, DEFAULT_ZONE
+
 NOTEBOOK_FAILED = 1
 
 
 @click.command()
-@click.argument("question", type=click.Choice(["health", "backlog", "all"]))
+@click.argument("question", type=click.Choice([*QUESTIONS, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
 @click.option("--until", help="End of the window.")
 @click.option(
     "--timezone",
-    default="Asia/Tokyo",
+    default=DEFAULT_ZONE,
     show_default=True,
     help="Zone of the times shown, and of times given without one.",
 )
