@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def reliability(rows: list[tuple[float, str]]) -> list[tuple[str, int, float, fl
     """Return range, count, mean confidence and share right of the decided verdicts."""
     edges = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
     table = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = [row for row in rows if low <= row[0] < high and row[1] != "open"]
         if inside:
             mean = sum(row[0] for row in inside) / len(inside)
@@ -170,7 +171,8 @@ def main(arguments: list[str]) -> int:
                     print(f"    {name:24s} wrong: {less.cause} {less.confidence:.2f}")
     report("all evidence", full)
     print(
-        f"window over {WINDOW_TOLERANCE_S:.0f} s off: {missed}; mean {sum(spent) / max(len(spent), 1):.2f} s each"
+        f"window over {WINDOW_TOLERANCE_S:.0f} s off: {missed}; mean "
+        f"{sum(spent) / max(len(spent), 1):.2f} s each"
     )
     if cut:
         report("with evidence taken away", cut)

@@ -217,7 +217,8 @@ def observations(
     pandas.DataFrame
         ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
         ``family``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
-        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ordered by ``start``.
+        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), by
+        ``start``.
     """
     import pandas as pd
 

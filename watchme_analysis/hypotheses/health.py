@@ -18,15 +18,18 @@ from watchme_analysis.hypotheses.base import (
     registered,
 )
 from watchme_analysis.hypotheses.health_app import rhythms, source
-from watchme_analysis.hypotheses.health_edge import edge, edge_rules
+from watchme_analysis.hypotheses.health_edge import edge
 from watchme_analysis.hypotheses.health_facts import Facts, facts
 from watchme_analysis.hypotheses.health_network import network
-from watchme_analysis.hypotheses.health_nginx import nginx, nginx_rules
+from watchme_analysis.hypotheses.health_next import next_test, not_covered
+from watchme_analysis.hypotheses.health_nginx import nginx
 from watchme_analysis.hypotheses.health_process import process
+from watchme_analysis.hypotheses.health_rules import edge_rules, nginx_rules
+from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import select
 from watchme_analysis.hypotheses.health_vantages import paths, vantages
-from watchme_analysis.hypotheses.health_verdict import conclude, next_test, not_covered
-from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS, Seen
+from watchme_analysis.hypotheses.health_verdict import conclude
+from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS
 
 CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     vantages,

@@ -9,8 +9,8 @@ from watchme_analysis.analysis.health_rhythm import bunched, rhythm
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
 from watchme_analysis.hypotheses.health_process import service_name
+from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
-from watchme_analysis.hypotheses.health_weights import Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,8 @@ def rhythms(found: Facts) -> list[Seen]:
     if bunches >= 3 and inside >= 0.5 * total:
         table = "access_log" if found.has("access_log") else "edge_log"
         text = (
-            f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints within 20 ms, "
+            f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints "
+            "within 20 ms, "
             "though they had been asked at different times."
         )
         seen.append(
@@ -52,8 +53,10 @@ def _by_app_log(found: Facts) -> Seen | None:
         return None
     sql = within(found, "app_log", "kind = 'access'", f"coalesce(service, '') = {quoted(service)}")
     numbers = (
-        f"{shape.silent_share:.0%} of the incident passed in silences over {seconds(shape.silence_limit_s)} (else "
-        f"{shape.usual_silent_share:.0%}, longest {seconds(shape.longest_silence_s)}), and {shape.burst_share:.0%} of "
+        f"{shape.silent_share:.0%} of the incident passed in silences over "
+        f"{seconds(shape.silence_limit_s)} (else "
+        f"{shape.usual_silent_share:.0%}, longest {seconds(shape.longest_silence_s)}), and "
+        f"{shape.burst_share:.0%} of "
         f"answers left within 10 ms of the one before (else {shape.usual_burst_share:.0%})"
     )
     bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
@@ -62,9 +65,15 @@ def _by_app_log(found: Facts) -> Seen | None:
     if bursts and silent:
         detail = f"the event loop stands still for up to {seconds(shape.longest_silence_s)} at a time"
         return Seen(
-            "stop_and_go", f"The application stops and goes: {numbers}.", "app_log", rows, sql, shape.silent_share,
-            "share", details={LOOP: detail},
-        )  # fmt: skip
+            "stop_and_go",
+            f"The application stops and goes: {numbers}.",
+            "app_log",
+            rows,
+            sql,
+            shape.silent_share,
+            "share",
+            details={LOOP: detail},
+        )
     if shape.silent_share < 0.45 and shape.longest_silence_s < 3 * max(shape.silence_limit_s, 1.0):
         return Seen(
             "steady",
@@ -114,9 +123,15 @@ def source(found: Facts) -> list[Seen]:
             f"the source starts threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
         )
         seen.append(
-            Seen("threads_of_its_own", f"Next to the loop {words}.", "app_calls", len(elsewhere), select("app_calls", "kind = 'thread_pool'"),
-                 details={SATURATION: words})
-        )  # fmt: skip
+            Seen(
+                "threads_of_its_own",
+                f"Next to the loop {words}.",
+                "app_calls",
+                len(elsewhere),
+                select("app_calls", "kind = 'thread_pool'"),
+                details={SATURATION: words},
+            )
+        )
     return seen
 
 

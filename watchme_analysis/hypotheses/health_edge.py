@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_config import Location, differences, serving
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health_sql import of_paths, select, within
-from watchme_analysis.hypotheses.health_weights import Seen
+from watchme_analysis.hypotheses.health_rules import edge_rule_words
+from watchme_analysis.hypotheses.health_seen import Seen
+from watchme_analysis.hypotheses.health_sql import of_paths, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,12 +138,22 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"The edge held {share(len(rows), total)} bad requests of {listed(found.endpoints)}: they took "
         f"{seconds(edge_s)} there (median) and {seconds(float(origin))} at the origin."
     )
-    detail = f"the edge holds requests of {listed(found.endpoints)} that the origin answers in {seconds(float(origin))}"
-    rule = _rule_words(found)
+    detail = (
+        f"the edge holds requests of {listed(found.endpoints)} that the origin answers in "
+        f"{seconds(float(origin))}"
+    )
+    rule = edge_rule_words(found)
     return Seen(
-        "edge_waits", text, "edge_log", len(rows), _sql(found), edge_s - float(origin), "s",
-        min(1.0, len(rows) / 6), {EDGE: detail + (f" ({rule})" if rule else "")},
-    )  # fmt: skip
+        "edge_waits",
+        text,
+        "edge_log",
+        len(rows),
+        _sql(found),
+        edge_s - float(origin),
+        "s",
+        min(1.0, len(rows) / 6),
+        {EDGE: detail + (f" ({rule})" if rule else "")},
+    )
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -155,12 +165,19 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"The edge itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
         f"without asking the origin: status {words}{cache}."
     )
-    rule = _rule_words(found)
+    rule = edge_rule_words(found)
     detail = f"the edge answers {listed(found.endpoints)} itself with {words}{cache}"
     return Seen(
-        "edge_alone", text, "edge_log", len(rows), _sql(found, "coalesce(origin_status, 0) = 0"),
-        float(len(rows)), "requests", min(1.0, len(rows) / 6), {EDGE: detail + (f" ({rule})" if rule else "")},
-    )  # fmt: skip
+        "edge_alone",
+        text,
+        "edge_log",
+        len(rows),
+        _sql(found, "coalesce(origin_status, 0) = 0"),
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
+        {EDGE: detail + (f" ({rule})" if rule else "")},
+    )
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -172,9 +189,16 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     )
     detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
     return Seen(
-        "edge_elsewhere", text, "edge_log", len(rows), _sql(found), float(len(rows)), "requests",
-        min(1.0, len(rows) / 6), {EDGE: detail},
-    )  # fmt: skip
+        "edge_elsewhere",
+        text,
+        "edge_log",
+        len(rows),
+        _sql(found),
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
+        {EDGE: detail},
+    )
 
 
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -185,22 +209,31 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     )
     text = (
         f"The edge gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
-        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well (Nginx logged 499)."
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well (Nginx "
+        "logged 499)."
     )
     detail = (
         f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
     )
     return Seen(
-        "edge_impatient", text, "edge_log", len(rows), _sql(found), cut, "s", min(1.0, len(rows) / 6),
+        "edge_impatient",
+        text,
+        "edge_log",
+        len(rows),
+        _sql(found),
+        cut,
+        "s",
+        min(1.0, len(rows) / 6),
         {EDGE: detail},
-    )  # fmt: skip
+    )
 
 
 def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
     text = (
-        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status {statuses}) "
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status "
+        f"{statuses}) "
         f"never reached Nginx, which served {len(others)} others in that time."
     )
     strength = min(1.0, len(others) / 10)
@@ -220,7 +253,10 @@ def _without_edge_log(found: Facts) -> list[Seen]:
     bad_nginx = int(nginx["bad"].sum())
     sql = within(found, "access_log", of_paths(found))
     if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
-        text = f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} as bad as the probes met them."
+        text = (
+            f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} "
+            "as bad as the probes met them."
+        )
         return [Seen("edge_passes_on", text, "access_log", len(nginx), sql, strength=0.8)]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
@@ -242,95 +278,3 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         )
         return [Seen("edge_never_arrived", text, "access_log", len(others), within(found, "access_log"))]
     return []
-
-
-# Settings of an edge location by which it can hold, refuse or misdirect.
-_STRONG = ("return", "rewrite", "deny", "limit_req", "limit_conn", "limit_rate", "auth_request", "proxy_pass")
-
-
-def edge_rules(found: Facts) -> list[Seen]:
-    """Read whether the edge's configuration treats the affected paths in a way of its own."""
-    if not found.edge_locations:
-        return _settings(found)
-    words = _rule_words(found)
-    sql = select("config_directives", "layer = 'edge'")
-    rows = int((found.table("config_directives")["layer"] == "edge").sum())
-    if words:
-        text = f"The edge's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Seen("edge_rule", text, "config_directives", rows, sql, details={EDGE: words})]
-    if found.calm_neighbours():
-        text = (
-            f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
-        )
-        return [Seen("edge_plain", text, "config_directives", rows, sql)]
-    return []
-
-
-def _rule_words(found: Facts) -> str | None:
-    """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
-    calm = found.calm_neighbours()
-    for endpoint in found.endpoints:
-        mine = serving(found.edge_locations, endpoint)
-        if mine is None:
-            continue
-        others = [place for path in calm if (place := serving(found.edge_locations, path)) is not None]
-        other = next((place for place in others if place is not mine), None)
-        harm = _harm(mine, other)
-        if harm:
-            return f"`{mine.label}` sets {harm}"
-    return None
-
-
-def _harm(mine: Location, other: Location | None) -> str | None:
-    """Return the settings of a location that can spoil its requests, in words."""
-    apart = differences(mine, other) if other is not None else dict.fromkeys(mine.own)
-    said = []
-    for name in apart:
-        value = mine.value(name)
-        if value is None:
-            continue
-        if name == "proxy_pass" and (other is None or set(mine.addresses) == set(other.addresses)):
-            continue
-        if name in _STRONG or name.startswith("proxy_next_upstream"):
-            said.append(f"{name} {value}")
-        if name == "proxy_read_timeout" and other is not None:
-            said.append(f"{name} {value} (elsewhere {other.value(name) or 'the default'})")
-    if _caches(mine):
-        locked = mine.value("proxy_cache_lock") == "on"
-        if locked and "proxy_cache_valid" not in mine.settings:
-            wait = mine.value("proxy_cache_lock_timeout") or "5s"
-            said.append(
-                f"a cache lock (proxy_cache_lock_timeout {wait}) without a proxy_cache_valid: answers that may "
-                "not be kept go through one at a time"
-            )
-        valid = mine.settings.get("proxy_cache_valid", ())
-        if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):
-            said.append("a cache that keeps error answers (proxy_cache_valid " + " ".join(valid[0]) + ")")
-        if "proxy_ignore_headers" in mine.settings:
-            said.append(f"a cache that ignores {mine.value('proxy_ignore_headers')}")
-    return ", ".join(dict.fromkeys(said)) or None
-
-
-def _caches(place: Location) -> bool:
-    return place.value("proxy_cache") not in (None, "off")
-
-
-def _settings(found: Facts) -> list[Seen]:
-    """Look for rules that name an affected path in an export of the edge's settings."""
-    table = found.table("edge_settings")
-    if table.empty:
-        return []
-    text = table["value"].fillna("")
-    hits = table[
-        text.map(lambda value: any(endpoint.strip("/") and endpoint in value for endpoint in found.endpoints))
-    ]
-    if hits.empty:
-        return []
-    first = hits.iloc[0]
-    words = f"a rule names the path ({first['path']}: {first['value']})"
-    statement = f"The edge's settings hold {len(hits)} rules that name {listed(found.endpoints)}; {words}."
-    return [
-        Seen(
-            "edge_rule", statement, "edge_settings", len(hits), select("edge_settings"), details={EDGE: words}
-        )
-    ]

@@ -146,8 +146,8 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the edge's configuration",
                 "it shows cache, rules and limits that concern the endpoint",
-                'curl -H "Authorization: Bearer $TOKEN" https://api.cloudflare.com/client/v4/zones/ZONE/rulesets '
-                "> edge-settings.json",
+                "curl -H 'Authorization: Bearer TOKEN' "
+                "https://api.cloudflare.com/client/v4/zones/ZONE/rulesets > edge-settings.json",
                 ("edge_config",),
                 0.6,
             ),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.health_layers import layer_times
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_nginx import KIND_WORDS
+from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
-from watchme_analysis.hypotheses.health_weights import Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,14 +53,25 @@ def _by_access_log(found: Facts) -> list[Seen]:
         longest = float(parts["connect_s"].max())
         again = parts.loc[tries, "connect_s"].map(_retransmitted).sum()
         text = (
-            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to connect (longest "
-            f"{seconds(longest)}; {int(again)} at the 1, 3 or 7 s at which a lost first packet is sent again)."
+            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
+            "connect (longest "
+            f"{seconds(longest)}; {int(again)} at the 1, 3 or 7 s at which a lost first packet is "
+            "sent again)."
         )
         detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
         seen.append(
-            Seen("connect_slow", text, "access_log", total, sql, slow / total, "share", min(1.0, slow / 6),
-                 {NETWORK: detail})
-        )  # fmt: skip
+            Seen(
+                "connect_slow",
+                text,
+                "access_log",
+                total,
+                sql,
+                slow / total,
+                "share",
+                min(1.0, slow / 6),
+                {NETWORK: detail},
+            )
+        )
     elif total >= 5 and asked["connect_s"].notna().any():
         text = (
             f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
@@ -89,9 +100,18 @@ def _sent_again(asked: pd.DataFrame, service: str, sql: str) -> list[Seen]:
     )
     detail = f"packets to or from {service} are lost and sent again ({hits} waits of just over 0.2 s)"
     return [
-        Seen("retransmitted", text, "access_log", hits, sql, hits / len(long), "share", min(1.0, hits / 10),
-             {NETWORK: detail})
-    ]  # fmt: skip
+        Seen(
+            "retransmitted",
+            text,
+            "access_log",
+            hits,
+            sql,
+            hits / len(long),
+            "share",
+            min(1.0, hits / 10),
+            {NETWORK: detail},
+        )
+    ]
 
 
 def _retransmitted(connect_s: float) -> bool:
@@ -115,17 +135,28 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
                 f"; their answers have {large:.0f} bytes and more, those that did well at most {small:.0f}"
             )
     text = (
-        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at once and then "
+        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at "
+        "once and then "
         f"stood {seconds(middle)} (median) in the body{sizes}."
     )
-    detail = f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are lost on the way"
+    detail = (
+        f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "
+        "lost on the way"
+    )
     sql = within(
         found, "access_log", of_paths(found), "upstream_response_time_s > upstream_header_time_s + 0.4"
     )
     return Seen(
-        "body_stalls", text, "access_log", len(stalled), sql, middle, "s", min(1.0, len(stalled) / 6),
+        "body_stalls",
+        text,
+        "access_log",
+        len(stalled),
+        sql,
+        middle,
+        "s",
+        min(1.0, len(stalled) / 6),
         {NETWORK: detail},
-    )  # fmt: skip
+    )
 
 
 def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
@@ -181,7 +212,10 @@ def _local_address(found: Facts) -> list[Seen]:
     if local.empty or not remote:
         return []
     command = str(local["command"].iloc[0])
-    text = f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at {listed(sorted(remote))}: {command}."
+    text = (
+        f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at "
+        f"{listed(sorted(remote))}: {command}."
+    )
     detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
     return [
         Seen(

@@ -1,15 +1,16 @@
-"""Checks of Nginx: whether it refused, held, misdirected or cut off what the application would have served."""
+"""Checks of Nginx: whether it refused, held, misdirected or cut off what the application would serve."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_config import Location, differences, serving, wider_location
+from watchme_analysis.analysis.health_config import serving, wider_location
 from watchme_analysis.analysis.health_paths import path_families
 from watchme_analysis.hypotheses.health_edge import usual_answer_s
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
-from watchme_analysis.hypotheses.health_weights import Seen
+from watchme_analysis.hypotheses.health_rules import nginx_rule_words, place_of
+from watchme_analysis.hypotheses.health_seen import Seen
+from watchme_analysis.hypotheses.health_sql import of_paths, quoted, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,16 +105,6 @@ def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
     return cut["family"].map(usual).astype("float64") * 1.5 > cut["nginx_s"]
 
 
-def place_of(found: Facts) -> Location | None:
-    """Return the Nginx location that serves the most affected endpoint and none that did well."""
-    shared = [serving(found.nginx_locations, path) for path in found.calm_neighbours()]
-    for endpoint in found.endpoints:
-        place = serving(found.nginx_locations, endpoint)
-        if place is not None and place not in shared:
-            return place
-    return None
-
-
 def _label(found: Facts) -> str:
     place = place_of(found)
     return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
@@ -123,30 +114,46 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     statuses = rows["nginx_status"].value_counts()
     words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
     text = (
-        f"Nginx itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} without "
+        f"Nginx itself gave {share(len(rows), total)} of the bad answers of "
+        f"{listed(found.endpoints)} without "
         f"asking the application: status {words}."
     )
-    rule = rule_words(found)
+    rule = nginx_rule_words(found)
     detail = f"{_label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
     sql = _sql(found, "upstream_addr is null")
     return Seen(
-        "nginx_alone", text, "access_log", len(rows), sql, float(len(rows)), "requests", min(1.0, len(rows) / 6),
+        "nginx_alone",
+        text,
+        "access_log",
+        len(rows),
+        sql,
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
         {NGINX: detail},
-    )  # fmt: skip
+    )
 
 
 def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
     text = (
-        f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for {seconds(spent)} "
+        f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for "
+        f"{seconds(spent)} "
         "(median) besides the upstream's time."
     )
-    rule = rule_words(found)
+    rule = nginx_rule_words(found)
     detail = f"{_label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
     return Seen(
-        "nginx_waits", text, "access_log", len(rows), _sql(found), spent, "s", min(1.0, len(rows) / 6),
+        "nginx_waits",
+        text,
+        "access_log",
+        len(rows),
+        _sql(found),
+        spent,
+        "s",
+        min(1.0, len(rows) / 6),
         {NGINX: detail},
-    )  # fmt: skip
+    )
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -154,22 +161,36 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     usual = listed(sorted({_usual_address(found)[str(family)] for family in rows["family"].unique()}))
     fate = _fate(found, rows, address)
     text = (
-        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, which answered "
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, "
+        "which answered "
         f"nothing well, in place of {usual}: {fate}."
     )
-    detail = f"{_label(found)} proxies to {address}, which no other path uses and which never answered well ({fate})"
+    detail = (
+        f"{_label(found)} proxies to {address}, which no other path uses and which never "
+        f"answered well ({fate})"
+    )
     sql = _sql(found, f"upstream_addr = {quoted(address)}")
     return Seen(
-        "moved_upstream", text, "access_log", len(rows), sql, float(len(rows)), "requests",
-        min(1.0, len(rows) / 6), {NGINX: detail},
-    )  # fmt: skip
+        "moved_upstream",
+        text,
+        "access_log",
+        len(rows),
+        sql,
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
 
 
 def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
     errors = found.of_incident(found.table("error_log"))
     kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
     if len(kinds):
-        return f"{share(int(kinds.iloc[0]), int(kinds.sum()))} errors {KIND_WORDS.get(str(kinds.index[0]), kinds.index[0])}"
+        return (
+            f"{share(int(kinds.iloc[0]), int(kinds.sum()))} errors "
+            f"{KIND_WORDS.get(str(kinds.index[0]), kinds.index[0])}"
+        )
     status = rows["nginx_status"].value_counts()
     return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
 
@@ -206,9 +227,16 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     detail = f"{_label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
     detail += f" for an endpoint that needs up to {seconds(needs)}"
     return Seen(
-        "nginx_impatient", text, "access_log", len(rows), _sql(found, "status = 504"), cut, "s",
-        min(1.0, len(rows) / 6), {NGINX: detail},
-    )  # fmt: skip
+        "nginx_impatient",
+        text,
+        "access_log",
+        len(rows),
+        _sql(found, "status = 504"),
+        cut,
+        "s",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
 
 
 def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -232,24 +260,41 @@ def _errors(found: Facts) -> list[Seen]:
         text = (
             f"Nginx's error log has {len(limited)} lines on {KIND_WORDS[kind]} for {listed(found.endpoints)}."
         )
-        rule = rule_words(found)
+        rule = nginx_rule_words(found)
         detail = f"{_label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
             f": {rule}" if rule else ""
         )
         sql = within(found, "error_log", f"kind = {quoted(kind)}", of_paths(found))
         seen.append(
-            Seen("nginx_limits", text, "error_log", len(limited), sql, float(len(limited)), "requests",
-                 min(1.0, len(limited) / 6), {NGINX: detail})
-        )  # fmt: skip
+            Seen(
+                "nginx_limits",
+                text,
+                "error_log",
+                len(limited),
+                sql,
+                float(len(limited)),
+                "requests",
+                min(1.0, len(limited) / 6),
+                {NGINX: detail},
+            )
+        )
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
         text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
         sql = within(found, "error_log", f"kind = {quoted(kind)}")
         seen.append(
-            Seen("nginx_short_of", text, "error_log", len(short), sql, float(len(short)), "lines",
-                 details={NGINX: f"Nginx is {KIND_WORDS[kind]}"})
-        )  # fmt: skip
+            Seen(
+                "nginx_short_of",
+                text,
+                "error_log",
+                len(short),
+                sql,
+                float(len(short)),
+                "lines",
+                details={NGINX: f"Nginx is {KIND_WORDS[kind]}"},
+            )
+        )
     if not found.joined["upstream_addr"].notna().any():
         seen += _elsewhere_by_errors(found, mine)
     return seen
@@ -266,58 +311,11 @@ def _elsewhere_by_errors(found: Facts, mine: pd.DataFrame) -> list[Seen]:
     address = str(moved["upstream_addr"].mode().iloc[0])
     kind = str(moved["kind"].mode().iloc[0])
     text = (
-        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, where neighbours "
+        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, "
+        "where neighbours "
         f"go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
     )
-    detail = f"{_label(found)} proxies to {address}, which no other path uses ({len(moved)} {KIND_WORDS.get(kind, kind)})"
+    words = KIND_WORDS.get(kind, kind)
+    detail = f"{_label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
     sql = within(found, "error_log", f"upstream_addr = {quoted(address)}")
     return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]
-
-
-_HARMFUL = (
-    "return",
-    "rewrite",
-    "deny",
-    "limit_req",
-    "limit_conn",
-    "limit_rate",
-    "auth_request",
-    "proxy_pass",
-    "root",
-)
-
-
-def nginx_rules(found: Facts) -> list[Seen]:
-    """Read whether Nginx's configuration treats the affected paths in a way of its own."""
-    if not found.nginx_locations:
-        return []
-    words = rule_words(found)
-    sql = select("config_directives", "layer = 'nginx'")
-    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
-    if words:
-        text = f"Nginx's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Seen("nginx_rule", text, "config_directives", rows, sql, details={NGINX: words})]
-    text = f"Nginx's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
-    return [Seen("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
-
-
-def rule_words(found: Facts) -> str | None:
-    """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
-    calm = found.calm_neighbours()
-    for endpoint in found.endpoints:
-        mine = serving(found.nginx_locations, endpoint)
-        if mine is None:
-            continue
-        places = [place for path in calm if (place := serving(found.nginx_locations, path)) is not None]
-        other = next((place for place in places if place is not mine), None)
-        if other is None:
-            continue
-        said = []
-        for name, (value, elsewhere) in differences(mine, other).items():
-            if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
-                continue
-            if value is not None and (name in _HARMFUL or name.endswith("_timeout")):
-                said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))
-        if said:
-            return f"`{mine.label}` has {', '.join(said)}"
-    return None

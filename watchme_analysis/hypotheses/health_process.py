@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
+from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import quoted, within
-from watchme_analysis.hypotheses.health_weights import Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,10 @@ def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str)
             text = f"The process had at most {most:.0f} threads, fewer than a pool of {POOL_TOKENS}."
             seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
     elif open_now is not None and most_open < POOL_TOKENS * 0.75:
-        text = f"At most {most_open:.0f} requests were open in the process, fewer than a pool of {POOL_TOKENS} threads."
+        text = (
+            f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
+            f"{POOL_TOKENS} threads."
+        )
         seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most_open, "requests", 0.7))
     if open_now is not None:
         seen += _not_arriving(found, open_now, sql)
@@ -122,7 +125,10 @@ def _not_arriving(found: Facts, gauge: pd.Series, sql: str) -> list[Seen]:
     outside, inside = float(waiting[busy].mean()), float(gauge.to_numpy()[busy].mean())
     if inside > 0.4 * outside:
         return []
-    text = f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the application knew of {inside:.1f}."
+    text = (
+        f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the "
+        f"application knew of {inside:.1f}."
+    )
     return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
 
 
@@ -137,7 +143,10 @@ def _cpu(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
     full = int((cpu >= FULL_CPU_PCT).sum())
     rows = len(cpu)
     if full >= 0.5 * rows and not calm >= FULL_CPU_PCT:
-        words = f"CPU of the process was full in {share(full, rows)} samples (median {middle:.0f} %, before {calm:.0f} %)"
+        words = (
+            f"CPU of the process was full in {share(full, rows)} samples (median {middle:.0f} %, "
+            f"before {calm:.0f} %)"
+        )
         seen = [
             Seen(
                 "cpu_full", f"{words}.", "host_metrics", rows, sql, middle, "pct", details={SATURATION: words}
@@ -150,7 +159,10 @@ def _cpu(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
                 seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
         return seen
     if float(cpu.quantile(0.9)) < 0.6 * FULL_CPU_PCT:
-        text = f"CPU of the process stayed low (median {middle:.0f} %, nine tenths of samples under {cpu.quantile(0.9):.0f} %)."
+        text = (
+            f"CPU of the process stayed low (median {middle:.0f} %, nine tenths of samples under "
+            f"{cpu.quantile(0.9):.0f} %)."
+        )
         return [Seen("cpu_idle", text, "host_metrics", rows, sql, middle, "pct")]
     return []
 
@@ -221,18 +233,33 @@ def _log_words(found: Facts) -> list[Seen]:
         if hits >= 2:
             sql = within(found, "app_log", f"regexp_matches(message, {quoted(words)})")
             seen.append(
-                Seen(outcome, f"The application logged {hits} times that {said}.", "app_log", hits, sql, float(hits),
-                     "lines", details={SATURATION: f"the application says that {said} ({hits} lines)"})
-            )  # fmt: skip
+                Seen(
+                    outcome,
+                    f"The application logged {hits} times that {said}.",
+                    "app_log",
+                    hits,
+                    sql,
+                    float(hits),
+                    "lines",
+                    details={SATURATION: f"the application says that {said} ({hits} lines)"},
+                )
+            )
     starts = mine[
         (mine["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)
     ]
     if len(starts):
         text = f"The application's process was started {len(starts)} times during the incident."
         seen.append(
-            Seen("memory_full", text, "app_log", len(starts), within(found, "app_log", "kind = 'lifecycle'"),
-                 strength=0.5, details={SATURATION: f"the process was restarted {len(starts)} times"})
-        )  # fmt: skip
+            Seen(
+                "memory_full",
+                text,
+                "app_log",
+                len(starts),
+                within(found, "app_log", "kind = 'lifecycle'"),
+                strength=0.5,
+                details={SATURATION: f"the process was restarted {len(starts)} times"},
+            )
+        )
     return seen
 
 
@@ -245,7 +272,11 @@ def _turned_away(found: Facts) -> list[Seen]:
     away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
     if len(away) < 3 or len(away) < 0.3 * len(bad):
         return []
-    text = f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that the application server gave at once."
+    text = (
+        f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that "
+        "the application server gave at once."
+    )
     sql = within(found, "access_log", "upstream_status = 503")
-    detail = f"the application server turns requests away (limit_concurrency {listed(sorted(set(limits.dropna())))})"
+    most = listed(sorted(set(limits.dropna())))
+    detail = f"the application server turns requests away (limit_concurrency {most})"
     return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]

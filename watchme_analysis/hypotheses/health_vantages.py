@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
+from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_paths, select, within
-from watchme_analysis.hypotheses.health_weights import Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,10 @@ def vantages(found: Facts) -> list[Seen]:
     if len(host) >= 3:
         bad = int(host["bad"].sum())
         sql = within(found, "probes", "vantage = 'host'", of_paths(found))
-        numbers = f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while callers outside were served badly"
+        numbers = (
+            f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
+            "callers outside were served badly"
+        )
         if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
             seen.append(
                 Seen(
@@ -50,15 +53,25 @@ def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
             "inside_clear",
             f"From inside the container {endpoints} answered well at the moments when callers outside were "
             f"served badly ({share(total - bad, total)} probes, median {seconds(middle)}).",
-            "probes", total, sql, middle, "s", strength,
-        )  # fmt: skip
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            strength,
+        )
     if bad >= 0.4 * total:
         return Seen(
             "inside_bad",
             f"From inside the container {endpoints} was as bad as from outside "
             f"({share(bad, total)} probes bad, median {seconds(middle)}).",
-            "probes", total, sql, middle, "s", strength,
-        )  # fmt: skip
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            strength,
+        )
     return None
 
 
@@ -108,7 +121,7 @@ def paths(found: Facts) -> list[Seen]:
                 float(rows),
                 "requests",
                 min(1.0, rows / 20),
-            )  # fmt: skip
+            )
         )
     else:
         many = [family for family in found.families if sizes.get(family, 0) >= 5]
@@ -135,12 +148,16 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
     sql = select("app_handlers")
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
         text = (
-            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); those on the event loop "
+            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); those on the "
+            "event loop "
             f"did well ({listed(calm_loop)})."
         )
         return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
     if bad_loop and calm_pool:
-        text = f"{listed(bad_loop)} runs on the event loop and was bad; {listed(calm_pool)} needs a thread and did well."
+        text = (
+            f"{listed(bad_loop)} runs on the event loop and was bad; {listed(calm_pool)} needs a "
+            "thread and did well."
+        )
         return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
     if bad_loop and not bad_pool:
         needs_thread = [f for f in bad_loop if known[f].uses_threads]

@@ -8,7 +8,7 @@ between 0 and 1, scales a weight by how many rows stand behind the observation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CAUSES = (
     "nginx_config",
@@ -47,37 +47,6 @@ class Weight:
     check: str
     by_cause: dict[str, float]
     reason: str
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One observation, before it is weighed.
-
-    Attributes
-    ----------
-    outcome
-        Key into :data:`WEIGHTS`.
-    statement
-        A sentence with its numbers.
-    table, rows, sql
-        Where it was read, how many rows stand behind it, and the query that returns them.
-    effect, effect_unit
-        Size of the effect, where there is one.
-    strength
-        0 to 1, by how many rows stand behind it.
-    details
-        Sub-causes in words, by cause.
-    """
-
-    outcome: str
-    statement: str
-    table: str
-    rows: int
-    sql: str | None = None
-    effect: float | None = None
-    effect_unit: str | None = None
-    strength: float = 1.0
-    details: dict[str, str] = field(default_factory=dict)
 
 
 def _weight(check: str, reason: str, **short: float) -> Weight:
@@ -133,7 +102,8 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "pool_paths": _weight(
         "handlers",
-        "Plain `def` handlers and background tasks share the thread pool, `async def` handlers don't need it.",
+        "Plain `def` handlers and background tasks share the thread pool, `async def` handlers don't "
+        "need it.",
         nginx=-0.3, edge=-0.3, network=-1.0, loop=-2.5, pool=2.5, saturation=-1.5,
     ),
     "loop_paths_too": _weight(
@@ -153,7 +123,8 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "others_bad": _weight(
         "services",
-        "Containers have links of their own; what they share is the host, Nginx, the edge and what they depend on.",
+        "Containers have links of their own; what they share is the host, Nginx, the edge and what "
+        "they depend on.",
         nginx=0.2, edge=0.3, network=-0.7, saturation=0.4,
     ),
     # The edge.
@@ -220,7 +191,8 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "moved_upstream": _weight(
         "upstream",
-        "The affected paths go to an address that serves nothing well, unlike before or unlike their neighbours.",
+        "The affected paths go to an address that serves nothing well, unlike before or unlike their "
+        "neighbours.",
         nginx=4.0, edge=-2.0, network=-2.5, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
     "nginx_impatient": _weight(
@@ -256,7 +228,8 @@ WEIGHTS: dict[str, Weight] = {
     # The way from Nginx to the container.
     "connect_slow": _weight(
         "connect",
-        "The kernel accepts a connection without the application's help: a slow connect is the way or a full queue.",
+        "The kernel accepts a connection without the application's help: a slow connect is the way "
+        "or a full queue.",
         network=2.8, nginx=-0.5, loop=-1.5, pool=-1.5, saturation=-0.5,
     ),
     "connect_quick": _weight(
@@ -266,7 +239,8 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "refused": _weight(
         "connect",
-        "The usual address refuses or is unreachable: no port is published, no one listens, or a route is gone.",
+        "The usual address refuses or is unreachable: no port is published, no one listens, or a "
+        "route is gone.",
         network=1.5, loop=-2.0, pool=-2.0, saturation=-0.3, nginx=0.3,
     ),
     "retransmitted": _weight(

@@ -1,0 +1,169 @@
+"""Checks of the configurations: whether edge or Nginx treat the affected paths in a way of their own."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.health_config import Location, differences, serving
+from watchme_analysis.hypotheses.health_facts import Facts, listed
+from watchme_analysis.hypotheses.health_seen import Seen
+from watchme_analysis.hypotheses.health_sql import select
+
+EDGE, NGINX = "edge_config", "nginx_config"
+# Settings of an edge location by which it can hold, refuse or misdirect.
+_EDGE_HARM = (
+    "return",
+    "rewrite",
+    "deny",
+    "limit_req",
+    "limit_conn",
+    "limit_rate",
+    "auth_request",
+    "proxy_pass",
+)
+
+
+def edge_rules(found: Facts) -> list[Seen]:
+    """Read whether the edge's configuration treats the affected paths in a way of its own."""
+    if not found.edge_locations:
+        return _settings(found)
+    words = edge_rule_words(found)
+    sql = select("config_directives", "layer = 'edge'")
+    rows = int((found.table("config_directives")["layer"] == "edge").sum())
+    if words:
+        text = f"The edge's configuration treats {listed(found.endpoints)} apart: {words}."
+        return [Seen("edge_rule", text, "config_directives", rows, sql, details={EDGE: words})]
+    if found.calm_neighbours():
+        text = (
+            f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
+        )
+        return [Seen("edge_plain", text, "config_directives", rows, sql)]
+    return []
+
+
+def edge_rule_words(found: Facts) -> str | None:
+    """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
+    calm = found.calm_neighbours()
+    for endpoint in found.endpoints:
+        mine = serving(found.edge_locations, endpoint)
+        if mine is None:
+            continue
+        others = [place for path in calm if (place := serving(found.edge_locations, path)) is not None]
+        other = next((place for place in others if place is not mine), None)
+        harm = _harm(mine, other)
+        if harm:
+            return f"`{mine.label}` sets {harm}"
+    return None
+
+
+def _harm(mine: Location, other: Location | None) -> str | None:
+    """Return the settings of a location that can spoil its requests, in words."""
+    apart = differences(mine, other) if other is not None else dict.fromkeys(mine.own)
+    said = []
+    for name in apart:
+        value = mine.value(name)
+        if value is None:
+            continue
+        if name == "proxy_pass" and (other is None or set(mine.addresses) == set(other.addresses)):
+            continue
+        if name in _EDGE_HARM or name.startswith("proxy_next_upstream"):
+            said.append(f"{name} {value}")
+        if name == "proxy_read_timeout" and other is not None:
+            said.append(f"{name} {value} (elsewhere {other.value(name) or 'the default'})")
+    if _caches(mine):
+        locked = mine.value("proxy_cache_lock") == "on"
+        if locked and "proxy_cache_valid" not in mine.settings:
+            wait = mine.value("proxy_cache_lock_timeout") or "5s"
+            said.append(
+                f"a cache lock (proxy_cache_lock_timeout {wait}) without a proxy_cache_valid: "
+                "answers that may "
+                "not be kept go through one at a time"
+            )
+        valid = mine.settings.get("proxy_cache_valid", ())
+        if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):
+            said.append("a cache that keeps error answers (proxy_cache_valid " + " ".join(valid[0]) + ")")
+        if "proxy_ignore_headers" in mine.settings:
+            said.append(f"a cache that ignores {mine.value('proxy_ignore_headers')}")
+    return ", ".join(dict.fromkeys(said)) or None
+
+
+def _caches(place: Location) -> bool:
+    return place.value("proxy_cache") not in (None, "off")
+
+
+def _settings(found: Facts) -> list[Seen]:
+    """Look for rules that name an affected path in an export of the edge's settings."""
+    table = found.table("edge_settings")
+    if table.empty:
+        return []
+    text = table["value"].fillna("")
+    hits = table[
+        text.map(lambda value: any(endpoint.strip("/") and endpoint in value for endpoint in found.endpoints))
+    ]
+    if hits.empty:
+        return []
+    first = hits.iloc[0]
+    words = f"a rule names the path ({first['path']}: {first['value']})"
+    statement = f"The edge's settings hold {len(hits)} rules that name {listed(found.endpoints)}; {words}."
+    return [
+        Seen(
+            "edge_rule", statement, "edge_settings", len(hits), select("edge_settings"), details={EDGE: words}
+        )
+    ]
+
+
+_NGINX_HARM = (
+    "return",
+    "rewrite",
+    "deny",
+    "limit_req",
+    "limit_conn",
+    "limit_rate",
+    "auth_request",
+    "proxy_pass",
+    "root",
+)
+
+
+def nginx_rules(found: Facts) -> list[Seen]:
+    """Read whether Nginx's configuration treats the affected paths in a way of its own."""
+    if not found.nginx_locations:
+        return []
+    words = nginx_rule_words(found)
+    sql = select("config_directives", "layer = 'nginx'")
+    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    if words:
+        text = f"Nginx's configuration treats {listed(found.endpoints)} apart: {words}."
+        return [Seen("nginx_rule", text, "config_directives", rows, sql, details={NGINX: words})]
+    text = f"Nginx's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
+    return [Seen("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
+
+
+def nginx_rule_words(found: Facts) -> str | None:
+    """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
+    calm = found.calm_neighbours()
+    for endpoint in found.endpoints:
+        mine = serving(found.nginx_locations, endpoint)
+        if mine is None:
+            continue
+        places = [place for path in calm if (place := serving(found.nginx_locations, path)) is not None]
+        other = next((place for place in places if place is not mine), None)
+        if other is None:
+            continue
+        said = []
+        for name, (value, elsewhere) in differences(mine, other).items():
+            if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
+                continue
+            if value is not None and (name in _NGINX_HARM or name.endswith("_timeout")):
+                said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))
+        if said:
+            return f"`{mine.label}` has {', '.join(said)}"
+    return None
+
+
+def place_of(found: Facts) -> Location | None:
+    """Return the Nginx location that serves the most affected endpoint and none that did well."""
+    shared = [serving(found.nginx_locations, path) for path in found.calm_neighbours()]
+    for endpoint in found.endpoints:
+        place = serving(found.nginx_locations, endpoint)
+        if place is not None and place not in shared:
+            return place
+    return None
