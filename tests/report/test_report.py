@@ -98,7 +98,8 @@ def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_pa
         "section": "The trouble",
     }
     page = (both[0] / "report.html").read_text()
-    assert "division by zero" in page
+    assert "In “The trouble”: ZeroDivisionError: division by zero" in page
+    assert page.index("<h1") < page.index("division by zero"), "the title stays on top"
     assert "01-the-dot.png" in page
     assert (both[0] / "why.ipynb").is_file()
     index = (out / "index.html").read_text()

@@ -81,7 +81,7 @@ def contents(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the id of the cell and the text of each heading of level two."""
     found = []
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown" and "notebook-only" not in cell["metadata"].get("tags", ()):
+        if cell["cell_type"] == "markdown":
             lines = "".join(cell["source"]).splitlines()
             found += [(str(cell.get("id", "")), line[3:].strip()) for line in lines if line.startswith("## ")]
     return found

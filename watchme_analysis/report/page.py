@@ -11,6 +11,8 @@ from watchme_analysis.report.words import coded, facts
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
+# What the page says in its own way: see the package's docstring; the second is papermill's note of an error.
+_LEFT_OUT = {"notebook-only", "papermill-error-cell-tag"}
 
 
 def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
@@ -35,6 +37,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         language_code="en",
     )
     node = nbformat.from_dict(notebook)
+    node.cells = [cell for cell in node.cells if not _LEFT_OUT & set(cell.metadata.get("tags", ()))]
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     resources = {

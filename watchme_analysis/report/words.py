@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Any
 
+from watchme_analysis import errors
 from watchme_analysis.errors import InputError
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.window import parse_zone
@@ -97,8 +98,10 @@ def sentence(error: Any) -> str:
         return ""
     if not isinstance(error, Mapping):
         return str(error)
-    where = f" (in “{error['section']}”)" if error.get("section") else ""
-    return f"{error['kind']}: {error['message']}{where}"
+    # Our own errors are sentences; others need their kind to be understood.
+    kind = "" if hasattr(errors, str(error["kind"])) else f"{error['kind']}: "
+    where = f"In “{error['section']}”: " if error.get("section") else ""
+    return f"{where}{kind}{error['message']}"
 
 
 def _zone(result: Mapping[str, Any]) -> tzinfo:
