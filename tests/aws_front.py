@@ -7,14 +7,12 @@ DescribeAlarmHistory and LookupEvents. Everything else goes on to moto.
 import http.client
 import json
 import socket
-import struct
 import threading
 import time
 from collections import Counter, defaultdict, deque
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from botocore.parsers import BaseCBORParser
 from insights_engine import Engine, MalformedError
 
 
@@ -114,7 +112,7 @@ class Front:
     def get_metric_data(self, asked):
         if len(asked["MetricDataQueries"]) > 500:
             raise RefusalError("ValidationError", "at most 500 queries")
-        start, end = asked["StartTime"].timestamp(), asked["EndTime"].timestamp()
+        start, end = asked["StartTime"], asked["EndTime"]
         age = self.now().timestamp() - start
         results = {}
         for query in asked["MetricDataQueries"]:
@@ -220,13 +218,14 @@ class RefusalError(Exception):
         self.code, self.status = code, status
 
 
-OWN_JSON = {
+OWN = {
     "Logs_20140328.StartQuery": "start_query",
     "Logs_20140328.GetQueryResults": "get_query_results",
     "Logs_20140328.StopQuery": "stop_query",
-    "CloudTrail_20131101.LookupEvents": "lookup_events",
+    "GraniteServiceVersion20100801.GetMetricData": "get_metric_data",
+    "GraniteServiceVersion20100801.DescribeAlarmHistory": "describe_alarm_history",
+    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": "lookup_events",
 }
-OWN_CBOR = {"GetMetricData": "get_metric_data", "DescribeAlarmHistory": "describe_alarm_history"}
 FAULTS = {
     "throttle": RefusalError("ThrottlingException", "Rate exceeded"),
     "busy": RefusalError("LimitExceededException", "too many queries"),
@@ -247,8 +246,7 @@ def handler_for(front, moto_port):
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             target = self.headers.get("X-Amz-Target", "")
-            last = self.path.rsplit("/", 1)[-1]
-            operation = target.rsplit(".", 1)[-1] or last
+            operation = target.rsplit(".", 1)[-1] or self.path
             if front.latency_s:
                 time.sleep(front.latency_s)
             with front.lock:
@@ -258,8 +256,7 @@ def handler_for(front, moto_port):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            cbor = "cbor" in self.headers.get("Smithy-Protocol", "")
-            name = OWN_CBOR.get(last) if cbor else OWN_JSON.get(target)
+            name = OWN.get(target)
             if name is None and fault is None:
                 self.forward(body)
                 return
@@ -267,20 +264,18 @@ def handler_for(front, moto_port):
                 if fault:
                     raise FAULTS[fault]
                 with front.lock:
-                    answer = getattr(front, name)(read_cbor(body) if cbor else json.loads(body))
+                    answer = getattr(front, name)(json.loads(body))
             except RefusalError as refusal:
-                self.answer({"__type": refusal.code, "message": str(refusal)}, cbor, refusal.status)
+                self.answer({"__type": refusal.code, "message": str(refusal)}, refusal.status)
             else:
-                self.answer(answer, cbor)
+                self.answer(answer)
 
         do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
 
-        def answer(self, value, cbor, status=200):
-            data = write_cbor(value) if cbor else json.dumps(value).encode()
+        def answer(self, value, status=200):
+            data = json.dumps(value, default=datetime.timestamp).encode()
             self.send_response(status)
-            if cbor:
-                self.send_header("Smithy-Protocol", "rpc-v2-cbor")
-            self.send_header("Content-Type", "application/cbor" if cbor else "application/x-amz-json-1.1")
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -307,69 +302,6 @@ def handler_for(front, moto_port):
             connection.close()
 
     return Handler
-
-
-class _Bytes:
-    """What botocore's CBOR parser reads from."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def read(self, size):
-        part = self.data[self.at : self.at + size]
-        self.at += size
-        return part
-
-    def peek(self, size=1):
-        return self.data[self.at : self.at + size]
-
-
-def read_cbor(body):
-    return BaseCBORParser().parse_data_item(_Bytes(body)) if body else {}
-
-
-def write_cbor(value):
-    out = bytearray()
-    _encode(out, value)
-    return bytes(out)
-
-
-def _head(out, major, size):
-    if size < 24:
-        out.append(major << 5 | size)
-    else:
-        width = next(n for n in (1, 2, 4, 8) if size < 1 << (8 * n))
-        out.append(major << 5 | {1: 24, 2: 25, 4: 26, 8: 27}[width])
-        out += size.to_bytes(width, "big")
-
-
-def _encode(out, value):
-
-    if isinstance(value, str):
-        data = value.encode()
-        _head(out, 3, len(data))
-        out += data
-    elif isinstance(value, bool):
-        out.append(0xF5 if value else 0xF4)
-    elif isinstance(value, int):
-        _head(out, 0 if value >= 0 else 1, value if value >= 0 else -1 - value)
-    elif isinstance(value, float):
-        out.append(0xFB)
-        out += struct.pack(">d", value)
-    elif isinstance(value, datetime):
-        _head(out, 6, 1)
-        _encode(out, value.timestamp())
-    elif isinstance(value, list):
-        _head(out, 4, len(value))
-        for item in value:
-            _encode(out, item)
-    elif isinstance(value, dict):
-        _head(out, 5, len(value))
-        for key, item in value.items():
-            _encode(out, key)
-            _encode(out, item)
-    else:
-        raise TypeError(type(value))
 
 
 class Server:

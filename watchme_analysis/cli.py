@@ -21,6 +21,8 @@ _ELSEWHERE = {
     "report": "watchme_analysis.cli_report:report",
     "lab": "watchme_analysis.cli_report:lab",
     "probe": "watchme_analysis.cli_probe:probe",
+    "pull": "watchme_analysis.cli_pull:pull",
+    "query": "watchme_analysis.cli_query:query",
 }
 
 

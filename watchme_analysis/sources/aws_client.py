@@ -101,6 +101,7 @@ class Aws:
     actions: set[str] = field(default_factory=set)
     calls: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
+    _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: float = 0.0
 
@@ -124,8 +125,12 @@ class Aws:
 
             config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
             try:
-                session = boto3.Session(profile_name=self.place.profile, region_name=self.place.region)
-                self._clients[service] = session.client(
+                if self._session is None:
+                    # One session for all clients: each reads its service's model, sessions share nothing.
+                    self._session = boto3.Session(
+                        profile_name=self.place.profile, region_name=self.place.region
+                    )
+                self._clients[service] = self._session.client(
                     service, config=config, endpoint_url=self.place.endpoint_url
                 )
             except (BotoCoreError, ValueError) as error:
@@ -208,7 +213,7 @@ class Aws:
 
     def _refusal(self, action: str, error: Any) -> ServiceError:
         detail = error.response.get("Error", {})
-        code, text = str(detail.get("Code", "")), str(detail.get("Message", ""))
+        code, text = str(detail.get("Code", "")), " ".join(str(detail.get("Message", "")).split())[:300]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         said = f"{action} in {self.place} said {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":

@@ -102,9 +102,20 @@ def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = 
 
 
 def ask_everywhere(
-    places: Mapping[str, Aws], queries: Sequence[InsightsQuery], asking: Asking
+    places: Mapping[str, Aws],
+    queries: Mapping[str, Callable[[Aws], Sequence[InsightsQuery]]],
+    askings: Mapping[str, Asking],
 ) -> tuple[dict[str, list[Answer]], dict[str, str]]:
-    """Ask the same in several accounts and regions at once.
+    """Ask several accounts and regions at once.
+
+    Parameters
+    ----------
+    places
+        Accounts and regions by name.
+    queries
+        For each place what makes its queries.
+    askings
+        For each place how they are asked.
 
     Returns
     -------
@@ -114,8 +125,13 @@ def ask_everywhere(
     """
     answers: dict[str, list[Answer]] = {}
     failures: dict[str, str] = {}
+
+    def ask_one(name: str) -> list[Answer]:
+        aws = places[name]
+        return ask(aws, queries[name](aws), askings[name])
+
     with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
-        futures = {name: pool.submit(ask, aws, queries, asking) for name, aws in places.items()}
+        futures = {name: pool.submit(ask_one, name) for name in places}
         try:
             for name, future in futures.items():
                 try:

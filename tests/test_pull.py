@@ -1,0 +1,275 @@
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.case import open_case
+from watchme_analysis.cli import cli
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.importer import import_folder
+from watchme_analysis.pull import Request, pull
+from watchme_analysis.sources.aws_client import Aws, NotFoundError, Pace
+from watchme_analysis.sources.aws_policy import policy
+from watchme_analysis.sources.insights_ask import Asking
+from watchme_analysis.sources.insights_cache import Cache
+from watchme_analysis.window import Window
+
+FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01)
+NOW = datetime.now(UTC).replace(microsecond=0)
+START = NOW - timedelta(hours=6)
+WINDOW = Window(START, NOW - timedelta(hours=1))
+GROUP = "/aws/lambda/sed-worker"
+
+
+def arn(kind, name):
+    return f"arn:aws:{kind}:ap-southeast-2:123456789012:{name}"
+
+
+@pytest.fixture
+def account(front):
+    """A queue with its dead-letter queue, the function that it feeds, an alarm, logs, metrics and changes."""
+    sqs, functions, iam = boto3.client("sqs"), boto3.client("lambda"), boto3.client("iam")
+    dlq = sqs.create_queue(QueueName="sed-queue-dlq")["QueueUrl"]
+    redrive = {"deadLetterTargetArn": arn("sqs", "sed-queue-dlq"), "maxReceiveCount": 3}
+    attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "300"}
+    sqs.create_queue(QueueName="sed-queue", Attributes=attributes)
+    for number in range(25):
+        body = {"device_id": f"d{number}", "recorded_at": "2025-12-11T10:30:00+09:00"}
+        sqs.send_message(QueueUrl=dlq, MessageBody=json.dumps(body))
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("lambda_function.py", "def lambda_handler(event, context): pass")
+    functions.create_function(
+        FunctionName="sed-worker",
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": packed.getvalue()},
+        Timeout=60,
+        Environment={"Variables": {"API_KEY": "do-not-tell", "API_URL": "http://192.0.2.1:8017"}},
+    )
+    functions.put_function_concurrency(FunctionName="sed-worker", ReservedConcurrentExecutions=2)
+    functions.create_event_source_mapping(
+        FunctionName="sed-worker", EventSourceArn=arn("sqs", "sed-queue"), BatchSize=1
+    )
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName="dlq-visible",
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": "sed-queue-dlq"}],
+        Statistic="Average",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=10,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    history = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
+    front.alarm_history = [
+        {
+            "AlarmName": "dlq-visible",
+            "Timestamp": START,
+            "HistoryItemType": "StateUpdate",
+            "HistoryData": json.dumps(history),
+        }
+    ]
+    detail = {"requestParameters": {"functionName": "sed-worker"}}
+    front.trail = [
+        {
+            "EventId": f"e{number}",
+            "EventName": "UpdateFunctionCode20150331v2",
+            "EventTime": START.timestamp() - number,
+            "Resources": [{"ResourceName": "sed-worker"}],
+            "CloudTrailEvent": json.dumps(detail),
+        }
+        for number in range(5)
+    ]
+    minute = int(START.timestamp()) // 60 * 60
+    front.metrics = {
+        ("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "sed-queue"),)): {
+            minute + 60 * n: n % 3 for n in range(300)
+        },
+        ("AWS/Lambda", "Errors", (("FunctionName", "sed-worker"),)): {minute + 600: 4},
+    }
+    start_ms = int(START.timestamp() * 1000)
+    lines = [
+        (start_ms + 1000 * n, "[ERROR] ReadTimeout: slow\n" if n % 2 else "処理完了: a\n", "s")
+        for n in range(1000)
+    ]
+    front.engine.load(GROUP, lines)
+    return front
+
+
+def request(**more):
+    return Request(WINDOW, queues=("sed-queue",), **more)
+
+
+def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
+    aws = Aws(pace=FAST)
+    pulled = pull(aws, request(), tmp_path / "case")
+    assert pulled.failures == {}
+    case = pulled.report.case
+    assert sorted(case.table("queues").queue) == ["sed-queue", "sed-queue-dlq"]
+    function = case.table("functions").iloc[0]
+    assert (function.function, function.timeout_s, function.reserved_concurrency) == ("sed-worker", 60, 2)
+    assert "do-not-tell" not in function.environment
+    assert case.table("event_source_mappings").queue.tolist() == ["sed-queue"]
+    assert case.table("alarms").resource.tolist() == ["sed-queue-dlq"]
+    assert case.table("alarm_history").to_state.tolist() == ["ALARM"]
+    assert len(case.table("changes")) == 5
+    messages = case.table("queue_messages")
+    assert sorted(messages.device_id) == sorted(f"d{n}" for n in range(25))
+    assert set(messages.receive_count) == {1}
+    sent = case.table("metrics").query("metric == 'NumberOfMessagesSent' and resource == 'sed-queue'")
+    assert sent.value.sum() == sum(n % 3 for n in range(300))
+    assert set(sent.period_s) == {60}
+    silent = case.table("metric_queries").query(
+        "metric == 'NumberOfMessagesSent' and resource == 'sed-queue-dlq'"
+    )
+    assert silent.points.tolist() == [0]
+    errors = case.table("log_events").query("query_name == 'sed-worker-errors'")
+    assert len(errors) == 500
+    assert set(errors.error_type) == {"ReadTimeout"}
+    queries = case.table("log_queries").set_index("query_name")
+    assert queries.truncated.to_dict() == {
+        "sed-worker-errors": False,
+        "sed-worker-first": True,
+        "sed-worker-recent": True,
+    }
+    assert pulled.bytes_scanned > 0
+    assert case.window == WINDOW
+
+
+def test_dead_letters_stay_where_they_are(account, tmp_path):
+    pull(Aws(pace=FAST), request(sample=7), tmp_path / "case")
+    assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (state["ApproximateNumberOfMessages"], state["ApproximateNumberOfMessagesNotVisible"]) == (
+        "25",
+        "0",
+    )
+
+
+def test_the_raw_answers_give_the_same_case(account, tmp_path):
+    pull(Aws(pace=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
+    imported = import_folder(tmp_path / "raw", tmp_path / "again").case
+    pulled = open_case(tmp_path / "case")
+    assert imported.tables == pulled.tables
+    for table in imported.tables:
+        pd.testing.assert_frame_equal(imported.table(table), pulled.table(table))
+
+
+def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    account.polls = 10**6
+    aws = Aws(pace=FAST)
+    pull(aws, request(asking=Asking(deadline_s=0.2)), tmp_path / "stopped")
+    account.polls = 1
+    boto3.client("logs").create_log_group(logGroupName=GROUP)
+    aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/lambda/")
+    printed = json.loads(CliRunner().invoke(cli, ["pull", "--print-policy"]).output)
+    assert printed == policy()
+    allowed = {action for statement in printed["Statement"] for action in statement["Action"]}
+    assert allowed == aws.actions
+
+
+def test_a_part_that_fails_costs_no_other(account, tmp_path):
+    account.faults["LookupEvents"].append("denied")
+    del account.engine.tables[GROUP]
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert set(pulled.failures) == {"changes (CloudTrail)", f"logs of {GROUP}"}
+    case = pulled.report.case
+    assert case.table("changes").empty
+    queries = case.table("log_queries")
+    assert queries.rows.isna().all()
+    assert queries.truncated.all()
+
+
+def test_passing_faults_are_waited_out(account, tmp_path):
+    for operation in ("GetMetricData", "GetQueueUrl", "ReceiveMessage", "DescribeAlarms", "LookupEvents"):
+        account.faults[operation].extend(["throttle", "reset", "500"])
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert pulled.failures == {}
+
+
+def test_what_is_named_must_exist(account, tmp_path):
+    with pytest.raises(NotFoundError, match="check name, region and profile"):
+        pull(Aws(pace=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
+    with pytest.raises(InputError, match="Nothing is named"):
+        pull(Aws(pace=FAST), Request(WINDOW), tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_ceiling_refuses_before_scanning(account, tmp_path):
+    hour = int(START.timestamp()) // 3600 * 3600 + 3600
+    account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
+    with pytest.raises(InputError, match=r"15.0 GB .* --max-scan-gb"):
+        pull(Aws(pace=FAST), request(max_scan_gb=10), tmp_path / "case")
+    assert not account.started
+    pull(Aws(pace=FAST), request(max_scan_gb=20), tmp_path / "case")
+
+
+def test_kept_answers_are_not_asked_again(account, tmp_path):
+    cache = Cache(tmp_path / "cache", "here")
+    first = pull(Aws(pace=FAST), request(asking=Asking(cache)), tmp_path / "one")
+    started = len(account.started)
+    assert started == 3
+    second = pull(Aws(pace=FAST), request(asking=Asking(cache)), tmp_path / "two")
+    assert len(account.started) == started
+    assert second.bytes_scanned == 0
+    events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(*events)
+    assert first.bytes_scanned > 0
+    pull(Aws(pace=FAST), request(asking=Asking(cache, refresh=True)), tmp_path / "three")
+    assert len(account.started) == 2 * started
+
+
+def test_a_later_end_asks_the_rest_alone(account, tmp_path):
+    cache = Cache(tmp_path / "cache", "here")
+    middle = START + timedelta(seconds=500)
+    asking = Asking(cache)
+    pull(
+        Aws(pace=FAST),
+        Request(Window(START, middle), functions=("sed-worker",), asking=asking),
+        tmp_path / "one",
+    )
+    account.started.clear()
+    pull(Aws(pace=FAST), Request(WINDOW, functions=("sed-worker",), asking=asking), tmp_path / "two")
+    errors = [asked for asked in account.started if "ERROR" in asked["queryString"]]
+    assert [asked["startTime"] for asked in errors] == [int(middle.timestamp())]
+    events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
+    assert len(events) == events.ptr.nunique() == 500
+
+
+def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
+    cache = Cache(tmp_path / "cache", "here")
+    named = {"functions": ("sed-worker",)}
+    pull(Aws(pace=FAST), Request(WINDOW, **named, asking=Asking(cache)), tmp_path / "one")
+    calls = sum(account.calls.values())
+    offline = Asking(cache, offline=True)
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=offline), tmp_path / "two")
+    assert sum(account.calls.values()) == calls
+    assert len(pulled.report.case.table("log_events")) > 500
+    later = Request(Window(START - timedelta(hours=1), NOW), **named, asking=offline)
+    with pytest.raises((InputError, ServiceError)):
+        pull(Aws(pace=FAST), later, tmp_path / "three")
+
+
+def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    account.faults["LookupEvents"].append("denied")
+    since, until = START.isoformat(), WINDOW.end.isoformat()
+    arguments = ["pull", "backlog", str(tmp_path / "case"), "--queue", "sed-queue"]
+    result = CliRunner().invoke(cli, [*arguments, "--since", since, "--until", until])
+    assert result.exit_code == 0, result.output
+    assert "sed-queue-dlq" in result.stdout
+    assert "missing: changes (CloudTrail)" in result.stderr
+    assert open_case(tmp_path / "case").tables

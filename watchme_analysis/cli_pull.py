@@ -1,0 +1,95 @@
+"""The command ``watchme pull``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.cli_aws import asking_of, aws_options, progress, window_of
+
+if TYPE_CHECKING:
+    from watchme_analysis.pull import Pulled
+
+
+@click.command(
+    epilog="""\b
+watchme pull backlog --queue watchme-sed-queue --since 2025-12-10
+watchme pull health CASE --function watchme-sed-worker --instance i-0123456789abcdef0 --since 6h"""
+)
+@click.argument("question", required=False, type=click.Choice(["health", "backlog"]))
+@click.argument("case", required=False, type=click.Path(path_type=Path))
+@click.option("--queue", "queues", multiple=True, help="Queue; may be given several times.")
+@click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
+@click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
+@click.option("--log-group", "log_groups", multiple=True, help="Further log group, pulled whole.")
+@click.option("--profile", help="Profile of the AWS configuration.")
+@click.option("--region", help="Region; the profile's if not given.")
+@click.option(
+    "--dlq-sample",
+    type=click.IntRange(min=0),
+    help="Messages to read of each dead-letter queue at most; they stay in it. [default: 1000 for backlog]",
+)
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Keep the raw answers in this folder, as the AWS CLI prints them.",
+)
+@click.option("--print-policy", is_flag=True, help="Print the least IAM policy needed, and do nothing.")
+@aws_options
+def pull(question: str | None, case: Path | None, **options: Any) -> None:
+    """Pull the evidence of an incident from AWS into a CASE.
+
+    QUESTION is health or backlog. Name a queue, a function or an instance: the functions that a queue
+    feeds, the queues that feed a function and every dead-letter queue are found. Metrics, logs, queue and
+    function state, alarms and recorded changes are asked; nothing in the account is changed, but for the
+    receive count of dead letters that are read (--dlq-sample 0 reads none).
+    """
+    from watchme_analysis.pull import Request
+    from watchme_analysis.pull import pull as pull_case
+    from watchme_analysis.sources.aws_client import Aws, Place
+    from watchme_analysis.sources.aws_policy import policy
+
+    if options["print_policy"]:
+        click.echo(json.dumps(policy(sampling=options["dlq_sample"] != 0), indent=2))
+        return
+    if question is None:
+        raise click.UsageError("Say what to pull: health or backlog.")
+    window = window_of(options)
+    sample = options["dlq_sample"]
+    if sample is None:
+        sample = 1000 if question == "backlog" else 0
+    aws = Aws(Place(options["profile"], options["region"]))
+    request = Request(
+        window,
+        tuple(options["queues"]),
+        tuple(options["functions"]),
+        tuple(options["instances"]),
+        tuple(options["log_groups"]),
+        sample,
+        options["max_scan_gb"],
+        asking_of(options, aws),
+    )
+    target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
+    pulled = pull_case(aws, request, target, raw=options["raw"], progress=progress())
+    _tell(pulled, target)
+
+
+def _tell(pulled: Pulled, target: Path) -> None:
+    case = pulled.report.case
+    scope = pulled.scope
+    click.echo(f"queues: {', '.join(scope.queues) or 'none'}")
+    click.echo(f"functions: {', '.join(scope.functions) or 'none'}")
+    for table, entry in case.coverage().items():
+        missing = ", rows are missing" if entry["truncated"] else ""
+        click.echo(f"  {table:<22} {entry['rows']:>9,} rows{missing}")
+    click.echo(
+        f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, about {pulled.usd:.4f} USD at list price"
+    )
+    for note in pulled.notes:
+        click.echo(f"note: {note}", err=True)
+    for part, why in pulled.failures.items():
+        click.echo(f"missing: {part}: {why}", err=True)
+    click.echo(f"case {target}: {len(case.tables)} tables")

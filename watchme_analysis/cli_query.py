@@ -1,0 +1,153 @@
+"""The command ``watchme query``: the library of Logs Insights queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.cli_aws import asking_of, aws_options, window_of
+from watchme_analysis.errors import InputError, ServiceError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.sources.aws_client import Aws
+    from watchme_analysis.sources.insights_calls import Answer
+    from watchme_analysis.sources.query_library import LibraryQuery
+
+PARTLY_FAILED = 1
+
+
+@click.group()
+def query() -> None:
+    """Ask CloudWatch Logs with the queries of the library."""
+
+
+@query.command("list")
+def list_command() -> None:
+    """List the queries."""
+    from watchme_analysis.sources.query_library import library
+
+    for item in library().values():
+        click.echo(f"{item.name:<18} {item.description}")
+
+
+@query.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a query: what it asks, its parameters, its log groups and columns."""
+    from watchme_analysis.sources.query_library import library_query
+
+    item = library_query(name)
+    click.echo(f"{item.name}: {item.description}\n")
+    click.echo(f"log groups: {item.log_groups}\ncolumns: {', '.join(item.columns)}")
+    for parameter in item.parameters:
+        default = f", {parameter.default} if not given" if parameter.default else ""
+        click.echo(f"parameter {parameter.name} ({parameter.type}{default}): {parameter.description}")
+    click.echo(f"\n{item.text}", nl=False)
+
+
+@query.command()
+@click.argument("name")
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")
+@click.option("--profile", "profiles", multiple=True, help="Profile; several are asked at once.")
+@click.option("--region", "regions", multiple=True, help="Region; several are asked at once.")
+@click.option("--flatten", is_flag=True, help="Show the fields of JSON messages as columns.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+@aws_options
+def run(name: str, **options: Any) -> int:
+    """Run a query and print its rows; what it scanned and what is missing goes to standard error.
+
+    Exits with 1 when some of several accounts or regions could not be asked (the rows of the others are
+    printed).
+    """
+    import pandas as pd
+
+    from watchme_analysis.sources.aws_client import Aws, Place
+    from watchme_analysis.sources.insights_ask import ask_everywhere
+    from watchme_analysis.sources.insights_frame import answer_frame
+    from watchme_analysis.sources.query_library import library_query
+
+    item = library_query(name)
+    text = item.filled(_pairs(options["parameters"]))
+    places: dict[str, Aws] = {}
+    for profile in options["profiles"] or (None,):
+        for region in options["regions"] or (None,):
+            aws = Aws(Place(profile, region))
+            places["/".join(filter(None, [profile, aws.region]))] = aws
+    window = window_of(options)
+    queries = dict.fromkeys(places, lambda aws: _queries(item, text, window, options, aws))
+    askings = {place: asking_of(options, aws) for place, aws in places.items()}
+    answers, failures = ask_everywhere(places, queries, askings)
+    parts: list[pd.DataFrame] = []
+    for place, found in answers.items():
+        for answer in found:
+            frame = answer_frame(answer, flatten=options["flatten"])
+            if len(places) > 1:
+                frame.insert(0, "place", place)
+            parts.append(frame)
+            _tell(place, answer)
+    for place, why in failures.items():
+        click.echo(f"{place} failed: {why}", err=True)
+    if not parts:
+        raise ServiceError("Nothing could be asked: " + " ".join(failures.values()))
+    filled = [part for part in parts if len(part)] or parts[:1]
+    click.echo(_printed(pd.concat(filled, ignore_index=True), options["form"]), nl=False)
+    return PARTLY_FAILED if failures else 0
+
+
+def _queries(item: LibraryQuery, text: str, window: Any, options: dict[str, Any], aws: Aws) -> Any:
+    """Return the queries for an account and region, its log groups found and the cost checked."""
+    from watchme_analysis.sources.insights_ask import in_groups
+    from watchme_analysis.sources.insights_cost import check_ceiling, estimate_bytes
+
+    groups = list(options["log_groups"])
+    if not groups:
+        if options["offline"]:
+            raise InputError("Offline the log groups can't be found: name them with --log-group.")
+        prefix = item.log_groups.split("*")[0]
+        known = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        groups = item.groups_among([group["logGroupName"] for group in known])
+    if not groups:
+        raise InputError(f"No log group fits {item.log_groups} in {aws.region}: name one with --log-group.")
+    if not options["offline"]:
+        expected = estimate_bytes(aws, groups, window)
+        check_ceiling(sum(value or 0 for value in expected.values()), options["max_scan_gb"])
+    return in_groups(text, groups, window, item.name)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"{text!r} is no parameter: write it like rows=20.")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _tell(place: str, answer: Answer) -> None:
+    from watchme_analysis.sources.insights_cost import cost_usd
+
+    missing = ", rows are missing" if answer.truncated else ""
+    scanned = answer.bytes_scanned
+    click.echo(
+        f"{place}: {len(answer.rows):,} rows{missing}; {answer.started} queries scanned "
+        f"{scanned / 1e9:.3f} GB, about {cost_usd(scanned):.4f} USD at list price",
+        err=True,
+    )
+    for note in answer.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _printed(frame: pd.DataFrame, form: str) -> str:
+    if form == "csv":
+        return str(frame.to_csv(index=False))
+    if form == "json":
+        return str(frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False))
+    shown = frame.drop(columns="@ptr", errors="ignore")
+    return ("no rows" if shown.empty else str(shown.to_string(index=False, max_colwidth=120))) + "\n"

@@ -1,0 +1,69 @@
+"""Answers that were asked live, in the files that the AWS CLI would have written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.sources.insights_calls import Answer, InsightsQuery
+
+_BIG = 100_000
+
+
+def write_answer(folder: Path, name: str, value: Any) -> None:
+    """Write an answer as JSON below a folder, gzipped when it is long.
+
+    Parameters
+    ----------
+    folder
+        Folder of the evidence.
+    name
+        Relative name without ``.gz``.
+    value
+        Answer of boto3, times included.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=_written).encode()
+    if len(text) > _BIG:
+        path = path.with_name(path.name + ".gz")
+        text = gzip.compress(text, 6, mtime=0)
+    path.write_bytes(text)
+
+
+def query_entry(query: InsightsQuery, answer: Answer | None) -> dict[str, Any]:
+    """Return an entry of ``queries.json``; its limit is what the answer's rows would have to reach."""
+    entry: dict[str, Any] = {
+        "logGroupName": query.log_groups[0],
+        "startTime": int(query.window.start.timestamp()),
+        "endTime": int(query.window.end.timestamp()),
+        "queryString": query.text,
+        "output": f"{query.name}.json",
+    }
+    if answer is not None and query.whole is None:
+        entry["limit"] = max(1, len(answer.rows)) if answer.truncated else None
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def query_answer(answer: Answer) -> dict[str, Any]:
+    """Return an answer as GetQueryResults would have, all pages in one."""
+    results = [[{"field": name, "value": value} for name, value in row.items()] for row in answer.rows]
+    matched = answer.matched if answer.matched is not None else len(answer.rows)
+    if answer.truncated and answer.status == "Complete":
+        # More matched than came; by how much is not always known.
+        matched = max(matched, len(answer.rows) + 1)
+    statistics = {
+        "recordsMatched": float(matched),
+        "recordsScanned": answer.scanned,
+        "bytesScanned": answer.bytes_scanned,
+    }
+    return {"results": results, "statistics": statistics, "status": answer.status}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
