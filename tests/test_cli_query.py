@@ -1,0 +1,78 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli import cli
+
+GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def groups(front, tmp_path, monkeypatch):
+    """Sixty log groups of workers with one timeout in each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    logs = boto3.client("logs")
+    at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
+    for group in [*GROUPS, "/aws/lambda/other"]:
+        logs.create_log_group(logGroupName=group)
+        front.engine.load(
+            group, [(at, f"{group} Task timed out after 30.02 seconds\n", "s"), (at, "fine", "s")]
+        )
+    return front
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli, ["query", *arguments])
+
+
+def test_list_and_show():
+    listed = run("list")
+    assert "import_errors" in listed.output
+    shown = run("show", "request")
+    assert "parameter request_id (uuid)" in shown.output
+    assert "| sort @timestamp asc" in shown.output
+
+
+def test_groups_are_found_and_more_than_fifty_asked(groups):
+    result = run("run", "worker_timeouts", "--format", "json")
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sorted(row["@message"].split()[0] for row in rows) == GROUPS
+    assert len(groups.started) == 2
+    assert "30 rows" in result.stderr or "50 rows" in result.stderr
+
+
+def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
+    # Log groups lie in one region, so the other has none that fit.
+    regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
+    arguments = ["query", "run", "worker_timeouts", "--format", "json", *regions]
+    code = cli.main(arguments, standalone_mode=False)
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert "eu-west-1 failed: No log group fits" in err
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {row["place"] for row in rows} == {"ap-southeast-2"}
+    assert len(rows) == 60
+
+
+def test_parameters_and_groups_by_hand(groups):
+    result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
+    assert result.exit_code == 0, result.output
+    assert groups.started[0]["queryString"].endswith("limit 1")
+    assert "1 queries scanned" in result.stderr
+
+
+def test_no_rows_is_no_error(groups):
+    result = run("run", "import_errors", "--log-group", GROUPS[0])
+    assert result.exit_code == 0
+    assert result.stdout == "no rows\n"
+
+
+def test_bad_input_is_told(groups):
+    result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
+    assert "is a uuid" in str(result.exception)
+    assert not groups.started
