@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# A gauge rises steadily when it gains this much in three samples.
+STEADY_RISE = 2.0
 
 
 def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
@@ -82,3 +86,35 @@ def latency_against_in_flight(
             tolerance=pd.Timedelta(seconds=15),
         )
     return found
+
+
+def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:
+    """Return when the steady rise of a gauge that led into an incident began.
+
+    A pool of threads fills for a while before the first caller has to wait.
+
+    Parameters
+    ----------
+    gauge
+        Values of a gauge such as the requests open in a process, times as index.
+    start
+        When callers first met trouble.
+    reach_s
+        How far before ``start`` the fill may have begun, in seconds.
+
+    Returns
+    -------
+    datetime
+        The first moment of the steady rise that led to ``start``; ``start`` itself when there was none.
+    """
+    import pandas as pd
+
+    first = pd.Timestamp(start)
+    values = gauge.dropna().sort_index()
+    lead = values[(values.index >= first - pd.Timedelta(seconds=reach_s)) & (values.index < first)]
+    smooth = lead.rolling(3, center=True, min_periods=1).median().to_numpy()
+    at = len(smooth) - 1
+    while at >= 3 and smooth[at - 3] <= smooth[at] - STEADY_RISE:
+        at -= 1
+    begun = lead.index[max(at - 2, 0)] if 0 <= at < len(smooth) - 1 else None
+    return start if begun is None else begun.to_pydatetime()

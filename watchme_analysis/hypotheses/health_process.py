@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
+from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import quoted, within
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
 # Tokens of the thread pool that Starlette runs plain functions on (anyio's default limiter).
 POOL_TOKENS = 40
-FULL_CPU_PCT = 88.0
 FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
 CONCURRENCY_WORDS = r"Exceeded concurrency limit"
 MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
@@ -54,25 +54,43 @@ def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
     return str(counts.index[0]) if len(counts) else ""
 
 
+def gauges(found: Facts) -> pd.DataFrame:
+    """Return the metrics of the affected process, a column each, times as index."""
+    metrics = found.table("host_metrics")
+    service = service_name(found, metrics)
+    mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
+    return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
+
+
 def process(found: Facts) -> list[Seen]:
     """Read the gauges of the affected process and what its log says it ran out of."""
     metrics = found.table("host_metrics")
     seen: list[Seen] = []
     if len(metrics):
         service = service_name(found, metrics)
-        mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
-        wide = mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype(
-            "float64"
-        )
+        wide = gauges(found)
         during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
         before = wide[wide.index < found.start]
         if len(during) >= 3:
             sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
             seen += _threads(found, during, before, sql)
-            seen += _cpu(during, before, sql)
+            others = _others_cpu(metrics, service, during)
+            seen += cpu(during, others, before, sql)
             seen += _files(found, during, sql)
             seen += _memory(during, before, sql)
     return seen + _log_words(found) + _turned_away(found)
+
+
+def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
+    """Return the CPU of the other processes measured, a column each."""
+    rest = metrics[(metrics["service"].fillna("") != service) & (metrics["metric"] == "cpu_pct")]
+    rest = rest[(rest["time"] >= during.index.min()) & (rest["time"] <= during.index.max())].dropna(
+        subset=["value"]
+    )
+    named = rest.assign(service=rest["service"].fillna(""))
+    return named.pivot_table(index="time", columns="service", values="value", aggfunc="last").astype(
+        "float64"
+    )
 
 
 def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
@@ -130,41 +148,6 @@ def _not_arriving(found: Facts, gauge: pd.Series, sql: str) -> list[Seen]:
         f"application knew of {inside:.1f}."
     )
     return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
-
-
-def _cpu(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
-    if "cpu_pct" not in during:
-        return []
-    cpu = during["cpu_pct"].dropna()
-    usual = before["cpu_pct"].dropna() if "cpu_pct" in before else cpu.iloc[:0]
-    if len(cpu) < 3:
-        return []
-    middle, calm = float(cpu.median()), float(usual.median()) if len(usual) else float("nan")
-    full = int((cpu >= FULL_CPU_PCT).sum())
-    rows = len(cpu)
-    if full >= 0.5 * rows and not calm >= FULL_CPU_PCT:
-        words = (
-            f"CPU of the process was full in {share(full, rows)} samples (median {middle:.0f} %, "
-            f"before {calm:.0f} %)"
-        )
-        seen = [
-            Seen(
-                "cpu_full", f"{words}.", "host_metrics", rows, sql, middle, "pct", details={SATURATION: words}
-            )
-        ]
-        if "threads" in during and "threads" in before and len(before):
-            grown = float(during["threads"].median() - before["threads"].max())
-            if grown >= 3:
-                text = f"{grown:.0f} more threads than before shared that CPU."
-                seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
-        return seen
-    if float(cpu.quantile(0.9)) < 0.6 * FULL_CPU_PCT:
-        text = (
-            f"CPU of the process stayed low (median {middle:.0f} %, nine tenths of samples under "
-            f"{cpu.quantile(0.9):.0f} %)."
-        )
-        return [Seen("cpu_idle", text, "host_metrics", rows, sql, middle, "pct")]
-    return []
 
 
 def _files(found: Facts, during: pd.DataFrame, sql: str) -> list[Seen]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from watchme_analysis.analysis.health_concurrency import pile_up_start
 from watchme_analysis.hypotheses.base import Diagnosis, Finding, Ranked, Verdict, weigh
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_missing import missing_evidence
+from watchme_analysis.hypotheses.health_process import gauges
 from watchme_analysis.hypotheses.health_weights import CEILING, SUPPORTED_AT
 
 # A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
@@ -63,7 +66,7 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
         cause=cause,
         secondary_cause=secondary,
         confidence=confidence,
-        incident_start=incident.start if incident else None,
+        incident_start=_began(found, cause) if incident else None,
         incident_end=incident.end if incident and not incident.is_open else None,
         ranking=ranking,
         coverage=found.inv.case.coverage(),
@@ -71,6 +74,15 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
         extra={"endpoints": list(found.endpoints)},
         summary=(_what(found), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
     )
+
+
+def _began(found: Facts, cause: str | None) -> datetime:
+    """Return when the trouble began: for a pool of threads, when it began to fill."""
+    if cause == "app_threadpool":
+        wide = gauges(found)
+        if "in_flight" in wide:
+            return pile_up_start(wide["in_flight"], found.start)
+    return found.start
 
 
 def _timed(found: Facts) -> bool:
