@@ -1,0 +1,41 @@
+"""What the recorded services share: the log's shape, the gauge of open requests, the store."""
+
+import mmap
+import os
+import struct
+import urllib.request
+
+STORE_URL = os.environ["STORE_URL"]
+FETCH_TIMEOUT_S = 120
+
+
+class OpenRequests:
+    """Counts open requests into a file that the recorder reads."""
+
+    def __init__(self, app):
+        self.app = app
+        with open(os.environ["GAUGE"], "wb") as file:
+            file.write(bytes(8))
+        self.file = open(os.environ["GAUGE"], "r+b")
+        self.map = mmap.mmap(self.file.fileno(), 8)
+        self.open = 0
+
+    def count(self, change):
+        self.open += change
+        struct.pack_into("<q", self.map, 0, self.open)
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self.count(1)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.count(-1)
+
+
+def fetch_clip(name):
+    """Download a clip; blocks until the store answers."""
+    with urllib.request.urlopen(f"{STORE_URL}/{name}", timeout=FETCH_TIMEOUT_S) as answer:
+        return answer.read()

@@ -1,0 +1,343 @@
+"""Record a case of raw evidence from real programs under a chosen fault, or load an API step by step.
+
+Needs Linux, Debian's nginx, and uvicorn, FastAPI and httpx, which the environment for development holds:
+
+    .venv/bin/python data/record/record.py thread_pool recorded/threads
+    .venv/bin/python data/record/record.py load --steps 5,10,20,40
+    watchme diagnose health recorded/threads
+
+See README.md beside this file for the scenarios and their parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from stage import HERE, Stage, free_port, namespaces_allowed
+
+from watchme_analysis.sources import probe_standalone
+
+CAUSES = {
+    "event_loop": "app_event_loop",
+    "thread_pool": "app_threadpool",
+    "routing": "nginx_config",
+    "healthy": "none",
+}
+MEMORY_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+Seen = tuple[float, str, int | None, float]
+
+
+def say(text: str) -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+async def load(url: str, rate_per_s: float, seconds: float, seen: list[Seen]) -> None:
+    """Send jobs and reads at a fixed rate, whatever becomes of them.
+
+    Parameters
+    ----------
+    url
+        Base address.
+    rate_per_s
+        Jobs a second; with each comes a read, of ``/v1/report`` and ``/health`` in turn.
+    seconds
+        How long.
+    seen
+        Gets start (epoch seconds), path, status (None: no answer) and seconds of each request.
+    """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
+
+        async def ask(method: str, path: str, name: str) -> None:
+            start, began = time.time(), time.perf_counter()
+            try:
+                answer = await client.request(method, path, headers={"Host": "api.example.com"})
+                status: int | None = answer.status_code
+            except httpx.HTTPError:
+                status = None
+            seen.append((start, name, status, time.perf_counter() - began))
+
+        begun, sent, tasks = time.monotonic(), 0, set()
+        while (now := time.monotonic() - begun) < seconds:
+            tasks.add(asyncio.create_task(ask("POST", f"/async-process/{sent:05d}", "/async-process")))
+            reads = "/v1/report" if sent % 2 else "/health"
+            tasks.add(asyncio.create_task(ask("GET", reads, reads)))
+            sent += 1
+            await asyncio.sleep(max(0.0, sent / rate_per_s - now))
+        await asyncio.wait(tasks, timeout=30)
+
+
+@contextmanager
+def probes(stage: Stage, timeout_s: float) -> Iterator[list[Path]]:
+    """Probe ``/health`` from inside, from the host and from outside while the block runs."""
+    script = probe_standalone.__file__
+    files, running = [], []
+    for vantage, address, words in (
+        ("inside", stage.app_address, stage.inside),
+        ("host", stage.app_address, []),
+        ("outside", stage.edge_url.removeprefix("http://"), []),
+    ):
+        files.append(stage.work / f"probes-{vantage}.csv")
+        options = [
+            "--vantage",
+            vantage,
+            "--every",
+            "1",
+            "--timeout",
+            str(timeout_s),
+            "--output",
+            str(files[-1]),
+        ]
+        urls = [f"http://{address}/health", f"http://{address}/v1/report"]
+        command = [*words, sys.executable, script, *urls, *options]
+        running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+    try:
+        yield files
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+
+
+@contextmanager
+def metrics(stage: Stage, path: Path) -> Iterator[None]:
+    """Sample the application's process once a second while the block runs."""
+    stop = threading.Event()
+    pid = stage.processes["app"].pid
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+
+    def cpu_s() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / ticks_per_s
+
+    def sample() -> None:
+        with path.open("w") as file:
+            file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files\n")
+            before, at = cpu_s(), time.monotonic()
+            while not stop.wait(1):
+                now, used = time.monotonic(), cpu_s()
+                pct = (used - before) / (now - at) * 100
+                before, at = used, now
+                threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+                rss_mb = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * MEMORY_PAGE_MB
+                files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+                row = (time.time(), pct, stage.open_requests(), threads, rss_mb, files)
+                file.write("{:.3f},{:.1f},{},{},{:.1f},{}\n".format(*row))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def inject(stage: Stage, options: argparse.Namespace) -> None:
+    """Begin the fault."""
+    if options.scenario == "routing":
+        stage.reload_origin(f"127.0.0.1:{free_port()}")
+    elif options.scenario != "healthy":
+        stage.store.delay_s = options.delay
+
+
+def heal(stage: Stage, options: argparse.Namespace) -> None:
+    """End the fault."""
+    if options.scenario == "routing":
+        stage.reload_origin(None)
+    stage.store.delay_s = 0.02
+
+
+def edge_rows(raw: Path) -> Iterator[str]:
+    """Yield the edge's log lines, named and computed as Logpush has them."""
+    for line in raw.read_text().splitlines():
+        fields: dict[str, Any] = json.loads(line)
+        times = {
+            name: float(fields.pop(f"{name}_s").rpartition(",")[2].strip(" -") or 0)
+            for name in ("end", "request_time", "header_time", "response_time", "connect_time")
+        }
+        start = times["end"] - times["request_time"]
+        for name, moment in (("EdgeStartTimestamp", start), ("EdgeEndTimestamp", times["end"])):
+            fields[name] = (
+                datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            )
+        fields["OriginIP"] = fields["OriginIP"].rpartition(":")[0]
+        fields["OriginResponseStatus"] = int(fields["OriginResponseStatus"].strip(" -") or 0)
+        fields["EdgeResponseStatus"] = int(fields["EdgeResponseStatus"])
+        fields["EdgeResponseBytes"] = int(fields["EdgeResponseBytes"])
+        fields["CacheCacheStatus"] = fields["CacheCacheStatus"] or "dynamic"
+        fields["EdgeTimeToFirstByteMs"] = round(times["header_time"] * 1000)
+        fields["OriginResponseDurationMs"] = round(times["response_time"] * 1000)
+        fields["OriginTCPHandshakeDurationMs"] = round(times["connect_time"] * 1000)
+        yield json.dumps(fields)
+
+
+def collect(stage: Stage, out: Path, faulty_conf: str, probed: list[Path]) -> None:
+    """Lay the evidence out as engineers bring it."""
+    out.mkdir(parents=True)
+    shutil.copy(stage.work / "logs" / "access.log", out / "access.log")
+    shutil.copy(stage.work / "logs" / "origin-error.log", out / "error.log")
+    shutil.copy(stage.work / "logs" / "app.out", out / "app.log")
+    shutil.copy(stage.app_source, out / "app.py")
+    shutil.copy(HERE / "apps" / "common.py", out / "common.py")
+    shutil.copy(stage.work / "edge.conf", out / "edge.conf")
+    shutil.copy(stage.work / "metrics.csv", out / "metrics.csv")
+    (out / "nginx.conf").write_text(faulty_conf)
+    (out / "uvicorn_command.txt").write_text(
+        f"# api, {stage.app_address.rpartition(':')[0]}\n{stage.command()}\n"
+    )
+    (out / "edge.jsonl").write_text(
+        "".join(line + "\n" for line in edge_rows(stage.work / "logs" / "edge.raw"))
+    )
+    rows = sorted(line for path in probed for line in path.read_text().splitlines()[1:])
+    (out / "probes.csv").write_text("\n".join([",".join(probe_standalone.COLUMNS), *rows]) + "\n")
+
+
+def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]:
+    """Return lines with the answered share and the latencies of each path in each phase."""
+    lines = [f"{'phase':<10}{'path':<18}{'requests':>9}{'answered':>10}{'p50 s':>9}{'p99 s':>9}"]
+    for name, start, end in phases:
+        for path in sorted({entry[1] for entry in seen}):
+            found = [entry for entry in seen if entry[1] == path and start <= entry[0] < end]
+            times = sorted(entry[3] for entry in found)
+            if times:
+                good = sum(entry[2] is not None and entry[2] < 500 for entry in found) / len(found)
+                middle, p99 = statistics.median(times), times[min(len(times) - 1, int(len(times) * 0.99))]
+                lines.append(f"{name:<10}{path:<18}{len(found):>9}{good:>10.0%}{middle:>9.3f}{p99:>9.3f}")
+    return lines
+
+
+def record(options: argparse.Namespace, out: Path) -> None:
+    """Record a scenario into a folder, and what was done beside it, as ``NAME.truth.json``."""
+    seen: list[Seen] = []
+    with _stage(options) as stage:
+        with metrics(stage, stage.work / "metrics.csv"), probes(stage, options.client_timeout) as probed:
+            sending = threading.Thread(
+                target=lambda: asyncio.run(load(stage.edge_url, options.rate, options.seconds, seen))
+            )
+            began = time.time()
+            sending.start()
+            time.sleep(options.fault_at)
+            fault_start = time.time()
+            inject(stage, options)
+            conf = (stage.work / "nginx.conf").read_text()
+            time.sleep(options.fault_for)
+            fault_end = time.time()
+            heal(stage, options)
+            sending.join()
+            ended = time.time()
+        collect(stage, out, conf, probed)
+    healthy = options.scenario == "healthy"
+    truth = {
+        "cause": CAUSES[options.scenario],
+        "fault_start": None if healthy else fault_start,
+        "fault_end": None if healthy else fault_end,
+        "parameters": {name: value for name, value in vars(options).items() if name != "out"},
+    }
+    out.with_name(out.name + ".truth.json").write_text(json.dumps(truth, indent=1) + "\n")
+    phases = [("before", began, fault_start), ("fault", fault_start, fault_end), ("after", fault_end, ended)]
+    for line in table(seen, phases):
+        say(line)
+    say(f"{out} holds the evidence: watchme diagnose health {out}")
+
+
+def load_test(options: argparse.Namespace) -> None:
+    """Raise the rate step by step and say how the API takes it."""
+    seen: list[Seen] = []
+    phases = []
+    steps = [float(step) for step in options.steps.split(",")]
+
+    def run(url: str) -> None:
+        for rate in steps:
+            start = time.time()
+            asyncio.run(load(url, rate, options.seconds, seen))
+            phases.append((f"{rate:g}/s", start, time.time()))
+
+    if options.url:
+        run(options.url)
+    else:
+        with _stage(options) as stage:
+            stage.store.delay_s = options.delay
+            run(stage.edge_url)
+    for line in table(seen, phases):
+        say(line)
+
+
+@contextmanager
+def _stage(options: argparse.Namespace) -> Iterator[Stage]:
+    name = options.app or ("event_loop" if options.scenario == "event_loop" else "thread_pool")
+    isolated = options.network == "namespace" or (options.network == "auto" and namespaces_allowed())
+    with tempfile.TemporaryDirectory(prefix="watchme-record-") as folder:
+        Path(folder).chmod(0o755)
+        source = HERE / "apps" / f"{name}.py"
+        stage = Stage(
+            Path(folder), source, options.read_timeout, options.workers, options.limit_concurrency, isolated
+        )
+        with stage:
+            yield stage
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    add = parser.add_argument
+    add("scenario", choices=[*CAUSES, "load"])
+    add("out", nargs="?", type=Path, help="new folder for the evidence")
+    add("--seconds", type=float, default=60, help="length of the recording, or of each step of a load (60)")
+    add("--fault-at", type=float, default=15, help="seconds before the fault begins (15)")
+    add("--fault-for", type=float, default=30, help="seconds that it lasts (30)")
+    add("--rate", type=float, default=8, help="jobs a second (8)")
+    add("--delay", type=float, help="seconds that the store takes in the fault or load (6; event_loop: 1.5)")
+    add("--read-timeout", type=float, default=5, help="proxy_read_timeout of the origin, in seconds (5)")
+    add("--client-timeout", type=float, default=8, help="time limit of the probes, in seconds (8)")
+    add("--workers", type=int, default=1, help="processes of uvicorn (1)")
+    add("--limit-concurrency", type=int, help="uvicorn's --limit-concurrency (none)")
+    add("--app", choices=["event_loop", "thread_pool"], help="application, where the scenario leaves it open")
+    add(
+        "--network",
+        choices=["auto", "namespace", "loopback"],
+        default="auto",
+        help="where the application stands",
+    )
+    add("--steps", default="5,10,20,40", help="load: jobs a second, step by step (5,10,20,40)")
+    add("--url", help="load: base address of a service of your own to load instead")
+    return parser
+
+
+def main(words: list[str] | None = None) -> None:
+    """Read the command line and record."""
+    parser = arguments()
+    options = parser.parse_args(words)
+    if options.delay is None:
+        options.delay = 1.5 if options.scenario == "event_loop" else 6.0
+    if options.scenario == "load":
+        load_test(options)
+        return
+    if options.out is None or options.out.exists():
+        parser.error("give a new folder for the evidence")
+    if options.fault_at + options.fault_for > options.seconds:
+        parser.error("the fault must end within the recording: raise --seconds")
+    record(options, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""The stage of a recording: store, application, origin and edge, each a real program on loopback.
+
+Where it is allowed (root on Linux, with ``ip``), the application stands in a network namespace of its own,
+reached over a pair of virtual interfaces, as a container is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import confs
+
+HERE = Path(__file__).resolve().parent
+APP_PORT = 8017
+START_LIMIT_S = 20
+
+
+class Store(http.server.ThreadingHTTPServer):
+    """Answers every request after ``delay_s`` seconds."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, host: str) -> None:
+        self.delay_s = 0.02
+        self.closing = threading.Event()
+        super().__init__((host, 0), _StoreHandler)
+
+
+class _StoreHandler(http.server.BaseHTTPRequestHandler):
+    server: Store
+
+    def do_GET(self) -> None:
+        self.server.closing.wait(self.server.delay_s)
+        self.send_response(200)
+        self.send_header("Content-Length", "4096")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(bytes(4096))
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(ready: Callable[[], bool], what: str) -> None:
+    """Wait until something is ready.
+
+    Raises
+    ------
+    RuntimeError
+        When it is not within :data:`START_LIMIT_S`.
+    """
+    end = time.monotonic() + START_LIMIT_S
+    while not ready():
+        if time.monotonic() > end:
+            raise RuntimeError(
+                f"{what} did not come up within {START_LIMIT_S} s: see the logs of the work folder."
+            )
+        time.sleep(0.05)
+
+
+def listening(host: str, port: int) -> bool:
+    """Tell whether somebody accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
+def namespaces_allowed() -> bool:
+    """Tell whether network namespaces can be made here."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return False
+    name = f"watchme-try-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode == 0
+    if made:
+        subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+    return made
+
+
+@dataclass
+class Stage:
+    """The programs of a recording.
+
+    Attributes
+    ----------
+    work
+        Folder for configurations, logs and sockets.
+    app_source
+        The application's module, a file of ``apps``.
+    workers, limit_concurrency, read_timeout_s
+        How the application and the origin are set up.
+    isolated
+        Whether the application stands in a network namespace.
+    """
+
+    work: Path
+    app_source: Path
+    read_timeout_s: float
+    workers: int = 1
+    limit_concurrency: int | None = None
+    isolated: bool = False
+    store: Store = field(init=False)
+    edge_port: int = field(init=False)
+    origin_port: int = field(init=False)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _files: list[Any] = field(default_factory=list)
+
+    def __enter__(self) -> Stage:
+        try:
+            self._start()
+        except BaseException as error:
+            for log in sorted((self.work / "logs").glob("*")):
+                error.add_note(f"{log.name}: {log.read_text(errors='replace')[-2000:]}")
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(list(self.processes.values())):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        for file in self._files:
+            file.close()
+        if hasattr(self, "store"):
+            self.store.closing.set()
+            self.store.shutdown()
+            self.store.server_close()
+        if self.isolated:
+            subprocess.run(["ip", "netns", "delete", self._namespace], capture_output=True, check=False)
+
+    @property
+    def _namespace(self) -> str:
+        return f"watchme-{os.getpid()}"
+
+    @property
+    def inside(self) -> list[str]:
+        """Words that put a command into the application's network."""
+        return ["ip", "netns", "exec", self._namespace] if self.isolated else []
+
+    @property
+    def edge_url(self) -> str:
+        """Address of the edge."""
+        return f"http://127.0.0.1:{self.edge_port}"
+
+    @property
+    def app_address(self) -> str:
+        """Address and port of the application as the host sees it."""
+        return f"{self._app_host}:{self._app_port}"
+
+    @property
+    def gauge(self) -> Path:
+        """File in which the application counts its open requests."""
+        return self.work / "gauge"
+
+    def command(self) -> str:
+        """Return the command line of the application, as it goes into the case."""
+        limit = f" --limit-concurrency {self.limit_concurrency}" if self.limit_concurrency else ""
+        host = "0.0.0.0" if self.isolated else self._app_host
+        return (
+            f"uvicorn app:app --host {host} --port {self._app_port} --workers {self.workers}{limit} "
+            "--log-config log.json"
+        )
+
+    def reload_origin(self, health: str | None) -> None:
+        """Have the origin send ``/health`` somewhere else, or back to the application."""
+        path = self.work / "nginx.conf"
+        path.write_text(confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, health))
+        self.processes["origin"].send_signal(signal.SIGHUP)
+
+    def open_requests(self) -> int:
+        """Return how many requests the application has open."""
+        content = self.gauge.read_bytes() if self.gauge.exists() else b""
+        return int(struct.unpack("<q", content)[0]) if len(content) == 8 else 0
+
+    def _start(self) -> None:
+        self._app_host, self._app_port, store_host = "127.0.0.1", free_port(), "127.0.0.1"
+        if self.isolated:
+            # The range is set aside for tests between networks (RFC 2544).
+            net = f"198.18.{os.getpid() % 256}"
+            self._app_host, self._app_port, store_host = f"{net}.2", APP_PORT, f"{net}.1"
+            self._connect_namespace(store_host)
+        for folder in ("logs", "tmp"):
+            (self.work / folder).mkdir()
+        self.store = Store(store_host)
+        threading.Thread(target=self.store.serve_forever, daemon=True).start()
+        self._start_app(f"http://{store_host}:{self.store.server_port}")
+        self.origin_port, self.edge_port = free_port(), free_port()
+        origin = confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, None)
+        (self.work / "nginx.conf").write_text(origin)
+        (self.work / "edge.conf").write_text(confs.edge_conf(self.edge_port, self.origin_port))
+        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"
+        for name, conf in (("origin", "nginx.conf"), ("edge", "edge.conf")):
+            log = f"logs/{name}-error.log"
+            self._run(name, [nginx, "-p", str(self.work), "-e", log, "-c", str(self.work / conf)])
+        wait_for(lambda: listening("127.0.0.1", self.origin_port), "The origin's Nginx")
+        wait_for(lambda: listening("127.0.0.1", self.edge_port), "The edge's Nginx")
+
+    def _connect_namespace(self, host: str) -> None:
+        ns, ours, theirs = self._namespace, f"wm{os.getpid()}h", f"wm{os.getpid()}c"
+        for command in (
+            f"ip netns add {ns}",
+            f"ip link add {ours} type veth peer name {theirs} netns {ns}",
+            f"ip addr add {host}/30 dev {ours}",
+            f"ip link set {ours} up",
+            f"ip -n {ns} addr add {self._app_host}/30 dev {theirs}",
+            f"ip -n {ns} link set {theirs} up",
+            f"ip -n {ns} link set lo up",
+        ):
+            subprocess.run(command.split(), check=True)
+
+    def _start_app(self, store_url: str) -> None:
+        folder = self.work / "app"
+        folder.mkdir()
+        shutil.copy(self.app_source, folder / "app.py")
+        shutil.copy(HERE / "apps" / "common.py", folder / "common.py")
+        (folder / "log.json").write_text(confs.log_config())
+        environment = os.environ | {"STORE_URL": store_url, "GAUGE": str(self.gauge), "PYTHONUNBUFFERED": "1"}
+        words = [sys.executable, "-m", *self.command().split()]
+        self._run("app", [*self.inside, *words], cwd=folder, env=environment)
+        wait_for(lambda: listening(self._app_host, self._app_port), "The application")
+
+    def _run(self, name: str, command: list[str], **options: Any) -> None:
+        log = (self.work / "logs" / f"{name}.out").open("wb")
+        self._files.append(log)
+        self.processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, **options)

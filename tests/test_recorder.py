@@ -1,0 +1,46 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.diagnosis import diagnose
+from watchme_analysis.importer import import_folder
+
+RECORDER = Path(__file__).resolve().parent.parent / "data" / "record" / "record.py"
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+@pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
+def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
+    out = tmp_path / "routing"
+    words = ["routing", str(out), "--seconds", "21", "--fault-at", "5", "--fault-for", "13", "--rate", "4"]
+    done = subprocess.run(
+        [sys.executable, str(RECORDER), *words], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "/async-process" in done.stdout
+    case = import_folder(out, tmp_path / "case").case
+    for table in ("access_log", "error_log", "edge_log", "probes", "app_log", "host_metrics", "app_handlers"):
+        assert len(case.table(table)), table
+    assert set(case.table("probes")["vantage"]) == {"inside", "host", "outside"}
+    assert not len(case.table("rejected_lines"))
+    truth = json.loads(out.with_name("routing.truth.json").read_text())
+    found = diagnose("health", case)
+    assert found.cause == truth["cause"] == "nginx_config"
+    assert found.extra["endpoints"] == ["/health"]
+    begun = datetime.fromtimestamp(truth["fault_start"], tz=found.incident_start.tzinfo)
+    assert abs((found.incident_start - begun).total_seconds()) < 10
+
+
+def test_the_recorder_refuses_what_can_not_be(tmp_path):
+    for words in (["routing", str(tmp_path)], ["routing", str(tmp_path / "new"), "--seconds", "5"]):
+        done = subprocess.run(
+            [sys.executable, str(RECORDER), *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "new folder" in done.stderr or "raise --seconds" in done.stderr
