@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
@@ -119,17 +120,13 @@ class Aws:
             When profile or region can't be told.
         """
         if service not in self._clients:
-            import boto3
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
 
             config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
             try:
                 if self._session is None:
-                    # One session for all clients: each reads its service's model, sessions share nothing.
-                    self._session = boto3.Session(
-                        profile_name=self.place.profile, region_name=self.place.region
-                    )
+                    self._session = _session(self.place)
                 self._clients[service] = self._session.client(
                     service, config=config, endpoint_url=self.place.endpoint_url
                 )
@@ -243,6 +240,23 @@ class Aws:
                 f"{action} in {self.place} didn't answer ({_plain(error)}): check the network, try again."
             )
         return ServiceError(f"{action} in {self.place} can't be called: {_plain(error)}.")
+
+
+@cache
+def _models() -> Any:
+    """Return the reader of AWS's service models, which keeps the large ones that it has read."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def _session(place: Place) -> Any:
+    import boto3
+    from botocore.session import get_session
+
+    core = get_session()
+    core.register_component("data_loader", _models())
+    return boto3.Session(botocore_session=core, profile_name=place.profile, region_name=place.region)
 
 
 def _plain(error: Exception) -> str:
