@@ -258,3 +258,19 @@ def test_all_asks_what_the_case_can_answer(evidence, notebooks, tmp_path):
     code, _, err = report("all", evidence, "--notebooks", folder, "--out", tmp_path / "r")
     assert code == 0, err
     assert [result_of(run)["question"] for run in runs(tmp_path / "r")] == ["health"]
+
+
+def test_what_is_for_the_notebook_only_stays_out_of_the_page(evidence, notebooks, tmp_path):
+    folder = notebooks("## For the lab", answer_cell(), "## For all", FIGURE)
+    notebook = nbformat.read(folder / "why.ipynb", as_version=4)
+    for cell in notebook.cells[2:4]:
+        cell.metadata.tags = ["notebook-only"]
+    nbformat.write(notebook, folder / "why.ipynb")
+    code, _, err = report("health", evidence, "--notebooks", folder, "--out", tmp_path / "r")
+    assert code == 0, err
+    (run,) = runs(tmp_path / "r")
+    page = (run / "report.html").read_text()
+    assert "For all" in page
+    assert "For the lab" not in page
+    assert "For the lab" in (run / "why.ipynb").read_text()
+    assert result_of(run)["diagnosis"]["verdict"] == "supported"

@@ -37,7 +37,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         language_code="en",
     )
     node = nbformat.from_dict(notebook)
-    node.cells = [cell for cell in node.cells if not _LEFT_OUT & set(cell.metadata.get("tags", ()))]
+    node.cells = [cell for cell in node.cells if _shown(cell)]
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     resources = {
@@ -50,3 +50,8 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     }
     html, _ = exporter.from_notebook_node(node, resources)
     (folder / PAGE).write_text(html, encoding="utf-8")
+
+
+def _shown(cell: Any) -> bool:
+    failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
+    return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
