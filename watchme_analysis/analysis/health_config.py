@@ -1,17 +1,15 @@
-"""An Nginx-style configuration, read as Nginx reads it: which location serves a path, with what settings.
+"""The locations of a configuration as the ``/health`` question compares them.
 
-Follows nginx.org/en/docs/http/ngx_http_core_module.html#location (exact, longest prefix, ``^~``, first
-regular expression) and ngx_http_proxy_module.html (inheritance: a block's directive replaces the outer
-one's).
+Which location serves a path, and what holds there, is for :mod:`watchme_analysis.analysis.nginx_routing` to
+say; here two locations are compared by what can spoil a request.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.nginx_routing import effective_locations, route, upstream_addresses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,25 +19,13 @@ _RELEVANT = """
 proxy_pass fastcgi_pass uwsgi_pass grpc_pass root alias return rewrite try_files deny allow auth_request
 auth_basic proxy_connect_timeout proxy_read_timeout proxy_send_timeout send_timeout limit_req limit_conn
 limit_rate limit_rate_after proxy_limit_rate proxy_cache proxy_cache_lock proxy_cache_lock_timeout
-proxy_cache_lock_age proxy_cache_valid proxy_cache_key proxy_cache_use_stale proxy_cache_bypass
-proxy_no_cache proxy_ignore_headers proxy_buffering proxy_request_buffering proxy_buffer_size
-proxy_buffers proxy_next_upstream proxy_next_upstream_timeout proxy_next_upstream_tries proxy_http_version
-proxy_method proxy_intercept_errors mirror resolver resolver_timeout proxy_ssl_verify proxy_bind if
+proxy_cache_lock_age proxy_cache_valid proxy_cache_key proxy_cache_use_stale proxy_cache_bypass proxy_no_cache
+proxy_ignore_headers proxy_buffering proxy_request_buffering proxy_buffer_size proxy_buffers
+proxy_next_upstream proxy_next_upstream_timeout proxy_next_upstream_tries proxy_http_version proxy_method
+proxy_intercept_errors mirror resolver resolver_timeout proxy_ssl_verify proxy_bind
 """
 RELEVANT = frozenset(_RELEVANT.split())
-# Settings that a location inherits from the blocks around it.
-INHERITED = RELEVANT - {
-    "proxy_pass",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "grpc_pass",
-    "return",
-    "rewrite",
-    "try_files",
-    "if",
-}
-DEFAULTS_S = {"proxy_connect_timeout": 60.0, "proxy_read_timeout": 60.0, "proxy_send_timeout": 60.0}
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+Settings = dict[str, tuple[tuple[str, ...], ...]]
 
 
 @dataclass(frozen=True)
@@ -48,119 +34,98 @@ class Location:
 
     Attributes
     ----------
+    number
+        Its id in the table ``config_directives``.
     label
         As written, such as ``location = /health``.
     modifier
         ``""``, ``=``, ``^~``, ``~``, ``~*`` or ``@``.
-    pattern
-        Path, prefix or regular expression.
     own
-        Relevant directives of the block itself: name to the argument lists, in order.
+        Relevant directives in which it differs from its server: name to the argument lists, in order.
     settings
-        The same with those inherited.
+        All relevant directives in force.
     addresses
-        ``host:port`` of the servers that requests are passed to; empty when none are.
-    line
-        Line of the block, 0 when unknown.
+        ``host:port`` of the servers that requests are passed to, sorted; empty when none are.
     """
 
+    number: int
     label: str
     modifier: str
-    pattern: str
-    own: dict[str, tuple[tuple[str, ...], ...]]
-    settings: dict[str, tuple[tuple[str, ...], ...]]
+    own: Settings
+    settings: Settings
     addresses: tuple[str, ...]
-    line: int
 
     def value(self, name: str) -> str | None:
         """Return the arguments of a setting as one text, None when it is not set."""
         found = self.settings.get(name)
         return " ".join(found[0]) if found else None
 
-    def seconds(self, name: str) -> float | None:
-        """Return a time limit in seconds, Nginx's default where none is set."""
-        text = self.value(name)
-        return DEFAULTS_S.get(name) if text is None else parse_nginx_time(text.split()[0])
 
-    def matches(self, path: str) -> bool:
-        """Tell whether the path fits the pattern."""
-        if self.modifier == "=":
-            return path == self.pattern
-        if self.modifier in ("~", "~*"):
-            try:
-                flags = re.IGNORECASE if self.modifier == "~*" else 0
-                return re.search(self.pattern, path, flags) is not None
-            except re.error:
-                return False
-        return self.modifier != "@" and path.startswith(self.pattern)
+@dataclass(frozen=True)
+class Routes:
+    """The locations of one layer's configuration.
+
+    Attributes
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.nginx_routing.effective_locations`.
+    layer
+        ``nginx`` or ``edge``.
+    """
+
+    frame: pd.DataFrame
+    layer: str
+
+    def __bool__(self) -> bool:
+        """Tell whether the layer's configuration is there."""
+        return bool((self.frame["layer"] == self.layer).any())
+
+    def serving(self, path: str) -> Location | None:
+        """Return the location that serves a path; None when only the server block does, or none."""
+        return self._serving(self.frame, path)
+
+    def wider(self, path: str) -> Location | None:
+        """Return the location that would serve a path if its exact one (``=``) were not there.
+
+        A service has a prefix of its own by right; an exact location is taken out of the service that the
+        next wider one passes to. None when the path's location is not an exact one.
+        """
+        place = self.serving(path)
+        if place is None or place.modifier != "=":
+            return None
+        return self._serving(self.frame[~(self.frame["location_id"] == place.number).fillna(False)], path)
+
+    def _serving(self, frame: pd.DataFrame, path: str) -> Location | None:
+        row = route(frame, path, layer=self.layer)
+        if row is None or row["modifier"] == "server":
+            return None
+        mine = frame[(frame["layer"] == self.layer) & (frame["server_id"] == row["server_id"])]
+        server = mine[mine["modifier"] == "server"].iloc[0]
+        settings, outer = _settings(row["directives"]), _settings(server["directives"])
+        own = {name: values for name, values in settings.items() if outer.get(name) != values}
+        label = " ".join(part for part in ("location", row["modifier"], row["path"]) if part)
+        addresses = tuple(sorted(upstream_addresses(row)))
+        return Location(int(row["location_id"]), label, row["modifier"], own, settings, addresses)
 
 
-def parse_nginx_time(text: str) -> float | None:
-    """Return seconds of an Nginx time such as ``1m30s`` or ``60``; None when it is none."""
-    if re.fullmatch(r"\d+", text):
-        return float(text)
-    parts = re.findall(r"(\d+)(ms|[smhdw])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return sum(int(number) * _UNITS[unit] for number, unit in parts)
-
-
-def locations(config_directives: pd.DataFrame, layer: str) -> tuple[Location, ...]:
-    """Return all locations of a layer's configuration in the order written.
+def routes(config_directives: pd.DataFrame) -> tuple[Routes, Routes]:
+    """Return the locations of Nginx and of the edge.
 
     Parameters
     ----------
     config_directives
         Table of the glossary, may be empty.
-    layer
-        ``nginx`` or ``edge``.
     """
-    rows = config_directives[config_directives["layer"] == layer]
-    tree = _Tree(rows)
-    upstreams = {}
-    for block in tree.named("upstream"):
-        servers = [
-            child.args[0] for child in tree.children(block.id) if child.name == "server" and child.args
-        ]
-        if block.args:
-            upstreams[block.args[0]] = tuple(_with_port(server) for server in servers)
-    found = []
-    for block in tree.named("location"):
-        modifier, pattern = _pattern(block.args)
-        own = _directives(tree.children(block.id), RELEVANT)
-        settings = dict(own)
-        for outer in tree.ancestors(block.id):
-            for name, values in _directives(tree.children(outer), INHERITED).items():
-                settings.setdefault(name, values)
-        label = " ".join(["location", *block.args])
-        addresses = _addresses(own, upstreams)
-        found.append(Location(label, modifier, pattern, own, settings, addresses, block.line))
-    return tuple(found)
+    frame = effective_locations(config_directives)
+    return Routes(frame, "nginx"), Routes(frame, "edge")
 
 
-def serving(known: Iterable[Location], path: str) -> Location | None:
-    """Return the location that serves a path, as Nginx chooses it; None when none does."""
-    fitting = [location for location in known if location.matches(path)]
-    exact = [location for location in fitting if location.modifier == "="]
-    if exact:
-        return exact[0]
-    prefixes = [location for location in fitting if location.modifier in ("", "^~")]
-    longest = max(prefixes, key=lambda location: len(location.pattern), default=None)
-    if longest is not None and longest.modifier == "^~":
-        return longest
-    regular = [location for location in fitting if location.modifier in ("~", "~*")]
-    return regular[0] if regular else longest
-
-
-def wider_location(known: Iterable[Location], place: Location | None, path: str) -> Location | None:
-    """Return the location that would serve a path if its exact one were not there.
-
-    A service has a prefix of its own by right; an exact location (``=``) is taken out of the service that the
-    next wider location passes to. None when the path's location is not an exact one.
-    """
-    if place is None or place.modifier != "=":
-        return None
-    return serving([other for other in known if other is not place], path)
+def _settings(directives: dict[str, Any]) -> Settings:
+    return {
+        name: tuple(tuple(str(word) for word in args) for args in values)
+        for name, values in directives.items()
+        if name in RELEVANT
+    }
 
 
 def differences(one: Location, other: Location) -> dict[str, tuple[str | None, str | None]]:
@@ -176,78 +141,3 @@ def differences(one: Location, other: Location) -> dict[str, tuple[str | None, s
 
 def _text(values: tuple[tuple[str, ...], ...] | None) -> str | None:
     return None if values is None else "; ".join(" ".join(value) for value in values)
-
-
-@dataclass(frozen=True)
-class _Directive:
-    id: int
-    parent: int | None
-    name: str
-    args: tuple[str, ...]
-    line: int
-
-
-class _Tree:
-    """Directives of one layer, reachable by parent."""
-
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self.by_id: dict[int, _Directive] = {}
-        self.by_parent: dict[int | None, list[_Directive]] = {}
-        columns = ("id", "parent", "directive", "args", "line")
-        for number, parent, name, args, line in zip(*(rows[column] for column in columns), strict=True):
-            above = None if _null(parent) else int(parent)
-            words = () if _null(args) else tuple(str(word) for word in json.loads(args))
-            entry = _Directive(int(number), above, str(name), words, 0 if _null(line) else int(line))
-            self.by_id[entry.id] = entry
-            self.by_parent.setdefault(above, []).append(entry)
-
-    def children(self, parent: int | None) -> list[_Directive]:
-        return self.by_parent.get(parent, [])
-
-    def named(self, name: str) -> list[_Directive]:
-        return [entry for entry in self.by_id.values() if entry.name == name]
-
-    def ancestors(self, number: int) -> list[int]:
-        """Return ids of the blocks around an entry, the nearest first."""
-        found = []
-        above = self.by_id[number].parent
-        while above is not None:
-            found.append(above)
-            above = self.by_id[above].parent
-        return found
-
-
-def _null(value: object) -> bool:
-    import pandas as pd
-
-    return bool(pd.isna(value))
-
-
-def _pattern(args: tuple[str, ...]) -> tuple[str, str]:
-    if len(args) >= 2:
-        return args[0], args[1]
-    only = args[0] if args else ""
-    return ("@", only) if only.startswith("@") else ("", only)
-
-
-def _directives(entries: list[_Directive], names: frozenset[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for entry in entries:
-        if entry.name in names:
-            found.setdefault(entry.name, []).append(entry.args)
-    return {name: tuple(values) for name, values in found.items()}
-
-
-def _addresses(
-    own: dict[str, tuple[tuple[str, ...], ...]], upstreams: dict[str, tuple[str, ...]]
-) -> tuple[str, ...]:
-    for name in ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass"):
-        if own.get(name) and own[name][0]:
-            target = own[name][0][0]
-            host = re.sub(r"^[a-z]+://", "", target).split("/")[0]
-            return upstreams.get(host, (_with_port(host, 443 if target.startswith("https") else 80),))
-    return ()
-
-
-def _with_port(server: str, port: int = 80) -> str:
-    return server if re.search(r":\d+$", server) or server.startswith("unix:") else f"{server}:{port}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health_config import Location, locations, serving, wider_location
+from watchme_analysis.analysis.health_config import Routes, routes
 from watchme_analysis.analysis.health_paths import path_family, same_endpoint
 from watchme_analysis.analysis.health_requests import observations, requests
 from watchme_analysis.analysis.health_window import Incident, find_incident, judged
@@ -35,7 +35,7 @@ class Facts:
         The incident, None when there is none.
     upstreams
         Usual upstream address by path family: of good answers, else as configured.
-    nginx_locations, edge_locations
+    nginx_routes, edge_routes
         Locations of the configurations.
     """
 
@@ -44,8 +44,8 @@ class Facts:
     observed: pd.DataFrame
     incident: Incident | None
     upstreams: dict[str, str]
-    nginx_locations: tuple[Location, ...]
-    edge_locations: tuple[Location, ...]
+    nginx_routes: Routes
+    edge_routes: Routes
     endpoints: tuple[str, ...] = field(default=())
 
     def table(self, name: str) -> pd.DataFrame:
@@ -122,8 +122,7 @@ def facts(inv: Investigation) -> Facts:
     observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
     asked = inv.options.get("endpoint")
     incident = find_incident(observed, path_family(asked) if asked else None)
-    directives = inv.table("config_directives")
-    nginx, edge = locations(directives, "nginx"), locations(directives, "edge")
+    nginx, edge = routes(inv.table("config_directives"))
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
     for side in ("edge", "nginx"):
@@ -156,7 +155,7 @@ def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
     return (times >= pd.Timestamp(incident.start)) & (times <= pd.Timestamp(incident.end))
 
 
-def _usual_upstreams(joined: pd.DataFrame, nginx: tuple[Location, ...]) -> dict[str, str]:
+def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
     """Return the upstream that serves each family when all is well."""
     found: dict[str, str] = {}
     asked = joined[joined["upstream_addr"].notna()]
@@ -165,8 +164,7 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: tuple[Location, ...]) -> dict[
             found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
     examples = joined.drop_duplicates("family").set_index("family")["path"]
     for family, path in examples.items():
-        place = serving(nginx, str(path))
-        place = wider_location(nginx, place, str(path)) or place
+        place = nginx.wider(str(path)) or nginx.serving(str(path))
         if str(family) not in found and place is not None and place.addresses:
             found[str(family)] = place.addresses[0]
     return found

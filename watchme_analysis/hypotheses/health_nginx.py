@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_config import serving, wider_location
 from watchme_analysis.analysis.health_paths import path_families
 from watchme_analysis.hypotheses.health_edge import usual_answer_s
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
@@ -93,8 +92,7 @@ def _usual_address(found: Facts) -> dict[str, str]:
     }
     for family, endpoint in zip(found.families, found.endpoints, strict=True):
         if family not in usual:
-            place = serving(found.nginx_locations, endpoint)
-            wider = wider_location(found.nginx_locations, place, endpoint)
+            wider = found.nginx_routes.wider(endpoint)
             if wider is not None and wider.addresses:
                 usual[family] = wider.addresses[0]
     return usual

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchme_analysis.analysis.health_config import Location, differences, serving
+from watchme_analysis.analysis.health_config import Location, differences
 from watchme_analysis.hypotheses.health_facts import Facts, listed
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import select
@@ -23,7 +23,7 @@ _EDGE_HARM = (
 
 def edge_rules(found: Facts) -> list[Seen]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
-    if not found.edge_locations:
+    if not found.edge_routes:
         return _settings(found)
     words = edge_rule_words(found)
     sql = select("config_directives", "layer = 'edge'")
@@ -43,11 +43,11 @@ def edge_rule_words(found: Facts) -> str | None:
     """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
     calm = found.calm_neighbours()
     for endpoint in found.endpoints:
-        mine = serving(found.edge_locations, endpoint)
+        mine = found.edge_routes.serving(endpoint)
         if mine is None:
             continue
-        others = [place for path in calm if (place := serving(found.edge_locations, path)) is not None]
-        other = next((place for place in others if place is not mine), None)
+        others = [place for path in calm if (place := found.edge_routes.serving(path)) is not None]
+        other = next((place for place in others if place.number != mine.number), None)
         harm = _harm(mine, other)
         if harm:
             return f"`{mine.label}` sets {harm}"
@@ -125,7 +125,7 @@ _NGINX_HARM = (
 
 def nginx_rules(found: Facts) -> list[Seen]:
     """Read whether Nginx's configuration treats the affected paths in a way of its own."""
-    if not found.nginx_locations:
+    if not found.nginx_routes:
         return []
     words = nginx_rule_words(found)
     sql = select("config_directives", "layer = 'nginx'")
@@ -141,11 +141,11 @@ def nginx_rule_words(found: Facts) -> str | None:
     """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
     calm = found.calm_neighbours()
     for endpoint in found.endpoints:
-        mine = serving(found.nginx_locations, endpoint)
+        mine = found.nginx_routes.serving(endpoint)
         if mine is None:
             continue
-        places = [place for path in calm if (place := serving(found.nginx_locations, path)) is not None]
-        other = next((place for place in places if place is not mine), None)
+        places = [place for path in calm if (place := found.nginx_routes.serving(path)) is not None]
+        other = next((place for place in places if place.number != mine.number), None)
         if other is None:
             continue
         said = []
@@ -161,9 +161,9 @@ def nginx_rule_words(found: Facts) -> str | None:
 
 def place_of(found: Facts) -> Location | None:
     """Return the Nginx location that serves the most affected endpoint and none that did well."""
-    shared = [serving(found.nginx_locations, path) for path in found.calm_neighbours()]
+    shared = [found.nginx_routes.serving(path) for path in found.calm_neighbours()]
     for endpoint in found.endpoints:
-        place = serving(found.nginx_locations, endpoint)
+        place = found.nginx_routes.serving(endpoint)
         if place is not None and place not in shared:
             return place
     return None
