@@ -88,3 +88,31 @@ def test_a_bundled_case_is_found_from_the_notebooks_folder_and_from_elsewhere(da
     assert here.investigation.case.name == "health-healthy"
     assert here.verdict().sentence().startswith("No incident")
     assert here.matrix().alt
+
+
+def test_the_backlog_page_accounts_for_what_happened(data):
+    page = notebook.open_backlog(case=str(data / "backlog-49"), queue="asr-queue")
+    assert page.affected == ["asr-queue"]
+    compared = page.comparison()
+    deleted = next(row for row in compared.rows if row[:2] == ("asr-queue", "deleted"))
+    assert deleted[compared.heads.index("total")] == "224 → 2"
+    balance = {row[0]: row for row in page.balance().rows}
+    assert balance["asr-queue"][1:5] == ("0", "564", "896", "564")
+    assert "no queue holds a backlog" in page.forecast().note
+    assert page.onsets().rows[0][0] == "asr-queue"
+    assert "asr-queue: at most waiting 26" in page.timeline().alt
+    fired = {row[1] for row in page.alarms().rows}
+    assert {"asr-queue", "asr-worker"} <= fired
+    for section in (page.changes(), page.messages(), page.missed_work(), page.dead_letters_by_device()):
+        assert section._repr_mimebundle_()["text/plain"]
+
+
+def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
+    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+    assert sum(int(row[2]) for row in page.dead_letters_by_device().rows) == 991
+    assert len(page.missed_work().rows) == 7
+    assert page.messages().caption.startswith("Dead letters and waiting messages: 991")
+    named = [row for row in page.changes().rows if row[-1] == "named as what began it"]
+    assert len(named) == 1
+    assert named[0][3] == "asr-worker"
+    assert "still open" in page.verdict().sentence()

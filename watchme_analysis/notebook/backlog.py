@@ -173,7 +173,7 @@ class BacklogPage(Page):
         """Show the messages seen waiting or dead-lettered, which name the work."""
         frame = frames.work_items(self.investigation)
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
-        return table(frame, caption, self.zone, _WORK, limit=_FEW, empty="no message was read from a queue")
+        return table(frame, caption, self.zone, _WORK, limit=10, empty="no message was read from a queue")
 
     def alarms(self) -> Shown:
         """Show when each standard alarm would first have fired."""

@@ -33,6 +33,7 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
     per_h = {(row.resource, row.metric): row for row in rates.itertuples()}
     shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
     shown.sort(key=lambda row: row.resource not in affected)
+    ranked = bool(frame["rank"].notna().any())
     rows = []
     for row in shown:
         rate = per_h.get((row.resource, row.metric))
@@ -46,19 +47,18 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
                 _change(row.baseline_median, row.incident_median, row.unit),
                 _change(row.baseline_p90, row.incident_p90, row.unit),
                 _number(row.effect, 2),
-                _number(row.rank, 2),
+                *([_number(row.rank, 2)] if ranked else []),
             )
         )
     heads = (
         "queue or function", "metric", "points", "per hour", "total", "median of points", "p90 of points",
-        "effect", "unusual",
+        "effect", *(["unusual"] if ranked else []),
     )  # fmt: skip
     note = "No rows: no incident to compare, or no metrics."
     if rows:
-        note = (
-            "Effect: probability that a point of the incident lies above one of the baseline, 0.5 without "
-            "a difference. Unusual: share of the metric's own past windows that were nearer to the baseline."
-        )
+        note = "Effect: probability that a point of the incident lies above one of the baseline (0.5: equal)."
+    if ranked:
+        note += " Unusual: share of the metric's own past windows that were nearer to the baseline."
     if len(shown) < len(frame):
         note += f" {len(frame) - len(shown)} metrics that did not move are left out."
     caption = "Before the incident → during the incident"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DISPLAY_WIDTH_PX = 760
 _MAX_ROWS = 40
-_SHORT = 24
+_SHORT = 40
 _SPANS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -95,13 +95,14 @@ class Shown:
             '<div class="watchme-table" style="overflow-x:auto">\n'
             '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
             f"{caption}{escape(self.caption)}</caption>\n"
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{note}</div>"
+            + (f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n" if self.rows else "")
+            + f"</table>\n{note}</div>"
         )
 
     def to_text(self) -> str:
         """Return the table as aligned text."""
-        lines = [self.heads, *self.rows]
-        widths = [max(len(line[place]) for line in lines) for place in range(len(self.heads))]
+        lines = [self.heads, *self.rows] if self.rows else []
+        widths = [max((len(line[place]) for line in lines), default=0) for place in range(len(self.heads))]
 
         def write(line: tuple[str, ...]) -> str:
             cells = (
@@ -199,6 +200,11 @@ def cell(value: Any, zone: tzinfo) -> str:
     return text
 
 
+def _blank(values: pd.Series) -> bool:
+    """Tell whether a column is nothing but empty text, such as a note that nobody made."""
+    return len(values) > 0 and all(isinstance(value, str) and not value for value in values)
+
+
 def _values(frame: pd.DataFrame, name: str) -> list[Any]:
     values: list[Any] = frame[name].tolist()
     known = zip(values, frame[name].notna(), strict=True)
@@ -230,8 +236,8 @@ def table(
         Zone in which times are shown, named in the caption when there are any.
     heads
         Columns to show, in order, and how their heads read; all under their own names unless given.
-        A column that the frame lacks is left out; one whose name ends in ``_s`` shows lengths of time,
-        one that ends in ``share`` percentages.
+        A column that the frame lacks or that is empty text throughout is left out; one whose name ends in
+        ``_s`` shows lengths of time, one that ends in ``share`` percentages.
     limit
         Rows shown; the note says how many more there are.
     empty
@@ -240,8 +246,8 @@ def table(
     import pandas as pd
 
     chosen = {name: name for name in frame.columns} if heads is None else dict(heads)
-    names = [name for name in chosen if name in frame.columns]
-    shown = frame[names].head(limit)
+    shown = frame.head(limit)
+    names = [name for name in chosen if name in frame.columns and not _blank(shown[name])]
     columns: list[Sequence[Any]] = [_values(shown, name) for name in names]
     rows = tuple(tuple(cell(value, zone) for value in row) for row in zip(*columns, strict=True))
     timed = any(isinstance(value, datetime) and value is not pd.NaT for column in columns for value in column)
