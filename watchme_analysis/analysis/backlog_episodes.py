@@ -11,6 +11,7 @@ from watchme_analysis.analysis.flows import Flow
 SAME_TIME_OF_DAY = timedelta(minutes=20)
 # Two empty intervals don't end an episode: a retry leaves short gaps.
 GAP_INTERVALS = 2
+WAITING = 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Episode:
         Most messages waiting.
     peak_age_s
         Highest age of the oldest message, None where it wasn't published.
+    waiting_age_s
+        Highest age while at least :data:`WAITING` messages waited: one message that hides for a long
+        visibility timeout after a failed try is old, but no backlog.
     open
         True when it reaches the end of the window.
     daily
@@ -38,6 +42,7 @@ class Episode:
     peak: float
     peak_visible: float
     peak_age_s: float | None
+    waiting_age_s: float | None
     open: bool
     daily: bool = False
 
@@ -66,6 +71,7 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
     for group in groups:
         part = slice(group[0], group[-1] + 1)
         ages = frame["age_s"].iloc[part].dropna()
+        waiting = frame["age_s"].iloc[part][frame["visible"].iloc[part] >= WAITING].dropna()
         found.append(
             Episode(
                 start=frame.index[group[0]].to_pydatetime(),
@@ -73,6 +79,7 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
                 peak=float(stock.iloc[part].max()),
                 peak_visible=float(frame["visible"].iloc[part].fillna(0.0).max()),
                 peak_age_s=float(ages.max()) if len(ages) else None,
+                waiting_age_s=float(waiting.max()) if len(waiting) else None,
                 open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
             )
         )

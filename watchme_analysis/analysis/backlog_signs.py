@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 FAILURE_SCORE, FAILURE_EVENTS = 15.0, 5
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 # Ages that people call a backlog; the team's own alarm stands at 600 s.
-BACKLOG_AGE_S, BACKLOG_MESSAGES = 600.0, 4.0
+BACKLOG_AGE_S = 600.0
 STARVED_MINUTES = 15.0
+SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
 
 
@@ -54,6 +55,8 @@ class Signs:
     ----------
     failures
         Interval in which runs failed more often than else.
+    slow
+        Interval in which runs took at least three times as long as usual.
     timed_out_share
         Share of the failures in intervals whose longest run reached the function's timeout.
     passed_share
@@ -81,6 +84,7 @@ class Signs:
     flow: Flow
     balance: Balance
     failures: Elevation | None
+    slow: Elevation | None
     timed_out_share: float | None
     passed_share: float | None
     errors: LoggedErrors
@@ -100,9 +104,7 @@ class Signs:
     def worst(self) -> Episode | None:
         """The worst backlog: old messages, not a daily peak, more than a retry or two."""
         bad = [
-            item
-            for item in self.episodes
-            if not item.daily and (item.peak_age_s or 0.0) >= BACKLOG_AGE_S and item.peak >= BACKLOG_MESSAGES
+            item for item in self.episodes if not item.daily and (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S
         ]
         return max(bad, key=lambda item: item.peak * item.seconds, default=None)
 
@@ -125,6 +127,8 @@ class Signs:
             found.append("dead_letters")
         if self.failures is not None:
             found.append("failures")
+        if self.slow is not None:
+            found.append("slow")
         if self.worst is not None:
             found.append("backlog")
         if self.starved is not None:
@@ -160,7 +164,7 @@ class Signs:
         """Return the start of the earliest trouble of this flow."""
         starts = [
             item.start
-            for item in (self.failures, self.surplus, self.throttles, self.starved, self.worst)
+            for item in (self.failures, self.slow, self.surplus, self.throttles, self.starved, self.worst)
             if item is not None
         ]
         return min((_plain(start) for start in starts), default=None)
@@ -190,6 +194,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         flow=flow,
         balance=queue_balance(flow, tables),
         failures=failures,
+        slow=_slow(flow),
         timed_out_share=_timed_out(inside, flow.settings.function_timeout_s),
         passed_share=None
         if inside is None or not inside["invocations"].sum()
@@ -239,6 +244,25 @@ def _failures(flow: Flow) -> Elevation | None:
     return replace(found, end=end)
 
 
+def _slow(flow: Flow) -> Elevation | None:
+    """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
+    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    usual = _weighted_median(runs)
+    if usual is None:
+        return None
+    lasting = flow.frame["duration_avg_s"] >= max(SLOW_RATIO * usual, usual + SLOW_SECONDS)
+    found = rate_elevation(
+        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s
+    )
+    if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
+        return None
+    return (
+        found
+        if int(lasting[(lasting.index >= found.start) & (lasting.index < found.end)].sum()) >= 3
+        else None
+    )
+
+
 def _timed_out(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
     """Return the share of failures in intervals whose longest run reached the timeout."""
     if inside is None or timeout_s is None or not inside["errors"].sum():
@@ -278,7 +302,7 @@ def _surge(flow: Flow) -> tuple[Elevation | None, bool]:
         return None, False
     if found.observed - found.base < SURGE_EXCESS:
         return None, False
-    found = replace(found, end=_while_raised(counts, expected, found.end, flow.period_s))
+    found = _whole_surge(found, counts, expected, flow.period_s)
     day, length = timedelta(days=1), found.end - found.start
     daily = length > day
     for days in range(-6, 7):
@@ -289,13 +313,16 @@ def _surge(flow: Flow) -> tuple[Elevation | None, bool]:
     return found, daily
 
 
-def _while_raised(counts: pd.Series, expected: pd.Series, end: Any, period_s: int) -> Any:
-    """Return the end moved over the intervals that follow at once and are raised too."""
-    for moment in counts.index[counts.index >= end]:
-        if counts[moment] <= 2.0 * expected[moment] + 1.0:
-            break
-        end = moment + timedelta(seconds=period_s)
-    return end
+def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, period_s: int) -> Elevation:
+    """Return the surge with the raised intervals that touch it: the scan leaves out the busiest minutes."""
+    step = timedelta(seconds=period_s)
+    raised = counts > 2.0 * expected + 1.0
+    start, end = found.start, found.end
+    while raised.get(start - step, False):
+        start -= step
+    while raised.get(end, False):
+        end += step
+    return replace(found, start=start, end=end)
 
 
 def _throttles(flow: Flow) -> Stretch | None:

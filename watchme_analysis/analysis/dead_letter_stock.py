@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ASLEEP_AFTER = timedelta(hours=1)
 # A fall must last this many points to be more than a wobble.
 FALL_POINTS = 4
+# What the queue held before is the median of these first points, as long as they stay together.
+HELD_POINTS = 15
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
         return _without_series(flow, tables, snapshot, shared)
     whole = snapshot if getattr(tables, "window", None) is None else None
     awake = series.index[0] <= flow.frame.index[0] + timedelta(seconds=2 * flow.period_s)
-    held = round(float(series.iloc[:FALL_POINTS].median())) if awake else 0
+    early = series.iloc[:HELD_POINTS]
+    held = round(float(early[(early - early.iloc[0]).abs() <= 0.1 * early.iloc[0]].median())) if awake else 0
     segments = _segments(series, held, whole)
     gained = sum(max(0.0, end - begin) for _, begin, end in segments)
     lost = [(after[0], before[2] - after[1]) for before, after in pairwise(segments)]

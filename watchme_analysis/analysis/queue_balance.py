@@ -82,7 +82,8 @@ def queue_balance(flow: Flow, tables: Tables) -> Balance:
     rest = before + stock.redriven + sent - deleted - visible - in_flight - stock.moved
     if not stock.exact and 0 < abs(rest) <= max(3, 0.1 * stock.moved):
         # The counters are exact where the stock of the dead-letter queue is approximate.
-        stock = replace(stock, moved=stock.moved + rest)
+        purged_dead = stock.purged + rest if stock.purged else 0
+        stock = replace(stock, moved=stock.moved + rest, purged=max(0, purged_dead))
         reasons.append(f"{stock.moved} dead letters follow from the queue's own counters.")
         rest = 0
     expired = purged = duplicates = 0

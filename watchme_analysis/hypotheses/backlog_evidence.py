@@ -175,23 +175,24 @@ def surge_against(signs: Signs) -> list[Evidence]:
 
 def slow_without_failures(signs: Signs) -> list[Evidence]:
     """Weigh runs that got slower without failing, while messages waited."""
-    worst = signs.worst
-    if signs.failures is not None or worst is None:
+    if signs.failures is not None:
+        return []
+    trouble = signs.slow or signs.worst
+    if trouble is None:
         return no_failures_evidence(signs, weight("runs_usual"))
-    runs = signs.flow.frame[["duration_avg_s", "invocations"]].dropna()
-    during = runs[(runs.index >= worst.start) & (runs.index < worst.end)]["duration_avg_s"].median()
-    before = runs[runs.index < worst.start]["duration_avg_s"].median()
+    runs = signs.flow.frame["duration_avg_s"].dropna()
+    during = runs[(runs.index >= trouble.start) & (runs.index < trouble.end)].median()
+    before = runs[runs.index < trouble.start].median()
     if not during > 0 or not before > 0:
         return []
     ratio = float(during / before)
-    slower = ratio >= 2.0
     return [
         Evidence(
-            f"Runs of {signs.flow.function} take {during:.1f} s (median) while messages wait, against "
-            f"{before:.1f} s before; none more fail.",
+            f"Runs of {signs.flow.function} take {during:.1f} s (median) from "
+            f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before; none more fail.",
             "metrics",
             len(runs),
-            weight("slow_no_error") if slower else weight("runs_usual") - 1.0,
+            weight("slow_no_error") if ratio >= 2.0 else weight("backlog_not_slow"),
             effect=ratio,
             effect_unit="ratio",
             sql=function_sql(signs, ("Duration",)),

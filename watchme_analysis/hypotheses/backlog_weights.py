@@ -31,6 +31,7 @@ WEIGHTS: dict[str, Weight] = {
     "all_fail": Weight(1.2, "What every message needs is broken."),
     "some_pass": Weight(-2.0, "Other messages pass at the same time through the same code and API."),
     "others_pass": Weight(1.2, "Good messages pass while bad ones fail."),
+    "backlog_not_slow": Weight(-1.7, "Messages wait though the runs are as fast as ever."),
     "some_pass_slow": Weight(-0.5, "A slow API lets some runs through, a hanging one none."),
     "all_fail_poison": Weight(-2.5, "Bad messages don't stop the good ones."),
     "same_messages_fail": Weight(
@@ -83,7 +84,6 @@ WEIGHTS: dict[str, Weight] = {
     # Time order.
     "change_fits": Weight(2.5, "A change that can do this came right before, with no good run after it."),
     "no_change": Weight(-0.3, "No recorded change fits; deployments can go unrecorded."),
-    "own_change": Weight(-0.5, "The function itself was changed right before."),
     "failures_lead": Weight(-2.5, "Failing runs explain the backlog."),
     "no_failures": Weight(-4.0, "No more runs failed than ever."),
     "cpu_full": Weight(0.5, "The host was out of CPU."),

@@ -93,7 +93,7 @@ def _first_poison(view: Picture, signs: Signs) -> datetime | None:
 def _first_slow(signs: Signs) -> datetime | None:
     """Return the first interval of slow runs that leads into the failures."""
     if signs.failures is None:
-        return signs.first_trouble()
+        return signs.first_trouble() if signs.slow is None else _plain(signs.slow.start)
     start = signs.failures.start
     before = signs.run_before_s
     runs = signs.flow.frame["duration_avg_s"].dropna()
@@ -123,9 +123,17 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
         short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
         return None if short else _plain(signs.surplus.end)
     if signs.failures is None:
-        worst = signs.worst
-        return None if worst is None or worst.open else worst.end
+        return _end_without_failures(signs, cause)
     return None if _still_failing(signs) else _plain(signs.failures.end)
+
+
+def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
+    """Return the end of slow runs, else of the backlog; None while open."""
+    if cause == "downstream_slow" and signs.slow is not None:
+        later = signs.flow.frame["invocations"][signs.flow.frame.index >= signs.slow.end]
+        return _plain(signs.slow.end) if float(later.fillna(0.0).sum()) > 0 else None
+    worst = signs.worst
+    return None if worst is None or worst.open else worst.end
 
 
 def _still_failing(signs: Signs) -> bool:
