@@ -146,7 +146,7 @@ def test_a_torn_file_keeps_what_came_whole(folder):
 def test_without_queries_the_label_says_what_is_certain(folder):
     answer = {
         "MetricDataResults": [
-            series([minute(0), minute(5)], [1.0, 2.0]),
+            series([minute(0), minute(5)], [1.5, 2.0]),
             series([minute(0)], [9.0], "m1", "sed-worker Duration p99"),
             series([minute(0)], [4.0], "m2", "my own words"),
         ]
@@ -193,3 +193,21 @@ def test_messages_and_unreadable_values_are_told(folder):
     assert result["metrics"].empty
     assert any("MaxMetricsExceeded" in note for note in notes)
     assert any("2 points without a readable" in note for note in notes)
+
+
+def test_without_queries_whole_numbers_tell_the_statistic(folder):
+    level = "sed-queue ApproximateNumberOfMessagesVisible"
+    times = [minute(0), minute(1)]
+    answer = {
+        "MetricDataResults": [
+            series(times, [1.0, 2.0], "m0"),
+            series(times, [0.5, 2.0], "m1", level),
+            series(times, [1.0, 2.0], "m2", level),
+            series(times, [7.0, 8.0], "m3", "sed-queue ApproximateAgeOfOldestMessage"),
+            series(times, [7.0, 8.0], "m4", "sed-worker Duration"),
+        ]
+    }
+    result, notes, _ = folder(None, a=answer)
+    stats = result["metric_queries"].set_index("id").stat
+    assert stats.dropna().to_dict() == {"m0": "Sum", "m1": "Average", "m2": "Maximum", "m3": "Maximum"}
+    assert any("statistic of 4 series is inferred" in note for note in notes)

@@ -16,6 +16,7 @@ from watchme_analysis.sources.aws_json import Trouble, documents, frame_of, has_
 from watchme_analysis.sources.metric_identity import (
     KEYS,
     Identities,
+    infer_stats,
     inferred_period,
     is_queries,
     query_definitions,
@@ -54,6 +55,9 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
             }
         )
     _infer_periods(series, frames)
+    inferred = infer_stats(series, frames)
+    if inferred:
+        notes.append(f"{raw.relative}: the statistic of {inferred} series is inferred from label and values.")
     notes.extend(f"{raw.relative}: {note}" for note in identities.notes)
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
     short = sorted({str(row["id"]) for row in series if _is_short(last_status[(row["id"], row["label"])])})

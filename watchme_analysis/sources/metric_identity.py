@@ -67,6 +67,28 @@ KNOWN_METRICS: dict[str, tuple[str, str]] = {
         ("CPUUtilization", "CPUCreditBalance", "NetworkIn", "NetworkOut", "StatusCheckFailed"), _EC2
     ),
 }
+# Counters are asked as sums and levels as maxima unless the label says otherwise (it does where one metric
+# is asked with several statistics); what else they might be doesn't come in whole numbers.
+_COUNTERS = frozenset(
+    {
+        "NumberOfMessagesSent",
+        "NumberOfMessagesReceived",
+        "NumberOfMessagesDeleted",
+        "NumberOfEmptyReceives",
+        "Invocations",
+        "Errors",
+        "Throttles",
+    }
+)
+_LEVELS = frozenset(
+    {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateAgeOfOldestMessage",
+        "ConcurrentExecutions",
+    }
+)
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d+(?:\.\d+)?")
 _PERIODS = (1, 5, 10, 20, 30)
 
@@ -192,6 +214,39 @@ def inferred_period(series: list[pd.Series]) -> int | None:
         for gap in ordered.diff().dropna().dt.total_seconds().unique():
             step = math.gcd(step, round(gap))
     return step if step and (step in _PERIODS or step % 60 == 0) else None
+
+
+def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int:
+    """Give series told by their labels the statistic that their values leave no doubt about.
+
+    A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with one label,
+    the one that is nowhere below the other is the maximum and the other the average.
+
+    Returns
+    -------
+    int
+        Number of series whose statistic was inferred.
+    """
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for at, row in enumerate(series):
+        if row["metric"] is not None and row["stat"] is None:
+            alike.setdefault((row["metric"], row["dimensions"]), []).append(at)
+    inferred = 0
+    for (metric, _), members in alike.items():
+        values = [frames[at].set_index("time")["value"] for at in members]
+        stats: list[str] = []
+        if len(members) == 1 and (values[0] % 1 == 0).all():
+            stats = ["Sum"] if metric in _COUNTERS else ["Maximum"] if metric in _LEVELS else []
+        elif len(members) == 2 and metric in _LEVELS:
+            first, second = values[0].align(values[1], join="inner")
+            if (first >= second).all():
+                stats = ["Maximum", "Average"]
+            elif (second >= first).all():
+                stats = ["Average", "Maximum"]
+        for at, stat in zip(members, stats, strict=False):
+            series[at]["stat"] = stat
+            inferred += 1
+    return inferred
 
 
 def is_queries(raw: RawFile) -> bool:
