@@ -187,7 +187,9 @@ def test_the_output_of_nginx_t_is_read_as_the_files_in_it(tmp_path):
 
 def test_a_server_in_a_file_of_any_name_is_known_by_its_content(tmp_path):
     (tmp_path / "api.example.com.conf").write_text("server {\n  listen 80;\n}\n")
+    (tmp_path / "api.example.com").write_text("server {\n  listen 80;\n}\n")
     (tmp_path / "other.conf").write_text("[mysqld]\nlisten = 1\n")
     by_content = next(source for source in SOURCES if source.by_content)
     assert by_content.looks_like(RawFile(tmp_path, "api.example.com.conf"))
+    assert by_content.looks_like(RawFile(tmp_path, "api.example.com"))
     assert not by_content.looks_like(RawFile(tmp_path, "other.conf"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -113,14 +114,17 @@ def _read(raw: RawFile) -> Iterable[Piece]:
 
 def _looks_like(raw: RawFile) -> bool:
     head = raw.head()
-    return not head.strip() or b":" in head
+    return (
+        not head.strip()
+        or re.search(rb"^(services|version|networks|x-[\w-]+|name|include):", head, re.M) is not None
+    )
 
 
 SOURCES = (
     Source(
         name="compose",
         tables=("compose_settings",),
-        patterns=("compose*.yml", "compose*.yaml", "docker-compose*.yml", "docker-compose*.yaml"),
+        patterns=("compose*.yml", "compose*.yaml", "*docker-compose*.yml", "*docker-compose*.yaml"),
         looks_like=_looks_like,
         read=_read,
         keep=True,

@@ -237,7 +237,8 @@ def _looks_like(raw: RawFile) -> bool:
 
 
 def _looks_like_server(raw: RawFile) -> bool:
-    return raw.name.endswith(".conf") and _WHOLE_SERVER.search(raw.head()) is not None
+    told = Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}
+    return not told and _WHOLE_SERVER.search(raw.head()) is not None
 
 
 SOURCES = (
