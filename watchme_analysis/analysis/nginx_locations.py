@@ -97,6 +97,11 @@ def _limits(force: dict[str, list[Block]], tree: Block, name: str) -> list[dict[
     return found
 
 
+def _matters(directive: Block) -> bool:
+    """Tell whether a directive may change how a request is served; answering CORS preflights does not."""
+    return directive.args[:1] != ("$request_method",) or "OPTIONS" not in directive.args
+
+
 def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     """Return the settings in force in a location or server; see :data:`COLUMNS`."""
     force = in_force(block)
@@ -113,7 +118,8 @@ def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     noticed = [
         text
         for name, text in _NOT_COVERED.items()
-        if block.inside(name) or server.inside(name) or name in force
+        if name in force
+        or any(_matters(entry) for holder in (block, server) for entry in holder.inside(name))
     ]
     if target and upstream_of(block, tree, target)["upstream_servers"] is None:
         noticed.append("the upstream is named by a variable")
