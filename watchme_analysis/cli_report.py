@@ -55,13 +55,14 @@ def report(
     and the index says so), 2 on bad input, with nothing written.
     """
     from watchme_analysis.report.index import INDEX
+    from watchme_analysis.report.kernel import Kernels
     from watchme_analysis.report.request import plan
     from watchme_analysis.report.run import make_reports, shared_imports
 
     signal.signal(signal.SIGTERM, _stopped)
-    with shared_imports():
+    with shared_imports(), Kernels() as kernels:
         requests = plan(question, cases, options, notebooks)
-        results = make_reports(requests, out.absolute(), Teller(len(requests)))
+        results = make_reports(requests, out.absolute(), Teller(len(requests)), kernels)
     click.echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
 

@@ -13,6 +13,7 @@ from watchme_analysis.diagnosis import QUESTIONS, questions_for
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.notebook_tools import text_of
+from watchme_analysis.report.kernel import Kernels
 from watchme_analysis.report.request import notebooks_folder, plan
 from watchme_analysis.report.run import make_reports, shared_imports
 
@@ -338,14 +339,14 @@ class Silent:
 def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     question = question_of(notebook)
-    with shared_imports():
+    with shared_imports(), Kernels() as kernels:
         others = sorted(folder for folder in data.iterdir() if folder.name.startswith(question))
         others.remove(default_case(path, notebook))
         other = others[0]
         whole = open_case(other).window
         middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
         options = {"timezone": "America/New_York", "since": middle}
-        (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent())
+        (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent(), kernels)
         assert question in questions_for(open_case(other))
     assert result["status"] == "ok", result["error"]
     assert result["diagnosis"]["case"] == other.name

@@ -7,9 +7,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 # Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
@@ -17,7 +18,7 @@ _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else debugpy warns about frozen modules
 }
-# What every notebook of ours needs sooner or later, imported while papermill is still being imported here.
+# What every notebook of ours needs sooner or later, imported before the kernel is asked for anything.
 _START = """
 from contextlib import suppress
 with suppress(ImportError):
@@ -70,3 +71,29 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     finally:
         manager.shutdown_kernel(now=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+class Kernels:
+    """Kernels for one notebook after another, each started while its forerunner is at work.
+
+    The first starts when the block is entered, beside whatever is done until it is needed.
+    """
+
+    def __enter__(self) -> Self:
+        self._ahead = ExitStack()
+        self._kernel = self._ahead.enter_context(running_kernel())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ahead.close()
+
+    @contextmanager
+    def take(self, more: bool) -> Iterator[Any]:
+        """Yield the kernel that is ready and start the next one, if ``more`` will be needed."""
+        with self._ahead.pop_all():
+            kernel = self._kernel
+            if more:
+                self._kernel = self._ahead.enter_context(running_kernel())
+            yield kernel

@@ -22,7 +22,7 @@ from watchme_analysis.importer import IMPORTS_VARIABLE
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, prepare, write_result
 from watchme_analysis.report.index import write_index
-from watchme_analysis.report.kernel import running_kernel
+from watchme_analysis.report.kernel import Kernels
 from watchme_analysis.report.page import write_page
 from watchme_analysis.report.request import Request, read_notebook
 
@@ -54,7 +54,9 @@ def shared_imports() -> Iterator[None]:
                 os.environ[IMPORTS_VARIABLE] = before
 
 
-def make_reports(requests: Sequence[Request], reports: Path, progress: Progress) -> list[dict[str, Any]]:
+def make_reports(
+    requests: Sequence[Request], reports: Path, progress: Progress, kernels: Kernels
+) -> list[dict[str, Any]]:
     """Make reports, one after the other; return their results.
 
     Parameters
@@ -65,6 +67,8 @@ def make_reports(requests: Sequence[Request], reports: Path, progress: Progress)
         Folder of all reports; made when missing.
     progress
         Who is told.
+    kernels
+        Where the notebooks' kernels come from.
 
     Raises
     ------
@@ -74,8 +78,9 @@ def make_reports(requests: Sequence[Request], reports: Path, progress: Progress)
     prepare(reports)
     results = []
     try:
-        for request in requests:
-            folder, result = _make_report(request, reports, progress)
+        for number, request in enumerate(requests, start=1):
+            with kernels.take(more=number < len(requests)) as kernel:
+                folder, result = _make_report(request, reports, progress, kernel)
             progress.done(request, folder, result)
             results.append(result)
     finally:
@@ -84,7 +89,9 @@ def make_reports(requests: Sequence[Request], reports: Path, progress: Progress)
     return results
 
 
-def _make_report(request: Request, reports: Path, progress: Progress) -> tuple[Path, dict[str, Any]]:
+def _make_report(
+    request: Request, reports: Path, progress: Progress, kernel: Any
+) -> tuple[Path, dict[str, Any]]:
     started = datetime.now(UTC)
     run = Run.begin(reports, started, request.question, request.case.name)
     result = {
@@ -107,18 +114,17 @@ def _make_report(request: Request, reports: Path, progress: Progress) -> tuple[P
         "diagnosis": None,
     }
     try:
-        _fill(run, request, result, progress)
+        _fill(run, result, Execution(request, run.path / request.notebook.name, progress, kernel))
     except BaseException:
         run.abandon()
         raise
     return run.finish(), result
 
 
-def _fill(run: Run, request: Request, result: dict[str, Any], progress: Progress) -> None:
+def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     """Run the notebook and write all that the run's folder holds."""
     clock = time.monotonic()
     write_result(run.path, result)
-    execution = Execution(request, run.path / request.notebook.name, progress)
     execution.run()
     result["diagnosis"] = outputs.diagnosis(execution.notebook)
     result["error"] = execution.error
@@ -152,6 +158,8 @@ class Execution:
         Where the executed notebook is written, cell by cell.
     progress
         Who is told.
+    kernel
+        Manager of the kernel.
     notebook
         The notebook as far as it came.
     error
@@ -161,38 +169,38 @@ class Execution:
     request: Request
     path: Path
     progress: Progress
+    kernel: Any
     notebook: Any = None
     error: dict[str, Any] | None = None
     _begun: int = field(default=0, init=False)
 
     def run(self) -> None:
         """Run the notebook; whatever it raises ends up in ``error``."""
-        self.notebook = read_notebook(self.request.notebook)
-        with running_kernel() as kernel:
-            import papermill  # takes a second, in which the kernel starts
+        import papermill
 
-            try:
-                self.notebook = papermill.execute_notebook(
-                    # papermill reads braces in a path as places for parameters.
-                    _plain(self.request.notebook),
-                    _plain(self.path),
-                    parameters=dict(self.request.parameters),
-                    kernel_name="python3",
-                    language="python",
-                    km=kernel,
-                    progress_bar=False,
-                    request_save_on_cell_execute=False,
-                    on_notebook_start=self._notebook_starts,
-                    on_cell_execute=self._cell_starts,
-                )
-            except Exception as problem:
-                # The cell's own error if there is one, else what became of the kernel.
-                self.error = outputs.error(self.notebook) or {
-                    "kind": type(problem).__name__,
-                    "message": str(problem),
-                    "section": "",
-                }
-                self._save()
+        self.notebook = read_notebook(self.request.notebook)
+        try:
+            self.notebook = papermill.execute_notebook(
+                # papermill reads braces in a path as places for parameters.
+                _plain(self.request.notebook),
+                _plain(self.path),
+                parameters=dict(self.request.parameters),
+                kernel_name="python3",
+                language="python",
+                km=self.kernel,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                on_notebook_start=self._notebook_starts,
+                on_cell_execute=self._cell_starts,
+            )
+        except Exception as problem:
+            # The cell's own error if there is one, else what became of the kernel.
+            self.error = outputs.error(self.notebook) or {
+                "kind": type(problem).__name__,
+                "message": str(problem),
+                "section": "",
+            }
+            self._save()
 
     def _notebook_starts(self, notebook: Any) -> None:
         self.notebook = notebook
