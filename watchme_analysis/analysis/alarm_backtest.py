@@ -189,4 +189,5 @@ def period_values(
     width = rule.period_s // step
     values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
     values.index = values.index + timedelta(seconds=step)
-    return values
+    # Before the first whole period lies what was not recorded, which is another thing than missing.
+    return values.iloc[width - 1 :]

@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pytest
+from backlog_world import START, World
+
+from watchme_analysis.analysis.backlog_episodes import backlog_episodes
+from watchme_analysis.analysis.error_kinds import error_kind
+from watchme_analysis.analysis.flows import flows
+from watchme_analysis.analysis.leak import run_time_ramp
+from watchme_analysis.analysis.queue_balance import queue_balance
+from watchme_analysis.analysis.scan import expected_arrivals, rate_elevation
+
+
+def only(world):
+    (flow,) = flows(world)
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'", "function"),
+        ("ClientError: An error occurred (AccessDeniedException) when calling GetItem", "function"),
+        ("2025-12-10T01:00:00Z 7a Task timed out after 30.00 seconds", "timeout"),
+        ("ReadTimeout: HTTPConnectionPool(host='192.0.2.1'): Read timed out. (read timeout=10)", "timeout"),
+        (
+            "ConnectionError: Max retries exceeded (NewConnectionError: [Errno 111] Connection refused)",
+            "unreachable",
+        ),
+        ("ConnectTimeout: connection to 192.0.2.1 timed out", "unreachable"),
+        ("HTTPError: 503 Server Error: Service Unavailable for url: http://192.0.2.1/x", "unreachable"),
+        ("HTTPError: 500 Server Error: Internal Server Error for url: http://192.0.2.1/x", "server_error"),
+        ("HTTPError: 404 Client Error: Not Found for url: http://192.0.2.1/x", "message"),
+        ("JSONDecodeError: Expecting value: line 1 column 1 (char 0)", "message"),
+        ("KeyError: 'file_path'", "code_or_message"),
+        ("Something nobody thought of", "other"),
+    ],
+)
+def test_an_error_names_its_place(text, kind):
+    assert error_kind(text) == kind
+
+
+def test_the_scan_finds_the_interval_and_not_the_flicker():
+    index = pd.date_range(START, periods=600, freq="1min")
+    trials = pd.Series(10.0, index=index)
+    errors = pd.Series(0.0, index=index)
+    errors.iloc[[50, 400]] = 1
+    assert rate_elevation(errors, trials, 60).score < 10
+    errors.iloc[200:230] = 8
+    found = rate_elevation(errors, trials, 60)
+    assert (found.start, found.end) == (index[200], index[230])
+    assert found.rate == pytest.approx(0.8)
+
+
+def test_arrivals_are_expected_in_their_rhythm():
+    sent = only(World()).frame["sent"]
+    expected = expected_arrivals(sent, 60)
+    assert expected[START + pd.Timedelta(minutes=31)] == pytest.approx(10, abs=0.5)
+    assert expected[START + pd.Timedelta(minutes=15)] < 0.1
+
+
+def test_every_message_of_a_failing_queue_is_accounted_for():
+    world = World()
+    world.fail(600, 1000, 0.2, "KeyError: 'x'")
+    balance = queue_balance(only(world), world)
+    assert balance.dead_lettered == len(world.dead) == 140
+    assert (balance.unexplained, balance.lost, balance.duplicate_deletes) == (0, 0, 0)
+    assert balance.retry_amplification == pytest.approx((480 + 280) / 480)
+
+
+def test_dead_letters_held_before_the_window_are_not_counted_again():
+    world = World()
+    world.fail(600, 700, 0.2, "KeyError: 'x'")
+    new = len(world.dead)
+    world.at["dlq_visible"] = np.nan_to_num(world.at["dlq_visible"]) + 25
+    world.dead = [*world.dead, *[(0, "old")] * 25]
+    stock = queue_balance(only(world), world).dead_letters
+    assert (stock.held_before, stock.moved, stock.at_end) == (25, new, new + 25)
+
+
+def test_a_purge_is_loss():
+    world = World()
+    for minute in range(600, 700):
+        world.at["visible"][minute] = 40
+    for minute in (601, 631, 661, 691):
+        for name in ("received", "invocations", "deleted"):
+            world.at[name][minute] = 0
+    world.change(700, "PurgeQueue", "jobs")
+    balance = queue_balance(only(world), world)
+    assert (balance.purged, balance.lost, balance.unexplained) == (40, 40, 0)
+
+
+def test_more_deletes_than_messages_are_second_runs():
+    world = World()
+    for name in ("received", "invocations", "deleted"):
+        world.at[name][602] = 7
+    balance = queue_balance(only(world), world)
+    assert (balance.duplicate_deletes, balance.unexplained) == (7, 0)
+
+
+def test_a_creep_is_told_from_a_step():
+    creeping, stepping = World(96), World(96)
+    for minute in range(1, 96 * 60, 30):
+        hour = minute / 60
+        creeping.run(minute, 10, 1.5 + (0.2 * np.expm1(0.06 * (hour - 30)) if hour > 30 else 0.0))
+        stepping.run(minute, 10, 1.5 if hour < 60 else 20.0)
+    ramp = run_time_ramp(only(creeping))
+    assert ramp.steepest_share < 0.5
+    assert abs(ramp.start - (START + pd.Timedelta(hours=30))) < pd.Timedelta(hours=4)
+    step = run_time_ramp(only(stepping))
+    assert step is None or step.steepest_share > 0.8
+
+
+def test_a_peak_that_comes_every_day_is_daily():
+    world = World(72)
+    for day in range(3):
+        world.at["visible"][day * 1440 + 900 : day * 1440 + 930] = 50
+        world.at["age_s"][day * 1440 + 900 : day * 1440 + 930] = np.arange(0, 1800, 60)
+    assert [episode.daily for episode in backlog_episodes(only(world))] == [True] * 3
+
+
+def test_a_missing_point_stays_missing():
+    world = World()
+    frame = only(world).frame
+    assert frame["duration_avg_s"].isna().sum() == 1440 - 48
+    assert frame["dlq_visible"].isna().all()

@@ -1,0 +1,189 @@
+import numpy as np
+import pandas as pd
+import pytest
+from backlog_world import START, World
+
+from watchme_analysis.diagnosis import diagnose as diagnose_case
+from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog_weights import WEIGHTS
+from watchme_analysis.hypotheses.base import Investigation, registered
+
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+REFUSED = "ConnectionError: [Errno 111] Connection refused"
+NOT_FOUND = "HTTPError: 404 Client Error: Not Found for url: http://192.0.2.7/x"
+TIMED_OUT = "Task timed out after 30.00 seconds"
+
+
+def ask(world):
+    return diagnose(Investigation(world, "backlog"))
+
+
+def minutes(moment):
+    return (pd.Timestamp(moment) - START).total_seconds() / 60
+
+
+def deployed():
+    world = World()
+    world.fail(600, 1440 - 20, 0.1, IMPORT)
+    world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    return world
+
+
+def test_a_healthy_system_is_left_alone():
+    world = World()
+    world.change(700, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert (found.verdict, found.cause, found.incident_start) == ("no_incident", "healthy", None)
+    assert found.extra["change"] is None
+    assert found.extra["queues"] == []
+
+
+def test_a_bad_deployment_is_named_with_its_change():
+    found = ask(deployed())
+    assert (found.verdict, found.cause) == ("supported", "consumer_failing")
+    assert found.extra["change"]["event_name"] == "UpdateFunctionCode20150331v2"
+    assert minutes(found.incident_start) == 595
+    assert found.incident_end is None
+    assert found.extra["dead_letters"] == 280
+    assert len(found.extra["missed_work"]) == len(found.extra["dead_lettered_work"]) > 0
+
+
+def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
+    world = World()
+    world.fail(600, 800, 1.4, REFUSED)
+    world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert found.cause == "downstream_down"
+    assert found.extra["change"] is None
+    assert minutes(found.incident_start) == 601
+
+
+def test_runs_at_their_limit_wait_for_a_slow_api():
+    world = World()
+    world.fail(600, 800, 30.0, TIMED_OUT)
+    assert ask(world).cause == "downstream_slow"
+
+
+def test_few_messages_that_always_fail_are_poison():
+    world = World()
+    world.fail(600, 1400, 1.5, NOT_FOUND, share=0.2)
+    found = ask(world)
+    assert found.cause == "poison_messages"
+    assert found.extra["missed_work"][0][0] == "device-x"
+
+
+def test_a_queue_that_nobody_reads_has_its_mapping_off():
+    world = World()
+    for minute in range(600, 1440):
+        for name in ("received", "deleted", "invocations", "duration_avg_s", "duration_max_s"):
+            world.at[name][minute] = 0
+        world.at["visible"][minute] = world.at["sent"][600 : minute + 1].sum()
+        world.at["age_s"][minute] = 60.0 * (minute - 601)
+    world.state = "Disabled"
+    world.change(597, "UpdateEventSourceMapping20150331", "job-runner", uUID="u-1", enabled=False)
+    world.change(590, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert found.cause == "mapping_disabled"
+    assert minutes(found.incident_start) == 597
+    assert found.incident_end is None
+
+
+def test_throttled_deliveries_reach_the_dead_letter_queue_without_a_failed_run():
+    world = World()
+    for minute in range(601, 1440, 30):
+        world.at["throttles"][minute : minute + 4] = 20
+    world.reserved = 1
+    world.change(580, "PutFunctionConcurrency20171031", "job-runner", reservedConcurrentExecutions=1)
+    found = ask(world)
+    assert found.cause == "throttled"
+    assert minutes(found.incident_start) == 580
+
+
+def test_messages_that_return_while_they_are_worked_on():
+    world = World(visibility_s=8.0)
+    for minute in range(601, 1440, 30):
+        world.run(minute, 10, 9.0)
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute + 1] = 6
+    world.change(590, "SetQueueAttributes", "jobs", attributes={"VisibilityTimeout": "8"})
+    found = ask(world)
+    assert found.cause == "visibility_misconfig"
+    assert found.extra["missed_work"] == []
+
+
+def test_more_arrivals_than_the_function_takes():
+    world = World()
+    for minute in range(615, 735):
+        world.at["sent"][minute] = 30
+        waiting = 22 * (minute - 614)
+        world.at["visible"][minute], world.at["age_s"][minute] = waiting, 25 * (minute - 614)
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] = 8
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 1.5
+    for k, minute in enumerate(range(735, 1000)):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] += min(10, max(0, 2640 - 10 * k))
+        world.at["visible"][minute] = max(0, 2640 - 10 * k)
+    found = ask(world)
+    assert found.cause == "arrival_surge"
+    assert minutes(found.incident_start) == 615
+    assert minutes(found.incident_end) == 735
+
+
+def test_a_run_time_that_creeps_up_over_days():
+    world = World(96)
+    for minute in range(1, 96 * 60, 30):
+        hour = minute / 60
+        world.run(minute, 10, min(30.0, 1.5 + (0.2 * np.expm1(0.08 * (hour - 30)) if hour > 30 else 0.0)))
+    world.fail(5300, 5700, 30.0, TIMED_OUT)
+    found = ask(world)
+    assert found.cause == "slow_leak"
+    assert abs(minutes(found.incident_start) - 1800) < 300
+
+
+@pytest.mark.parametrize(
+    ("lacking", "allowed"),
+    [
+        (("log_events", "log_queries"), {"consumer_failing", None}),
+        (("changes",), {"consumer_failing"}),
+        (("log_events", "log_queries", "changes"), {"consumer_failing", None}),
+        (("metrics", "metric_queries"), {None}),
+    ],
+)
+def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):
+    found = ask(deployed().without(*lacking))
+    assert found.cause in allowed
+    assert found.missing_evidence
+    assert all(item.how for item in found.missing_evidence)
+
+
+def test_without_any_metric_nobody_says_that_all_is_well():
+    found = ask(World().without("metrics", "metric_queries"))
+    assert found.verdict == "inconclusive"
+
+
+def test_evidence_carries_its_numbers_and_queries():
+    found = ask(deployed())
+    statements = [item for entry in found.ranking for item in entry.finding.evidence]
+    assert {entry.finding.cause for entry in found.ranking} == {item.cause for item in registered("backlog")}
+    assert all(item.statement.endswith((".", "”.")) and item.check for item in statements)
+    assert sum(entry.probability for entry in found.ranking) == pytest.approx(1.0)
+    assert len(found.summary) == 3
+
+
+def test_weights_give_reasons():
+    assert all(item.reason.endswith((".", "?")) and abs(item.value) <= 5 for item in WEIGHTS.values())
+
+
+@pytest.mark.parametrize(
+    ("case", "cause", "dead"),
+    [
+        ("backlog-dlq", "consumer_failing", 991),
+        ("backlog-49", "downstream_slow", 0),
+        ("backlog-healthy", "healthy", 0),
+    ],
+)
+def test_bundled_cases(data, case, cause, dead):
+    found = diagnose_case("backlog", data / case)
+    assert found.cause == cause
+    assert found.extra["dead_letters"] == dead
