@@ -3,7 +3,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click import Context
 
+from watchme_analysis.cli import cli
 from watchme_analysis.hypotheses.base import registered
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
@@ -30,3 +32,11 @@ def test_there_is_no_page_without_a_cause_and_no_link_into_nothing():
     for page in PAGES.glob("*.md"):
         links = set(re.findall(r"\]\((\w+\.md)\)", page.read_text(encoding="utf-8")))
         assert links <= pages, page.name
+
+
+def test_the_pages_name_commands_that_there_are():
+    commands = set(cli.list_commands(Context(cli)))
+    for page in PAGES.glob("*.md"):
+        blocks = re.findall(r"`[^`]+`|```.*?```", page.read_text(encoding="utf-8"), re.DOTALL)
+        named = {name for block in blocks for name in re.findall(r"\bwatchme ([a-z-]+)", block)}
+        assert named <= commands, page.name
