@@ -63,11 +63,14 @@ class HealthPage(Page):
 
     @property
     def families(self) -> list[str]:
-        """Endpoints to show: those affected, those of the same service that are well, the busiest others."""
+        """Endpoints to show: those affected, those of the same service that are well, the most probed."""
         affected = list(self.facts.families)[:_AFFECTED]
         calm = self.facts.calm_neighbours() if affected else []
-        busiest = [str(name) for name in self.facts.observed["family"].value_counts().index]
-        shown = [*affected, *sorted(calm, key=busiest.index), *busiest]
+        observed = self.facts.observed
+        probes = observed[observed["row"] < 0]
+        known = [*probes["family"].value_counts().index, *observed["family"].value_counts().index]
+        usual = list(dict.fromkeys(map(str, known)))
+        shown = [*affected, *sorted(calm, key=usual.index), *usual]
         return list(dict.fromkeys(shown))[: len(affected) + _CONTRAST]
 
     @cached_property

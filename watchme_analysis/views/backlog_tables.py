@@ -138,6 +138,7 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
     fired = sorted(
         ((moment, alarm) for alarm, moment in told if moment is not None), key=lambda pair: pair[0]
     )
+    noted = any(alarm.get("note") for _, alarm in fired)
     rows = tuple(
         (
             str(alarm["alarm"]),
@@ -146,13 +147,13 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
             duration(moment - start) if start else "–",
             cell(int(alarm.get("times_raised", 1)), zone),
             "yes" if alarm.get("in_alarm_at_end") else "no",
-            str(alarm.get("note") or ""),
+            *([str(alarm.get("note") or "")] if noted else []),
         )
         for moment, alarm in fired
     )
     heads = (
         "alarm", "resource", "would first have fired", "after the start", "times raised",
-        "in alarm at the end", "note",
+        "in alarm at the end", *(["note"] if noted else []),
     )  # fmt: skip
     note = f"{len(told) - len(rows)} further alarms of {len(told)} would not have fired."
     return Shown(f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated.")

@@ -75,6 +75,8 @@ class Shown:
 
     def to_html(self) -> str:
         """Return the table as plain HTML that scrolls sideways on a narrow screen."""
+        if not self.rows:
+            return f"<p><strong>{escape(self.caption)}</strong><br>\n{escape(self.note)}</p>"
         align = ["right" if place in self.numeric else "left" for place in range(len(self.heads))]
         head = "".join(
             f'<th scope="col" style="text-align:{side}">{escape(text)}</th>'
@@ -95,8 +97,7 @@ class Shown:
             '<div class="watchme-table" style="overflow-x:auto">\n'
             '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
             f"{caption}{escape(self.caption)}</caption>\n"
-            + (f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n" if self.rows else "")
-            + f"</table>\n{note}</div>"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{note}</div>"
         )
 
     def to_text(self) -> str:
