@@ -33,24 +33,37 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+# With a URL the option adds one; alone it says where all the others are asked from.
+HERE = "-"
+_PLACE: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
+
+
+def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return vantage and URL of each, the URLs without an option of their own first."""
+    if HERE in inside and HERE in host:
+        raise InputError("--inside and --host without a URL exclude each other: name the URL of one of them.")
+    default = "inside" if HERE in inside else "host" if HERE in host else "outside"
+    found = [(default, url) for url in urls]
+    for vantage, own in (("host", host), ("inside", inside)):
+        found += [(vantage, url) for url in own if url != HERE]
+    if not found:
+        raise InputError("There is nothing to probe: give a URL such as https://example.com/health.")
+    return found
+
+
 @click.command(
     epilog="""\b
 Examples:
   watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
-      python /tmp/probe.py --vantage inside http://127.0.0.1:8017/health
+      python /tmp/probe.py --output /tmp/probes.csv http://127.0.0.1:8017/health
   watchme probe --curl --inside http://127.0.0.1:8017/health"""
 )
 @click.argument("urls", nargs=-1, metavar="URL...")
-@click.option("--inside", multiple=True, metavar="URL", help="URL asked in the container's own network.")
-@click.option("--host", multiple=True, metavar="URL", help="URL asked on the host, before Nginx.")
 @click.option(
-    "--vantage",
-    type=click.Choice(probe_standalone.VANTAGES),
-    default="outside",
-    show_default=True,
-    help="Where the URLs without an option of their own are asked from.",
+    "--inside", **_PLACE, help="Ask this URL, or all that are named, in the container's own network."
 )
+@click.option("--host", **_PLACE, help="Ask this URL, or all that are named, on the host, before Nginx.")
 @click.option("--every", default="10s", show_default=True, help="Time between two probes of a URL.")
 @click.option("--for", "for_", default=None, help="How long to go on, such as 10m.  [default: until Ctrl-C]")
 @click.option(
@@ -65,19 +78,17 @@ Examples:
 def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
     """Probe URLs at a gentle pace and append what was seen to probes.csv.
 
-    All URLs are asked at the same moments, each over a new connection and never twice at once: status, time,
-    error, and how long looking up the name, connecting, TLS and the first byte took. It may run for days; the
-    file may be rotated meanwhile. Put the file beside the logs of an incident and `watchme import` reads it.
+    URLs are asked from outside, through the edge, unless an option says otherwise. All are asked at the same
+    moments, each over a new connection and never twice at once: status, time, error, and how long looking up
+    the name, connecting, TLS and the first byte took. It may run for days; the file may be rotated meanwhile.
+    Put the file beside the logs of an incident and `watchme import` reads it.
     """
     from watchme_analysis.sources import probing
 
     if options["standalone"]:
         click.echo(probing.standalone_script(), nl=False)
         return
-    targets = [(options["vantage"], url) for url in urls]
-    targets += [("host", url) for url in host] + [("inside", url) for url in inside]
-    if not targets:
-        raise InputError("There is nothing to probe: give a URL such as https://example.com/health.")
+    targets = _targets(urls, inside, host)
     for _, url in targets:
         probing.check_url(url)
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])

@@ -198,9 +198,25 @@ def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
     assert frame["ttfb_s"].notna().tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize(("option", "vantage"), [("--inside", "inside"), ("--host", "host")])
+def test_an_option_without_a_url_says_where_all_are_asked_from(server, tmp_path, option, vantage):
+    output = tmp_path / "probes.csv"
+    words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--output", str(output)]
+    assert CliRunner().invoke(command, words).exit_code == 0
+    assert list(table(output)["vantage"]) == [vantage]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["example.com"], ["ftp://example.com"], ["http://a", "--every", "0.1s"], ["http://a:99999/"]],
+    [
+        [],
+        ["http://a", "--inside", "--host"],
+        ["--host"],
+        ["example.com"],
+        ["ftp://example.com"],
+        ["http://a", "--every", "0.1s"],
+        ["http://a:99999/"],
+    ],
 )
 def test_what_can_not_be_probed_is_said(arguments, tmp_path):
     result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path / "p.csv")])
