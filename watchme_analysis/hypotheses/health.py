@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchme_analysis.analysis.health_paths import path_family
 from watchme_analysis.hypotheses.base import (
     Diagnosis,
     Evidence,
@@ -56,6 +57,8 @@ def observed(inv: Investigation) -> tuple[Seen, ...]:
 
 def _all_well(found: Facts) -> Seen:
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    if asked := found.inv.options.get("endpoint"):
+        outer = outer[outer["family"] == path_family(asked)]
     bad, total = int(outer["bad"].sum()), len(outer)
     table = next((name for name in LOGS if found.has(name)), "probes")
     text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."

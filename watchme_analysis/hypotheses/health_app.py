@@ -96,14 +96,13 @@ def source(found: Facts) -> list[Seen]:
     sql = select("app_calls", f"kind in ({', '.join(map(quoted, BLOCKING))})")
     blocking = calls[calls["kind"].isin(BLOCKING)]
     on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
-    rows = max(len(calls), 1)
     if len(on_loop):
         words = _calls_in_words(on_loop)
         text = f"The source blocks the event loop: {words}."
         seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
     else:
         text = f"The source has {len(handlers)} handlers and no blocking call on the event loop."
-        seen.append(Seen("no_blocking_in_loop", text, "app_calls", rows, select("app_calls")))
+        seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), select("app_handlers")))
     known = handlers_by_family(handlers, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(["thread_pool", "background_thread_pool"])]

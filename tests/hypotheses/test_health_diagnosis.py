@@ -1,0 +1,254 @@
+import duckdb  # noqa: F401  (case.sql needs it; fail early when it is missing)
+import pytest
+from health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    USUAL,
+    case,
+    investigate,
+    moment,
+    without,
+)
+
+from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health_weights import CAUSES, WEIGHTS
+
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+
+
+def on(path, **fate):
+    return lambda asked, second: fate if asked == path else None
+
+
+def on_service(**fate):
+    return lambda asked, second: fate if asked != OTHER else None
+
+
+def edge_holds():
+    return case(
+        on(HEALTH, edge_s=7.0),
+        edge=(
+            *PLAIN,
+            (
+                f"= {HEALTH}",
+                {"proxy_pass": f"http://{USUAL}", "proxy_cache": "zone", "proxy_cache_lock": "on"},
+            ),
+        ),
+        nginx=PLAIN,
+    )
+
+
+def edge_refuses():
+    return case(on(HEALTH, at_nginx=False, edge_status=403))
+
+
+def nginx_refuses():
+    return case(on(HEALTH, upstream=False, status=503, error="limit_conn"), nginx=PLAIN)
+
+
+def nginx_misdirects():
+    fate = {
+        "status": 504,
+        "header_s": 5.0,
+        "address": "198.51.100.9:8017",
+        "error": "upstream_timeout_header",
+    }
+    return case(on(HEALTH, **fate), nginx=PLAIN)
+
+
+def nginx_gives_up():
+    """The endpoint needs 0.9 s at all times; the limit during the fault is 0.7 s."""
+
+    def slow(path, second):
+        return {"header_s": 0.7, "status": 504, "inside_s": 0.9, "error": "upstream_timeout_header"}
+
+    made = case(lambda path, second: slow(path, second) if path == HEALTH else None)
+    probes = made.table("probes")
+    probes.loc[probes["vantage"] == "inside", "duration_s"] = 0.9
+    return made
+
+
+def packets_lost():
+    def lost(path, second):
+        again = int(second * 4) % 3
+        return None if path == OTHER or again == 2 else {"connect_s": (1.01, 3.04)[again]}
+
+    return case(lost)
+
+
+def large_packets_lost():
+    return case(on(REPORT, body_s=5.0, error="upstream_timeout_body"))
+
+
+def unreachable():
+    return case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+
+
+def loop_blocked():
+    """The loop is free every third second only, and then answers all that waited."""
+
+    def stuck(path, second):
+        wait = 3 - second % 3
+        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+    return case(stuck)
+
+
+def pool_used_up():
+    known = (("healthz", "thread_pool"), ("jobs", "event_loop"), ("report", "event_loop"))
+    handlers = [
+        {"file": "app.py", "line": 1, "function": name, "method": "GET", "path": f"/{name}", "runs_on": place}
+        for name, place in known
+    ]
+    stuck = on(HEALTH, status=504, header_s=5.0, inside_s=7.0, error="upstream_timeout_header")
+    return case(stuck, handlers=handlers, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
+
+
+def cpu_full():
+    def slow(path, second):
+        wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
+        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+    return case(slow, gauges=lambda second: {"cpu_pct": 100.0, "threads": 20.0})
+
+
+SCENARIOS = {
+    edge_holds: "edge_config",
+    edge_refuses: "edge_config",
+    nginx_refuses: "nginx_config",
+    nginx_misdirects: "nginx_config",
+    nginx_gives_up: "nginx_config",
+    packets_lost: "docker_network",
+    large_packets_lost: "docker_network",
+    unreachable: "docker_network",
+    loop_blocked: "app_event_loop",
+    pool_used_up: "app_threadpool",
+    cpu_full: "app_saturation",
+}
+
+
+@pytest.fixture(scope="module", params=SCENARIOS, ids=lambda make: make.__name__)
+def told(request):
+    made = request.param()
+    inv = investigate(made)
+    return made, health.diagnose(inv), SCENARIOS[request.param]
+
+
+def test_names_the_cause(told):
+    _, said, cause = told
+    assert (said.verdict, said.cause) == ("supported", cause), said.summary
+
+
+def test_finds_the_window(told):
+    _, said, _ = told
+    assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
+    assert abs((said.incident_end - moment(FAULT[1])).total_seconds()) < 10
+
+
+def test_names_the_affected_endpoints_alone(told):
+    _, said, _ = told
+    assert OTHER not in said.extra["endpoints"]
+    assert said.extra["endpoints"]
+
+
+def test_every_statement_links_to_rows(told):
+    made, said, _ = told
+    linked = [item for entry in said.ranking for item in entry.finding.evidence]
+    assert linked
+    for query in {item.sql for item in linked}:
+        assert len(made.sql(query)) > 0, query
+
+
+def test_every_cause_is_ranked_with_a_next_test(told):
+    _, said, _ = told
+    assert {entry.finding.cause for entry in said.ranking} == {*CAUSES, "none"}
+    assert sum(entry.probability for entry in said.ranking) == pytest.approx(1)
+    assert all(entry.finding.next_test for entry in said.ranking)
+
+
+def test_says_it_in_three_sentences(told):
+    _, said, _ = told
+    assert len(said.summary) == 3
+    assert all(sentence.endswith(".") for sentence in said.summary)
+
+
+@pytest.mark.parametrize("table", ["probes", "access_log", "error_log", "edge_log", "host_metrics"])
+def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
+    made, _, cause = told
+    said = health.diagnose(investigate(without(made, table)))
+    assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
+
+
+def test_a_calm_record_has_no_incident():
+    said = health.diagnose(investigate(case(lambda path, second: None)))
+    assert (said.verdict, said.cause, said.incident_start) == ("no_incident", "none", None)
+    assert said.extra["endpoints"] == []
+
+
+def test_a_short_blip_is_no_incident():
+    def blip(path, second):
+        return {"status": 502, "error": "upstream_reset"} if second < FAULT[0] + 2 else None
+
+    assert health.diagnose(investigate(case(blip))).verdict == "no_incident"
+
+
+def test_one_slow_client_is_no_incident():
+    made = case(lambda path, second: None)
+    edge = made.table("edge_log")
+    mine = edge["client_addr"] == "192.0.2.101"
+    edge.loc[mine, "duration_ms"] = 4000.0
+    edge.loc[mine, "end"] = edge.loc[mine, "start"] + (moment(4) - moment(0))
+    assert health.diagnose(investigate(made)).verdict == "no_incident"
+
+
+def test_without_times_calm_is_not_claimed():
+    made = case(lambda path, second: None)
+    made.table("access_log")["request_time_s"] = None
+    said = health.diagnose(investigate(without(made, "probes", "edge_log")))
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+    assert "log_format" in said.missing_evidence[0].how or "watchme probe" in said.missing_evidence[0].how
+
+
+def test_an_incident_that_lasts_to_the_end_is_open():
+    made = case(on(HEALTH, status=503, upstream=False))
+    for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
+        frame = made.table(name)
+        made._frames[name] = frame[frame[column] < moment(FAULT[1])].reset_index(drop=True)
+    said = health.diagnose(investigate(made))
+    assert said.incident_end is None
+    assert said.to_dict()["incident"]["end"] is None
+
+
+def test_the_asked_endpoint_alone_is_looked_at():
+    made = case(on(REPORT, status=503, upstream=False))
+    assert health.diagnose(investigate(made, endpoint=JOBS)).verdict == "no_incident"
+    assert health.diagnose(investigate(made, endpoint=REPORT)).extra["endpoints"] == [REPORT]
+
+
+def test_the_detail_names_the_address_that_never_answered():
+    said = health.diagnose(investigate(nginx_misdirects()))
+    assert "198.51.100.9:8017" in said.ranking[0].finding.detail
+
+
+def test_a_second_fault_is_named():
+    def both(path, second):
+        return {"edge_s": 7.0} if path == HEALTH else {"connect_s": 1.02} if path == JOBS else None
+
+    said = health.diagnose(investigate(case(both)))
+    assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
+
+
+def test_every_weight_has_a_reason_and_knows_its_causes():
+    for name, weight in WEIGHTS.items():
+        assert weight.reason.endswith("."), name
+        assert set(weight.by_cause) <= {*CAUSES, "none"}, name
+
+
+def test_bundled_cases(data):
+    from watchme_analysis.diagnosis import diagnose
+
+    assert diagnose("health", data / "health-threadpool").cause == "app_threadpool"
+    assert diagnose("health", data / "health-healthy").verdict == "no_incident"
