@@ -1,4 +1,5 @@
 import base64
+import re
 import struct
 import subprocess
 import sys
@@ -6,13 +7,13 @@ import zlib
 from pathlib import Path
 
 import nbformat
+from click.testing import CliRunner
 
-from watchme_analysis.notebook_tools import canonical, text_of, without_notes
+from watchme_analysis.notebook_tools import canonical, main, text_of, without_notes
 
 
 def tools(*words):
-    command = [sys.executable, "-m", "watchme_analysis.notebook_tools", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 def chunk(kind, data):
@@ -78,18 +79,18 @@ def test_check_says_what_a_rewrite_mends(tmp_path):
     nbformat.write(untidy(), path)
     before = path.read_bytes()
     check = tools("--check", tmp_path)
-    assert (check.returncode, path.read_bytes()) == (1, before)
-    assert "a.ipynb: not canonical" in check.stdout
-    assert tools(tmp_path).returncode == 0
+    assert (check.exit_code, path.read_bytes()) == (1, before)
+    assert "a.ipynb: not canonical" in check.output
+    assert tools(tmp_path).exit_code == 0
     assert path.read_bytes() != before
-    assert tools("--check", path).returncode == 0
+    assert tools("--check", path).exit_code == 0
 
 
 def test_bad_input_is_one_sentence(tmp_path):
     (tmp_path / "bad.ipynb").write_text("{")
     for place in (tmp_path, tmp_path / "bad.ipynb", Path(__file__)):
         said = tools(place)
-        assert said.returncode == 2
+        assert said.exit_code == 2
         assert said.stderr.count("\n") == 1
 
 
@@ -104,25 +105,23 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     finding = "application/vnd.watchme.finding+json"
     path = stored(tmp_path, f"display({{'{finding}': {{'cause': 'throttled', 'rows': 12}}}}, raw=True)")
     ran = tools("--run", path)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[0].outputs[0].data[finding] == {"cause": "throttled", "rows": 12}
 
-    def nbval():
-        command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
-        command += ["-p", "no:cacheprovider", "-c", "/dev/null", str(path)]
-        return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
-
-    assert nbval() == 0
     notebook.cells[0].outputs[0].data[finding]["rows"] = 13
-    nbformat.write(notebook, path)
-    assert nbval() == 1
+    nbformat.write(notebook, tmp_path / "other.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-rA"]
+    command += ["-p", "no:cacheprovider", "-c", "/dev/null", str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stdout
+    assert re.search(r"PASSED \S*stored.ipynb::Cell 0", said)
+    assert re.search(r"FAILED \S*other.ipynb::Cell 0", said)
 
 
 def test_a_failing_notebook_stores_nothing(tmp_path):
     path = stored(tmp_path, "1 / 0")
     before = path.read_bytes()
     said = tools("--run", path)
-    assert said.returncode == 2
+    assert said.exit_code == 2
     assert "division by zero" in said.stderr
     assert path.read_bytes() == before

@@ -15,6 +15,9 @@ import nbformat
 import pytest
 from report_parts import FIGURE, TABLE, answer_cell
 
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.report.request import plan
+
 WATCHME = Path(sys.executable).with_name("watchme")
 
 
@@ -126,27 +129,41 @@ def test_other_ways_to_fail_are_failures_too(source, words, evidence, notebooks,
 @pytest.mark.parametrize(
     "words",
     [
-        ("health", "nowhere"),
         ("health", "evidence", "nowhere"),
-        ("backlog", "evidence"),
         ("weather", "evidence"),
         ("health", "evidence", "--since", "yesterday"),
-        ("health", "evidence", "--since", "2025-12-11T10:00", "--until", "2025-12-11T09:00"),
-        ("health", "evidence", "--timezone", "Mars/Olympus"),
-        ("health", "evidence", "--queue", "watchme-sed-queue"),
-        ("health", "evidence", "--endpoint", "/nothing"),
-        ("all", "empty"),
         ("health",),
     ],
     ids=" ".join,
 )
 def test_bad_input_writes_nothing_and_says_one_sentence(words, evidence, notebooks, tmp_path):
-    (tmp_path / "empty").mkdir()
     code, out, err = report(*words, "--notebooks", notebooks(answer_cell()), "--out", "reports", cwd=tmp_path)
     assert code == 2
     assert out == ""
     assert err.count("\n") == 1, err
     assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("question", "case", "options"),
+    [
+        ("health", "nowhere", {}),
+        ("backlog", "evidence", {}),
+        ("all", "empty", {}),
+        ("health", "evidence", {"since": "2025-12-11T10:00", "until": "2025-12-11T09:00"}),
+        ("health", "evidence", {"since": "2020-01-01", "until": "2020-01-02"}),
+        ("health", "evidence", {"timezone": "Mars/Olympus"}),
+        ("health", "evidence", {"queue": "watchme-sed-queue"}),
+        ("health", "evidence", {"endpoint": "/nothing"}),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_asked_is_refused_before_it_is_run(
+    question, case, options, evidence, notebooks, tmp_path
+):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WatchmeError):
+        plan(question, [tmp_path / case], options, notebooks(answer_cell()))
 
 
 def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_path):
@@ -250,27 +267,12 @@ def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebook
     assert code == 0, err
 
 
-def test_all_asks_what_the_case_can_answer(evidence, notebooks, tmp_path):
+def test_all_asks_what_the_case_can_answer(evidence, notebooks):
     folder = notebooks(answer_cell())
     other = nbformat.read(folder / "why.ipynb", as_version=4)
     other.metadata.watchme.question = "backlog"
     nbformat.write(other, folder / "pile.ipynb")
-    code, _, err = report("all", evidence, "--notebooks", folder, "--out", tmp_path / "r")
-    assert code == 0, err
-    assert [result_of(run)["question"] for run in runs(tmp_path / "r")] == ["health"]
-
-
-def test_what_is_for_the_notebook_only_stays_out_of_the_page(evidence, notebooks, tmp_path):
-    folder = notebooks("## For the lab", answer_cell(), "## For all", FIGURE)
-    notebook = nbformat.read(folder / "why.ipynb", as_version=4)
-    for cell in notebook.cells[2:4]:
-        cell.metadata.tags = ["notebook-only"]
-    nbformat.write(notebook, folder / "why.ipynb")
-    code, _, err = report("health", evidence, "--notebooks", folder, "--out", tmp_path / "r")
-    assert code == 0, err
-    (run,) = runs(tmp_path / "r")
-    page = (run / "report.html").read_text()
-    assert "For all" in page
-    assert "For the lab" not in page
-    assert "For the lab" in (run / "why.ipynb").read_text()
-    assert result_of(run)["diagnosis"]["verdict"] == "supported"
+    asked = plan("all", [evidence], {"endpoint": "/health", "queue": "some"}, folder)
+    assert [(request.question, request.notebook.name) for request in asked] == [("health", "why.ipynb")]
+    assert asked[0].parameters["endpoint"] == "/health"
+    assert "queue" not in asked[0].parameters

@@ -1,0 +1,50 @@
+import nbformat
+from report_parts import result
+
+from watchme_analysis.report.page import write_page
+
+make = nbformat.v4
+
+
+def page_of(folder, *cells, **changes):
+    write_page(make.new_notebook(cells=[make.new_markdown_cell("# Why?"), *cells]), result(**changes), folder)
+    return (folder / "report.html").read_text()
+
+
+def test_what_is_for_the_notebook_only_stays_out(tmp_path):
+    hidden = {"metadata": {"tags": ["notebook-only"]}}
+    shown = make.new_output("display_data", {"text/plain": "seen in the lab"})
+    error = make.new_output("error", ename="InputError", evalue="No such case.", traceback=["Traceback"])
+    page = page_of(
+        tmp_path,
+        make.new_markdown_cell("## For the lab", **hidden),
+        make.new_code_cell("answer()", outputs=[shown], **hidden),
+        make.new_code_cell("open_it()", outputs=[error], **hidden),
+        make.new_markdown_cell("## For all"),
+    )
+    assert "For all" in page
+    assert "the lab" not in page
+    assert "No such case." in page, "an error is shown whatever its cell is tagged"
+
+
+def test_the_parameters_code_is_told_once_at_the_end(tmp_path):
+    cell = make.new_code_cell('timezone = "UTC"', metadata={"tags": ["parameters"]})
+    page = page_of(tmp_path, cell, parameters={"case": "/cases/a<b>", "timezone": "Asia/Tokyo"})
+    assert "timezone = " not in page
+    assert "/cases/a&lt;b&gt;" in page
+
+
+def test_words_of_the_evidence_are_escaped(tmp_path):
+    finding = {"verdict": "supported", "cause": "<i>", "confidence": 1, "summary": ["`<b>` broke <i>"]}
+    page = page_of(
+        tmp_path,
+        make.new_code_cell(
+            "look()", outputs=[make.new_output("stream", name="stdout", text="<u>\x1b[31mred")]
+        ),
+        diagnosis=finding,
+        title="<s>",
+    )
+    assert "<code>&lt;b&gt;</code> broke &lt;i&gt;" in page
+    assert "&lt;u&gt;red" in page
+    for tag in ("<b>", "<i>", "<s>", "<u>"):
+        assert tag not in page
