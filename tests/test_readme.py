@@ -34,6 +34,7 @@ def test_the_first_round_works_in_a_clone(tmp_path):
 
 
 def test_the_answer_shown_is_the_answer_given():
+    """Word for word; numbers may move with the weights."""
     shown = re.search(r"```\n(SUPPORTED.*?)```", README, re.DOTALL).group(1)
     watchme = Path(sys.executable).with_name("watchme")
     given = subprocess.run(
@@ -44,8 +45,12 @@ def test_the_answer_shown_is_the_answer_given():
         text=True,
         check=True,
     ).stdout
-    lines = [line for line in shown.splitlines() if line]
-    assert [line for line in lines if line not in given.splitlines()] == []
+    sentences = re.split(r"\n\n|\n  - ", numberless(shown).strip())
+    assert [sentence for sentence in sentences if sentence not in numberless(given)] == []
+
+
+def numberless(text):
+    return re.sub(r"[\d.,]*\d", "0", text)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
