@@ -7,6 +7,7 @@ from PIL import Image
 
 from watchme_analysis.analysis.flow_bins import binned
 from watchme_analysis.analysis.flows import flows
+from watchme_analysis.analysis.health_bins import dense_bins
 from watchme_analysis.analysis.health_frames import judged_observations, layer_times, requests, waterfall
 from watchme_analysis.analysis.health_shares import layer_shares
 from watchme_analysis.analysis.health_window import phases
@@ -87,6 +88,18 @@ def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     assert "host: CPU (%)" in titles
     assert "host: queue_depth" in titles
     assert "events (no application log)" in titles
+
+
+def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
+    many = pd.concat([observed()] * 200, ignore_index=True)
+    bins = dense_bins(many)
+    assert int(bins["requests"].sum()) == len(many) == 12_000
+    assert int(bins["failed"].sum()) == int(many["failed"].sum())
+    assert bins["failed_s"].max() == 5.0
+    picture = plot_health_timeline(many, {**side_tables(), "bins": bins}, SPAN)
+    assert "Nginx: 12,000 requests, steps of 1 s" in picture.words
+    assert {"median", "p99", "slowest failed"} <= set(picture.words)
+    assert dense_bins(observed()).empty
 
 
 def test_same_frames_give_the_same_bytes():

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.change_marks import change_marks
+from watchme_analysis.analysis.health_bins import dense_bins
 from watchme_analysis.analysis.health_frames import (
     baseline_comparison,
     error_counts,
@@ -84,6 +85,7 @@ class HealthPage(Page):
     def timeline(self) -> Picture:
         """Draw all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
+        tables["bins"] = dense_bins(self.facts.observed)
         return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
 
     def changes(self) -> Shown:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views import style
-from watchme_analysis.views.display import Picture
+from watchme_analysis.views.display import Picture, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ VANTAGES = {
     "host": (style.PURPLE, "s", "host"),
     "outside": (style.BLUE, "^", "outside"),
 }
+_PIXELS = 1500
 METRICS = {
     "cpu_pct": "CPU (%)",
     "in_flight": "requests in flight",
@@ -47,7 +48,9 @@ def plot_health_timeline(
     observed
         Frame of :func:`watchme_analysis.analysis.health_frames.judged_observations`.
     tables
-        ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent.
+        ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent; and,
+        where a layer saw too many requests for dots, ``bins``, the frame of
+        :func:`watchme_analysis.analysis.health_bins.dense_bins`.
     span
         Window, zone, incident and changes.
     families
@@ -59,9 +62,9 @@ def plot_health_timeline(
     probes = observed[observed["vantage"].isin(list(VANTAGES))]
     panels = [
         _Panel(1.25, lambda axis: _probes(axis, probes)),
-        _Panel(1.15, lambda axis: _requests(axis, edge, "edge", families)),
-        _Panel(1.15, lambda axis: _requests(axis, nginx, "Nginx", families)),
-        *_event_panels(tables["error_log"], tables["app_log"]),
+        _layer(edge, "edge", families, tables.get("bins")),
+        _layer(nginx, "Nginx", families, tables.get("bins")),
+        *_event_panels(tables["error_log"], tables["app_log"], span.window.seconds),
         *_metric_panels(tables["host_metrics"]),
     ]
     figure, axes = style.new_figure([panel.height_in for panel in panels], share_x=True)
@@ -84,6 +87,30 @@ def _probes(axis: Axes, probes: pd.DataFrame) -> None:
     if probes["failed"].any():
         axis.plot([], [], linestyle="none", marker="D", mfc="none", mec=style.RED, ms=4, label="failed")
     _seconds(axis, probes["duration_s"])
+    style.legend(axis)
+
+
+def _layer(rows: pd.DataFrame, layer: str, families: Collection[str], bins: pd.DataFrame | None) -> _Panel:
+    mine = None if bins is None else bins[bins["vantage"] == layer.lower()]
+    if mine is None or mine.empty or mine[["median_s", "failed_s"]].isna().all(axis=None):
+        return _Panel(1.15, lambda axis: _requests(axis, rows, layer, families))
+    return _Panel(1.15, lambda axis: _steps(axis, mine, layer))
+
+
+def _steps(axis: Axes, bins: pd.DataFrame, layer: str) -> None:
+    step = duration(float(bins["step_s"].iloc[0]))
+    style.title(axis, f"{layer}: {int(bins['requests'].sum()):,d} requests, steps of {step}")
+    moments = bins["time"].to_numpy()
+    for name, color, label in (("p99_s", style.SKY, "p99"), ("median_s", style.BLUE, "median")):
+        axis.plot(moments, bins[name].clip(lower=1e-3).to_numpy(), color=color, label=label)
+    failed = bins[bins["failed"] > 0]
+    if len(failed):
+        look = _dots(style.RED, "x", "slowest failed")
+        axis.plot(
+            failed["time"].to_numpy(), failed["failed_s"].clip(lower=1e-3).to_numpy(), ls="none", **look
+        )
+    style.seconds_axis(axis, 1e-3, float(bins[["p99_s", "failed_s"]].max().max()))
+    axis.set_ylabel("duration")
     style.legend(axis)
 
 
@@ -123,7 +150,7 @@ def _seconds(axis: Axes, values: pd.Series) -> None:
     axis.set_ylabel("duration")
 
 
-def _event_panels(errors: pd.DataFrame, app: pd.DataFrame) -> list[_Panel]:
+def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float) -> list[_Panel]:
     """One row of ticks per kind of event: Nginx errors above, what the application logged below."""
     rows: list[tuple[str, str, pd.Series]] = []
     for prefix, frame, color in (("Nginx: ", errors, style.RED), ("app: ", app, style.BLUE)):
@@ -131,7 +158,9 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame) -> list[_Panel]:
         for kind, group in known.groupby("kind", sort=False):
             loud = color if prefix == "Nginx: " or kind != "error" else style.RED
             label = textwrap.fill(f"{prefix}{str(kind).replace('_', ' ')} ({len(group):,d})", 20)
-            rows.append((label, loud, group["time"]))
+            # Ticks that would fall on the same pixel are drawn once.
+            pixel_ms = max(1, round(window_s * 1000 / _PIXELS))
+            rows.append((label, loud, group["time"].dt.floor(f"{pixel_ms}ms").drop_duplicates()))
     absent = [
         name
         for name, frame in (("Nginx error log", errors), ("application log", app))
@@ -141,7 +170,8 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame) -> list[_Panel]:
     def draw(axis: Axes) -> None:
         style.title(axis, "events" + (f" (no {' and no '.join(absent)})" if absent else ""))
         for place, (_, color, times) in enumerate(rows):
-            axis.vlines(times.to_numpy(), place - 0.38, place + 0.38, color=color, linewidth=0.9)
+            ticks: dict[str, Any] = {"marker": "|", "ms": 10, "mew": 0.9, "color": color, "linestyle": "none"}
+            axis.plot(times.to_numpy(), [place] * len(times), **ticks)
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=7.5)
         axis.grid(visible=False, axis="y")
