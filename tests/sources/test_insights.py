@@ -81,6 +81,17 @@ def test_the_window_is_half_open(front, aws):
     assert numbers(answer) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_second):
+    front.end_is_whole_second = whole_second
+    load(front, [*range(0, 60_000, 100), *range(60_000, 61_000, 10)])
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    answer = run_query(aws, ask(text, end=START + timedelta(minutes=1)), cap=90)
+    assert sorted(numbers(answer)) == list(range(600))
+    assert (answer.truncated, answer.matched) == (False, 600)
+
+
 def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
     load(front, offsets)

@@ -2,7 +2,7 @@
 
 A query over raw events is asked whole first. Where the cap cuts it, the complete part of the answer is
 kept (rows come ordered by time) and the rest is asked in windows that the count of matching rows plans;
-windows share their boundary second and an event is known by ``@ptr``, so each comes once. A query that
+windows are disjoint to the millisecond and an event is known by ``@ptr``, so each comes once. A query that
 looks at several events together is never split. API facts: StartQuery, GetQueryResults and StopQuery in
 the CloudWatch Logs API reference.
 """
@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from watchme_analysis.sources.aws_client import Aws, BusyError
 from watchme_analysis.sources.insights_calls import (
@@ -31,6 +31,7 @@ from watchme_analysis.sources.insights_join import join_pieces
 from watchme_analysis.sources.insights_plan import FILL, Span, bin_seconds, spans_by_count
 from watchme_analysis.sources.insights_text import ascending, counting_query, with_timestamp
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPEN = frozenset({"Scheduled", "Running", "Unknown"})
 
 
@@ -137,7 +138,7 @@ class _Run:
                 text, limit = counting_query(query.text, task.counting), 10_000
             asked = limit if query.whole is None else None
             try:
-                task.query_id = start_query(self.aws, text, query.log_groups, task.span, asked)
+                task.query_id = start_query(self.aws, query, text, task.span, asked)
             except BusyError:
                 self._hold_back(task)
                 return
@@ -182,11 +183,13 @@ class _Run:
         if result.status != "Complete":
             self._take_failed(task, result)
         elif task.counting:
-            counts = [(_epoch(row["b"]), int(float(row["n"]))) for row in result.rows if row.get("b")]
+            counts = [
+                (_epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in result.rows if row.get("b")
+            ]
             spans = spans_by_count(task.span, counts, task.counting, self.cap)
-            if spans == [task.span]:
+            if len(spans) == 1:
                 # The count saw no need to cut, the cap did.
-                spans = task.span.halves() or spans
+                spans = task.span.parts(2)
             self.waiting.extend(_Task(task.answer, span, depth=task.depth + 1) for span in spans)
         elif answer.query.whole is not None:
             answer.matched = result.matched
@@ -198,13 +201,13 @@ class _Run:
 
     def _take_failed(self, task: _Task, result: Result) -> None:
         answer = self.answers[task.answer]
-        halves = task.span.halves() if result.status == "Timeout" and answer.query.whole is None else []
+        halves = task.span.parts(2) if result.status == "Timeout" and answer.query.whole is None else []
         if halves:
             self.waiting.extend(_Task(task.answer, span, depth=task.depth + 1) for span in halves)
         elif result.status == "Failed" and task.tries < 1:
             self.waiting.append(_Task(task.answer, task.span, task.counting, task.depth, task.tries + 1))
         else:
-            self.pieces[task.answer].append((task.span.order, result.rows))
+            self.pieces[task.answer].append((task.span.from_ms, result.rows))
             answer.incomplete(
                 f"A query from {_iso(task.span.first)} to {_iso(task.span.last)} ended as {result.status}.",
                 result.status,
@@ -215,7 +218,7 @@ class _Run:
         rows, matched = result.rows, result.matched
         cut = matched > len(rows) if matched is not None else len(rows) >= self.cap
         if not cut:
-            self.pieces[task.answer].append((task.span.order, rows))
+            self.pieces[task.answer].append((task.span.from_ms, rows))
             return
         missing = (matched or 2 * len(rows)) - len(rows)
         if not all(row.get("@ptr") for row in rows):
@@ -226,38 +229,35 @@ class _Run:
             rest, missing = task.span, missing + len(rows)
         count = math.ceil(missing / (FILL * self.cap))
         if rest is not task.span and count <= 1:
-            self.waiting.append(_Task(task.answer, rest, depth=task.depth + 1))
-        elif task.depth >= 1 and rest.from_ms is None and rest.seconds > 4:
+            parts = [rest]
+        elif task.depth >= 1 and rest.seconds > 4:
             # A planned window that overflows is uneven: count it instead of guessing again.
             self.waiting.append(_Task(task.answer, rest, bin_seconds(rest), task.depth))
+            return
         else:
             parts = rest.parts(count)
-            if not parts and rest is task.span:
-                self._keep_cut(task, rows, "more events than one query returns share one millisecond")
-            self.waiting.extend(_Task(task.answer, part, depth=task.depth + 1) for part in parts or [])
+        if not parts:
+            self._keep_cut(task, rows, "more events than one query returns share one millisecond")
+        self.waiting.extend(_Task(task.answer, part, depth=task.depth + 1) for part in parts)
 
     def _complete_part(self, task: _Task, rows: list[Row]) -> Span | None:
         """Keep what came whole of a cut window and return what is left, None when nothing can be kept."""
-        if task.span.from_ms is not None or task.span.seconds <= 1 or not rows:
-            return None
-        seconds = [_epoch(row.get("@timestamp", "")) for row in rows]
+        times = [row.get("@timestamp", "") for row in rows]
         rising = ascending(self.answers[task.answer].query.text)
-        if sorted(seconds, reverse=not rising) != seconds:
+        if not times or not all(times) or sorted(times, reverse=not rising) != times:
             return None
-        edge = seconds[-1]
-        # The second at the edge may be cut; it is asked again with the rest.
-        if rising:
-            rest = Span(max(task.span.first, edge), task.span.last)
-        else:
-            rest = Span(task.span.first, min(task.span.last, edge + 1))
-        if rest.seconds < 1 or rest.seconds >= task.span.seconds:
+        # The millisecond at the edge may be cut; it is asked again with the rest.
+        edge = _epoch_ms(times[-1])
+        span = task.span
+        rest = Span(max(edge, span.from_ms), span.to_ms) if rising else Span(span.from_ms, edge + 1)
+        if rest.to_ms - rest.from_ms >= span.to_ms - span.from_ms:
             return None
-        kept = [row for row, second in zip(rows, seconds, strict=True) if second != edge]
-        self.pieces[task.answer].append((task.span.order if rising else rest.last * 1000, kept))
+        kept = [row for row, moment in zip(rows, times, strict=True) if moment != times[-1]]
+        self.pieces[task.answer].append((span.from_ms if rising else rest.to_ms, kept))
         return rest
 
     def _keep_cut(self, task: _Task, rows: list[Row], why: str) -> None:
-        self.pieces[task.answer].append((task.span.order, rows))
+        self.pieces[task.answer].append((task.span.from_ms, rows))
         where = f"From {_iso(task.span.first)} to {_iso(task.span.last)}"
         self.answers[task.answer].incomplete(f"{where} rows are missing: {why}.")
 
@@ -279,12 +279,9 @@ class _Run:
         tasks.clear()
 
 
-def _epoch(text: str) -> int:
-    """Return the whole epoch second of an Insights time; -1 for no time."""
-    try:
-        return math.floor(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        return -1
+def _epoch_ms(text: str) -> int:
+    """Return an Insights time as epoch milliseconds."""
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _iso(second: int) -> str:

@@ -7,7 +7,6 @@ GetQueryResults and StopQuery in the CloudWatch Logs API reference.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,11 +58,9 @@ class InsightsQuery:
 
     @property
     def span(self) -> Span:
-        """The window in StartQuery's whole seconds."""
-        first = math.floor(self.window.start.timestamp())
-        last = math.ceil(self.window.end.timestamp())
-        # Rows of a splittable query are cut to the window by their times; others can't be.
-        return Span(first, last if self.whole is None else max(first, last - 1))
+        """The window in milliseconds."""
+        start, end = self.window.start.timestamp() * 1000, self.window.end.timestamp() * 1000
+        return Span(math.floor(start), math.ceil(end), part=False)
 
     @property
     def whole(self) -> str | None:
@@ -130,8 +127,21 @@ class Result:
         return float(value) if value is not None else None
 
 
-def start_query(aws: Aws, text: str, log_groups: Sequence[str], span: Span, limit: int | None) -> str:
+def start_query(aws: Aws, query: InsightsQuery, text: str, span: Span, limit: int | None) -> str:
     """Start a query and return its id.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    query
+        Whose log groups are asked.
+    text
+        What is asked of them.
+    span
+        Stretch of the window that is asked.
+    limit
+        Rows to return at most; None leaves it to the text.
 
     Raises
     ------
@@ -140,12 +150,15 @@ def start_query(aws: Aws, text: str, log_groups: Sequence[str], span: Span, limi
     ServiceError
         When the service refuses, such as for a malformed query.
     """
-    identifiers = any(group.startswith("arn:") for group in log_groups)
+    identifiers = any(group.startswith("arn:") for group in query.log_groups)
+    # Rows of a splittable query are cut to the window by their times. Others can't be, so the second
+    # at the window's end is left out: it is not part of the window, and the end is inclusive.
+    last = span.last if query.whole is None else max(span.first, span.last - 1)
     parameters: dict[str, Any] = {
-        "logGroupIdentifiers" if identifiers else "logGroupNames": list(log_groups),
+        "logGroupIdentifiers" if identifiers else "logGroupNames": list(query.log_groups),
         "queryString": span.narrowed(text),
         "startTime": span.first,
-        "endTime": span.last,
+        "endTime": last,
     }
     if limit is not None:
         parameters["limit"] = limit

@@ -14,9 +14,9 @@ def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
     Parameters
     ----------
     answer
-        Its rows are set; it is marked incomplete when fewer came than matched.
+        Its rows are set, and how many matched where all came.
     pieces
-        For each window where it stands in time and its rows.
+        For each window its start in epoch milliseconds and its rows; windows share no event.
     """
     query = answer.query
     if query.whole is not None:
@@ -26,19 +26,10 @@ def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
     joined = _once_each(sorted(pieces, key=lambda piece: piece[0], reverse=not rising))
     start, end = query.window.start, query.window.end
     inside = [row for row in joined if _within(row.get("@timestamp"), start, end)]
-    if len(pieces) > 1:
-        # Windows overlap in their boundary second, so the pieces' order is not yet the rows'.
-        inside.sort(key=lambda row: row.get("@timestamp", ""), reverse=not rising)
     answer.rows = inside
-    if answer.truncated:
-        return
-    if answer.matched is None:
+    if not answer.truncated:
+        # Every window's rows were as many as matched, so all that lie in the window are here.
         answer.matched = float(len(inside))
-        return
-    answer.matched = max(answer.matched - (len(joined) - len(inside)), float(len(inside)))
-    missing = answer.matched - len(inside)
-    if missing and len(pieces) > 1:
-        answer.incomplete(f"{missing:.0f} of {answer.matched:.0f} rows that matched never came.")
 
 
 def _once_each(pieces: list[tuple[int, list[Row]]]) -> list[Row]:

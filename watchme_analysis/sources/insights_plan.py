@@ -1,10 +1,10 @@
-"""Windows for Logs Insights: whole seconds planned so that each window's rows stay below the cap."""
+"""Windows for Logs Insights, planned so that each window's rows stay below the cap."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 # A window is planned to be this full, so that uneven densities rarely overflow it.
@@ -13,55 +13,56 @@ FILL = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Seconds that a query asks for, both ends included, as StartQuery takes them.
+    """A half-open stretch of time that a query is answerable for, in epoch milliseconds.
 
-    Neighbouring spans share a second: whether an inclusive end means its first millisecond or all of it,
-    no event falls between two spans, and one that both return is known by its ``@ptr``.
+    StartQuery takes whole seconds with both ends included. A part of a window therefore filters by the
+    millisecond, so that neighbours share no event and leave none out, whether an inclusive end means its
+    first millisecond or the whole of its second.
 
     Attributes
     ----------
-    first, last
-        Epoch seconds.
     from_ms, to_ms
-        Epoch milliseconds of a narrower part (half-open), where a single second overflows.
+        Bounds, the end excluded.
+    part
+        Whether it is a part of a window; the whole is cut to the window afterwards.
     """
 
-    first: int
-    last: int
-    from_ms: int | None = None
-    to_ms: int | None = None
+    from_ms: int
+    to_ms: int
+    part: bool = True
 
     @property
-    def seconds(self) -> int:
-        """Seconds between the ends."""
-        return self.last - self.first
+    def first(self) -> int:
+        """First second to ask for."""
+        return self.from_ms // 1000
 
     @property
-    def order(self) -> int:
-        """Where the span stands in time, in milliseconds."""
-        return self.from_ms if self.from_ms is not None else self.first * 1000
+    def last(self) -> int:
+        """Last second to ask for."""
+        return -(-self.to_ms // 1000)
 
-    def halves(self) -> list[Span]:
-        """Return the two halves of a span, or of a second's milliseconds; [] for one millisecond."""
-        return self.parts(2)
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.to_ms - self.from_ms) / 1000
 
     def parts(self, count: int) -> list[Span]:
-        """Return the span cut into about equal parts; [] when it can't be cut."""
-        if self.from_ms is None and self.seconds > 1:
-            steps = min(max(2, count), self.seconds)
-            cuts = [self.first + round(self.seconds * n / steps) for n in range(steps + 1)]
-            return [Span(a, b) for a, b in pairwise(cuts)]
-        start = self.first * 1000 if self.from_ms is None else self.from_ms
-        end = (self.last + 1) * 1000 if self.to_ms is None else self.to_ms
-        steps = min(max(2, count), end - start)
-        if steps < 2:
-            return []
-        cuts = [start + round((end - start) * n / steps) for n in range(steps + 1)]
-        return [replace(self, from_ms=a, to_ms=b) for a, b in pairwise(cuts)]
+        """Return the span cut into about equal parts, at whole seconds where it is long; [] for 1 ms."""
+        count = max(2, count)
+        unit = 1000 if self.seconds >= 2 * count else 1
+        steps = [
+            self.from_ms + (self.to_ms - self.from_ms) * n // count // unit * unit for n in range(1, count)
+        ]
+        return self.cut_at(steps) if self.to_ms - self.from_ms > 1 else []
+
+    def cut_at(self, cuts: Iterable[int]) -> list[Span]:
+        """Return the span cut at the milliseconds that lie inside it."""
+        inside = sorted({cut for cut in cuts if self.from_ms < cut < self.to_ms})
+        return [Span(a, b) for a, b in pairwise([self.from_ms, *inside, self.to_ms])]
 
     def narrowed(self, query: str) -> str:
-        """Return the query for this span: a filter in front where it is narrower than a second."""
-        if self.from_ms is None:
+        """Return the query for this span, with a filter in front where it is a part."""
+        if not self.part:
             return query
         return (
             f"filter toMillis(@timestamp) >= {self.from_ms} and toMillis(@timestamp) < {self.to_ms} | {query}"
@@ -74,7 +75,7 @@ def bin_seconds(span: Span, bins: int = 2000) -> int:
 
 
 def spans_by_count(span: Span, counts: Iterable[tuple[int, int]], bin_s: int, cap: int) -> list[Span]:
-    """Return spans that hold at most about ``FILL * cap`` rows each.
+    """Return spans that hold at most about ``FILL * cap`` rows each, a fuller bin alone in its own.
 
     Parameters
     ----------
@@ -87,19 +88,14 @@ def spans_by_count(span: Span, counts: Iterable[tuple[int, int]], bin_s: int, ca
     cap
         Rows that one query returns at most.
     """
-    cuts = [span.first]
+    cuts: list[int] = []
     held = 0
     for start, rows in counts:
-        # The bin's neighbours share a second with it, so a cut stands at the bin's start.
-        begin = max(start, span.first)
-        if held and held + rows > FILL * cap and span.first < begin < span.last:
-            cuts.append(begin)
+        if held and held + rows > FILL * cap:
+            cuts.append(start * 1000)
             held = 0
         held += rows
-        after = start + bin_s
-        if rows > FILL * cap and cuts[-1] < after < span.last:
-            cuts.append(after)
+        if rows > FILL * cap:
+            cuts.append((start + bin_s) * 1000)
             held = 0
-    cuts.append(span.last)
-    cuts = sorted(dict.fromkeys(cuts))
-    return [Span(a, b) for a, b in pairwise(cuts)] or [span]
+    return span.cut_at(cuts)
