@@ -70,14 +70,16 @@ def rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
     import pandas as pd
 
     times = moments.dropna().sort_values()
+    if times.empty:
+        return None
     seconds = (times - pd.Timestamp(start)).dt.total_seconds().to_numpy()
     length = (pd.Timestamp(end) - pd.Timestamp(start)).total_seconds()
-    if not len(seconds) or length < 1 or np.allclose(seconds % 1, (seconds % 1)[0]):
+    if length < 1 or np.allclose(seconds % 1, (seconds % 1)[0]):
         return None
     inside = (seconds >= 0) & (seconds <= length)
     gaps = np.diff(seconds)
-    # A gap belongs to the incident when it ends in it; the silence at its very end counts too.
-    usual = gaps[~inside[1:] & ~inside[:-1]]
+    spans = (seconds[:-1] < 0) & (seconds[1:] > length)
+    usual = gaps[~inside[1:] & ~inside[:-1] & ~spans]
     if len(usual) < 10:
         return None
     in_incident = seconds[inside]

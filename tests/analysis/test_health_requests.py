@@ -1,0 +1,217 @@
+import math
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.analysis.health_concurrency import in_flight, pile_up_start
+from watchme_analysis.analysis.health_frames import (
+    baseline_comparison,
+    cliffs_delta,
+    error_counts,
+    judged_observations,
+    status_counts,
+    timeline,
+    vantage_latency,
+)
+from watchme_analysis.analysis.health_layers import LAYERS, layer_times, waterfall
+from watchme_analysis.analysis.health_paths import path_family, same_endpoint
+from watchme_analysis.analysis.health_requests import observations, requests
+from watchme_analysis.schema import conform, empty
+
+START = pd.Timestamp("2026-03-02T04:00:00Z")
+
+
+def at(second):
+    return START + pd.Timedelta(seconds=second)
+
+
+def access(*rows):
+    base = {"file": "access.log", "method": "GET", "path": "/health", "status": 200, "body_bytes": 20}
+    return conform("access_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def edge(*rows):
+    base = {"file": "edge.jsonl", "method": "GET", "path": "/health", "status": 200, "origin_status": 200}
+    return conform("edge_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def test_requests_are_joined_by_ray_whatever_each_layer_adds_to_it():
+    joined = requests(
+        access({"time": at(1.0), "request_time_s": 0.1, "edge_ray_id": "8F2A11B022C03344-NRT"}),
+        edge({"start": at(0.8), "end": at(1.05), "duration_ms": 250.0, "ray_id": "8f2a11b022c03344"}),
+    )
+    assert joined["joined_by"].tolist() == ["ray"]
+    assert (joined["seen_edge"] & joined["seen_nginx"]).all()
+    assert joined["start"].tolist() == [at(0.8)]
+
+
+def test_without_a_ray_requests_are_joined_by_path_and_time():
+    joined = requests(
+        access({"time": at(1.0), "request_time_s": 0.1}, {"time": at(9.0), "path": "/other"}),
+        edge({"start": at(0.8), "end": at(1.1), "duration_ms": 300.0, "ray_id": "ab"}),
+    )
+    assert joined["joined_by"].fillna("").tolist() == ["time", ""]
+
+
+def test_a_request_that_the_origin_never_saw_stands_alone():
+    joined = requests(
+        empty("access_log"), edge({"start": at(0), "end": at(1), "status": 403, "origin_status": 0})
+    )
+    assert joined[["seen_edge", "seen_nginx"]].values.tolist() == [[True, False]]
+
+
+def test_no_logs_no_requests():
+    joined = requests(empty("access_log"), empty("edge_log"))
+    assert joined.empty
+    assert layer_times(joined).empty
+    assert in_flight(joined).empty
+    assert judged_observations(empty("probes"), empty("access_log"), empty("edge_log")).empty
+
+
+def test_errors_stand_in_for_a_log_without_times():
+    errors = conform(
+        "error_log",
+        pd.DataFrame(
+            [
+                {"file": "error.log", "time": at(3), "kind": "upstream_timeout_header", "path": "/health"},
+                {"file": "error.log", "time": at(4), "kind": "reload"},
+            ]
+        ),
+    )
+    untimed = requests(access({"time": at(1)}), empty("edge_log"))
+    timed = requests(access({"time": at(1), "request_time_s": 0.1}), empty("edge_log"))
+    assert observations(untimed, empty("probes"), errors)["error"].dropna().tolist() == [
+        "upstream_timeout_header"
+    ]
+    assert observations(timed, empty("probes"), errors)["error"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("times", "expected", "gave_up"),
+    [
+        ((0.1, 0.3, 1.0), (0.1, 0.2, 0.7), None),
+        ((None, None, 5.0), (5.0, 0.0, 0.0), "connect"),
+        ((0.1, None, 5.0), (0.1, 4.9, 0.0), "header"),
+    ],
+)
+def test_layers_split_a_request(times, expected, gave_up):
+    connect, header, response = times
+    row = {
+        "time": at(10), "request_time_s": response + 0.05, "edge_ray_id": "aa",
+        "upstream_connect_time_s": connect, "upstream_header_time_s": header,
+        "upstream_response_time_s": response, "upstream_addr": "192.0.2.11:80",
+        "status": 504 if gave_up else 200,
+    }  # fmt: skip
+    outer = {
+        "start": at(10 - response - 0.25),
+        "end": at(10),
+        "duration_ms": (response + 0.25) * 1000,
+        "ray_id": "aa",
+    }
+    parts = layer_times(requests(access(row), edge(outer)), at(0), at(20)).iloc[0]
+    assert (parts["connect_s"], parts["header_s"], parts["body_s"]) == pytest.approx(expected)
+    assert parts["nginx_s"] == pytest.approx(0.05)
+    assert parts["edge_s"] == pytest.approx(0.2)
+    assert (parts["gave_up_in"] if gave_up else None) == gave_up
+    assert parts["phase"] == "incident"
+    assert sum(parts[f"{layer}_s"] for layer in LAYERS) == pytest.approx(parts["total_s"])
+
+
+def test_the_waterfall_shows_the_typical_and_the_slowest():
+    rows = [
+        {"time": at(n), "request_time_s": 0.1 * (n + 1), "upstream_response_time_s": 0.1} for n in range(9)
+    ]
+    layers = layer_times(requests(access(*rows), empty("edge_log")), at(100), None)
+    drawn = waterfall(layers, ["/health"])
+    totals = drawn.groupby("request")["duration_s"].sum()
+    assert totals["typical"] == pytest.approx(0.5)
+    assert totals["slowest"] == pytest.approx(0.9)
+
+
+def test_requests_in_flight_are_counted_where_they_overlap():
+    rows = [
+        {"time": at(5.5), "request_time_s": 4.0},
+        {"time": at(6.5), "request_time_s": 2.0},
+        {"time": at(9.9)},
+    ]
+    open_now = in_flight(requests(access(*rows), empty("edge_log"))).set_index("time")["in_flight"]
+    assert open_now[at(3)] == 1
+    assert open_now[at(5)] == 2
+    assert open_now[at(7)] == 0
+
+
+def test_a_fill_is_dated_from_its_steady_rise():
+    values = [3, 5, 2, 4, 3, 4, 2, 3, 6, 9, 13, 18, 22, 27, 33, 38, 41]
+    gauge = pd.Series(values, index=[at(n) for n in range(len(values))], dtype=float)
+    begun = pile_up_start(gauge, at(len(values)))
+    assert 5 <= (begun - at(0)).total_seconds() <= 8
+
+
+def test_a_gauge_that_does_not_rise_dates_nothing():
+    gauge = pd.Series([20, 24, 19, 26, 21, 20.0], index=[at(n) for n in range(6)])
+    assert pile_up_start(gauge, at(6)) == at(6)
+    assert pile_up_start(gauge.iloc[:0], at(6)) == at(6)
+
+
+@pytest.mark.parametrize(
+    ("path", "family"),
+    [
+        ("/v1/results/54b49bfd9d25", "/v1/results/*"),
+        ("/users/42/clips", "/users/*/clips"),
+        ("/d/1f0e9d6c-0a55-4f0d-9c3e-2f6f3f1f9a11", "/d/*"),
+        ("/days/2025-12-11", "/days/*"),
+        ("/v1/report", "/v1/report"),
+        ("/static/site.css", "/static/site.css"),
+        ("/behavior-analysis/features/health", "/behavior-analysis/features/health"),
+    ],
+)
+def test_paths_that_differ_in_an_id_are_one_family(path, family):
+    assert path_family(path) == family
+
+
+def test_a_stripped_prefix_is_found_again_unless_two_fit():
+    assert same_endpoint("/health", ["/api/health", "/api/jobs"]) == "/api/health"
+    assert same_endpoint("/health", ["/a/health", "/b/health"]) is None
+    assert same_endpoint("/health", ["/health", "/b/health"]) == "/health"
+
+
+def test_cliffs_delta():
+    assert cliffs_delta([1, 2, 3], [4, 5]) == 1.0
+    assert cliffs_delta([1, 2], [1, 2]) == 0.0
+    assert cliffs_delta([5], [1, 9]) == 0.0
+    assert math.isnan(cliffs_delta([], [1]))
+
+
+def probes(*rows):
+    base = {"file": "probes.csv", "path": "/health", "vantage": "outside", "status": 200}
+    return conform("probes", pd.DataFrame([base | row for row in rows]))
+
+
+def test_frames_for_figures_agree_with_the_rows():
+    rows = [{"time": at(n), "duration_s": 0.1} for n in range(10)]
+    rows += [{"time": at(n), "duration_s": 5.0, "status": None, "error": "timeout"} for n in range(10, 16)]
+    frame = probes(*rows)
+    shown = vantage_latency(frame, at(10), None)
+    assert shown["failed"].sum() == 6
+    assert shown["phase"].value_counts().to_dict() == {"baseline": 10, "incident": 6}
+    observed = judged_observations(frame, empty("access_log"), empty("edge_log"))
+    row = baseline_comparison(observed, at(10), None).iloc[0]
+    assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)
+    assert row["median_ratio"] == pytest.approx(50)
+    assert row["cliffs_delta"] == 1.0
+    counts = status_counts(observed, at(10), None).set_index("status")["count"]
+    assert counts.to_dict() == {"200": 10, "timeout": 6}
+    drawn = timeline(observed, empty("host_metrics"), empty("error_log"), step_s=5)
+    assert drawn[drawn["measure"] == "bad"]["value"].sum() == 6
+
+
+def test_error_counts_keep_what_is_not_about_a_request():
+    errors = conform(
+        "error_log",
+        pd.DataFrame(
+            [{"file": "error.log", "time": at(n), "kind": "limit_req", "path": "/health"} for n in range(3)]
+            + [{"file": "error.log", "time": at(9), "kind": "reload"}]
+        ),
+    )
+    found = error_counts(errors)
+    assert found.set_index("kind")["count"].to_dict() == {"limit_req": 3, "reload": 1}
