@@ -54,9 +54,8 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "probes from inside the container",
                 "they tell a stuck application from everything before it",
-                f"watchme probe http://localhost:PORT{endpoint} --inside CONTAINER --every 10s --for 10m "
-                f"(or docker exec CONTAINER curl -s -o /dev/null -m 40 -w '%{{http_code}} %{{time_total}}' "
-                f"http://localhost:PORT{endpoint})",
+                "watchme probe --standalone > probe.py; docker cp probe.py CONTAINER:/tmp/; "
+                f"docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 http://localhost:PORT{endpoint}",
                 FRONT + APP,
                 1.0,
             ),
@@ -76,7 +75,7 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "probes from the host, past Nginx",
                 "they tell the container's network from Nginx and the edge",
-                f"on the host: watchme probe http://127.0.0.1:PORT{endpoint} --every 10s --for 10m",
+                f"on the host: watchme probe --host http://127.0.0.1:PORT{endpoint} --every 10s --for 10m",
                 FRONT,
                 0.35,
             ),
