@@ -188,7 +188,7 @@ def _page(result: dict[str, Any], by: str, top: int, zone: Any) -> str:
             "",
         ]
         header = [by, "requests", "p50 s", "p90 s", "p99 s", "max s", "upstr p50", "p99", "4xx", "5xx", "504"]
-        rows = [_group(row) for row in [*result["groups"][:top], {**total, "key": "all"}]]
+        rows = [_group(row) for row in [*result["groups"][:top], total]]
         parts += _table(header, rows)
         hidden = len(result["groups"]) - top
         parts += [f"({hidden} more: --top {len(result['groups'])})"] if hidden > 0 else []

@@ -1,9 +1,4 @@
-"""What an access log says in sum, gathered chunk by chunk in bounded memory.
-
-Latencies go into a histogram with a bucket for each millisecond below 128 ms and buckets 1.1 % wide above.
-A bucket knows the mean of what it holds, so that a percentile is exact below and at most 1.1 % off above, and
-exact too where requests end at one and the same timeout. Histograms of parts add up to that of the whole.
-"""
+"""What an access log says in sum, gathered chunk by chunk in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health_paths import path_family
+from watchme_analysis.analysis.latency_histogram import bucket_of, quantiles
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -34,8 +29,6 @@ KEYS = {
 MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
 OTHER = "(others)"
-_EXACT_MS = 128
-_STEPS = 64
 _MOST_KEYS = 20_000
 
 
@@ -51,36 +44,6 @@ def columns_for(by: str) -> tuple[str, ...]:
         raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
     fixed = ("time", "method", "path", "status", "body_bytes", *MEASURES, "upstream_addr", "upstream_status")
     return tuple(dict.fromkeys((*fixed, KEYS[by])))
-
-
-def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the histogram bucket of each duration; -1 for a missing one."""
-    import numpy as np
-
-    milliseconds = np.round(np.nan_to_num(seconds, nan=0.0) * 1000)
-    exact = milliseconds < _EXACT_MS
-    above = np.log2(np.where(exact, _EXACT_MS, milliseconds) / _EXACT_MS) * _STEPS
-    buckets = np.where(exact, milliseconds, _EXACT_MS + np.floor(above)).astype(np.int64)
-    return np.where(np.isnan(seconds), -1, buckets)
-
-
-def quantile(buckets: pd.DataFrame, q: float) -> float | None:
-    """Return a quantile in seconds (nearest rank): the mean of the bucket that it falls into.
-
-    Parameters
-    ----------
-    buckets
-        ``bucket``, ``count`` and ``seconds`` (the sum of the durations), a bucket in one or more rows.
-    q
-        Between 0 and 1.
-    """
-    whole = buckets.groupby("bucket")[["count", "seconds"]].sum()
-    total = int(whole["count"].sum())
-    if not total:
-        return None
-    reached = whole["count"].cumsum() >= max(1, math.ceil(q * total))
-    found = whole.iloc[int(reached.to_numpy().argmax())]
-    return round(float(found["seconds"] / found["count"]), 6)
 
 
 @dataclass
@@ -161,19 +124,16 @@ class AccessSummary:
             time, the same with ``upstream_`` before it, ``bytes``, and shares of the key's requests:
             ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
         """
-        import pandas as pd
-
-        counts, buckets = self._frames()
-        rows = [
-            self._row(key, part, buckets) for key, part in counts.groupby("key", dropna=False, sort=False)
-        ]
-        frame = pd.DataFrame(rows, columns=list(self._row("", counts[:0], buckets)))
+        frame = self._measured(*self._frames())
         return frame.sort_values(["requests", "key"], ascending=[False, True], ignore_index=True)
 
     def total(self) -> dict[str, Any]:
         """Return the row of all requests together, as in :meth:`by_key`."""
         counts, buckets = self._frames()
-        return self._row(None, counts, buckets)
+        frame = self._measured(counts.assign(key="all"), buckets.assign(key="all"))
+        if not len(frame):
+            return {"key": "all", "requests": 0, **dict.fromkeys(map(str, frame.columns[2:]))}
+        return {str(name): _plain(value) for name, value in frame.iloc[0].items()}
 
     def statuses(self) -> pd.Series:
         """Return the number of requests by status."""
@@ -205,26 +165,27 @@ class AccessSummary:
         ordered = known.sort_values(["request_time_s", "time"], ascending=[False, True], ignore_index=True)
         return ordered.head(self.keep_slowest)
 
-    def _row(self, key: object, counts: pd.DataFrame, buckets: pd.DataFrame) -> dict[str, Any]:
-        requests = int(counts["count"].sum())
-        row: dict[str, Any] = {"key": key, "requests": requests}
-        row["share_pct"] = 100 * requests / self.requests if self.requests else None
-        mine = buckets if key is None else buckets[buckets["key"] == key]
+    def _measured(self, counts: pd.DataFrame, buckets: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns of :meth:`by_key` for each key."""
+        by_key = counts.groupby("key", sort=False)
+        frame = by_key["count"].sum().astype("int64").rename("requests").to_frame()
+        frame["share_pct"] = 100 * frame["requests"] / max(1, self.requests)
         for name, prefix in zip(MEASURES, ("", "upstream_"), strict=True):
-            found = mine[mine["measure"] == name]
+            found = quantiles(buckets[buckets["measure"] == name], QUANTILES)
             for q in QUANTILES:
-                row[f"{prefix}p{q * 100:.0f}_s"] = quantile(found, q)
-            known = counts[name].dropna()
-            row[f"{prefix}max_s"] = float(known.max()) if len(known) else None
-        row["bytes"] = int(counts["bytes"].sum())
+                frame[f"{prefix}p{q * 100:.0f}_s"] = found[q].reindex(frame.index).astype("float64")
+            frame[f"{prefix}max_s"] = by_key[name].max().astype("float64")
+        frame["bytes"] = by_key["bytes"].sum()
+        status = counts["status"].astype("float64")
         groups = {
-            "client_error_pct": counts["status"].between(400, 499),
-            "server_error_pct": counts["status"].between(500, 599),
-            **{f"{status}_pct": counts["status"] == status for status in (499, 502, 504)},
+            "client_error_pct": status.between(400, 499),
+            "server_error_pct": status.between(500, 599),
+            **{f"{one}_pct": status == one for one in (499, 502, 504)},
         }
         for name, chosen in groups.items():
-            row[name] = 100 * float(counts["count"][chosen].sum()) / requests if requests else None
-        return row
+            part = counts["count"].where(chosen, 0).groupby(counts["key"]).sum()
+            frame[name] = (100 * part.reindex(frame.index) / frame["requests"]).astype("float64")
+        return frame.reset_index()
 
     def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         import pandas as pd
@@ -301,6 +262,12 @@ def _with_others(table: pa.Table, kept: pa.Array) -> pa.Table:
 
     known = pc.is_in(table["key"], value_set=kept.combine_chunks())
     return table.set_column(table.column_names.index("key"), "key", pc.if_else(known, table["key"], OTHER))
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as Python's own, None for a missing one."""
+    found = value.item() if hasattr(value, "item") else value
+    return None if isinstance(found, float) and math.isnan(found) else found
 
 
 def _nullable(kind: pa.DataType) -> Any:

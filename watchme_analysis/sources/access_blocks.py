@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 _MOST_THREADS = 8
 
 Result = TypeVar("Result")

@@ -14,7 +14,7 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.access_blocks import blocks_from, in_order
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
-from watchme_analysis.sources.access_engine import Chunk, Engine, Selection, rejected_at, shifted
+from watchme_analysis.sources.access_engine import FAST_FROM, Chunk, Engine, Selection, rejected_at, shifted
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import split_lines
@@ -119,7 +119,8 @@ class AccessScan:
 
     def _scan(self, one: Input) -> Iterator[Chunk]:
         formats, notes = self._candidates[one.name]
-        engine = Engine(formats, self._options.zone, self.selection, fast=self._options.fast)
+        fast = self._options.fast and _is_worth_it(one)
+        engine = Engine(formats, self._options.zone, self.selection, fast=fast)
         constants = {"file": one.name, "service": None}
         tally = _Tally(one.name, list(notes))
         blocks = blocks_from(one.pieces())
@@ -131,6 +132,14 @@ class AccessScan:
         except TornError as error:
             tally.tear(str(error))
         self.retrievals.append(tally.retrieval())
+
+
+def _is_worth_it(one: Input) -> bool:
+    """Tell whether an input has so many lines that loading the compiled loop pays."""
+    if one.path is None or one.path.stat().st_size >= FAST_FROM:
+        return True
+    # Packed it may be; logs shrink to a tenth or less.
+    return one.path.stat().st_size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
 
 
 class _Tally:

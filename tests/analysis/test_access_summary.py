@@ -1,0 +1,130 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.analysis.access_summary import AccessSummary, columns_for
+from watchme_analysis.errors import InputError
+
+TIME = pa.timestamp("us", "UTC")
+TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
+TYPES |= dict.fromkeys(("request_time_s", "upstream_response_time_s"), pa.float64())
+
+
+def requests(*rows, by="path"):
+    plain = {"time": 1765415430_000000, "method": "GET", "path": "/a", "status": 200, "body_bytes": 10}
+    columns = columns_for(by)
+    data = {
+        name: pa.array([{**plain, **row}.get(name) for row in rows], TYPES.get(name, pa.large_string()))
+        for name in columns
+    }
+    return pa.table(data)
+
+
+def timed(seconds, **row):
+    return requests(*({"request_time_s": one, **row} for one in seconds))
+
+
+def test_requests_are_counted_by_family_of_path():
+    summary = AccessSummary()
+    summary.add(
+        requests({"path": "/jobs/1"}, {"path": "/jobs/22", "status": 504}, {"path": "/a"}, {"path": None})
+    )
+
+    frame = summary.by_key()
+
+    assert frame[["key", "requests"]].to_numpy().tolist() == [["/jobs/*", 2], ["-", 1], ["/a", 1]]
+    assert frame.loc[0, ["504_pct", "server_error_pct", "client_error_pct"]].tolist() == [50.0, 50.0, 0.0]
+    assert frame.loc[0, "share_pct"] == 50.0
+    assert frame["p50_s"].isna().all()
+
+
+def test_a_timeout_that_all_requests_meet_is_exact():
+    summary = AccessSummary()
+    summary.add(timed([30.001] * 99 + [0.004]))
+
+    total = summary.total()
+
+    assert (total["p50_s"], total["p99_s"], total["max_s"]) == (30.001, 30.001, 30.001)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
+def test_percentiles_are_right_within_a_bucket(seconds):
+    summary = AccessSummary()
+    for at in range(0, len(seconds), 50):
+        summary.add(timed(seconds[at : at + 50]))
+    ordered = sorted(seconds)
+
+    total = summary.total()
+
+    for q, name in ((0.5, "p50_s"), (0.9, "p90_s"), (0.99, "p99_s")):
+        exact = ordered[max(1, int(np.ceil(q * len(ordered)))) - 1]
+        assert total[name] == pytest.approx(exact, rel=0.011, abs=1e-9)
+
+
+def test_parts_add_up_to_the_whole():
+    whole, left, right = AccessSummary(), AccessSummary(), AccessSummary()
+    a, b = timed([0.1, 0.2, 9.0], upstream_addr="192.0.2.1:80"), timed([3.0, 0.05], path="/b", status=502)
+    whole.add(a)
+    whole.add(b)
+    left.add(a)
+    right.add(b)
+    left.merge(right)
+
+    assert left.by_key().equals(whole.by_key())
+    assert left.total() == whole.total()
+    assert left.slowest()["request_time_s"].tolist() == [9.0, 3.0, 0.2, 0.1, 0.05]
+    assert left.upstreams().equals(whole.upstreams())
+
+
+def test_only_slow_requests_are_counted_where_asked():
+    summary = AccessSummary(slower_than_s=1.0)
+    summary.add(timed([0.5, 1.0, 2.0]))
+    summary.add(requests({}))
+
+    assert summary.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        ("minute", "2025-12-11T01:10Z"),
+        ("status", "200"),
+        ("method", "GET"),
+        ("upstream", "-"),
+        ("full-path", "/x/1"),
+    ],
+)
+def test_other_keys(by, key):
+    summary = AccessSummary(by)
+    summary.add(requests({"path": "/x/1"}, by=by))
+
+    assert summary.by_key()["key"].tolist() == [key]
+
+
+def test_an_unknown_key_is_refused():
+    with pytest.raises(InputError, match="grouped by 'colour'"):
+        columns_for("colour")
+
+
+def test_nothing_is_an_empty_summary():
+    summary = AccessSummary()
+    summary.add(requests())
+
+    assert len(summary.by_key()) == len(summary.slowest()) == len(summary.upstreams()) == 0
+    assert summary.total()["requests"] == 0
+
+
+def test_memory_stays_bounded_when_every_request_has_its_own_path():
+    summary = AccessSummary("full-path")
+    for start in range(0, 50_000, 2_000):
+        paths = ({"path": f"/{at}", "request_time_s": 0.1} for at in range(start, start + 2_000))
+        summary.add(requests(*paths, by="full-path"))
+
+    frame = summary.by_key()
+
+    assert frame["requests"].sum() == 50_000
+    assert len(frame) <= 40_001
+    assert frame.loc[0, "key"] == "(others)"

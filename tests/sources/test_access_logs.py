@@ -1,0 +1,162 @@
+import gzip
+import io
+import sys
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_blocks import blocks_from, blocks_of, in_order
+from watchme_analysis.sources.access_engine import Selection
+from watchme_analysis.sources.access_input import TornError, unpacked
+from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
+
+
+def line(second, path="/a", size=12):
+    time = f"11/Dec/2025:10:10:{second:02} +0900"
+    return f'192.0.2.7 - - [{time}] "GET {path} HTTP/1.1" 200 {size} "-" "curl"\n'.encode()
+
+
+def many(count, path="/a"):
+    return b"".join(line(at % 60, f"{path}{at}") for at in range(count))
+
+
+def zstd(data):
+    return pa.compress(data, codec="zstd", asbytes=True)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd], ids=["plain", "gzip", "zstd"])
+def test_packed_files_are_told_by_their_content(tmp_path, pack):
+    (tmp_path / "access.log").write_bytes(pack(many(500)))
+
+    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+
+    assert frame["path"].tolist() == [f"/a{at}" for at in range(500)]
+    assert frame["line"].tolist() == list(range(1, 501))
+    assert (retrieval.lines, retrieval.rows) == (500, 500)
+
+
+def test_gzip_members_behind_one_another_are_one_file():
+    data = many(100)
+    packed = gzip.compress(data[:777]) + gzip.compress(data[777:]) + b"\0" * 100
+
+    assert b"".join(unpacked(io.BytesIO(packed))) == data
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
+def test_torn_data_gives_its_good_part(tmp_path, pack):
+    packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
+    (tmp_path / "access.log").write_bytes(packed[: len(packed) // 2])
+
+    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"], selection=Selection(("status",)))
+
+    assert len(frame) > 5_000
+    assert retrieval.truncated
+    assert retrieval.rejected[-1].line == 0
+    assert retrieval.lines == retrieval.rows + sum(one.line > 0 for one in retrieval.rejected)
+
+
+def test_damaged_gzip_is_torn():
+    packed = gzip.compress(many(1000))
+
+    with pytest.raises(TornError, match="no gzip data"):
+        list(unpacked(io.BytesIO(packed + b"something else")))
+
+
+def test_a_rotated_set_is_read_in_the_order_of_time(tmp_path):
+    (tmp_path / "access.log").write_bytes(line(30))
+    (tmp_path / "access.log.1").write_bytes(line(20))
+    (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(line(10)))
+    (tmp_path / "access.log.10.gz").write_bytes(gzip.compress(line(5)))
+
+    frame, retrievals = read_access_logs([tmp_path])
+
+    assert frame["time"].is_monotonic_increasing
+    assert [one.origin.rpartition("/")[2] for one in retrievals] == [
+        "access.log.10.gz",
+        "access.log.2.gz",
+        "access.log.1",
+        "access.log",
+    ]
+    assert retrievals[0].start == datetime(2025, 12, 11, 1, 10, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("copied", [1, 3000])
+def test_a_copy_is_counted_once_and_named(tmp_path, copied):
+    data = many(3000)
+    (tmp_path / "access.log.1").write_bytes(data)
+    (tmp_path / "access.log.1.gz").write_bytes(gzip.compress(b"".join(data.splitlines(True)[:copied])))
+    (tmp_path / "access.log").write_bytes(many(10, "/b"))
+
+    scan = AccessScan([tmp_path])
+    rows = sum(len(chunk.table) for chunk in scan)
+
+    assert rows == 3010
+    assert len(scan.notes) == 1
+    assert "access.log.1.gz is left out" in scan.notes[0]
+
+
+def test_a_line_still_being_written_is_kept_apart(tmp_path):
+    (tmp_path / "access.log").write_bytes(line(1) + line(2)[:50])
+
+    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+
+    assert len(frame) == 1
+    assert [one.line for one in retrieval.rejected] == [2]
+    assert any("no line end" in note for note in retrieval.notes)
+
+
+def test_standard_input_is_read(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(many(3)))))
+
+    assert len(read_access_logs(["-"])[0]) == 3
+
+
+def test_patterns_stand_for_files(tmp_path):
+    (tmp_path / "a.log").write_bytes(line(1))
+    (tmp_path / "b.log").write_bytes(line(2))
+
+    assert len(read_access_logs([f"{tmp_path}/*.log"])[0]) == 2
+
+
+def test_what_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"no access log .*nothing\.log"):
+        read_access_logs([tmp_path / "nothing.log"])
+    with pytest.raises(InputError, match="no column"):
+        AccessScan([], selection=Selection(("colour",)))
+
+
+def test_a_stated_configuration_defines_the_format(tmp_path):
+    (tmp_path / "access.log").write_bytes(b"200 0.123\n")
+    (tmp_path / "conf").mkdir()
+    conf = tmp_path / "conf" / "web.conf"
+    conf.write_text("log_format short '$status $request_time'; access_log /var/log/access.log short;")
+
+    frame, _ = read_access_logs([tmp_path / "access.log"], LogOptions(nginx_conf=conf))
+
+    assert frame["request_time_s"].tolist() == [0.123]
+
+
+def test_blocks_end_at_line_ends_and_lose_nothing():
+    data = many(200) + b"x" * 5000 + b"\n" + b"tail"
+
+    for blocks in (
+        [bytes(block) for block in blocks_of(data, 300)],
+        list(blocks_from([data[at : at + 7] for at in range(0, len(data), 7)], 300)),
+        list(blocks_from([data], 300)),
+    ):
+        assert b"".join(blocks) == data
+        assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+def test_results_come_in_order_and_a_failure_comes_last():
+    def failing():
+        yield from range(20)
+        raise TornError("torn")
+
+    found = in_order(lambda one: one * 2, failing(), threads=4)
+
+    assert [next(found) for _ in range(20)] == list(range(0, 40, 2))
+    with pytest.raises(TornError):
+        next(found)
