@@ -29,6 +29,16 @@ _PANELS = {
 }  # fmt: skip
 
 
+def all_signs(tables: Tables) -> tuple[Signs, ...]:
+    """Return what every flow shows; what has a ``once``, as an investigation has, keeps it."""
+    once = getattr(tables, "once", None)
+    return _read_all(tables) if once is None else once(_read_all)  # type: ignore[no-any-return]
+
+
+def _read_all(tables: Tables) -> tuple[Signs, ...]:
+    return tuple(read_signs(flow, tables) for flow in flows(tables))
+
+
 def timeline(tables: Tables, queue: str | None = None) -> pd.DataFrame:
     """Return every backlog metric in one long frame, for panels that share a time axis.
 
@@ -198,7 +208,7 @@ def work_items(tables: Tables) -> pd.DataFrame:
         ``expires_at``, ``body``.
     """
     found = flows(tables)
-    return message_work(tables, found, {flow.queue: read_signs(flow, tables).never_failed for flow in found})
+    return message_work(tables, found, {item.flow.queue: item.never_failed for item in all_signs(tables)})
 
 
 def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
@@ -252,5 +262,4 @@ def onset_order(tables: Tables) -> pd.DataFrame:
         interval with data), ``direction`` (``up``, ``down``), ``baseline``, ``value``, ``effect``;
         earliest first.
     """
-    signs: tuple[Signs, ...] = tuple(read_signs(flow, tables) for flow in flows(tables))
-    return onset_rows(tuple(item for item in signs if item.harms))
+    return onset_rows(tuple(item for item in all_signs(tables) if item.harms))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchme_analysis.analysis.backlog_changes import Change, fitting_change, recorded_changes
-from watchme_analysis.analysis.backlog_signs import Signs, read_signs
+from watchme_analysis.analysis.backlog_frames import all_signs
+from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.flows import Flow, flows
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
@@ -52,7 +53,8 @@ class Picture:
 def picture(inv: Investigation) -> Picture:
     """Return the picture of an investigation; ask for it through ``inv.once``."""
     found = flows(inv, inv.options.get("queue"))
-    signs = tuple(read_signs(flow, inv) for flow in found)
+    queues = {flow.queue for flow in found}
+    signs = tuple(item for item in all_signs(inv) if item.flow.queue in queues)
     affected = sorted((item for item in signs if item.harms), key=_severity, reverse=True)
     return Picture(signs, tuple(affected), recorded_changes(inv, found))
 
