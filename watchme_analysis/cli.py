@@ -18,11 +18,13 @@ BAD_INPUT = 2
 
 # Commands that stand in modules of their own, loaded when they are asked for.
 _ELSEWHERE = {
+    "access": "watchme_analysis.cli_access:access",
     "report": "watchme_analysis.cli_report:report",
     "lab": "watchme_analysis.cli_report:lab",
     "probe": "watchme_analysis.cli_probe:probe",
     "pull": "watchme_analysis.cli_pull:pull",
     "query": "watchme_analysis.cli_query:query",
+    "alarms": "watchme_analysis.cli_alarms:alarms",
 }
 
 

@@ -158,11 +158,6 @@ class LogFormat:
         pattern = _IPV4 if first.kind == "address" else _PATTERNS[first.kind]
         return re.compile(re.escape(self.literals[0]) + pattern + re.escape(self.literals[1]))
 
-    @property
-    def ends_safely(self) -> bool:
-        """Whether a line that is cut can't be taken for a whole one."""
-        return bool(self.literals[-1]) or self.variables[-1].kind in ("time_local", "time_iso8601")
-
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
         """Return the values of a line, None when the line is not of this format."""
         pattern = self.pattern if len(line) <= LONG_LINE else self.narrow_pattern

@@ -1,0 +1,54 @@
+"""Logs in S3, read from moto's server."""
+
+import gzip
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_logs import read_access_logs
+
+LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of a server of this test's own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="logs")
+        client.put_object(Bucket="logs", Key="web/access.log", Body=LINE % (30, 3))
+        client.put_object(
+            Bucket="logs", Key="web/access.log.1.gz", Body=gzip.compress(LINE % (1, 1) + LINE % (2, 2))
+        )
+        yield "s3://logs"
+    finally:
+        server.stop()
+
+
+def test_objects_and_prefixes_are_read(bucket):
+    one, _ = read_access_logs([f"{bucket}/web/access.log"])
+    whole, retrievals = read_access_logs([f"{bucket}/web/"])
+
+    assert one["path"].tolist() == ["/3"]
+    assert whole["path"].tolist() == ["/1", "/2", "/3"]
+    assert [found.origin for found in retrievals] == [
+        "s3://logs/web/access.log.1.gz",
+        "s3://logs/web/access.log",
+    ]
+
+
+def test_what_is_not_there_is_an_error(bucket):
+    with pytest.raises(InputError, match="no object"):
+        read_access_logs([f"{bucket}/none/"])
