@@ -75,3 +75,9 @@ def test_continued_lines_are_one_command_and_odd_lines_are_rejected():
         retrieval.lines
         == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
     )
+
+
+def test_secrets_among_the_variables_are_masked():
+    frame, _ = parse_app_processes("API_KEY='a b' NAME=x uvicorn main:app\n")
+    assert list(frame["command"]) == ["API_KEY=*** NAME=x uvicorn main:app"]
+    assert json.loads(frame["environment"][0]) == {"API_KEY": "***", "NAME": "x"}

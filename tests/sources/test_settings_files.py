@@ -56,6 +56,15 @@ def test_a_compose_file_gives_one_row_per_setting(tmp_path):
     assert retrieval.rows == len(frame)
 
 
+def test_secrets_of_the_environment_are_masked(tmp_path):
+    text = (
+        "services:\n  behavior:\n    environment:\n      DB_PASSWORD: hunter2\n      SERVICE_NAME: behavior\n"
+    )
+    frame, retrieval = compose(tmp_path, text)
+    assert settings(frame) == {"environment.DB_PASSWORD": "***", "environment.SERVICE_NAME": "behavior"}
+    assert "(1)" in retrieval.notes[0]
+
+
 def test_yaml_that_breaks_keeps_what_stands_before(tmp_path):
     frame, retrieval = compose(
         tmp_path, "services:\n  behavior:\n    cpus: 1.0\n    image: [a\n    mem_limit: 2g\n"

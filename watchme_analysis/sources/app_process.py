@@ -6,6 +6,7 @@ service and the address that it listens on: ``# behavior, 172.28.0.11``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.app_command import parse_command
+from watchme_analysis.sources.lambda_functions import MASK, mask_secrets
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         if found is None:
             rejected.append(Rejected(name, number, reason, line[:2000]))
         else:
-            rows.append({"file": name, "line": number, "command": command, **comment, **found})
+            row = {"file": name, "line": number, "command": command, **comment, **found}
+            rows.append(_without_secrets(row))
         comment = {}
     frame = conform("app_processes", pd.DataFrame(rows))
     return frame, Retrieval(
@@ -99,6 +102,16 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         joined_lines=joined,
         rejected=tuple(rejected),
     )
+
+
+def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose variables are masked where they look like secrets, in the command as well."""
+    given = json.loads(row["environment"])
+    masked = mask_secrets(given)
+    command = row["command"]
+    for variable in (name for name, value in given.items() if value != masked[name]):
+        command = re.sub(rf"\b{variable}=(\"[^\"]*\"|'[^']*'|\S*)", f"{variable}={MASK}", command)
+    return row | {"environment": json.dumps(masked, sort_keys=True, ensure_ascii=False), "command": command}
 
 
 def _read(raw: RawFile) -> Iterable[Piece]:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
+from watchme_analysis.sources.lambda_functions import MASK, mask_secrets
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+_MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
+
+
 def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
     """Yield path and JSON value of each setting of a service.
 
-    ``environment`` and ``labels`` may be lists of ``KEY=VALUE`` or mappings; both read as mappings.
+    ``environment`` and ``labels`` may be lists of ``KEY=VALUE`` or mappings; both read as mappings. Secrets
+    of the environment are masked.
     """
     if not isinstance(settings, dict):
         return
@@ -28,6 +33,9 @@ def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
         if isinstance(listed, list):
             pairs = (str(item).partition("=") for item in listed)
             plain[name] = {key: value if equals else None for key, equals, value in pairs}
+    if isinstance(plain.get("environment"), dict):
+        given = {name: value for name, value in plain["environment"].items() if value is not None}
+        plain["environment"] = plain["environment"] | mask_secrets(given)
     yield from flatten(plain)
 
 
@@ -58,12 +66,14 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             for path, setting in flatten(part, str(name)):
                 rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
     frame = conform("compose_settings", pd.DataFrame(rows))
+    masked = sum(MASK in row["value"] for row in rows)
     return frame, Retrieval(
         source="compose",
         origin=raw.relative,
         rows=len(frame),
         rejected=tuple(rejected),
         truncated=bool(rejected),
+        notes=(_MASKED.format(masked, raw.relative),) if masked else (),
     )
 
 
