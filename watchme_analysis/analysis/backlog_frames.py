@@ -32,7 +32,7 @@ _PANELS = {
 def all_signs(tables: Tables) -> tuple[Signs, ...]:
     """Return what every flow shows; what has a ``once``, as an investigation has, keeps it."""
     once = getattr(tables, "once", None)
-    return _read_all(tables) if once is None else once(_read_all)  # type: ignore[no-any-return]
+    return _read_all(tables) if once is None else once(_read_all)
 
 
 def _read_all(tables: Tables) -> tuple[Signs, ...]:
