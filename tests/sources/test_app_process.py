@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.sources.app_command import parse_command
-from watchme_analysis.sources.app_process import parse_app_processes
+from watchme_analysis.sources.app_process import parse_app_processes, parse_dockerfile
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,16 @@ def test_secrets_among_the_variables_are_masked():
     frame, _ = parse_app_processes("API_KEY='a b' NAME=x uvicorn main:app\n")
     assert list(frame["command"]) == ["API_KEY=*** NAME=x uvicorn main:app"]
     assert json.loads(frame["environment"][0]) == {"API_KEY": "***", "NAME": "x"}
+
+
+def test_a_dockerfile_says_how_the_image_is_started():
+    frame, retrieval = parse_dockerfile(
+        "FROM python:3.11-slim\nENV WEB_CONCURRENCY=2 DB_PASSWORD=hunter2\n"
+        "RUN pip install uvicorn\nCMD echo built\n"
+        'CMD ["uvicorn", "main:app", \\\n  "--port", "8017"]\n'
+    )
+    assert list(frame["port"]) == [8017]
+    assert list(frame["line"]) == [5]
+    assert json.loads(frame["environment"][0]) == {"DB_PASSWORD": "***", "WEB_CONCURRENCY": "2"}
+    assert not retrieval.rejected
+    assert parse_dockerfile("FROM nginx\nCMD nginx\n")[0].empty

@@ -114,6 +114,43 @@ def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"environment": json.dumps(masked, sort_keys=True, ensure_ascii=False), "command": command}
 
 
+def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame, Retrieval]:
+    """Read the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile, with its ``ENV`` lines.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted: the
+        others are none of this table's business.
+    """
+    import pandas as pd
+
+    environment: dict[str, str] = {}
+    row: dict[str, Any] = {}
+    rejected = []
+    for number, _, line in _logical_lines(text):
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "ENV":
+            environment |= dict(re.findall(r"(\w+)=(\S+)", rest))
+        elif word.upper() in ("CMD", "ENTRYPOINT"):
+            try:
+                found = parse_command(line.strip())
+            except ValueError as error:
+                rejected.append(Rejected(name, number, str(error), line[:2000]))
+                continue
+            if found:
+                given = environment | json.loads(found["environment"])
+                row = {"file": name, "line": number, "command": rest.strip(), **found}
+                row["environment"] = json.dumps(given, sort_keys=True, ensure_ascii=False)
+    frame = conform("app_processes", pd.DataFrame([_without_secrets(row)] if row else []))
+    return frame, Retrieval(source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected))
+
+
+def _read_dockerfile(raw: RawFile) -> Iterable[Piece]:
+    text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
+    yield Piece("app_processes", *parse_dockerfile(text, raw.relative))
+
+
 def _read(raw: RawFile) -> Iterable[Piece]:
     content = raw.content
     frame, retrieval = parse_app_processes(
@@ -153,5 +190,14 @@ SOURCES = (
             ),
             ("gunicorn -k uvicorn.workers.UvicornWorker \\\n  -w 4 -b :8000 main:app\n", 1),
         ),
+    ),
+    Source(
+        name="dockerfile",
+        tables=("app_processes",),
+        patterns=("Dockerfile*", "*.dockerfile"),
+        looks_like=lambda raw: not raw.head().strip() or b"FROM" in raw.head().upper(),
+        read=_read_dockerfile,
+        keep=True,
+        samples=(('FROM python:3.11\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', 1),),
     ),
 )
