@@ -124,7 +124,7 @@ def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, fl
     runs = frame["invocations"].to_numpy(dtype=float)[inside][::stride]
     if len(t) < MIN_BINS:
         return 0.0, 0.0, 0.0
-    knots = np.linspace(0.0, float(t[-1]) * 0.9, 121)
+    knots: Any = np.linspace(0.0, float(t[-1]) * 0.9, 121)
     misfits = np.array([_misfit(t, y, runs, knot) for knot in knots])
     likelihood = -0.5 * len(t) * np.log(misfits)
     near = knots[likelihood >= likelihood.max() - 2.0]

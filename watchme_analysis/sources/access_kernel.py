@@ -15,7 +15,9 @@ from numba import njit
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, LIST_TIME, LIST_STATUS, LIST_ADDRESS, REQUEST, TARGET, UNESCAPED = 7, 8, 9, 10, 11, 12, 13, 14
 GOOD, BLANK, DOUBT = 0, 1, 2
-NULL: Any = np.int64(-(2**63))
+# Any to the type checker: numpy's own types differ between the versions that the Pythons get.
+int64: Any = np.int64
+NULL: Any = int64(-(2**63))
 
 _MONTH_KEYS = np.array(
     [
@@ -37,7 +39,7 @@ def digits(buf: Any, at: int, count: int) -> Any:
     """Return the number that so many digits at a place make, -1 when one is none."""
     value: Any = 0
     for offset in range(count):
-        digit = np.int64(buf[at + offset]) - 48
+        digit = int64(buf[at + offset]) - 48
         if digit < 0 or digit > 9:
             return -1
         value = value * 10 + digit
@@ -84,7 +86,7 @@ def time_local(buf: Any, at: int, end: int) -> Any:
         return NULL
     if buf[at + 14] != 58 or buf[at + 17] != 58 or buf[at + 20] != 32:
         return NULL
-    key = (np.int64(buf[at + 3]) << 16) | (np.int64(buf[at + 4]) << 8) | np.int64(buf[at + 5])
+    key = (int64(buf[at + 3]) << 16) | (int64(buf[at + 4]) << 8) | int64(buf[at + 5])
     month = 0
     for index in range(12):
         if _MONTH_KEYS[index] == key:
@@ -166,9 +168,9 @@ def read_list(buf: Any, at: int, end: int, kind: int, out: Any) -> Any:
             at += 1
             last = NULL
         else:
-            value, count = np.int64(0), 0
+            value, count = int64(0), 0
             while at < end and 48 <= buf[at] <= 57:
-                value = value * 10 + (np.int64(buf[at]) - 48)
+                value = value * 10 + (int64(buf[at]) - 48)
                 at += 1
                 count += 1
             if count == 0 or count > 11:
@@ -179,9 +181,9 @@ def read_list(buf: Any, at: int, end: int, kind: int, out: Any) -> Any:
                 if at < end and buf[at] == 46:
                     at += 1
                     begin_fraction = at
-                    fraction = np.int64(0)
+                    fraction = int64(0)
                     while at < end and 48 <= buf[at] <= 57:
-                        fraction = fraction * 10 + (np.int64(buf[at]) - 48)
+                        fraction = fraction * 10 + (int64(buf[at]) - 48)
                         at += 1
                     places = at - begin_fraction
                     if places == 0 or places > 6:
@@ -247,16 +249,16 @@ def in_method(char: int) -> Any:
 def number_end(buf: Any, at: int, end: int) -> Any:
     """Read digits and at most six places; return where they end, the digits' value, and both lengths."""
     begin = at
-    value = np.int64(0)
+    value = int64(0)
     while at < end and 48 <= buf[at] <= 57:
-        value = value * 10 + (np.int64(buf[at]) - 48)
+        value = value * 10 + (int64(buf[at]) - 48)
         at += 1
     whole = at - begin
     places = 0
     if at < end and buf[at] == 46:
         at += 1
         while at < end and 48 <= buf[at] <= 57 and places <= 6:
-            value = value * 10 + (np.int64(buf[at]) - 48)
+            value = value * 10 + (int64(buf[at]) - 48)
             at += 1
             places += 1
         if places == 0:
