@@ -171,7 +171,7 @@ def period_values(
     if stat not in _HOW and not stat.startswith(("p", "tm")):
         raise InputError(f"The statistic {stat!r} is unknown: use {', '.join(_HOW)} or a percentile.")
     known = series.dropna()
-    if known.empty and end is None:
+    if known.empty:
         return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
     how = _HOW.get(stat, "max")
     step = _step(rule, history_period_s)

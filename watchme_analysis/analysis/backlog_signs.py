@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
-FAILURE_SCORE, FAILURE_EVENTS = 15.0, 5
+FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 # Ages that people call a backlog; the team's own alarm stands at 600 s.
 BACKLOG_AGE_S = 600.0
@@ -177,7 +177,8 @@ def _plain(moment: Any) -> datetime:
 def read_signs(flow: Flow, tables: Tables) -> Signs:
     """Return what a flow shows."""
     frame = flow.frame
-    failures = _failures(flow)
+    balance = queue_balance(flow, tables)
+    failures = _failures(flow, balance.dead_lettered or 0)
     throttles = _throttles(flow)
     surge, daily = _surge(flow)
     before, during = _run_times(flow, failures)
@@ -192,7 +193,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     slack = timedelta(seconds=flow.period_s)
     return Signs(
         flow=flow,
-        balance=queue_balance(flow, tables),
+        balance=balance,
         failures=failures,
         slow=_slow(flow),
         timed_out_share=_timed_out(inside, flow.settings.function_timeout_s),
@@ -228,14 +229,27 @@ def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
     return sent.min().to_pydatetime() if len(sent) else None
 
 
-def _failures(flow: Flow) -> Elevation | None:
-    """Return the raised failures, stretched over the failing runs that follow closely."""
+def _failures(flow: Flow, dead_lettered: int) -> Elevation | None:
+    """Return the raised failures, stretched over the failing runs that follow closely.
+
+    Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
+    messages died, so is a weaker rise.
+    """
     frame = flow.frame
     found = rate_elevation(frame["errors"], frame["invocations"], flow.period_s)
-    if found is None or found.score < FAILURE_SCORE or found.observed < FAILURE_EVENTS:
+    enough = FAILURE_SCORE_WITH_DEAD if dead_lettered >= 3 else FAILURE_SCORE
+    if found is None:
         return None
-    failing = frame.index[frame["errors"].fillna(0.0) > 0]
     step = timedelta(seconds=flow.period_s)
+    throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
+    if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
+        errors, runs = frame["errors"].sum(), frame["invocations"].sum()
+        if errors < FAILURE_EVENTS or (errors < FAILING_THROUGHOUT * runs and not found.score >= enough):
+            return None
+        hit = frame.index[frame["errors"].fillna(0.0) > 0]
+        within = frame["invocations"][hit[0] : hit[-1]].sum()
+        found = Elevation(hit[0], hit[-1] + step, float(errors), float(within), 0.0, FAILURE_SCORE)
+    failing = frame.index[frame["errors"].fillna(0.0) > 0]
     end = found.end
     for moment in failing[failing >= found.end]:
         if moment - end > 3 * step:

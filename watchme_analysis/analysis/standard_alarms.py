@@ -123,21 +123,28 @@ def _fields(rule: Rule) -> dict[str, Any]:
 
 def _value_series(tables: Tables, alarm: StandardAlarm, resource: str) -> tuple[pd.Series, int] | None:
     """Return the alarm's values at the finest recorded period, a percentage where there are two metrics."""
-    parts = [_recorded(tables, resource, metric, alarm.stat) for metric in alarm.metrics]
-    if any(part is None for part in parts):
+    if len(alarm.metrics) == 2:
+        return ratio_series(tables, resource, alarm.metrics, alarm.stat, alarm.rule.period_s)
+    return recorded_series(tables, resource, alarm.metrics[0], alarm.stat)
+
+
+def ratio_series(
+    tables: Tables, resource: str, metrics: tuple[str, ...], stat: str, period_s: int
+) -> tuple[pd.Series, int] | None:
+    """Return one metric as a percentage of another, and its period; None when either was not collected.
+
+    Missing counts above are zero. Without a count below there is no rate, and the point is missing.
+    """
+    above, below = (recorded_series(tables, resource, metric, stat) for metric in metrics)
+    if above is None or below is None:
         return None
-    known = [part for part in parts if part is not None]
-    if len(known) == 1:
-        return known[0]
-    (above, fine), (below, other) = known
-    period = max(alarm.rule.period_s, fine, other)
-    sums = [item.groupby(item.index.floor(f"{period}s")).sum() for item in (above, below)]
-    # Missing errors are none; without invocations there is no rate, and the point is missing.
+    period = max(period_s, above[1], below[1])
+    sums = [item[0].groupby(item[0].index.floor(f"{period}s")).sum() for item in (above, below)]
     rate = 100.0 * sums[0].reindex(sums[1].index).fillna(0.0) / sums[1]
     return rate[sums[1] > 0], period
 
 
-def _recorded(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
+def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
     """Return a recorded series and its period; an empty one when it was asked for and nothing came."""
     import pandas as pd
 

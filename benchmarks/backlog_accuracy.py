@@ -1,0 +1,103 @@
+"""How right the backlog diagnosis is on recorded cases whose truth is known.
+
+    .venv/bin/python benchmarks/backlog_accuracy.py CASES TRUTH [--ablate]
+
+CASES holds one folder a case (raw or imported), TRUTH one JSON file a case of the same name. Printed are,
+per case, verdict, start, dead letters, work and alarms against the truth; then the sums, and how often
+verdicts of a given confidence were right. With --ablate every case is also diagnosed without each table.
+"""
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from datetime import datetime
+from pathlib import Path
+
+from watchme_analysis.case import Case, open_case
+from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+from watchme_analysis.schema import empty
+
+LEFT_OUT = (
+    ("log_events", "log_queries"),
+    ("changes",),
+    ("queue_messages",),
+    ("event_source_mappings", "queues", "functions"),
+    ("log_events", "log_queries", "changes"),
+    ("metrics", "metric_queries"),
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("cases", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--ablate", action="store_true", help="diagnose without each table, too")
+    options = parser.parse_args()
+    sums, sure = Counter(), defaultdict(list)
+    for folder in sorted(path for path in options.cases.iterdir() if path.is_dir()):
+        truth_file = options.truth / f"{folder.name}.json"
+        if not truth_file.is_file():
+            continue
+        truth = json.loads(truth_file.read_text(encoding="utf-8"))
+        case = open_case(folder)
+        found = diagnose(Investigation(case, "backlog"))
+        marks = compare(found, truth)
+        sums.update({name: mark for name, mark in marks.items() if isinstance(mark, bool)})
+        sums["cases"] += 1
+        sure[round(found.confidence, 1)].append(marks["cause"])
+        print(
+            folder.name, found.verdict, found.cause, found.secondary_cause, f"{found.confidence:.2f}", marks
+        )
+        if options.ablate:
+            for names in LEFT_OUT:
+                less = diagnose(Investigation(without(case, names), "backlog"))
+                right = less.cause == truth["cause"]
+                sums[
+                    f"without {names[0]}: {'right' if right else 'silent' if less.cause is None else 'WRONG'}"
+                ] += 1
+                if less.cause is not None:
+                    sure[round(less.confidence, 1)].append(right)
+    print("\n".join(f"{name}: {number} of {sums['cases']}" for name, number in sorted(sums.items())))
+    for level, rights in sorted(sure.items()):
+        print(f"confidence {level:.1f}: {sum(rights)} of {len(rights)} right")
+
+
+def compare(found, truth):
+    """Return what agrees: True or False, and minutes for times."""
+    extra = found.extra
+    start = None if truth["incident_start"] is None else datetime.fromisoformat(truth["incident_start"])
+    minutes = (found.incident_start - start).total_seconds() / 60 if start and found.incident_start else None
+    bound = 2 * truth["window"]["period_s"] / 60
+    alarms = [
+        (item["first"] and datetime.fromisoformat(item["first"]))
+        == ((known := truth["first_alarm"][item["alarm"]]["by_resource"][item["resource"]]["first"])
+            and datetime.fromisoformat(known))
+        for item in extra["alarms"]
+    ]  # fmt: skip
+    return {
+        "cause": found.cause == truth["cause"],
+        "secondary": found.secondary_cause == truth["secondary_cause"],
+        "start within two periods": start is None or (minutes is not None and abs(minutes) <= bound),
+        "start error min": minutes,
+        "open or closed": (found.incident_end is None) == (truth["incident_end"] is None),
+        "queues": extra["queues"] == sorted(truth["queues_affected"]),
+        "change": (extra["change"] or {}).get("event_name") in [*truth["change_event_names"], None]
+        and bool(extra["change"]) == bool(truth["change_event_names"]),
+        "dead letters": extra["dead_letters"] == truth["messages_lost_to_dlq"],
+        "lost": extra["lost"] == truth["messages_expired"] + truth["dlq_messages_purged"],
+        "dead-lettered work": extra["dead_lettered_work"] == sorted(truth["dead_lettered_work"]),
+        "missed work": extra["missed_work"] == sorted(truth["missed_work"]),
+        "alarms": all(alarms),
+    }
+
+
+def without(case, names):
+    """Return the case without some tables."""
+    other = Case(case.path, case.manifest)
+    other._frames = {name: case.table(name) for name in case.tables} | {name: empty(name) for name in names}
+    return other
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+import json
+
+import pytest
+from backlog_world import START, World
+from click.testing import CliRunner
+
+from watchme_analysis.analysis.alarm_specs import parse_specs, sensitivity, tried_frame, try_alarms
+from watchme_analysis.analysis.flows import flows
+from watchme_analysis.cli_alarms import _read, alarms
+from watchme_analysis.errors import InputError
+
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+RATE = {
+    "name": "rate",
+    "over": "function",
+    "ratio": ["Errors", "Invocations"],
+    "stat": "Sum",
+    "period_s": 300,
+    "threshold": 10,
+    "evaluation_periods": 12,
+    "datapoints_to_alarm": 3,
+    "treat_missing_data": "notBreaching",
+}
+
+
+def failing():
+    world = World()
+    world.fail(600, 1000, 0.1, IMPORT)
+    return world
+
+
+def test_the_teams_alarms_ring_where_they_should():
+    world = failing()
+    start = START.to_pydatetime()
+    frame = tried_frame(try_alarms(world, flows(world), _read(None)), start, 86400.0).set_index("alarm")
+    assert frame.loc["dead-letters", "times_raised"] == 1
+    assert frame.loc["message-age", "times_raised"] == 0
+    any_dead, ten_dead = (
+        frame.loc[name, "minutes_after_start"] for name in ("dead-letters-any", "dead-letters")
+    )
+    assert any_dead < ten_dead
+    assert frame.loc["duration-near-timeout", "times_raised"] == 0
+
+
+def test_rings_before_the_incident_are_in_vain():
+    world = failing()
+    tried = try_alarms(world, flows(world), parse_specs({"alarms": [RATE]}))
+    assert tried_frame(tried, None, 86400.0)["false_a_week"].item() == pytest.approx(7.0)
+    assert tried_frame(tried, START.to_pydatetime(), 86400.0)["false_a_week"].item() == 0
+
+
+def test_fewer_points_ring_earlier():
+    world = failing()
+    frame = sensitivity(world, flows(world), parse_specs({"alarms": [RATE]}), None, 86400.0)
+    first = frame[frame["threshold_factor"] == 1.0].set_index("datapoints_to_alarm")["first"]
+    assert first[1] < first[3]
+    assert first.isna()[12]
+
+
+def test_an_alarm_over_what_was_not_collected_says_so():
+    world = failing()
+    spec = {**RATE, "over": "somewhere-else"}
+    (tried,) = try_alarms(world, flows(world), parse_specs({"alarms": [spec]}))
+    assert tried.run is None
+    assert "somewhere-else is not in the case" in tried.note
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "no name"),
+        ({"threshhold": 3}, "threshhold"),
+        ({"ratio": ["Errors"]}, "two metrics"),
+        ({"of_timeout": 0.5}, "either threshold or of_timeout"),
+        ({"datapoints_to_alarm": 13}, "13 of 12"),
+    ],
+)
+def test_a_bad_specification_is_refused_in_a_sentence(change, message):
+    with pytest.raises(InputError, match=message):
+        parse_specs({"alarms": [{**RATE, **change}]})
+
+
+def test_the_command_tells_first_ring_and_delay(data):
+    result = CliRunner().invoke(alarms, ["backtest", str(data / "backlog-dlq"), "--json"])
+    assert result.exit_code == 0, result.output
+    rows = [row for row in json.loads(result.output) if row["times_raised"]]
+    assert {row["alarm"] for row in rows} >= {"dead-letters", "dead-letters-any", "error-rate"}
+    assert all(row["minutes_after_start"] > 0 for row in rows)
