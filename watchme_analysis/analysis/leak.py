@@ -126,7 +126,7 @@ def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, fl
         return 0.0, 0.0, 0.0
     knots: Any = np.linspace(0.0, float(t[-1]) * 0.9, 121)
     misfits = np.array([_misfit(t, y, runs, knot) for knot in knots])
-    likelihood = -0.5 * len(t) * np.log(misfits)
+    likelihood: Any = -0.5 * len(t) * np.log(misfits)
     near = knots[likelihood >= likelihood.max() - 2.0]
     return float(knots[int(np.argmax(likelihood))]), float(near.min()), float(near.max())
 
