@@ -42,6 +42,19 @@ class Handler(BaseHTTPRequestHandler):
             while not self.server.released.wait(0.05):
                 self.wfile.write(b".")
             return
+        if self.path in ("/chunks", "/chunks-cut"):
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\nabc\r\n" + (b"0\r\n\r\n" if self.path == "/chunks" else b"9\r\nab"))
+            self.close_connection = True
+            return
+        if self.path == "/unsized":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bytes(300_000))
+            self.close_connection = True
+            return
         self.send_response({"/ill": 503, "/moved": 302}.get(self.path, 200))
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "1000" if self.path == "/cut" else "2")
@@ -121,8 +134,15 @@ def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
     assert result["ttfb_s"] is not None
 
 
-def test_an_answer_that_ends_early_is_incomplete(fetch, server):
-    assert fetch(server.url + "/cut", 5, {})["error"] == "incomplete: the answer ended early"
+@pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
+def test_an_answer_that_ends_early_is_incomplete(fetch, server, path):
+    assert fetch(server.url + path, 5, {})["error"] == "incomplete: the answer ended early"
+
+
+@pytest.mark.parametrize("path", ["/chunks", "/unsized"])
+def test_an_answer_without_a_length_is_read_to_its_end(fetch, server, path):
+    result = fetch(server.url + path, 5, {})
+    assert (result["status"], result["error"]) == (200, None)
 
 
 def test_a_port_where_nobody_listens_is_refused(fetch):

@@ -124,7 +124,8 @@ def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = 
         result["ttfb_s"] = time.perf_counter() - start
         result["status"] = answer.status
         result["step"] = READING
-        while True:
+        # From Python 3.12 on an answer that was read to its end closes itself, and the socket with it.
+        while not answer.isclosed():
             sock.settimeout(left())
             # One read is one receive at most, so that a trickle can't outlast the time limit.
             if not answer.read1(65536):
