@@ -66,6 +66,17 @@ def test_parameters_and_groups_by_hand(groups):
     assert "1 queries scanned" in result.stderr
 
 
+def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(groups):
+    hour = int((NOW - timedelta(hours=2)).timestamp()) // 3600 * 3600
+    groups.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUPS[0]),))] = {hour: 2e9}
+    arguments = ("run", "worker_timeouts", "--log-group", GROUPS[0])
+    assert "expected to scan 2.000 GB, about 0.0100 USD" in run(*arguments).stderr
+    started = len(groups.started)
+    refused = run(*arguments, "--refresh", "--max-scan-gb", "1")
+    assert "--max-scan-gb" in str(refused.exception)
+    assert len(groups.started) == started
+
+
 def test_no_rows_is_no_error(groups):
     result = run("run", "import_errors", "--log-group", GROUPS[0])
     assert result.exit_code == 0

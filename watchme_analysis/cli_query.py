@@ -103,7 +103,7 @@ def run(name: str, **options: Any) -> int:
 def _queries(item: LibraryQuery, text: str, window: Any, options: dict[str, Any], aws: Aws) -> Any:
     """Return the queries for an account and region, its log groups found and the cost checked."""
     from watchme_analysis.sources.insights_ask import in_groups
-    from watchme_analysis.sources.insights_cost import check_ceiling, estimate_bytes
+    from watchme_analysis.sources.insights_cost import check_ceiling, cost_usd, estimate_bytes
 
     groups = list(options["log_groups"])
     if not groups:
@@ -115,8 +115,11 @@ def _queries(item: LibraryQuery, text: str, window: Any, options: dict[str, Any]
     if not groups:
         raise InputError(f"No log group fits {item.log_groups} in {aws.region}: name one with --log-group.")
     if not options["offline"]:
-        expected = estimate_bytes(aws, groups, window)
-        check_ceiling(sum(value or 0 for value in expected.values()), options["max_scan_gb"])
+        expected = sum(value or 0 for value in estimate_bytes(aws, groups, window).values())
+        if expected:
+            told = f"{expected / 1e9:.3f} GB, about {cost_usd(expected):.4f} USD at list price"
+            click.echo(f"{aws.region}: expected to scan {told}", err=True)
+        check_ceiling(expected, options["max_scan_gb"])
     return in_groups(text, groups, window, item.name)
 
 

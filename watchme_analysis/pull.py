@@ -275,6 +275,8 @@ class _Pull:
         expected = estimate_bytes(self.aws, groups, self.request.window)
         total = sum(expected.get(query.log_groups[0]) or 0 for query in queries)
         check_ceiling(total, self.request.max_scan_gb)
+        if total:
+            self.notes.append(f"The log queries were expected to scan at most {total / 1e9:.3f} GB.")
 
     def _settings(self) -> None:
         request, window = self.request, self.request.window
