@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from watchme_analysis.analysis.flow_pairs import dead_letter_queues, functions_of, is_dlq_name, series_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,6 @@ FUNCTION_SERIES = {
 }
 COUNTS = ("sent", "received", "deleted", "empty_receives", "invocations", "errors", "throttles")
 COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
-_DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
 
 
 class Tables(Protocol):
@@ -137,7 +136,7 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
     asked = tables.table("metric_queries")
     queues = tables.table("queues").drop_duplicates("queue", keep="last").set_index("queue")
-    dead = _dead_letter_queues(tables)
+    dead = dead_letter_queues(tables)
     names = sorted(
         set(queues.index.dropna())
         | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"])
@@ -145,7 +144,7 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
         | set(dead)
     )
     targets = set(dead.values())
-    sources = [name for name in names if name not in targets and not _is_dlq(name, names)]
+    sources = [name for name in names if name not in targets and not is_dlq_name(name, names)]
     indexed = {
         key: group.sort_values("time", kind="stable").drop_duplicates("time", keep="last")
         for key, group in metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
@@ -154,7 +153,7 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     wanted = {(row.resource, row.metric, row.stat) for row in asked.itertuples()} | {
         key[:3] for key in indexed
     }
-    functions = _pair(tables, sources, indexed)
+    functions = functions_of(tables, sources, indexed)
     cpu = _host_cpu(indexed)
     found = []
     for name in sources:
@@ -169,94 +168,14 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     return tuple(found)
 
 
-def _is_dlq(name: str, names: list[str]) -> bool:
-    """Tell whether a name says dead-letter queue and some other queue could be its source."""
-    return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
-
-
-def _dead_letter_queues(tables: Tables) -> dict[str, str]:
-    """Return the dead-letter queue of each queue that has one."""
-    queues = tables.table("queues")
-    found: dict[str, str] = {}
-    for row in queues[queues["dlq"].notna()].itertuples():
-        found[row.queue] = row.dlq
-    messages = tables.table("queue_messages")
-    for row in (
-        messages[messages["source_queue"].notna()].drop_duplicates(["queue", "source_queue"]).itertuples()
-    ):
-        found.setdefault(row.source_queue, row.queue)
-    names = set(tables.table("metrics")["resource"].dropna()) | set(queues["queue"].dropna())
-    for name in sorted(names):
-        bare = name.removesuffix(".fifo")
-        if not _DLQ_NAME.search(bare):
-            continue
-        stem = _DLQ_NAME.sub("", bare).strip("-_.")
-        for other in sorted(names - {name}):
-            if other.removesuffix(".fifo") in (stem, f"{stem}-queue", f"{stem}_queue") and other not in found:
-                found[other] = name
-    return found
-
-
-def _pair(tables: Tables, sources: list[str], indexed: dict[Any, pd.DataFrame]) -> dict[str, str]:
-    """Return the function that drains each queue."""
-    mappings = tables.table("event_source_mappings")
-    found: dict[str, str] = {}
-    for row in mappings[mappings["queue"].notna() & mappings["function"].notna()].itertuples():
-        if row.queue not in found or row.state == "Enabled":
-            found[row.queue] = row.function
-    rest = [name for name in sources if name not in found]
-    if not rest:
-        return found
-    candidates = {key[0] for key in indexed if key[1] == "Invocations"} | set(
-        tables.table("functions")["function"].dropna()
-    )
-    candidates -= set(found.values())
-    scores = [
-        (_likeness(name, function, indexed), name, function)
-        for name in rest
-        for function in sorted(candidates)
-    ]
-    for score, name, function in sorted(scores, reverse=True):
-        if score >= 0.9 and name not in found and function not in found.values():
-            found[name] = function
-    return found
-
-
-def _likeness(queue: str, function: str, indexed: dict[Any, pd.DataFrame]) -> float:
-    """Return 0 to 2: correlation of received messages with invocations plus likeness of the names."""
-    words = [
-        set(re.split(r"[-_.\d]+", name.lower())) - {"", "queue", "worker", "fifo"}
-        for name in (queue, function)
-    ]
-    named = len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
-    received = _series(indexed, queue, *QUEUE_SERIES["received"][1:3])
-    invoked = _series(indexed, function, *FUNCTION_SERIES["invocations"][1:3])
-    if received is None or invoked is None:
-        return named
-    joined = received[0].resample("1h").sum().to_frame("a").join(invoked[0].resample("1h").sum().rename("b"))
-    correlation = joined.fillna(0.0).corr().iloc[0, 1]
-    return named + (0.0 if math.isnan(correlation) else float(correlation))
-
-
-def _series(
-    indexed: dict[Any, pd.DataFrame], resource: str | None, metric: str, stats: tuple[str, ...]
-) -> tuple[pd.Series, int] | None:
-    """Return a series and its period, the preferred statistic first, then the finest period."""
-    for stat in stats:
-        keys = [key for key in indexed if key[:3] == (resource, metric, stat)]
-        if keys:
-            key = min(keys, key=lambda item: item[3])
-            group = indexed[key]
-            return group.set_index("time")["value"].astype("float64"), int(key[3])
-    return None
-
-
 def _host_cpu(indexed: dict[Any, pd.DataFrame]) -> pd.Series | None:
     """Return the highest CPU of the hosts that were measured, at their own period."""
     import pandas as pd
 
     resources = sorted({key[0] for key in indexed if key[1] == "CPUUtilization"})
-    series = [_series(indexed, resource, "CPUUtilization", ("Average", "Maximum")) for resource in resources]
+    series = [
+        series_of(indexed, resource, "CPUUtilization", ("Average", "Maximum")) for resource in resources
+    ]
     values = [pair[0] for pair in series if pair is not None]
     return pd.concat(values, axis=1).max(axis=1) if values else None
 
@@ -278,7 +197,7 @@ def _grid(
         for column, (_, metric, stats, how) in group.items():
             if resource is not None and any((resource, metric, stat) in wanted for stat in stats):
                 known.add(column)
-            pair = _series(indexed, resource, metric, stats) if resource is not None else None
+            pair = series_of(indexed, resource, metric, stats) if resource is not None else None
             if pair is not None:
                 scale = 1000.0 if metric == "Duration" else 1.0
                 picked[column] = (pair[0] / scale, pair[1], how)

@@ -9,7 +9,7 @@ from typing import Any
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.standard_alarms import standard_alarms
 from watchme_analysis.analysis.work_items import message_work, work_pairs
-from watchme_analysis.hypotheses import backlog_faults, backlog_load
+from watchme_analysis.hypotheses import backlog_faults, backlog_load, backlog_messages, backlog_settings
 from watchme_analysis.hypotheses.backlog_missing import missing_evidence
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, picture, surge_leads
 from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_window
@@ -20,7 +20,7 @@ QUESTION = "backlog"
 NAMED_AT = 0.6
 # A model of a few hand-set weights is never surer than this.
 SUREST = 0.97
-MODULES = (backlog_faults, backlog_load)
+MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
 
 
 def diagnose(inv: Investigation) -> Diagnosis:

@@ -1,0 +1,96 @@
+"""Which function drains a queue, and which queue takes its dead letters."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.analysis.flows import Tables
+
+_DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
+
+
+def is_dlq_name(name: str, names: list[str]) -> bool:
+    """Tell whether a name says dead-letter queue and some other queue could be its source."""
+    return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
+
+
+def dead_letter_queues(tables: Tables) -> dict[str, str]:
+    """Return the dead-letter queue of each queue that has one."""
+    queues = tables.table("queues")
+    found: dict[str, str] = {}
+    for row in queues[queues["dlq"].notna()].itertuples():
+        found[row.queue] = row.dlq
+    messages = tables.table("queue_messages")
+    for row in (
+        messages[messages["source_queue"].notna()].drop_duplicates(["queue", "source_queue"]).itertuples()
+    ):
+        found.setdefault(row.source_queue, row.queue)
+    names = set(tables.table("metrics")["resource"].dropna()) | set(queues["queue"].dropna())
+    for name in sorted(names):
+        bare = name.removesuffix(".fifo")
+        if not _DLQ_NAME.search(bare):
+            continue
+        stem = _DLQ_NAME.sub("", bare).strip("-_.")
+        for other in sorted(names - {name}):
+            if other.removesuffix(".fifo") in (stem, f"{stem}-queue", f"{stem}_queue") and other not in found:
+                found[other] = name
+    return found
+
+
+def functions_of(tables: Tables, sources: list[str], indexed: dict[Any, pd.DataFrame]) -> dict[str, str]:
+    """Return the function that drains each queue."""
+    mappings = tables.table("event_source_mappings")
+    found: dict[str, str] = {}
+    for row in mappings[mappings["queue"].notna() & mappings["function"].notna()].itertuples():
+        if row.queue not in found or row.state == "Enabled":
+            found[row.queue] = row.function
+    rest = [name for name in sources if name not in found]
+    if not rest:
+        return found
+    candidates = {key[0] for key in indexed if key[1] == "Invocations"} | set(
+        tables.table("functions")["function"].dropna()
+    )
+    candidates -= set(found.values())
+    scores = [
+        (_likeness(name, function, indexed), name, function)
+        for name in rest
+        for function in sorted(candidates)
+    ]
+    for score, name, function in sorted(scores, reverse=True):
+        if score >= 0.9 and name not in found and function not in found.values():
+            found[name] = function
+    return found
+
+
+def _likeness(queue: str, function: str, indexed: dict[Any, pd.DataFrame]) -> float:
+    """Return 0 to 2: correlation of received messages with invocations plus likeness of the names."""
+    words = [
+        set(re.split(r"[-_.\d]+", name.lower())) - {"", "queue", "worker", "fifo"}
+        for name in (queue, function)
+    ]
+    named = len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
+    received = series_of(indexed, queue, "NumberOfMessagesReceived", ("Sum",))
+    invoked = series_of(indexed, function, "Invocations", ("Sum",))
+    if received is None or invoked is None:
+        return named
+    joined = received[0].resample("1h").sum().to_frame("a").join(invoked[0].resample("1h").sum().rename("b"))
+    correlation = joined.fillna(0.0).corr().iloc[0, 1]
+    return named + (0.0 if math.isnan(correlation) else float(correlation))
+
+
+def series_of(
+    indexed: dict[Any, pd.DataFrame], resource: str | None, metric: str, stats: tuple[str, ...]
+) -> tuple[pd.Series, int] | None:
+    """Return a series and its period, the preferred statistic first, then the finest period."""
+    for stat in stats:
+        keys = [key for key in indexed if key[:3] == (resource, metric, stat)]
+        if keys:
+            key = min(keys, key=lambda item: item[3])
+            group = indexed[key]
+            return group.set_index("time")["value"].astype("float64"), int(key[3])
+    return None

@@ -1,0 +1,175 @@
+"""Causes that lie in the messages; and that nothing is wrong."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.hypotheses.backlog_evidence import error_evidence, no_failures_evidence, share_evidence
+from watchme_analysis.hypotheses.backlog_picture import (
+    FUNCTION_METRICS,
+    QUEUE_METRICS,
+    Picture,
+    function_sql,
+    picture,
+)
+from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+
+@hypothesis(
+    "backlog",
+    "poison_messages",
+    title="Some messages can never succeed",
+    needs=("metrics", "queue_messages", "log_events"),
+    cannot_see=("Whether the files that the messages name exist.",),
+)
+def poison_messages(inv: Investigation) -> Finding:
+    """Few messages fail every try while the others pass."""
+    view = inv.once(picture)
+    signs = view.focus
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [
+            *error_evidence(signs, ("message", "code_or_message"), "message_error"),
+            *share_evidence(signs, "all_fail_poison", "others_pass"),
+            *_same_messages(signs),
+            *_devices(signs),
+            *no_failures_evidence(signs, weight("no_failures")),
+        ]
+    return Finding(
+        "poison_messages",
+        tuple(evidence),
+        detail=_device_detail(signs) if signs else None,
+        next_test="Take one dead letter's file_path and look for the object: aws s3api head-object.",
+    )
+
+
+def _same_messages(signs: Signs) -> list[Evidence]:
+    """Weigh that failed runs are whole sets of tries: dead letters times the allowed receives."""
+    tries, failures = signs.flow.settings.max_receive_count, signs.failures
+    failed, passed = signs.flow.count("errors"), signs.passed_share
+    if not tries or failures is None or not failed or passed is None or not signs.dead_lettered:
+        return []
+    spent = min(1.0, signs.dead_lettered * tries / failed)
+    if passed < 0.3:
+        return []
+    return [
+        Evidence(
+            f"{signs.dead_lettered} dead letters used up {signs.dead_lettered * tries} tries of "
+            f"{failed:.0f} failed ones: what fails once fails {'always' if spent > 0.8 else 'not always'}.",
+            "metrics",
+            int(failed),
+            weight("same_messages_fail") if spent > 0.8 else weight("tries_succeed") if spent < 0.4 else 0.0,
+            effect=spent,
+            effect_unit="share",
+            sql=function_sql(signs, ("Errors", "ApproximateNumberOfMessagesVisible")),
+            check="same messages fail",
+        )
+    ]
+
+
+def _devices(signs: Signs) -> list[Evidence]:
+    """Weigh how far dead letters pile up on few devices."""
+    total = sum(signs.devices.values())
+    if total < 5:
+        return []
+    device, number = signs.devices.most_common(1)[0]
+    share, even = number / total, 1.0 / len(signs.devices)
+    piled = share >= 0.4 and share >= 3.0 * even if len(signs.devices) > 1 else True
+    return [
+        Evidence(
+            f"{number} of {total} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
+            f"{device}, the rest from {len(signs.devices) - 1} others.",
+            "queue_messages",
+            total,
+            weight("one_device") if piled else weight("many_devices", 1.0 - share),
+            effect=share,
+            effect_unit="share",
+            sql=f"select device_id, count(*) n from queue_messages where queue = '{signs.flow.dlq}' "
+            "group by 1 order by 2 desc",
+            check="devices",
+        )
+    ]
+
+
+def _device_detail(signs: Signs) -> str | None:
+    if not signs.devices:
+        return None
+    device, number = signs.devices.most_common(1)[0]
+    return f"Device {device} sent {number} of {sum(signs.devices.values())} dead letters."
+
+
+@hypothesis(
+    "backlog",
+    "healthy",
+    title="Nothing is wrong",
+    needs=("metrics",),
+    cannot_see=("Queues and functions whose metrics were not collected.",),
+)
+def healthy(inv: Investigation) -> Finding:
+    """No work was late, repeated or lost."""
+    view = inv.once(picture)
+    return Finding(
+        "healthy",
+        tuple(_harm(view) if view.affected else _no_harm(view)),
+        next_test="Look at a wider window, and at the alarms of the people who called.",
+    )
+
+
+def _harm(view: Picture) -> list[Evidence]:
+    signs = view.affected[0]
+    return [
+        Evidence(
+            f"{len(view.affected)} of {len(view.signs)} queues show trouble; {signs.flow.queue} the most: "
+            f"{', '.join(signs.harms).replace('_', ' ')}.",
+            "metrics",
+            len(signs.flow.frame),
+            weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
+            check="harm",
+        )
+    ]
+
+
+def _no_harm(view: Picture) -> list[Evidence]:
+    found = []
+    seen = {
+        name: sum(name in item.flow.asked and len(item.flow.frame) > 0 for item in view.signs)
+        for name in (*QUEUE_METRICS, *FUNCTION_METRICS, "throttles")
+    }
+    watched = [name for name, number in seen.items() if view.signs and number == len(view.signs)]
+    share = len(watched) / len(seen)
+    if watched:
+        found.append(
+            Evidence(
+                f"In {len(view.signs)} queues nothing was late, repeated, failing in numbers or lost "
+                f"({', '.join(watched)} were looked at).",
+                "metrics",
+                sum(len(item.flow.frame) for item in view.signs),
+                weight("no_harm", share),
+                effect=share,
+                effect_unit="share of metrics",
+                check="harm",
+            )
+        )
+    blind = [name for name, number in seen.items() if number < max(1, len(view.signs))]
+    if blind:
+        found.append(
+            Evidence(
+                f"Not all queues have {', '.join(blind)}: trouble can hide there.",
+                "metric_queries",
+                0,
+                weight("blind_to_harm", len(blind)),
+                check="blind spots",
+            )
+        )
+    daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
+    if daily:
+        found.append(
+            Evidence(
+                f"{daily[0].flow.queue} holds a backlog at the same time every day and drains it by itself.",
+                "metrics",
+                len(daily[0].flow.frame),
+                weight("daily_peak"),
+                check="daily peak",
+            )
+        )
+    return found

@@ -1,0 +1,160 @@
+"""Causes that lie in the settings of a queue or its mapping."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.hypotheses.backlog_picture import (
+    change_evidence,
+    function_sql,
+    picture,
+)
+from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+
+@hypothesis(
+    "backlog",
+    "visibility_misconfig",
+    title="The visibility timeout is shorter than a run",
+    needs=("metrics", "queues", "changes"),
+    cannot_see=("How often the same message ran: the workers' full log is needed.",),
+)
+def visibility_misconfig(inv: Investigation) -> Finding:
+    """Messages show again while they are being worked on."""
+    view = inv.once(picture)
+    signs = next((item for item in view.affected if item.surplus), view.focus)
+    evidence: list[Evidence] = []
+    if signs is not None and "received" in signs.flow.asked:
+        evidence += _redelivery(signs)
+        evidence += _visibility(signs)
+        if signs.surplus is not None:
+            evidence += change_evidence(inv, view, "visibility_misconfig")
+            if signs.balance.duplicate_deletes:
+                evidence.append(
+                    Evidence(
+                        f"{signs.flow.queue}: {signs.balance.duplicate_deletes} more deletes than messages.",
+                        "metrics",
+                        int(signs.flow.count("deleted") or 0),
+                        weight("repeated_deletes"),
+                        effect=float(signs.balance.duplicate_deletes),
+                        effect_unit="messages",
+                        sql=function_sql(signs, ("NumberOfMessagesDeleted", "NumberOfMessagesSent")),
+                        check="deletes",
+                    )
+                )
+    return Finding(
+        "visibility_misconfig",
+        tuple(evidence),
+        next_test="aws sqs get-queue-attributes: VisibilityTimeout against six times the function's timeout.",
+    )
+
+
+def _redelivery(signs: Signs) -> list[Evidence]:
+    received, sent = signs.flow.count("received") or 0.0, signs.flow.count("sent") or 0.0
+    failed = signs.flow.count("errors") or 0.0
+    found = signs.surplus is not None
+    return [
+        Evidence(
+            f"{signs.flow.queue} handed out {received:.0f} messages for {sent:.0f} sent and {failed:.0f} "
+            f"failed runs{' and throttles' if signs.throttles else ''}"
+            + (f", the surplus since {signs.surplus.start:%Y-%m-%d %H:%M} UTC." if signs.surplus else "."),
+            "metrics",
+            int(received),
+            weight("redelivered") if found else weight("not_redelivered"),
+            effect=received / sent if sent else None,
+            effect_unit="receives a message" if sent else None,
+            sql=function_sql(signs, ("NumberOfMessagesReceived", "NumberOfMessagesSent", "Errors")),
+            check="redelivery",
+        )
+    ]
+
+
+def _visibility(signs: Signs) -> list[Evidence]:
+    limit = signs.flow.settings.visibility_timeout_s
+    longest = signs.flow.frame["duration_max_s"].dropna()
+    if limit is None or longest.empty:
+        return []
+    run = float(longest.quantile(0.9))
+    timeout = signs.flow.settings.function_timeout_s
+    short = limit < run
+    advice = timeout is not None and limit < 6 * timeout and not short
+    return [
+        Evidence(
+            f"{signs.flow.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s (p90 of the "
+            "longest run an interval)" + (f", the function may take {timeout:.0f} s." if timeout else "."),
+            "queues",
+            1,
+            weight("visibility_short")
+            if short
+            else weight("visibility_long") + advice * weight("visibility_advice"),
+            effect=limit / run if run else None,
+            effect_unit="ratio" if run else None,
+            sql=f"select queue, visibility_timeout_s from queues where queue = '{signs.flow.queue}'",
+            check="settings",
+        )
+    ]
+
+
+@hypothesis(
+    "backlog",
+    "mapping_disabled",
+    title="Nobody polls the queue: its mapping is off",
+    needs=("metrics", "event_source_mappings", "changes"),
+    cannot_see=("Pollers other than Lambda.",),
+)
+def mapping_disabled(inv: Investigation) -> Finding:
+    """Messages wait and none is received."""
+    view = inv.once(picture)
+    signs = next((item for item in view.affected if item.starved), view.focus)
+    evidence: list[Evidence] = []
+    if signs is not None:
+        evidence = [*_starvation(signs), *_mapping(signs)]
+        if signs.starved is not None:
+            evidence += change_evidence(inv, view, "mapping_disabled")
+    return Finding(
+        "mapping_disabled",
+        tuple(evidence),
+        next_test="aws lambda list-event-source-mappings: state and reason of the queue's mapping.",
+    )
+
+
+def _starvation(signs: Signs) -> list[Evidence]:
+    if not {"visible", "received"} <= signs.flow.asked:
+        return []
+    starved = signs.starved
+    waiting = int((signs.flow.frame["visible"].fillna(0.0) > 0).sum())
+    words = (
+        f"Messages waited in {signs.flow.queue} for {starved.minutes:.0f} min from "
+        f"{starved.start:%Y-%m-%d %H:%M} UTC and none was received"
+        if starved
+        else f"{signs.flow.queue} was never left unread for long: messages were received while any waited"
+    )
+    return [
+        Evidence(
+            words + ".",
+            "metrics",
+            waiting,
+            weight("starved") if starved else weight("still_received"),
+            effect=starved.minutes if starved else None,
+            effect_unit="min" if starved else None,
+            sql=function_sql(signs, ("NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible")),
+            check="receives",
+        )
+    ]
+
+
+def _mapping(signs: Signs) -> list[Evidence]:
+    state = signs.flow.settings.mapping_state
+    if state is None:
+        return []
+    off = state.startswith("Disabl")
+    return [
+        Evidence(
+            f"The mapping of {signs.flow.queue} to {signs.flow.function} is {state}.",
+            "event_source_mappings",
+            1,
+            weight("mapping_off") if off else weight("mapping_on"),
+            sql=f"select * from event_source_mappings where queue = '{signs.flow.queue}'",
+            check="mapping",
+        )
+    ]
