@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -273,3 +274,22 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "sed-queue-dlq" in result.stdout
     assert "missing: changes (CloudTrail)" in result.stderr
     assert open_case(tmp_path / "case").tables
+
+
+def test_an_instance_and_a_whole_log_group(account, tmp_path):
+    minute = int(START.timestamp()) // 60 * 60
+    at = int(START.timestamp() * 1000)
+    account.engine.load("/ecs/api", [(at + 100 * n, f"line {n}", "s") for n in range(600)])
+    counted = ("AWS/Logs", "IncomingLogEvents", (("LogGroupName", "/ecs/api"),))
+    account.metrics[counted] = dict(Counter((at + 100 * n) // 60_000 * 60 for n in range(600)))
+    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
+    named = {"instances": ("i-1",), "log_groups": ("/ecs/api",)}
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=Asking(cap=400)), tmp_path / "case")
+    assert pulled.failures == {}
+    case = pulled.report.case
+    assert set(case.table("metrics").value) == {97.0}
+    events = case.table("log_events")
+    assert events.message.tolist() == [f"line {n}" for n in range(600)]
+    assert not case.table("log_queries").truncated.any()
+    # Planned from the counts, so the whole was never asked only to be cut.
+    assert all(asked["queryString"].startswith("filter toMillis") for asked in account.started)

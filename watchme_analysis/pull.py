@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,12 @@ from watchme_analysis.sources.aws_state import (
 )
 from watchme_analysis.sources.insights_ask import Asking, ask
 from watchme_analysis.sources.insights_calls import InsightsQuery
-from watchme_analysis.sources.insights_cost import check_ceiling, cost_usd, estimate_bytes
+from watchme_analysis.sources.insights_cost import (
+    check_ceiling,
+    cost_usd,
+    estimate_bytes,
+    incoming_counts,
+)
 from watchme_analysis.sources.metrics import catalogue, get_metric_data, metric_queries, period_for
 from watchme_analysis.sources.query_library import library_query
 from watchme_analysis.sources.raw_answers import query_answer, query_entry, write_answer
@@ -153,7 +158,7 @@ class _Pull:
         """Ask for everything, cheapest and most telling first, and import it."""
         request = self.request
         if request.asking.offline:
-            self.notes.append("Offline: only log answers that are kept; metrics and state were not asked.")
+            self.notes.append("Offline: only log answers that are kept.")
         else:
             self.progress("queues and functions")
             self.scope = discover(self.aws, request.queues, request.functions)
@@ -263,12 +268,17 @@ class _Pull:
             for function in functions
             for ending, name in FUNCTION_QUERIES.items()
         ]
-        every = "fields @timestamp, @message, @logStream | sort @timestamp asc"
-        queries += [
-            InsightsQuery(every, (group,), window, group.strip("/").replace("/", "-"))
-            for group in self.request.log_groups
-        ]
-        return queries
+        return queries + [self._whole_group(group) for group in self.request.log_groups]
+
+    def _whole_group(self, group: str) -> InsightsQuery:
+        """Return the query for everything in a log group, with what plans its windows."""
+        text = "fields @timestamp, @message, @logStream | sort @timestamp asc"
+        name = group.strip("/").replace("/", "-")
+        query = InsightsQuery(text, (group,), self.request.window, name)
+        if self.request.asking.offline:
+            return query
+        counts, bin_s = incoming_counts(self.aws, group, self.request.window)
+        return replace(query, counts=counts, counts_bin_s=bin_s)
 
     def _check_cost(self, queries: Sequence[InsightsQuery]) -> None:
         groups = list(dict.fromkeys(query.log_groups[0] for query in queries))
@@ -280,13 +290,8 @@ class _Pull:
 
     def _settings(self) -> None:
         request, window = self.request, self.request.window
-        named = [*request.queues, *request.functions, *request.instances, *request.log_groups]
+        named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
         title = f"{', '.join(named)} in {self.aws.region}"
-        lines = [
-            f"title = {json.dumps(title)}",
-            "",
-            "[window]",
-            f'start = "{window.start.isoformat()}"',
-            f'end = "{window.end.isoformat()}"',
-        ]
-        (self.folder / "case.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        start, end = window.start.isoformat(), window.end.isoformat()
+        text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
+        (self.folder / "case.toml").write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.aws_client import Aws
@@ -30,6 +31,28 @@ def estimate_bytes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[
     answer = get_metric_data(aws, metric_queries(wanted, period), window)
     sums = {result["Id"]: sum(result["Values"]) for result in answer["MetricDataResults"] if result["Values"]}
     return {group: sums.get(f"m{number}") for number, group in enumerate(log_groups)}
+
+
+def incoming_counts(aws: Aws, log_group: str, window: Window) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Return how many events came into a log group, by bins: what plans the windows of a query over all.
+
+    CloudWatch counts by the time of arrival, which is close to the events' own; windows that turn out
+    fuller are cut again.
+
+    Returns
+    -------
+    counts, bin_s
+        Start of each bin (epoch seconds) and its events, and the width of the bins in seconds.
+    """
+    wanted = [Metric("AWS/Logs", "IncomingLogEvents", (("LogGroupName", log_group),), "Sum")]
+    period = period_for(window.start, datetime.now(UTC))
+    answer = get_metric_data(aws, metric_queries(wanted, period), window)
+    counts = [
+        (int(datetime.fromisoformat(moment).timestamp()), int(value))
+        for result in answer["MetricDataResults"]
+        for moment, value in zip(result["Timestamps"], result["Values"], strict=False)
+    ]
+    return tuple(sorted(counts)), period
 
 
 def check_ceiling(expected_bytes: float, max_scan_gb: float) -> None:
