@@ -103,7 +103,7 @@ def source(found: Facts) -> list[Seen]:
     else:
         text = f"The source has {len(handlers)} handlers and no blocking call on the event loop."
         seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), select("app_handlers")))
-    known = handlers_by_family(handlers, list(found.families))
+    known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(["thread_pool", "background_thread_pool"])]
     if mine and len(on_pool):

@@ -25,6 +25,10 @@ def edge(found: Facts) -> list[Seen]:
     if not found.has("edge_log"):
         return _without_edge_log(found)
     bad = found.rows("edge", bad=True)
+    logged = found.joined["nginx_end"].max()
+    if found.has("access_log") and not bad.empty:
+        # What ended after Nginx's log did can't stand in it.
+        bad = bad[bad["edge_end"] <= logged]
     if len(bad) < 3:
         return []
     seen = []

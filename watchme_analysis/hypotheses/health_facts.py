@@ -136,11 +136,12 @@ def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
     """Give what was asked inside or on the host the name that it has outside."""
     outer = observed[~observed["vantage"].isin(["inside", "host"])]
     known = [str(name) for name in outer["family"].unique()]
+    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "family"].unique()]
     if not known:
         return observed
     inner = observed["vantage"].isin(["inside", "host"])
     names = {
-        family: same_endpoint(str(family), known) or family
+        family: same_endpoint(str(family), probed) or same_endpoint(str(family), known) or family
         for family in observed.loc[inner, "family"].unique()
     }
     observed.loc[inner, "family"] = observed.loc[inner, "family"].map(names).astype("string")

@@ -33,32 +33,36 @@ class Handler:
     path: str
     runs_on: str
     background: tuple[str, ...]
-
-    @property
-    def uses_threads(self) -> bool:
-        """Whether a thread of the pool is needed to answer."""
-        return self.runs_on == "thread_pool"
+    uses_threads: bool
 
 
-def handlers_by_family(app_handlers: pd.DataFrame, families: list[str]) -> dict[str, Handler]:
+def handlers_by_family(
+    app_handlers: pd.DataFrame, app_calls: pd.DataFrame, families: list[str]
+) -> dict[str, Handler]:
     """Return the handler of each path family that the source knows.
 
     A proxy may strip a prefix, so that a route also fits the end of a path; a longer route wins.
 
     Parameters
     ----------
-    app_handlers
-        Table of the glossary, may be empty.
+    app_handlers, app_calls
+        Tables of the glossary, may be empty.
     families
         Path families asked from outside.
     """
     found: dict[str, tuple[int, Handler]] = {}
-    columns = ("function", "path", "runs_on", "background_tasks")
-    for function, route, runs_on, tasks in zip(*(app_handlers[name] for name in columns), strict=True):
+    # What a handler hands to the background may need a thread; its answer does not.
+    threads = app_calls["context"].eq("thread_pool")
+    on_threads = set(app_calls.loc[threads.fillna(False), "reached_from"].dropna())
+    columns = ("function", "method", "path", "runs_on", "background_tasks")
+    for function, method, route, runs_on, tasks in zip(
+        *(app_handlers[name] for name in columns), strict=True
+    ):
         if not isinstance(route, str) or not isinstance(runs_on, str):
             continue
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
-        handler = Handler(str(function), route, runs_on, names)
+        needs = runs_on == "thread_pool" or f"{method} {route}" in on_threads
+        handler = Handler(str(function), route, runs_on, names, needs)
         pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
         for family in families:
             match = pattern.fullmatch(family)

@@ -113,7 +113,7 @@ def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str)
             seen.append(
                 Seen("pool_full", text, "host_metrics", rows, sql, most, "threads", details={POOL: detail})
             )
-        elif most < POOL_TOKENS * 0.75:
+        elif most < POOL_TOKENS * 0.75 and not most_open >= POOL_TOKENS / 2:
             text = f"The process had at most {most:.0f} threads, fewer than a pool of {POOL_TOKENS}."
             seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
     elif open_now is not None and most_open < POOL_TOKENS * 0.75:

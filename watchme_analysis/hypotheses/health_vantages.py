@@ -129,18 +129,28 @@ def paths(found: Facts) -> list[Seen]:
             rows = int(sizes.reindex(many).sum())
             sql = within(found, table, of_paths(found))
             text = f"All paths of the service that were asked were bad: {listed(found.families)}."
-            seen.append(Seen("all_paths", text, table, rows, sql, float(len(many)), "paths"))
+            seen.append(Seen(_all_outcome(found, many), text, table, rows, sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
     seen += _other_services(found, outer, table)
     return seen
+
+
+def _all_outcome(found: Facts, families: list[str]) -> str:
+    """Tell whether all paths being bad speaks against the thread pool: not when all of them need it."""
+    known = handlers_by_family(found.table("app_handlers"), found.table("app_calls"), families)
+    pooled = known and all(handler.uses_threads for handler in known.values())
+    return "all_pool_paths" if pooled else "all_paths"
 
 
 def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
     table = found.table("app_handlers")
     if table.empty:
         return []
-    known = handlers_by_family(table, list(sizes.index))
-    runs = {family: handler.runs_on for family, handler in known.items()}
+    known = handlers_by_family(table, found.table("app_calls"), list(sizes.index))
+    runs = {
+        family: "thread_pool" if handler.uses_threads else handler.runs_on
+        for family, handler in known.items()
+    }
     bad_loop = [f for f in found.families if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
     bad_pool = [f for f in found.families if runs.get(f) == "thread_pool"]
     calm_loop = [f for f in calm if runs.get(f) == "event_loop"]
@@ -160,10 +170,8 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
         )
         return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
     if bad_loop and not bad_pool:
-        needs_thread = [f for f in bad_loop if known[f].uses_threads]
-        if not needs_thread:
-            text = f"{listed(bad_loop)} runs on the event loop and calls nothing that needs a thread."
-            return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
+        text = f"{listed(bad_loop)} runs on the event loop and calls nothing that needs a thread."
+        return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
     if bad_loop:
         text = f"{listed(bad_loop)} runs on the event loop and was bad as well."
         return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]

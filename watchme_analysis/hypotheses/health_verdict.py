@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from watchme_analysis.analysis.health_concurrency import pile_up_start
+from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.base import Diagnosis, Finding, Ranked, Verdict, weigh
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_missing import missing_evidence
@@ -117,7 +118,7 @@ def _what(found: Facts) -> str:
             "probes were bad."
         )
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
-    failed = int(rows["failed"].sum())
+    failed = int(requests_judged(rows)["failed"].sum())
     middle, usual = _medians(found)
     end = (
         "UTC and was still open when the data end" if incident.is_open else f"to {incident.end:%H:%M:%S} UTC"
@@ -125,7 +126,7 @@ def _what(found: Facts) -> str:
     times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
     return (
         f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
-        f"{listed(found.endpoints)} were slow or failed ({failed} records of failure){times}."
+        f"{listed(found.endpoints)} were slow or failed ({failed} failed){times}."
     )
 
 
@@ -159,7 +160,7 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement.rstrip(".") if best else "")
-    return f"The cause is {CAUSE_WORDS[finding.cause]} ({first.probability:.0%}): {reason}."
+    return f"The cause is {CAUSE_WORDS[finding.cause]} ({min(first.probability, CEILING):.0%}): {reason}."
 
 
 def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[object]) -> str:

@@ -100,6 +100,11 @@ WEIGHTS: dict[str, Weight] = {
         "What every path of a service shares is the process and the way to it.",
         nginx=-0.7, edge=-0.7, network=0.7, loop=0.7, pool=-2.0, saturation=0.7,
     ),
+    "all_pool_paths": _weight(
+        "paths",
+        "All paths of the service share the process, the way to it and, by the source, the thread pool.",
+        nginx=-0.7, edge=-0.7, network=0.5, loop=0.5, pool=0.5, saturation=0.5,
+    ),
     "pool_paths": _weight(
         "handlers",
         "Plain `def` handlers and background tasks share the thread pool, `async def` handlers don't "
