@@ -353,6 +353,8 @@ def test_a_dependency_gives_what_it_returns(tmp_path):
         ("for i in range(3):\n        for j in range(3): i + j", False),
         ("for i in range(2_000_000): i", True),
         ("for i in items:\n        for j in i: j", False),
+        ("for i in range(50):\n        for j in range(50): j\n        for k in range(50): k", False),
+        ("for i in items:\n        for j in range(n): j", True),
         ("for i in range(n):\n        for j in range(4000): await asyncio.sleep(0)", False),
         ("while time.time() < end: pass", True),
         ("while time.time() < end: time.sleep(1)", False),

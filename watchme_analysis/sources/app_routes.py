@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, FunctionNode, Module, body_nodes, own_nodes
+from watchme_analysis.sources.python_tree import Function, Module, body_nodes, own_nodes
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
@@ -292,6 +292,3 @@ def _status(node: ast.expr | None) -> int | None:
         return node.value
     named = re.search(r"HTTP_(\d{3})", ast.unparse(node)) if node is not None else None
     return int(named[1]) if named else None
-
-
-__all__ = ["FunctionNode", "Handler", "Routes"]

@@ -30,6 +30,7 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
 }
+_CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
 # A loop over fewer steps than this is not worth a row.
 HEAVY_STEPS = 10_000
 
@@ -65,36 +66,38 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     constants
         Numbers that names of the module stand for.
 
-    A loop counts when it has a loop inside and no ``await``, or runs over a range of at least
-    :data:`HEAVY_STEPS`, or waits for the clock in a circle. Ranges whose length is known to be short don't.
+    A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
+    loops inside included, or when it waits for the clock in a circle.
     """
-    if not isinstance(node, ast.For | ast.While) or _has(node, ast.Await | ast.Yield | ast.YieldFrom):
+    if any(isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
         return None
-    loops = [n for n in ast.walk(node) if isinstance(n, ast.For | ast.While)]
     if isinstance(node, ast.While):
-        calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
-        clock = any(
-            re.search(r"\b(time|monotonic|perf_counter|process_time)\(", ast.unparse(n)) for n in [node.test]
-        )
-        if clock and not any("sleep" in ast.unparse(call.func) for call in calls):
-            return f"while {ast.unparse(node.test)}"
-        return None
-    steps = 1.0
-    ranged = False
-    for loop in loops:
-        if isinstance(loop, ast.While):
-            continue
-        length = _range_length(loop.iter, constants)
-        ranged = ranged or length is not None
-        # Of an unknown range a thousand steps are assumed, of an unknown collection ten.
-        steps *= 10 if length is None else (length if length >= 0 else 1000)
-    if ranged and steps >= HEAVY_STEPS:
-        return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+        called = " ".join(ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
+        circling = _CLOCK.search(ast.unparse(node.test)) and "sleep" not in called
+        return f"while {ast.unparse(node.test)}" if circling else None
+    if isinstance(node, ast.For):
+        ranges = [n for n in ast.walk(node) if isinstance(n, ast.For) and _length(n, constants) is not None]
+        if ranges and _steps(node, constants) >= HEAVY_STEPS:
+            return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
     return None
 
 
-def _has(node: ast.AST, kinds: type | object) -> bool:
-    return any(isinstance(inner, kinds) for inner in ast.walk(node))  # type: ignore[arg-type]
+def _steps(node: ast.AST, constants: dict[str, float]) -> float:
+    """Return how many steps a statement takes, loops inside included: at least one."""
+    inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
+    if not isinstance(node, ast.For):
+        return max(inside, 1)
+    length = _length(node, constants)
+    # Of an unknown range a thousand steps are assumed, of a collection ten.
+    return max(inside, 1) * (10 if length is None else 1000 if length < 0 else length)
+
+
+def _loops(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.For | ast.While) for inner in ast.walk(node))
+
+
+def _length(loop: ast.For, constants: dict[str, float]) -> float | None:
+    return _range_length(loop.iter, constants)
 
 
 def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
