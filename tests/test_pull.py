@@ -209,6 +209,13 @@ def test_what_is_named_must_exist(account, tmp_path):
     assert not (tmp_path / "case").exists()
 
 
+def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(ServiceError, match="log in, or give another --profile"):
+        pull(Aws(pace=FAST), request(), tmp_path / "case")
+
+
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}

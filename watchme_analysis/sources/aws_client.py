@@ -239,7 +239,9 @@ class Aws:
             return RetryableServiceError(
                 f"{action} in {self.place} didn't answer ({_plain(error)}): check the network, try again."
             )
-        return ServiceError(f"{action} in {self.place} can't be called: {_plain(error)}.")
+        return ServiceError(
+            f"{action} in {self.place} can't be called ({_plain(error)}): log in, or give another --profile."
+        )
 
 
 @cache
