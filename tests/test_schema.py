@@ -39,6 +39,13 @@ def test_conform_fills_missing_columns_with_null_and_keeps_order():
     assert frame.loc[0, "duration_s"] == 0.8
 
 
+def test_conform_takes_nulls_of_any_dtype():
+    frame = pd.DataFrame({"time": pd.to_datetime(pd.Series([None, None])), "status": [float("nan")] * 2})
+    conformed = conform("probes", frame)
+    assert str(conformed["time"].dtype) == "datetime64[us, UTC]"
+    assert conformed["status"].isna().all()
+
+
 def test_conform_drops_nothing_in_silence():
     with pytest.raises(InputError, match="no column 'colour'"):
         conform("probes", pd.DataFrame({"colour": ["red"]}))

@@ -626,8 +626,9 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column in schema.columns:
         dtype = DTYPES[column.kind]
-        if column.name not in frame.columns:
-            columns[column.name] = pd.Series([pd.NA] * len(frame), index=frame.index).astype(dtype)
+        # A column of nothing but nulls may have any dtype on the way here.
+        if column.name not in frame.columns or frame[column.name].isna().all():
+            columns[column.name] = pd.Series([None] * len(frame), index=frame.index, dtype=dtype)
             continue
         values = frame[column.name]
         try:
