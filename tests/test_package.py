@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "watchme_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 CASES = [*ROOT.glob("data/health-*"), *ROOT.glob("data/backlog-*")]
-LONGEST_MODULE = 300
+LONGEST_MODULE = 360  # beyond 300 it is asked whether a module should be two
 DATA_BYTES = 8_000_000
 
 IMPORT_ALL = """
