@@ -226,3 +226,18 @@ def test_letters_go_on_after_z():
 
 def test_every_table_name_used_here_exists():
     assert {"probes", "edge_log", "access_log", "metrics"} <= set(TABLES)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "hours", [0.01, 0.5, 1.9, 2.1, 11, 30, 49, 63, 71, 100, 16 * 24, 50 * 24, 70 * 24, 900 * 24]
+)
+def test_a_window_of_any_length_has_a_readable_time_axis(hours):
+    span = style.Span(Window(START, START + timedelta(hours=hours)), TOKYO)
+    figure, axes = style.new_figure([1.0])
+    style.time_axis(axes, span)
+    words = style.finish(figure, "axis", "An axis.").words
+    ticks = [
+        word for word in words if not word.startswith("time (Asia/Tokyo)") and any(map(str.isalnum, word))
+    ]
+    assert len(ticks) - sum(word in {"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"} for word in ticks) >= 2

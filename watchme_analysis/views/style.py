@@ -154,7 +154,7 @@ def time_axis(axes: Sequence[Axes], span: Span) -> None:
         axis.set_xlim(start - margin, end + margin)
         _shade(axis, span)
     last = axes[-1]
-    locator = dates.AutoDateLocator(tz=span.zone, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    locator = dates.AutoDateLocator(tz=span.zone, minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
     formatter = dates.ConciseDateFormatter(locator, tz=span.zone, show_offset=False)  # type: ignore[no-untyped-call]
     formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M:%S"]
     formatter.formats = ["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
