@@ -146,7 +146,7 @@ def same(fast, exact):
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
 def test_both_ways_read_the_same_of_anything(log_format):
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.lists(damaged(log_format), min_size=1, max_size=8))
     def check(parts):
         fast, exact = both([log_format], b"\n".join(part.replace(b"\n", b"") for part in parts))
@@ -169,7 +169,7 @@ def rebuilt(row):
 def test_what_nginx_writes_is_read_back_equal(log_format, fast):
     engine = Engine([log_format], UTC, fast=fast)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(lines(log_format))
     def check(drawn):
         line, values = drawn
