@@ -88,14 +88,14 @@ def listening(host: str, port: int) -> bool:
 
 
 def namespaces_allowed() -> bool:
-    """Tell whether network namespaces can be made here."""
+    """Tell whether network namespaces can be made and entered here."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"watchme-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode == 0
-    if made:
-        subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
-    return made
+    words = (["add", name], ["exec", name, "true"])
+    made = [subprocess.run(["ip", "netns", *tail], capture_output=True, check=False) for tail in words]
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+    return all(done.returncode == 0 for done in made)
 
 
 @dataclass
