@@ -115,30 +115,6 @@ def time_iso(buf: Any, at: int, end: int) -> Any:
 
 
 @compiled
-def is_address(buf: Any, at: int, end: int) -> Any:
-    """Tell whether a span is surely an IPv4 or IPv6 address."""
-    dots, run, colons = 0, 0, 0
-    four = True
-    for place in range(at, end):
-        char = buf[place]
-        if 48 <= char <= 57:
-            run += 1
-            four = four and run <= 3
-        elif char == 46:
-            four = four and run > 0
-            dots += 1
-            run = 0
-        elif char == 58:
-            colons += 1
-            four = False
-        elif 97 <= char <= 102 or 65 <= char <= 70:
-            four = False
-        else:
-            return False
-    return (four and dots == 3 and run > 0) or colons >= 2
-
-
-@compiled
 def follows(buf: Any, at: int, end: int, literal: Any) -> Any:
     """Tell whether a literal stands at a place."""
     if at + len(literal) > end:

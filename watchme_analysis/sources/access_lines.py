@@ -60,13 +60,37 @@ def _read_number(buf: Any, at: int, end: int, kind: int) -> Any:
 
 
 @compiled
+def _is_address(buf: Any, at: int, end: int) -> Any:
+    """Tell whether a span is surely an IPv4 or IPv6 address."""
+    dots, run, colons = 0, 0, 0
+    four = True
+    for place in range(at, end):
+        char = buf[place]
+        if 48 <= char <= 57:
+            run += 1
+            four = four and run <= 3
+        elif char == 46:
+            four = four and run > 0
+            dots += 1
+            run = 0
+        elif char == 58:
+            colons += 1
+            four = False
+        elif 97 <= char <= 102 or 65 <= char <= 70:
+            four = False
+        else:
+            return False
+    return (four and dots == 3 and run > 0) or colons >= 2
+
+
+@compiled
 def _read_text(buf: Any, at: int, end: int, kind: int, literal: Any, json: bool) -> Any:
     """Return where a text, a word or an address ends, -1 in doubt."""
     if kind in (_QUOTED, _REQUEST, _TARGET):
         return kernel.enclosed_end(buf, at, end, not json)
     if kind in (_ADDRESS, _TOKEN):
         stop = kernel.token_end(buf, at, end, literal)
-        if kind == _ADDRESS and stop >= 0 and not kernel.is_address(buf, at, stop):
+        if kind == _ADDRESS and stop >= 0 and not _is_address(buf, at, stop):
             return -1
         return stop
     return kernel.text_end(buf, at, end, literal, kind != _TEXT)
