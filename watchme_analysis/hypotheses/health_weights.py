@@ -22,8 +22,8 @@ CAUSES = (
 # "None of these" starts at one to four against any single cause.
 NONE_PRIOR = -1.4
 
-# Observations of one incident hang together, so their sum overstates; probabilities are taken from the sum
-# times this, as cross-validation over recorded cases and their ablations suggests.
+# Observations of one incident hang together, so their sum overstates; every weight is multiplied by this.
+# Left-out recorded cases and their ablations would bear 1.0: the rest is caution for what was not recorded.
 SHRINK = 0.6
 # No evidence of this kind is surer than this.
 CEILING = 0.97
