@@ -79,14 +79,18 @@ def _limits(force: dict[str, list[Block]], tree: Block, name: str) -> list[dict[
         for zone in http.inside(f"{name}_zone"):
             named = next((a[5:].split(":")[0] for a in zone.args if a.startswith("zone=")), None)
             rate = next((a for a in zone.args if a.startswith("rate=")), None)
-            zones[named] = {"key": zone.args[0], "rate_per_s": parse_rate_per_s(rate) if rate else None}
+            zones[named] = {
+                "key": next(iter(zone.args), None),
+                "rate_per_s": parse_rate_per_s(rate) if rate else None,
+            }
     found = []
     for limit in force.get(name, []):
         options = {a.partition("=")[0]: a.partition("=")[2] for a in limit.args if "=" in a}
         zone_name = options.get("zone") if name == "limit_req" else next(iter(limit.args), None)
         entry: dict[str, Any] = {"zone": zone_name, **zones.get(zone_name, {}), "line": limit.line}
         if name == "limit_req":
-            entry["burst"] = int(options.get("burst", "0") or 0)
+            burst = options.get("burst", "0")
+            entry["burst"] = int(burst) if burst.isdecimal() else None
             entry["nodelay"] = "nodelay" in limit.args
         else:
             entry.pop("rate_per_s", None)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.sources.lines import Account, decoded, microseconds, split_lines
+from watchme_analysis.sources.lines import LARGEST_WHOLE, Account, decoded, microseconds, split_lines
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ _COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]* +\| ")
 _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
 # What stands between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
-_PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d+)(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
+_PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
 _LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
 _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
-    r'(?P<address>\S+?)(?::(?P<port>\d+))? - (?:- \[[^\]]*\] )?"(?P<method>[A-Z-]+) (?P<target>\S+)'
+    r'(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:- \[[^\]]*\] )?"(?P<method>[A-Z-]+) (?P<target>\S+)'
     r'(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
 _LIFECYCLE = re.compile(
@@ -168,7 +168,7 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         "time": microseconds(found["time"], raw.zone),
         "level": level.upper() if isinstance(level, str) else None,
         "logger": found["logger"] if isinstance(found["logger"], str) else None,
-        "pid": found["pid"] if isinstance(found["pid"], int) else None,
+        "pid": found["pid"] if isinstance(found["pid"], int) and found["pid"] <= LARGEST_WHOLE else None,
     }
     return _Record(fields, message)
 

@@ -150,6 +150,10 @@ def number(value: object) -> float | None:
     return float(text)
 
 
+# What the tables' Int64 columns hold.
+LARGEST_WHOLE = 2**63 - 1
+
+
 def whole_number(value: object) -> int | None:
     """Return a whole number as :func:`number` does.
 
@@ -159,13 +163,17 @@ def whole_number(value: object) -> int | None:
         When the value is no whole number.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    found = number(value)
-    if found is None:
-        return None
-    if not found.is_integer():
-        raise ValueError(f"{value!r} is no whole number")
-    return int(found)
+        whole = value
+    else:
+        found = number(value)
+        if found is None:
+            return None
+        if not found.is_integer():
+            raise ValueError(f"{value!r} is no whole number")
+        whole = int(found)
+    if abs(whole) > LARGEST_WHOLE:
+        raise ValueError(f"{value!r} is larger than any count or status")
+    return whole
 
 
 @dataclass

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(
     r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
-    r"(?P<pid>\d+)#\d+: (?:\*(?P<connection>\d+) )?(?P<message>.*)",
+    r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
     re.DOTALL,
 )
 # In the order in which nginx writes them; a quoted value may hold anything.
