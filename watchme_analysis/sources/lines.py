@@ -150,6 +150,7 @@ def number(value: object) -> float | None:
     return float(text)
 
 
+_DIGITS = re.compile(r"-?[0-9]{1,40}")
 # What the tables' Int64 columns hold.
 LARGEST_WHOLE = 2**63 - 1
 
@@ -164,6 +165,8 @@ def whole_number(value: object) -> int | None:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         whole = value
+    elif isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        whole = int(value)  # by way of a float, large ones would lose digits
     else:
         found = number(value)
         if found is None:
