@@ -1,0 +1,277 @@
+"""The simulated queue, poller, function and API."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation_queue import FifoQueue
+from watchme_analysis.analysis.simulation_settings import (
+    ApiSettings,
+    Arrivals,
+    BreakerSettings,
+    PollerSettings,
+    QueueSettings,
+    Settings,
+    Spell,
+)
+from watchme_analysis.errors import InputError
+
+FOREVER_S = 1e12
+
+
+def fields(**values):
+    return st.fixed_dictionaries(values)
+
+
+QUEUES = fields(
+    visibility_timeout_s=st.floats(1, 400),
+    retention_s=st.floats(60, 2000),
+    max_receive_count=st.none() | st.integers(1, 4),
+    is_fifo=st.booleans(),
+).map(lambda values: QueueSettings(**values))
+POLLERS = fields(
+    batch_size=st.integers(1, 4),
+    batching_window_s=st.sampled_from([0.0, 5.0]),
+    max_concurrency=st.none() | st.integers(2, 4),
+    reserved_concurrency=st.none() | st.integers(1, 3),
+    throttle_patience_s=st.none() | st.floats(0, 60),
+    partial_batch_responses=st.booleans(),
+).map(lambda values: PollerSettings(**values))
+APIS = fields(
+    mean_s=st.floats(0.5, 40),
+    variation=st.sampled_from([0.0, 0.3, 1.0]),
+    slots=st.none() | st.integers(1, 3),
+    slowdown_per_waiting=st.sampled_from([0.0, 0.2]),
+    restarts_when_unhealthy=st.booleans(),
+    spells=st.sampled_from([(), (Spell(100, 400, 60.0, 0.5, is_unhealthy=True, is_cured_by_restart=True),)]),
+).map(lambda values: ApiSettings(**values))
+SETTINGS = fields(
+    queue=QUEUES,
+    poller=POLLERS,
+    api=APIS,
+    function_timeout_s=st.floats(1, 60),
+    breaker=st.none() | st.just(BreakerSettings(3, 60)),
+    horizon_s=st.sampled_from([300.0, 5000.0]),
+).map(lambda values: Settings(**values))
+
+
+@st.composite
+def arrivals(draw):
+    sent_s = sorted(draw(st.lists(st.floats(0, 900), max_size=60)))
+    groups = [draw(st.integers(0, 3)) for _ in sent_s]
+    failing = draw(st.sets(st.integers(0, 59), max_size=5))
+    return Arrivals(sent_s, groups, frozenset(message for message in failing if message < len(sent_s)))
+
+
+@given(SETTINGS, arrivals(), st.integers(0, 9))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_every_message_is_accounted_for(settings, messages, seed):
+    outcome = simulate(settings, messages, seed)
+    kept = outcome.visible + outcome.in_flight
+    assert outcome.sent == outcome.deleted + kept + outcome.dead_lettered + outcome.expired
+    # Those sent after the horizon stay with their producers, all others must have been taken in.
+    assert outcome.sent == sum(sent_s <= settings.horizon_s for sent_s in messages.sent_s)
+    assert (outcome.drained_s is None) == bool(kept)
+    assert outcome.dead_unfailed <= outcome.dead_lettered
+    assert outcome.lost <= outcome.dead_lettered + outcome.expired
+    if settings.queue.max_receive_count is None:
+        assert outcome.dead_lettered == 0
+    assert simulate(settings, messages, seed) == outcome
+
+
+def poisson(rate, many, seed):
+    random, now_s, sent_s = Random(seed), 0.0, []
+    for _ in range(many):
+        now_s += random.expovariate(rate)
+        sent_s.append(now_s)
+    return sent_s
+
+
+def erlang_c_wait_s(servers, load):
+    """Mean wait in units of a service time, by the recursion of Erlang's B formula."""
+    blocked = 1.0
+    for server in range(1, servers + 1):
+        blocked = load * blocked / (server + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked)) / (servers - load)
+
+
+@pytest.mark.parametrize("where", ["mapping", "api"])
+@pytest.mark.parametrize(("servers", "utilisation"), [(1, 0.5), (3, 0.5), (3, 0.7), (4, 0.8)])
+def test_waits_are_those_of_erlang_c(servers, utilisation, where):
+    if where == "mapping" and servers == 1:
+        servers = 2  # the least maximum concurrency there is
+    in_mapping = where == "mapping"
+    settings = Settings(
+        queue=QueueSettings(FOREVER_S, FOREVER_S, None),
+        poller=PollerSettings(start_batches=1250, max_concurrency=servers if in_mapping else None),
+        api=ApiSettings(1.0, 1.0, None if in_mapping else servers, check_interval_s=FOREVER_S),
+        function_timeout_s=FOREVER_S,
+        horizon_s=FOREVER_S,
+    )
+    waits_s = []
+    for seed in range(4):
+        rate = servers * utilisation
+        sent_s = poisson(rate, 40_000, seed + 100)
+        # The same number of messages in the time that it takes on average: one source of noise less.
+        scale = len(sent_s) / rate / sent_s[-1]
+        found = simulate(settings, Arrivals([time_s * scale for time_s in sent_s]), seed)
+        assert found.mean_wait_s is not None
+        waits_s.append(found.mean_wait_s)
+    expected_s = erlang_c_wait_s(servers, servers * utilisation)
+    assert math.fsum(waits_s) / len(waits_s) == pytest.approx(expected_s, rel=0.02)
+
+
+BURST = Arrivals([0.1 * message for message in range(300)])
+
+
+def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_concurrency_does_not():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=300.0, max_receive_count=3),
+        api=ApiSettings(15.0, 0.3, slots=None),
+        function_timeout_s=60.0,
+    )
+    reserved = PollerSettings(reserved_concurrency=2, throttle_patience_s=0.0)
+    turned_away = simulate(replace(settings, poller=reserved), BURST)
+    assert turned_away.errors == 0
+    assert turned_away.dead_lettered == turned_away.dead_unfailed == turned_away.lost > 100
+    mapped = simulate(replace(settings, poller=PollerSettings(max_concurrency=2)), BURST)
+    assert (mapped.throttles, mapped.dead_lettered, mapped.deleted) == (0, 0, 300)
+    # A poller that keeps its throttled batches as long as their visibility timeout loses none either.
+    kept = simulate(replace(settings, poller=replace(reserved, throttle_patience_s=None)), BURST)
+    assert kept.throttles > 0
+    assert kept.dead_lettered == 0
+
+
+def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
+    messages = Arrivals([0.0, 1.0, 2.0, 3.0], [7, 7, 8, 7])
+    queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, is_fifo=True), messages)
+    for message in range(4):
+        queue.send(message)
+    assert queue.receive(10.0, 1) == [0]
+    assert queue.receive(10.0, 10) == [2]
+    assert queue.receive(10.0, 10) == []
+    # It was not deleted, so that it comes again before those behind it.
+    assert queue.next_return_s() == 40.0
+    queue.return_first()
+    assert queue.receive(41.0, 2) == [0, 1]
+    queue.delete(0, 1)  # the handle of the first receive has ended
+    queue.delete(1, 1)
+    assert queue.receive(42.0, 10) == []
+    queue.delete(0, 2)
+    assert queue.receive(42.0, 10) == [3]
+
+
+def test_a_fifo_queue_works_on_a_group_one_after_the_other():
+    settings = Settings(
+        queue=QueueSettings(is_fifo=True), api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=30.0
+    )
+    sent_s = [0.0] * 12
+    assert simulate(settings, Arrivals(sent_s, [0] * 12)).drained_s == 120.0
+    assert simulate(settings, Arrivals(sent_s, [message % 4 for message in range(12)])).drained_s == 30.0
+
+
+def test_a_failing_message_reaches_the_dlq_after_its_receives():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=100.0, max_receive_count=3),
+        api=ApiSettings(10.0, 0.0, slots=None),
+    )
+    outcome = simulate(settings, Arrivals([0.0, 5.0], failing=frozenset([0])))
+    assert (outcome.invocations, outcome.errors, outcome.dead_lettered, outcome.lost) == (4, 3, 1, 1)
+    # Received at 0, 100 and 200 s; the receive at 300 s finds that there have been enough.
+    assert outcome.drained_s == 300.0
+
+
+def test_partial_batch_responses_keep_the_good_half_of_a_batch():
+    settings = Settings(
+        poller=PollerSettings(batch_size=2, batching_window_s=5.0),
+        api=ApiSettings(1.0, 0.0, slots=None),
+    )
+    messages = Arrivals([0.0, 1.0], failing=frozenset([1]))
+    whole = simulate(settings, messages)
+    partial = simulate(
+        replace(settings, poller=replace(settings.poller, partial_batch_responses=True)), messages
+    )
+    assert (whole.dead_lettered, whole.duplicates) == (2, 2)
+    assert (partial.dead_lettered, partial.duplicates, partial.deleted) == (1, 0, 1)
+
+
+def test_work_goes_on_after_a_timeout_and_is_done_again():
+    settings = Settings(api=ApiSettings(40.0, 0.0, slots=None), function_timeout_s=30.0)
+    outcome = simulate(settings, Arrivals([0.0]))
+    assert (outcome.timeouts, outcome.dead_lettered, outcome.duplicates, outcome.lost) == (3, 1, 2, 0)
+
+
+def test_a_restart_ends_a_spell_that_it_cures():
+    spell = Spell(0.0, 3600.0, mean_s=100.0, is_unhealthy=True, is_cured_by_restart=True)
+    api = ApiSettings(10.0, 0.0, slots=None, spells=(spell,))
+    settings = Settings(queue=QueueSettings(max_receive_count=None), api=api)
+    messages = Arrivals([0.0, 1000.0])
+    left = simulate(settings, messages)
+    restarted = simulate(replace(settings, api=replace(api, restarts_when_unhealthy=True)), messages)
+    assert (left.restarts, left.unhealthy, restarted.restarts) == (0, 1, 1)
+    assert left.drained_s is not None
+    assert restarted.drained_s == 1010.0 < left.drained_s
+
+
+def test_a_circuit_breaker_saves_receives_while_the_api_fails():
+    api = ApiSettings(1.0, 0.0, slots=None, spells=(Spell(0.0, 1000.0, failing_share=1.0),))
+    settings = Settings(queue=QueueSettings(visibility_timeout_s=60.0), api=api)
+    messages = Arrivals([float(message) for message in range(100)])
+    without = simulate(settings, messages)
+    with_breaker = simulate(replace(settings, breaker=BreakerSettings(3, 300.0)), messages)
+    assert without.dead_lettered == 100
+    assert with_breaker.breaker_openings >= 3
+    assert with_breaker.dead_lettered < 10
+
+
+def test_scaling_starts_with_five_batches_and_adds_sixty_after_a_minute():
+    settings = Settings(
+        api=ApiSettings(1000.0, 0.0, slots=None),
+        function_timeout_s=5000.0,
+        queue=QueueSettings(visibility_timeout_s=30_000.0),
+    )
+    outcome = simulate(settings, Arrivals([1.0] * 1000))
+    in_flight = [row[2] for row in outcome.series[:5]]
+    assert in_flight == [0, 5, 65, 365, 665]
+
+
+def test_old_messages_expire():
+    settings = Settings(
+        queue=QueueSettings(retention_s=600.0),
+        poller=PollerSettings(max_concurrency=2),
+        api=ApiSettings(50.0, 0.0, slots=None),
+        function_timeout_s=60.0,
+    )
+    outcome = simulate(settings, Arrivals([0.0] * 100))
+    assert (outcome.deleted, outcome.expired) == (22, 78)
+    assert outcome.lost == 78
+
+
+def test_seeds_differ():
+    settings = Settings(api=ApiSettings(10.0, 0.3, slots=None))
+    assert simulate(settings, BURST, 1) != simulate(settings, BURST, 2)
+
+
+@pytest.mark.parametrize(
+    ("messages", "sentence"),
+    [
+        (Arrivals([2.0, 1.0]), "go back in time"),
+        (Arrivals([1.0, 2.0], [1]), "1 message groups for 2 messages"),
+    ],
+)
+def test_arrivals_must_make_sense(messages, sentence):
+    with pytest.raises(InputError, match=sentence):
+        simulate(Settings(), messages)
+
+
+def test_settings_must_make_sense():
+    with pytest.raises(InputError, match="maximum concurrency above 0"):
+        Settings(poller=PollerSettings(max_concurrency=0))

@@ -1,0 +1,180 @@
+"""A simulated API with limited capacity, its health checks and restarts, and the agenda of a run."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from watchme_analysis.analysis.simulation_settings import ApiSettings, Arrivals, Spell
+
+# How soon a caller learns that nobody listens.
+REFUSAL_S = 0.1
+
+
+class Agenda:
+    """What is to happen, in order of time; what is due at the same time keeps the order of its entry."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.entries: list[tuple[float, int, Callable[[Any], None], Any]] = []
+        self._number = 0
+
+    def at(self, time_s: float, action: Callable[[Any], None], argument: Any = None) -> None:
+        """Note an action for a time."""
+        self._number += 1
+        heappush(self.entries, (time_s, self._number, action, argument))
+
+    def do_next(self) -> None:
+        """Take the next entry and do it."""
+        self.now_s, _, action, argument = heappop(self.entries)
+        action(argument)
+
+
+class Call:
+    """One call of the API for a message; its caller may have given up on it."""
+
+    __slots__ = ("caller", "message", "since_s")
+
+    def __init__(self, message: int, caller: Any, since_s: float) -> None:
+        self.message = message
+        self.caller = caller
+        self.since_s = since_s
+
+
+class Api:
+    """Works on calls in their order, as many at once as it has slots.
+
+    Parameters
+    ----------
+    answer
+        Called with the call and whether it succeeded when its work is done, or lost.
+    """
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        agenda: Agenda,
+        random: Random,
+        arrivals: Arrivals,
+        answer: Callable[[Call, bool], None],
+    ) -> None:
+        self.settings = settings
+        self.agenda = agenda
+        self.random = random
+        self.arrivals = arrivals
+        self.answer = answer
+        self.completions = bytearray(len(arrivals.sent_s))  # 255 stands for that many or more
+        self.duplicates = 0
+        self.waits_s = 0.0
+        self.started = 0
+        self.unhealthy = 0
+        self.restarts = 0
+        self._has_started = bytearray(len(arrivals.sent_s))
+        self._slots = math.inf if settings.slots is None else settings.slots
+        self._working: set[Call] = set()
+        self._waiting: deque[Call] = deque()
+        self._failed_checks = 0
+        self._away_until_s = -math.inf
+        self._cured_until_s = -math.inf
+        self._spell_starts = [spell.start_s for spell in settings.spells]
+        self._sigma = math.sqrt(math.log1p(settings.variation**2))
+
+    def call(self, message: int, caller: Any) -> None:
+        """Take a call."""
+        now_s = self.agenda.now_s
+        call = Call(message, caller, now_s)
+        if now_s < self._away_until_s:
+            self.agenda.at(now_s + REFUSAL_S, self._refuse, call)
+        elif len(self._working) < self._slots:
+            self._start(call)
+        else:
+            self._waiting.append(call)
+
+    def _refuse(self, call: Call) -> None:
+        self.answer(call, False)
+
+    def _spell(self) -> Spell | None:
+        """Return the spell of this moment, unless a restart has ended it."""
+        now_s = self.agenda.now_s
+        position = bisect_right(self._spell_starts, now_s) - 1
+        if position < 0:
+            return None
+        spell = self.settings.spells[position]
+        cured = spell.is_cured_by_restart and spell.start_s < self._cured_until_s
+        return None if cured or now_s >= spell.end_s else spell
+
+    def _start(self, call: Call) -> None:
+        message, now_s = call.message, self.agenda.now_s
+        if not self._has_started[message]:
+            self._has_started[message] = 1
+            self.started += 1
+            self.waits_s += now_s - self.arrivals.sent_s[message]
+        spell = self._spell() if self._spell_starts else None
+        mean_s = self.settings.mean_s if spell is None or spell.mean_s is None else spell.mean_s
+        fails = message in self.arrivals.failing
+        if spell is not None and spell.failing_share and not fails:
+            fails = self.random.random() < spell.failing_share
+        time_s = self._draw(mean_s) * (1 + self.settings.slowdown_per_waiting * len(self._waiting))
+        self._working.add(call)
+        self.agenda.at(now_s + time_s, self._fail if fails else self._complete, call)
+
+    def _draw(self, mean_s: float) -> float:
+        variation = self.settings.variation
+        if variation == 1:
+            return self.random.expovariate(1 / mean_s)
+        if variation == 0:
+            return mean_s
+        return self.random.lognormvariate(math.log(mean_s) - self._sigma**2 / 2, self._sigma)
+
+    def _complete(self, call: Call) -> None:
+        self._end(call, True)
+
+    def _fail(self, call: Call) -> None:
+        self._end(call, False)
+
+    def _end(self, call: Call, succeeds: bool) -> None:
+        if call not in self._working:
+            return  # lost in a restart, and answered then
+        self._working.remove(call)
+        if succeeds:
+            done = self.completions[call.message]
+            self.duplicates += bool(done)
+            self.completions[call.message] = min(done + 1, 255)
+        if self._waiting:
+            self._start(self._waiting.popleft())
+        self.answer(call, succeeds)
+
+    def check_health(self, _: object = None) -> None:
+        """Ask /health once, count, restart if it is time, and come again after the interval."""
+        settings, now_s = self.settings, self.agenda.now_s
+        self.agenda.at(now_s + settings.check_interval_s, self.check_health)
+        if now_s < self._away_until_s:
+            return
+        spell = self._spell()
+        is_stuck = bool(self._waiting) and now_s - self._waiting[0].since_s > settings.check_timeout_s
+        if not is_stuck and not (spell is not None and spell.is_unhealthy):
+            self._failed_checks = 0
+            return
+        self._failed_checks += 1
+        if self._failed_checks == settings.checks_to_unhealthy:
+            self.unhealthy += 1
+            if settings.restarts_when_unhealthy:
+                self._restart()
+
+    def _restart(self) -> None:
+        now_s = self.agenda.now_s
+        self.restarts += 1
+        self._failed_checks = 0
+        self._away_until_s = now_s + self.settings.restart_s
+        self._cured_until_s = now_s
+        # In the order of their coming: a set's own order differs from process to process.
+        lost = sorted(self._working, key=lambda call: (call.since_s, call.message)) + list(self._waiting)
+        self._working.clear()
+        self._waiting.clear()
+        for call in lost:
+            self.answer(call, False)

@@ -1,0 +1,269 @@
+"""Measures against backlogs and dead letters, each simulated with the same arrivals, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation_settings import (
+    ApiSettings,
+    Arrivals,
+    BreakerSettings,
+    Outcome,
+    QueueSettings,
+    Settings,
+    Spell,
+)
+from watchme_analysis.errors import InputError
+
+HOUR_S = 3600.0
+CONFIDENCE = 0.95
+TOGETHER = "timeout 60 s, visibility 360 s, 5 receives, maximum concurrency 2 and restart"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What producers send, as counted per interval.
+
+    Attributes
+    ----------
+    counts
+        Messages of each interval, from the start of the run on.
+    interval_s
+        Length of an interval; messages are scattered evenly in theirs.
+    factor
+        How many times as much is sent.
+    devices
+        Senders, each a message group of a FIFO queue.
+    failing_share
+        Share of the messages whose every run fails.
+    """
+
+    counts: tuple[float, ...] = field(repr=False)
+    interval_s: float = 60.0
+    factor: float = 1.0
+    devices: int = 30
+    failing_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A name, and what is simulated under it."""
+
+    name: str
+    settings: Settings
+    load: Load
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean of the replications and half the width of its 95 % interval; None where nothing was seen."""
+
+    mean: float | None
+    half_width: float | None
+    seen: int
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+        return None if self.mean is None or self.half_width is None else self.mean - self.half_width
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
+        return None if self.mean is None or self.half_width is None else self.mean + self.half_width
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A scenario with its outcomes, one of each replication."""
+
+    scenario: Scenario
+    outcomes: tuple[Outcome, ...] = field(repr=False)
+
+    def estimate(self, name: str) -> Estimate:
+        """Return the mean of a field of the outcomes with its interval."""
+        return estimate([getattr(outcome, name) for outcome in self.outcomes])
+
+    def drain_s(self) -> Estimate:
+        """Return how long the queue took to empty after the last interval with arrivals began."""
+        counts = self.scenario.load.counts
+        last = max((position for position, count in enumerate(counts) if count > 0), default=0)
+        start_s = last * self.scenario.load.interval_s
+        return estimate(
+            [
+                None if outcome.drained_s is None else max(outcome.drained_s - start_s, 0.0)
+                for outcome in self.outcomes
+            ]
+        )
+
+
+def estimate(values: Sequence[float | None]) -> Estimate:
+    """Return the mean of what is there, and its interval by Student's t."""
+    from scipy.stats import t
+
+    there = [float(value) for value in values if value is not None]
+    many = len(there)
+    if not many:
+        return Estimate(None, None, 0)
+    mean = math.fsum(there) / many
+    if many == 1:
+        return Estimate(mean, None, 1)
+    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in there) / (many - 1))
+    return Estimate(mean, float(t.ppf((1 + CONFIDENCE) / 2, many - 1)) * spread / math.sqrt(many), many)
+
+
+def arrivals_of(load: Load, seed: int) -> Arrivals:
+    """Return messages that follow a load; a broken count is rounded at random so that means hold."""
+    random = Random(seed)
+    sent_s: list[float] = []
+    for position, count in enumerate(load.counts):
+        wanted = count * load.factor
+        whole = int(wanted) + (random.random() < wanted - int(wanted))
+        sent_s += [(position + random.random()) * load.interval_s for _ in range(whole)]
+    sent_s.sort()
+    groups = [random.randrange(load.devices) for _ in sent_s]
+    failing = frozenset(
+        message
+        for message in range(len(sent_s))
+        if load.failing_share and random.random() < load.failing_share
+    )
+    return Arrivals(sent_s, groups, failing)
+
+
+def usual_load() -> Load:
+    """Return thirty devices that send together every half hour, for eight hours."""
+    counts = [0.0] * 480
+    counts[::30] = [30.0] * 16
+    return Load(tuple(counts), devices=30)
+
+
+def usual_settings() -> Settings:
+    """Return an API that one call keeps busy for 15 s, and for 25 s and unhealthy in the second hour."""
+    spell = Spell(HOUR_S, 2 * HOUR_S, mean_s=25.0, is_unhealthy=True, is_cured_by_restart=True)
+    return Settings(
+        queue=QueueSettings(visibility_timeout_s=900.0),
+        api=ApiSettings(mean_s=15.0, slots=1, spells=(spell,)),
+        function_timeout_s=30.0,
+    )
+
+
+def _queue(settings: Settings, **changes: Any) -> Settings:
+    return replace(settings, queue=replace(settings.queue, **changes))
+
+
+def _poller(settings: Settings, **changes: Any) -> Settings:
+    return replace(settings, poller=replace(settings.poller, **changes))
+
+
+def _restarting(settings: Settings) -> Settings:
+    return replace(settings, api=replace(settings.api, restarts_when_unhealthy=True))
+
+
+def _mapped(settings: Settings, batches: int = 2) -> Settings:
+    return _poller(settings, max_concurrency=batches, reserved_concurrency=None)
+
+
+def _reserved(settings: Settings, patience_s: float | None) -> Settings:
+    return _poller(settings, max_concurrency=None, reserved_concurrency=2, throttle_patience_s=patience_s)
+
+
+def _together(settings: Settings) -> Settings:
+    longer = replace(settings, function_timeout_s=60.0)
+    return _restarting(_mapped(_queue(longer, visibility_timeout_s=360.0, max_receive_count=5)))
+
+
+MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
+    ("as configured", lambda settings: settings),
+    ("function timeout 60 s", lambda settings: replace(settings, function_timeout_s=60.0)),
+    ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
+    (
+        "visibility timeout 6 x function timeout",
+        lambda settings: _queue(settings, visibility_timeout_s=6 * settings.function_timeout_s),
+    ),
+    ("3 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=3)),
+    ("5 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=5)),
+    ("reserved 2, throttled batches kept", lambda settings: _reserved(settings, None)),
+    ("reserved 2, throttled batches given back", lambda settings: _reserved(settings, 0.0)),
+    (
+        "reserved 2, given back, visibility timeout 300 s",
+        lambda settings: _queue(_reserved(settings, 0.0), visibility_timeout_s=300.0),
+    ),
+    ("maximum concurrency 2", _mapped),
+    (
+        "maximum concurrency 2, visibility timeout 300 s",
+        lambda settings: _queue(_mapped(settings), visibility_timeout_s=300.0),
+    ),
+    ("FIFO, a group for each device", lambda settings: _queue(settings, is_fifo=True)),
+    ("circuit breaker", lambda settings: replace(settings, breaker=BreakerSettings())),
+    ("restart after 3 failed health checks", _restarting),
+    (
+        TOGETHER,
+        _together,
+    ),
+)
+
+
+def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
+    """Return each measure that changes something, some together, and ten times the load."""
+    changed = [(name, change(settings)) for name, change in MEASURES]
+    alone = [
+        Scenario(name, after, load)
+        for position, (name, after) in enumerate(changed)
+        if position == 0 or after != settings
+    ]
+    heavy = replace(load, factor=load.factor * 10)
+    return (
+        *alone,
+        Scenario("10 x load", settings, heavy),
+        Scenario("10 x load with " + TOGETHER, _together(settings), heavy),
+    )
+
+
+def _replicate(task: tuple[Settings, Load, int]) -> Outcome:
+    settings, load, seed = task
+    return simulate(settings, arrivals_of(load, seed), seed)
+
+
+def compare(
+    wanted: Sequence[Scenario], replications: int = 20, seed: int = 0, processes: int = 1
+) -> tuple[Comparison, ...]:
+    """Simulate scenarios; the n-th replication of all has the same arrivals where the load is the same.
+
+    Parameters
+    ----------
+    wanted
+        What to simulate.
+    replications
+        Runs of each scenario.
+    seed
+        The same seed gives the same outcomes, whatever the number of processes.
+    processes
+        1 works in this process.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to repeat.
+    """
+    if replications < 1:
+        raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
+    tasks = [
+        (scenario.settings, scenario.load, seed * 1_000_003 + number)
+        for scenario in wanted
+        for number in range(replications)
+    ]
+    if processes == 1:
+        outcomes = [_replicate(task) for task in tasks]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            outcomes = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
+    return tuple(
+        Comparison(scenario, tuple(outcomes[start : start + replications]))
+        for scenario, start in zip(wanted, range(0, len(outcomes), replications), strict=True)
+    )

@@ -1,0 +1,237 @@
+"""What a simulated queue, poller, function and API are set to, and what a run answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from watchme_analysis.errors import InputError
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """An SQS queue; its dead-letter queue takes what was received ``max_receive_count`` times in vain."""
+
+    visibility_timeout_s: float = 300.0
+    retention_s: float = 345_600.0
+    max_receive_count: int | None = 3
+    is_fifo: bool = False
+
+
+@dataclass(frozen=True)
+class PollerSettings:
+    """The event source mapping and the function's concurrency.
+
+    Attributes
+    ----------
+    batch_size, batching_window_s
+        Messages of a batch, and how long a batch may wait to fill.
+    start_batches
+        Batches processed at once before scaling; also what back-off leaves at the least.
+    first_ramp, further_ramp
+        Batches added in the first minute with a backlog, and in each minute after it.
+    max_batches
+        Where scaling ends without other limits.
+    max_concurrency
+        Maximum concurrency of the mapping: no message is received above it.
+    reserved_concurrency
+        Of the function: messages are received above it, and their invocations throttled.
+    throttle_retry_s, throttle_patience_s
+        Time between two attempts to invoke a throttled batch, and after how long it is given up; its
+        messages come back when their visibility timeout ends, and the poller receives nothing in their stead
+        for the same time. None waits as long as the visibility timeout.
+        AWS publishes neither, so that answers that depend on them deserve a second run with other values.
+    partial_batch_responses
+        Only the failed messages of a batch come back.
+    """
+
+    batch_size: int = 1
+    batching_window_s: float = 0.0
+    start_batches: int = 5
+    first_ramp: int = 60
+    further_ramp: int = 300
+    max_batches: int = 1250
+    max_concurrency: int | None = None
+    reserved_concurrency: int | None = None
+    throttle_retry_s: float = 5.0
+    throttle_patience_s: float | None = None
+    partial_batch_responses: bool = False
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A stretch of time in which the API works otherwise.
+
+    Attributes
+    ----------
+    start_s, end_s
+        From the start of the run; the end is not part of it.
+    mean_s
+        Mean service time; None for the usual one.
+    failing_share
+        Share of calls that fail at their end.
+    is_unhealthy
+        Health checks fail in it.
+    is_cured_by_restart
+        A restart ends it.
+    """
+
+    start_s: float
+    end_s: float
+    mean_s: float | None = None
+    failing_share: float = 0.0
+    is_unhealthy: bool = False
+    is_cured_by_restart: bool = False
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """The service that a worker calls and waits for.
+
+    Attributes
+    ----------
+    mean_s, variation
+        Service time of one message: mean, and standard deviation over mean of a lognormal distribution. A
+        variation of 0 makes all alike, exactly 1 an exponential distribution.
+    slots
+        Calls worked on at once; others wait, and are worked on even when the caller has given up. None: any.
+    slowdown_per_waiting
+        By how much of itself a service time grows with each call waiting at its start.
+    check_interval_s, check_timeout_s, checks_to_unhealthy
+        The health check fails when the call at the head has waited longer than the timeout.
+    restarts_when_unhealthy, restart_s
+        Whether an unhealthy API is restarted, and how long it is away; its calls are lost.
+    spells
+        In order of their start, without overlaps.
+    """
+
+    mean_s: float = 15.0
+    variation: float = 0.3
+    slots: int | None = 2
+    slowdown_per_waiting: float = 0.0
+    check_interval_s: float = 30.0
+    check_timeout_s: float = 10.0
+    checks_to_unhealthy: int = 3
+    restarts_when_unhealthy: bool = False
+    restart_s: float = 60.0
+    spells: tuple[Spell, ...] = ()
+
+
+@dataclass(frozen=True)
+class BreakerSettings:
+    """A circuit breaker: after failed runs in a row nothing is received for a while, then one batch tries."""
+
+    failures_to_open: int = 5
+    pause_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything of a run but its arrivals; ``horizon_s`` ends it if it has not drained before."""
+
+    queue: QueueSettings = QueueSettings()
+    poller: PollerSettings = PollerSettings()
+    api: ApiSettings = ApiSettings()
+    function_timeout_s: float = 30.0
+    breaker: BreakerSettings | None = None
+    horizon_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no queue could be set to.
+
+        Raises
+        ------
+        InputError
+            If a time or a count is not above zero.
+        """
+        positive = {
+            "visibility timeout": self.queue.visibility_timeout_s,
+            "retention": self.queue.retention_s,
+            "receives before the dead-letter queue": self.queue.max_receive_count,
+            "batch size": self.poller.batch_size,
+            "concurrent batches at the start": self.poller.start_batches,
+            "maximum concurrency": self.poller.max_concurrency,
+            "reserved concurrency": self.poller.reserved_concurrency,
+            "pause between throttled attempts": self.poller.throttle_retry_s,
+            "slots of the API": self.api.slots,
+            "health check interval": self.api.check_interval_s,
+            "mean service time": self.api.mean_s,
+            "function timeout": self.function_timeout_s,
+            "horizon": self.horizon_s,
+        }
+        for name, value in positive.items():
+            if value is not None and not value > 0:
+                raise InputError(f"A simulation needs a {name} above 0, not {value}: correct the settings.")
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The messages that producers send.
+
+    Attributes
+    ----------
+    sent_s
+        Ascending, seconds from the start of the run.
+    groups
+        Message group of each; empty when there is only one kind. Used by FIFO queues.
+    failing
+        Positions of messages whose every run fails, such as those whose audio file does not exist.
+    """
+
+    sent_s: Sequence[float]
+    groups: Sequence[int] = ()
+    failing: frozenset[int] = field(default=frozenset(), repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the messages.
+
+    ``sent = deleted + visible + in_flight + dead_lettered + expired`` holds exactly.
+
+    Attributes
+    ----------
+    sent, deleted, visible, in_flight, dead_lettered, expired
+        Messages, at the end of the run.
+    dead_unfailed
+        Dead-lettered messages of which no run ever failed: throttling alone used up their receives.
+    lost
+        Dead-lettered and expired messages whose work was never completed.
+    duplicates
+        Completions of work that had been completed before.
+    invocations, errors, timeouts, throttles
+        Runs of the function, those that failed, those of them that ran into the timeout, and attempts to
+        invoke that were turned away.
+    unhealthy, restarts, breaker_openings
+        Times that the API turned unhealthy and was restarted, and that the breaker opened.
+    peak_visible, peak_age_s
+        Highest backlog, and highest age of the oldest message (sampled each minute).
+    drained_s
+        When the last message left the queue; None when some were left.
+    mean_wait_s
+        From sending to the start of the first work on a message, over those with a start; None without.
+    series
+        Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
+    """
+
+    sent: int
+    deleted: int
+    visible: int
+    in_flight: int
+    dead_lettered: int
+    expired: int
+    dead_unfailed: int
+    lost: int
+    duplicates: int
+    invocations: int
+    errors: int
+    timeouts: int
+    throttles: int
+    unhealthy: int
+    restarts: int
+    breaker_openings: int
+    peak_visible: int
+    peak_age_s: float
+    drained_s: float | None
+    mean_wait_s: float | None
+    series: tuple[tuple[float, int, int, int, float], ...] = field(default=(), repr=False)
