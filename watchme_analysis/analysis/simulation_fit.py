@@ -20,7 +20,7 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.analysis.flows import Flow
+    from watchme_analysis.analysis.flows import Flow, Tables
 
 # A run this near to its function's timeout was cut off.
 CUT_OFF = 0.98
@@ -29,6 +29,8 @@ ALL_FAIL = 0.9
 # An interval whose durations differ by less from the usual ones is a usual one.
 UNUSUAL = 1.5
 DRAIN_S = 86_400.0
+# Where all runs were cut off, as if this share had been: how long they would have taken is not known.
+SURE = 0.999
 
 
 @dataclass(frozen=True)
@@ -50,26 +52,27 @@ class Recorded:
     peak_age_s: float | None
 
 
-def recorded(flow: Flow) -> Recorded:
+def recorded(flow: Flow, tables: Tables) -> Recorded:
     """Return what was measured, to be held against a run with the flow's own settings."""
+    from watchme_analysis.analysis.dead_letter_stock import dead_letter_stock
 
     def highest(column: str) -> float | None:
         values = flow.frame[column].dropna()
         return float(values.max()) if len(values) else None
 
-    stock = flow.frame["dlq_visible"].dropna()
-    # An approximate count wavers, so that the sum of its rises would tell too many.
-    grown = float(stock.max() - stock.iloc[0]) if len(stock) else None
-    return Recorded(flow.count("sent"), grown, highest("visible"), highest("age_s"))
+    dead = None if flow.dlq is None else dead_letter_stock(flow, tables).moved
+    return Recorded(flow.count("sent"), dead, highest("visible"), highest("age_s"))
 
 
-def fit(flow: Flow) -> Fit:
+def fit(flow: Flow, measured: Recorded) -> Fit:
     """Return the settings and load that stand for a flow.
 
     Parameters
     ----------
     flow
         Queue with function and metrics.
+    measured
+        What :func:`recorded` tells of it.
 
     Raises
     ------
@@ -103,11 +106,17 @@ def fit(flow: Flow) -> Fit:
         notes.append("No redrive policy is known: nothing is dead-lettered.")
     usual_s, variation = _usual(frame)
     spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s)
-    share = _failing_share(flow, spells)
+    share = _failing_share(flow, measured, spells)
     notes.append(
         f"Usual service time {usual_s:.1f} s with a variation of {variation:.2f}; other times in "
-        f"{len(spells)} intervals of {flow.period_s} s, and beyond the timeout by extrapolation."
+        f"{len(spells)} intervals of {flow.period_s} s."
     )
+    cut_off = sum(spell.mean_s is not None and spell.mean_s >= timeout_s for spell in spells)
+    if cut_off:
+        notes.append(
+            f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
+            "taken is extrapolated, and so is what a longer timeout helps."
+        )
     notes.append(
         "The API's capacity is not in the metrics: durations stay as measured, whatever the load, unless "
         "its slots are given."
@@ -150,31 +159,30 @@ def _usual(frame: pd.DataFrame) -> tuple[float, float]:
 
 
 def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> tuple[Spell, ...]:
-    """Return a spell for each interval that was not as usual."""
+    """Return a spell for each interval that was not as usual, up to the next with runs of the function."""
     sigma = math.sqrt(math.log1p(variation**2))
-    start = flow.frame.index[0]
+    frame = flow.frame
+    ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
+    at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
     found = []
-    for row in flow.frame.itertuples():
-        mean_s, runs, errors = row.duration_avg_s, row.invocations, row.errors
-        if math.isnan(mean_s) or math.isnan(runs) or runs <= 0:
-            continue
-        share = 0.0 if math.isnan(errors) else min(errors / runs, 1.0)
+    for row, start_s, end_s in zip(ran.itertuples(), at_s, [*at_s[1:], math.inf], strict=True):
+        mean_s = float(row.duration_avg_s)
+        share = 0.0 if math.isnan(row.errors) else min(row.errors / row.invocations, 1.0)
         is_cut_off = share > 0 and row.duration_max_s >= CUT_OFF * timeout_s
         failing = share if share >= ALL_FAIL and not is_cut_off else 0.0
         if is_cut_off:
-            beyond = NormalDist().inv_cdf(min(max(share, 0.02), 0.98))
+            beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
             mean_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
         elif not failing and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
             continue
-        at_s = (row.Index - start).total_seconds()
-        found.append(Spell(at_s, at_s + flow.period_s, max(float(mean_s), 0.001), failing))
+        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing))
     return tuple(found)
 
 
-def _failing_share(flow: Flow, spells: tuple[Spell, ...]) -> float:
+def _failing_share(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -> float:
     """Return the share of messages that fail at every try: dead letters that no spell explains."""
     limit_s = flow.settings.function_timeout_s or math.inf
     if any(spell.failing_share or (spell.mean_s or 0.0) >= limit_s / 2 for spell in spells):
         return 0.0
-    dead, sent = recorded(flow).dead_lettered, flow.count("sent")
+    dead, sent = measured.dead_lettered, measured.sent
     return min(dead / sent, 1.0) if dead and sent else 0.0

@@ -1,0 +1,51 @@
+"""The command ``watchme simulate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli_simulate import simulate
+from watchme_analysis.errors import InputError
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+def run(*arguments):
+    return CliRunner().invoke(simulate, [*arguments, "--processes", "1"], catch_exceptions=False)
+
+
+def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
+    result = run("--replications", "2")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[2].split()[:3] == ["measure", "in", "DLQ"]
+    assert lines[3].startswith("as configured")
+    assert "recorded" not in result.output.split("never failed:")[0]
+    warnings = [line for line in lines if line.startswith("WARNING")]
+    assert warnings
+    assert all("reserved 2" in line for line in warnings)
+    assert run("--replications", "2").output == result.output
+
+
+def test_a_case_is_fitted_and_its_record_shown():
+    result = run(str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--replications", "2", "--json")
+    found = json.loads(result.output)
+    assert found["scenarios"][0]["name"] == "as configured"
+    own = found["scenarios"][0]["dead_lettered"]["mean"]
+    assert own == pytest.approx(found["recorded"]["dead_lettered"], rel=0.02)
+    assert any("capacity" in note for note in found["notes"])
+
+
+def test_an_unknown_queue_is_named_with_those_there_are():
+    with pytest.raises(InputError, match="no queue nowhere: its queues are asr-queue"):
+        run(str(DATA / "backlog-dlq"), "--queue", "nowhere")
+
+
+def test_a_queue_goes_with_a_case():
+    result = run("--queue", "asr-queue")
+    assert result.exit_code == 2
+    assert "goes with a CASE" in result.output

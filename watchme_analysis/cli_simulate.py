@@ -1,0 +1,180 @@
+"""The command ``watchme simulate``: measures against backlogs tried before production."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from watchme_analysis.analysis.flows import Flow
+    from watchme_analysis.analysis.simulation_fit import Fit, Recorded
+    from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate, Scenario
+
+# Heading, field of an outcome, and what a unit of the column is in the field's unit.
+COLUMNS = (
+    ("in DLQ", "dead_lettered", 1),
+    ("never failed", "dead_unfailed", 1),
+    ("lost", "lost", 1),
+    ("duplicates", "duplicates", 1),
+    ("peak backlog", "peak_visible", 1),
+    ("oldest (min)", "peak_age_s", 60),
+    ("drain (min)", "drain_s", 60),
+    ("throttles", "throttles", 1),
+)
+LEGEND = """\
+never failed: in the DLQ though no run of the function ever failed, as throttled receives count too
+lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
+drain: from the last arrival to the empty queue; "not" where some runs ended with messages left
+AWS doesn't publish how long a throttled batch is tried again: "kept" goes on for the whole visibility
+timeout, "given back" tries once; the truth lies between them"""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchme simulate
+  watchme simulate cases/last-night --queue uploads --replications 40
+  watchme simulate cases/last-night --queue uploads --api-slots 1 --json"""
+)
+@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.option("--queue", help="Queue of the CASE to fit; the one with the oldest message if not given.")
+@click.option("--api-slots", type=click.IntRange(1), help="Calls that the API works on at once.")
+@click.option("--replications", type=click.IntRange(1), default=10, show_default=True, help="Runs of each.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same figures.")
+@click.option(
+    "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, help="Default: one for each core."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
+    """Try measures against backlogs and dead letters in a simulation of queue, function and API.
+
+    Each measure is simulated with the same arrivals, alone and some together, and with ten times the load.
+    Arrivals, durations and settings are those of a CASE; without one, thirty devices send together every
+    half hour to an API that does one thing at a time and turns unhealthy in the second hour.
+    Figures are means with their 95 % intervals.
+    """
+    from watchme_analysis.analysis import simulation_scenarios as model
+
+    measured: Recorded | None = None
+    notes: tuple[str, ...] = ()
+    if case is None:
+        if queue is not None:
+            raise click.UsageError("--queue goes with a CASE.")
+        settings, load = model.usual_settings(), model.usual_load()
+        title = "30 devices, a message each every 30 minutes for 8 hours; an API of one slot"
+        if api_slots is not None:
+            from dataclasses import replace
+
+            settings = replace(settings, api=replace(settings.api, slots=api_slots))
+            title = title.replace("one slot", f"{api_slots} slots")
+    else:
+        flow, fitted, measured = _fitted(case, queue, api_slots)
+        settings, load, notes = fitted.settings, fitted.load, fitted.notes
+        title = f"{flow.queue}, fitted to {case}"
+    found = model.compare(
+        model.scenarios(settings, load), options["replications"], options["seed"], options["processes"]
+    )
+    if options["as_json"]:
+        click.echo(json.dumps(_json(found, measured, notes), ensure_ascii=False, indent=1))
+        return
+    click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
+    click.echo(_table(found, measured))
+    click.echo("\n" + LEGEND)
+    for note in (*notes, *_loud(found)):
+        click.echo(note)
+
+
+def _fitted(case: Path, queue: str | None, slots: int | None) -> tuple[Flow, Fit, Recorded]:
+    """Return the flow that is asked about, its fit, and what was recorded of it."""
+    from watchme_analysis.analysis.flows import flows
+    from watchme_analysis.analysis.simulation_fit import fit, recorded, with_slots
+    from watchme_analysis.case import open_case
+
+    opened = open_case(case)
+    found = flows(opened)
+    wanted = [flow for flow in found if queue in {None, flow.queue}]
+    if not wanted:
+        names = ", ".join(flow.queue for flow in found) or "none"
+        raise InputError(f"The case {case} has no queue {queue or 'at all'}: its queues are {names}.")
+    measured = [recorded(flow, opened) for flow in wanted]
+    worst = max(range(len(wanted)), key=lambda place: measured[place].peak_age_s or 0.0)
+    fitted = fit(wanted[worst], measured[worst])
+    return wanted[worst], fitted if slots is None else with_slots(fitted, slots), measured[worst]
+
+
+def _estimate(row: Comparison, name: str) -> Estimate:
+    return row.drain_s() if name == "drain_s" else row.estimate(name)
+
+
+def _cell(found: Estimate, unit: int, runs: int) -> str:
+    if found.mean is None or found.seen < runs:
+        return "not"
+    digits = 1 if unit > 1 and found.mean / unit < 10 else 0
+    text = f"{found.mean / unit:,.{digits}f}"
+    return text if not found.half_width else f"{text} ± {found.half_width / unit:,.{digits}f}"
+
+
+def _table(found: tuple[Comparison, ...], measured: Recorded | None) -> str:
+    """Lay out the comparison for a terminal, what was recorded in its first line."""
+    lines = [["measure", *(head for head, _, _ in COLUMNS)]]
+    if measured is not None:
+        own = [getattr(measured, name, None) for _, name, _ in COLUMNS]
+        cells = [
+            "-" if value is None else f"{value / unit:,.0f}"
+            for value, (_, _, unit) in zip(own, COLUMNS, strict=True)
+        ]
+        lines.append(["recorded", *cells])
+    lines += [
+        [
+            row.scenario.name,
+            *(_cell(_estimate(row, name), unit, len(row.outcomes)) for _, name, unit in COLUMNS),
+        ]
+        for row in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if place else text.ljust(width)
+            for place, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _json(found: tuple[Comparison, ...], measured: Recorded | None, notes: tuple[str, ...]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    def figures(row: Comparison) -> dict[str, Any]:
+        names = ["sent", "errors", "timeouts", "restarts", *(name for _, name, _ in COLUMNS)]
+        return {name: asdict(_estimate(row, name)) for name in names}
+
+    return {
+        "recorded": None if measured is None else asdict(measured),
+        "notes": [*notes, *_loud(found)],
+        "scenarios": [{"name": row.scenario.name, **figures(row)} for row in found],
+    }
+
+
+def _is_reserved(scenario: Scenario) -> bool:
+    poller = scenario.settings.poller
+    return poller.reserved_concurrency is not None and poller.max_concurrency is None
+
+
+def _loud(found: tuple[Comparison, ...]) -> tuple[str, ...]:
+    """Return a warning when reserved concurrency alone fills the dead-letter queue."""
+    said = []
+    for row in found:
+        dead = row.estimate("dead_unfailed")
+        if _is_reserved(row.scenario) and dead.mean and (dead.low is None or dead.low > 0):
+            said.append(
+                f"WARNING: {row.scenario.name}: {dead.mean:,.0f} messages reach the DLQ without one "
+                "failed run. Limit the mapping's maximum concurrency instead: then nothing is received "
+                "that can't be run."
+            )
+    return tuple(said)
