@@ -68,6 +68,24 @@ def test_includes_are_expanded_where_they_stand(tmp_path):
     assert "nginx.conf includes it" in part_retrieval.notes[0]
 
 
+def test_a_part_of_any_name_is_known_by_the_file_that_includes_it(tmp_path):
+    (tmp_path / "snippets").mkdir()
+    lay(
+        tmp_path,
+        nginx_conf="http { include sites/*.conf; }\n",
+        sites__api_conf="server { location / { include snippets/proxy; } }\n",
+        snippets__proxy="proxy_connect_timeout 2s;\n",
+        snippets__other="proxy_connect_timeout 9s;\n",
+    )
+    _, part_source = SOURCES
+    assert part_source.looks_like(RawFile(tmp_path, "snippets/proxy"))
+    assert not part_source.looks_like(RawFile(tmp_path, "snippets/other"))
+    part, retrieval = read(tmp_path, "snippets/proxy")
+    assert part.empty
+    assert retrieval.notes == ("snippets/proxy is read where nginx.conf includes it.",)
+    assert ("proxy_connect_timeout", "2s") in statements(read(tmp_path)[0])
+
+
 def test_an_absolute_include_is_looked_for_beside_the_file_and_never_on_this_machine(tmp_path):
     outside = tmp_path / "outside.conf"
     outside.write_text("user root;\n")

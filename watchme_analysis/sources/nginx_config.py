@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ _STATEMENT = re.compile(
     rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
     re.MULTILINE,
 )
+_DIRECTIVE = re.compile(rb"^\s*[a-z_]+\s[^\n]*[;{]\s*$", re.MULTILINE)
+_INCLUDE = re.compile(r"(?:^|[;{}])\s*include\s+[\"']?([^;\"'\n]+)", re.MULTILINE)
 _DUMPED = re.compile(r"# configuration file (\S+):\s*$")
 _WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\s", re.MULTILINE | re.DOTALL)
 
@@ -174,13 +176,25 @@ def _mains(raw: RawFile) -> list[RawFile]:
     return found
 
 
-def _includes_of(main: RawFile, stack: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the names of all files that a main file includes, directly or not."""
-    for pattern in re.findall(r"^\s*include\s+[\"']?([^;\"']+)", _decode(main.content.data), re.MULTILINE):
-        for file in _included_files(main, pattern.strip()):
-            if file.name not in stack and len(stack) < MAX_INCLUDE_DEPTH:
-                yield file.name
-                yield from _includes_of(file, (*stack, file.name))
+def _includes_of(main: RawFile) -> list[str]:
+    """Return the names of all files that a main file includes, directly or not."""
+    found: dict[str, None] = {}
+    open_files = [main]
+    while open_files:
+        for pattern in _INCLUDE.findall(_decode(open_files.pop().content.data)):
+            # Wherever it stands, a relative pattern counts from the main file's folder.
+            for file in _included_files(main, pattern.strip()):
+                if file.name not in found:
+                    found[file.name] = None
+                    open_files.append(file)
+    return list(found)
+
+
+def _owner(raw: RawFile) -> RawFile | None:
+    """Return the main configuration that includes a file, None when none does."""
+    return next(
+        (main for main in _mains(raw) if main.name != raw.name and raw.name in _includes_of(main)), None
+    )
 
 
 def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -202,7 +216,7 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     import pandas as pd
 
     mains = _mains(raw)
-    owner = next((m for m in mains if m.name != raw.name and raw.name in set(_includes_of(m))), None)
+    owner = _owner(raw)
     names = [main.name for main in mains if _layer(main) == _layer(raw)]
     index = names.index(raw.name) if raw.name in names else len(names) + _part_index(raw)
     part = _part(raw)
@@ -236,9 +250,13 @@ def _looks_like(raw: RawFile) -> bool:
     return not head.strip() or _STATEMENT.search(head) is not None
 
 
-def _looks_like_server(raw: RawFile) -> bool:
-    told = Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}
-    return not told and _WHOLE_SERVER.search(raw.head()) is not None
+def _looks_like_part(raw: RawFile) -> bool:
+    """Tell whether a file of any name is a whole server, or what a main configuration includes."""
+    if Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}:
+        return False
+    if _WHOLE_SERVER.search(raw.head()) is not None:
+        return True
+    return _DIRECTIVE.search(raw.head()) is not None and _owner(raw) is not None
 
 
 SOURCES = (
@@ -258,7 +276,7 @@ SOURCES = (
         name="nginx_config_part",
         tables=("config_directives",),
         patterns=(),
-        looks_like=_looks_like_server,
+        looks_like=_looks_like_part,
         read=_read,
         by_content=True,
         keep=True,
