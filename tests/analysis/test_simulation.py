@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_queue import FifoQueue
+from watchme_analysis.analysis.simulation_queue import IN_FLIGHT, VISIBLE, FifoQueue
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
     Arrivals,
@@ -23,8 +21,6 @@ from watchme_analysis.analysis.simulation_settings import (
     Spell,
 )
 from watchme_analysis.errors import InputError
-
-FOREVER_S = 1e12
 
 
 def fields(**values):
@@ -87,48 +83,6 @@ def test_every_message_is_accounted_for(settings, messages, seed):
     assert simulate(settings, messages, seed) == outcome
 
 
-def poisson(rate, many, seed):
-    random, now_s, sent_s = Random(seed), 0.0, []
-    for _ in range(many):
-        now_s += random.expovariate(rate)
-        sent_s.append(now_s)
-    return sent_s
-
-
-def erlang_c_wait_s(servers, load):
-    """Mean wait in units of a service time, by the recursion of Erlang's B formula."""
-    blocked = 1.0
-    for server in range(1, servers + 1):
-        blocked = load * blocked / (server + load * blocked)
-    return blocked / (1 - load / servers * (1 - blocked)) / (servers - load)
-
-
-@pytest.mark.parametrize("where", ["mapping", "api"])
-@pytest.mark.parametrize(("servers", "utilisation"), [(1, 0.5), (3, 0.5), (3, 0.7), (4, 0.8)])
-def test_waits_are_those_of_erlang_c(servers, utilisation, where):
-    if where == "mapping" and servers == 1:
-        servers = 2  # the least maximum concurrency there is
-    in_mapping = where == "mapping"
-    settings = Settings(
-        queue=QueueSettings(FOREVER_S, FOREVER_S, None),
-        poller=PollerSettings(start_batches=1250, max_concurrency=servers if in_mapping else None),
-        api=ApiSettings(1.0, 1.0, None if in_mapping else servers, check_interval_s=FOREVER_S),
-        function_timeout_s=FOREVER_S,
-        horizon_s=FOREVER_S,
-    )
-    waits_s = []
-    for seed in range(4):
-        rate = servers * utilisation
-        sent_s = poisson(rate, 40_000, seed + 100)
-        # The same number of messages in the time that it takes on average: one source of noise less.
-        scale = len(sent_s) / rate / sent_s[-1]
-        found = simulate(settings, Arrivals([time_s * scale for time_s in sent_s]), seed)
-        assert found.mean_wait_s is not None
-        waits_s.append(found.mean_wait_s)
-    expected_s = erlang_c_wait_s(servers, servers * utilisation)
-    assert math.fsum(waits_s) / len(waits_s) == pytest.approx(expected_s, rel=0.02)
-
-
 BURST = Arrivals([0.1 * message for message in range(300)])
 
 
@@ -167,6 +121,32 @@ def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
     assert queue.receive(42.0, 10) == []
     queue.delete(0, 2)
     assert queue.receive(42.0, 10) == [3]
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
+    messages = Arrivals([float(message) for message in range(len(groups))], groups)
+    queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, max_receive_count=3, is_fifo=True), messages)
+    for message in range(len(groups)):
+        queue.send(message)
+    now_s = 100.0
+    for _ in range(60):
+        now_s += random.uniform(0, 20)
+        while queue.next_return_s() <= now_s:
+            queue.return_first()
+        held = {groups[message] for message, state in enumerate(queue.state) if state == IN_FLIGHT}
+        taken = queue.receive(now_s, random.randint(1, 4))
+        assert not held & {groups[message] for message in taken}
+        for position, message in enumerate(taken):
+            before = [other for other in range(message) if groups[other] == groups[message]]
+            # What was sent before it has left the queue, or comes with it, in order.
+            assert all(queue.state[other] != VISIBLE for other in before)
+            assert all(other in taken[:position] for other in before if queue.state[other] == IN_FLIGHT)
+        for message in taken:
+            if random.random() < 0.5:
+                queue.delete(message, queue.receives[message])
+    assert sum(queue.counts) == len(groups)
 
 
 def test_a_fifo_queue_works_on_a_group_one_after_the_other():

@@ -105,6 +105,11 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
     if known.max_receive_count is None:
         notes.append("No redrive policy is known: nothing is dead-lettered.")
     usual_s, variation = _usual(frame)
+    waiting = frame["visible"].dropna()
+    if len(waiting) and waiting.iloc[0] > 0:
+        notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
+    if known.mapping_state not in {None, "Enabled"} or known.reserved_concurrency == 0:
+        notes.append("The function is kept from receiving by its configuration: simulated as if it were not.")
     spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s)
     share = _failing_share(flow, measured, spells)
     notes.append(
@@ -118,8 +123,8 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
             "taken is extrapolated, and so is what a longer timeout helps."
         )
     notes.append(
-        "The API's capacity is not in the metrics: durations stay as measured, whatever the load, unless "
-        "its slots are given."
+        "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
+        "and restarts change nothing, unless its slots are given. For FIFO 30 devices are assumed."
     )
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
     load = Load(counts, float(flow.period_s), failing_share=share)
