@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.retrieval import Rejected
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Columns, Parsed, rows_table
+from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import shown
@@ -123,6 +124,8 @@ class Engine:
         What is asked.
     fast
         Whether to use the compiled loop; both ways give the same rows.
+    decode
+        Whether to decode the escapes of formats with Nginx's default escaping.
     """
 
     def __init__(
@@ -132,11 +135,13 @@ class Engine:
         selection: Selection | None = None,
         *,
         fast: bool = True,
+        decode: bool = False,
     ) -> None:
         self._formats = tuple(formats)
         self._zone = zone
         self._selection = selection or Selection()
         self._fast = fast and fast_available()
+        self._decode = decode
         self._programs: dict[int, Program | None] = {}
 
     def read(self, data: Any, constants: dict[str, Any] | None = None) -> Chunk:
@@ -167,6 +172,8 @@ class Engine:
         good = np.flatnonzero(parsed.flags == 0)
         taken = self._taken(Columns(parsed, program), parsed, good)
         table = Columns(parsed, program).table(self._selection.needed, taken, given)
+        if self._decodes(program.log_format):
+            table = unescaped_table(table)
         name = program.log_format.name or program.log_format.text
         return Chunk(
             _merged(table, doubtful.table),
@@ -178,6 +185,9 @@ class Engine:
             doubtful.exact,
             _ended(buf),
         )
+
+    def _decodes(self, log_format: LogFormat | None) -> bool:
+        return self._decode and log_format is not None and log_format.escape == "default"
 
     def _program(self, log_format: LogFormat) -> Program | None:
         key = self._formats.index(log_format)
@@ -229,13 +239,15 @@ class Engine:
                 continue
             # A write after a truncation leaves NUL bytes before the line.
             try:
-                values = reader.row(line.lstrip(b"\0"))
+                values, log_format = reader.row_and_format(line.lstrip(b"\0"))
             except ValueError as error:
                 refused.append(Refused(int(row) + 1, str(error), line))
                 continue
             if not self._selection.takes(values):
                 left_out += 1
                 continue
+            # After the choice, which is of what was logged in either way.
+            values = unescaped_row(values) if self._decodes(log_format) else values
             found.append({**values, **constants, "line": int(row) + 1})
         table = rows_table(found, self._selection.needed)
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))

@@ -33,7 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class LogOptions:
-    """What is known of the logs.
+    r"""What is known of the logs.
 
     Attributes
     ----------
@@ -45,12 +45,16 @@ class LogOptions:
         Zone of times written without one.
     fast
         Whether the compiled loop may be used; both ways give the same rows.
+    decode_escapes
+        Whether texts that Nginx's default escaping wrote as ``\xXX`` are given as they were sent; a path that
+        is asked for is still compared with what was logged.
     """
 
     log_format: str | None = None
     nginx_conf: Path | None = None
     zone: tzinfo = UTC
     fast: bool = True
+    decode_escapes: bool = False
 
 
 class AccessScan:
@@ -120,7 +124,9 @@ class AccessScan:
     def _scan(self, one: Input) -> Iterator[Chunk]:
         formats, notes = self._candidates[one.name]
         fast = self._options.fast and _is_worth_it(one)
-        engine = Engine(formats, self._options.zone, self.selection, fast=fast)
+        engine = Engine(
+            formats, self._options.zone, self.selection, fast=fast, decode=self._options.decode_escapes
+        )
         constants = {"file": one.name, "service": None}
         tally = _Tally(one.name, list(notes))
         blocks = blocks_from(one.pieces())

@@ -45,6 +45,16 @@ class LineReader:
         ValueError
             Why the line is no request.
         """
+        return self.row_and_format(line)[0]
+
+    def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
+        """Return a line's columns, and the format it is of; None for JSON by its keys.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
         reason = "it is of none of the formats"
         for log_format in self.formats:
             values = format_values(log_format, line)
@@ -56,7 +66,7 @@ class LineReader:
                 reason = str(error)
                 continue
             self.used[log_format.name or log_format.text] += 1
-            return row
+            return row, log_format
         if line.lstrip().startswith(b"{"):
             by_key = values_of(line, self._keys)
             if by_key is None:
@@ -65,7 +75,7 @@ class LineReader:
                 raise ValueError("no request: neither status nor target")
             row = row_of(by_key, self.zone)
             self.used["JSON"] += 1
-            return row
+            return row, None
         raise ValueError(reason)
 
     def sort_by(self, sample: Iterable[bytes]) -> None:
