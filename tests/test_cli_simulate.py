@@ -42,7 +42,7 @@ def test_a_case_is_fitted_and_its_record_shown():
 
 def test_an_unknown_queue_is_named_with_those_there_are():
     with pytest.raises(InputError, match="no queue nowhere: its queues are asr-queue"):
-        run(str(DATA / "backlog-dlq"), "--queue", "nowhere")
+        run(str(DATA / "backlog-49"), "--queue", "nowhere")
 
 
 def test_a_queue_goes_with_a_case():

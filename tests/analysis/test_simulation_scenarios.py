@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from watchme_analysis.errors import InputError
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
+bundled = cache(open_case)
+
+
 def flow_of(case, queue):
-    opened = open_case(DATA / case)
+    opened = bundled(DATA / case)
     [found] = flows(opened, queue)
     return found, recorded(found, opened)
 
