@@ -32,7 +32,7 @@ never failed: in the DLQ though no run of the function ever failed, as throttled
 lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
 drain: from the last arrival to the empty queue; "not" where some runs ended with messages left
 AWS doesn't publish how long a throttled batch is tried again: "kept" goes on for the whole visibility
-timeout, "given back" tries once; the truth lies between them"""
+timeout, "given back" tries once; what really happens should lie between the two"""
 
 
 @click.command(
