@@ -119,7 +119,7 @@ class World:
                 "stat": stat,
                 "period_s": 60,
             }
-            queries.append({"id": column, "points": int(keep.sum()), **base})
+            queries.append({"id": column, "points": int(keep.sum()), "status": "Complete", **base})
             parts.append(pd.DataFrame({"time": index[keep], "value": values[keep], **base}))
         queues = [
             {

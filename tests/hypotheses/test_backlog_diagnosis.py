@@ -147,7 +147,8 @@ def test_a_run_time_that_creeps_up_over_days():
         (("log_events", "log_queries"), {"consumer_failing", None}),
         (("changes",), {"consumer_failing"}),
         (("log_events", "log_queries", "changes"), {"consumer_failing", None}),
-        (("metrics", "metric_queries"), {None}),
+        (("metrics", "metric_queries"), {"consumer_failing", None}),
+        (("metrics", "metric_queries", "log_events", "log_queries"), {None}),
     ],
 )
 def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):

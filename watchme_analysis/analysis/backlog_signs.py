@@ -105,6 +105,17 @@ class Signs:
         return self.balance.dead_lettered or 0
 
     @property
+    def errors_counted(self) -> bool:
+        """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
+        return {"errors", "invocations"} <= self.flow.asked
+
+    @property
+    def stalled(self) -> bool:
+        """Tell whether messages waited behind a mapping that is off when the case was collected."""
+        off = (self.flow.settings.mapping_state or "").startswith("Disabl")
+        return off and self.balance.visible > 0
+
+    @property
     def harms(self) -> tuple[str, ...]:
         """What went wrong for messages here: empty for a healthy flow."""
         found = []
@@ -116,7 +127,7 @@ class Signs:
             found.append("slow")
         if self.worst is not None:
             found.append("backlog")
-        if self.starved is not None:
+        if self.starved is not None or self.stalled:
             found.append("starved")
         if self.throttles is not None and self.throttled_share >= 0.02 and self.throttles.count >= 20:
             found.append("throttles")
@@ -183,7 +194,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         slow=find_slow(flow),
         timed_out_share=timed_out_share(inside, flow.settings.function_timeout_s),
         passed_share=None
-        if inside is None or not inside["invocations"].sum()
+        if inside is None or not {"errors", "invocations"} <= flow.asked or not inside["invocations"].sum()
         else float(1.0 - inside["errors"].sum() / inside["invocations"].sum()),
         errors=logged_errors(
             tables.table("log_events"),

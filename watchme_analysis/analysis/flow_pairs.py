@@ -94,3 +94,26 @@ def series_of(
             group = indexed[key]
             return group.set_index("time")["value"].astype("float64"), int(key[3])
     return None
+
+
+def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """Return the series (resource, metric, statistic) whose silence means that nothing was published.
+
+    Parameters
+    ----------
+    asked
+        The table ``metric_queries``: a series without an answer has no points, not even zero of them.
+    seen
+        Series that have points. Of those that no query names, nothing tells that they are incomplete.
+
+    Notes
+    -----
+    CloudWatch closes each series of an answer with its status: Complete, or why points are missing. A
+    series without one, in an answer whose other series have one, was torn off.
+    """
+    names = ["resource", "metric", "stat"]
+    closed = asked["file"].map(asked.groupby("file")["status"].count()).fillna(0) > 0
+    whole = asked["points"].notna() & ((asked["status"] == "Complete") | (asked["status"].isna() & ~closed))
+    whole = whole.fillna(False).astype(bool)
+    answered = set(asked.loc[whole, names].itertuples(index=False, name=None))
+    return answered | (seen - set(asked[names].itertuples(index=False, name=None)))

@@ -92,7 +92,7 @@ def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> flo
     """Return the share of failures in intervals whose longest run reached the timeout."""
     if inside is None or timeout_s is None or not inside["errors"].sum():
         return None
-    if inside["duration_max_s"].isna().all():
+    if inside["duration_max_s"].isna().all() or inside["errors"].isna().all():
         return None
     at_limit = inside["duration_max_s"] >= AT_TIMEOUT * timeout_s
     return float(inside.loc[at_limit, "errors"].sum() / inside["errors"].sum())
@@ -168,7 +168,8 @@ def find_throttles(flow: Flow) -> Stretch | None:
 def find_surplus(flow: Flow) -> Elevation | None:
     """Return the interval in which messages were received again though nothing failed or was throttled."""
     frame = flow.frame
-    if "received" not in flow.asked or "invocations" not in flow.asked:
+    # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
+    if not {"sent", "received", "invocations", "errors", "throttles"} <= flow.asked:
         return None
     if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
         return None

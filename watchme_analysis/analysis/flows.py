@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from watchme_analysis.analysis.flow_pairs import dead_letter_queues, functions_of, is_dlq_name, series_of
+from watchme_analysis.analysis.flow_pairs import (
+    answered_series,
+    dead_letter_queues,
+    functions_of,
+    is_dlq_name,
+    series_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +91,8 @@ class Flow:
     settings
         Configuration.
     asked
-        Columns whose series was asked for, so that a missing point means "nothing published".
+        Columns whose series was asked for and wholly answered, so that a missing point means "nothing
+        published". Without an answer, or with a torn one, a missing point means nothing at all.
     """
 
     queue: str
@@ -102,7 +109,7 @@ class Flow:
         return self.queue
 
     def count(self, column: str) -> float | None:
-        """Return a counter's total, or None when the series was never asked for."""
+        """Return a counter's total, or None when the series was never asked for or answered."""
         if column not in self.asked:
             return None
         return float(self.frame[column].sum())
@@ -140,6 +147,7 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     names = sorted(
         set(queues.index.dropna())
         | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"])
+        | set(asked.loc[asked["namespace"] == "AWS/SQS", "resource"].dropna())
         | set(tables.table("event_source_mappings")["queue"].dropna())
         | set(dead)
     )
@@ -150,9 +158,7 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
         for key, group in metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
     }
     span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
-    wanted = {(row.resource, row.metric, row.stat) for row in asked.itertuples()} | {
-        key[:3] for key in indexed
-    }
+    wanted = answered_series(asked, {key[:3] for key in indexed})
     functions = functions_of(tables, sources, indexed)
     cpu = _host_cpu(indexed)
     found = []

@@ -94,7 +94,7 @@ def queue_balance(flow: Flow, tables: Tables) -> Balance:
             "or were deleted by an old receipt after they had reached the dead-letter queue."
         )
     elif rest > 0:
-        if _purge_events(flow, tables) or _unreceived_fall(frame) >= 0.5 * rest:
+        if _purge_events(flow, tables) or _unreceived_fall(flow) >= 0.5 * rest:
             purged, rest = rest, 0
             reasons.append(f"{purged} messages vanished from the backlog without being received: a purge.")
         elif _reached_retention(flow):
@@ -227,8 +227,11 @@ def _purge_events(flow: Flow, tables: Tables) -> int:
     return int((named & changes["error_code"].isna()).sum())
 
 
-def _unreceived_fall(frame: pd.DataFrame) -> float:
+def _unreceived_fall(flow: Flow) -> float:
     """Return the largest fall of the visible backlog, within two intervals, that receives don't explain."""
+    frame = flow.frame
+    if not {"visible", "received"} <= flow.asked:
+        return 0.0
     visible = frame["visible"].fillna(0.0)
     fall = visible.shift(2) - visible
     taken = frame["received"].fillna(0.0).rolling(3, min_periods=1).sum()

@@ -145,7 +145,7 @@ def ratio_series(
 
 
 def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
-    """Return a recorded series and its period; an empty one when it was asked for and nothing came."""
+    """Return a recorded series and its period; an empty one when the answer held no point of it."""
     import pandas as pd
 
     metrics = tables.table("metrics")
@@ -155,6 +155,7 @@ def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tu
     if rows.empty:
         asked = tables.table("metric_queries")
         hit = (asked["resource"] == resource) & (asked["metric"] == metric) & (asked["stat"] == stat)
+        hit &= asked["points"].notna()
         if not hit.any():
             return None
         return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC")), int(

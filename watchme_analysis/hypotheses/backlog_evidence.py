@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.flow_troubles import FAILURE_EVENTS
 from watchme_analysis.hypotheses.backlog_picture import errors_sql, function_sql, surge_leads
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence
@@ -22,7 +23,7 @@ KIND_WORDS = {
 def error_evidence(signs: Signs, for_kinds: tuple[str, ...], name: str) -> list[Evidence]:
     """Weigh the logged errors: for the cause by the share of its kinds, against it by the rest."""
     errors = signs.errors
-    if not errors.total or signs.failures is None:
+    if not errors.total or (signs.failures is None and not _log_stands_in(signs)):
         return []
     share = errors.share(*for_kinds)
     unclear = errors.share("other", "code_or_message") if "code_or_message" not in for_kinds else 0.0
@@ -42,6 +43,16 @@ def error_evidence(signs: Signs, for_kinds: tuple[str, ...], name: str) -> list[
             check="error kind",
         )
     ]
+
+
+def _log_stands_in(signs: Signs) -> bool:
+    """Tell whether the log alone shows failing runs: no metric counted them, and the log explains the harm.
+
+    Every dead letter failed at least once, so fewer errors than dead letters leave another way to die.
+    """
+    errors = signs.errors
+    enough = errors.total >= max(FAILURE_EVENTS, signs.dead_lettered) or errors.truncated
+    return not signs.errors_counted and enough
 
 
 def share_evidence(
@@ -71,7 +82,7 @@ def share_evidence(
 
 def no_failures_evidence(signs: Signs, value: float) -> list[Evidence]:
     """Weigh that no more runs failed than ever."""
-    if signs.failures is not None or not {"errors", "invocations"} <= signs.flow.asked:
+    if signs.failures is not None or not signs.errors_counted:
         return []
     failed, runs = signs.flow.count("errors") or 0.0, signs.flow.count("invocations") or 0.0
     return [
@@ -186,13 +197,15 @@ def slow_without_failures(signs: Signs) -> list[Evidence]:
     if not during > 0 or not before > 0:
         return []
     ratio = float(during / before)
+    slow = "slow_no_error" if signs.errors_counted else "slow_errors_unknown"
+    others = "none more fail" if signs.errors_counted else "whether more fail was not collected"
     return [
         Evidence(
             f"Runs of {signs.flow.function} take {during:.1f} s (median) from "
-            f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before; none more fail.",
+            f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before; {others}.",
             "metrics",
             len(runs),
-            weight("slow_no_error") if ratio >= 2.0 else weight("backlog_not_slow"),
+            weight(slow) if ratio >= 2.0 else weight("backlog_not_slow"),
             effect=ratio,
             effect_unit="ratio",
             sql=function_sql(signs, ("Duration",)),

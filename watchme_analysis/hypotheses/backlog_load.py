@@ -29,7 +29,11 @@ def arrival_surge(inv: Investigation) -> Finding:
     if signs is not None and {"sent", "invocations"} & signs.flow.asked:
         surge = signs.surge
         if surge is None or signs.surge_daily:
-            evidence.append(_arrivals(signs, "kept to their rhythm", weight("no_surge")))
+            counted = "sent" in signs.flow.asked
+            words = "kept to their rhythm" + ("" if counted else ", as far as the runs tell")
+            evidence.append(
+                _arrivals(signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
+            )
         else:
             leads = surge_leads(signs)
             evidence.append(
@@ -54,13 +58,18 @@ def _arrivals(signs: Signs, words: str, value: float) -> Evidence:
     return Evidence(
         f"Arrivals at {signs.flow.queue} {words}.",
         "metrics",
-        int(signs.flow.frame["sent"].notna().sum()),
+        int(signs.flow.frame[_counted(signs)[0]].notna().sum()),
         value,
         effect=surge.rate if surge is not None and not signs.surge_daily else None,
         effect_unit="ratio" if surge is not None and not signs.surge_daily else None,
-        sql=function_sql(signs, ("NumberOfMessagesSent",)),
+        sql=function_sql(signs, (_counted(signs)[1],)),
         check="arrivals",
     )
+
+
+def _counted(signs: Signs) -> tuple[str, str]:
+    """Return what tells the arrivals, column and metric: runs where nobody counted messages."""
+    return ("sent", "NumberOfMessagesSent") if "sent" in signs.flow.asked else ("invocations", "Invocations")
 
 
 def _at_capacity(signs: Signs) -> list[Evidence]:

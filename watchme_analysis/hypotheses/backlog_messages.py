@@ -151,13 +151,14 @@ def _no_harm(view: Picture) -> list[Evidence]:
             )
         )
     blind = [name for name, number in seen.items() if number < max(1, len(view.signs))]
+    work = sorted(set(blind) & {"age_s", "visible", "invocations", "errors"})
     if blind:
         found.append(
             Evidence(
                 f"Not all queues have {', '.join(blind)}: trouble can hide there.",
                 "metric_queries",
                 0,
-                weight("blind_to_harm", len(blind)),
+                weight("blind_to_harm", len(blind)) + (weight("blind_to_work") if work else 0.0),
                 check="blind spots",
             )
         )

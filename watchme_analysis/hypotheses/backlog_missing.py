@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.hypotheses.backlog_picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
 from watchme_analysis.hypotheses.base import Investigation, Missing
 
@@ -18,15 +21,16 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
     def add(value: float, what: str, why: str, how: str) -> None:
         found.append(Missing(what, why, how, value))
 
-    asked = focus.flow.asked if focus else frozenset()
+    looked_at = view.affected[:1] or view.signs
     metrics = (
         "aws cloudwatch get-metric-data --metric-data-queries file://metric-data-queries.json "
         f"--start-time {start} --end-time {end}"
     )
-    if not set(FUNCTION_METRICS) <= asked:
-        add(10.0, f"the metrics of {function}", "Errors, throttles and run times tell causes apart.", metrics)
-    if not set(QUEUE_METRICS) <= asked:
-        add(9.0, f"the metrics of {queue}", "Arrivals and age show whether work was late.", metrics)
+    runs = {*FUNCTION_METRICS, "throttles"}
+    if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
+        add(10.0, f"the metrics of {names}", "Errors, throttles and run times tell causes apart.", metrics)
+    if names := _lacking(looked_at, set(QUEUE_METRICS), [item.flow.queue for item in looked_at]):
+        add(9.0, f"the metrics of {names}", "Arrivals and age show whether work was late.", metrics)
     if inv.table("log_queries").empty:
         add(
             8.0 if view.affected and focus and focus.failures else 4.0,
@@ -93,6 +97,14 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             "aws cloudwatch get-metric-data for AWS/EC2 CPUUtilization of the API's instance",
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _lacking(looked_at: Sequence[Signs], metrics: set[str], names: Sequence[str]) -> str:
+    """Return the names of which not all metrics were answered, for a sentence."""
+    if not looked_at:
+        return "all queues and their functions"
+    lacking = [name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.flow.asked]
+    return ", ".join(dict.fromkeys(lacking))
 
 
 def _window(view: Picture) -> tuple[str, str]:

@@ -96,10 +96,16 @@ def errors_sql(signs: Signs) -> str:
 def change_for(view: Picture, cause: str) -> Change | None:
     """Return the change that fits a cause for the worst-hit flow, or None."""
     focus, first = view.focus, view.first_trouble
-    if focus is None or first is None:
+    if focus is None:
         return None
     if cause == "mapping_disabled" and focus.starved is not None:
         first = focus.starved.start
+    elif cause == "mapping_disabled" and focus.stalled and view.changes:
+        # It stands still now; that hardly a run came after the change tells since when.
+        ends = [moment.to_pydatetime() for moment in focus.flow.frame.index[-1:]]
+        first = max([*ends, view.changes[-1].time])
+    if first is None:
+        return None
     return fitting_change(view.changes, cause, focus.flow, first)
 
 
@@ -107,18 +113,23 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
     """Return what the recorded changes say for a cause that a change would have brought about."""
     table = inv.table("changes")
     change = change_for(view, cause)
-    if change is not None and view.first_trouble is not None:
-        minutes = (view.first_trouble - change.time).total_seconds() / 60.0
+    if change is not None:
+        first = view.first_trouble
+        minutes = None if first is None else (first - change.time).total_seconds() / 60.0
+        when = (
+            "and few runs after it"
+            if minutes is None
+            else f"{minutes:.0f} min before the first trouble, with no good run in between"
+        )
         return [
             Evidence(
                 f"{change.what} on {change.resource} by {change.user or 'unknown'} at "
-                f"{change.time:%Y-%m-%d %H:%M:%S} UTC, {minutes:.0f} min before the first trouble, with no "
-                "good run in between.",
+                f"{change.time:%Y-%m-%d %H:%M:%S} UTC, {when}.",
                 "changes",
                 1,
                 weight("change_fits"),
                 effect=minutes,
-                effect_unit="min",
+                effect_unit=None if minutes is None else "min",
                 sql=f"select * from changes where event_id = '{change.event_id}'",
                 check="change",
             )

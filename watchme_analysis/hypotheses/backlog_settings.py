@@ -53,6 +53,10 @@ def _redelivery(signs: Signs) -> list[Evidence]:
     received, sent = signs.flow.count("received") or 0.0, signs.flow.count("sent") or 0.0
     failed = signs.flow.count("errors") or 0.0
     found = signs.surplus is not None
+    # Messages came back, but nobody counted the failures and throttles that bring them back.
+    uncounted = not {"sent", "invocations", "errors", "throttles"} <= signs.flow.asked
+    if uncounted and received > 1.03 * sent:
+        return []
     return [
         Evidence(
             f"{signs.flow.queue} handed out {received:.0f} messages for {sent:.0f} sent and {failed:.0f} "
@@ -105,11 +109,11 @@ def _visibility(signs: Signs) -> list[Evidence]:
 def mapping_disabled(inv: Investigation) -> Finding:
     """Messages wait and none is received."""
     view = inv.once(picture)
-    signs = next((item for item in view.affected if item.starved), view.focus)
+    signs = next((item for item in view.affected if item.starved or item.stalled), view.focus)
     evidence: list[Evidence] = []
     if signs is not None:
         evidence = [*_starvation(signs), *_mapping(signs)]
-        if signs.starved is not None:
+        if signs.starved is not None or signs.stalled:
             evidence += change_evidence(inv, view, "mapping_disabled")
     return Finding(
         "mapping_disabled",
@@ -120,7 +124,7 @@ def mapping_disabled(inv: Investigation) -> Finding:
 
 def _starvation(signs: Signs) -> list[Evidence]:
     if not {"visible", "received"} <= signs.flow.asked:
-        return []
+        return _waiting(signs)
     starved = signs.starved
     waiting = int((signs.flow.frame["visible"].fillna(0.0) > 0).sum())
     words = (
@@ -138,6 +142,25 @@ def _starvation(signs: Signs) -> list[Evidence]:
             effect=starved.minutes if starved else None,
             effect_unit="min" if starved else None,
             sql=function_sql(signs, ("NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible")),
+            check="receives",
+        )
+    ]
+
+
+def _waiting(signs: Signs) -> list[Evidence]:
+    """Weigh the snapshot of the queue where its metrics are missing."""
+    if not signs.stalled:
+        return []
+    return [
+        Evidence(
+            f"{signs.balance.visible} messages waited in {signs.flow.queue} when its attributes were read, "
+            "and its mapping is off.",
+            "queues",
+            1,
+            weight("waiting_unpolled"),
+            effect=float(signs.balance.visible),
+            effect_unit="messages",
+            sql=f"select queue, visible, in_flight from queues where queue = '{signs.flow.queue}'",
             check="receives",
         )
     ]

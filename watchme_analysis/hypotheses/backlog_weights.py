@@ -50,6 +50,7 @@ WEIGHTS: dict[str, Weight] = {
     "runs_short_against": Weight(-2.0, "A run that waits lasts."),
     "runs_not_longer_leak": Weight(-1.0, "After days of creeping the runs must be long."),
     "runs_as_refused": Weight(0.3, "A refused call takes as long as an answered one, or less."),
+    "slow_errors_unknown": Weight(1.5, "Runs got slower; whether they failed is unknown."),
     "slow_no_error": Weight(
         2.0, "Runs got slower, nothing else changed, and messages wait for a free worker."
     ),
@@ -60,6 +61,9 @@ WEIGHTS: dict[str, Weight] = {
     "surge_first": Weight(3.5, "Arrivals rose first and the backlog followed."),
     "surge_after": Weight(-1.5, "The trouble began before the arrivals rose."),
     "no_surge": Weight(-4.0, "Arrivals kept their rhythm."),
+    "no_surge_of_runs": Weight(
+        -1.5, "Runs kept their rhythm, which a function at its limit does in a surge."
+    ),
     "surge_explains": Weight(-3.0, "More arrived than usual before anything else moved."),
     "capacity_reached": Weight(1.0, "The function ran at its maximum while messages waited."),
     # Throttles.
@@ -77,6 +81,7 @@ WEIGHTS: dict[str, Weight] = {
     "visibility_advice": Weight(0.3, "The visibility timeout is below six times the function's timeout."),
     "repeated_deletes": Weight(1.5, "More deletes than messages: some were worked on more than once."),
     # Mapping.
+    "waiting_unpolled": Weight(2.0, "Messages wait now behind a mapping that is off now."),
     "starved": Weight(3.0, "Messages waited and nobody asked for them."),
     "still_received": Weight(-5.0, "Messages were received throughout."),
     "mapping_off": Weight(3.0, "The mapping is switched off."),
@@ -92,6 +97,7 @@ WEIGHTS: dict[str, Weight] = {
     "harm": Weight(-4.0, "Work was late, repeated or lost."),
     "daily_peak": Weight(0.5, "The peak comes every day and drains by itself."),
     "blind_to_harm": Weight(-1.0, "Without these metrics nobody can say that nothing happened."),
+    "blind_to_work": Weight(-5.0, "Late or failing work shows in these metrics alone."),
 }
 
 

@@ -53,7 +53,7 @@ def _signs_for(view: Picture, cause: str) -> Signs | None:
         "arrival_surge": surge_leads,
         "throttled": lambda item: "throttles" in item.harms,
         "visibility_misconfig": lambda item: item.surplus is not None,
-        "mapping_disabled": lambda item: item.starved is not None,
+        "mapping_disabled": lambda item: item.starved is not None or item.stalled,
         "slow_leak": lambda item: item.creeping is not None,
     }.get(cause)
     return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
