@@ -25,6 +25,7 @@ _ELSEWHERE = {
     "pull": "watchme_analysis.cli_pull:pull",
     "query": "watchme_analysis.cli_query:query",
     "alarms": "watchme_analysis.cli_alarms:alarms",
+    "simulate": "watchme_analysis.cli_simulate:simulate",
 }
 
 
