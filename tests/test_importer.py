@@ -88,6 +88,17 @@ def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_pa
     assert case.coverage()["access_log"]["truncated"]
 
 
+def test_a_last_line_without_an_end_is_noted(evidence, tmp_path):
+    whole = (evidence / "probes.csv").read_bytes()
+    assert whole.endswith(b"\n")
+    note = "probes.csv: the last line has no line end: the file may have been cut off there."
+    before = import_folder(evidence, tmp_path / "case").case
+    assert note not in before.manifest["tables"]["probes"]["notes"]
+    (evidence / "probes.csv").write_bytes(whole[:-1])
+    after = import_folder(evidence, tmp_path / "case").case
+    assert note in after.manifest["tables"]["probes"]["notes"]
+
+
 def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
     with (evidence / "access.log").open("a") as file:
         file.write("this is no access line\n")

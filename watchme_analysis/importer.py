@@ -187,7 +187,7 @@ def _read_all(
         pieces: list[Piece] = []
         if source is not None:
             try:
-                pieces = list(source.read(raw))
+                pieces = [_with_torn_line(piece, raw) for piece in source.read(raw)]
             except WatchmeError as error:
                 source, reason = None, str(error)
             except Exception as error:
@@ -210,6 +210,16 @@ def _read_all(
             )
         )
     return reports, frames, kept
+
+
+def _with_torn_line(piece: Piece, raw: RawFile) -> Piece:
+    """Note a last line without an end, of a format that is read by lines: its values may be cut short."""
+    if piece.retrieval.lines is None or raw.content.problem or raw.content.data.endswith((b"\n", b"\r")):
+        return piece
+    if not raw.content.data.strip():
+        return piece
+    note = f"{raw.relative}: the last line has no line end: the file may have been cut off there."
+    return piece._replace(retrieval=piece.retrieval.with_notes(note))
 
 
 def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:

@@ -71,6 +71,11 @@ def test_torn_json_keeps_every_whole_record(records, data):
     assert kept[:whole] == records[:whole]
 
 
+def test_torn_json_ends_with_no_element_of_which_nothing_came():
+    assert load_json(b'{"results": [[{"fie')[0] == {"results": []}
+    assert load_json(b'[{"a": 1}, {"b')[0] == [{"a": 1}]
+
+
 def test_rubbish_is_no_json():
     value, problem = load_json(b"<html>")
     assert value is None

@@ -114,12 +114,6 @@ class LoggedErrors:
         return self.counts.most_common(1)[0][0] if self.total else None
 
 
-def _truncated(asked: pd.DataFrame, events: pd.DataFrame) -> bool:
-    """Tell whether errors can be missing: no query that returned some of them was answered in full."""
-    queries = asked[asked["query_name"].isin(events["query_name"])]
-    return bool(len(queries) and queries["truncated"].fillna(False).all())
-
-
 def logged_errors(
     log_events: pd.DataFrame,
     log_queries: pd.DataFrame,

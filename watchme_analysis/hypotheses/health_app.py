@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_rhythm import bunched, rhythm
@@ -142,11 +141,3 @@ def _calls_in_words(calls: pd.DataFrame) -> str:
     ):
         words.append(f"`{call}` in `{function}` ({file}:{line})")
     return listed(list(dict.fromkeys(words)), 3)
-
-
-def background_of(found: Facts) -> list[str]:
-    """Return names of functions that handlers give to background tasks."""
-    names: list[str] = []
-    for tasks in found.table("app_handlers")["background_tasks"].dropna():
-        names += json.loads(tasks)
-    return sorted(set(names))

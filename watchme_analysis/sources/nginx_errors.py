@@ -66,7 +66,6 @@ _KINDS = tuple(
         ("startup", r"start (worker|cache)|using the \"|^nginx/|^built by|^OS: |getrlimit\("),
     )
 )
-_QUIET = {"debug", "info", "notice"}
 
 
 def kind_of(message: str, upstream: str | None) -> str:

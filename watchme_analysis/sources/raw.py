@@ -102,8 +102,13 @@ def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
             at += 1
             continue
         if char in "{[":
+            is_element = stack and stack[-1] == "]"
             stack.append("}" if char == "{" else "]")
             at += 1
+            if is_element:
+                # Cut here, a list would end with an element of which nothing came.
+                after = ""
+                continue
         elif char in "}]":
             if not stack or stack.pop() != char:
                 break
