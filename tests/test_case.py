@@ -32,8 +32,9 @@ def test_sql_runs_over_the_tables_in_utc(case):
 def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
     with pytest.raises(InputError, match="There is no table"):
         case.table("acces_log")
-    with pytest.raises(QueryError, match="DuckDB can't run"):
+    with pytest.raises(QueryError, match="DuckDB can't run") as refused:
         case.sql("select colour from access_log")
+    assert "\n" not in str(refused.value)
     with pytest.raises(CaseError, match="There is no folder"):
         open_case(tmp_path / "nowhere")
 

@@ -113,7 +113,8 @@ class Case:
             try:
                 return connection.execute(query).df()
             except duckdb.Error as error:
-                raise QueryError(f"DuckDB can't run the query over {self.path}: {error}") from error
+                reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
+                raise QueryError(f"DuckDB can't run the query over {self.path}: {reason}") from error
 
     def coverage(self) -> dict[str, Any]:
         """Return, for each table that was fed, rows, window, rejected lines, truncation and notes."""

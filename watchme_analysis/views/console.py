@@ -136,7 +136,7 @@ def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
     if incident["start"]:
         end = local(incident["end"], zone) or "still open at the end of the data"
         lines.append(f"incident  {local(incident['start'], zone)} .. {end} ({zone})")
-    lines += _subjects(diagnosis)
+    lines += _subjects(diagnosis, zone)
     lines += ["", *(textwrap.fill(sentence, _WIDTH) for sentence in diagnosis["summary"])]
     lines += ["", _ranking_text(diagnosis["ranking"])]
     for entry in diagnosis["ranking"]:
@@ -151,7 +151,7 @@ def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
     return "\n".join(lines)
 
 
-def _subjects(diagnosis: Mapping[str, Any]) -> list[str]:
+def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
     lines = [
         f"{name:<9} {', '.join(diagnosis[name])}"
         for name in ("endpoints", "queues", "functions")
@@ -159,7 +159,8 @@ def _subjects(diagnosis: Mapping[str, Any]) -> list[str]:
     ]
     if diagnosis.get("change"):
         change = diagnosis["change"]
-        lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {change.get('time')}")
+        moment = local(change.get("time"), zone)
+        lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
     if diagnosis["question"] == "backlog":
         lines.append(
             f"messages  {diagnosis.get('dead_letters')} moved to dead-letter queues, "
