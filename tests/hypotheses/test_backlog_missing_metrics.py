@@ -122,3 +122,16 @@ def test_a_torn_series_counts_for_nothing_where_it_is_silent():
     )
     found = ask(other)
     assert (whole.verdict, found.verdict) == ("no_incident", "inconclusive")
+
+
+def test_dead_letters_of_unknown_age_are_told_like_others():
+    world = World()
+    world.fail(600, 800, 1.4, "ConnectionError: [Errno 111] Connection refused")
+    world.table("metrics")
+    messages = world.tables["queue_messages"]
+    world.tables["queue_messages"] = messages.assign(
+        sent_at=messages["sent_at"].where(messages["queue"] == "")
+    )
+    found = ask(world)
+    assert found.cause == "downstream_down"
+    assert found.extra["dead_lettered_work"]

@@ -77,7 +77,7 @@ def message_work(
                 "device_id": row.device_id if _known(row.device_id) else None,
                 "recorded_at": recorded,
                 "local_date": local,
-                "sent_at": row.sent_at,
+                "sent_at": row.sent_at if _known(row.sent_at) else None,
                 "receive_count": row.receive_count,
                 "processed": processed,
                 "recoverable": None,
