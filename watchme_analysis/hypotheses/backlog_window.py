@@ -11,9 +11,6 @@ from watchme_analysis.analysis.backlog_changes import undoing_change
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, surge_leads
 
-# A cause that sits in the settings lasts until somebody sets them back, whatever the traffic does.
-SETTINGS = ("throttled", "visibility_misconfig", "mapping_disabled")
-
 
 def incident_window(view: Picture, cause: str) -> tuple[datetime | None, datetime | None]:
     """Return start and end (None while open) of an incident.
