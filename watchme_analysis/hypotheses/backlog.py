@@ -147,9 +147,12 @@ def _summary(
         )
     top = ranking[0]
     if cause is None:
+        level = [item for item in ranking if item.probability >= 0.8 * top.probability]
         likely = " or ".join(
             f"“{titles[item.finding.cause].lower()}” ({item.probability:.0%})" for item in ranking[:2]
         )
+        if len(level) > 2:
+            likely = f"{len(level)} of {len(ranking)} are equally likely, none stands out"
         return (
             f"The evidence does not separate the causes: {likely}.",
             f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
