@@ -16,8 +16,9 @@ from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
 
 QUESTION = "backlog"
-# From this probability on a cause is named; below, the evidence does not separate the causes.
-NAMED_AT = 0.6
+# From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
+# does not separate the causes.
+NAMED_AT = 0.7
 # A model of a few hand-set weights is never surer than this.
 SUREST = 0.97
 MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)

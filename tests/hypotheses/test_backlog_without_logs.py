@@ -1,0 +1,13 @@
+import shutil
+
+from watchme_analysis.diagnosis import diagnose
+
+
+def test_without_logs_and_changes_failing_runs_alone_name_no_cause(data, tmp_path):
+    folder = shutil.copytree(data / "backlog-dlq", tmp_path / "case")
+    shutil.rmtree(folder / "logs")
+    (folder / "cloudtrail.json").unlink()
+    found = diagnose("backlog", folder).to_dict()
+    assert found["verdict"] == "inconclusive", found["confidence"]
+    assert found["cause"] is None
+    assert found["missing_evidence"]
