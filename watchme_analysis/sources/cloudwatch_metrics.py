@@ -217,7 +217,9 @@ def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with a folder; ids and labels blanked where the metric itself is the identity."""
     keyed = frame.copy()
-    keyed["folder"] = frame["file"].str.rpartition("/")[0]
+    # Told once a file, not once a point: a folder has tens of files and a million points.
+    folders = {file: str(file).rpartition("/")[0] for file in frame["file"].dropna().unique()}
+    keyed["folder"] = frame["file"].map(folders)
     plain = frame["metric"].notna() & frame["stat"].notna()
     for column in _UNNAMED:
         keyed[column] = keyed[column].mask(plain, "")
