@@ -129,7 +129,7 @@ def damaged(draw, log_format):
 
 
 def both(formats, data, selection=None):
-    found = [Engine(formats, UTC, selection, fast=fast).read(data) for fast in (True, False)]
+    found = [Engine(formats, UTC, selection, engine=engine).read(data) for engine in ("numba", "exact")]
     for chunk in found:
         assert chunk.lines == len(chunk.table) + len(chunk.refused) + chunk.blank + chunk.left_out
         assert chunk.lines == len(data.splitlines()) if b"\r" not in data else True
@@ -165,9 +165,9 @@ def rebuilt(row):
 
 
 @pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
-@pytest.mark.parametrize("fast", [True, False])
-def test_what_nginx_writes_is_read_back_equal(log_format, fast):
-    engine = Engine([log_format], UTC, fast=fast)
+@pytest.mark.parametrize("name", ["numba", "exact"])
+def test_what_nginx_writes_is_read_back_equal(log_format, name):
+    engine = Engine([log_format], UTC, engine=name)
 
     @settings(max_examples=60, deadline=None)
     @given(lines(log_format))

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Columns, Parsed, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Below this many bytes loading the compiled loop costs more than it saves.
 FAST_FROM = 16 << 20
+# How lines are read: a loop that numba compiles; line by line; the best of them that is installed.
+ENGINES = ("auto", "numba", "exact")
 _SAMPLE = 32
 
 
@@ -106,9 +109,25 @@ def shifted(table: pa.Table, lines_before: int) -> pa.Table:
 
 
 @cache
-def fast_available() -> bool:
-    """Tell whether the compiled loop can be used here."""
+def _has_numba() -> bool:
     return find_spec("numba") is not None
+
+
+def chosen_engine(asked: str) -> str:
+    """Return the engine to use: the one asked for, for ``auto`` the compiled loop where it can be used.
+
+    Raises
+    ------
+    InputError
+        When there is no such engine, or it needs what is not installed.
+    """
+    if asked not in ENGINES:
+        raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")
+    if asked == "numba" and not _has_numba():
+        raise InputError("The engine numba needs the package numba, which is not installed: take auto.")
+    if asked == "auto":
+        return "numba" if _has_numba() else "exact"
+    return asked
 
 
 class Engine:
@@ -122,8 +141,8 @@ class Engine:
         Zone of times written without one.
     selection
         What is asked.
-    fast
-        Whether to use the compiled loop; both ways give the same rows.
+    engine
+        A word of :data:`ENGINES`; all give the same rows.
     decode
         Whether to decode the escapes of formats with Nginx's default escaping.
     """
@@ -134,13 +153,13 @@ class Engine:
         zone: tzinfo,
         selection: Selection | None = None,
         *,
-        fast: bool = True,
+        engine: str = "auto",
         decode: bool = False,
     ) -> None:
         self._formats = tuple(formats)
         self._zone = zone
         self._selection = selection or Selection()
-        self._fast = fast and fast_available()
+        self._engine = chosen_engine(engine)
         self._decode = decode
         self._programs: dict[int, Program | None] = {}
 
@@ -163,7 +182,7 @@ class Engine:
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
         reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
-        program = self._program(reader.formats[0]) if self._fast and reader.formats else None
+        program = self._program(reader.formats[0]) if self._engine == "numba" and reader.formats else None
         given = constants or {}
         if program is None:
             return self._exact(buf, bounds, np.arange(lines), reader, given)
