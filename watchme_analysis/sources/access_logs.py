@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.access_blocks import blocks_from, in_order
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
-from watchme_analysis.sources.access_engine import FAST_FROM, Chunk, Engine, Selection, rejected_at, shifted
+from watchme_analysis.sources.access_engine import FAST_FROM, Chunk, Engine, Selection, shifted
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
+from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import split_lines
-from watchme_analysis.sources.nginx import format_notes
 from watchme_analysis.sources.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.raw import RawFile
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
-# Rejected lines are counted without end, and kept up to this many for each input.
-KEPT_REJECTED = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+    from watchme_analysis.retrieval import Retrieval
 
 
 @dataclass(frozen=True)
@@ -121,24 +116,43 @@ class AccessScan:
                 return time
         return 0
 
-    def _scan(self, one: Input) -> Iterator[Chunk]:
-        formats, notes = self._candidates[one.name]
+    def engine_for(self, one: Input) -> Engine:
+        """Return an engine for the lines of an input."""
         asked = self._options.engine
         name = "exact" if asked == "auto" and not _is_worth_it(one) else asked
-        engine = Engine(
-            formats, self._options.zone, self.selection, engine=name, decode=self._options.decode_escapes
-        )
-        constants = {"file": one.name, "service": None}
-        tally = _Tally(one.name, list(notes))
-        blocks = blocks_from(one.pieces())
-        try:
-            for chunk in in_order(lambda block: engine.read(block, constants), blocks):
-                table = shifted(chunk.table, tally.lines)
-                tally.add(chunk, table)
-                yield chunk._replace(table=table)
-        except TornError as error:
-            tally.tear(str(error))
+        formats = self._candidates[one.name].formats
+        decode = self._options.decode_escapes
+        return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
+
+    def tally_for(self, one: Input) -> Tally:
+        """Return an account of an input of which nothing was read yet."""
+        return Tally(one.name, list(self._candidates[one.name].notes))
+
+    def _scan(self, one: Input) -> Iterator[Chunk]:
+        tally = self.tally_for(one)
+        yield from chunks_of(one.pieces(), self.engine_for(one), tally, {"file": one.name, "service": None})
         self.retrievals.append(tally.retrieval())
+
+
+def chunks_of(
+    pieces: Iterable[bytes],
+    engine: Engine,
+    tally: Tally,
+    constants: dict[str, Any],
+    threads: int | None = None,
+) -> Iterator[Chunk]:
+    """Yield the chunks of a stream of bytes, their lines numbered on from the tally's, and count them there.
+
+    What is torn ends the chunks, and the tally says so.
+    """
+    blocks = blocks_from(pieces)
+    try:
+        for chunk in in_order(lambda block: engine.read(block, constants), blocks, threads):
+            table = shifted(chunk.table, tally.lines)
+            tally.add(chunk, table)
+            yield chunk._replace(table=table)
+    except TornError as error:
+        tally.tear(str(error))
 
 
 def _is_worth_it(one: Input) -> bool:
@@ -147,67 +161,6 @@ def _is_worth_it(one: Input) -> bool:
         return True
     # Packed it may be; logs shrink to a tenth or less.
     return one.path.stat().st_size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
-
-
-class _Tally:
-    """The account of an input while it is scanned."""
-
-    def __init__(self, name: str, notes: list[str]) -> None:
-        self.lines = 0
-        self._name = name
-        self._notes = notes
-        self._rows = self._blank = self._left_out = self._refused = 0
-        self._rejected: list[Rejected] = []
-        self._formats: Counter[str] = Counter()
-        self._span: list[int] = []
-        self._torn = False
-        self._ended = True
-
-    def add(self, chunk: Chunk, table: pa.Table) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        rows = len(chunk.table)
-        assert chunk.lines == rows + len(chunk.refused) + chunk.blank + chunk.left_out, self._name
-        self._rejected += rejected_at(chunk, self._name, self.lines)[: KEPT_REJECTED - len(self._rejected)]
-        self.lines += chunk.lines
-        self._rows += rows
-        self._blank += chunk.blank
-        self._left_out += chunk.left_out
-        self._refused += len(chunk.refused)
-        self._formats += chunk.formats
-        self._ended = chunk.ended
-        if "time" in table.column_names and rows:
-            bounds = pc.min_max(table["time"].cast(pa.int64()))
-            self._span += [one for one in (bounds["min"].as_py(), bounds["max"].as_py()) if one is not None]
-            self._span = [min(self._span), max(self._span)] if self._span else []
-
-    def tear(self, reason: str) -> None:
-        self._torn = True
-        self._rejected.append(Rejected(self._name, 0, reason))
-
-    def retrieval(self) -> Retrieval:
-        notes = [*self._notes, *format_notes(self._formats)]
-        if self._refused > len(self._rejected):
-            notes.append(f"{self._refused} lines rejected, the first {KEPT_REJECTED} kept")
-        if not self._ended:
-            notes.append("the last line has no line end: it may be cut, or still being written")
-        start, end = (
-            (_EPOCH + timedelta(microseconds=one) for one in self._span) if self._span else (None, None)
-        )
-        return Retrieval(
-            source="nginx_access",
-            origin=self._name,
-            rows=self._rows,
-            lines=self.lines,
-            blank_lines=self._blank,
-            left_out=self._left_out,
-            rejected=tuple(self._rejected),
-            start=start,
-            end=end,
-            truncated=self._torn or self._refused > len(self._rejected),
-            notes=tuple(notes),
-        )
 
 
 def read_access_logs(
