@@ -36,11 +36,17 @@ class Input:
         Opens it; raises OSError.
     path
         The file, where it is one.
+    size
+        Bytes as stored; None for what can be read but once.
+    open_anywhere
+        Opens it to be read from any place, None where that can't be done.
     """
 
     name: str
     open: Callable[[], BinaryIO]
     path: Path | None = None
+    size: int | None = None
+    open_anywhere: Callable[[], BinaryIO] | None = None
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the unpacked bytes in pieces.
@@ -95,8 +101,15 @@ def find_inputs(names: list[str]) -> list[Input]:
             paths = _paths(name)
             if not paths:
                 raise InputError(f"There is no access log {name}: give a file, a pattern or a folder.")
-            found.update((str(path), Input(str(path), _opener(path), path)) for path in paths)
+            found.update((str(path), _from_file(path)) for path in paths)
     return list(found.values())
+
+
+def _from_file(path: Path) -> Input:
+    # A pipe, such as one that the shell makes for <(..), can be read but once.
+    if not path.is_file():
+        return Input(str(path), _opener(path))
+    return Input(str(path), _opener(path), path, path.stat().st_size, _opener(path))
 
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
@@ -123,20 +136,26 @@ def _from_s3(name: str) -> list[Input]:
         store = fs.S3FileSystem(endpoint_override=endpoint, region=region)
         info = store.get_file_info(place.rstrip("/"))
         if info.type == fs.FileType.File:
-            keys = [info.path]
+            objects = [info]
         else:
             selector = fs.FileSelector(place.rstrip("/"), recursive=True, allow_not_found=True)
-            keys = sorted(one.path for one in store.get_file_info(selector) if one.type == fs.FileType.File)
+            listed = [one for one in store.get_file_info(selector) if one.type == fs.FileType.File]
+            objects = sorted(listed, key=lambda one: one.path)
     except OSError as error:
         raise InputError(f"{name} can't be listed: {error}") from error
-    if not keys:
+    if not objects:
         raise InputError(f"There is no object {name}: give a key, or a prefix that ends with a slash.")
-    return [Input(f"s3://{key}", _s3_opener(store, key)) for key in keys]
+    return [_from_object(store, one.path, one.size) for one in objects]
 
 
-def _s3_opener(store: Any, key: str) -> Callable[[], BinaryIO]:
+def _from_object(store: Any, key: str, size: int) -> Input:
     # Without a compression of its own the stream gives the bytes as they are stored.
-    return lambda: store.open_input_stream(key, compression=None)
+    return Input(
+        f"s3://{key}",
+        lambda: store.open_input_stream(key, compression=None),
+        size=size,
+        open_anywhere=lambda: store.open_input_file(key),
+    )
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
@@ -235,7 +254,7 @@ def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
     kept: list[tuple[Input, bytes]] = []
     notes: list[str] = []
     for one in inputs:
-        if one.name == "-":
+        if one.size is None:
             kept.append((one, b""))
             continue
         head = one.head()

@@ -104,7 +104,7 @@ class AccessScan:
         return candidate_formats(RawFile(path.parent, path.name, settings=settings))
 
     def _first_time(self, one: Input) -> int:
-        if one.name == "-":
+        if one.size is None:
             return 0
         reader = LineReader(self._candidates[one.name].formats, self._options.zone)
         for line in split_lines(one.head()):
