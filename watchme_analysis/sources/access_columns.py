@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.nginx_fields import UPSTREAM, WHOLE
+from watchme_analysis.sources.nginx_fields import DURATIONS, UPSTREAM, WHOLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +164,8 @@ class Columns:
         name = self._program.decimals.get(column)
         if name is None:
             return None
-        return pa.array(self._parsed.floats[self._program.floats[name]][rows], from_pandas=True)
+        seconds = self._parsed.floats[self._program.floats[name]][rows] / DURATIONS.get(name, 1.0)
+        return pa.array(seconds, from_pandas=True)
 
     def _whole(self, column: str, rows: Array) -> pa.Array | None:
         import numpy as np

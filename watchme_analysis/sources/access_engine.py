@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache
+from functools import cache, reduce
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 # Below this many bytes loading the compiled loop costs more than it saves.
 FAST_FROM = 16 << 20
-# How lines are read: a loop that numba compiles; line by line; the best of them that is installed.
-ENGINES = ("auto", "numba", "exact")
+# How lines are read: by the best way that is installed; by a loop that numba compiles; by Arrow in columns;
+# one by one.
+ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
 
 
@@ -73,6 +74,20 @@ class Selection:
         if self.until is not None and (time is None or time >= self.until):
             return False
         return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
+
+    def filtered(self, table: pa.Table) -> pa.Table:
+        """Return the rows asked for of a table with the columns needed."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kept = []
+        if self.since is not None:
+            kept.append(pc.greater_equal(table["time"].cast(pa.int64()), self.since))
+        if self.until is not None:
+            kept.append(pc.less(table["time"].cast(pa.int64()), self.until))
+        if self.path_prefix:
+            kept.append(pc.starts_with(table["path"], self.path_prefix))
+        return table.filter(reduce(pc.and_, kept)) if kept else table
 
 
 class Chunk(NamedTuple):
@@ -126,7 +141,7 @@ def chosen_engine(asked: str) -> str:
     if asked == "numba" and not _has_numba():
         raise InputError("The engine numba needs the package numba, which is not installed: take auto.")
     if asked == "auto":
-        return "numba" if _has_numba() else "exact"
+        return "numba" if _has_numba() else "arrow"
     return asked
 
 
@@ -182,10 +197,12 @@ class Engine:
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
         reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
-        program = self._program(reader.formats[0]) if self._engine == "numba" and reader.formats else None
+        program = self._program(reader.formats[0]) if self._engine != "exact" and reader.formats else None
         given = constants or {}
         if program is None:
             return self._exact(buf, bounds, np.arange(lines), reader, given)
+        if self._engine == "arrow":
+            return self._by_arrow(program, buf, bounds, reader, given)
         parsed = self._parse(program, buf, bounds)
         doubtful = self._exact(buf, bounds, np.flatnonzero(parsed.flags == 2), reader, given)
         good = np.flatnonzero(parsed.flags == 0)
@@ -203,6 +220,31 @@ class Engine:
             doubtful.formats + Counter({name: len(good)}),
             doubtful.exact,
             _ended(buf),
+        )
+
+    def _by_arrow(
+        self,
+        program: Program,
+        buf: np.ndarray[Any, Any],
+        bounds: Any,
+        reader: LineReader,
+        constants: dict[str, Any],
+    ) -> Chunk:
+        from watchme_analysis.sources.access_arrow import arrow_table, can_read
+
+        if not can_read(program):
+            return self._exact(buf, bounds, range(len(bounds[0])), reader, constants)
+        table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
+        taken = self._selection.filtered(table)
+        doubtful = self._exact(buf, bounds, others, reader, constants)
+        name = program.log_format.name or program.log_format.text
+        return doubtful._replace(
+            table=_merged(
+                unescaped_table(taken) if self._decodes(program.log_format) else taken, doubtful.table
+            ),
+            lines=len(bounds[0]),
+            left_out=len(table) - len(taken) + doubtful.left_out,
+            formats=doubtful.formats + Counter({name: len(table)}),
         )
 
     def _decodes(self, log_format: LogFormat | None) -> bool:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.nginx_fields import SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
+from watchme_analysis.sources.nginx_fields import DURATIONS, SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
 from watchme_analysis.sources.nginx_format import LONG_LINE, LogFormat, Variable
 
 if TYPE_CHECKING:
     import numpy as np
 
 REQUEST_COLUMNS = ("method", "path", "query", "protocol")
-_TARGETS = ("request_uri", "uri", "document_uri")
-_ARGS = ("args", "query_string")
-_PARTS = (*_TARGETS, *_ARGS, "request_method", "server_protocol")
+TARGETS = ("request_uri", "uri", "document_uri")
+ARGS = ("args", "query_string")
+_PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Program:
     def limits(self) -> tuple[bool, int, int, bool]:
         """Return the loop's last argument."""
         names = self.log_format.names
-        lone = sum(name in names for name in (*_TARGETS, *_ARGS)) == 1
+        lone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
         return self.log_format.escape == "json", LONG_LINE, self.request_slot, lone
 
     def _kind(self, variable: Variable) -> int:
@@ -82,7 +82,7 @@ class Program:
 
         if variable.name == "request":
             return kernel.REQUEST
-        if variable.name in _TARGETS and variable.name == _first(_TARGETS, self.log_format.names):
+        if variable.name in TARGETS and variable.name == _first(TARGETS, self.log_format.names):
             return kernel.TARGET
         if variable.kind == "list":
             return {"upstream_status": kernel.LIST_STATUS, "upstream_addr": kernel.LIST_ADDRESS}.get(
@@ -130,13 +130,15 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
         program.wholes["time"] = (time,)
     program.wholes["upstream_status"] = ("upstream_status",) if "upstream_status" in names else ()
     program.texts["upstream_addr"] = ("upstream_addr",) if "upstream_addr" in names else ()
-    decimals = {"request_time_s": "request_time", **SUMS}
-    program.decimals = {column: name for column, name in decimals.items() if name in names}
+    program.decimals = {column: name for column, name in SUMS.items() if name in names}
+    duration = _first(tuple(DURATIONS), names)
+    if duration:
+        program.decimals["request_time_s"] = duration
     program.texts["method"] = ("request_method",) if "request_method" in names else ()
     program.texts["protocol"] = ("server_protocol",) if "server_protocol" in names else ()
-    program.texts["query"] = tuple(name for name in _ARGS if name in names)[:1]
-    target = _first(("request", *_TARGETS), names)
-    used.update((*TIMES, *UPSTREAM, "request_time", "request", "request_method", "server_protocol"))
+    program.texts["query"] = tuple(name for name in ARGS if name in names)[:1]
+    target = _first(("request", *TARGETS), names)
+    used.update((*TIMES, *UPSTREAM, *DURATIONS, "request", "request_method", "server_protocol"))
     used.add(target or "")
     program.further = tuple(sorted(set(names) - used)) if "extra" in wanted else ()
     _assign_slots(program, wanted, target)
@@ -150,7 +152,7 @@ def _is_plain(log_format: LogFormat) -> bool:
         return False
     if "request" in names and any(name in names for name in _PARTS):
         return False
-    first_target = _first(_TARGETS, names)
+    first_target = _first(TARGETS, names)
     for variable in log_format.variables:
         enclosed = variable.quoted and log_format.escape != "none"
         if variable.name in ("request", first_target) and not enclosed:

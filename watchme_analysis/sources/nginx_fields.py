@@ -39,6 +39,8 @@ WHOLE: dict[str, tuple[str, ...]] = {
     "request_length_bytes": ("request_length",),
 }
 TIMES = ("msec", "time_iso8601", "time_local")
+# How long a request took: variables and their parts of a second, the finest first.
+DURATIONS = {"request_time_us": 1e6, "request_time_ms": 1e3, "request_time": 1.0}
 SUMS = {
     "upstream_connect_time_s": "upstream_connect_time",
     "upstream_header_time_s": "upstream_header_time",
@@ -50,8 +52,8 @@ _USED = {
     *(name for names in (*SINGLE.values(), *WHOLE.values()) for name in names[:1]),
     *TIMES,
     *UPSTREAM,
+    *DURATIONS,
     "request",
-    "request_time",
 }
 
 _REQUEST = re.compile(
@@ -122,9 +124,11 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
                 raise ValueError(f"${name}: {error}") from None
             # A second name for the same value says nothing more.
             used.update(other for other in names if values.get(other) == values[name])
-    row["request_time_s"] = _decimal("request_time", values.get("request_time"))
+    duration = next((name for name in DURATIONS if name in values), "request_time")
+    taken = _decimal(duration, values.get(duration))
+    row["request_time_s"] = None if taken is None else taken / DURATIONS[duration]
     row.update(_request(values, used))
-    row.update(_upstream(values))
+    row.update(upstream_columns(values))
     further = {
         name: value for name, value in values.items() if value is not None and name not in used and name
     }
@@ -184,7 +188,14 @@ def _repeats(name: str, values: Values, parts: Mapping[str, str | None]) -> bool
     return value in (target, parts["method"], parts["query"], parts["path"])
 
 
-def _upstream(values: Values) -> dict[str, object]:
+def upstream_columns(values: Values) -> dict[str, object]:
+    """Return the columns that upstream variables fill: sums over the tries, the last one, how many, all raw.
+
+    Raises
+    ------
+    ValueError
+        When a value is not what its variable holds.
+    """
     row: dict[str, object] = {}
     present = [name for name in UPSTREAM if name in values]
     if not present:

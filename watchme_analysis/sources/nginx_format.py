@@ -177,26 +177,25 @@ class LogFormat:
     def _compile(self, free: bytes) -> re.Pattern[bytes]:
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables, self.literals[1:], strict=True):
-            parts.append(b"(" + self._value_pattern(variable, free) + b")" + re.escape(literal))
+            pattern = self.value_pattern(variable) if variable.kind != "text" else self._text(variable, free)
+            parts.append(b"(" + pattern + b")" + re.escape(literal))
         return re.compile(b"".join(parts), re.DOTALL)
 
-    def _value_pattern(self, variable: Variable, free: bytes) -> bytes:
+    def value_pattern(self, variable: Variable) -> bytes:
+        """Return what the values of a variable of any kind but text look like, as a regular expression."""
         empty = b"|" if self.escape == "json" else b""
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
             key = name if name in _ELEMENT else "time"
             element = b"(?:" + _ELEMENT[key] + b")"
             return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
-        if variable.kind != "text":
-            return _PATTERNS[variable.kind] + empty
+        return _PATTERNS[variable.kind] + empty
+
+    def _text(self, variable: Variable, free: bytes) -> bytes:
         if not variable.quoted:
             return free
-        if self.escape == "default":
-            # Apache and older tools write \" inside; nginx itself never does.
-            return rb"(?:[^\"\\]|\\.)*+"
-        if self.escape == "json":
-            return rb"(?:[^\"\\]|\\.)*+"
-        return rb".*?"
+        # Apache and older tools write \" inside; nginx itself never does.
+        return rb".*?" if self.escape == "none" else rb"(?:[^\"\\]|\\.)*+"
 
 
 def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:

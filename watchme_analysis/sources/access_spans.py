@@ -1,0 +1,161 @@
+"""Where a format's values stand in the lines of a chunk, found by numpy alone.
+
+Only lines without any doubt are taken: printable ASCII, as many quotation marks as the format has, every
+literal in its place, no space in a text that nothing encloses. Whether a value is one of its kind is for the
+reader of the values to check.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.sources.nginx_format import LONG_LINE, LogFormat, Variable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_QUOTE, _SPACE, _COLON, _BACKSLASH, _NEWLINE, _LETTER_Z = 34, 32, 58, 92, 10, 90
+_TIME_LOCAL_SIZE, _ISO_ZONE_AT, _ISO_UTC_SIZE, _ISO_SIZE = 26, 19, 20, 25
+# What a value may hold that is read as far as it goes; a literal that begins so wouldn't show its end.
+_DIGITS = b"0123456789-"
+_GREEDY = {
+    "int": _DIGITS,
+    "decimal": _DIGITS + b".",
+    "msec": _DIGITS + b".",
+    "address": _DIGITS + b".:%_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+}
+
+
+class FoundSpans(NamedTuple):
+    """Lines taken apart: their indexes, ascending, and for each variable where its value starts and ends."""
+
+    rows: Array
+    starts: list[Array]
+    ends: list[Array]
+
+
+def can_find(log_format: LogFormat) -> bool:
+    """Tell whether a format's literals show where its values end."""
+    return all(
+        _shows_end(variable, literal, is_last=at == len(log_format.variables))
+        for at, (variable, literal) in enumerate(
+            zip(log_format.variables, log_format.literals[1:], strict=True), 1
+        )
+    )
+
+
+def _shows_end(variable: Variable, literal: bytes, *, is_last: bool) -> bool:
+    if not literal:
+        return is_last
+    if variable.kind == "list":
+        return literal[:1] in (b'"', b" ")
+    return literal[0] not in _GREEDY.get(variable.kind, b"")
+
+
+def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> FoundSpans:
+    """Return the lines without doubt and where their values stand.
+
+    Parameters
+    ----------
+    log_format
+        Format for which :func:`can_find` holds.
+    buf
+        Bytes of the chunk, ``uint8[..]``.
+    bounds
+        Where lines start and end, without their ends: two ``int64[lines]``.
+    """
+    rows = _plain_lines(log_format, buf, bounds)
+    at, end = bounds[0][rows], bounds[1][rows]
+    marks = _Marks(buf)
+    alive = marks.follows(log_format.literals[0], at, end)
+    at = at + len(log_format.literals[0])
+    starts, ends = [], []
+    for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True):
+        stop = marks.value_end(variable, literal, at, end)
+        alive &= (stop <= end) & marks.is_whole(variable, at, stop)
+        alive &= marks.follows(literal, stop, end)
+        starts.append(at)
+        ends.append(stop)
+        at = stop + len(literal)
+    alive &= at == end
+    return FoundSpans(rows[alive], [one[alive] for one in starts], [one[alive] for one in ends])
+
+
+def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> Array:
+    """Return the lines of ordinary length and characters that hold as many quotation marks as they should."""
+    import numpy as np
+
+    starts, ends = bounds
+    odd = np.ones(256, bool)
+    odd[_SPACE:127] = False
+    odd[_NEWLINE] = False  # stands between lines only
+    if log_format.escape == "json":
+        odd[_BACKSLASH] = True
+    taken = (ends > starts) & (ends - starts <= LONG_LINE)
+    strange = np.flatnonzero(odd[buf])
+    taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
+    quotes = np.flatnonzero(buf == _QUOTE)
+    expected = sum(literal.count(b'"') for literal in log_format.literals)
+    taken &= np.searchsorted(quotes, ends) - np.searchsorted(quotes, starts) == expected
+    found: Array = np.flatnonzero(taken)
+    return found
+
+
+class _Marks:
+    """Places of single bytes in a chunk, each byte's looked for once.
+
+    Lines that failed already are followed blindly: no place leads out of the chunk.
+    """
+
+    def __init__(self, buf: Array) -> None:
+        self._buf = buf
+        self._places: dict[int, Array] = {}
+
+    def following(self, byte: int, at: Array) -> Any:
+        """Return the first place of a byte from each place on, the chunk's end where there is none."""
+        import numpy as np
+
+        if byte not in self._places:
+            self._places[byte] = np.append(np.flatnonzero(self._buf == byte), len(self._buf))
+        places = self._places[byte]
+        return places[np.minimum(np.searchsorted(places, at), len(places) - 1)]
+
+    def bytes_at(self, at: Array) -> Any:
+        """Return the bytes at places; beyond the chunk, its last."""
+        import numpy as np
+
+        return self._buf[np.minimum(at, len(self._buf) - 1)]
+
+    def follows(self, literal: bytes, at: Array, end: Array) -> Any:
+        """Tell where a literal stands before the line's end."""
+        fits = at + len(literal) <= end
+        for offset, byte in enumerate(literal):
+            fits &= self.bytes_at(at + offset) == byte
+        return fits
+
+    def value_end(self, variable: Variable, literal: bytes, at: Array, end: Array) -> Any:
+        """Return where a value ends."""
+        import numpy as np
+
+        if variable.kind == "time_local":
+            return at + _TIME_LOCAL_SIZE
+        if variable.kind == "time_iso8601":
+            in_utc = self.bytes_at(at + _ISO_ZONE_AT) == _LETTER_Z
+            return at + np.where(in_utc, _ISO_UTC_SIZE, _ISO_SIZE)
+        if not literal:
+            return np.maximum(at, end)
+        return self.following(literal[0], at)
+
+    def is_whole(self, variable: Variable, at: Array, stop: Array) -> Any:
+        """Tell where a value surely ends there and nothing hides in it."""
+        if variable.quoted:
+            # A quotation mark behind a backslash may be a part of the value.
+            return (stop == at) | (self.bytes_at(stop - 1) != _BACKSLASH)
+        if variable.kind == "list":
+            # Behind a space the list may go on with a colon.
+            return self.bytes_at(stop + 1) != _COLON
+        if variable.kind == "text":
+            return self.following(_SPACE, at) >= stop
+        return stop >= at
