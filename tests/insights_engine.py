@@ -206,6 +206,15 @@ class Engine:
             self.connection.execute(f"create or replace table {table} as select * from incoming")
             self.connection.unregister("incoming")
 
+    def incoming(self, group, what):
+        """Return what came in by minute (epoch seconds), as CloudWatch counts it."""
+        value = "sum(strlen(message) + 26)" if what == "bytes" else "count(*)"
+        with self.lock:
+            rows = self.connection.execute(
+                f"select ts // 60000 * 60 as minute, {value} from {self.tables[group]} group by minute"
+            ).fetchall()
+        return {int(minute): float(amount) for minute, amount in rows}
+
     def run(self, query, groups, first_ms, last_ms, default_limit):
         """Return rows (lists of fields) and statistics of a query over [first_ms, last_ms]."""
         sources = " union all ".join(f"select * from {self.tables[group]}" for group in groups)
@@ -235,7 +244,7 @@ class Engine:
         with self.lock:
             matched = self.connection.execute(f"select count(*) from ({state['matched']})").fetchone()[0]
             scanned, size = self.connection.execute(
-                f"select count(*), coalesce(sum(strlen(message)), 0) from ({base})"
+                f"select count(*), coalesce(sum(strlen(message) + 26), 0) from ({base})"
             ).fetchone()
             rows = self.connection.execute(
                 f"select {picked} from ({state['sql']}) {order} limit {limit}"

@@ -22,12 +22,20 @@ FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longe
 
 
 def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):
+    """A query whose group is said to have got one event, so that it is asked whole first."""
+    more.setdefault("counts", ((T0 // 1000, 1),))
     return InsightsQuery(text, (GROUP,), Window(start, end), **more)
 
 
 @pytest.fixture
 def aws():
     return Aws(pace=FAST)
+
+
+def counted(offsets_ms, bin_s=60):
+    """What came into the group, as CloudWatch counts it."""
+    bins = Counter((T0 + offset) // 1000 // bin_s * bin_s for offset in offsets_ms)
+    return {"counts": tuple(sorted(bins.items())), "counts_bin_s": bin_s}
 
 
 def load(front, offsets_ms):
@@ -40,7 +48,7 @@ def numbers(answer):
 
 def test_one_query_and_one_poll_more_than_needed(front, aws):
     load(front, range(0, 60_000, 100))
-    answer = run_query(aws, ask())
+    answer = run_query(aws, ask(**counted(range(0, 60_000, 100))))
     assert numbers(answer) == list(range(600))
     assert not answer.truncated
     assert (answer.started, answer.matched, answer.scanned) == (1, 600, 600)
@@ -123,10 +131,43 @@ def test_other_queries_are_never_split(front, aws, text):
 def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws):
     offsets = range(0, 3_600_000, 1000)
     load(front, offsets)
-    counts = tuple((T0 // 1000 + 60 * n, 60) for n in range(60))
-    answer = run_query(aws, ask(counts=counts), cap=400)
+    answer = run_query(aws, ask(**counted(offsets)), cap=400)
     assert Counter(numbers(answer)) == Counter(range(3600))
     assert answer.scanned <= 1.05 * 3600
+    assert answer.started == 12
+
+
+def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front, aws):
+    offsets = range(0, 3_600_000, 500)
+    load(front, offsets)
+    text = "fields @timestamp, @message | filter @message like /77$/"
+    answer = run_query(aws, ask(text, **counted(offsets)), cap=100)
+    assert sorted(numbers(answer)) == list(range(77, 7200, 100))
+    assert answer.scanned <= 1.05 * 7200
+    assert answer.started <= 6
+
+
+def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
+    load(front, range(0, 3_600_000, 100))
+    answer = run_query(aws, ask(counts=()), cap=1000)
+    assert numbers(answer) == list(range(36_000))
+    assert answer.scanned <= 1.1 * 36_000
+    assert answer.started <= 60
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws, known):
+    offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
+    load(front, offsets)
+    answer = run_query(aws, ask(**(counted(offsets) if known else {"counts": ()})), cap=10_000)
+    assert sorted(numbers(answer)) == list(range(len(offsets)))
+    assert answer.scanned <= 2 * len(offsets)
+
+
+def test_a_short_window_is_asked_whole(front, aws):
+    load(front, range(0, 40_000, 1000))
+    answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
+    assert (len(answer.rows), answer.started) == (40, 1)
 
 
 def test_a_timeout_is_asked_again_in_halves(front, aws):
@@ -252,9 +293,14 @@ bursts = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    bursts=bursts, cap=st.integers(5, 60), whole=st.booleans(), seed=st.integers(0, 9), rising=st.booleans()
+    bursts=bursts,
+    cap=st.integers(5, 60),
+    whole=st.booleans(),
+    seed=st.integers(0, 9),
+    rising=st.booleans(),
+    known=st.sampled_from(["nothing", "wrong", "minutes", "seconds"]),
 )
-def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, seed, rising):
+def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, seed, rising, known):
     spread = random.Random(seed)
     offsets = [
         min(second * 1000 + start + spread.randrange(width), 599_999)
@@ -269,7 +315,14 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, 
             front.faults[operation].extend([spread.choice([None, "throttle", "reset", "500"]), None])
     load(front, offsets)
     order = "asc" if rising else "desc"
-    query = ask(f"fields @timestamp, @message | sort @timestamp {order}", end=START + timedelta(minutes=10))
+    counts = {
+        "nothing": {"counts": ()},
+        "wrong": counted([spread.randrange(600_000) for _ in range(200)]),
+        "minutes": counted(offsets),
+        "seconds": counted(offsets, 1),
+    }[known]
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    query = ask(text, end=START + timedelta(minutes=10), **counts)
     answer = run_query(Aws(pace=FAST), query, cap=cap)
     got = numbers(answer)
     assert len(got) == len(set(got))

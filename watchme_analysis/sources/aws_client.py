@@ -62,7 +62,8 @@ class Pace:
     Attributes
     ----------
     gap_s
-        Least time between two calls; 0.1 keeps below Insights' quotas of a few calls a second.
+        Least time between two calls of one operation, as each has a quota of its own; 0.1 keeps below
+        those of Insights in most regions, and what is throttled all the same is tried again.
     concurrent_queries
         Queries in flight at once. An account has about 100, shared with dashboards.
     first_poll_s, longest_poll_s
@@ -104,7 +105,7 @@ class Aws:
     cancelled: threading.Event = field(default_factory=threading.Event)
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
-    _next_call: float = 0.0
+    _next_call: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def region(self) -> str:
@@ -156,7 +157,7 @@ class Aws:
         action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
         action = _ACTIONS.get(action, action)
         for attempt in range(self.pace.attempts):
-            self._wait_turn()
+            self._wait_turn(action)
             self.actions.add(action)
             self.calls += 1
             try:
@@ -203,10 +204,10 @@ class Aws:
         if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
             raise CancelledError("The work was given up.")
 
-    def _wait_turn(self) -> None:
-        now = time.monotonic()
-        self.sleep(self._next_call - now)
-        self._next_call = max(now, self._next_call) + self.pace.gap_s
+    def _wait_turn(self, action: str) -> None:
+        turn = max(time.monotonic(), self._next_call.get(action, 0.0))
+        self._next_call[action] = turn + self.pace.gap_s
+        self.sleep(turn - time.monotonic())
 
     def _refusal(self, action: str, error: Any) -> ServiceError:
         detail = error.response.get("Error", {})

@@ -1,8 +1,9 @@
 """CloudWatch Logs Insights: start, poll, fetch, and the whole, complete or saying that it is not.
 
-A query over raw events is asked whole first. Where the cap cuts it, the complete part of the answer is
-kept (rows come ordered by time) and the rest is asked in windows that the count of matching rows plans;
-windows are disjoint to the millisecond and an event is known by ``@ptr``, so each comes once. A query that
+A query over raw events is asked in windows that are planned beforehand: by what came into the log groups,
+where that is known, else by three slices that are asked first. Where the cap cuts a window all the same,
+the complete part of the answer is kept (rows come ordered by time) and the rest is asked again, cut finer.
+Windows are disjoint to the millisecond and an event is known by ``@ptr``, so each comes once. A query that
 looks at several events together is never split. API facts: StartQuery, GetQueryResults and StopQuery in
 the CloudWatch Logs API reference.
 """
@@ -14,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from watchme_analysis.sources.aws_client import Aws, BusyError
 from watchme_analysis.sources.insights_calls import (
@@ -27,11 +28,19 @@ from watchme_analysis.sources.insights_calls import (
     poll_query,
     start_query,
 )
-from watchme_analysis.sources.insights_join import join_pieces
-from watchme_analysis.sources.insights_plan import FILL, Span, bin_seconds, spans_by_count
+from watchme_analysis.sources.insights_join import complete_part, epoch_ms, filled_width_ms, join_pieces
+from watchme_analysis.sources.insights_plan import (
+    FILL,
+    Outlook,
+    Span,
+    bin_seconds,
+    spans_by_count,
+    spans_from_edge,
+)
 from watchme_analysis.sources.insights_text import ascending, counting_query, with_timestamp
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A window that is cut finer so often has an uneven density, and its rows are counted.
+_TRUSTED = 2
 _OPEN = frozenset({"Scheduled", "Running", "Unknown"})
 
 
@@ -93,6 +102,7 @@ class _Run:
         self.aws, self.cap, self.deadline = aws, cap, deadline
         self.answers = [Answer(query) for query in queries]
         self.pieces: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
+        self.outlooks = [Outlook(query.span, query.counts, query.counts_bin_s, cap) for query in queries]
         self.waiting: deque[_Task] = deque()
         self.flying: list[_Task] = []
         self.room = aws.pace.concurrent_queries
@@ -117,11 +127,13 @@ class _Run:
         return self.answers
 
     def _first_tasks(self, number: int, query: InsightsQuery) -> list[_Task]:
-        span = query.span
-        if query.counts and query.whole is None and sum(n for _, n in query.counts) > self.cap:
-            spans = spans_by_count(span, query.counts, query.counts_bin_s, self.cap)
-            return [_Task(number, part, depth=1) for part in spans]
-        return [_Task(number, span)]
+        if query.whole is not None:
+            return [_Task(number, query.span)]
+        return [_Task(number, span, depth=int(span.part)) for span in self.outlooks[number].first_spans()]
+
+    def _more(self, task: _Task, spans: Sequence[Span], deeper: int = 1) -> None:
+        """Let more windows of a task's answer wait."""
+        self.waiting.extend(_Task(task.answer, span, depth=task.depth + deeper) for span in spans)
 
     def _start_some(self) -> None:
         now = time.monotonic()
@@ -180,17 +192,13 @@ class _Run:
         answer.scanned += float(result.statistics.get("recordsScanned") or 0)
         answer.bytes_scanned += float(result.statistics.get("bytesScanned") or 0)
         answer.bytes_skipped += float(result.statistics.get("estimatedBytesSkipped") or 0)
+        if answer.query.whole is None and not task.counting:
+            matched = result.matched if result.status == "Complete" else None
+            self._more(task, self.outlooks[task.answer].next_spans(task.span, matched), deeper=0)
         if result.status != "Complete":
             self._take_failed(task, result)
         elif task.counting:
-            counts = [
-                (_epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in result.rows if row.get("b")
-            ]
-            spans = spans_by_count(task.span, counts, task.counting, self.cap)
-            if len(spans) == 1:
-                # The count saw no need to cut, the cap did.
-                spans = task.span.parts(2)
-            self.waiting.extend(_Task(task.answer, span, depth=task.depth + 1) for span in spans)
+            self._take_counts(task, result)
         elif answer.query.whole is not None:
             answer.matched = result.matched
             self.pieces[task.answer].append((0, result.rows))
@@ -203,7 +211,7 @@ class _Run:
         answer = self.answers[task.answer]
         halves = task.span.parts(2) if result.status == "Timeout" and answer.query.whole is None else []
         if halves:
-            self.waiting.extend(_Task(task.answer, span, depth=task.depth + 1) for span in halves)
+            self._more(task, halves)
         elif result.status == "Failed" and task.tries < 1:
             self.waiting.append(_Task(task.answer, task.span, task.counting, task.depth, task.tries + 1))
         else:
@@ -213,48 +221,41 @@ class _Run:
                 result.status,
             )
 
+    def _take_counts(self, task: _Task, result: Result) -> None:
+        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in result.rows if row.get("b")]
+        spans = spans_by_count(task.span, counts, task.counting, self.cap)
+        # Where the count saw no need to cut, the cap did.
+        self._more(task, spans if len(spans) > 1 else task.span.parts(2))
+
     def _take_rows(self, task: _Task, result: Result) -> None:
         """Keep the rows of a window; where the cap cut them, keep the complete part and ask the rest."""
         rows, matched = result.rows, result.matched
         cut = matched > len(rows) if matched is not None else len(rows) >= self.cap
         if not cut:
             self.pieces[task.answer].append((task.span.from_ms, rows))
-            return
-        missing = (matched or 2 * len(rows)) - len(rows)
-        if not all(row.get("@ptr") for row in rows):
-            self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
-            return
-        rest = self._complete_part(task, rows)
-        if rest is None:
-            rest, missing = task.span, missing + len(rows)
-        count = math.ceil(missing / (FILL * self.cap))
-        if rest is not task.span and count <= 1:
-            parts = [rest]
-        elif task.depth >= 1 and rest.seconds > 4:
-            # A planned window that overflows is uneven: count it instead of guessing again.
-            self.waiting.append(_Task(task.answer, rest, bin_seconds(rest), task.depth))
-            return
+        elif all(row.get("@ptr") for row in rows):
+            self._ask_rest(task, rows, (matched or 2 * len(rows)) - len(rows))
         else:
-            parts = rest.parts(count)
+            self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
+
+    def _ask_rest(self, task: _Task, rows: list[Row], missing: float) -> None:
+        """Keep the complete part of a cut window and ask for so many missing rows, cut finer."""
+        rising = ascending(self.answers[task.answer].query.text)
+        kept, rest = complete_part(rows, task.span, rising)
+        if rest is task.span:
+            parts = rest.parts(math.ceil((missing + len(rows)) / (FILL * self.cap)))
+        else:
+            self.pieces[task.answer].append((task.span.from_ms if rising else rest.to_ms, kept))
+            if task.depth > _TRUSTED and rest.seconds > 4 and missing > self.cap:
+                # What was expected did not hold twice: count.
+                self.waiting.append(_Task(task.answer, rest, bin_seconds(rest), task.depth))
+                return
+            parts = self.outlooks[task.answer].spans_for(rest, missing) or spans_from_edge(
+                rest, missing, filled_width_ms(rows, self.cap), self.cap, rising
+            )
         if not parts:
             self._keep_cut(task, rows, "more events than one query returns share one millisecond")
-        self.waiting.extend(_Task(task.answer, part, depth=task.depth + 1) for part in parts)
-
-    def _complete_part(self, task: _Task, rows: list[Row]) -> Span | None:
-        """Keep what came whole of a cut window and return what is left, None when nothing can be kept."""
-        times = [row.get("@timestamp", "") for row in rows]
-        rising = ascending(self.answers[task.answer].query.text)
-        if not times or not all(times) or sorted(times, reverse=not rising) != times:
-            return None
-        # The millisecond at the edge may be cut; it is asked again with the rest.
-        edge = _epoch_ms(times[-1])
-        span = task.span
-        rest = Span(max(edge, span.from_ms), span.to_ms) if rising else Span(span.from_ms, edge + 1)
-        if rest.to_ms - rest.from_ms >= span.to_ms - span.from_ms:
-            return None
-        kept = [row for row, moment in zip(rows, times, strict=True) if moment != times[-1]]
-        self.pieces[task.answer].append((span.from_ms if rising else rest.to_ms, kept))
-        return rest
+        self._more(task, parts)
 
     def _keep_cut(self, task: _Task, rows: list[Row], why: str) -> None:
         self.pieces[task.answer].append((task.span.from_ms, rows))
@@ -277,11 +278,6 @@ class _Run:
                 self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {error}")
         self.aws.actions.update({"logs:StopQuery"} if tasks else set())
         tasks.clear()
-
-
-def _epoch_ms(text: str) -> int:
-    """Return an Insights time as epoch milliseconds."""
-    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _iso(second: int) -> str:

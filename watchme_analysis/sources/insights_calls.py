@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.sources.aws_client import Aws
-from watchme_analysis.sources.insights_plan import Span
+from watchme_analysis.sources.insights_plan import Counts, Span
 from watchme_analysis.sources.insights_text import why_whole
 from watchme_analysis.window import Window
 
@@ -38,7 +39,7 @@ class InsightsQuery:
         How the answer is called.
     counts
         Upper bounds of the rows per bin (start in epoch seconds, rows), where something knows them
-        beforehand; a query that must be split is then planned without being asked whole first.
+        beforehand; they plan the windows of a query that one answer can't hold.
     counts_bin_s
         Width of those bins in seconds.
     """
@@ -47,7 +48,7 @@ class InsightsQuery:
     log_groups: tuple[str, ...]
     window: Window
     name: str = ""
-    counts: tuple[tuple[int, int], ...] = ()
+    counts: Counts = ()
     counts_bin_s: int = 60
 
     def __post_init__(self) -> None:
@@ -194,4 +195,5 @@ def fetch_pages(aws: Aws, query_id: str, first: dict[str, Any]) -> Result:
 
 
 def _row(cells: list[dict[str, str]]) -> Row:
-    return {cell["field"]: cell["value"] for cell in cells if "value" in cell}
+    # Names recur in every row, and each of them would be a text of its own.
+    return {intern(cell["field"]): cell["value"] for cell in cells if "value" in cell}

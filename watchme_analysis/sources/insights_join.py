@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from watchme_analysis.sources.insights_calls import Answer, Row
+from watchme_analysis.sources.insights_plan import FILL, Span
 from watchme_analysis.sources.insights_text import ascending
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
@@ -30,6 +33,46 @@ def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
     if not answer.truncated:
         # Every window's rows were as many as matched, so all that lie in the window are here.
         answer.matched = float(len(inside))
+
+
+def complete_part(rows: list[Row], span: Span, rising: bool) -> tuple[list[Row], Span]:
+    """Return the rows of a cut window that came whole, and the span that is left to ask.
+
+    Parameters
+    ----------
+    rows
+        First rows of the window.
+    span
+        The window.
+    rising
+        Whether the oldest came first.
+
+    Returns
+    -------
+    kept, rest
+        The millisecond at the edge may be cut, so it belongs to the rest. No rows and the whole span where
+        nothing is known to be whole.
+    """
+    times = [row.get("@timestamp", "") for row in rows]
+    if not times or not all(times) or sorted(times, reverse=not rising) != times:
+        return [], span
+    edge = epoch_ms(times[-1])
+    rest = Span(max(edge, span.from_ms), span.to_ms) if rising else Span(span.from_ms, edge + 1)
+    if rest.to_ms - rest.from_ms >= span.to_ms - span.from_ms:
+        return [], span
+    return [row for row, moment in zip(rows, times, strict=True) if moment != times[-1]], rest
+
+
+def filled_width_ms(rows: list[Row], cap: int) -> float:
+    """Return the width in milliseconds that a window may have, by how close the last quarter of rows lies."""
+    last = rows[-max(2, len(rows) // 4) :]
+    between = abs(epoch_ms(last[-1]["@timestamp"]) - epoch_ms(last[0]["@timestamp"]))
+    return max(1, between) / len(last) * FILL * cap
+
+
+def epoch_ms(text: str) -> int:
+    """Return an Insights time as epoch milliseconds."""
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _once_each(pieces: list[tuple[int, list[Row]]]) -> list[Row]:

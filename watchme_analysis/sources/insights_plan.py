@@ -6,9 +6,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
+
+# Start of a bin in epoch seconds, and the events in it.
+Counts = tuple[tuple[int, int], ...]
 
 # A window is planned to be this full, so that uneven densities rarely overflow it.
 FILL = 0.8
+# Up to so many windows are asked without knowing what share of the events a filter leaves.
+_FEW = 8
+# Where nothing is known, three of so many slices are asked first.
+_SLICES = 48
+# A filter that left nothing in three windows may still leave some elsewhere.
+_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,18 @@ class Span:
 
     def parts(self, count: int) -> list[Span]:
         """Return the span cut into about equal parts, at whole seconds where it is long; [] for 1 ms."""
-        count = max(2, count)
+        return self.cut_at(self.steps(max(2, count))) if self.to_ms - self.from_ms > 1 else []
+
+    def parts_for(self, rows: float, cap: int) -> list[Span]:
+        """Return the span in as few parts as hold so many rows that lie evenly."""
+        count = math.ceil(rows / (FILL * cap))
+        return self.parts(count) if count > 1 else [Span(self.from_ms, self.to_ms)]
+
+    def steps(self, count: int) -> list[int]:
+        """Return the milliseconds at which so many about equal parts meet."""
+        length = self.to_ms - self.from_ms
         unit = 1000 if self.seconds >= 2 * count else 1
-        steps = [
-            self.from_ms + (self.to_ms - self.from_ms) * n // count // unit * unit for n in range(1, count)
-        ]
-        return self.cut_at(steps) if self.to_ms - self.from_ms > 1 else []
+        return [(self.from_ms + length * n // count) // unit * unit for n in range(1, count)]
 
     def cut_at(self, cuts: Iterable[int]) -> list[Span]:
         """Return the span cut at the milliseconds that lie inside it."""
@@ -74,8 +90,8 @@ def bin_seconds(span: Span, bins: int = 2000) -> int:
     return max(1, math.ceil(span.seconds / bins))
 
 
-def spans_by_count(span: Span, counts: Iterable[tuple[int, int]], bin_s: int, cap: int) -> list[Span]:
-    """Return spans that hold at most about ``FILL * cap`` rows each, a fuller bin alone in its own.
+def spans_by_count(span: Span, counts: Iterable[tuple[int, float]], bin_s: int, cap: int) -> list[Span]:
+    """Return spans that hold at most about ``FILL * cap`` rows each; a fuller bin is cut evenly.
 
     Parameters
     ----------
@@ -89,13 +105,144 @@ def spans_by_count(span: Span, counts: Iterable[tuple[int, int]], bin_s: int, ca
         Rows that one query returns at most.
     """
     cuts: list[int] = []
-    held = 0
+    held = 0.0
     for start, rows in counts:
         if held and held + rows > FILL * cap:
             cuts.append(start * 1000)
             held = 0
         held += rows
         if rows > FILL * cap:
+            # An inclusive end reaches a second into what follows: rather from the full bin into a light
+            # one than the other way round.
+            parts = math.ceil(rows / (FILL * cap))
+            cuts += [(start - 1) * 1000, *Span(start * 1000, (start + bin_s) * 1000).steps(parts)]
             cuts.append((start + bin_s) * 1000)
             held = 0
     return span.cut_at(cuts)
+
+
+def spans_from_edge(rest: Span, missing: float, width_ms: float, cap: int, rising: bool) -> list[Span]:
+    """Return the rest of a cut window in spans as wide as the rows just before it let expect.
+
+    Parameters
+    ----------
+    rest
+        What was not returned; it begins (rising) or ends at the last row that was.
+    missing
+        Rows in it.
+    width_ms
+        Width that held ``FILL * cap`` rows at the end of what was returned.
+    cap
+        Rows that one query returns at most.
+    rising
+        Whether the oldest rows came first.
+    """
+    count = math.ceil(missing / (FILL * cap))
+    length = rest.to_ms - rest.from_ms
+    if width_ms * count >= length:
+        return rest.parts_for(missing, cap)
+    steps = [max(1, round(width_ms * n)) for n in range(1, count)]
+    return rest.cut_at([rest.from_ms + step if rising else rest.to_ms - step for step in steps])
+
+
+class Outlook:
+    """Where the rows of a query are expected, and the windows to ask for them in.
+
+    Events that came into a log group bound the rows from above. How many of them a filter leaves, or how
+    many there are where nothing is known, three windows tell before the others are planned; they are
+    windows like all others, so that nothing is scanned twice.
+
+    Parameters
+    ----------
+    span
+        The whole.
+    counts, bin_s
+        Start of each bin in epoch seconds and the events in it, and the width of the bins; no counts when
+        nothing is known.
+    cap
+        Rows that one query returns at most.
+    """
+
+    def __init__(self, span: Span, counts: Counts, bin_s: int, cap: int) -> None:
+        self.span, self.cap = span, cap
+        self.known = bool(counts)
+        self.bin_s = bin_s if counts else max(1, math.ceil(span.seconds / _SLICES))
+        first = span.from_ms // 1000
+        self.counts = counts or tuple((second, 1) for second in range(first, span.last, self.bin_s))
+        self._gaps: list[Span] = []
+        self._awaited = 0
+        self._ratios: list[float] = []
+
+    def first_spans(self) -> list[Span]:
+        """Return what to ask for first: the whole, all windows, or three that tell how to cut the rest."""
+        if self.known and sum(rows for _, rows in self.counts) <= FILL * self.cap:
+            return [self.span]
+        if self.known:
+            spans = spans_by_count(self.span, self.counts, self.bin_s, self.cap)
+            if len(spans) <= _FEW:
+                return spans
+        elif self.span.seconds < _SLICES:
+            return [self.span]
+        else:
+            spans = self.span.cut_at(second * 1000 for second, _ in self.counts)
+        middle = len(spans) // 2
+        probes = [spans[0], spans[middle], spans[-1]]
+        self._gaps = [Span(a.to_ms, b.from_ms) for a, b in pairwise(probes)]
+        self._awaited = len(probes)
+        return probes
+
+    def next_spans(self, span: Span, matched: float | None) -> list[Span]:
+        """Take up what a window held (None: it failed) and return what is to be asked now.
+
+        The windows that the first three leave come with the last of these; otherwise there are none.
+        """
+        if not self._awaited:
+            return []
+        self._awaited -= 1
+        expected = self.expected(span)
+        if matched is not None and expected:
+            self._ratios.append(matched / expected)
+        if self._awaited:
+            return []
+        return [part for gap in self._gaps for part in self._cut(gap, self._ratio())]
+
+    def spans_for(self, rest: Span, missing: float) -> list[Span]:
+        """Return the rest of a cut window that holds so many rows, cut as the counts say; [] when they can't.
+
+        Bins wider than a third of it say nothing about where in it the rows lie.
+        """
+        expected = self.expected(rest)
+        if not self.known or not expected or rest.seconds < 3 * self.bin_s:
+            return []
+        return self._cut(rest, missing / expected)
+
+    def expected(self, span: Span) -> float:
+        """Return the events of the counts that lie in a span, those of a bin being spread evenly."""
+        total = 0.0
+        for second, rows in self.counts:
+            start, end = second * 1000, (second + self.bin_s) * 1000
+            shared = min(end, span.to_ms) - max(start, span.from_ms)
+            total += rows * max(0, shared) / (end - start)
+        return total
+
+    def _ratio(self) -> float:
+        """Return the rows to expect for an event counted.
+
+        Where events are counted, the highest share of the three makes windows that nowhere overflow. Where
+        nothing is known, one of the three may lie in a burst, and the middle one is told by the others.
+        """
+        if not self._ratios:
+            return 1.0
+        if self.known:
+            return min(1.0, max(_LEAST_SHARE, *self._ratios))
+        return max(median(self._ratios), 0.0)
+
+    def _cut(self, span: Span, ratio: float) -> list[Span]:
+        if not self.known:
+            return span.parts_for(self.expected(span) * ratio, self.cap)
+        counts = [
+            (second, rows * ratio)
+            for second, rows in self.counts
+            if span.from_ms < (second + self.bin_s) * 1000 and second * 1000 < span.to_ms
+        ]
+        return spans_by_count(span, counts, self.bin_s, self.cap)
