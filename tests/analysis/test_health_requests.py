@@ -13,9 +13,10 @@ from watchme_analysis.analysis.health_frames import (
     timeline,
     vantage_latency,
 )
-from watchme_analysis.analysis.health_layers import LAYERS, layer_times, waterfall
+from watchme_analysis.analysis.health_layers import LAYERS, layer_times
 from watchme_analysis.analysis.health_paths import path_family, same_endpoint
 from watchme_analysis.analysis.health_requests import observations, requests
+from watchme_analysis.analysis.health_waterfall import chosen_requests
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -117,15 +118,14 @@ def test_layers_split_a_request(times, expected, gave_up):
     assert sum(parts[f"{layer}_s"] for layer in LAYERS) == pytest.approx(parts["total_s"])
 
 
-def test_the_waterfall_shows_the_typical_and_the_slowest():
+def test_the_slowest_and_the_typical_request_are_chosen():
     rows = [
         {"time": at(n), "request_time_s": 0.1 * (n + 1), "upstream_response_time_s": 0.1} for n in range(9)
     ]
     layers = layer_times(requests(access(*rows), empty("edge_log")), at(100), None)
-    drawn = waterfall(layers, ["/health"])
-    totals = drawn.groupby("request")["duration_s"].sum()
-    assert totals["typical"] == pytest.approx(0.5)
-    assert totals["slowest"] == pytest.approx(0.9)
+    chosen = chosen_requests(layers, ["/health"])
+    totals = {name: layers.loc[row, "total_s"] for name, row in chosen.items()}
+    assert totals == {"slowest": pytest.approx(0.9), "typical": pytest.approx(0.5)}
 
 
 def test_requests_in_flight_are_counted_where_they_overlap():

@@ -8,14 +8,19 @@ from PIL import Image
 from watchme_analysis.analysis.flow_bins import binned
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.analysis.health_bins import dense_bins
-from watchme_analysis.analysis.health_frames import judged_observations, layer_times, requests, waterfall
+from watchme_analysis.analysis.health_follow import follow
+from watchme_analysis.analysis.health_frames import judged_observations, layer_times, requests
+from watchme_analysis.analysis.health_lag import follows, open_requests, step_s
 from watchme_analysis.analysis.health_shares import layer_shares
+from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health_window import phases
 from watchme_analysis.hypotheses.base import Evidence, Finding, weigh
 from watchme_analysis.schema import TABLES, conform, empty
 from watchme_analysis.views import style
 from watchme_analysis.views.backlog_timeline import PANELS, plot_backlog_timeline
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
+from watchme_analysis.views.health_follow import plot_waterfall
+from watchme_analysis.views.health_in_flight import plot_in_flight
 from watchme_analysis.views.health_timeline import plot_health_timeline
 from watchme_analysis.views.matrix import plot_evidence_matrix
 from watchme_analysis.window import Window, parse_zone
@@ -125,10 +130,39 @@ def test_vantages_are_told_in_the_alternative_text():
 def test_where_time_goes_names_the_layer_and_its_length():
     layers = layer_times(requests(access_log(), empty("edge_log")), *SPAN.incident)
     shares = layer_shares(layers, ["/api/health", "/jobs/*"])
-    picture = plot_where_time_goes(shares, waterfall(layers, ["/api/health"]))
+    picture = plot_where_time_goes(shares)
     assert "/api/health, incident" in picture.alt
-    assert "slowest request: /api/health: header 5 s" in picture.alt
+    assert "/api/health, incident: 7: header 4.29 s" in picture.alt
     assert list(shares["phase"].unique()) == ["baseline", "incident"]
+
+
+def drawn_layers(log):
+    joined = requests(log, empty("edge_log"))
+    chosen = chosen_requests(layer_times(joined, *SPAN.incident), ["/api/health"])
+    return waterfall(follow(joined, empty("app_log")), chosen)
+
+
+def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
+    picture = plot_waterfall(drawn_layers(access_log()), TOKYO)
+    assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, gave up"} <= set(picture.words)
+    assert "not logged: no edge log" in picture.words
+    assert "not logged: no log of the application that was asked" in picture.words
+    assert "typical request, GET /api/health: edge not logged" in picture.alt
+
+
+def test_in_flight_against_latency_shows_the_lag():
+    joined = requests(access_log(), empty("edge_log"))
+    opened = open_requests(joined)
+    rows = observed()
+    waits = rows[rows["family"] == "/api/health"].set_index("start")["duration_s"]
+    load = ("jobs in the process", waits * 3 + 1)
+    lag = follows(rows, "/api/health", load, step_s(joined))
+    picture = plot_in_flight(opened, rows, load, ("/api/health", lag), SPAN)
+    assert {"open at Nginx, by upstream", "open at Nginx, by path", "latency of /api/health"} <= set(
+        picture.words
+    )
+    assert any(word.startswith("latency goes with the load, at once (ρ ") for word in picture.words)
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
 
 
 def metrics():
@@ -205,7 +239,14 @@ EMPTY_FIGURES = {
     "vantages": lambda: plot_vantages(observed().head(0), ["/health"]),
     "where-time-goes": lambda: plot_where_time_goes(
         layer_shares(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
-        waterfall(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+    ),
+    "waterfall": lambda: plot_waterfall(drawn_layers(empty("access_log")), TOKYO),
+    "in-flight": lambda: plot_in_flight(
+        open_requests(requests(empty("access_log"), empty("edge_log"))),
+        observed().head(0),
+        ("jobs", pd.Series(dtype=float)),
+        ("/health", None),
+        SPAN,
     ),
     "backlog": lambda: plot_backlog_timeline(binned(flows(Tables())), SPAN),
     "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())])),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_requests import floats
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,41 +49,6 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
             pd.DataFrame({"time": times, "upstream": upstream, "family": family, "in_flight": count})
         )
     return pd.concat(parts, ignore_index=True).astype(columns)
-
-
-def latency_against_in_flight(
-    observed: pd.DataFrame, host_metrics: pd.DataFrame, family: str, service: str = ""
-) -> pd.DataFrame:
-    """Pair each observation of an endpoint with the process's in-flight gauge at that moment.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``time``, ``vantage``, ``duration_s``, ``bad`` (bool), ``in_flight`` (float, the last sample
-        within 15 s before), ``threads``, ``cpu_pct`` (float).
-    """
-    import pandas as pd
-
-    rows = observed[observed["family"] == family].sort_values("start")
-    found = pd.DataFrame(
-        {
-            "time": rows["start"].astype("datetime64[us, UTC]"),
-            "vantage": rows["vantage"],
-            "duration_s": rows["duration_s"],
-            "bad": rows["bad"],
-        }
-    )
-    mine = host_metrics[host_metrics["service"].fillna("") == service]
-    for metric in ("in_flight", "threads", "cpu_pct"):
-        samples = mine[(mine["metric"] == metric) & mine["value"].notna()].sort_values("time")
-        right = pd.DataFrame({"time": samples["time"], metric: floats(samples["value"])})
-        found = pd.merge_asof(
-            found,
-            right.astype({"time": "datetime64[us, UTC]"}),
-            on="time",
-            tolerance=pd.Timedelta(seconds=15),
-        )
-    return found
 
 
 def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:

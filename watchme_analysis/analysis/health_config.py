@@ -6,6 +6,7 @@ say; here two locations are compared by what can spoil a request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,13 @@ class Routes:
         if place is None or place.modifier != "=":
             return None
         return self._serving(self.frame[~(self.frame["location_id"] == place.number).fillna(False)], path)
+
+    def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return, by path, the path under which the application is asked; nothing where it is not known."""
+        if not self:
+            return {}
+        routed = {path: route(self.frame, path, layer=self.layer) for path in paths}
+        return {path: row["upstream_path"] for path, row in routed.items() if row and row["upstream_path"]}
 
     def _serving(self, frame: pd.DataFrame, path: str) -> Location | None:
         row = route(frame, path, layer=self.layer)

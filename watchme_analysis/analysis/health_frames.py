@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health_concurrency import in_flight, latency_against_in_flight
-from watchme_analysis.analysis.health_layers import LAYERS, layer_times, waterfall
+from watchme_analysis.analysis.health_concurrency import in_flight
+from watchme_analysis.analysis.health_layers import LAYERS, layer_times
 from watchme_analysis.analysis.health_paths import path_families
 from watchme_analysis.analysis.health_requests import floats, observations, requests
 from watchme_analysis.analysis.health_window import judged, phases
@@ -25,13 +25,11 @@ __all__ = [
     "error_counts",
     "in_flight",
     "judged_observations",
-    "latency_against_in_flight",
     "layer_times",
     "requests",
     "status_counts",
     "timeline",
     "vantage_latency",
-    "waterfall",
 ]
 
 

@@ -42,9 +42,10 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
         One row per request, ordered by ``start``:
 
         ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
-        as ``*``), ``client_addr``; ``joined_by`` (``ray``, ``time``, or null when one layer alone saw
-        it); ``seen_edge``, ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``,
-        ``edge_s``, ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
+        as ``*``), ``client_addr``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
+        ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it); ``seen_edge``,
+        ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
+        ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
         ``origin_status``, ``origin_s``, ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
         ``nginx_end``, ``nginx_status``, ``nginx_s`` ($request_time), ``nginx_bytes``, ``connect_s``,
         ``header_s``, ``response_s`` (all counted from when the upstream was asked), ``upstream_addr``,
@@ -73,7 +74,7 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     found["joined_by"] = found["joined_by"].astype("string")
     found["seen_nginx"] = found["nginx_end"].notna()
     found["seen_edge"] = found["edge_start"].notna()
-    for name in ("method", "path", "client_addr"):
+    for name in ("method", "path", "client_addr", "ray"):
         found[name] = found[f"edge_{name}"].fillna(found[f"nginx_{name}"])
     found["start"] = found["edge_start"].fillna(found["nginx_start"])
     found["end"] = found["edge_end"].fillna(found["nginx_end"])
@@ -89,6 +90,8 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
         "path",
         "family",
         "client_addr",
+        "ray",
+        "request_id",
         "joined_by",
         "seen_edge",
         "seen_nginx",
@@ -110,6 +113,7 @@ def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
             "nginx_path": log["path"],
             "nginx_client_addr": log["client_addr"],
             "nginx_ray": _ray(log["edge_ray_id"]),
+            "request_id": log["request_id"],
             "nginx_status": floats(log["status"]),
             "nginx_s": seconds,
             "nginx_bytes": floats(log["body_bytes"]),

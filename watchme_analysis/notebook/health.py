@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.change_marks import change_marks
 from watchme_analysis.analysis.health_bins import dense_bins
+from watchme_analysis.analysis.health_follow import FATES, Followed, fate_counts, follow
 from watchme_analysis.analysis.health_frames import (
     baseline_comparison,
     error_counts,
     layer_times,
     status_counts,
-    waterfall,
 )
+from watchme_analysis.analysis.health_lag import follows, open_requests, other_jobs, step_s
 from watchme_analysis.analysis.health_shares import layer_shares, status_classes
+from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health_window import phases
 from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
+from watchme_analysis.views.health_follow import clocks, fates_table, layers_table, plot_waterfall
+from watchme_analysis.views.health_in_flight import plot_in_flight
 from watchme_analysis.views.health_tables import comparison_table, status_table
 from watchme_analysis.views.health_timeline import plot_health_timeline
 from watchme_analysis.views.style import Mark
@@ -107,15 +112,50 @@ class HealthPage(Page):
 
     def where_time_goes(self) -> Picture:
         """Draw the time spent in each layer."""
-        layers = self._layers
-        chosen = list(self.facts.families) or self.families[:1]
-        return plot_where_time_goes(layer_shares(layers, self.families), waterfall(layers, chosen))
+        return plot_where_time_goes(layer_shares(self._layers, self.families))
 
     def layer_table(self) -> Shown:
         """Show the mean time of each layer in numbers."""
         caption = "Mean time that each layer adds to a request"
         empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
         return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
+
+    def waterfall(self) -> Picture:
+        """Draw the slowest and a typical request through all layers, also those that did not see it."""
+        return plot_waterfall(self._waterfall, self.zone)
+
+    def followed_layers(self) -> Shown:
+        """Show the same two requests in numbers."""
+        return layers_table(self._waterfall)
+
+    def fates(self) -> Shown:
+        """Count what became of the requests: who answered them, who gave up, who came too late."""
+        return fates_table(
+            fate_counts(self.followed.frame, self.families), FATES, clocks(self.followed.skews)
+        )
+
+    def in_flight(self) -> Picture:
+        """Draw requests in flight, and the latency of the most affected endpoint against them."""
+        found, metrics = self.facts, self.investigation.table("host_metrics")
+        family = self.families[0] if self.families else "/health"
+        opened = open_requests(found.joined)
+        service = service_name(found, metrics)
+        jobs = other_jobs(opened, metrics, family, found.upstreams.get(family), service)
+        lag = follows(found.observed, family, jobs, step_s(found.joined))
+        return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
+
+    @cached_property
+    def followed(self) -> Followed:
+        """Every request through edge, Nginx and application; in queries its frame is ``requests``."""
+        found = self.facts
+        paths = found.joined["path"].dropna().unique()
+        inner = found.nginx_routes.passed_as(str(path) for path in paths)
+        return follow(found.joined, self.investigation.table("app_log"), inner)
+
+    @cached_property
+    def _waterfall(self) -> pd.DataFrame:
+        chosen = list(self.facts.families) or self.families[:1]
+        return waterfall(self.followed, chosen_requests(self._layers, chosen))
 
     @cached_property
     def _layers(self) -> pd.DataFrame:

@@ -97,15 +97,13 @@ def _alt_strips(strips: dict[str, list[_Strip]]) -> str:
     return f"Durations by endpoint, vantage and phase. {'; '.join(parts)}."
 
 
-def plot_where_time_goes(shares: pd.DataFrame, waterfall: pd.DataFrame) -> Picture:
-    """Plot the mean time in each layer, and the slowest against a typical request.
+def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
+    """Plot the mean time in each layer, by endpoint and phase.
 
     Parameters
     ----------
     shares
         Frame of :func:`watchme_analysis.analysis.health_shares.layer_shares`.
-    waterfall
-        Frame of :func:`watchme_analysis.analysis.health_frames.waterfall`.
     """
     from matplotlib.patches import Patch
 
@@ -116,28 +114,18 @@ def plot_where_time_goes(shares: pd.DataFrame, waterfall: pd.DataFrame) -> Pictu
         )
         for row in shares.itertuples()
     ]
-    single = [
-        (
-            f"{name} request: {group['path'].iloc[0]}",
-            list(zip(group["layer"], group["duration_s"], strict=True)),
-        )
-        for name, group in waterfall.groupby("request", sort=False)
-    ]
-    if not bars and not single:
+    if not bars:
         return style.nothing("where-time-goes", "neither the edge's nor Nginx's log carries timing")
-    heights = [0.55 + 0.25 * max(len(bars), 1), 0.8 + 0.25 * max(len(single), 1)]
-    figure, axes = style.new_figure([heights[0], heights[1] + 0.3])
-    style.title(axes[0], "mean time by layer (beside: requests)")
-    _stack(axes[0], bars)
-    style.title(axes[1], "one request")
-    _stack(axes[1], single)
-    axes[1].set_xlabel("time (s)")
-    seen_s = max(took for _, parts in [*bars, *single] for _, took in parts if took >= 0) / 100
-    used = {layer for _, parts in [*bars, *single] for layer, took in parts if took > seen_s}
+    figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
+    style.title(axis, "mean time by layer (beside: requests)")
+    _stack(axis, bars)
+    axis.set_xlabel("time")
+    seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 100
+    used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
     style.key(
         figure, [Patch(color=color, label=text) for layer, (text, color) in LAYERS.items() if layer in used]
     )
-    alt = "; ".join(f"{label}: {_spoken(parts)}" for label, parts in [*bars, *single])
+    alt = "; ".join(f"{label}: {_spoken(parts)}" for label, parts in bars)
     return style.finish(figure, "where-time-goes", f"Where the time goes. {alt}.")
 
 
