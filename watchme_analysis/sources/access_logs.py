@@ -41,8 +41,8 @@ class LogOptions:
     engine
         A word of :data:`ENGINES`; all give the same rows. A small log is read exactly unless one is named.
     decode_escapes
-        Whether texts that Nginx's default escaping wrote as ``\xXX`` are given as they were sent; a path that
-        is asked for is still compared with what was logged.
+        Whether texts that Nginx's default escaping wrote as ``\xXX``, or Apache's, are given as they were sent; a
+        path that is asked for is still compared with what was logged.
     """
 
     log_format: str | None = None
@@ -157,10 +157,10 @@ def chunks_of(
 
 def _is_worth_it(one: Input) -> bool:
     """Tell whether an input has so many lines that loading the compiled loop pays."""
-    if one.path is None or one.path.stat().st_size >= FAST_FROM:
+    if one.size is None or one.size >= FAST_FROM:
         return True
     # Packed it may be; logs shrink to a tenth or less.
-    return one.path.stat().st_size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
+    return one.size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
 
 
 def read_access_logs(

@@ -1,0 +1,102 @@
+"""Tables of requests written to Parquet as they come, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_input import s3_store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A reader unpacks a row group whole; chunks of a log alone would make thousands of small ones.
+GROUP_ROWS = 100_000
+
+
+class ParquetFile:
+    """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
+
+    Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
+
+    Raises
+    ------
+    InputError
+        When it can't be written.
+    """
+
+    def __init__(self, name: str | Path) -> None:
+        self.name = str(name)
+        self.rows = 0
+        self._held: list[pa.Table] = []
+        self._writer: Any = None
+        self._unfinished = Path(f"{name}.part")
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            with _named(self.name):
+                if kind is None:
+                    self._write()
+                if self._writer is not None:
+                    self._writer.close()
+                if kind is None and self._writer is not None and not self._is_object:
+                    self._unfinished.replace(self.name)
+        finally:
+            if not self._is_object:
+                self._unfinished.unlink(missing_ok=True)
+
+    def add(self, table: pa.Table) -> None:
+        """Write rows, of the same columns each time."""
+        if len(table):
+            self.rows += len(table)
+            self._held.append(table)
+            if sum(map(len, self._held)) >= GROUP_ROWS:
+                with _named(self.name):
+                    self._write()
+
+    @property
+    def _is_object(self) -> bool:
+        return self.name.startswith("s3://")
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held)
+        self._held = []
+        if self._writer is None:
+            # An object appears when it is closed.
+            where = self.name.removeprefix("s3://") if self._is_object else self._unfinished
+            store = s3_store() if self._is_object else None
+            self._writer = pq.ParquetWriter(where, table.schema, compression="zstd", filesystem=store)
+        self._writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{name} can't be written: {error.strerror or error}.") from error
+
+
+def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
+    """Write tables to a Parquet file as they come, and return how many rows it has.
+
+    Raises
+    ------
+    InputError
+        When it can't be written.
+    """
+    with ParquetFile(name) as file:
+        for table in tables:
+            file.add(table)
+    return file.rows
