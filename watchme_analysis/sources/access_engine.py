@@ -159,7 +159,7 @@ class Engine:
     engine
         A word of :data:`ENGINES`; all give the same rows.
     decode
-        Whether to decode the escapes of formats with Nginx's default escaping.
+        Whether to decode the escapes of Nginx's default escaping, or Apache's.
     """
 
     def __init__(
@@ -208,8 +208,8 @@ class Engine:
         good = np.flatnonzero(parsed.flags == 0)
         taken = self._taken(Columns(parsed, program), parsed, good)
         table = Columns(parsed, program).table(self._selection.needed, taken, given)
-        if self._decodes(program.log_format):
-            table = unescaped_table(table)
+        if self._decode:
+            table = unescaped_table(table, program.log_format.escape)
         name = program.log_format.name or program.log_format.text
         return Chunk(
             _merged(table, doubtful.table),
@@ -236,19 +236,16 @@ class Engine:
             return self._exact(buf, bounds, range(len(bounds[0])), reader, constants)
         table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
         taken = self._selection.filtered(table)
+        if self._decode:
+            taken = unescaped_table(taken, program.log_format.escape)
         doubtful = self._exact(buf, bounds, others, reader, constants)
         name = program.log_format.name or program.log_format.text
         return doubtful._replace(
-            table=_merged(
-                unescaped_table(taken) if self._decodes(program.log_format) else taken, doubtful.table
-            ),
+            table=_merged(taken, doubtful.table),
             lines=len(bounds[0]),
             left_out=len(table) - len(taken) + doubtful.left_out,
             formats=doubtful.formats + Counter({name: len(table)}),
         )
-
-    def _decodes(self, log_format: LogFormat | None) -> bool:
-        return self._decode and log_format is not None and log_format.escape == "default"
 
     def _program(self, log_format: LogFormat) -> Program | None:
         key = self._formats.index(log_format)
@@ -308,7 +305,8 @@ class Engine:
                 left_out += 1
                 continue
             # After the choice, which is of what was logged in either way.
-            values = unescaped_row(values) if self._decodes(log_format) else values
+            if self._decode and log_format is not None:
+                values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
         table = rows_table(found, self._selection.needed)
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))

@@ -41,8 +41,8 @@ class LogOptions:
     engine
         A word of :data:`ENGINES`; all give the same rows. A small log is read exactly unless one is named.
     decode_escapes
-        Whether texts that Nginx's default escaping wrote as ``\xXX``, or Apache's, are given as they were sent; a
-        path that is asked for is still compared with what was logged.
+        Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
+        sent; a path that is asked for is still compared with what was logged.
     """
 
     log_format: str | None = None

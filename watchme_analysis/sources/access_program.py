@@ -150,7 +150,7 @@ def _is_plain(log_format: LogFormat) -> bool:
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False
-    if "request" in names and any(name in names for name in _PARTS):
+    if "time_text" in names or ("request" in names and any(name in names for name in _PARTS)):
         return False
     first_target = _first(TARGETS, names)
     for variable in log_format.variables:

@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CLF_TIME = re.compile(
     r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-    r"(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
+    r"(?:[.,](?P<fraction>\d{1,9}))?(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
 )
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Epochs told apart by size: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
@@ -107,6 +107,7 @@ def _clf_moment(found: re.Match[str]) -> datetime:
         int(found["hour"]),
         int(found["minute"]),
         int(found["second"]),
+        int((found["fraction"] or "0")[:6].ljust(6, "0")),
     )
     if found["sign"] is None:
         return moment

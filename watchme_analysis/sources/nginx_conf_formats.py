@@ -9,6 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from watchme_analysis.errors import FormatError
+from watchme_analysis.sources.apache_format import (
+    VHOST_COMBINED,
+    apache_directives,
+    compile_apache,
+    looks_like_apache,
+)
+from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_format import LogFormat, compile_format, stock_formats
 from watchme_analysis.sources.raw import RawFile
 
@@ -43,7 +50,9 @@ def candidate_formats(raw: RawFile) -> Candidates:
     for config in configs:
         for directive in _directives(config):
             _take(directive, raw, configured, (named_first, named), notes)
-    stock = {found.name: found for found in stock_formats()}
+    stock = {
+        found.name: found for found in (*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined"))
+    }
     # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
     known = {**stock, **configured}
     ordered: list[LogFormat] = []
@@ -65,14 +74,18 @@ def _take(
     named: tuple[list[str], list[str]],
     notes: list[str],
 ) -> None:
-    args = directive["args"]
-    if directive["directive"] == "log_format" and len(args) > 1:
-        try:
+    name, args = directive["directive"], directive["args"]
+    try:
+        if name == "log_format" and len(args) > 1:
             configured.setdefault(args[0], _compiled(args))
-        except FormatError as error:
-            notes.append(str(error))
-    elif directive["directive"] == "access_log" and args and args[0] != "off":
-        options = [arg for arg in args[1:] if "=" not in arg and arg != "gzip"]
+        elif name == "LogFormat" and args:
+            configured.setdefault(args[-1], compile_apache(args[0], args[1] if len(args) > 1 else ""))
+        elif name == "CustomLog" and len(args) > 1 and looks_like_apache(args[1]):
+            configured.setdefault(args[1], compile_apache(args[1]))
+    except FormatError as error:
+        notes.append(str(error))
+    if name in ("access_log", "CustomLog") and args and args[0] != "off":
+        options = [arg for arg in args[1:] if name == "CustomLog" or ("=" not in arg and arg != "gzip")]
         written = PurePosixPath(args[0]).name
         fits = bool(written) and Path(raw.name).name.startswith(written)
         named[0 if fits else 1].append(options[0] if options else "combined")
@@ -95,16 +108,22 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
             found = [item for item in _parsed(Path(file.name)) if item["directive"] == "log_format"]
         if found and len(found[0]["args"]) > 1:
             return _compiled(found[0]["args"])
-    if "$" not in text:
+    if "$" not in text and not looks_like_apache(text):
         raise FormatError(
             f"The log_format {text!r} is no format and no name of one: the names known are "
             f"{', '.join(sorted(known))}."
         )
+    if looks_like_apache(text):
+        directives = list(apache_directives(text))
+        return compile_apache(directives[0][1][0] if directives else text, "as stated")
     escape = "json" if text.lstrip().startswith("{") else "default"
     return compile_format(text, escape, "as stated")
 
 
 def _directives(config: RawFile) -> Iterator[dict[str, Any]]:
+    yield from (
+        {"directive": name, "args": args} for name, args in apache_directives(decoded(config.content.data))
+    )
     if config.path.suffix != ".gz":
         yield from _parsed(config.path)
         return

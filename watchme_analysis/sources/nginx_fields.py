@@ -38,7 +38,7 @@ WHOLE: dict[str, tuple[str, ...]] = {
     "body_bytes": ("body_bytes_sent", "bytes_sent"),
     "request_length_bytes": ("request_length",),
 }
-TIMES = ("msec", "time_iso8601", "time_local")
+TIMES = ("msec", "time_iso8601", "time_local", "time_text")
 # How long a request took: variables and their parts of a second, the finest first.
 DURATIONS = {"request_time_us": 1e6, "request_time_ms": 1e3, "request_time": 1.0}
 SUMS = {

@@ -17,7 +17,7 @@ from typing import Literal
 
 from watchme_analysis.errors import FormatError
 
-Escape = Literal["default", "json", "none"]
+Escape = Literal["default", "json", "none", "apache"]
 Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
@@ -47,10 +47,16 @@ _KINDS: dict[str, Kind] = {
             "pid",
             "remote_port",
             "server_port",
+            "original_status",
+            "bytes_total",
+            "first_byte_us",
+            "first_request_byte_us",
         ),
         "int",
     ),
-    **dict.fromkeys(("request_time", "connection_time", "gzip_ratio"), "decimal"),
+    **dict.fromkeys(
+        ("request_time", "request_time_ms", "request_time_us", "connection_time", "gzip_ratio"), "decimal"
+    ),
     "msec": "msec",
     "time_local": "time_local",
     "time_iso8601": "time_iso8601",
@@ -72,6 +78,7 @@ _KINDS: dict[str, Kind] = {
             "upstream_cache_status",
             "nginx_version",
             "request_completion",
+            "connection_status",
         ),
         "token",
     ),
@@ -82,7 +89,11 @@ _LISTS = re.compile(
 )
 _ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
 _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
-_ADDRESS = rb"-|unix:|" + _IPV4 + rb"|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?|[A-Za-z_][\w.-]*"
+_ADDRESS = (
+    rb"-|unix:|"
+    + _IPV4
+    + rb"|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
+)
 _PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
     "decimal": rb"-|\d+(?:\.\d+)?",
@@ -121,7 +132,7 @@ class LogFormat:
     text
         The format as written.
     escape
-        ``default``, ``json`` or ``none``.
+        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache.
     literals
         One more than variables: before the first, between them, after the last.
     variables
@@ -142,7 +153,7 @@ class LogFormat:
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
         """The line as a regular expression with a group for each variable."""
-        return self._compile(rb"[^\"]*?" if self.escape == "default" else rb".*?")
+        return self._compile(rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?")
 
     @cached_property
     def narrow_pattern(self) -> re.Pattern[bytes]:
@@ -150,13 +161,19 @@ class LogFormat:
         return self._compile(rb"[^\s\"]*")
 
     @cached_property
-    def line_start(self) -> re.Pattern[bytes] | None:
-        """What only a line's start looks like; None when the format's start is not telling."""
-        first = self.variables[0]
-        if first.kind not in ("address", "msec", "time_local", "time_iso8601") or len(self.literals[1]) < 2:
-            return None
-        pattern = _IPV4 if first.kind == "address" else _PATTERNS[first.kind]
-        return re.compile(re.escape(self.literals[0]) + pattern + re.escape(self.literals[1]))
+    def line_start(self) -> tuple[re.Pattern[bytes], bytes] | None:
+        """What only a line's start looks like, and the literal at its end; None when no start is telling."""
+        parts = [re.escape(self.literals[0])]
+        for variable, literal in zip(self.variables[:3], self.literals[1:], strict=False):
+            telling = variable.kind in ("address", "msec", "time_local", "time_iso8601")
+            if telling and len(literal) < 2 and len(parts) == 1:
+                return None
+            if telling:
+                pattern = _IPV4 if variable.kind == "address" else _PATTERNS[variable.kind]
+                return re.compile(b"".join([*parts, pattern, re.escape(literal)])), literal
+            word = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
+            parts.append(b"(?:" + word + b")" + re.escape(literal))
+        return None
 
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
         """Return the values of a line, None when the line is not of this format."""
@@ -166,12 +183,12 @@ class LogFormat:
             return None
         values: tuple[bytes, ...] = found.groups()
         if self.line_start is not None:
+            start, end = self.line_start
             for variable, value in zip(self.variables[1:], values[1:], strict=True):
                 # Two lines run into one would otherwise hide in a text that nothing encloses.
-                if variable.kind == "text" and not variable.quoted and b" " in value:
-                    at = value + self.literals[1]
-                    if self.line_start.search(at):
-                        return None
+                unbounded = variable.kind == "text" and not variable.quoted and b" " in value
+                if unbounded and start.search(value + end):
+                    return None
         return values
 
     def _compile(self, free: bytes) -> re.Pattern[bytes]:
@@ -226,12 +243,24 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
         literals.append(text[at : found.start()])
         names.append(found["braced"] or found["bare"])
         at = found.end()
-        if len(names) > 1 and not literals[-1]:
+    literals.append(text[at:])
+    return assemble(name, text, escape, literals, names)  # type: ignore[arg-type]
+
+
+def assemble(name: str, text: str, escape: Escape, literals: list[str], names: list[str]) -> LogFormat:
+    """Make a plan of its parts: literals, one more than variables, and the variables' names.
+
+    Raises
+    ------
+    FormatError
+        When there is no variable, or two variables without anything between them.
+    """
+    for first, second, literal in zip(names, names[1:], literals[1:], strict=False):
+        if not literal:
             raise FormatError(
-                f"The log_format {name or text!r} has ${names[-2]} and ${names[-1]} without anything between "
+                f"The log_format {name or text!r} has ${first} and ${second} without anything between "
                 "them, so that no reader can tell where one ends: put a space or another mark there."
             )
-    literals.append(text[at:])
     if not names:
         raise FormatError(
             f"The log_format {name or text!r} has no variable: give a format such as {STOCK['common']!r}."
@@ -241,7 +270,7 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
         for variable, before, after in zip(names, literals, literals[1:], strict=False)
     )
     plain = tuple(literal.encode() for literal in literals)
-    return LogFormat(name, text, escape, plain, variables)  # type: ignore[arg-type]
+    return LogFormat(name, text, escape, plain, variables)
 
 
 def stock_formats() -> list[LogFormat]:
