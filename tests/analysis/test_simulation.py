@@ -109,18 +109,20 @@ def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
     queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, is_fifo=True), messages)
     for message in range(4):
         queue.send(message)
-    assert queue.receive(10.0, 1) == [0]
-    assert queue.receive(10.0, 10) == [2]
+    [first] = queue.receive(10.0, 1)
+    assert first == (40.0, 0, 1)
+    assert [message for _, message, _ in queue.receive(10.0, 10)] == [2]
     assert queue.receive(10.0, 10) == []
     # It was not deleted, so that it comes again before those behind it.
     assert queue.next_return_s() == 40.0
     queue.return_first()
-    assert queue.receive(41.0, 2) == [0, 1]
-    queue.delete(0, 1)  # the handle of the first receive has ended
-    queue.delete(1, 1)
+    again, behind = queue.receive(41.0, 2)
+    assert (again[1], behind[1]) == (0, 1)
+    queue.delete(first)  # its visibility timeout has ended
+    queue.delete(behind)
     assert queue.receive(42.0, 10) == []
-    queue.delete(0, 2)
-    assert queue.receive(42.0, 10) == [3]
+    queue.delete(again)
+    assert [message for _, message, _ in queue.receive(42.0, 10)] == [3]
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
@@ -136,17 +138,19 @@ def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
         while queue.next_return_s() <= now_s:
             queue.return_first()
         held = {groups[message] for message, state in enumerate(queue.state) if state == IN_FLIGHT}
-        taken = queue.receive(now_s, random.randint(1, 4))
+        receipts = queue.receive(now_s, random.randint(1, 4))
+        taken = [message for _, message, _ in receipts]
         assert not held & {groups[message] for message in taken}
         for position, message in enumerate(taken):
             before = [other for other in range(message) if groups[other] == groups[message]]
             # What was sent before it has left the queue, or comes with it, in order.
             assert all(queue.state[other] != VISIBLE for other in before)
             assert all(other in taken[:position] for other in before if queue.state[other] == IN_FLIGHT)
-        for message in taken:
+        for receipt in receipts:
             if random.random() < 0.5:
-                queue.delete(message, queue.receives[message])
-    assert sum(queue.counts) == len(groups)
+                queue.delete(receipt)
+    assert queue.sent == len(groups)
+    assert queue.left == sum(state <= IN_FLIGHT for state in queue.state)
 
 
 def test_a_fifo_queue_works_on_a_group_one_after_the_other():

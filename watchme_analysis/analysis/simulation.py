@@ -1,7 +1,7 @@
 """A discrete-event model of one queue, its poller and function, and the API that the function calls.
 
 Written after the public documentation of Amazon SQS and of Lambda's event source mappings; what AWS doesn't
-publish (how long a throttled batch is tried again, how fast back-off goes) is a setting with its own note.
+publish (how often a throttled batch is tried again, how fast back-off goes) is a setting with its own note.
 Not modelled: empty receives and the latency of a receive, cold starts, the account's own concurrency limit,
 and a standard queue's rare double delivery and unordered receives.
 """
@@ -12,9 +12,18 @@ from collections import deque
 from itertools import pairwise
 from math import inf
 from random import Random
+from typing import cast
 
 from watchme_analysis.analysis.simulation_api import Agenda, Api, Call
-from watchme_analysis.analysis.simulation_queue import DEAD, DELETED, EXPIRED, IN_FLIGHT, VISIBLE, queue_of
+from watchme_analysis.analysis.simulation_queue import (
+    DEAD,
+    DELETED,
+    EXPIRED,
+    IN_FLIGHT,
+    VISIBLE,
+    Receipt,
+    queue_of,
+)
 from watchme_analysis.analysis.simulation_settings import Arrivals, Outcome, Settings
 from watchme_analysis.errors import InputError
 
@@ -48,15 +57,18 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
     return _Simulation(settings, arrivals, seed).run()
 
 
-class _Run:
+class _Run(Call):
     """One invocation of the function with a batch, or the batch waiting to be invoked."""
 
     __slots__ = ("batch", "failed", "gives_up_s", "is_alive", "position")
 
-    def __init__(self, batch: list[tuple[int, int]], gives_up_s: float) -> None:
-        self.batch = batch  # message and number of its receive
+    def __init__(self, batch: list[Receipt], gives_up_s: float) -> None:
+        self.message = batch[0][1]  # spelled out: a call of the base's takes a tenth of all time
+        self.since_s = 0.0
+        self.is_lost = False
+        self.batch = batch
         self.position = 0
-        self.failed: set[int] = set()
+        self.failed: set[int] | None = None
         self.is_alive = True
         self.gives_up_s = gives_up_s
 
@@ -90,29 +102,31 @@ class _Simulation:
         self.breaker_until_s = -inf
         self.breaker_openings = 0
         self.is_trying = False
+        self.pauses = list(poller.pauses)
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.series: list[tuple[float, int, int, int, float]] = []
-        self.peak_age_s = 0.0
+        self.peak_age_s, self.peak_visible = 0.0, 0
 
     def run(self) -> Outcome:
         """Go from event to event."""
         agenda, queue, sent_s = self.agenda, self.queue, self.arrivals.sent_s
         agenda.at(0.0, self._each_minute)
         agenda.at(self.settings.api.check_interval_s, self.api.check_health)
+        for _, end_s in self.pauses:
+            agenda.at(end_s, self._wakes)
         position, many, horizon_s = 0, len(sent_s), self.settings.horizon_s
         deadlines, entries, hidden = self.deadlines, agenda.entries, queue.hidden
-        while position < many or queue.left():
-            while deadlines and not deadlines[0][1].is_alive:
-                deadlines.popleft()
+        while position < many or queue.left:
             arrival_s = sent_s[position] if position < many else inf
             agenda_s = entries[0][0]
-            deadline_s = deadlines[0][0] if deadlines else inf
             # Comparisons, as min() takes a tenth of all time here.
             next_s = arrival_s if arrival_s < agenda_s else agenda_s
-            next_s = deadline_s if deadline_s < next_s else next_s
-            return_s = hidden[0][0] if hidden else inf
-            if return_s <= next_s:
-                # Most messages have left the queue by then: look only when the time has come.
+            # Most runs have ended, and most messages left the queue, by then: look when the time has come.
+            deadline_s = return_s = inf
+            if deadlines and deadlines[0][0] <= next_s:
+                deadline_s = self._next_deadline_s()
+                next_s = min(next_s, deadline_s)
+            if hidden and hidden[0][0] <= next_s:
                 return_s = queue.next_return_s()
                 next_s = min(next_s, return_s)
             if next_s > horizon_s:
@@ -129,8 +143,16 @@ class _Simulation:
             else:
                 queue.send(position)
                 position += 1
-                self._poll()
+                if self.batches < self.allowed:
+                    self._poll()
         return self._outcome(position)
+
+    def _next_deadline_s(self) -> float:
+        """Return when the next run that is still alive must end, infinity for never."""
+        deadlines = self.deadlines
+        while deadlines and not deadlines[0][1].is_alive:
+            deadlines.popleft()
+        return deadlines[0][0] if deadlines else inf
 
     def _poll(self) -> None:
         """Receive as many batches as the poller may hold."""
@@ -138,31 +160,31 @@ class _Simulation:
         while self.batches < self.allowed and queue.has_ready():
             if now_s < self.breaker_until_s or (self.is_trying and self.batches):
                 return
+            if self.pauses and any(start_s <= now_s < end_s for start_s, end_s in self.pauses):
+                return
             if self.has_window and self._waits_to_fill(now_s):
                 return
-            messages = queue.receive(now_s, size)
-            if not messages:
+            batch = queue.receive(now_s, size)
+            if not batch:
                 continue  # all that was ready has left the queue
-            receives = queue.receives
-            run = _Run([(message, receives[message]) for message in messages], now_s + self.patience_s)
             self.batches += 1
-            self._invoke(run)
+            self._invoke(_Run(batch, now_s + self.patience_s))
 
     def _waits_to_fill(self, now_s: float) -> bool:
         """Return whether the batching window holds back what could be received."""
         poller = self.settings.poller
-        if self.queue.counts[VISIBLE] >= poller.batch_size:
+        if self.queue.count(VISIBLE) >= poller.batch_size:
             self.window_opens_s = inf
             return False
         if self.window_opens_s == inf:
             self.window_opens_s = now_s + poller.batching_window_s
-            self.agenda.at(self.window_opens_s, self._window_opens)
+            self.agenda.at(self.window_opens_s, self._wakes)
         if now_s < self.window_opens_s:
             return True
         self.window_opens_s = inf
         return False
 
-    def _window_opens(self, _: object) -> None:
+    def _wakes(self, _: object) -> None:
         self._poll()
 
     def _invoke(self, run: _Run) -> None:
@@ -172,7 +194,7 @@ class _Simulation:
             self.running += 1
             self.invocations += 1
             self.deadlines.append((now_s + self.settings.function_timeout_s, run))
-            self.api.call(run.batch[0][0], run)
+            self.api.call(run)
             return
         self.throttles += 1
         if now_s >= run.gives_up_s:
@@ -188,25 +210,27 @@ class _Simulation:
 
     def _answered(self, call: Call, succeeds: bool) -> None:
         """Go on with a run whose call has ended, unless it has been cut off."""
-        run: _Run = call.caller
+        run = cast(_Run, call)
         if not run.is_alive:
             return
         if not succeeds:
-            run.failed.add(call.message)
+            run.failed = run.failed or set()
+            run.failed.add(run.message)
             if not self.settings.poller.partial_batch_responses or self.settings.queue.is_fifo:
                 # What comes after is given back too: a FIFO queue must keep its order.
-                run.failed.update(message for message, _ in run.batch[run.position :])
+                run.failed.update(message for _, message, _ in run.batch[run.position :])
                 self._end(run)
                 return
         run.position += 1
         if run.position < len(run.batch):
-            self.api.call(run.batch[run.position][0], run)
+            run.message = run.batch[run.position][1]
+            self.api.call(run)
         else:
             self._end(run)
 
     def _time_out(self, run: _Run) -> None:
         self.timeouts += 1
-        run.failed.update(message for message, _ in run.batch)
+        run.failed = {message for _, message, _ in run.batch}
         self._end(run, has_answered=False)
 
     def _end(self, run: _Run, has_answered: bool = True) -> None:
@@ -214,19 +238,22 @@ class _Simulation:
         run.is_alive = False
         self.running -= 1
         self.batches -= 1
-        if run.failed:
-            keeps_done = has_answered and self.settings.poller.partial_batch_responses
-            if not keeps_done:
-                run.failed.update(message for message, _ in run.batch)
+        failed, queue = run.failed, self.queue
+        if failed:
+            if not (has_answered and self.settings.poller.partial_batch_responses):
+                failed.update(message for _, message, _ in run.batch)
             # A batch answered in parts is a success to Lambda unless nothing in it succeeded.
-            self.errors += len(run.failed) == len(run.batch)
-            for message in run.failed:
+            self.errors += len(failed) == len(run.batch)
+            for message in failed:
                 self.ever_failed[message] = 1
-        for message, receive in run.batch:
-            if message not in run.failed:
-                self.queue.delete(message, receive)
+            for receipt in run.batch:
+                if receipt[1] not in failed:
+                    queue.delete(receipt)
+        else:
+            for receipt in run.batch:
+                queue.delete(receipt)
         if self.settings.breaker is not None:
-            self._note_for_breaker(bool(run.failed))
+            self._note_for_breaker(bool(failed))
         self._poll()
 
     def _note_for_breaker(self, has_failed: bool) -> None:
@@ -243,7 +270,7 @@ class _Simulation:
             self.breaker_openings += 1
             self.breaker_until_s = now_s + breaker.pause_s
             self.is_trying = True
-            self.agenda.at(self.breaker_until_s, self._window_opens)
+            self.agenda.at(self.breaker_until_s, self._wakes)
 
     def _each_minute(self, _: object) -> None:
         """Scale, expire, note the state, as pollers and CloudWatch do each minute."""
@@ -252,10 +279,11 @@ class _Simulation:
         queue.expire(now_s)
         age_s = queue.age_s(now_s)
         self.peak_age_s = max(self.peak_age_s, age_s)
-        visible = queue.counts[VISIBLE]
-        self.series.append((now_s, visible, queue.counts[IN_FLIGHT], queue.counts[DEAD], age_s))
+        visible = queue.count(VISIBLE)
+        self.peak_visible = max(self.peak_visible, visible)
+        self.series.append((now_s, visible, queue.count(IN_FLIGHT), queue.count(DEAD), age_s))
         troubles = self.errors + self.throttles
-        if troubles > self.troubles_before:
+        if troubles > self.troubles_before and poller.backs_off:
             self.allowed = max(min(poller.start_batches, self.most), self.allowed // 2)
             self.ramps = 0
         elif visible and self.batches >= self.allowed:
@@ -268,17 +296,21 @@ class _Simulation:
         self._poll()
 
     def _outcome(self, sent: int) -> Outcome:
-        queue, api, counts = self.queue, self.api, self.queue.counts
+        queue, api = self.queue, self.api
         end_s = min(self.agenda.now_s, self.settings.horizon_s)
         gone = [message for message in range(sent) if queue.state[message] in {DEAD, EXPIRED}]
         dead = [message for message in gone if queue.state[message] == DEAD]
+        visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)
+        deleted = queue.count(DELETED)
+        assert queue.left == visible + in_flight, "messages left the queue uncounted"
+        assert queue.sent == sent == queue.left + deleted + len(gone), "messages are not conserved"
         return Outcome(
             sent=sent,
-            deleted=counts[DELETED],
-            visible=counts[VISIBLE],
-            in_flight=counts[IN_FLIGHT],
-            dead_lettered=counts[DEAD],
-            expired=counts[EXPIRED],
+            deleted=deleted,
+            visible=visible,
+            in_flight=in_flight,
+            dead_lettered=len(dead),
+            expired=len(gone) - len(dead),
             dead_unfailed=sum(not self.ever_failed[message] for message in dead),
             lost=sum(not api.completions[message] for message in gone),
             duplicates=api.duplicates,
@@ -289,9 +321,9 @@ class _Simulation:
             unhealthy=api.unhealthy,
             restarts=api.restarts,
             breaker_openings=self.breaker_openings,
-            peak_visible=queue.peak_visible,
+            peak_visible=self.peak_visible,
             peak_age_s=self.peak_age_s,
-            drained_s=None if queue.left() else end_s,
+            drained_s=None if queue.left else end_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
             series=tuple(self.series),
         )

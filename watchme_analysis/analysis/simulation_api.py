@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -22,12 +23,11 @@ class Agenda:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.entries: list[tuple[float, int, Callable[[Any], None], Any]] = []
-        self._number = 0
+        self._numbers = count()
 
     def at(self, time_s: float, action: Callable[[Any], None], argument: Any = None) -> None:
         """Note an action for a time."""
-        self._number += 1
-        heappush(self.entries, (time_s, self._number, action, argument))
+        heappush(self.entries, (time_s, next(self._numbers), action, argument))
 
     def do_next(self) -> None:
         """Take the next entry and do it."""
@@ -36,14 +36,14 @@ class Agenda:
 
 
 class Call:
-    """One call of the API for a message; its caller may have given up on it."""
+    """Who calls the API, and for which message; it may give up, but calls again only when answered."""
 
-    __slots__ = ("caller", "message", "since_s")
+    __slots__ = ("is_lost", "message", "since_s")
 
-    def __init__(self, message: int, caller: Any, since_s: float) -> None:
+    def __init__(self, message: int) -> None:
         self.message = message
-        self.caller = caller
-        self.since_s = since_s
+        self.since_s = 0.0
+        self.is_lost = False
 
 
 class Api:
@@ -76,21 +76,22 @@ class Api:
         self.restarts = 0
         self._has_started = bytearray(len(arrivals.sent_s))
         self._slots = math.inf if settings.slots is None else settings.slots
-        self._working: set[Call] = set()
+        self._working = 0
         self._waiting: deque[Call] = deque()
         self._failed_checks = 0
         self._away_until_s = -math.inf
         self._cured_until_s = -math.inf
         self._spell_starts = [spell.start_s for spell in settings.spells]
-        self._sigma = math.sqrt(math.log1p(settings.variation**2))
+        self._may_fail = bool(arrivals.failing or settings.spells or settings.failing_share)
+        self._draw = _sampler(settings.variation, random)
 
-    def call(self, message: int, caller: Any) -> None:
+    def call(self, call: Call) -> None:
         """Take a call."""
         now_s = self.agenda.now_s
-        call = Call(message, caller, now_s)
+        call.since_s = now_s
         if now_s < self._away_until_s:
             self.agenda.at(now_s + REFUSAL_S, self._refuse, call)
-        elif len(self._working) < self._slots:
+        elif self._working < self._slots:
             self._start(call)
         else:
             self._waiting.append(call)
@@ -109,45 +110,49 @@ class Api:
         return None if cured or now_s >= spell.end_s else spell
 
     def _start(self, call: Call) -> None:
-        message, now_s = call.message, self.agenda.now_s
+        message, settings, now_s = call.message, self.settings, self.agenda.now_s
         if not self._has_started[message]:
             self._has_started[message] = 1
             self.started += 1
             self.waits_s += now_s - self.arrivals.sent_s[message]
-        spell = self._spell() if self._spell_starts else None
-        mean_s = self.settings.mean_s if spell is None or spell.mean_s is None else spell.mean_s
-        fails = message in self.arrivals.failing
-        if spell is not None and spell.failing_share and not fails:
-            fails = self.random.random() < spell.failing_share
-        time_s = self._draw(mean_s) * (1 + self.settings.slowdown_per_waiting * len(self._waiting))
-        self._working.add(call)
+        mean_s, fails = settings.mean_s, False
+        if self._may_fail:
+            mean_s, fails = self._fate(message)
+        time_s = self._draw(mean_s)
+        if self._waiting:
+            time_s *= 1 + settings.slowdown_per_waiting * len(self._waiting)
+        self._working += 1
         self.agenda.at(now_s + time_s, self._fail if fails else self._complete, call)
 
-    def _draw(self, mean_s: float) -> float:
-        variation = self.settings.variation
-        if variation == 1:
-            return self.random.expovariate(1 / mean_s)
-        if variation == 0:
-            return mean_s
-        return self.random.lognormvariate(math.log(mean_s) - self._sigma**2 / 2, self._sigma)
+    def _fate(self, message: int) -> tuple[float, bool]:
+        """Return the mean service time of this moment, and whether the call will fail."""
+        settings, spell = self.settings, self._spell()
+        mean_s, share = settings.mean_s, settings.failing_share
+        if spell is not None:
+            mean_s = mean_s if spell.mean_s is None else spell.mean_s
+            share = spell.failing_share
+        if message in self.arrivals.failing:
+            return mean_s, True
+        return mean_s, bool(share) and self.random.random() < share
 
     def _complete(self, call: Call) -> None:
-        self._end(call, True)
-
-    def _fail(self, call: Call) -> None:
-        self._end(call, False)
-
-    def _end(self, call: Call, succeeds: bool) -> None:
-        if call not in self._working:
-            return  # lost in a restart, and answered then
-        self._working.remove(call)
-        if succeeds:
-            done = self.completions[call.message]
-            self.duplicates += bool(done)
-            self.completions[call.message] = min(done + 1, 255)
+        if call.is_lost:
+            return  # in a restart, and answered then
+        self._working -= 1
+        done = self.completions[call.message]
+        self.duplicates += bool(done)
+        self.completions[call.message] = min(done + 1, 255)
         if self._waiting:
             self._start(self._waiting.popleft())
-        self.answer(call, succeeds)
+        self.answer(call, True)
+
+    def _fail(self, call: Call) -> None:
+        if call.is_lost:
+            return
+        self._working -= 1
+        if self._waiting:
+            self._start(self._waiting.popleft())
+        self.answer(call, False)
 
     def check_health(self, _: object = None) -> None:
         """Ask /health once, count, restart if it is time, and come again after the interval."""
@@ -172,9 +177,24 @@ class Api:
         self._failed_checks = 0
         self._away_until_s = now_s + self.settings.restart_s
         self._cured_until_s = now_s
-        # In the order of their coming: a set's own order differs from process to process.
-        lost = sorted(self._working, key=lambda call: (call.since_s, call.message)) + list(self._waiting)
-        self._working.clear()
+        ends = (self._complete, self._fail)
+        working = [entry[3] for entry in self.agenda.entries if entry[2] in ends and not entry[3].is_lost]
+        # In the order of their coming, which is not that of the agenda.
+        lost = sorted(working, key=lambda call: (call.since_s, call.message)) + list(self._waiting)
+        self._working = 0
         self._waiting.clear()
+        for call in working:
+            call.is_lost = True
         for call in lost:
             self.answer(call, False)
+
+
+def _sampler(variation: float, random: Random) -> Callable[[float], float]:
+    """Return a function that draws a service time of a mean."""
+    uniform, log = random.random, math.log
+    if variation == 0:
+        return lambda mean_s: mean_s
+    if variation == 1:
+        return lambda mean_s: -log(1.0 - uniform()) * mean_s
+    sigma = math.sqrt(math.log1p(variation**2))
+    return lambda mean_s: random.lognormvariate(log(mean_s) - sigma**2 / 2, sigma)

@@ -9,6 +9,9 @@ from watchme_analysis.analysis.simulation_settings import Arrivals, QueueSetting
 
 VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED, UNSENT = range(6)
 
+# End of the visibility timeout, message, and the number of the receive among those of the message.
+Receipt = tuple[float, int, int]
+
 # Receives in vain after which a message goes to the back and no longer makes the queue old.
 NOT_COUNTED_FROM = 3
 
@@ -25,27 +28,25 @@ class StandardQueue:
         self.sent_s = arrivals.sent_s
         self.state = bytearray([UNSENT]) * len(arrivals.sent_s)
         self.receives = [0] * len(arrivals.sent_s)
-        self.counts = [0, 0, 0, 0, 0, len(arrivals.sent_s)]
-        # (end of the visibility timeout, message, number of the receive), which is in order of time
-        self.hidden: deque[tuple[float, int, int]] = deque()
-        self.peak_visible = 0
+        self.sent = 0
+        self.left = 0  # visible or in flight
+        self.hidden: deque[Receipt] = deque()  # in order of time
         self._ready: deque[int] = deque()
         self._oldest = 0
         limit = settings.max_receive_count
         self._max_receives = float("inf") if limit is None else limit
 
-    def _move(self, message: int, state: int) -> None:
-        self.counts[self.state[message]] -= 1
-        self.counts[state] += 1
-        self.state[message] = state
+    def count(self, state: int) -> int:
+        """Return how many messages are in a state."""
+        # Nothing before the oldest that is left is visible or in flight.
+        first = self._oldest if state <= IN_FLIGHT else 0
+        return self.state.count(state, first)
 
     def send(self, message: int) -> None:
         """Take a message from its producer."""
-        self._show(message)
-
-    def _show(self, message: int) -> None:
-        self._move(message, VISIBLE)
-        self.peak_visible = max(self.peak_visible, self.counts[VISIBLE])
+        self.sent += 1
+        self.left += 1
+        self.state[message] = VISIBLE
         self._offer(message)
 
     def _offer(self, message: int) -> None:
@@ -55,34 +56,43 @@ class StandardQueue:
         """Return whether a receive could find something (or only what must leave the queue)."""
         return bool(self._ready)
 
-    def receive(self, now_s: float, at_most: int) -> list[int]:
-        """Return the messages of one receive; those received too often or too old leave the queue instead."""
+    def receive(self, now_s: float, at_most: int) -> list[Receipt]:
+        """Return the receipts of one receive; what came too often or is too old leaves the queue instead."""
         ready = self._ready
-        taken: list[int] = []
+        taken: list[Receipt] = []
         while ready and len(taken) < at_most:
-            message = ready.popleft()
-            if self._take(message, now_s):
-                taken.append(message)
+            receipt = self._take(ready.popleft(), now_s)
+            if receipt is not None:
+                taken.append(receipt)
         return taken
 
-    def _take(self, message: int, now_s: float) -> bool:
-        if self.state[message] != VISIBLE:
-            return False
-        if self.sent_s[message] + self.settings.retention_s <= now_s:
-            self._move(message, EXPIRED)
-            return False
-        if self.receives[message] >= self._max_receives:
-            self._move(message, DEAD)
-            return False
-        self._move(message, IN_FLIGHT)
-        self.receives[message] += 1
-        self.hidden.append((now_s + self.settings.visibility_timeout_s, message, self.receives[message]))
-        return True
+    def _take(self, message: int, now_s: float) -> Receipt | None:
+        if self.state[message]:  # all but VISIBLE, which is 0
+            return None
+        settings = self.settings
+        if self.sent_s[message] + settings.retention_s <= now_s:
+            self._leave(message, EXPIRED)
+            return None
+        number = self.receives[message] + 1
+        if number > self._max_receives:
+            self._leave(message, DEAD)
+            return None
+        self.state[message] = IN_FLIGHT
+        self.receives[message] = number
+        receipt = (now_s + settings.visibility_timeout_s, message, number)
+        self.hidden.append(receipt)
+        return receipt
 
-    def delete(self, message: int, receive: int) -> None:
-        """Delete a message with the handle of a receive; a standard queue takes old handles too."""
-        if self.state[message] in {VISIBLE, IN_FLIGHT}:
-            self._move(message, DELETED)
+    def _leave(self, message: int, state: int) -> None:
+        self.state[message] = state
+        self.left -= 1
+
+    def delete(self, receipt: Receipt) -> None:
+        """Delete a message with the receipt of a receive; a standard queue takes old ones too."""
+        message = receipt[1]
+        if self.state[message] <= IN_FLIGHT:
+            self.state[message] = DELETED
+            self.left -= 1
 
     def next_return_s(self) -> float:
         """Return when the next message in flight becomes visible again, infinity for never."""
@@ -98,16 +108,17 @@ class StandardQueue:
         """Make the message of :meth:`next_return_s` visible."""
         self._show(self.hidden.popleft()[1])
 
+    def _show(self, message: int) -> None:
+        self.state[message] = VISIBLE
+        self._offer(message)
+
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, in flight or not."""
         position = self._skip_gone()
         while position < len(self.sent_s) and self.sent_s[position] + self.settings.retention_s <= now_s:
-            if self.state[position] in {VISIBLE, IN_FLIGHT}:
-                self._leave(position)
+            if self.state[position] <= IN_FLIGHT:
+                self._leave(position, EXPIRED)
             position += 1
-
-    def _leave(self, message: int) -> None:
-        self._move(message, EXPIRED)
 
     def _skip_gone(self) -> int:
         position, state = self._oldest, self.state
@@ -127,13 +138,9 @@ class StandardQueue:
             if state[position] == UNSENT:
                 break
             is_put_back = receives[position] + (state[position] == VISIBLE) > NOT_COUNTED_FROM
-            if state[position] in {VISIBLE, IN_FLIGHT} and not is_put_back:
+            if state[position] <= IN_FLIGHT and not is_put_back:
                 return now_s - self.sent_s[position]
         return 0.0
-
-    def left(self) -> int:
-        """Return how many messages are visible or in flight."""
-        return self.counts[VISIBLE] + self.counts[IN_FLIGHT]
 
 
 class FifoQueue(StandardQueue):
@@ -156,17 +163,17 @@ class FifoQueue(StandardQueue):
         heappush(self._waiting.setdefault(group, []), message)
         self._list(group)
 
-    def receive(self, now_s: float, at_most: int) -> list[int]:
-        """Return the messages of one receive, those of a group in their order."""
-        taken: list[int] = []
+    def receive(self, now_s: float, at_most: int) -> list[Receipt]:
+        """Return the receipts of one receive, those of a group in their order."""
+        taken: list[Receipt] = []
         while self._ready and len(taken) < at_most:
             group = self._ready.popleft()
             self._listed.discard(group)
             waiting = self._waiting[group]
             while waiting and len(taken) < at_most:
-                message = heappop(waiting)
-                if self._take(message, now_s):
-                    taken.append(message)
+                receipt = self._take(heappop(waiting), now_s)
+                if receipt is not None:
+                    taken.append(receipt)
                     self._in_flight[group] = self._in_flight.get(group, 0) + 1
         return taken
 
@@ -175,10 +182,11 @@ class FifoQueue(StandardQueue):
         self._in_flight[group] -= 1
         self._list(group)
 
-    def delete(self, message: int, receive: int) -> None:
-        """Delete a message; a handle whose visibility timeout has ended is refused."""
-        if self.state[message] == IN_FLIGHT and self.receives[message] == receive:
-            self._move(message, DELETED)
+    def delete(self, receipt: Receipt) -> None:
+        """Delete a message; a receipt whose visibility timeout has ended is refused."""
+        _, message, number = receipt
+        if self.state[message] == IN_FLIGHT and self.receives[message] == number:
+            super().delete(receipt)
             self._release(message)
 
     def return_first(self) -> None:
@@ -187,9 +195,9 @@ class FifoQueue(StandardQueue):
         self._in_flight[self.groups[message]] -= 1
         self._show(message)
 
-    def _leave(self, message: int) -> None:
+    def _leave(self, message: int, state: int) -> None:
         was_in_flight = self.state[message] == IN_FLIGHT
-        self._move(message, EXPIRED)
+        super()._leave(message, state)
         if was_in_flight:
             self._release(message)
 

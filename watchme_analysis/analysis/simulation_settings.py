@@ -36,13 +36,18 @@ class PollerSettings:
         Maximum concurrency of the mapping: no message is received above it.
     reserved_concurrency
         Of the function: messages are received above it, and their invocations throttled.
-    throttle_retry_s, throttle_patience_s
-        Time between two attempts to invoke a throttled batch, and after how long it is given up; its
-        messages come back when their visibility timeout ends, and the poller receives nothing in their stead
-        for the same time. None waits as long as the visibility timeout.
-        AWS publishes neither, so that answers that depend on them deserve a second run with other values.
+    throttle_retry_s
+        Time between two attempts to invoke a throttled batch, which AWS doesn't publish.
+    throttle_patience_s
+        After how long a throttled batch is given up; its messages come back when their visibility timeout
+        ends. None is what the Developer Guide says: it is tried until the visibility timeout has passed.
+    backs_off
+        Whether errors and throttles reduce the batches processed at once, as the Developer Guide says. It
+        doesn't say by how much: it is halved each minute here. False is a poller that only ever scales up.
     partial_batch_responses
         Only the failed messages of a batch come back.
+    pauses
+        Stretches, in seconds, in which nothing is received, such as a disabled mapping's.
     """
 
     batch_size: int = 1
@@ -55,7 +60,9 @@ class PollerSettings:
     reserved_concurrency: int | None = None
     throttle_retry_s: float = 5.0
     throttle_patience_s: float | None = None
+    backs_off: bool = True
     partial_batch_responses: bool = False
+    pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Spell:
     mean_s
         Mean service time; None for the usual one.
     failing_share
-        Share of calls that fail at their end.
+        Share of calls that fail at their end, in place of the usual one.
     is_unhealthy
         Health checks fail in it.
     is_cured_by_restart
@@ -95,6 +102,8 @@ class ApiSettings:
         variation of 0 makes all alike, exactly 1 an exponential distribution.
     slots
         Calls worked on at once; others wait, and are worked on even when the caller has given up. None: any.
+    failing_share
+        Share of calls that fail at their end for no lasting reason.
     slowdown_per_waiting
         By how much of itself a service time grows with each call waiting at its start.
     check_interval_s, check_timeout_s, checks_to_unhealthy
@@ -108,6 +117,7 @@ class ApiSettings:
     mean_s: float = 15.0
     variation: float = 0.3
     slots: int | None = 2
+    failing_share: float = 0.0
     slowdown_per_waiting: float = 0.0
     check_interval_s: float = 30.0
     check_timeout_s: float = 10.0
@@ -205,7 +215,7 @@ class Outcome:
     unhealthy, restarts, breaker_openings
         Times that the API turned unhealthy and was restarted, and that the breaker opened.
     peak_visible, peak_age_s
-        Highest backlog, and highest age of the oldest message (sampled each minute).
+        Highest backlog, and highest age of the oldest message, sampled each minute as CloudWatch does.
     drained_s
         When the last message left the queue; None when some were left.
     mean_wait_s
