@@ -5,7 +5,8 @@
     python3 tasks.py test      run the tests, the notebooks among them
     python3 tasks.py setup     only create .venv, which holds the command `watchme`
     python3 tasks.py lint      formatting, lint, types, layers
-    python3 tasks.py lock      write requirements.lock anew from pyproject.toml (--upgrade: newest versions)
+    python3 tasks.py spark     add Spark to .venv (450 MB; needs Java) for `watchme access --engine spark`
+    python3 tasks.py lock      write the locks anew from pyproject.toml (--upgrade: newest versions)
 
 Each makes or updates .venv first, from requirements.lock, with plain pip and checked hashes; when nothing
 changed that takes no time. What follows the task's name goes to the tool: `tasks.py test -k window`.
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "setup-done.txt"
 LOCK = ROOT / "requirements.lock"
+SPARK_LOCK = ROOT / "requirements-spark.lock"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
@@ -40,7 +42,7 @@ class TaskError(Exception):
 
 def main(argv: list[str]) -> int:
     """Run one task; return the exit code of what it ran."""
-    tasks = {"report": report, "test": test, "setup": setup, "lint": lint, "lock": lock}
+    tasks = {"report": report, "test": test, "setup": setup, "lint": lint, "spark": spark, "lock": lock}
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
     if name not in tasks:
         print(__doc__.strip())
@@ -84,17 +86,33 @@ def lint(arguments: list[str]) -> int:
     return max(run([*check, *arguments]) for check in checks)
 
 
+def spark(arguments: list[str]) -> int:
+    """Add Spark to .venv; it comes as a source archive, which the other packages never do."""
+    del arguments
+    setup([])
+    pip(VENV, "install", "--require-hashes", "-r", SPARK_LOCK.name)
+    if not shutil.which("java"):
+        print("Spark needs Java 17 or newer (on Debian or Ubuntu: apt install default-jre-headless).")
+    return 0
+
+
 def lock(arguments: list[str]) -> int:
-    """Write requirements.lock for every supported Python and platform, without index addresses."""
+    """Write both locks for every supported Python and platform, without index addresses."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     with tempfile.TemporaryDirectory() as folder:
         builder = Path(folder)
         make_environment(suitable_python(candidates()), builder)
         pip(builder, "install", UV)
         compiler = str(builder / "bin" / "uv")
-        options = "--universal --python-version 3.11 --generate-hashes --all-extras --no-header"
+        options = "--universal --python-version 3.11 --generate-hashes --no-header"
         quiet = "--no-emit-index-url --no-annotate --quiet"
-        target = ["pyproject.toml", "-o", LOCK.name]
-        return run([compiler, "pip", "compile", *options.split(), *quiet.split(), *target, *arguments])
+        compile_ = [compiler, "pip", "compile", *options.split(), *quiet.split(), *arguments]
+        code = run([*compile_, "pyproject.toml", "--extra", "dev", "-o", LOCK.name])
+        wanted = builder / "spark.in"
+        wanted.write_text("\n".join(project["optional-dependencies"]["spark"]))
+        return code or run([*compile_, str(wanted), "-c", LOCK.name, "-o", SPARK_LOCK.name])
 
 
 def setup(arguments: list[str]) -> int:

@@ -126,14 +126,21 @@ def _paths(name: str) -> list[Path]:
     return sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())  # noqa: PTH207
 
 
-def _from_s3(name: str) -> list[Input]:
+def s3_store() -> Any:
+    """Return pyarrow's file system of S3, with the endpoint and region of the environment."""
     from pyarrow import fs
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return fs.S3FileSystem(endpoint_override=endpoint, region=region)
+
+
+def _from_s3(name: str) -> list[Input]:
+    from pyarrow import fs
+
     place = name.removeprefix("s3://")
     try:
-        store = fs.S3FileSystem(endpoint_override=endpoint, region=region)
+        store = s3_store()
         info = store.get_file_info(place.rstrip("/"))
         if info.type == fs.FileType.File:
             objects = [info]
