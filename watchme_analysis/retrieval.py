@@ -50,7 +50,7 @@ class Retrieval:
     left_out
         Rows outside the window or selection asked for.
     rejected
-        What could not become a row.
+        What could not become a row; of very many, the first.
     start, end
         First and last moment found (UTC), None without rows.
     truncated
@@ -82,6 +82,14 @@ class Retrieval:
     cached_at: datetime | None = None
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def rejected_count(self) -> int:
+        """Pieces rejected, those included of which no text was kept."""
+        if self.lines is None:
+            return len(self.rejected)
+        read = self.rows + self.blank_lines + self.joined_lines + self.left_out
+        return max(len(self.rejected), self.lines - read)
+
     def with_notes(self, *notes: str) -> Retrieval:
         """Return a copy with more notes."""
         return replace(self, notes=self.notes + notes)
@@ -89,7 +97,7 @@ class Retrieval:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; rejected pieces are counted, not listed."""
         data = asdict(self)
-        data["rejected"] = len(self.rejected)
+        data["rejected"] = self.rejected_count
         for name in ("start", "end", "cached_at"):
             value: datetime | None = getattr(self, name)
             data[name] = value.isoformat() if value else None
