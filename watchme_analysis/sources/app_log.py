@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.sources.lines import LARGEST_WHOLE, Account, decoded, microseconds, split_lines
+from watchme_analysis.sources.json_lines import json_value
+from watchme_analysis.sources.lines import (
+    LARGEST_WHOLE,
+    Account,
+    decoded,
+    microseconds,
+    split_lines,
+)
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -138,8 +144,8 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
     if not text.startswith("{"):
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = json_value(text)
+    except ValueError:
         return None
     if not isinstance(value, dict):
         return None

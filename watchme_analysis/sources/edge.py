@@ -9,7 +9,14 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.lines import Account, microseconds, number, split_lines, whole_number
+from watchme_analysis.sources.json_lines import json_value
+from watchme_analysis.sources.lines import (
+    Account,
+    microseconds,
+    number,
+    split_lines,
+    whole_number,
+)
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _lower(value: object) -> str | None:
@@ -60,8 +67,8 @@ def looks_like(raw: RawFile) -> bool:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = json_value(line)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

@@ -12,6 +12,9 @@ from watchme_analysis.sources.nginx_fields import row_of
 from watchme_analysis.sources.nginx_format import LogFormat
 from watchme_analysis.sources.nginx_json import is_request, keys_of, unescape, values_of
 
+# Some tools begin a text with it; it belongs to no line.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 @dataclass
 class LineReader:
@@ -56,6 +59,7 @@ class LineReader:
             Why the line is no request.
         """
         reason = "it is of none of the formats"
+        line = line.removeprefix(BYTE_ORDER_MARK)
         for log_format in self.formats:
             values = format_values(log_format, line)
             if values is None:
@@ -93,9 +97,7 @@ def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] |
         return None
     values: dict[str, str | None] = {}
     for name, value in zip(log_format.names, found, strict=True):
-        text = decoded(value)
-        if log_format.escape == "json":
-            text = unescape(text)
+        text = unescape(value) if log_format.escape == "json" else decoded(value)
         if values.get(name) is None:
             values[name] = None if text in ("", "-") else text
     return values

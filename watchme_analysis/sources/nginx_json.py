@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from watchme_analysis.sources.json_lines import json_value
+from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_format import LogFormat
 
 _ALIASES: dict[str, str] = {
@@ -30,6 +32,8 @@ _ALIASES: dict[str, str] = {
         "bytes_sent": "bytes_sent",
         "request_length": "request_length bytes_received request_bytes",
         "request_time": "request_time rt request_duration request_time_s duration_s",
+        "request_time_ms": "request_time_ms rt_ms duration_ms latency_ms elapsed_ms response_time_ms",
+        "request_time_us": "request_time_us duration_us latency_us",
         "upstream_connect_time": "upstream_connect_time uct",
         "upstream_header_time": "upstream_header_time uht",
         "upstream_response_time": "upstream_response_time urt upstream_time",
@@ -47,15 +51,14 @@ _ALIASES: dict[str, str] = {
 _WHOLE_VALUE = re.compile(r"\$\{?(\w+)\}?")
 
 
-def unescape(value: str) -> str:
+def unescape(value: bytes) -> str:
     r"""Return a value written with ``escape=json`` as it was; a value with a broken escape stays as it is."""
-    if "\\" not in value:
-        return value
-    try:
-        text = json.loads(f'"{value}"', strict=False)
-    except ValueError:
-        return value
-    return str(text)
+    if b"\\" in value:
+        try:
+            return str(json_value(b'"' + value + b'"'))
+        except ValueError:
+            pass
+    return decoded(value)
 
 
 def keys_of(log_format: LogFormat) -> dict[str, str]:
@@ -88,8 +91,8 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
         known stays under its own name.
     """
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record = json_value(line)
+    except ValueError:
         return None
     if not isinstance(record, dict):
         return None
