@@ -9,10 +9,10 @@ and a standard queue's rare double delivery and unordered receives.
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappop
 from itertools import pairwise
 from math import inf
 from random import Random
-from typing import cast
 
 from watchme_analysis.analysis.simulation_api import Agenda, Api, Call
 from watchme_analysis.analysis.simulation_queue import (
@@ -60,11 +60,10 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
 class _Run(Call):
     """One invocation of the function with a batch, or the batch waiting to be invoked."""
 
-    __slots__ = ("batch", "failed", "gives_up_s", "is_alive", "position")
+    __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "is_alive", "position")
 
     def __init__(self, batch: list[Receipt], gives_up_s: float) -> None:
-        self.message = batch[0][1]  # spelled out: a call of the base's takes a tenth of all time
-        self.since_s = 0.0
+        self.message = batch[0][1]  # spelled out: asking the base class takes its time
         self.is_lost = False
         self.batch = batch
         self.position = 0
@@ -85,6 +84,7 @@ class _Simulation:
         random = Random(f"service times {seed}")
         self.api = Api(settings.api, self.agenda, random, arrivals, self._answered)
         poller = settings.poller
+        self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
         patience_s = poller.throttle_patience_s
         self.patience_s = settings.queue.visibility_timeout_s if patience_s is None else patience_s
         self.reserved = inf if poller.reserved_concurrency is None else poller.reserved_concurrency
@@ -92,17 +92,16 @@ class _Simulation:
         self.allowed = min(poller.start_batches, self.most)
         self.batches = 0  # in the poller's hands, invoked or not
         self.running = 0
-        self.deadlines: deque[tuple[float, _Run]] = deque()
+        self.invoked: deque[_Run] = deque()  # in order of time, the first of them alive
         self.invocations = self.errors = self.timeouts = self.throttles = 0
         self.troubles_before = 0
         self.ramps = 0
-        self.has_window = poller.batching_window_s > 0
+        self.has_gates = bool(settings.breaker or poller.pauses or poller.batching_window_s > 0)
         self.window_opens_s = inf
         self.failures_in_row = 0
         self.breaker_until_s = -inf
         self.breaker_openings = 0
         self.is_trying = False
-        self.pauses = list(poller.pauses)
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.series: list[tuple[float, int, int, int, float]] = []
         self.peak_age_s, self.peak_visible = 0.0, 0
@@ -112,31 +111,31 @@ class _Simulation:
         agenda, queue, sent_s = self.agenda, self.queue, self.arrivals.sent_s
         agenda.at(0.0, self._each_minute)
         agenda.at(self.settings.api.check_interval_s, self.api.check_health)
-        for _, end_s in self.pauses:
+        for _, end_s in self.settings.poller.pauses:
             agenda.at(end_s, self._wakes)
         position, many, horizon_s = 0, len(sent_s), self.settings.horizon_s
-        deadlines, entries, hidden = self.deadlines, agenda.entries, queue.hidden
+        invoked, entries, hidden = self.invoked, agenda.entries, queue.hidden
         while position < many or queue.left:
             arrival_s = sent_s[position] if position < many else inf
             agenda_s = entries[0][0]
             # Comparisons, as min() takes a tenth of all time here.
             next_s = arrival_s if arrival_s < agenda_s else agenda_s
-            # Most runs have ended, and most messages left the queue, by then: look when the time has come.
             deadline_s = return_s = inf
-            if deadlines and deadlines[0][0] <= next_s:
-                deadline_s = self._next_deadline_s()
-                next_s = min(next_s, deadline_s)
+            if invoked and invoked[0].deadline_s <= next_s:
+                next_s = deadline_s = invoked[0].deadline_s
+            # Most messages have left the queue by then: look when the time has come.
             if hidden and hidden[0][0] <= next_s:
                 return_s = queue.next_return_s()
                 next_s = min(next_s, return_s)
             if next_s > horizon_s:
                 break
             if agenda_s == next_s:
-                agenda.do_next()
+                agenda.now_s, _, action, argument = heappop(entries)
+                action(argument)
                 continue
             agenda.now_s = next_s
             if deadline_s == next_s:
-                self._time_out(deadlines.popleft()[1])
+                self._time_out(invoked[0])
             elif return_s == next_s:
                 queue.return_first()
                 self._poll()
@@ -147,28 +146,25 @@ class _Simulation:
                     self._poll()
         return self._outcome(position)
 
-    def _next_deadline_s(self) -> float:
-        """Return when the next run that is still alive must end, infinity for never."""
-        deadlines = self.deadlines
-        while deadlines and not deadlines[0][1].is_alive:
-            deadlines.popleft()
-        return deadlines[0][0] if deadlines else inf
-
     def _poll(self) -> None:
         """Receive as many batches as the poller may hold."""
-        queue, size, now_s = self.queue, self.settings.poller.batch_size, self.agenda.now_s
-        while self.batches < self.allowed and queue.has_ready():
-            if now_s < self.breaker_until_s or (self.is_trying and self.batches):
+        queue = self.queue
+        while self.batches < self.allowed and queue.ready:
+            now_s = self.agenda.now_s
+            if self.has_gates and self._is_held_back(now_s):
                 return
-            if self.pauses and any(start_s <= now_s < end_s for start_s, end_s in self.pauses):
-                return
-            if self.has_window and self._waits_to_fill(now_s):
-                return
-            batch = queue.receive(now_s, size)
-            if not batch:
-                continue  # all that was ready has left the queue
-            self.batches += 1
-            self._invoke(_Run(batch, now_s + self.patience_s))
+            batch = queue.receive(now_s, self.batch_size)
+            if batch:  # else all that was ready has left the queue
+                self.batches += 1
+                self._invoke(_Run(batch, now_s + self.patience_s))
+
+    def _is_held_back(self, now_s: float) -> bool:
+        """Return whether breaker, pause or batching window keep the poller from receiving."""
+        if now_s < self.breaker_until_s or (self.is_trying and self.batches):
+            return True
+        if any(start_s <= now_s < end_s for start_s, end_s in self.settings.poller.pauses):
+            return True
+        return self.settings.poller.batching_window_s > 0 and self._waits_to_fill(now_s)
 
     def _waits_to_fill(self, now_s: float) -> bool:
         """Return whether the batching window holds back what could be received."""
@@ -193,7 +189,8 @@ class _Simulation:
         if self.running < self.reserved:
             self.running += 1
             self.invocations += 1
-            self.deadlines.append((now_s + self.settings.function_timeout_s, run))
+            run.deadline_s = now_s + self.timeout_s
+            self.invoked.append(run)
             self.api.call(run)
             return
         self.throttles += 1
@@ -208,9 +205,8 @@ class _Simulation:
         self.batches -= 1
         self._poll()
 
-    def _answered(self, call: Call, succeeds: bool) -> None:
+    def _answered(self, run: _Run, succeeds: bool) -> None:
         """Go on with a run whose call has ended, unless it has been cut off."""
-        run = cast(_Run, call)
         if not run.is_alive:
             return
         if not succeeds:
@@ -236,6 +232,9 @@ class _Simulation:
     def _end(self, run: _Run, has_answered: bool = True) -> None:
         """Delete what a run has done, and take the next batch."""
         run.is_alive = False
+        invoked = self.invoked
+        while invoked and not invoked[0].is_alive:
+            invoked.popleft()
         self.running -= 1
         self.batches -= 1
         failed, queue = run.failed, self.queue
@@ -252,7 +251,7 @@ class _Simulation:
         else:
             for receipt in run.batch:
                 queue.delete(receipt)
-        if self.settings.breaker is not None:
+        if self.has_gates:
             self._note_for_breaker(bool(failed))
         self._poll()
 
@@ -312,7 +311,7 @@ class _Simulation:
             dead_lettered=len(dead),
             expired=len(gone) - len(dead),
             dead_unfailed=sum(not self.ever_failed[message] for message in dead),
-            lost=sum(not api.completions[message] for message in gone),
+            lost=sum(not api.is_done[message] for message in gone),
             duplicates=api.duplicates,
             invocations=self.invocations,
             errors=self.errors,

@@ -24,15 +24,16 @@ class StandardQueue:
     """
 
     def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
-        self.settings = settings
         self.sent_s = arrivals.sent_s
         self.state = bytearray([UNSENT]) * len(arrivals.sent_s)
         self.receives = [0] * len(arrivals.sent_s)
         self.sent = 0
         self.left = 0  # visible or in flight
         self.hidden: deque[Receipt] = deque()  # in order of time
-        self._ready: deque[int] = deque()
+        # A receive could find something here, if only what must leave the queue.
+        self.ready: deque[int] = deque()
         self._oldest = 0
+        self._visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
         limit = settings.max_receive_count
         self._max_receives = float("inf") if limit is None else limit
 
@@ -50,27 +51,24 @@ class StandardQueue:
         self._offer(message)
 
     def _offer(self, message: int) -> None:
-        self._ready.append(message)
-
-    def has_ready(self) -> bool:
-        """Return whether a receive could find something (or only what must leave the queue)."""
-        return bool(self._ready)
+        self.ready.append(message)
 
     def receive(self, now_s: float, at_most: int) -> list[Receipt]:
         """Return the receipts of one receive; what came too often or is too old leaves the queue instead."""
-        ready = self._ready
+        ready: deque[int] = self.ready
         taken: list[Receipt] = []
-        while ready and len(taken) < at_most:
+        while ready:
             receipt = self._take(ready.popleft(), now_s)
             if receipt is not None:
                 taken.append(receipt)
+                if len(taken) == at_most:
+                    break
         return taken
 
     def _take(self, message: int, now_s: float) -> Receipt | None:
         if self.state[message]:  # all but VISIBLE, which is 0
             return None
-        settings = self.settings
-        if self.sent_s[message] + settings.retention_s <= now_s:
+        if self.sent_s[message] + self._retention_s <= now_s:
             self._leave(message, EXPIRED)
             return None
         number = self.receives[message] + 1
@@ -79,7 +77,7 @@ class StandardQueue:
             return None
         self.state[message] = IN_FLIGHT
         self.receives[message] = number
-        receipt = (now_s + settings.visibility_timeout_s, message, number)
+        receipt = (now_s + self._visibility_s, message, number)
         self.hidden.append(receipt)
         return receipt
 
@@ -115,7 +113,7 @@ class StandardQueue:
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, in flight or not."""
         position = self._skip_gone()
-        while position < len(self.sent_s) and self.sent_s[position] + self.settings.retention_s <= now_s:
+        while position < len(self.sent_s) and self.sent_s[position] + self._retention_s <= now_s:
             if self.state[position] <= IN_FLIGHT:
                 self._leave(position, EXPIRED)
             position += 1
@@ -156,7 +154,7 @@ class FifoQueue(StandardQueue):
     def _list(self, group: int) -> None:
         if group not in self._listed and self._waiting.get(group) and not self._in_flight.get(group):
             self._listed.add(group)
-            self._ready.append(group)
+            self.ready.append(group)
 
     def _offer(self, message: int) -> None:
         group = self.groups[message]
@@ -166,8 +164,8 @@ class FifoQueue(StandardQueue):
     def receive(self, now_s: float, at_most: int) -> list[Receipt]:
         """Return the receipts of one receive, those of a group in their order."""
         taken: list[Receipt] = []
-        while self._ready and len(taken) < at_most:
-            group = self._ready.popleft()
+        while self.ready and len(taken) < at_most:
+            group = self.ready.popleft()
             self._listed.discard(group)
             waiting = self._waiting[group]
             while waiting and len(taken) < at_most:
