@@ -61,6 +61,7 @@ class _Run(Call):
     """One invocation of the function with a batch, or the batch waiting to be invoked."""
 
     __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "is_alive", "position")
+    deadline_s: float
 
     def __init__(self, batch: list[Receipt], gives_up_s: float) -> None:
         self.message = batch[0][1]  # spelled out: asking the base class takes its time
