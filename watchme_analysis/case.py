@@ -6,6 +6,7 @@ A case is made by :func:`watchme_analysis.importer.import_folder`; afterwards ev
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,13 +92,15 @@ class Case:
                 "import the evidence anew."
             ) from error
 
-    def sql(self, query: str) -> pd.DataFrame:
+    def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Run a DuckDB query over the tables, which stand under their names.
 
         Parameters
         ----------
         query
             Such as ``select path, count(*) from access_log group by path``. Times are UTC.
+        more
+            Further frames to stand under a name, such as what an analysis made of the tables.
 
         Raises
         ------
@@ -108,8 +111,11 @@ class Case:
 
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
-            for name in TABLES:
+            named = [name for name in TABLES if name in query.lower()]
+            for name in named or TABLES:
                 connection.register(name, self.table(name))
+            for name, frame in (more or {}).items():
+                connection.register(name, frame)
             try:
                 return connection.execute(query).df()
             except duckdb.Error as error:

@@ -126,16 +126,50 @@ def case_show(case: Path, timezone: str) -> None:
     click.echo(console.case_text(opened.manifest, gaps, zone))
 
 
+@case_group.command("sql")
+@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("query")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV, for other programs.")
+@click.option("--limit", default=200, show_default=True, help="Rows printed as a table.")
+def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
+    r"""Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
+
+    Each statement of a diagnosis has the query for the rows behind it: `watchme diagnose health CASE --sql`
+    prints them, the report shows them folded up, --json has them as `sql`. Besides the tables there is
+    `requests`: every request followed through edge, Nginx and application, a row each.
+
+    \b
+    watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
+    watchme case sql CASE "select start, path, fate, edge_s, nginx_s, app_after_s, app_joined_by
+                           from requests where fate = 'app_late' order by start"
+    watchme case sql CASE 'show tables'
+    """
+    from watchme_analysis.case import open_case
+    from watchme_analysis.hypotheses.health_facts import requests_view
+    from watchme_analysis.views import console
+
+    opened = open_case(case)
+    found = opened.sql(query, {"requests": requests_view(opened)} if "requests" in query.lower() else None)
+    if as_csv:
+        click.echo(found.to_csv(index=False), nl=False)
+        return
+    rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
+    click.echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
+    left = len(found) - len(rows)
+    click.echo(f"{len(found):,} rows" + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
+
+
 @cli.command()
 @click.argument("question", type=click.Choice(["health", "backlog"]))
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
+@click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
 @click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
 @click.option("--until", help="End of the window.")
 @click.option("--endpoint", help="health: the path that is asked about; found from the data if not given.")
 @click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
 @timezone_option
-def diagnose(question: str, case: Path, as_json: bool, **options: str | None) -> None:
+def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> None:
     """Name the cause behind a CASE, or say what evidence would decide.
 
     CASE is a case or a folder of raw evidence. The answer is supported (one cause), inconclusive (the
@@ -160,7 +194,7 @@ def diagnose(question: str, case: Path, as_json: bool, **options: str | None) ->
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
     else:
-        click.echo(console.diagnosis_text(found, zone))
+        click.echo(console.diagnosis_text(found, zone, with_sql=with_sql))
 
 
 def _progress(verb: str) -> Callable[[str], None] | None:

@@ -97,8 +97,8 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
                 ):
                     probes.append(
                         {
-                            "file": "probes.csv", "line": number, "time": moment(at), "vantage": vantage,
-                            "path": path, "status": code, "duration_s": took,
+                            "file": "probes.csv", "line": len(probes) + 2, "time": moment(at),
+                            "vantage": vantage, "path": path, "status": code, "duration_s": took,
                         }
                     )  # fmt: skip
         second += 0.25

@@ -252,3 +252,14 @@ def test_bundled_cases(data):
 
     assert diagnose("health", data / "health-threadpool").cause == "app_threadpool"
     assert diagnose("health", data / "health-healthy").verdict == "no_incident"
+
+
+def test_none_of_these_is_refuted_once_a_cause_explains_what_was_seen_and_open_while_none_does():
+    def statuses(made):
+        ranking = health.diagnose(investigate(made)).ranking
+        return {entry.finding.cause: (entry.status, entry.probability) for entry in ranking}
+
+    status, probability = statuses(pool_used_up())["none"]
+    assert probability < 0.05
+    assert status == "refuted"
+    assert statuses(case(lambda path, second: None))["none"][0] == "supported"

@@ -221,8 +221,8 @@ def observations(
     pandas.DataFrame
         ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
         ``family``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
-        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), by
-        ``start``.
+        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ``table``,
+        ``file``, ``line`` (where it stands), by ``start``.
     """
     import pandas as pd
 
@@ -241,6 +241,9 @@ def observations(
                     "error": None,
                     "client_addr": rows["client_addr"],
                     "row": rows.index,
+                    "table": {"edge": "edge_log", "nginx": "access_log"}[side],
+                    "file": rows[f"{side}_file"],
+                    "line": rows[f"{side}_line"],
                 }
             )
         )
@@ -257,6 +260,9 @@ def observations(
                 "error": probes["error"],
                 "client_addr": None,
                 "row": -1,
+                "table": "probes",
+                "file": probes["file"],
+                "line": floats(probes["line"]),
             }
         )
     )
@@ -268,6 +274,8 @@ def observations(
         "family": "string",
         "error": "string",
         "client_addr": "string",
+        "table": "string",
+        "file": "string",
     }
     found = pd.concat([part.astype(kinds) for part in parts], ignore_index=True)
     found = found.dropna(subset=["start", "family"])
@@ -290,5 +298,8 @@ def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
             "error": rows["kind"],
             "client_addr": None,
             "row": -1,
+            "table": "error_log",
+            "file": rows["file"],
+            "line": floats(rows["line"]),
         }
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from watchme_analysis.case import Case
     from watchme_analysis.window import Window
 
+# A complement of all causes this unlikely is ruled out by what speaks for one of them.
+UNLIKELY = 0.05
 T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
@@ -271,6 +273,7 @@ def weigh(
     *,
     supported_at: float = 0.6,
     refuted_at: float = -1.0,
+    complement: str | None = None,
 ) -> tuple[Ranked, ...]:
     """Return the findings ranked, with probabilities that sum to one.
 
@@ -284,6 +287,9 @@ def weigh(
         Probability from which a cause with evidence of its own counts as supported.
     refuted_at
         Sum of weights below which a cause counts as refuted.
+    complement
+        The cause that says that none of the others holds. Nothing speaks against it but what speaks for
+        them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
     """
     priors = priors or {}
     scored = [(found, priors.get(found.cause, 0.0) + found.log_odds) for found in findings]
@@ -297,7 +303,7 @@ def weigh(
         status: Status = "inconclusive"
         if probability >= supported_at and found.log_odds > 0:
             status = "supported"
-        elif found.log_odds <= refuted_at:
+        elif found.log_odds <= refuted_at or (found.cause == complement and probability < UNLIKELY):
             status = "refuted"
         ranked.append(Ranked(found, probability, status))
     return tuple(sorted(ranked, key=lambda item: (-item.probability, item.finding.cause)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from watchme_analysis.analysis.health_paths import path_family
+from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.base import (
     Diagnosis,
     Evidence,
@@ -27,7 +28,7 @@ from watchme_analysis.hypotheses.health_nginx import nginx
 from watchme_analysis.hypotheses.health_process import process
 from watchme_analysis.hypotheses.health_rules import edge_rules, nginx_rules
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import select
+from watchme_analysis.hypotheses.health_sql import of_observed, select
 from watchme_analysis.hypotheses.health_vantages import paths, vantages
 from watchme_analysis.hypotheses.health_verdict import conclude
 from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS
@@ -59,7 +60,10 @@ def _all_well(found: Facts) -> Seen:
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
     if asked := found.inv.options.get("endpoint"):
         outer = outer[outer["family"] == path_family(asked)]
-    bad, total = int(outer["bad"].sum()), len(outer)
+    # A request that edge and Nginx logged is one request.
+    once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
+    judged = requests_judged(outer)
+    bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in LOGS if found.has(name)), "probes")
     text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
@@ -67,7 +71,8 @@ def _all_well(found: Facts) -> Seen:
     shares = outer.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, 0.7) * max(0.0, 1 - 2 * worst)
-    return Seen("all_well", text, table, total, select(table), bad / max(total, 1), "share", strength)
+    sql = of_observed(once) if len(once) else select(table)
+    return Seen("all_well", text, table, len(once), sql, bad / max(total, 1), "share", strength)
 
 
 def _finding(inv: Investigation, cause: str) -> Finding:

@@ -9,7 +9,7 @@ from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, sha
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
 from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
+from watchme_analysis.hypotheses.health_sql import of_joined, quoted, select, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,13 @@ def rhythms(found: Facts) -> list[Seen]:
         )
         seen.append(
             Seen(
-                "bunched", text, table, inside, within(found, table, of_paths(found)), inside / total, "share"
+                "bunched",
+                text,
+                table,
+                total,
+                of_joined("nginx" if table == "access_log" else "edge", answered),
+                inside / total,
+                "share",
             )
         )
     return seen
@@ -92,12 +98,20 @@ def source(found: Facts) -> list[Seen]:
     if handlers.empty:
         return []
     seen = []
-    sql = select("app_calls", f"kind in ({', '.join(map(quoted, BLOCKING))})")
+
+    def in_context(*contexts: str) -> str:
+        names = [
+            f"{name} in ({', '.join(map(quoted, words))})"
+            for name, words in (("kind", BLOCKING), ("context", contexts))
+        ]
+        return select("app_calls", *names)
+
     blocking = calls[calls["kind"].isin(BLOCKING)]
     on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
     if len(on_loop):
         words = _calls_in_words(on_loop)
         text = f"The source blocks the event loop: {words}."
+        sql = in_context("event_loop", "background_event_loop")
         seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
     else:
         text = f"The source has {len(handlers)} handlers and no blocking call on the event loop."
@@ -107,6 +121,7 @@ def source(found: Facts) -> list[Seen]:
     on_pool = blocking[blocking["context"].isin(["thread_pool", "background_thread_pool"])]
     if mine and len(on_pool):
         words = f"{listed(mine)} needs a thread of the pool that is shared with {_calls_in_words(on_pool)}"
+        sql = in_context("thread_pool", "background_thread_pool")
         seen.append(
             Seen(
                 "pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, details={POOL: words}
@@ -126,7 +141,7 @@ def source(found: Facts) -> list[Seen]:
                 f"Next to the loop {words}.",
                 "app_calls",
                 len(elsewhere),
-                select("app_calls", "kind = 'thread_pool'"),
+                select("app_calls", "kind = 'thread_pool'", "regexp_matches(call, 'submit|Executor|Thread')"),
                 details={SATURATION: words},
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.hypotheses.health_facts import share
@@ -16,7 +17,9 @@ FULL_PCT = 88.0
 IDLE_PCT = 35.0
 
 
-def cpu(mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+def cpu(
+    mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]
+) -> list[Seen]:
     """Judge the CPU of the affected process.
 
     Parameters
@@ -27,8 +30,8 @@ def cpu(mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, sql: str
         ``cpu_pct`` of the other processes measured, a column each, over the same time.
     before
         Metrics of the affected process before the incident.
-    sql
-        Query that returns the rows.
+    samples
+        Gives the query for the samples of a metric.
     """
     if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < 3:
         return []
@@ -56,14 +59,14 @@ def cpu(mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, sql: str
         words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
         strength = 0.6
     else:
-        return _idle(used, calm, sql)
+        return _idle(used, calm, samples("cpu_pct"))
     seen = [
         Seen(
             "cpu_full",
             f"{words[0].upper()}{words[1:]}.",
             "host_metrics",
             rows,
-            sql,
+            samples("cpu_pct"),
             middle,
             "pct",
             strength,
@@ -74,6 +77,7 @@ def cpu(mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, sql: str
         grown = float(mine["threads"].median() - before["threads"].max())
         if grown >= 3:
             text = f"{grown:.0f} more threads than before shared that CPU."
+            rows, sql = int(mine["threads"].notna().sum()), samples("threads")
             seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
     return seen
 

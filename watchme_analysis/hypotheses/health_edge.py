@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_rules import edge_rule_words
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_paths, within
+from watchme_analysis.hypotheses.health_sql import of_joined, of_observed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +52,16 @@ def edge(found: Facts) -> list[Seen]:
             f"{len(passed)}, and the origin took the time or gave the bad answer."
         )
         seen.append(
-            Seen("edge_passes_on", text, "edge_log", total, _sql(found), strength=min(1.0, total / 6))
+            Seen(
+                "edge_passes_on",
+                text,
+                "edge_log",
+                total,
+                of_joined("edge", bad),
+                strength=min(1.0, total / 6),
+            )
         )
     return seen
-
-
-def _sql(found: Facts, *conditions: str) -> str:
-    return within(found, "edge_log", of_paths(found), *conditions)
 
 
 def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -152,7 +155,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "edge_log",
         len(rows),
-        _sql(found),
+        of_joined("edge", rows),
         edge_s - float(origin),
         "s",
         min(1.0, len(rows) / 6),
@@ -176,7 +179,7 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "edge_log",
         len(rows),
-        _sql(found, "coalesce(origin_status, 0) = 0"),
+        of_joined("edge", rows),
         float(len(rows)),
         "requests",
         min(1.0, len(rows) / 6),
@@ -197,7 +200,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "edge_log",
         len(rows),
-        _sql(found),
+        of_joined("edge", rows),
         float(len(rows)),
         "requests",
         min(1.0, len(rows) / 6),
@@ -224,7 +227,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "edge_log",
         len(rows),
-        _sql(found),
+        of_joined("edge", rows),
         cut,
         "s",
         min(1.0, len(rows) / 6),
@@ -241,7 +244,8 @@ def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"never reached Nginx, which served {len(others)} others in that time."
     )
     strength = min(1.0, len(others) / 10)
-    return Seen("edge_never_arrived", text, "edge_log", len(rows), _sql(found), strength=strength)
+    sql = of_joined("edge", rows)
+    return Seen("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
 
 
 def _without_edge_log(found: Facts) -> list[Seen]:
@@ -255,13 +259,14 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         return []
     nginx = observed[observed["vantage"] == "nginx"]
     bad_nginx = int(nginx["bad"].sum())
-    sql = within(found, "access_log", of_paths(found))
+    table = "access_log" if (nginx["table"] == "access_log").all() else "error_log"
+    sql = of_observed(nginx) if len(nginx) else None
     if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
         text = (
             f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} "
             "as bad as the probes met them."
         )
-        return [Seen("edge_passes_on", text, "access_log", len(nginx), sql, strength=0.8)]
+        return [Seen("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
         middle = float(nginx["duration_s"].median())
@@ -272,7 +277,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         detail = (
             f"something before Nginx spoils {listed(found.endpoints)}: Nginx answers in {seconds(middle)}"
         )
-        return [Seen("outside_bad_nginx_fine", text, "access_log", len(nginx), sql, details={EDGE: detail})]
+        return [Seen("outside_bad_nginx_fine", text, table, len(nginx), sql, details={EDGE: detail})]
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
     if not len(nginx) and len(others) >= 10 and len(before) >= 3:
@@ -280,5 +285,5 @@ def _without_edge_log(found: Facts) -> list[Seen]:
             f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
             f"others and, before, {len(before)} of these did."
         )
-        return [Seen("edge_never_arrived", text, "access_log", len(others), within(found, "access_log"))]
+        return [Seen("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))]
     return []

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health_config import Routes, routes
+from watchme_analysis.analysis.health_follow import Followed, follow
 from watchme_analysis.analysis.health_paths import path_family, same_endpoint
 from watchme_analysis.analysis.health_requests import observations, requests
 from watchme_analysis.analysis.health_window import Incident, find_incident, judged
@@ -16,6 +17,8 @@ from watchme_analysis.hypotheses.base import Investigation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from watchme_analysis.case import Case
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,19 @@ def facts(inv: Investigation) -> Facts:
         joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
     upstreams = _usual_upstreams(joined, nginx)
     return Facts(inv, joined, observed, incident, upstreams, nginx, edge, _endpoints(observed, incident))
+
+
+def followed(inv: Investigation) -> Followed:
+    """Follow every request through edge, Nginx and application; use as ``inv.once(followed)``."""
+    found = inv.once(facts)
+    paths = found.joined["path"].dropna().unique()
+    inner = found.nginx_routes.passed_as(str(path) for path in paths)
+    return follow(found.joined, inv.table("app_log"), inner)
+
+
+def requests_view(case: Case) -> pd.DataFrame:
+    """Return the frame that queries know as ``requests``, as :class:`Followed` describes it."""
+    return Investigation(case, "health").once(followed).frame
 
 
 def _one_name(observed: pd.DataFrame) -> pd.DataFrame:

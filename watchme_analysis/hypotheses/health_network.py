@@ -8,7 +8,7 @@ from watchme_analysis.analysis.health_layers import layer_times
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_nginx import KIND_WORDS
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_paths, quoted, select, within
+from watchme_analysis.hypotheses.health_sql import lines, of_joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
     service = listed(found.services)
     slow, total = int(waited.sum()), int(tries.sum())
-    sql = within(found, "access_log", f"upstream_addr in ({', '.join(map(quoted, found.services))})")
+    sql = of_joined("nginx", asked[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
         again = parts.loc[tries, "connect_s"].map(_retransmitted).sum()
@@ -77,7 +77,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
             f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
         )
         seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
-    seen += _sent_again(asked, service, sql)
+    seen += _sent_again(asked, service)
     bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
     stalled = _stalled(parts.loc[bad.index])
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
@@ -85,7 +85,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
     return seen
 
 
-def _sent_again(asked: pd.DataFrame, service: str, sql: str) -> list[Seen]:
+def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
     """Find waits for the header that cluster at TCP's shortest retransmission time."""
     waits = asked["header_s"] - asked["connect_s"].fillna(0.0)
     long = waits[waits > RETRANSMIT_S[0] / 2]
@@ -99,6 +99,7 @@ def _sent_again(asked: pd.DataFrame, service: str, sql: str) -> list[Seen]:
         f"{seconds(RETRANSMIT_S[0])} and {seconds(RETRANSMIT_S[1])}, when TCP sends a lost packet again."
     )
     detail = f"packets to or from {service} are lost and sent again ({hits} waits of just over 0.2 s)"
+    sql = of_joined("nginx", asked.loc[long.index[clustered]])
     return [
         Seen(
             "retransmitted",
@@ -143,9 +144,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
         f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "
         "lost on the way"
     )
-    sql = within(
-        found, "access_log", of_paths(found), "upstream_response_time_s > upstream_header_time_s + 0.4"
-    )
+    sql = of_joined("nginx", asked.loc[stalled.index])
     return Seen(
         "body_stalls",
         text,
@@ -177,14 +176,14 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
         kind = next(name for name in kinds.index if name in UNREACHABLE)
         words = KIND_WORDS[str(kind)]
         text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
-        sql = within(found, "error_log", f"kind in ({', '.join(map(quoted, UNREACHABLE))})")
+        sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
         seen.append(
             Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
         )
     connecting = of("upstream_timeout_connect")
     if connecting >= 3 and connecting >= 0.3 * total and "connect_slow" not in told:
         text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
-        sql = within(found, "error_log", "kind = 'upstream_timeout_connect'")
+        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])
         detail = f"connections to {service} time out ({connecting} times)"
         seen.append(
             Seen("connect_slow", text, "error_log", connecting, sql, strength=0.9, details={NETWORK: detail})
@@ -192,7 +191,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
     body = of("upstream_timeout_body")
     if body >= 3 and body >= 0.3 * total and "body_stalls" not in told:
         text = f"{share(body, total)} upstream errors on {service} timed out while reading the body."
-        sql = within(found, "error_log", "kind = 'upstream_timeout_body'")
+        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_body"])
         detail = f"answers of {listed(found.endpoints)} stall after the header"
         seen.append(
             Seen("body_stalls", text, "error_log", body, sql, strength=0.9, details={NETWORK: detail})
@@ -223,7 +222,7 @@ def _local_address(found: Facts) -> list[Seen]:
             text,
             "app_processes",
             len(local),
-            select("app_processes"),
+            lines("app_processes", local),
             details={NETWORK: detail},
         )
     ]

@@ -9,7 +9,7 @@ from watchme_analysis.hypotheses.health_edge import usual_answer_s
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_rules import nginx_rule_words, place_of
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_paths, quoted, within
+from watchme_analysis.hypotheses.health_sql import lines, of_joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +52,16 @@ def nginx(found: Facts) -> list[Seen]:
             "upstream, and waited for it."
         )
         seen.append(
-            Seen("nginx_passes_on", text, "access_log", len(asked), _sql(found), strength=min(1.0, total / 6))
+            Seen(
+                "nginx_passes_on",
+                text,
+                "access_log",
+                len(asked),
+                of_joined("nginx", asked),
+                strength=min(1.0, total / 6),
+            )
         )
     return seen
-
-
-def _sql(found: Facts, *conditions: str) -> str:
-    return within(found, "access_log", of_paths(found), *conditions)
 
 
 def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +121,7 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     )
     rule = nginx_rule_words(found)
     detail = f"{_label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
-    sql = _sql(found, "upstream_addr is null")
+    sql = of_joined("nginx", rows)
     return Seen(
         "nginx_alone",
         text,
@@ -146,7 +149,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "access_log",
         len(rows),
-        _sql(found),
+        of_joined("nginx", rows),
         spent,
         "s",
         min(1.0, len(rows) / 6),
@@ -167,7 +170,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"{_label(found)} proxies to {address}, which no other path uses and which never "
         f"answered well ({fate})"
     )
-    sql = _sql(found, f"upstream_addr = {quoted(address)}")
+    sql = of_joined("nginx", rows)
     return Seen(
         "moved_upstream",
         text,
@@ -229,7 +232,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         text,
         "access_log",
         len(rows),
-        _sql(found, "status = 504"),
+        of_joined("nginx", rows),
         cut,
         "s",
         min(1.0, len(rows) / 6),
@@ -244,7 +247,8 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"{status} as Nginx passed them on."
     )
     detail = f"{_label(found)} passes on requests that the application answers with {status}"
-    return Seen("nginx_mangles", text, "access_log", len(rows), _sql(found), details={NGINX: detail})
+    sql = of_joined("nginx", rows)
+    return Seen("nginx_mangles", text, "access_log", len(rows), sql, details={NGINX: detail})
 
 
 def _errors(found: Facts) -> list[Seen]:
@@ -262,7 +266,7 @@ def _errors(found: Facts) -> list[Seen]:
         detail = f"{_label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
             f": {rule}" if rule else ""
         )
-        sql = within(found, "error_log", f"kind = {quoted(kind)}", of_paths(found))
+        sql = lines("error_log", limited)
         seen.append(
             Seen(
                 "nginx_limits",
@@ -280,7 +284,7 @@ def _errors(found: Facts) -> list[Seen]:
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
         text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
-        sql = within(found, "error_log", f"kind = {quoted(kind)}")
+        sql = lines("error_log", short)
         seen.append(
             Seen(
                 "nginx_short_of",
@@ -315,5 +319,5 @@ def _elsewhere_by_errors(found: Facts, mine: pd.DataFrame) -> list[Seen]:
     )
     words = KIND_WORDS.get(kind, kind)
     detail = f"{_label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
-    sql = within(found, "error_log", f"upstream_addr = {quoted(address)}")
+    sql = lines("error_log", moved)
     return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import quoted, within
+from watchme_analysis.hypotheses.health_sql import at_times, lines, of_joined, quoted, within
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Gives the query for the samples of a metric of the affected process within the incident.
+Samples = Callable[..., str]
 POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
 # Tokens of the thread pool that Starlette runs plain functions on (anyio's default limiter).
 POOL_TOKENS = 40
@@ -72,12 +75,17 @@ def process(found: Facts) -> list[Seen]:
         during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
         before = wide[wide.index < found.start]
         if len(during) >= 3:
-            sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
-            seen += _threads(found, during, before, sql)
+            mine = f"coalesce(service, '') = {quoted(service)}"
+
+            def samples(metric: str, *conditions: str) -> str:
+                said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
+                return within(found, "host_metrics", mine, *said)
+
+            seen += _threads(found, during, samples)
             others = _others_cpu(metrics, service, during)
-            seen += cpu(during, others, before, sql)
-            seen += _files(found, during, sql)
-            seen += _memory(during, before, sql)
+            seen += cpu(during, others, before, samples)
+            seen += _files(found, during, samples)
+            seen += _memory(during, before, samples)
     return seen + _log_words(found) + _turned_away(found)
 
 
@@ -93,11 +101,11 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
     )
 
 
-def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     seen = []
-    rows = len(during)
-    threads = during.get("threads")
-    open_now = during.get("in_flight")
+    threads = during["threads"].dropna() if "threads" in during else None
+    open_now = during["in_flight"].dropna() if "in_flight" in during else None
+    rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))
     most_open = float(open_now.max()) if open_now is not None else float("nan")
     if threads is not None:
         most = float(threads.max())
@@ -121,13 +129,14 @@ def _threads(found: Facts, during: pd.DataFrame, before: pd.DataFrame, sql: str)
             f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
             f"{POOL_TOKENS} threads."
         )
-        seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most_open, "requests", 0.7))
+        sql = samples("in_flight")
+        seen.append(Seen("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7))
     if open_now is not None:
-        seen += _not_arriving(found, open_now, sql)
+        seen += _not_arriving(found, open_now, samples)
     return seen
 
 
-def _not_arriving(found: Facts, gauge: pd.Series, sql: str) -> list[Seen]:
+def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen]:
     """Compare the requests that Nginx had open with those that the process knew of."""
     import numpy as np
 
@@ -147,10 +156,11 @@ def _not_arriving(found: Facts, gauge: pd.Series, sql: str) -> list[Seen]:
         f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the "
         f"application knew of {inside:.1f}."
     )
+    sql = samples("in_flight", at_times(gauge.index[busy]))
     return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
 
 
-def _files(found: Facts, during: pd.DataFrame, sql: str) -> list[Seen]:
+def _files(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
     if name is None:
         return []
@@ -167,7 +177,7 @@ def _files(found: Facts, during: pd.DataFrame, sql: str) -> list[Seen]:
                 f"The process's {words}.",
                 "host_metrics",
                 len(files),
-                sql,
+                samples(str(name)),
                 most,
                 "files",
                 details={SATURATION: words},
@@ -176,7 +186,7 @@ def _files(found: Facts, during: pd.DataFrame, sql: str) -> list[Seen]:
     return []
 
 
-def _memory(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
+def _memory(during: pd.DataFrame, before: pd.DataFrame, samples: Samples) -> list[Seen]:
     if "rss_mb" not in during or "rss_mb" not in before or len(before) < 3:
         return []
     usual, most = float(before["rss_mb"].median()), float(during["rss_mb"].max())
@@ -187,8 +197,8 @@ def _memory(during: pd.DataFrame, before: pd.DataFrame, sql: str) -> list[Seen]:
                 "memory_full",
                 f"The process's {words}.",
                 "host_metrics",
-                len(during),
-                sql,
+                int(during["rss_mb"].notna().sum()),
+                samples("rss_mb"),
                 most,
                 "MB",
                 0.5,
@@ -212,9 +222,10 @@ def _log_words(found: Facts) -> list[Seen]:
         ("concurrency_limit", CONCURRENCY_WORDS, "it turned requests away at its limit of connections"),
         ("memory_full", MEMORY_WORDS, "it ran out of memory"),
     ):
-        hits = int(messages.str.contains(words, regex=True).sum())
+        said_so = mine[messages.str.contains(words, regex=True)]
+        hits = len(said_so)
         if hits >= 2:
-            sql = within(found, "app_log", f"regexp_matches(message, {quoted(words)})")
+            sql = lines("app_log", said_so)
             seen.append(
                 Seen(
                     outcome,
@@ -238,7 +249,7 @@ def _log_words(found: Facts) -> list[Seen]:
                 text,
                 "app_log",
                 len(starts),
-                within(found, "app_log", "kind = 'lifecycle'"),
+                lines("app_log", starts),
                 strength=0.5,
                 details={SATURATION: f"the process was restarted {len(starts)} times"},
             )
@@ -259,7 +270,7 @@ def _turned_away(found: Facts) -> list[Seen]:
         f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that "
         "the application server gave at once."
     )
-    sql = within(found, "access_log", "upstream_status = 503")
+    sql = of_joined("nginx", away)
     most = listed(sorted(set(limits.dropna())))
     detail = f"the application server turns requests away (limit_concurrency {most})"
     return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]

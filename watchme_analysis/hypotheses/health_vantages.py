@@ -8,7 +8,7 @@ from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_paths, select, within
+from watchme_analysis.hypotheses.health_sql import of_observed, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def vantages(found: Facts) -> list[Seen]:
         seen.append(_inside(found, inside))
     if len(host) >= 3:
         bad = int(host["bad"].sum())
-        sql = within(found, "probes", "vantage = 'host'", of_paths(found))
+        sql = of_observed(host)
         numbers = (
             f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
             "callers outside were served badly"
@@ -45,7 +45,7 @@ def vantages(found: Facts) -> list[Seen]:
 def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
-    sql = within(found, "probes", "vantage = 'inside'", of_paths(found))
+    sql = of_observed(inside)
     strength = min(1.0, total / 6)
     endpoints = listed(found.endpoints)
     if bad <= 0.15 * total:
@@ -108,31 +108,36 @@ def paths(found: Facts) -> list[Seen]:
         found.observed["during"] & found.observed["vantage"].isin(["outside", "edge", "nginx"])
     ]
     sizes = outer.groupby("family").size()
-    table = "access_log" if found.has("access_log") else "edge_log" if found.has("edge_log") else "probes"
     if calm:
-        rows = int(sizes.reindex(calm).fillna(0).sum())
+        table, rows = _at_one_vantage(outer[outer["family"].isin(calm)])
         seen.append(
             Seen(
                 "some_paths",
                 f"{listed(calm)} of the same service did well while {listed(found.endpoints)} did not.",
                 table,
-                rows,
-                within(found, table, of_paths(found, calm)),
-                float(rows),
+                len(rows),
+                of_observed(rows),
+                float(len(rows)),
                 "requests",
-                min(1.0, rows / 20),
+                min(1.0, len(rows) / 10),
             )
         )
     else:
         many = [family for family in found.families if sizes.get(family, 0) >= 5]
         if len(many) >= 3:
-            rows = int(sizes.reindex(many).sum())
-            sql = within(found, table, of_paths(found))
+            table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
             text = f"All paths of the service that were asked were bad: {listed(found.families)}."
-            seen.append(Seen(_all_outcome(found, many), text, table, rows, sql, float(len(many)), "paths"))
+            outcome, sql = _all_outcome(found, many), of_observed(rows)
+            seen.append(Seen(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
-    seen += _other_services(found, outer, table)
+    seen += _other_services(found, outer)
     return seen
+
+
+def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the table that tells of most of these requests, and its rows: each request counts once."""
+    table = str(rows["table"].value_counts().index[0])
+    return table, rows[rows["table"] == table]
 
 
 def _all_outcome(found: Facts, families: list[str]) -> str:
@@ -178,7 +183,7 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
     return []
 
 
-def _other_services(found: Facts, outer: pd.DataFrame, table: str) -> list[Seen]:
+def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:
     mine = set(found.services)
     others = outer[
         outer["family"]
@@ -188,10 +193,10 @@ def _other_services(found: Facts, outer: pd.DataFrame, table: str) -> list[Seen]
     names = sorted({found.upstreams[str(family)] for family in others["family"]})
     if len(mine) > 1 and not names:
         text = f"Several services were bad at the same time: {listed(found.services)}."
-        sql = within(found, table, of_paths(found))
-        return [Seen("others_bad", text, table, int(outer["bad"].sum()), sql)]
+        table, rows = _at_one_vantage(outer[outer["bad"]])
+        return [Seen("others_bad", text, table, len(rows), of_observed(rows))]
     if len(others) >= 5 and others["bad"].mean() <= 0.05:
-        sql = within(found, table, of_paths(found, sorted(others["family"].unique())))
-        text = f"The other service ({listed(names)}) did well at the same time ({len(others)} requests)."
-        return [Seen("others_fine", text, table, len(others), sql)]
+        table, rows = _at_one_vantage(others)
+        text = f"The other service ({listed(names)}) did well at the same time ({len(rows)} requests)."
+        return [Seen("others_fine", text, table, len(rows), of_observed(rows))]
     return []

@@ -44,7 +44,7 @@ CAUSE_WORDS = {
 
 def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, float]) -> Diagnosis:
     """Rank the findings and state the verdict."""
-    ranking = weigh(findings, priors, supported_at=SUPPORTED_AT)
+    ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
     first = ranking[0]
     verdict: Verdict
     cause: str | None

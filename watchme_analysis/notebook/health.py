@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.change_marks import change_marks
 from watchme_analysis.analysis.health_bins import dense_bins
-from watchme_analysis.analysis.health_follow import FATES, Followed, fate_counts, follow
+from watchme_analysis.analysis.health_follow import FATES, Followed, fate_counts
 from watchme_analysis.analysis.health_frames import (
     baseline_comparison,
     error_counts,
@@ -19,7 +19,7 @@ from watchme_analysis.analysis.health_lag import follows, open_requests, other_j
 from watchme_analysis.analysis.health_shares import layer_shares, status_classes
 from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health_window import phases
-from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.hypotheses.health_facts import Facts, facts, followed
 from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
@@ -144,13 +144,20 @@ class HealthPage(Page):
         lag = follows(found.observed, family, jobs, step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
 
-    @cached_property
+    @property
     def followed(self) -> Followed:
         """Every request through edge, Nginx and application; in queries its frame is ``requests``."""
-        found = self.facts
-        paths = found.joined["path"].dropna().unique()
-        inner = found.nginx_routes.passed_as(str(path) for path in paths)
-        return follow(found.joined, self.investigation.table("app_log"), inner)
+        return self.investigation.once(followed)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Run a query over the case's tables and ``requests``: every request followed, a row each.
+
+        Parameters
+        ----------
+        query
+            As for :meth:`watchme_analysis.case.Case.sql`.
+        """
+        return self.investigation.case.sql(query, {"requests": self.followed.frame})
 
     @cached_property
     def _waterfall(self) -> pd.DataFrame:

@@ -124,8 +124,18 @@ def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
     return f"{len(gaps)}, longest {longest:,.0f} s"
 
 
-def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
-    """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next."""
+def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool = False) -> str:
+    """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
+
+    Parameters
+    ----------
+    diagnosis
+        As :meth:`watchme_analysis.hypotheses.base.Diagnosis.to_dict` gives it.
+    zone
+        Zone of the times shown; queries stay in UTC.
+    with_sql
+        Whether to print below each statement the query that returns its rows.
+    """
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
     head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
@@ -141,7 +151,7 @@ def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo) -> str:
     lines += ["", _ranking_text(diagnosis["ranking"])]
     for entry in diagnosis["ranking"]:
         if entry["status"] != "refuted" or entry["cause"] == diagnosis["cause"]:
-            lines += _evidence_lines(entry)
+            lines += _evidence_lines(entry, with_sql)
     if diagnosis["missing_evidence"]:
         lines += ["", "Collect next:"]
         for item in diagnosis["missing_evidence"]:
@@ -183,13 +193,15 @@ def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _evidence_lines(entry: Mapping[str, Any]) -> list[str]:
+def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
     title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
     lines = ["", textwrap.fill(title, _WIDTH)]
-    lines += [
-        _bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {item['rows']} rows]")
-        for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"]))
-    ]
+    for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
+        lines.append(
+            _bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {item['rows']} rows]")
+        )
+        if with_sql and item["sql"]:
+            lines.append(textwrap.indent(item["sql"], "      "))
     lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]
     if entry["next_test"]:
         lines.append(_bullet(f"next test: {entry['next_test']}"))

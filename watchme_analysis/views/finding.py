@@ -65,8 +65,9 @@ class FindingsView:
     zone: tzinfo
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        told: dict[str, int] = {}
         return {
-            "text/html": in_zone("\n".join(self._html(entry) for entry in self.ranking), self.zone),
+            "text/html": in_zone("\n".join(self._html(entry, told) for entry in self.ranking), self.zone),
             "text/plain": in_zone("\n\n".join(self._text(entry) for entry in self.ranking), self.zone),
         }
 
@@ -74,12 +75,12 @@ class FindingsView:
         cause = entry.finding.cause
         return f"{self.titles.get(cause, _words(cause))}: {entry.status}, {entry.probability:.0%}"
 
-    def _html(self, entry: Ranked) -> str:
+    def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
         body = [f"<p>{escape(found.detail)}</p>"] if found.detail else []
         body += [
             "<ul>",
-            *(f"<li>{escape(_evidence(item))}</li>" for item in _ordered(found.evidence)),
+            *(f"<li>{escape(_evidence(item))} {_rows(item, told)}</li>" for item in _ordered(found.evidence)),
             "</ul>",
         ]
         if not found.evidence:
@@ -127,6 +128,21 @@ def _evidence(item: Evidence) -> str:
     weight = f" {abs(item.weight):.1f}" if side else ""
     rows = f"{item.rows:,d} row{'' if item.rows == 1 else 's'} of {item.table}"
     return f"{sign} {item.statement} [{word}{weight}; {rows}]"
+
+
+def _rows(item: Evidence, told: dict[str, int]) -> str:
+    """Return the query for an observation's rows, folded up; a link to it where it stands already."""
+    if not item.sql:
+        return ""
+    if item.sql in told:
+        return f'<a href="#rows-{told[item.sql]}">its rows</a>'
+    place = told[item.sql] = len(told) + 1
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
+    query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
+    return (
+        f'<details id="rows-{place}"><summary>its rows</summary>\n<p><code>watchme case sql CASE</code> or '
+        f"<code>page.sql</code> with</p>\n{query}</details>"
+    )
 
 
 def _words(cause: str) -> str:

@@ -1,0 +1,30 @@
+from click.testing import CliRunner
+
+from watchme_analysis.cli import cli
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_case_sql_prints_rows_and_says_how_many_are_left_out(data):
+    case = str(data / "health-threadpool")
+    said = run("case", "sql", case, "select * from probes order by time", "--limit", "2").output
+    lines = said.splitlines()
+    assert lines[0].split()[:4] == ["file", "line", "time", "vantage"]
+    assert len(lines) == 5
+    assert lines[-1].startswith("108 rows, 106 of them not shown")
+
+
+def test_case_sql_knows_every_request_followed_through_the_layers(data):
+    query = "select fate, count(*) as n from requests where path = '/health' group by fate order by fate"
+    said = run("case", "sql", str(data / "health-threadpool"), query, "--csv").output
+    assert said.splitlines() == ["fate,n", "answered,134", "app_silent,65"]
+
+
+def test_diagnose_prints_the_query_below_each_statement(data):
+    said = run("diagnose", "health", str(data / "health-threadpool"), "--sql").output
+    below = [line.strip() for line in said.splitlines() if line.strip().startswith("select * from ")]
+    assert any("metric = 'threads'" in line for line in below)
+    found = run("case", "sql", str(data / "health-threadpool"), below[0]).output
+    assert found.splitlines()[-1] == "44 rows"
