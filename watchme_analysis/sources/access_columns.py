@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.nginx_fields import DURATIONS, UPSTREAM, WHOLE
+from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,12 +32,18 @@ class Parsed(NamedTuple):
     """What the compiled loop found in a chunk; see :func:`access_lines.parse_lines`."""
 
     buf: Array
-    bounds: tuple[Array, Array]
-    flags: Array
     starts: Array
     ends: Array
     ints: Array
     floats: Array
+
+
+class Taken(NamedTuple):
+    """What a quick way read of a chunk: the rows asked for, how many it read, and the lines that it left."""
+
+    table: pa.Table
+    read: int
+    others: Array
 
 
 def arrow_type(kind: Kind) -> pa.DataType:
@@ -190,33 +195,38 @@ class Columns:
         return _string_array(offsets, data, spans.starts[rows] >= 0)
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
-        """Read the lines with several tries again, whole; they are few."""
+        """Return all that was logged of the upstreams where there were several tries."""
         import numpy as np
         import pyarrow as pa
 
-        several = np.flatnonzero(self._parsed.ints[0][rows] > 1)
-        if not self._program.counts_tries or not len(several):
+        several = np.flatnonzero(self._parsed.ints[0][rows] > 1) if self._program.lists else rows[:0]
+        if not len(several):
             return pa.nulls(len(rows), pa.large_string())
-        values = np.full(len(rows), None, object)
-        names = self._program.log_format.names
-        starts, ends = self._parsed.bounds
-        for at in several:
-            line = self._parsed.buf[starts[rows[at]] : ends[rows[at]]].tobytes()
-            found = self._program.log_format.match(line)
-            assert found is not None, "the exact pattern refuses a line that the loop took"
-            logged = {
-                name: value.decode()
-                for name, value in zip(names, found, strict=True)
-                if name in UPSTREAM and value not in (b"", b"-")
-            }
-            values[at] = json.dumps(logged, sort_keys=True)
-        return pa.array(values, pa.large_string())
+        slots = list(self._program.lists.values())
+        offsets, data = self._objects(
+            self._program.lists, self._parsed.starts[slots], self._parsed.ends[slots], rows[several]
+        )
+        sizes = np.zeros(len(rows) + 1, np.int64)
+        sizes[several + 1] = np.diff(offsets)
+        return _string_array(np.cumsum(sizes), data, sizes[1:] > 0)
+
+    def _objects(self, names: Iterable[str], starts: Array, ends: Array, rows: Array) -> tuple[Array, Array]:
+        """Return offsets and bytes of JSON objects of variables in rows."""
+        import numpy as np
+
+        from watchme_analysis.sources.access_lines import gather_objects
+
+        keys = [f'"{name}": '.encode() for name in names]
+        joined = np.frombuffer(b"".join(keys), np.uint8)
+        bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
+        found: tuple[Array, Array] = gather_objects(self._parsed.buf, starts, ends, rows, (joined, bounds))
+        return found
 
     def _extra(self, rows: Array) -> pa.Array:
         import numpy as np
         import pyarrow as pa
 
-        from watchme_analysis.sources.access_lines import gather_objects, same_text
+        from watchme_analysis.sources.access_lines import same_text
 
         names = self._program.further
         if not names:
@@ -226,12 +236,9 @@ class Columns:
         for index, name in enumerate(names):
             chosen = self._chosen_over(name)
             if chosen is not None:
-                same = same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)))
-                starts[index][same] = -1
-        keys = [f'"{name}": '.encode() for name in names]
-        joined = np.frombuffer(b"".join(keys), np.uint8)
-        bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
-        offsets, data = gather_objects(self._parsed.buf, starts, ends, rows, (joined, bounds))
+                same = same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows)
+                starts[index][rows[same]] = -1
+        offsets, data = self._objects(names, starts, ends, rows)
         return _string_array(offsets, data, np.diff(offsets) > 0)
 
     def _chosen_over(self, name: str) -> Spans | None:

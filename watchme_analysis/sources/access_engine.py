@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected
-from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Columns, Parsed, rows_table
+from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Taken, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
 from watchme_analysis.sources.line_reader import LineReader
@@ -197,93 +197,44 @@ class Engine:
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
         reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
-        program = self._program(reader.formats[0]) if self._engine != "exact" and reader.formats else None
         given = constants or {}
+        program = self._program(reader.formats[0]) if reader.formats else None
         if program is None:
             return self._exact(buf, bounds, np.arange(lines), reader, given)
-        if self._engine == "arrow":
-            return self._by_arrow(program, buf, bounds, reader, given)
-        parsed = self._parse(program, buf, bounds)
-        doubtful = self._exact(buf, bounds, np.flatnonzero(parsed.flags == 2), reader, given)
-        good = np.flatnonzero(parsed.flags == 0)
-        taken = self._taken(Columns(parsed, program), parsed, good)
-        table = Columns(parsed, program).table(self._selection.needed, taken, given)
-        if self._decode:
-            table = unescaped_table(table, program.log_format.escape)
-        name = program.log_format.name or program.log_format.text
-        return Chunk(
-            _merged(table, doubtful.table),
-            doubtful.refused,
-            lines,
-            int(np.count_nonzero(parsed.flags == 1)),
-            len(good) - len(taken) + doubtful.left_out,
-            doubtful.formats + Counter({name: len(good)}),
-            doubtful.exact,
-            _ended(buf),
-        )
-
-    def _by_arrow(
-        self,
-        program: Program,
-        buf: np.ndarray[Any, Any],
-        bounds: Any,
-        reader: LineReader,
-        constants: dict[str, Any],
-    ) -> Chunk:
-        from watchme_analysis.sources.access_arrow import arrow_table, can_read
-
-        if not can_read(program):
-            return self._exact(buf, bounds, range(len(bounds[0])), reader, constants)
-        table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
-        taken = self._selection.filtered(table)
-        if self._decode:
-            taken = unescaped_table(taken, program.log_format.escape)
-        doubtful = self._exact(buf, bounds, others, reader, constants)
+        taken = self._quick(program, (buf, bounds), given)
+        doubtful = self._exact(buf, bounds, taken.others, reader, given)
+        table = unescaped_table(taken.table, program.log_format.escape) if self._decode else taken.table
         name = program.log_format.name or program.log_format.text
         return doubtful._replace(
-            table=_merged(taken, doubtful.table),
-            lines=len(bounds[0]),
-            left_out=len(table) - len(taken) + doubtful.left_out,
-            formats=doubtful.formats + Counter({name: len(table)}),
+            table=_merged(table, doubtful.table),
+            lines=lines,
+            left_out=taken.read - len(taken.table) + doubtful.left_out,
+            formats=doubtful.formats + Counter({name: taken.read}),
         )
+
+    def _quick(self, program: Program, chunk: tuple[Any, Any], constants: dict[str, Any]) -> Taken:
+        if self._engine == "numba" and program.fits_loop:
+            from watchme_analysis.sources.access_compiled import compiled_table
+
+            return compiled_table(program, chunk, self._selection, constants)
+        from watchme_analysis.sources.access_arrow import arrow_table
+
+        table, others = arrow_table(program, chunk, self._selection.needed, constants)
+        return Taken(self._selection.filtered(table), len(table), others)
 
     def _program(self, log_format: LogFormat) -> Program | None:
         key = self._formats.index(log_format)
         if key not in self._programs:
-            self._programs[key] = compile_program(log_format, self._selection.needed)
+            program = compile_program(log_format, self._selection.needed)
+            self._programs[key] = program if self._suits(program) else None
         return self._programs[key]
 
-    def _parse(self, program: Program, buf: np.ndarray[Any, Any], bounds: Any) -> Parsed:
-        import numpy as np
+    def _suits(self, program: Program | None) -> bool:
+        if program is None or self._engine == "exact":
+            return False
+        from watchme_analysis.sources.access_arrow import can_read
 
-        from watchme_analysis.sources.access_lines import parse_lines
-
-        lines = len(bounds[0])
-        flags = np.empty(lines, np.uint8)
-        starts = np.full((max(1, program.span_count), lines), -1, np.int32)
-        ends = np.full((max(1, program.span_count), lines), -1, np.int32)
-        ints = np.empty((1 + len(program.ints), lines), np.int64)
-        floats = np.empty((max(1, len(program.floats)), lines), np.float64)
-        parse_lines(buf, bounds, program.kernel_plan(), (flags, starts, ends, ints, floats), program.limits())
-        return Parsed(buf, bounds, flags, starts, ends, ints, floats)
-
-    def _taken(self, columns: Columns, parsed: Parsed, good: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        import numpy as np
-
-        selection = self._selection
-        keep = np.ones(len(good), bool)
-        times = columns.times() if selection.since is not None or selection.until is not None else None
-        if selection.since is not None:
-            keep &= (times[good] >= selection.since) if times is not None else False
-        if selection.until is not None:
-            keep &= (times[good] < selection.until) if times is not None else False
-        if selection.path_prefix:
-            from watchme_analysis.sources.access_lines import has_prefix
-
-            spans = columns.text("path")
-            prefix = np.frombuffer(selection.path_prefix.encode(), np.uint8)
-            keep &= has_prefix(parsed.buf, *spans, prefix)[good] if spans is not None else False
-        return good[keep]
+        return (self._engine == "numba" and program.fits_loop) or can_read(program)
 
     def _exact(
         self, buf: np.ndarray[Any, Any], bounds: Any, rows: Any, reader: LineReader, constants: dict[str, Any]

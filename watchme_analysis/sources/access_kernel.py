@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from watchme_analysis.sources.access_vectors import WIDTH, is_same, plain_run
+
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, LIST_TIME, LIST_STATUS, LIST_ADDRESS, REQUEST, TARGET, UNESCAPED = 7, 8, 9, 10, 11, 12, 13, 14
-GOOD, BLANK, DOUBT = 0, 1, 2
 # Any to the type checker: numpy's own types differ between the versions that the Pythons get.
 int64: Any = np.int64
 NULL: Any = int64(-(2**63))
@@ -63,6 +64,14 @@ def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     days = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
     return ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000
+
+
+@compiled
+def repeats(buf: Any, at: int, known: int, size: int) -> Any:
+    """Tell whether a text of 17 to 32 bytes stands at a place as it does at another, -1 for none."""
+    if known < 0 or max(at, known) + size > len(buf):
+        return False
+    return is_same(buf, at, known) and is_same(buf, at + size - WIDTH, known + size - WIDTH)
 
 
 @compiled
@@ -115,14 +124,31 @@ def time_iso(buf: Any, at: int, end: int) -> Any:
 
 
 @compiled
-def follows(buf: Any, at: int, end: int, literal: Any) -> Any:
-    """Tell whether a literal stands at a place."""
-    if at + len(literal) > end:
+def follows(buf: Any, at: int, end: int, literals: Any, span: Any) -> Any:
+    """Tell whether a literal, a span of all literals, stands at a place."""
+    begin, stop = span
+    if at + stop - begin > end:
         return False
-    for offset in range(len(literal)):
-        if buf[at + offset] != literal[offset]:
+    for offset in range(stop - begin):
+        if buf[at + offset] != literals[begin + offset]:
             return False
     return True
+
+
+@compiled
+def run_end(buf: Any, at: int, low: int, stop: int, other: int) -> Any:
+    """Return the first place whose byte is below ``low``, above 126 or one of two; the buffer's end if none.
+
+    Lines end with what is below every ``low``, but for one at the buffer's end.
+    """
+    while at + WIDTH <= len(buf):
+        run = plain_run(buf, at, low, stop, other)
+        if run < WIDTH:
+            return at + run
+        at += WIDTH
+    while at < len(buf) and low <= buf[at] <= 126 and buf[at] != stop and buf[at] != other:
+        at += 1
+    return at
 
 
 @compiled
@@ -136,8 +162,7 @@ def read_list(buf: Any, at: int, end: int, kind: int, out: Any) -> Any:
     while True:
         begin = at
         if kind == LIST_ADDRESS:
-            while at < end and 32 < buf[at] < 127 and buf[at] != 44 and buf[at] != 34:
-                at += 1
+            at = min(run_end(buf, at, 33, 44, 34), end)
             if at == begin:
                 return -1
         elif at < end and buf[at] == 45:
@@ -206,9 +231,11 @@ def split_request(buf: Any, at: int, end: int, whole: bool, spans: Any) -> Any:
         at, end = place + 1, tail
     if at >= end or buf[at] != 47 or buf[end - 1] <= 32:
         return False
-    mark = at
+    # A quotation mark ends the request, unless it is an escaped one.
+    mark = run_end(buf, at, 32, 63, 34)
     while mark < end and buf[mark] != 63:
-        mark += 1
+        mark = run_end(buf, mark + 1, 32, 63, 34)
+    mark = min(mark, end)
     spans[2], spans[3] = at, mark
     if mark + 1 < end:
         spans[4], spans[5] = mark + 1, end
@@ -245,35 +272,43 @@ def number_end(buf: Any, at: int, end: int) -> Any:
 @compiled
 def enclosed_end(buf: Any, at: int, end: int, escapes: bool) -> Any:
     """Return where a text ends that a quotation mark encloses, -1 when in doubt."""
-    while at < end and buf[at] != 34:
-        if buf[at] == 92:
-            if not escapes:
-                return -1
-            at += 1
-        if at >= end or buf[at] < 32 or buf[at] > 126:
+    while True:
+        at = run_end(buf, at, 32, 34, 92)
+        if at >= end:
             return -1
-        at += 1
-    return at
+        if buf[at] == 34:
+            return at
+        if buf[at] != 92 or not escapes or at + 1 >= end or buf[at + 1] < 32 or buf[at + 1] > 126:
+            return -1
+        at += 2
 
 
 @compiled
-def token_end(buf: Any, at: int, end: int, literal: Any) -> Any:
-    """Return where a word ends, before the first byte of the literal behind it; -1 when in doubt."""
-    while at < end and (len(literal) == 0 or buf[at] != literal[0]):
-        if buf[at] <= 32 or buf[at] == 34 or buf[at] >= 127:
-            return -1
-        at += 1
-    return at
+def token_end(buf: Any, at: int, end: int, stop: int) -> Any:
+    """Return where a word ends, before a byte (0: at the line's end); -1 when in doubt."""
+    at = run_end(buf, at, 33, stop, 34)
+    if stop == 0:
+        return at if at == end else -1
+    return at if at < end and buf[at] == stop else -1
 
 
 @compiled
-def text_end(buf: Any, at: int, end: int, literal: Any, anything: bool) -> Any:
+def text_end(buf: Any, at: int, end: int, literals: Any, span: Any, anything: bool) -> Any:
     """Return where a text ends, before the literal behind it; -1 when in doubt.
 
     Spaces and quotation marks in a text that nothing encloses are doubtful: two lines may have run into one.
     """
-    while at < end and not (len(literal) > 0 and follows(buf, at, end, literal)):
+    begin, stop = span
+    first = literals[begin] if stop > begin else 0
+    low, other = (32, first) if anything else (33, 34)
+    while True:
+        at = run_end(buf, at, low, first, other)
+        if stop == begin:
+            return at if at == end else -1
+        if at >= end:
+            return -1
+        if buf[at] == first and follows(buf, at, end, literals, span):
+            return at
         if buf[at] < 32 or buf[at] > 126 or (not anything and (buf[at] == 32 or buf[at] == 34)):
             return -1
         at += 1
-    return at

@@ -1,5 +1,5 @@
 """The compiled loop over the lines of a chunk, and the loops that gather text from it."""
-# ruff: noqa: PLR0911, PLR0912, PLR0915, SIM110 - numba compiles plain loops and comparisons best
+# ruff: noqa: PLR0912, PLR0915, PLR1714, SIM109 - numba compiles plain loops and comparisons best
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from watchme_analysis.sources import access_kernel as kernel
-from watchme_analysis.sources.access_kernel import compiled
+from watchme_analysis.sources.access_kernel import compiled, int64
+from watchme_analysis.sources.access_vectors import WIDTH, copy_bytes
 
 _INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC
 _TIME_LOCAL, _TIME_ISO = kernel.TIME_LOCAL, kernel.TIME_ISO
@@ -19,36 +20,42 @@ _NULL = kernel.NULL
 
 
 @compiled
-def _is_blank(buf: Any, at: int, end: int) -> Any:
-    for place in range(at, end):
-        if buf[place] != 32 and buf[place] != 9 and buf[place] != 0:
-            return False
-    return True
-
-
-@compiled
-def _null_size(buf: Any, at: int, end: int, literal: Any, json: bool) -> Any:
+def _null_size(buf: Any, at: int, end: int, literals: Any, span: Any, json: bool) -> Any:
     """Return the length of a value that stands for none (``-``, in JSON also nothing), -1 for another."""
-    if json and len(literal) > 0 and kernel.follows(buf, at, end, literal):
+    begin, stop = span
+    if json and stop > begin and kernel.follows(buf, at, end, literals, span):
         return 0
     if at < end and buf[at] == 45:
-        if len(literal) == 0:
+        if stop == begin:
             return 1 if at + 1 == end else -1
-        return 1 if kernel.follows(buf, at + 1, end, literal) else -1
+        return 1 if kernel.follows(buf, at + 1, end, literals, span) else -1
     return -1
 
 
 @compiled
-def _read_number(buf: Any, at: int, end: int, kind: int) -> Any:
-    """Return where a number or a time ends (-1 in doubt), its whole value, and its decimal."""
+def _read_time(buf: Any, at: int, end: int, kind: int, known: Any) -> Any:
+    """Return where a time ends (-1 in doubt) and its moment; ``known`` is where one stood, and its moment.
+
+    Requests come by the thousand a second, so that most times repeat the one before.
+    """
+    size = 26 if kind == _TIME_LOCAL else 25
+    if kernel.repeats(buf, at, known[0], size):
+        return at + size, known[1]
     if kind == _TIME_LOCAL:
         moment = kernel.time_local(buf, at, end)
-        return (-1 if moment == _NULL else at + 26), moment, np.nan
-    if kind == _TIME_ISO:
+    else:
         moment = kernel.time_iso(buf, at, end)
-        if moment == _NULL:
-            return -1, moment, np.nan
-        return at + (20 if buf[at + 19] == 90 else 25), moment, np.nan
+        if moment != _NULL and buf[at + 19] == 90:
+            size = 20
+    if moment == _NULL:
+        return -1, moment
+    known[0], known[1] = at if size > 20 else -1, moment
+    return at + size, moment
+
+
+@compiled
+def _read_number(buf: Any, at: int, end: int, kind: int) -> Any:
+    """Return where a number ends (-1 in doubt), its whole value, and its decimal."""
     stop, value, whole, places = kernel.number_end(buf, at, end)
     if whole == 0 or places > 6:
         return -1, _NULL, np.nan
@@ -63,7 +70,7 @@ def _read_number(buf: Any, at: int, end: int, kind: int) -> Any:
 def _is_address(buf: Any, at: int, end: int) -> Any:
     """Tell whether a span is surely an IPv4 or IPv6 address."""
     dots, run, colons = 0, 0, 0
-    four = True
+    four, six = True, True
     for place in range(at, end):
         char = buf[place]
         if 48 <= char <= 57:
@@ -71,6 +78,7 @@ def _is_address(buf: Any, at: int, end: int) -> Any:
             four = four and run <= 3
         elif char == 46:
             four = four and run > 0
+            six = six and colons > 0
             dots += 1
             run = 0
         elif char == 58:
@@ -80,20 +88,27 @@ def _is_address(buf: Any, at: int, end: int) -> Any:
             four = False
         else:
             return False
-    return (four and dots == 3 and run > 0) or colons >= 2
+    return (four and dots == 3 and run > 0) or (six and colons >= 2)
 
 
 @compiled
-def _read_text(buf: Any, at: int, end: int, kind: int, literal: Any, json: bool) -> Any:
+def _read_text(buf: Any, at: int, end: int, kinds: Any, literals: Any, span: Any) -> Any:
     """Return where a text, a word or an address ends, -1 in doubt."""
-    if kind in (_QUOTED, _REQUEST, _TARGET):
+    kind, json = kinds
+    if kind == _QUOTED or kind == _REQUEST or kind == _TARGET:
         return kernel.enclosed_end(buf, at, end, not json)
-    if kind in (_ADDRESS, _TOKEN):
-        stop = kernel.token_end(buf, at, end, literal)
+    if kind == _ADDRESS or kind == _TOKEN:
+        begin, after = span
+        stop = kernel.token_end(buf, at, end, literals[begin] if after > begin else 0)
         if kind == _ADDRESS and stop >= 0 and not _is_address(buf, at, stop):
             return -1
-        return stop
-    return kernel.text_end(buf, at, end, literal, kind != _TEXT)
+    else:
+        stop = kernel.text_end(buf, at, end, literals, span, kind != _TEXT)
+    if json:
+        for place in range(at, stop):
+            if buf[place] == 92:
+                return -1
+    return stop
 
 
 @compiled
@@ -108,43 +123,47 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None
         Where lines start and end, without their ends: two ``int64[lines]``.
     plan
         Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; then ``int64[variables]``
-        each: kind, slot of its span, of its whole number, of its decimal (-1: not asked for).
+        each: kind, slot of its span, of its whole number, of its decimal, of the span of a whole list (-1:
+        not asked for).
     out
-        ``flags uint8[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
+        ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
         ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
+        What belongs to lines that are not good is undefined.
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
         is doubtful, the slot of the first of the four spans of the request (-1: not asked for), and whether
         another variable can't stand in for an empty target.
     """
     line_starts, line_ends = bounds
-    literals, literal_at, kinds, span_slots, int_slots, float_slots = plan
-    flags, starts, ends, ints, floats = out
+    literals, literal_at, kinds, span_slots, int_slots, float_slots, list_slots = plan
+    good, starts, ends, ints, floats = out
     json, longest, request_slot, lone_target = limits
     listed = np.empty(5, np.int64)
     parts = np.empty(8, np.int64)
+    # Of the time that stood last in each of the two forms: where, and what moment it is.
+    known_times = np.full((2, 2), -1, np.int64)
     for line in range(len(line_starts)):
         at, end = line_starts[line], line_ends[line]
-        if _is_blank(buf, at, end):
-            flags[line] = kernel.BLANK
-            continue
-        flags[line] = kernel.DOUBT
-        if end - at > longest or not kernel.follows(buf, at, end, literals[literal_at[0] : literal_at[1]]):
+        good[line] = False
+        if end - at > longest or not kernel.follows(buf, at, end, literals, (literal_at[0], literal_at[1])):
             continue
         at += literal_at[1] - literal_at[0]
         tries = 0
         for index in range(len(kinds)):
             kind = kinds[index]
-            literal = literals[literal_at[index + 1] : literal_at[index + 2]]
+            span = (literal_at[index + 1], literal_at[index + 2])
             begin = at
             first, last = at, at
             number, decimal = _NULL, np.nan
-            null_size = _null_size(buf, at, end, literal, json)
+            null_size = _null_size(buf, at, end, literals, span, json)
             if null_size >= 0 and not (_LIST_TIME <= kind <= _LIST_ADDRESS and null_size > 0):
                 # nginx always knows the time.
                 at = -1 if _MSEC <= kind <= _TIME_ISO else at + null_size
                 last = at if null_size == 0 else begin
-            elif kind <= _TIME_ISO:
+            elif kind == _TIME_LOCAL or kind == _TIME_ISO:
+                at, number = _read_time(buf, at, end, kind, known_times[kind - _TIME_LOCAL])
+                last = at
+            elif kind <= _MSEC:
                 at, number, decimal = _read_number(buf, at, end, kind)
                 last = at
             elif _LIST_TIME <= kind <= _LIST_ADDRESS:
@@ -156,15 +175,15 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None
                 if last - first == 1 and buf[first] == 45:
                     last = first
             else:
-                at = _read_text(buf, at, end, kind, literal, json)
+                at = _read_text(buf, at, end, (kind, json), literals, span)
                 last = at
-            if at < 0 or at > end or not kernel.follows(buf, at, end, literal):
+            if at < 0 or at > end or not kernel.follows(buf, at, end, literals, span):
                 at = -1
                 break
             if kind == _TARGET and last == begin and not lone_target:
                 at = -1
                 break
-            if (kind in (_REQUEST, _TARGET)) and not _put_request(
+            if (kind == _REQUEST or kind == _TARGET) and not _put_request(
                 buf, (begin, last), kind == _REQUEST, (starts, ends, request_slot, line), parts
             ):
                 at = -1
@@ -172,14 +191,18 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None
             if span_slots[index] >= 0:
                 starts[span_slots[index], line] = first if last > first else -1
                 ends[span_slots[index], line] = last if last > first else -1
+            if list_slots[index] >= 0:
+                missing = at == begin or (at == begin + 1 and buf[begin] == 45)
+                starts[list_slots[index], line] = -1 if missing else begin
+                ends[list_slots[index], line] = -1 if missing else at
             if int_slots[index] >= 0:
                 ints[int_slots[index], line] = number
             if float_slots[index] >= 0:
                 floats[float_slots[index], line] = decimal
-            at += len(literal)
+            at += span[1] - span[0]
         if at == end:
             ints[0, line] = tries
-            flags[line] = kernel.GOOD
+            good[line] = True
 
 
 @compiled
@@ -191,7 +214,7 @@ def _put_request(buf: Any, span: Any, whole: bool, out: Any, parts: Any) -> Any:
     if end > begin and not kernel.split_request(buf, begin, end, whole, parts):
         return False
     if slot >= 0:
-        for part in range(0 if whole else 1, 4 if whole else 3):
+        for part in range(4):
             starts[slot + part, line] = parts[2 * part]
             ends[slot + part, line] = parts[2 * part + 1]
     return True
@@ -206,22 +229,31 @@ def gather(buf: Any, starts: Any, ends: Any, rows: Any) -> Any:
         row = rows[index]
         size = ends[row] - starts[row] if starts[row] >= 0 else 0
         offsets[index + 1] = offsets[index] + size
-    data = np.empty(offsets[-1], np.uint8)
+    # Vectors are written whole: what is too much of one is written over by the next.
+    data = np.empty(offsets[-1] + WIDTH, np.uint8)
     for index in range(len(rows)):
-        begin = starts[rows[index]]
-        place = offsets[index]
-        for step in range(offsets[index + 1] - place):
-            data[place + step] = buf[begin + step]
-    return offsets, data
+        begin = int64(starts[rows[index]])
+        at, stop = offsets[index], offsets[index + 1]
+        while at < stop:
+            if begin + WIDTH <= len(buf):
+                copy_bytes(data, at, buf, begin)
+            else:
+                for step in range(stop - at):
+                    data[at + step] = buf[begin + step]
+                break
+            at += WIDTH
+            begin += WIDTH
+    return offsets, data[: offsets[-1]]
 
 
 @compiled
-def same_text(buf: Any, first: Any, second: Any) -> Any:
-    """Tell for each line whether two spans hold the same bytes, both being there."""
+def same_text(buf: Any, first: Any, second: Any, rows: Any) -> Any:
+    """Tell for each of the rows given whether two spans hold the same bytes, both being there."""
     starts, ends = first
     other_starts, other_ends = second
-    same = np.zeros(len(starts), np.bool_)
-    for line in range(len(starts)):
+    same = np.zeros(len(rows), np.bool_)
+    for index in range(len(rows)):
+        line = rows[index]
         size = ends[line] - starts[line]
         if starts[line] < 0 or other_starts[line] < 0 or other_ends[line] - other_starts[line] != size:
             continue
@@ -230,17 +262,18 @@ def same_text(buf: Any, first: Any, second: Any) -> Any:
             if buf[starts[line] + step] != buf[other_starts[line] + step]:
                 equal = False
                 break
-        same[line] = equal
+        same[index] = equal
     return same
 
 
 @compiled
-def has_prefix(buf: Any, starts: Any, ends: Any, prefix: Any) -> Any:
-    """Tell for each line whether a span begins with a prefix."""
-    found = np.zeros(len(starts), np.bool_)
-    for line in range(len(starts)):
+def has_prefix(buf: Any, starts: Any, ends: Any, rows: Any, prefix: Any) -> Any:
+    """Tell for each of the rows given whether a span begins with a prefix."""
+    found = np.zeros(len(rows), np.bool_)
+    for index in range(len(rows)):
+        line = rows[index]
         if starts[line] >= 0:
-            found[line] = kernel.follows(buf, starts[line], ends[line], prefix)
+            found[index] = kernel.follows(buf, starts[line], ends[line], prefix, (0, len(prefix)))
     return found
 
 

@@ -34,8 +34,9 @@ class Program:
         Decimal column to its variable.
     further
         Variables that stand in ``extra``, sorted.
-    spans, ints, floats
-        Variable to its slot.
+    spans, ints, floats, lists
+        Variable to its slot; that of an upstream variable holds its last try in ``spans`` and all of them in
+        ``lists``.
     request_slot
         First of the four spans of the request; -1 when none is asked for.
     """
@@ -48,6 +49,7 @@ class Program:
     spans: dict[str, int] = field(default_factory=dict)
     ints: dict[str, int] = field(default_factory=dict)
     floats: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, int] = field(default_factory=dict)
     request_slot: int = -1
     span_count: int = 0
 
@@ -55,6 +57,14 @@ class Program:
     def counts_tries(self) -> bool:
         """Whether the format has an upstream variable at all."""
         return any(name in UPSTREAM for name in self.log_format.names)
+
+    @property
+    def fits_loop(self) -> bool:
+        """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
+        variables, literals = self.log_format.variables, self.log_format.literals[1:]
+        listed = all(one.name in UPSTREAM for one in variables if one.kind == "list")
+        # Where a dash ends a value it can't stand for none.
+        return listed and not any(literal.startswith(b"-") for literal in literals)
 
     def kernel_plan(self) -> tuple[Any, ...]:
         """Return literals, their bounds, kinds and slots as the loop wants them."""
@@ -69,7 +79,7 @@ class Program:
             return np.array([of.get(name, -1) for name in names], np.int64)
 
         kinds = np.array([self._kind(variable) for variable in self.log_format.variables], np.int64)
-        return joined, bounds, kinds, slots(self.spans), slots(self.ints), slots(self.floats)
+        return joined, bounds, kinds, *map(slots, (self.spans, self.ints, self.floats, self.lists))
 
     def limits(self) -> tuple[bool, int, int, bool]:
         """Return the loop's last argument."""
@@ -150,6 +160,8 @@ def _is_plain(log_format: LogFormat) -> bool:
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False
+    if sum(name in names for name in ARGS) > 1:
+        return False
     if "time_text" in names or ("request" in names and any(name in names for name in _PARTS)):
         return False
     first_target = _first(TARGETS, names)
@@ -175,6 +187,10 @@ def _assign_slots(program: Program, wanted: set[str], target: str | None) -> Non
     for name in dict.fromkeys(textual):
         program.spans[name] = program.span_count
         program.span_count += 1
+    for name in sorted(UPSTREAM) if "upstream_raw" in wanted else ():
+        if name in program.log_format.names:
+            program.lists[name] = program.span_count
+            program.span_count += 1
     # The first whole number of each line counts the tries.
     for column, names in program.wholes.items():
         for name in names if column in wanted else ():
