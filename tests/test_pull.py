@@ -14,6 +14,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import import_folder
 from watchme_analysis.pull import Request, pull
+from watchme_analysis.sources.aws_cache import NotKeptError
 from watchme_analysis.sources.aws_client import Aws, NotFoundError, Pace
 from watchme_analysis.sources.aws_policy import policy
 from watchme_analysis.sources.insights_ask import Asking
@@ -176,6 +177,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch):
     account.polls = 1
     boto3.client("logs").create_log_group(logGroupName=GROUP)
     aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/lambda/")
+    aws.account()
     printed = json.loads(CliRunner().invoke(cli, ["pull", "--print-policy"]).output)
     assert printed == policy()
     allowed = {action for statement in printed["Statement"] for action in statement["Action"]}
@@ -219,7 +221,7 @@ def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
-    with pytest.raises(InputError, match=r"15.0 GB .* --max-scan-gb"):
+    with pytest.raises(InputError, match=r"15.000 GB, about 0.0750 USD .* --max-scan-gb"):
         pull(Aws(pace=FAST), request(max_scan_gb=10), tmp_path / "case")
     assert not account.started
     pull(Aws(pace=FAST), request(max_scan_gb=20), tmp_path / "case")
@@ -266,21 +268,66 @@ def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
     assert len(pulled.report.case.table("log_events")) > 500
+    tables = [open_case(tmp_path / name) for name in ("one", "two")]
+    for table in tables[0].tables:
+        if table not in {"log_queries", "metric_queries"}:
+            pd.testing.assert_frame_equal(*(case.table(table) for case in tables))
     later = Request(Window(START - timedelta(hours=1), NOW), **named, asking=offline)
-    with pytest.raises((InputError, ServiceError)):
-        pull(Aws(pace=FAST), later, tmp_path / "three")
+    missing = pull(Aws(pace=FAST), later, tmp_path / "three").failures
+    assert set(missing) == {"metrics", "alarm history", "changes (CloudTrail)", f"logs of {GROUP}"}
+    assert all("ask once without --offline" in why for why in missing.values())
+    with pytest.raises(NotKeptError, match="queues and functions"):
+        pull(Aws(pace=FAST), Request(WINDOW, functions=("other",), asking=offline), tmp_path / "four")
 
 
-def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch):
+def run(capsys, *arguments):
+    """Run the command as a shell does and return its exit code, output and errors."""
+    code = cli.main([*map(str, arguments)], standalone_mode=False)
+    return (code, *capsys.readouterr())
+
+
+def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
+    code, out, err = run(capsys, *words)
+    assert (code, "next: watchme diagnose backlog" in out) == (0, True)
+    assert err.index("will scan at most") < err.index("counts as one receive")
+    calls = sum(account.calls.values())
+    code, again, err = run(capsys, *words, "--offline")
+    assert (code, sum(account.calls.values())) == (0, calls)
+    scanned = [line for line in out.splitlines() if line.startswith("log queries scanned")]
+    assert again.splitlines() == [
+        "log queries scanned 0.000 GB, about 0.0000 USD" if line in scanned else line
+        for line in out.splitlines()
+    ]
+    assert "Offline: nothing was asked" in err
+    cached = open_case(tmp_path / "case").table("log_queries").cached_at
+    assert cached.notna().all()
+
+
+def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     account.faults["LookupEvents"].append("denied")
-    since, until = START.isoformat(), WINDOW.end.isoformat()
-    arguments = ["pull", "backlog", str(tmp_path / "case"), "--queue", "sed-queue"]
-    result = CliRunner().invoke(cli, [*arguments, "--since", since, "--until", until])
-    assert result.exit_code == 0, result.output
-    assert "sed-queue-dlq" in result.stdout
-    assert "missing: changes (CloudTrail)" in result.stderr
+    window = ["--since", START.isoformat(), "--until", WINDOW.end.isoformat()]
+    code, out, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *window)
+    assert code == 1
+    assert "sed-queue-dlq" in out
+    assert "missing: changes (CloudTrail)" in err
     assert open_case(tmp_path / "case").tables
+
+
+def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    hour = int(START.timestamp()) // 3600 * 3600 + 3600
+    account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
+    words = ["pull", "health", tmp_path / "case", "--function", "sed-worker", "--usd-per-gb", "2"]
+    _, _, err = run(capsys, *words)
+    assert "15.000 GB, about 30.0000 USD at 2 USD a GB" in err
+    case = open_case(tmp_path / "case")
+    queries = case.table("log_queries")
+    assert queries.cost_usd.tolist() == (queries.bytes_scanned / 1e9 * 2).tolist()
+    assert queries.cost_usd.gt(0).all()
+    assert any("The queries scanned" in note for note in case.coverage()["log_queries"]["notes"])
 
 
 def test_an_instance_and_a_whole_log_group(account, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,9 @@ from watchme_analysis.window import Window, parse_time, parse_zone
 if TYPE_CHECKING:
     from watchme_analysis.sources.aws_client import Aws
     from watchme_analysis.sources.insights_ask import Asking
+
+# Exit code when some of what was asked could not be had.
+PARTLY_FAILED = 1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,43 +32,89 @@ def aws_options(command: F) -> F:
             click.option("--timezone", default="Asia/Tokyo", show_default=True, help="Zone of bare times."),
             click.option("--max-scan-gb", type=click.FloatRange(min=0), default=100.0, show_default=True,
                          help="Refuse log queries that would scan more."),
+            click.option("--usd-per-gb", type=click.FloatRange(min=0), default=0.005, show_default=True,
+                         envvar="WATCHME_USD_PER_GB", show_envvar=True,
+                         help="Price of scanning logs in your region; 0.005 is that of us-east-1."),
             click.option("--deadline", type=click.IntRange(min=1), default=900, show_default=True,
                          help="Seconds after which log queries that still run are stopped."),
             click.option("--cache", type=click.Path(path_type=Path), default=None,
-                         help="Folder of kept log answers; one of your user's if not given."),
+                         help="Folder of kept answers; one of your user's if not given."),
             click.option("--refresh", is_flag=True, help="Ask anew what is kept."),
-            click.option("--offline", is_flag=True, help="Ask nothing; take kept log answers alone."),
+            click.option("--offline", is_flag=True,
+                         help="Ask nothing, take what was kept; a span like 24h is that of the last time."),
         )
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def window_of(options: dict[str, Any]) -> Window:
-    """Return the window of ``--since`` and ``--until``; its end is now at the latest."""
+def window_of(options: dict[str, Any], asking: Asking, asked: Sequence[Any]) -> Window:
+    """Return the window of ``--since`` and ``--until``; its end is now at the latest.
+
+    Parameters
+    ----------
+    options
+        Of the command.
+    asking
+        Where the window is kept, so that offline the same words mean the same window.
+    asked
+        What is asked, JSON-ready.
+    """
+    keeper = asking.keeper()
+    identity = ["window", *asked, options["since"], options["until"], options["timezone"]]
+    kept = keeper.kept(identity) if asking.offline else None
+    if kept is not None:
+        return Window(*map(datetime.fromisoformat, keeper.use(kept)))
     zone = parse_zone(options["timezone"])
     now = datetime.now(UTC)
     end = min(parse_time(options["until"], zone, now), now)
-    return Window(parse_time(options["since"], zone, now), end)
+    window = Window(parse_time(options["since"], zone, now), end)
+    keeper.save(identity, [window.start.isoformat(), window.end.isoformat()])
+    return window
 
 
 def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
-    """Return how log queries are asked."""
+    """Return how AWS is asked; what is kept is kept by account, so that no account sees another's.
+
+    Raises
+    ------
+    NotKeptError
+        When offline nothing is kept of the profile and region.
+    ServiceError
+        When AWS can't be asked.
+    """
+    from watchme_analysis.sources.aws_cache import AnswerStore, Keeper
     from watchme_analysis.sources.insights_ask import Asking
     from watchme_analysis.sources.insights_cache import Cache
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = options["cache"] or home / "watchme" / "insights"
-    cache = Cache(folder, f"{aws.place.profile or 'default'}/{aws.region}")
+    folder = options["cache"] or home / "watchme" / "answers"
+    keeper = Keeper(AnswerStore(folder, "accounts"), offline=options["offline"])
+    profile = aws.place.profile or os.environ.get("AWS_PROFILE") or "default"
+    account = keeper.get(f"the account of {aws.place}", [profile, aws.region], aws.account)
+    cache = Cache(folder, f"{account}/{aws.region}")
     return Asking(cache, options["refresh"], options["offline"], deadline_s=options["deadline"])
 
 
-def progress() -> Callable[[str], None] | None:
-    """Return a function that shows one changing line on a terminal, None elsewhere."""
-    if not sys.stderr.isatty():
-        return None
+class Progress:
+    """One changing line on a terminal, nothing elsewhere."""
 
-    def show(text: str) -> None:
-        click.echo(f"\r\033[K{text}", nl=False, err=True)
+    def __init__(self) -> None:
+        self._shown = False
 
-    return show
+    def __call__(self, text: str) -> None:
+        """Show what is being done."""
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[K{text} ...", nl=False, err=True)
+            self._shown = True
+
+    def say(self, text: str) -> None:
+        """Print a sentence that stays."""
+        self.done()
+        click.echo(text, err=True)
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            click.echo("\r\033[K", nl=False, err=True)
+            self._shown = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli_aws import asking_of, aws_options, progress, window_of
+from watchme_analysis.cli_aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 
 if TYPE_CHECKING:
     from watchme_analysis.pull import Pulled
@@ -39,13 +39,16 @@ watchme pull health CASE --function watchme-sed-worker --instance i-0123456789ab
 )
 @click.option("--print-policy", is_flag=True, help="Print the least IAM policy needed, and do nothing.")
 @aws_options
-def pull(question: str | None, case: Path | None, **options: Any) -> None:
+def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """Pull the evidence of an incident from AWS into a CASE.
 
     QUESTION is health or backlog. Name a queue, a function or an instance: the functions that a queue
     feeds, the queues that feed a function and every dead-letter queue are found. Metrics, logs, queue and
     function state, alarms and recorded changes are asked; nothing in the account is changed, but for the
     receive count of dead letters that are read (--dlq-sample 0 reads none).
+
+    What is pulled is kept, so that the same command with --offline gives the case again without AWS. Exits
+    with 1 when a part could not be had; the case holds the others, and says what is missing.
     """
     from watchme_analysis.pull import Request
     from watchme_analysis.pull import pull as pull_case
@@ -54,14 +57,16 @@ def pull(question: str | None, case: Path | None, **options: Any) -> None:
 
     if options["print_policy"]:
         click.echo(json.dumps(policy(sampling=options["dlq_sample"] != 0), indent=2))
-        return
+        return 0
     if question is None:
         raise click.UsageError("Say what to pull: health or backlog.")
-    window = window_of(options)
     sample = options["dlq_sample"]
     if sample is None:
         sample = 1000 if question == "backlog" else 0
     aws = Aws(Place(options["profile"], options["region"]))
+    asking = asking_of(options, aws)
+    named = [list(options[kind]) for kind in ("queues", "functions", "instances", "log_groups")]
+    window = window_of(options, asking, ["pull", question, *named])
     request = Request(
         window,
         tuple(options["queues"]),
@@ -70,11 +75,18 @@ def pull(question: str | None, case: Path | None, **options: Any) -> None:
         tuple(options["log_groups"]),
         sample,
         options["max_scan_gb"],
-        asking_of(options, aws),
+        options["usd_per_gb"],
+        asking,
     )
     target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
-    pulled = pull_case(aws, request, target, raw=options["raw"], progress=progress())
+    progress = Progress()
+    try:
+        pulled = pull_case(aws, request, target, raw=options["raw"], progress=progress, announce=progress.say)
+    finally:
+        progress.done()
     _tell(pulled, target)
+    click.echo(f"next: watchme diagnose {question} {target}")
+    return PARTLY_FAILED if pulled.failures else 0
 
 
 def _tell(pulled: Pulled, target: Path) -> None:
@@ -85,9 +97,7 @@ def _tell(pulled: Pulled, target: Path) -> None:
     for table, entry in case.coverage().items():
         missing = ", rows are missing" if entry["truncated"] else ""
         click.echo(f"  {table:<22} {entry['rows']:>9,} rows{missing}")
-    click.echo(
-        f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, about {pulled.usd:.4f} USD at list price"
-    )
+    click.echo(f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, about {pulled.usd:.4f} USD")
     for note in pulled.notes:
         click.echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():

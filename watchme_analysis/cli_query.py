@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli_aws import asking_of, aws_options, window_of
+from watchme_analysis.cli_aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 from watchme_analysis.errors import InputError, ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.sources.aws_client import Aws
-    from watchme_analysis.sources.insights_calls import Answer
+    from watchme_analysis.sources.insights_ask import Asking
+    from watchme_analysis.sources.insights_calls import Answer, InsightsQuery
     from watchme_analysis.sources.query_library import LibraryQuery
-
-PARTLY_FAILED = 1
 
 
 @click.group()
@@ -68,7 +68,7 @@ def run(name: str, **options: Any) -> int:
     import pandas as pd
 
     from watchme_analysis.sources.aws_client import Aws, Place
-    from watchme_analysis.sources.insights_ask import ask_everywhere
+    from watchme_analysis.sources.insights_ask import ask, ask_everywhere, in_groups
     from watchme_analysis.sources.insights_frame import answer_frame
     from watchme_analysis.sources.query_library import library_query
 
@@ -79,10 +79,20 @@ def run(name: str, **options: Any) -> int:
         for region in options["regions"] or (None,):
             aws = Aws(Place(profile, region))
             places["/".join(filter(None, [profile, aws.region]))] = aws
-    window = window_of(options)
-    queries = dict.fromkeys(places, lambda aws: _queries(item, text, window, options, aws))
-    askings = {place: asking_of(options, aws) for place, aws in places.items()}
-    answers, failures = ask_everywhere(places, queries, askings)
+    progress = Progress()
+
+    def ask_one(aws: Aws) -> list[Answer]:
+        asking = asking_of(options, aws)
+        window = window_of(options, asking, ["query", text, *options["log_groups"]])
+        queries = in_groups(text, _groups(item, options, aws, asking), window, item.name)
+        if not options["offline"]:
+            queries = _planned(queries, options, aws, progress.say)
+        return ask(aws, queries, asking, progress)
+
+    try:
+        answers, failures = ask_everywhere(places, ask_one)
+    finally:
+        progress.done()
     parts: list[pd.DataFrame] = []
     for place, found in answers.items():
         for answer in found:
@@ -90,7 +100,7 @@ def run(name: str, **options: Any) -> int:
             if len(places) > 1:
                 frame.insert(0, "place", place)
             parts.append(frame)
-            _tell(place, answer)
+            _tell(place, answer, options["usd_per_gb"])
     for place, why in failures.items():
         click.echo(f"{place} failed: {why}", err=True)
     if not parts:
@@ -100,27 +110,39 @@ def run(name: str, **options: Any) -> int:
     return PARTLY_FAILED if failures else 0
 
 
-def _queries(item: LibraryQuery, text: str, window: Any, options: dict[str, Any], aws: Aws) -> Any:
-    """Return the queries for an account and region, its log groups found and the cost checked."""
-    from watchme_analysis.sources.insights_ask import in_groups
-    from watchme_analysis.sources.insights_cost import check_ceiling, cost_usd, estimate_bytes
-
+def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: Asking) -> list[str]:
+    """Return the log groups named, else those that the query is meant for."""
     groups = list(options["log_groups"])
     if not groups:
-        if options["offline"]:
-            raise InputError("Offline the log groups can't be found: name them with --log-group.")
         prefix = item.log_groups.split("*")[0]
-        known = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        known = asking.keeper().get(
+            f"log groups below {prefix}",
+            [],
+            lambda: aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix),
+        )
         groups = item.groups_among([group["logGroupName"] for group in known])
     if not groups:
         raise InputError(f"No log group fits {item.log_groups} in {aws.region}: name one with --log-group.")
-    if not options["offline"]:
-        expected = sum(value or 0 for value in estimate_bytes(aws, groups, window).values())
-        if expected:
-            told = f"{expected / 1e9:.3f} GB, about {cost_usd(expected):.4f} USD at list price"
-            click.echo(f"{aws.region}: expected to scan {told}", err=True)
-        check_ceiling(expected, options["max_scan_gb"])
-    return in_groups(text, groups, window, item.name)
+    return groups
+
+
+def _planned(
+    queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
+) -> list[InsightsQuery]:
+    """Return the queries planned by what came into their groups; say what they cost, or refuse them."""
+    from watchme_analysis.sources.insights_cost import check_ceiling, incoming, planned, told
+
+    groups = [group for query in queries for group in query.log_groups]
+    try:
+        came = incoming(aws, groups, queries[0].window)
+    except ServiceError as error:
+        say(f"note: what {aws.region} will scan is not known, so no ceiling is kept: {error}")
+        return queries
+    expected = sum(part.size_bytes or 0 for part in came.values())
+    price = options["usd_per_gb"]
+    say(f"{aws.region}: expected to scan {told(expected, price)}")
+    check_ceiling(expected, options["max_scan_gb"], price)
+    return [planned(query, came) for query in queries]
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -133,14 +155,13 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _tell(place: str, answer: Answer) -> None:
-    from watchme_analysis.sources.insights_cost import cost_usd
+def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
+    from watchme_analysis.sources.insights_cost import told
 
     missing = ", rows are missing" if answer.truncated else ""
-    scanned = answer.bytes_scanned
     click.echo(
         f"{place}: {len(answer.rows):,} rows{missing}; {answer.started} queries scanned "
-        f"{scanned / 1e9:.3f} GB, about {cost_usd(scanned):.4f} USD at list price",
+        f"{told(answer.bytes_scanned, usd_per_gb)}",
         err=True,
     )
     for note in answer.notes:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.importer import ImportReport, import_folder
 from watchme_analysis.sources.aws_client import Aws
-from watchme_analysis.sources.aws_names import LAMBDA_LOG_GROUP
 from watchme_analysis.sources.aws_state import (
     Scope,
     discover,
@@ -30,18 +30,18 @@ from watchme_analysis.sources.aws_state import (
 from watchme_analysis.sources.insights_ask import Asking, ask
 from watchme_analysis.sources.insights_calls import InsightsQuery
 from watchme_analysis.sources.insights_cost import (
+    USD_PER_GB,
     check_ceiling,
     cost_usd,
-    estimate_bytes,
-    incoming_counts,
+    incoming,
+    planned,
+    told,
 )
-from watchme_analysis.sources.metrics import catalogue, get_metric_data, metric_queries, period_for
-from watchme_analysis.sources.query_library import library_query
+from watchme_analysis.sources.insights_pull import pull_queries
+from watchme_analysis.sources.metrics import catalogue, metric_queries, period_for
+from watchme_analysis.sources.metrics_cache import kept_metric_data
 from watchme_analysis.sources.raw_answers import query_answer, query_entry, write_answer
 from watchme_analysis.window import Window
-
-# Queries of the library asked of each function, and how their answers are called.
-FUNCTION_QUERIES = {"errors": "worker_errors", "first": "worker_first", "recent": "worker_recent"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Request:
         Names to begin with; what belongs to them is found.
     sample
         Dead-letter messages to read of each queue at most; 0 reads none.
-    max_scan_gb
-        Ceiling of what log queries may scan.
+    max_scan_gb, usd_per_gb
+        Ceiling of what log queries may scan, and the price of scanning in the region.
     asking
-        Cache, deadline and cap of the log queries.
+        Cache, and deadline and cap of the log queries.
     """
 
     window: Window
@@ -69,6 +69,7 @@ class Request:
     log_groups: tuple[str, ...] = ()
     sample: int = 1000
     max_scan_gb: float = 100.0
+    usd_per_gb: float = USD_PER_GB
     asking: Asking = field(default_factory=Asking)
 
 
@@ -87,7 +88,7 @@ class Pulled:
     notes
         Sentences for the reader.
     bytes_scanned, usd
-        What log queries scanned, and its list price.
+        What log queries scanned, and its price.
     """
 
     report: ImportReport
@@ -105,6 +106,7 @@ def pull(
     *,
     raw: Path | None = None,
     progress: Callable[[str], None] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Pulled:
     """Ask AWS for all that a request needs and write a case of it.
 
@@ -123,6 +125,8 @@ def pull(
         Folder that keeps the raw answers; they are dropped after the import unless given.
     progress
         Called with what is being asked.
+    announce
+        Called with what log queries will scan at most, before they do.
 
     Raises
     ------
@@ -136,19 +140,26 @@ def pull(
     if raw is not None:
         if raw.exists() and any(raw.iterdir()):
             raise InputError(f"The folder {raw} is not empty: give a new one for the raw answers.")
-        return _Pull(aws, request, raw, progress).into(case)
+        return _Pull(aws, request, raw, progress, announce).into(case)
     with tempfile.TemporaryDirectory(prefix="watchme-pull-") as folder:
-        return _Pull(aws, request, Path(folder), progress).into(case)
+        return _Pull(aws, request, Path(folder), progress, announce).into(case)
 
 
 class _Pull:
     """One pull under way: what it writes and what it could not have."""
 
     def __init__(
-        self, aws: Aws, request: Request, folder: Path, progress: Callable[[str], None] | None
+        self,
+        aws: Aws,
+        request: Request,
+        folder: Path,
+        progress: Callable[[str], None] | None,
+        announce: Callable[[str], None] | None,
     ) -> None:
         self.aws, self.request, self.folder = aws, request, folder
         self.progress = progress or (lambda _: None)
+        self.announce = announce or (lambda _: None)
+        self.keeper = request.asking.keeper()
         self.scope = Scope()
         self.failures: dict[str, str] = {}
         self.notes: list[str] = []
@@ -156,24 +167,33 @@ class _Pull:
 
     def into(self, case: Path) -> Pulled:
         """Ask for everything, cheapest and most telling first, and import it."""
-        request = self.request
-        if request.asking.offline:
-            self.notes.append("Offline: only log answers that are kept.")
-        else:
-            self.progress("queues and functions")
-            self.scope = discover(self.aws, request.queues, request.functions)
-            self._state()
-            self._part("metrics", self._metrics)
-            self._part("alarms", lambda: self._write("alarms.json", get_alarms(self.aws)))
-            self._part("alarm history", self._history)
-            self._part("changes (CloudTrail)", self._changes)
+        self.progress("queues and functions")
+        self.scope = self._discovered()
+        self._state()
+        self._part("metrics", self._metrics)
+        self._part("alarms", self._alarms)
+        self._part("alarm history", self._history)
+        self._part("changes (CloudTrail)", self._changes)
         self._logs()
         self._settings()
         if all(path.name == "queries.json" for path in self.folder.rglob("*.json*")):
             raise ServiceError("Nothing could be had: " + " ".join(self.failures.values()))
+        if self.request.asking.offline and self.keeper.oldest is not None:
+            self.notes.append(f"Offline: nothing was asked, state is as of {self.keeper.oldest.isoformat()}.")
         report = import_folder(self.folder, case)
-        usd = cost_usd(self.scanned)
+        usd = cost_usd(self.scanned, self.request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.scanned, usd)
+
+    def _discovered(self) -> Scope:
+        request = self.request
+        named = [sorted(request.queues), sorted(request.functions)]
+        return Scope(
+            **self.keeper.get(
+                "queues and functions",
+                named,
+                lambda: asdict(discover(self.aws, request.queues, request.functions)),
+            )
+        )
 
     def _part(self, name: str, ask_for: Callable[[], None]) -> None:
         """Ask for a part; its failure is noted and costs no other part."""
@@ -197,7 +217,9 @@ class _Pull:
     def _function(self, name: str) -> None:
         mappings = {"EventSourceMappings": self.scope.mappings[name]}
         self._write(f"functions/{name}-mappings.json", mappings)
-        configuration, concurrency = get_function(self.aws, name)
+        configuration, concurrency = self.keeper.get(
+            f"function {name}", [], lambda: get_function(self.aws, name)
+        )
         self._write(f"functions/{name}.json", configuration)
         self._write(f"functions/{name}-concurrency.json", concurrency)
 
@@ -208,7 +230,11 @@ class _Pull:
                 f"{name} has a redrive policy of its own, so reading would move its messages on."
             )
             return
-        messages = sample_messages(self.aws, self.scope.urls[name], self.request.sample)
+        messages = self.keeper.get(
+            f"messages of {name}",
+            [],
+            lambda: sample_messages(self.aws, self.scope.urls[name], self.request.sample),
+        )
         self._write(f"queues/{name}-messages.json", {"Messages": messages})
         held = int(attributes.get("ApproximateNumberOfMessages", 0))
         if len(messages) < held:
@@ -223,70 +249,55 @@ class _Pull:
             return
         queries = metric_queries(wanted, period_for(request.window.start, datetime.now(UTC)))
         self._write("metrics/metric-data-queries.json", queries)
-        self._write("metrics/metrics.json", get_metric_data(self.aws, queries, request.window))
+        answer = kept_metric_data(self.aws, queries, request.window, self.keeper)
+        self._write("metrics/metrics.json", answer)
+
+    def _alarms(self) -> None:
+        self._write("alarms.json", self.keeper.get("alarms", [], lambda: get_alarms(self.aws)))
 
     def _history(self) -> None:
-        self._write("alarm-history.json", get_alarm_history(self.aws, self.request.window))
+        window = self.request.window
+        ask_for = partial(get_alarm_history, self.aws, window)
+        self._write("alarm-history.json", self.keeper.get("alarm history", [], ask_for, window))
 
     def _changes(self) -> None:
-        self._write("cloudtrail.json", get_changes(self.aws, self.request.window))
+        window = self.request.window
+        ask_for = partial(get_changes, self.aws, window)
+        self._write("cloudtrail.json", self.keeper.get("changes", [], ask_for, window))
 
     def _logs(self) -> None:
         """Ask each function's and each named log group's queries, one group's failure costing no other."""
-        queries = self._log_queries()
+        queries = pull_queries(self.scope.functions, self.request.log_groups, self.request.window)
         if queries and not self.request.asking.offline:
-            self._part("estimate of the logs", lambda: self._check_cost(queries))
+            self._part("estimate of the logs", lambda: self._plan(queries))
         listed: list[dict[str, Any]] = []
-        groups = list(dict.fromkeys(query.log_groups[0] for query in queries))
-        for group in groups:
-            own = [query for query in queries if query.log_groups[0] == group]
-            listed += [query_entry(query, None) for query in own]
+        for group, own in queries.items():
             self.progress(f"logs of {group}")
             try:
                 answers = ask(self.aws, own, self.request.asking, self.progress)
             except WatchmeError as error:
                 self.failures[f"logs of {group}"] = str(error)
+                listed += [query_entry(query, None) for query in own]
                 continue
-            del listed[-len(own) :]
             for answer in answers:
-                listed.append(query_entry(answer.query, answer))
+                listed.append(query_entry(answer.query, answer, self.request.usd_per_gb))
                 self._write(f"logs/{answer.query.name}.json", query_answer(answer))
                 self.scanned += answer.bytes_scanned
                 self.notes += [f"{answer.query.name}: {note}" for note in answer.notes]
         if listed:
             self._write("logs/queries.json", listed)
 
-    def _log_queries(self) -> list[InsightsQuery]:
-        window = self.request.window
-        functions = self.scope.functions
-        if self.request.asking.offline:
-            functions = list(self.request.functions)
-        queries = [
-            InsightsQuery(
-                library_query(name).filled(), (LAMBDA_LOG_GROUP + function,), window, f"{function}-{ending}"
-            )
-            for function in functions
-            for ending, name in FUNCTION_QUERIES.items()
-        ]
-        return queries + [self._whole_group(group) for group in self.request.log_groups]
-
-    def _whole_group(self, group: str) -> InsightsQuery:
-        """Return the query for everything in a log group, with what plans its windows."""
-        text = "fields @timestamp, @message, @logStream | sort @timestamp asc"
-        name = group.strip("/").replace("/", "-")
-        query = InsightsQuery(text, (group,), self.request.window, name)
-        if self.request.asking.offline:
-            return query
-        counts, bin_s = incoming_counts(self.aws, group, self.request.window)
-        return replace(query, counts=counts, counts_bin_s=bin_s)
-
-    def _check_cost(self, queries: Sequence[InsightsQuery]) -> None:
-        groups = list(dict.fromkeys(query.log_groups[0] for query in queries))
-        expected = estimate_bytes(self.aws, groups, self.request.window)
-        total = sum(expected.get(query.log_groups[0]) or 0 for query in queries)
-        check_ceiling(total, self.request.max_scan_gb)
+    def _plan(self, queries: dict[str, list[InsightsQuery]]) -> None:
+        """Plan queries by what came into their groups, and refuse them above the ceiling."""
+        known = incoming(self.aws, list(queries), self.request.window)
+        total = 0.0
+        for group, own in queries.items():
+            own[:] = [planned(query, known) for query in own]
+            total += len(own) * (known[group].size_bytes or 0)
+        price = self.request.usd_per_gb
+        check_ceiling(total, self.request.max_scan_gb, price)
         if total:
-            self.notes.append(f"The log queries were expected to scan at most {total / 1e9:.3f} GB.")
+            self.announce(f"The log queries will scan at most {told(total, price)}.")
 
     def _settings(self) -> None:
         request, window = self.request, self.request.window

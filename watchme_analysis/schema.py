@@ -331,6 +331,7 @@ expression | text | metric math | a plain metric
 time | time | start of the interval
 value | float | the value
 status | text | StatusCode of the series: Complete, PartialData, InternalError, Forbidden
+completeness | text | value, zero, or not_settled: asked so early that it may still change; a missing point has no row here (metric_queries.missing counts them, sources.metric_intervals.completeness lists them)
 """
         ),
         "time",
@@ -351,6 +352,10 @@ stat | text | statistic
 period_s | int | period
 expression | text | metric math | a plain metric
 points | int | points returned
+missing | int | settled intervals of the window asked that have no point | the window asked is not known
+start | time | start of the window asked | not known
+end | time | end of the window asked | not known
+asked_at | time | when it was asked | not known
 status | text | StatusCode | no answer
 """
         ),
@@ -372,6 +377,8 @@ limit | int | limit in force: in the query, else the API's default
 records_matched | float | statistics.recordsMatched
 records_scanned | float | statistics.recordsScanned
 bytes_scanned | float | statistics.bytesScanned
+cost_usd | float | price of that: as stated when it was pulled, else the list price in us-east-1
+cached_at | time | when the part was asked that a pull took from its cache | all was asked then
 status | text | Complete, Running, Failed, Cancelled, Timeout, ..
 truncated | bool | rows are missing: the limit was reached below recordsMatched, or the query did not complete
 """

@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from watchme_analysis.sources.aws_cache import AnswerStore, Keeper, NotKeptError
 from watchme_analysis.sources.aws_client import Aws, Pace
 from watchme_analysis.sources.cloudwatch_metrics import read_answers
+from watchme_analysis.sources.metric_intervals import completeness
 from watchme_analysis.sources.metrics import (
     batches,
     catalogue,
-    completeness,
     get_metric_data,
     metric_queries,
     period_for,
 )
+from watchme_analysis.sources.metrics_cache import kept_metric_data
 from watchme_analysis.sources.raw import RawFile
 from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
@@ -98,19 +100,59 @@ def test_batches_keep_within_the_limits_and_references_together():
     assert all(len(batch) * 14_400 <= 100_800 for batch in long)
 
 
-def test_missing_zero_and_not_settled_are_three_things(account, tmp_path):
-    start = NOW - timedelta(minutes=30)
+def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    start = now - timedelta(minutes=30)
     second = int(start.timestamp())
-    account.metrics[SENT] = {second: 0, second + 60: 3, second + 29 * 60: 1}
-    window = Window(start, NOW)
+    front.metrics[SENT] = {second: 0, second + 60: 3, second + 29 * 60: 1}
     queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], 60)
     write_answer(tmp_path, "metrics/metric-data-queries.json", queries)
-    write_answer(tmp_path, "metrics/a.json", get_metric_data(Aws(pace=FAST), queries, window))
+    answer = kept_metric_data(Aws(pace=FAST), queries, Window(start, now), Keeper())
+    write_answer(tmp_path, "metrics/a.json", answer)
     points, asked = (piece.frame for piece in read_answers(RawFile(tmp_path, "metrics/a.json")))
-    frame = completeness(points, asked, window, NOW)
-    assert frame.completeness.tolist() == ["zero", "value", *["missing"] * 13, *["not_settled"] * 15]
+    assert points.completeness.tolist() == ["zero", "value", "not_settled"]
+    frame = completeness(points, asked)
+    # The clock may have gone on by a minute since.
+    settled = frame.completeness.eq("missing").sum() + 2
+    assert settled in {15, 16}
+    assert asked.missing.tolist() == [settled - 2]
+    assert frame.completeness.tolist() == [
+        *["zero", "value", *["missing"] * (settled - 2)],
+        *["not_settled"] * (30 - settled),
+    ]
     assert frame.value.iloc[-1] == 1
     assert frame.time.iloc[0] == pd.Timestamp(start)
+
+
+def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = (now - timedelta(hours=2)).replace(second=0)
+    second = int(start.timestamp())
+    front.metrics[SENT] = {second + 60 * n: n for n in range(120)}
+    queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], 60)
+    store = AnswerStore(tmp_path, "here")
+
+    def ask(end, **how):
+        return kept_metric_data(Aws(pace=FAST), queries, Window(start, end), Keeper(store, **how))
+
+    hour = start + timedelta(seconds=3630)
+    first = ask(hour)
+    assert ask(hour, offline=True)["MetricDataResults"] == first["MetricDataResults"]
+    assert ask(hour)["MetricDataResults"] == first["MetricDataResults"]
+    assert front.calls["GetMetricData"] == 1
+    # A late point of the settled part is not seen, one of the tail is.
+    front.metrics[SENT] |= {second: 99, second + 60 * 110: 99}
+    values = [float(n) for n in range(120)]
+    values[110] = 99.0
+    for _ in range(2):
+        answer = ask(now)["MetricDataResults"][0]
+        assert answer["Values"] == values
+        assert len(set(answer["Timestamps"])) == 120
+    assert front.calls["GetMetricData"] == 3
+    assert ask(now, offline=True)["MetricDataResults"] == [answer]
+    with pytest.raises(NotKeptError, match="once without --offline"):
+        ask(now + timedelta(minutes=1), offline=True)
+    assert ask(now, refresh=True)["MetricDataResults"][0]["Values"][0] == 99.0
 
 
 def test_faults_on_the_way(account):

@@ -112,6 +112,16 @@ class Aws:
         """Region that is asked."""
         return str(self.client("sts").meta.region_name)
 
+    def account(self) -> str:
+        """Return the id of the account that is asked, which needs no permission.
+
+        Raises
+        ------
+        ServiceError
+            When nobody is logged in.
+        """
+        return str(self.call("sts", "get_caller_identity")["Account"])
+
     def client(self, service: str) -> Any:
         """Return boto3's client of a service.
 

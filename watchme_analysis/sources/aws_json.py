@@ -147,6 +147,13 @@ def parsed(text: Any) -> Any:
         return None
 
 
+def iso_time(value: Any) -> str:
+    """Return a time as ISO 8601, for JSON."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
+
+
 class Trouble(NamedTuple):
     """What could not be read of a file."""
 

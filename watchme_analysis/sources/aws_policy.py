@@ -19,6 +19,7 @@ ACTIONS = (
     "logs:StopQuery",
     "sqs:GetQueueAttributes",
     "sqs:GetQueueUrl",
+    "sts:GetCallerIdentity",  # always allowed; listed so that nothing that is called is left out
 )
 SAMPLING_ACTIONS = ("sqs:ChangeMessageVisibility", "sqs:ReceiveMessage")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.aws_json import (
     Trouble,
@@ -25,10 +25,13 @@ from watchme_analysis.sources.aws_json import (
     whole,
 )
 from watchme_analysis.sources.aws_names import log_group_function, resource_name
-from watchme_analysis.sources.insights_cost import cost_usd
+from watchme_analysis.sources.insights_cost import BYTES_PER_GB, USD_PER_GB, cost_usd
 from watchme_analysis.sources.insights_text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
 from watchme_analysis.sources.raw import Piece, RawFile, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query says one.
 DEFAULT_LIMIT = 10_000
@@ -71,7 +74,8 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
         truncated=query["truncated"],
         query=query["query"],
         bytes_scanned=scanned,
-        cost_usd=cost_usd(scanned) if scanned is not None else None,
+        cost_usd=query["cost_usd"],
+        cached_at=query["cached_at"],
     )
     yield piece(raw, "cloudwatch_logs", "log_queries", [query], truncated=query["truncated"])
 
@@ -121,6 +125,8 @@ def query_row(
     group = _group(asked)
     limit = query_limit(text) or whole(asked.get("limit")) or (DEFAULT_LIMIT if asked else None)
     matched = number(statistics.get("recordsMatched"))
+    scanned = number(statistics.get("bytesScanned"))
+    price = number(asked.get("usdPerGb"))
     full = rows is not None and limit is not None and rows >= limit
     truncated = rows is None or (full and (matched is None or matched > rows))
     return {
@@ -134,7 +140,9 @@ def query_row(
         "limit": limit,
         "records_matched": matched,
         "records_scanned": number(statistics.get("recordsScanned")),
-        "bytes_scanned": number(statistics.get("bytesScanned")),
+        "bytes_scanned": scanned,
+        "cost_usd": None if scanned is None else cost_usd(scanned, USD_PER_GB if price is None else price),
+        "cached_at": moment(asked.get("cachedAt")),
         "status": status,
         "truncated": truncated or status not in {"Complete", None},
     }
@@ -204,6 +212,14 @@ def _bin_time(values: dict[str, Any]) -> datetime | None:
     return next((insights_time(value) for name, value in values.items() if name.startswith("bin(")), None)
 
 
+def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Say what the queries of a case scanned and cost together."""
+    if table != "log_queries" or not frame["bytes_scanned"].notna().any():
+        return frame, []
+    scanned, cost = float(frame["bytes_scanned"].sum()), float(frame["cost_usd"].sum())
+    return frame, [f"The queries scanned {scanned / BYTES_PER_GB:.3f} GB, about {cost:.4f} USD."]
+
+
 def answer_name(path: str) -> str:
     """Return an answer's name: the file's, without folder and endings."""
     return re.sub(r"(?:\.json)?(?:\.gz)?$", "", Path(path).name)
@@ -267,6 +283,7 @@ SOURCES = (
         looks_like=is_answer,
         read=read_answer,
         by_content=True,
+        finish=finish,
         samples=(
             (
                 '{"results": [[{"field": "@timestamp", "value": "2025-12-11 01:00:00.000"}, '

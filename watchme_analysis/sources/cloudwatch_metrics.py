@@ -9,10 +9,11 @@ zero nor an error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_json import Trouble, documents, frame_of, has_key, listed, piece
+from watchme_analysis.sources.aws_cache import SETTLED_AFTER
+from watchme_analysis.sources.aws_json import Trouble, documents, frame_of, has_key, listed, moment, piece
 from watchme_analysis.sources.metric_identity import (
     KEYS,
     Identities,
@@ -22,6 +23,7 @@ from watchme_analysis.sources.metric_identity import (
     query_definitions,
     query_files,
 )
+from watchme_analysis.sources.metric_intervals import intervals, settled_intervals
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     results, odd = listed(values, "MetricDataResults")
     identities = Identities.beside(raw)
+    asked = _asked(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
     series: list[dict[str, Any]] = []
     frames: list[pd.DataFrame] = []
@@ -50,11 +53,15 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
             {
                 "file": raw.relative,
                 **identity,
+                **asked,
                 "points": len(frame),
                 "status": status if isinstance(status, str) else None,
             }
         )
     _infer_periods(series, frames)
+    for row, frame in zip(series, frames, strict=True):
+        row["missing"] = _missing(row, frame)
+        frame["completeness"] = _completeness(row, frame)
     inferred = infer_stats(series, frames)
     if inferred:
         notes.append(f"{raw.relative}: the statistic of {inferred} series is inferred from label and values.")
@@ -81,6 +88,34 @@ def read_queries(raw: RawFile) -> Iterator[Piece]:
     yield piece(
         raw, "cloudwatch_metric_queries", "metric_queries", rows, Trouble(tuple(problems), tuple(odd))
     )
+
+
+def _asked(values: list[Any], zone: tzinfo) -> dict[str, datetime | None]:
+    """Return window and time of asking, which a pull notes beside an answer."""
+    found = next((value["Asked"] for value in values if isinstance(value, dict) and "Asked" in value), None)
+    told = found if isinstance(found, dict) else {}
+    names = {"start": "StartTime", "end": "EndTime", "asked_at": "At"}
+    return {name: moment(told.get(key), zone) for name, key in names.items()}
+
+
+def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:
+    """Return the settled intervals without a point, None where window or period is not known."""
+    if row["start"] is None or row["end"] is None or row["period_s"] is None:
+        return None
+    grid = intervals(row["start"], row["end"], row["period_s"])
+    settled = grid[: settled_intervals(grid, row["period_s"], row["asked_at"])]
+    return int((~settled.isin(frame["time"])).sum())
+
+
+def _completeness(row: dict[str, Any], frame: pd.DataFrame) -> pd.Series:
+    """Return whether each point is a value or a zero, or may still change."""
+    import pandas as pd
+
+    kinds = frame["value"].eq(0).map({True: "zero", False: "value"}).astype("string")
+    if row["asked_at"] is not None and row["period_s"] is not None:
+        ends = frame["time"] + pd.Timedelta(seconds=row["period_s"])
+        kinds = kinds.mask(ends > pd.Timestamp(row["asked_at"] - SETTLED_AFTER), "not_settled")
+    return kinds
 
 
 def _is_short(status: str | None) -> bool:
@@ -203,7 +238,10 @@ def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     merged = (
         frame[kept]
         .groupby(["file", *KEYS], dropna=False, sort=False, as_index=False)
-        .agg(points=("points", lambda column: column.sum(min_count=1)), status=("status", "last"))
+        .agg(
+            points=("points", lambda column: column.sum(min_count=1)),
+            **{name: (name, "last") for name in ("missing", "start", "end", "asked_at", "status")},
+        )
     )
     silent = int(merged["file"].isna().sum())
     return merged, [f"{silent} series that were asked for are in no answer."] if silent else []

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.sources.aws_cache import Keeper, NotKeptError, not_kept
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.insights import run_queries
 from watchme_analysis.sources.insights_cache import Cache, answer_of, rest_of
@@ -39,6 +40,10 @@ class Asking:
     cap: int = HIGHEST_LIMIT
     deadline_s: float = 900
 
+    def keeper(self) -> Keeper:
+        """Return what asks for anything else than log queries in the same way."""
+        return Keeper(self.cache.store if self.cache else None, self.refresh, self.offline)
+
 
 def ask(
     aws: Aws,
@@ -50,7 +55,7 @@ def ask(
 
     Raises
     ------
-    InputError
+    NotKeptError
         When a query must be asked and asking is forbidden.
     ServiceError
         When the service refuses a query.
@@ -63,14 +68,14 @@ def ask(
     }
     left: dict[int, InsightsQuery] = {}
     for number, query in enumerate(queries):
-        rest = rest_of(query, kept[number]) if number in kept else query
+        rest = rest_of(query, kept[number], asking.offline) if number in kept else query
         if rest is not None:
             left[number] = rest
+        if rest is query:
+            kept.pop(number, None)
     if left and asking.offline:
         query = next(iter(left.values()))
-        raise InputError(
-            f"The cache lacks {query.name or query.text!r} for {query.window}: ask once without --offline."
-        )
+        raise NotKeptError(f"{not_kept(query.name or repr(query.text), query.window)}.")
     now = datetime.now(UTC)
     fresh = dict(
         zip(
@@ -102,9 +107,7 @@ def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = 
 
 
 def ask_everywhere(
-    places: Mapping[str, Aws],
-    queries: Mapping[str, Callable[[Aws], Sequence[InsightsQuery]]],
-    askings: Mapping[str, Asking],
+    places: Mapping[str, Aws], ask_one: Callable[[Aws], list[Answer]]
 ) -> tuple[dict[str, list[Answer]], dict[str, str]]:
     """Ask several accounts and regions at once.
 
@@ -112,10 +115,8 @@ def ask_everywhere(
     ----------
     places
         Accounts and regions by name.
-    queries
-        For each place what makes its queries.
-    askings
-        For each place how they are asked.
+    ask_one
+        Asks one of them.
 
     Returns
     -------
@@ -125,13 +126,8 @@ def ask_everywhere(
     """
     answers: dict[str, list[Answer]] = {}
     failures: dict[str, str] = {}
-
-    def ask_one(name: str) -> list[Answer]:
-        aws = places[name]
-        return ask(aws, queries[name](aws), askings[name])
-
     with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
-        futures = {name: pool.submit(ask_one, name) for name in places}
+        futures = {name: pool.submit(ask_one, aws) for name, aws in places.items()}
         try:
             for name, future in futures.items():
                 try:

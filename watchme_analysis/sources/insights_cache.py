@@ -6,20 +6,15 @@ still have been on their way. Asked again with a later end, only the rest is ask
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.sources.aws_cache import SETTLED_AFTER, AnswerStore
 from watchme_analysis.sources.insights_calls import Answer, InsightsQuery, Row
 from watchme_analysis.sources.insights_text import ascending
 from watchme_analysis.window import Window
-
-# Events of a window may still be on their way for so long after its end.
-SETTLED_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,9 @@ class Entry:
     Attributes
     ----------
     until
-        End of what it covers; None when it covers nothing.
+        End of what can't change any more.
+    end
+        End of what was asked; what lies beyond ``until`` is for offline use.
     rows
         Rows in the query's order.
     statistics
@@ -39,6 +36,7 @@ class Entry:
     """
 
     until: datetime
+    end: datetime
     rows: list[Row]
     statistics: dict[str, Any]
     taken_at: datetime
@@ -46,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cache:
-    """Kept answers of one account and region.
+    """Kept answers of Logs Insights of one account and region.
 
     Attributes
     ----------
@@ -59,75 +57,73 @@ class Cache:
     folder: Path
     place: str
 
-    def _path(self, query: InsightsQuery) -> Path:
-        identity: list[Any] = [
-            self.place,
-            query.text,
-            sorted(query.log_groups),
-            query.window.start.isoformat(),
-        ]
+    @property
+    def store(self) -> AnswerStore:
+        """Where they lie among other answers."""
+        return AnswerStore(self.folder, self.place)
+
+    @staticmethod
+    def _identity(query: InsightsQuery) -> list[Any]:
+        identity: list[Any] = [query.text, sorted(query.log_groups), query.window.start.isoformat()]
         if query.whole is not None:
             # Only windows of events put together give the whole, so anything else is kept by its end too.
             identity.append(query.window.end.isoformat())
-        digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-        return self.folder / digest[:2] / f"{digest}.json.gz"
+        return identity
 
     def load(self, query: InsightsQuery) -> Entry | None:
         """Return what is kept of a query, None when nothing is or it can't be read."""
-        try:
-            data = json.loads(gzip.decompress(self._path(query).read_bytes()))
-            moments = [datetime.fromisoformat(data[name]) for name in ("until", "taken_at")]
-            return Entry(moments[0], data["rows"], data["statistics"], moments[1])
-        except (OSError, ValueError, KeyError, EOFError):
+        kept = self.store.load(self._identity(query))
+        if kept is None:
             return None
+        value = kept.value
+        until, end = (datetime.fromisoformat(value[name]) for name in ("until", "end"))
+        return Entry(until, end, value["rows"], value["statistics"], kept.taken_at)
 
     def save(self, answer: Answer, now: datetime) -> None:
-        """Keep the settled part of a complete answer."""
+        """Keep a complete answer, and say of it up to when it is settled."""
         query = answer.query
-        until = min(query.window.end, now - SETTLED_AFTER)
-        if answer.truncated or until <= query.window.start:
+        start, end = query.window.start, query.window.end
+        if answer.truncated:
             return
-        if query.whole is not None and until < query.window.end:
+        until = min(end, now - SETTLED_AFTER)
+        if query.whole is not None and until < end:
+            until = start
+        if query.whole is None and any("@timestamp" not in row for row in answer.rows):
             return
-        rows = [row for row in answer.rows if query.whole is not None or _time(row) < until]
-        if query.whole is None and any("@timestamp" not in row for row in rows):
-            return
-        path = self._path(query)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        statistics = {
-            "matched": answer.matched if until == query.window.end else float(len(rows)),
-            "scanned": answer.scanned,
-            "bytes_scanned": answer.bytes_scanned,
+        value = {
+            "until": max(until, start),
+            "end": end,
+            "statistics": {"matched": answer.matched, "scanned": answer.scanned},
+            "rows": answer.rows,
         }
-        data = {
-            "until": until.isoformat(),
-            "taken_at": now.isoformat(),
-            "statistics": statistics,
-            "rows": rows,
-        }
-        unfinished = path.with_suffix(".part")
-        unfinished.write_bytes(gzip.compress(json.dumps(data, ensure_ascii=False).encode(), 6))
-        unfinished.replace(path)
+        self.store.save(self._identity(query), value, now)
 
 
-def rest_of(query: InsightsQuery, entry: Entry) -> InsightsQuery | None:
+def rest_of(query: InsightsQuery, entry: Entry, offline: bool) -> InsightsQuery | None:
     """Return what is left to ask of a query, None when the entry covers it all."""
-    if entry.until >= query.window.end:
+    covered = entry.end if offline else entry.until
+    if covered >= query.window.end:
         return None
-    window = Window(entry.until, query.window.end)
-    return InsightsQuery(query.text, query.log_groups, window, query.name)
+    if covered == query.window.start:
+        return query
+    window = Window(covered, query.window.end)
+    first = int(window.start.timestamp()) - query.counts_bin_s
+    counts = tuple((second, rows) for second, rows in query.counts if second > first)
+    if query.counts and not counts:
+        counts = ((first + query.counts_bin_s, 0),)
+    return replace(query, window=window, counts=counts)
 
 
 def answer_of(query: InsightsQuery, entry: Entry, rest: Answer | None) -> Answer:
     """Return the answer that an entry and the answer for what was left give together."""
-    inside = [row for row in entry.rows if query.whole is not None or _time(row) < query.window.end]
+    end = query.window.end if rest is None else rest.query.window.start
+    inside = [row for row in entry.rows if query.whole is not None or _time(row) < end]
     answer = Answer(query, inside, matched=float(len(inside)))
     if query.whole is not None:
         answer.matched = entry.statistics.get("matched")
     answer.scanned = float(entry.statistics.get("scanned") or 0)
-    answer.notes.append(
-        f"Read from the cache up to {entry.until.isoformat()} (asked {entry.taken_at.isoformat()})."
-    )
+    answer.cached_at = entry.taken_at
+    answer.notes.append(f"Read from the cache up to {end.isoformat()} (asked {entry.taken_at.isoformat()}).")
     if rest is not None:
         rows = [inside, rest.rows] if ascending(query.text) else [rest.rows, inside]
         answer.rows = [row for part in rows for row in part]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import intern
 from typing import Any
 
@@ -89,6 +90,8 @@ class Answer:
         Sum over all queries that were started for it.
     started
         Queries started for it, counts included.
+    cached_at
+        When the part was asked that came from the cache, None without.
     notes
         Sentences for the reader.
     """
@@ -102,6 +105,7 @@ class Answer:
     bytes_scanned: float = 0.0
     bytes_skipped: float = 0.0
     started: int = 0
+    cached_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
 
     def incomplete(self, why: str, status: str | None = None) -> None:

@@ -1,61 +1,106 @@
-"""What Logs Insights scans and costs: estimated before, told after."""
+"""What Logs Insights has to scan, and what that costs: foreseen before, told after."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.aws_client import Aws
-from watchme_analysis.sources.metrics import Metric, get_metric_data, metric_queries, period_for
+from watchme_analysis.sources.insights_calls import InsightsQuery
+from watchme_analysis.sources.insights_plan import Counts
+from watchme_analysis.sources.metrics import (
+    RETENTION,
+    Metric,
+    get_metric_data,
+    metric_queries,
+    period_for,
+)
 from watchme_analysis.window import Window
 
-# List price of a scanned gigabyte in us-east-1; other regions differ by up to a half.
+# List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
+# queries"); Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` states another.
 USD_PER_GB = 0.005
 BYTES_PER_GB = 1e9
+# Bins of a window that its queries are planned by.
+_BINS = 1440
 
 
-def cost_usd(scanned_bytes: float) -> float:
-    """Return the list price in USD of scanning so many bytes."""
-    return scanned_bytes / BYTES_PER_GB * USD_PER_GB
+@dataclass(frozen=True)
+class Incoming:
+    """What came into a log group in a window, which is what a query over it scans.
 
-
-def estimate_bytes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, float | None]:
-    """Return for each log group the bytes that came in during a window, which is what a query scans.
-
-    CloudWatch counts them for every log group (AWS/Logs, IncomingBytes). None where it has no figure: a
-    group that got nothing in the window, or one whose figures have expired.
-    """
-    wanted = [Metric("AWS/Logs", "IncomingBytes", (("LogGroupName", group),), "Sum") for group in log_groups]
-    period = max(3600, period_for(window.start, window.end))
-    answer = get_metric_data(aws, metric_queries(wanted, period), window)
-    sums = {result["Id"]: sum(result["Values"]) for result in answer["MetricDataResults"] if result["Values"]}
-    return {group: sums.get(f"m{number}") for number, group in enumerate(log_groups)}
-
-
-def incoming_counts(aws: Aws, log_group: str, window: Window) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Return how many events came into a log group, by bins: what plans the windows of a query over all.
-
-    CloudWatch counts by the time of arrival, which is close to the events' own; windows that turn out
-    fuller are cut again.
-
-    Returns
-    -------
+    Attributes
+    ----------
+    size_bytes
+        Sum; None where CloudWatch has no figure: nothing came, or the figures have expired.
     counts, bin_s
-        Start of each bin (epoch seconds) and its events, and the width of the bins in seconds.
+        Start of each bin in epoch seconds and the events that came in it, and the width of the bins; no
+        counts where the figures have expired.
     """
-    wanted = [Metric("AWS/Logs", "IncomingLogEvents", (("LogGroupName", log_group),), "Sum")]
-    period = period_for(window.start, datetime.now(UTC))
-    answer = get_metric_data(aws, metric_queries(wanted, period), window)
-    counts = [
-        (int(datetime.fromisoformat(moment).timestamp()), int(value))
-        for result in answer["MetricDataResults"]
-        for moment, value in zip(result["Timestamps"], result["Values"], strict=False)
+
+    size_bytes: float | None
+    counts: Counts
+    bin_s: int
+
+
+def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
+    """Return the price in USD of scanning so many bytes."""
+    return scanned_bytes / BYTES_PER_GB * usd_per_gb
+
+
+def told(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
+    """Return a scan and its price in words."""
+    size = f"{scanned_bytes / BYTES_PER_GB:.3f} GB"
+    return f"{size}, about {cost_usd(scanned_bytes, usd_per_gb):.4f} USD at {usd_per_gb:g} USD a GB"
+
+
+def incoming(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, Incoming]:
+    """Return what came into log groups, by CloudWatch's own count (AWS/Logs), which scans nothing.
+
+    CloudWatch counts by the time of arrival, which is close to the events' own.
+    """
+    finest = period_for(window.start, datetime.now(UTC))
+    period = finest * max(1, math.ceil(window.seconds / finest / _BINS))
+    wanted = [
+        Metric("AWS/Logs", metric, (("LogGroupName", group),), "Sum")
+        for group in log_groups
+        for metric in ("IncomingBytes", "IncomingLogEvents")
     ]
-    return tuple(sorted(counts)), period
+    answer = get_metric_data(aws, metric_queries(wanted, period), window)
+    series = {result["Id"]: result for result in answer["MetricDataResults"]}
+    found = {}
+    for number, group in enumerate(log_groups):
+        sizes, events = (series.get(f"m{2 * number + offset}", {}) for offset in (0, 1))
+        counts = [
+            (int(datetime.fromisoformat(moment).timestamp()), int(value))
+            for moment, value in zip(events.get("Timestamps", []), events.get("Values", []), strict=True)
+        ]
+        if not counts and finest <= RETENTION[-1][1]:
+            # A figure would still be kept, so nothing came; a late one at most.
+            counts = [(int(window.start.timestamp()), 0)]
+        values = sizes.get("Values", [])
+        found[group] = Incoming(sum(values) if values else None, tuple(sorted(counts)), period)
+    return found
 
 
-def check_ceiling(expected_bytes: float, max_scan_gb: float) -> None:
+def planned(query: InsightsQuery, known: Mapping[str, Incoming]) -> InsightsQuery:
+    """Return a query with the counts of its log groups, where all of them are known."""
+    total: Counter[int] = Counter()
+    width = 60
+    for group in query.log_groups:
+        part = known.get(group)
+        if part is None or not part.counts:
+            return query
+        total.update(dict(part.counts))
+        width = part.bin_s
+    return replace(query, counts=tuple(sorted(total.items())), counts_bin_s=width)
+
+
+def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float = USD_PER_GB) -> None:
     """Refuse a scan above the ceiling.
 
     Raises
@@ -63,9 +108,8 @@ def check_ceiling(expected_bytes: float, max_scan_gb: float) -> None:
     InputError
         When more would be scanned than allowed.
     """
-    expected_gb = expected_bytes / BYTES_PER_GB
-    if expected_gb > max_scan_gb:
+    if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(
-            f"The queries would scan about {expected_gb:.1f} GB (about {cost_usd(expected_bytes):.2f} USD), "
-            f"more than the ceiling of {max_scan_gb:g} GB: narrow the window, or raise it with --max-scan-gb."
+            f"The queries would scan {told(expected_bytes, usd_per_gb)}, more than the ceiling of "
+            f"{max_scan_gb:g} GB: narrow the window, or raise it with --max-scan-gb."
         )

@@ -10,18 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.window import Window
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
-# Points may come or change this long after their interval.
-SETTLED_AFTER = timedelta(minutes=15)
 # Finest period in seconds that is kept, by age.
 RETENTION = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
 
@@ -185,47 +180,3 @@ def _with_references(queries: Sequence[dict[str, Any]]) -> list[list[dict[str, A
                 home[moved["Id"]] = here
             groups[here] = groups.pop(there) + groups[here]
     return list(groups.values())
-
-
-def completeness(
-    points: pd.DataFrame, queries: pd.DataFrame, window: Window, taken_at: datetime
-) -> pd.DataFrame:
-    """Tell missing, zero and not yet settled apart, interval by interval.
-
-    Parameters
-    ----------
-    points, queries
-        ``metrics`` and ``metric_queries`` of a case.
-    window
-        Window asked.
-    taken_at
-        When CloudWatch was asked.
-
-    Returns
-    -------
-    DataFrame
-        ``id``, ``metric``, ``resource``, ``stat``, ``time``, ``value`` (null where none came) and
-        ``completeness``: ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may
-        still change).
-    """
-    import pandas as pd
-
-    settled = pd.Timestamp(taken_at) - pd.Timedelta(SETTLED_AFTER)
-    parts = []
-    for query in queries.dropna(subset=["period_s"]).drop_duplicates("id").itertuples():
-        step = pd.Timedelta(seconds=int(query.period_s))
-        grid = pd.date_range(
-            pd.Timestamp(window.start).floor(step), window.end, freq=step, inclusive="left", unit="us"
-        )
-        own = points[points["id"] == query.id].drop_duplicates("time").set_index("time")["value"]
-        part = pd.DataFrame({"time": grid, "value": own.reindex(grid).to_numpy()})
-        part["value"] = part["value"].astype("Float64")
-        part["completeness"] = "value"
-        part.loc[(part["value"] == 0).fillna(False).astype(bool), "completeness"] = "zero"
-        part.loc[part["value"].isna(), "completeness"] = "missing"
-        part.loc[part["time"] + step > settled, "completeness"] = "not_settled"
-        for name in ("stat", "resource", "metric", "id"):
-            part.insert(0, name, getattr(query, name))
-        parts.append(part)
-    columns = ["id", "metric", "resource", "stat", "time", "value", "completeness"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.sources.aws_json import iso_time
 from watchme_analysis.sources.insights_calls import Answer, InsightsQuery
 
 _BIG = 100_000
@@ -27,15 +27,21 @@ def write_answer(folder: Path, name: str, value: Any) -> None:
     """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(value, indent=1, ensure_ascii=False, default=_written).encode()
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=iso_time).encode()
     if len(text) > _BIG:
         path = path.with_name(path.name + ".gz")
         text = gzip.compress(text, 6, mtime=0)
     path.write_bytes(text)
 
 
-def query_entry(query: InsightsQuery, answer: Answer | None) -> dict[str, Any]:
-    """Return an entry of ``queries.json``; its limit is what the answer's rows would have to reach."""
+def query_entry(
+    query: InsightsQuery, answer: Answer | None, usd_per_gb: float | None = None
+) -> dict[str, Any]:
+    """Return an entry of ``queries.json``; its limit is what the answer's rows would have to reach.
+
+    Beside what StartQuery takes it says at what price was scanned, and when the part was asked that came
+    from the cache.
+    """
     entry: dict[str, Any] = {
         "logGroupName": query.log_groups[0],
         "startTime": int(query.window.start.timestamp()),
@@ -45,6 +51,9 @@ def query_entry(query: InsightsQuery, answer: Answer | None) -> dict[str, Any]:
     }
     if answer is not None and query.whole is None:
         entry["limit"] = max(1, len(answer.rows)) if answer.truncated else None
+    if answer is not None:
+        entry["usdPerGb"] = usd_per_gb
+        entry["cachedAt"] = answer.cached_at
     return {name: value for name, value in entry.items() if value is not None}
 
 
@@ -61,9 +70,3 @@ def query_answer(answer: Answer) -> dict[str, Any]:
         "bytesScanned": answer.bytes_scanned,
     }
     return {"results": results, "statistics": statistics, "status": answer.status}
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} can't be written as JSON")

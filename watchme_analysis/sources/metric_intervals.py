@@ -1,0 +1,67 @@
+"""Intervals of CloudWatch metrics: with a value, zero, missing, or not settled yet, which are four things."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watchme_analysis.sources.aws_cache import SETTLED_AFTER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_IDENTITY = ["id", "metric", "resource", "stat"]
+
+
+def intervals(start: datetime, end: datetime, period_s: int) -> pd.DatetimeIndex:
+    """Return the starts of the intervals that a window touches; CloudWatch rounds its start down."""
+    import pandas as pd
+
+    step = pd.Timedelta(seconds=period_s)
+    first = pd.Timestamp(start).floor(step)
+    return pd.date_range(first, end, freq=step, inclusive="left", unit="us")
+
+
+def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetime | None) -> int:
+    """Return how many of consecutive intervals had settled when asked; all where that is unknown."""
+    import pandas as pd
+
+    if asked_at is None:
+        return len(starts)
+    last = pd.Timestamp(asked_at - SETTLED_AFTER) - pd.Timedelta(seconds=period_s)
+    return int(starts.searchsorted(last, side="right"))
+
+
+def completeness(points: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
+    """Tell missing, zero and not yet settled apart, interval by interval.
+
+    Parameters
+    ----------
+    points, queries
+        ``metrics`` and ``metric_queries`` of a case.
+
+    Returns
+    -------
+    DataFrame
+        A row for each interval of each series whose window and period are known: ``id``, ``metric``,
+        ``resource``, ``stat``, ``time`` (start), ``value`` (null where no point came) and
+        ``completeness``: ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may
+        still change).
+    """
+    import pandas as pd
+
+    columns = [*_IDENTITY, "time", "value", "completeness"]
+    parts = []
+    for query in queries.dropna(subset=["period_s", "start", "end"]).itertuples():
+        grid = intervals(query.start, query.end, int(query.period_s))
+        same = (points["id"] == query.id) & (points["file"] == query.file)
+        own = points[same].drop_duplicates("time").set_index("time")
+        part = own[["value", "completeness"]].reindex(grid).rename_axis("time").reset_index()
+        asked_at = None if pd.isna(query.asked_at) else query.asked_at
+        settled = settled_intervals(grid, int(query.period_s), asked_at)
+        silent = pd.Series(["missing"] * settled + ["not_settled"] * (len(grid) - settled), dtype="string")
+        part["completeness"] = part["completeness"].fillna(silent)
+        for name in _IDENTITY:
+            part[name] = getattr(query, name)
+        parts.append(part[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
