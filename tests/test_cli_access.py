@@ -1,10 +1,13 @@
+import gzip
 import json
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli_access import access
+from watchme_analysis.errors import InputError
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
 LINES = (
@@ -15,6 +18,14 @@ LINES = (
     '192.0.2.7 [2025-12-11T10:12:30+09:00] "POST /jobs/17 HTTP/1.1" 202 15 0.020 "-"\n'
 )
 
+COMBINED = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
+ERROR = (
+    "2025/12/11 01:11:30 [error] 31#31: *7 upstream timed out (110: Connection timed out) while reading "
+    'response header from upstream, client: 192.0.2.7, server: _, request: "GET /health HTTP/1.1", '
+    'upstream: "http://192.0.2.20:80/health", host: "api.example.com"\n'
+    "2025/12/11 01:11:40 [notice] 31#31: start worker process 32\n"
+)
+
 
 @pytest.fixture
 def log(tmp_path):
@@ -23,18 +34,57 @@ def log(tmp_path):
     return path
 
 
-def run(*arguments):
-    return CliRunner().invoke(access, [*map(str, arguments)], catch_exceptions=False)
+def run(*arguments, **given):
+    return CliRunner().invoke(
+        access, [*map(str, arguments)], catch_exceptions=False, standalone_mode=False, **given
+    )
 
 
 def test_a_page_for_a_person(log):
     page = run(log, "--format", FORMAT).output
 
-    assert "2025-12-11 10:10:30 JST .. 2025-12-11 10:12:30 JST" in page
-    assert "5 lines: 3 requests, 1 rejected, 1 blank" in page
-    assert f"{log}:2: rejected" in page
+    assert "2025-12-11 10:10:30 .. 2025-12-11 10:12:30 Asia/Tokyo   1 log, 5 lines: 3 requests" in page
+    assert "1 rejected, 1 blank" in page
+    assert "  line 2: it is of none of the formats: junk" in page
     assert "504 33.3%" in page
-    assert [row.split()[0] for row in page.splitlines() if row.startswith("/")][-2:] == ["/health", "/jobs/*"]
+    times, _, further = page.partition("Failed, as a share")
+    assert [row.split() for row in times.splitlines() if row.startswith("/")][-2:] == [
+        ["/health", "2", "66.7", "0.004", "30.001", "30.001", "30.001"],
+        ["/jobs/*", "1", "33.3", "0.020", "0.020", "0.020", "0.020"],
+    ]
+    assert ["/health", "2", "0.0%", "50.0%", "0.0%", "0.0%", "50.0%"] in map(str.split, further.splitlines())
+    assert "GET /health" in further.partition("Slowest requests")[2].splitlines()[2]
+    assert ["192.0.2.20:80", "-", "504", "1"] in map(str.split, further.splitlines())
+
+
+def test_a_log_without_times_says_so(tmp_path):
+    (tmp_path / "access.log").write_text(COMBINED)
+
+    page = run(tmp_path / "access.log").output
+
+    assert "have no request times" in page
+    assert "p50" not in page
+    assert "Slowest" not in page
+
+
+def test_minutes_stand_in_their_order_and_zone(log):
+    page = run(log, "--format", FORMAT, "--by", "minute", "--top", "2").output
+
+    times = page.partition("Failed")[0].splitlines()
+    assert [row[:16] for row in times if row.startswith("2025-12-11 10:1") and ".." not in row] == [
+        "2025-12-11 10:11",
+        "2025-12-11 10:12",
+    ]
+    assert "(1 more: --top 3)" in page
+
+
+@pytest.mark.parametrize(
+    ("order", "keys"), [("requests", ["GET", "POST"]), ("p50", ["POST", "GET"]), ("max", ["GET", "POST"])]
+)
+def test_groups_can_be_ordered(log, order, keys):
+    result = json.loads(run(log, "--format", FORMAT, "--by", "method", "--sort", order, "--json").output)
+
+    assert [row["key"] for row in result["groups"]] == keys
 
 
 def test_json_says_the_same(log):
@@ -79,3 +129,125 @@ def test_an_empty_log_is_no_error(tmp_path):
     (tmp_path / "access.log").write_text("")
 
     assert "0 lines" in run(tmp_path / "access.log").output
+
+
+def test_columns_can_be_chosen(log, tmp_path):
+    out = tmp_path / "out.parquet"
+
+    run(log, "--format", FORMAT, "--parquet", out, "--columns", "time,status", "--path", "/health")
+
+    assert pq.read_table(out).column_names == ["time", "status"]
+    assert pq.read_table(out)["status"].to_pylist() == [200, 504]
+
+
+@pytest.mark.parametrize("options", [["--parquet", "out", "--path", "/none"], ["--parquet", "none/out"]])
+def test_parquet_that_can_not_be_written_leaves_nothing(log, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match="written"):
+        run(log, "--format", FORMAT, *options)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["access.log"]
+
+
+def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
+    (tmp_path / "error.log").write_text(ERROR)
+
+    page = run(log, "--format", FORMAT).output
+    result = json.loads(run(log, "--format", FORMAT, "--json").output)["errors"]
+
+    assert [row["kind"] for row in result["kinds"]] == ["startup", "upstream_timeout_header"]
+    assert result["kinds"][1]["linked"] == 1
+    assert result["lines"][0]["request_line"] == 4
+    assert (result["lines"][0]["status"], result["lines"][0]["request_time_s"]) == (504, 30.001)
+    assert f"{log}:4" in page
+    assert f"{tmp_path / 'error.log'}:1" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [
+        (["--errors", "none"], None),
+        (["--errors", "other.log", "--log-timezone", "UTC"], {"startup": 1, "upstream_timeout_header": 1}),
+        (["--errors", "other.log", "--path", "/health"], {"upstream_timeout_header": 1}),
+        (["--errors", "other.log", "--since", "2025-12-11T10:11:35"], {"startup": 1}),
+        (["--errors", "other.log", "--log-timezone", "Asia/Tokyo", "--since", "2025-12-11T10:00"], {}),
+        (["--errors", "other.log", "--log-timezone", "Asia/Tokyo"], {}),
+    ],
+)
+def test_which_errors_are_shown(log, tmp_path, monkeypatch, options, kinds):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "error.log").write_text(ERROR * 2)
+    (tmp_path / "other.log").write_text(ERROR)
+
+    result = json.loads(run(log, "--format", FORMAT, "--json", *options).output)
+
+    found = result.get("errors")
+    assert (None if found is None else {row["kind"]: row["errors"] for row in found["kinds"]}) == kinds
+
+
+def test_an_error_log_of_another_time_is_told_apart(log, tmp_path):
+    (tmp_path / "error.log").write_text(ERROR)
+
+    page = run(log, "--format", FORMAT, "--log-timezone", "Asia/Tokyo").output
+
+    assert "2 lines lie outside of the access logs' window" in page
+    assert "--log-timezone" in page
+
+
+def test_escapes_are_decoded_where_asked(tmp_path):
+    line = COMBINED.replace("/a", "/caf\\xC3\\xA9")
+    (tmp_path / "access.log").write_text(line)
+
+    assert "/caf\\xC3" in run(tmp_path / "access.log", "--by", "full-path").output
+    assert "/café" in run(tmp_path / "access.log", "--by", "full-path", "--decode-escapes").output
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "code"),
+    [
+        (COMBINED.encode(), [], 0),
+        (COMBINED.encode() + b"junk\n", [], 0),
+        (COMBINED.encode() + b"junk\n", ["--strict"], 1),
+        (b"junk\n", [], 1),
+        (b"", ["--strict"], 0),
+        (gzip.compress(COMBINED.encode() * 99)[:-20], [], 1),
+    ],
+    ids=["whole", "rejected", "strict", "unread", "empty", "torn"],
+)
+def test_the_exit_code_says_whether_all_was_read(tmp_path, data, options, code):
+    (tmp_path / "access.log").write_bytes(data)
+
+    result = run(tmp_path / "access.log", *options)
+
+    assert result.return_value == code
+    assert ("INCOMPLETE" in result.output) == (data[:2] == b"\x1f\x8b")
+
+
+def test_standard_input_is_read():
+    result = json.loads(run("-", "--json", input=COMBINED).output)
+
+    assert (result["rows"], result["inputs"][0]["name"]) == (1, "-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give FILES"),
+        (["x", "--columns", "time"], "--columns goes with --parquet"),
+        (["x", "--spark", "a=b"], "--spark goes with --engine spark"),
+        (["x", "--engine", "spark", "--errors", "error.log"], "does not go with"),
+        (["--athena-ddl", "s3://bucket/x/"], "wants FILES"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(click.UsageError, match=message):
+        run(*arguments)
+
+
+def test_an_athena_table_is_printed_for_a_log_or_a_format(log):
+    of_log = run(log, "--format", FORMAT, "--athena-ddl", "s3://bucket/nginx/").output
+    stated = run("--format", FORMAT, "--athena-ddl", "s3://bucket/nginx/").output
+
+    assert of_log == stated
+    assert "CREATE EXTERNAL TABLE" in of_log

@@ -14,9 +14,11 @@ from moto.server import ThreadedMotoServer
 
 from watchme_analysis.analysis.access_summary import AccessSummary
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_athena import athena_table
 from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.sources.access_parts import parts_of
 from watchme_analysis.sources.access_spark import SparkScan, SparkSettings, spark_session
+from watchme_analysis.sources.nginx_format import compile_format, stock_formats
 
 pytestmark = [
     pytest.mark.skipif(
@@ -61,11 +63,25 @@ def bucket():
 
 
 @pytest.fixture(scope="module")
-def settings(bucket):
-    found = SparkSettings({"spark.master": "local[2]", "spark.driver.memory": "512m"}, PART_BYTES)
-    session = spark_session(found)
+def session(bucket, tmp_path_factory):
+    options = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "512m",
+        # For Hive's own reader of lines, with tables that last as long as the session.
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:tables;create=true",
+        "spark.driver.extraJavaOptions": "-Dderby.stream.error.file=/dev/null",
+        "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
+    }
+    found = spark_session(SparkSettings(options))
     yield found
-    session.stop()
+    found.stop()
+
+
+@pytest.fixture
+def settings(session):
+    return SparkSettings(part_bytes=PART_BYTES)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +191,54 @@ def test_java_that_is_missing_is_named(monkeypatch):
 
     with pytest.raises(InputError, match="needs Java 17"):
         spark_session(SparkSettings())
+
+
+TIMED = compile_format(
+    '$remote_addr [$time_iso8601] "$request" $status $request_time "$upstream_addr" '
+    '"$upstream_response_time" it\'s $request_id'
+)
+JSON = compile_format(
+    '{"t":"$msec","uri":"$request_uri","agent":"$http_user_agent","status":$status}', "json"
+)
+UNMATCHED = ("", "junk", '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /torn')
+LINES = {
+    "combined": (
+        stock_formats()[0],
+        '192.0.2.7 - a user [11/Dec/2025:10:10:30 +0900] "GET /a?b=\\x22c HTTP/1.1" 200 12 "-" "cu\\"rl"',
+        '2001:db8::7 - - [11/Dec/2025:10:10:30 +0900] "\\x16\\x03\\x01" 400 0 "-" "-"',
+        '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "" 400 0 "-" "" "further"',
+        '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" two 12 "-" "curl"',
+    ),
+    "timed": (
+        TIMED,
+        '192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /" 504 3.1 "192.0.2.1:80, [::1]:80" "1.5, 1.6" it\'s 7',
+        '192.0.2.7 [2025-12-11T10:10:30+09:00] "GET / HTTP/1.1" 200 0.1 "-" "-" it\'s -',
+        '192.0.2.7 [2025-12-11T10:10:30+09:00] "GET / HTTP/1.1" 200 0.1 "-" "-" its -',
+    ),
+    "json": (
+        JSON,
+        '{"t":"1765415430.123","uri":"/ü?a=\\"b\\"","agent":"\\u0007 a\\\\","status":200}',
+        '{"t":"1765415430.123","uri":"/","agent":"","status":}',
+        '{"t":"1765415430.123","uri":"/"","agent":"","status":200}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_athenas_table_reads_a_line_as_the_plan_does(session, tmp_path, name):
+    log_format, *lines = LINES[name]
+    lines += UNMATCHED
+    (tmp_path / "access.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    statements = athena_table(log_format, "s3://logs/nginx/", name).split(";\n\n")
+    table = statements[0].replace("s3://logs/nginx/", tmp_path.as_uri())
+
+    session.sql(table[table.index("CREATE") :])
+    rows = [tuple(row) for row in session.table(f"{name}_lines").collect()]
+
+    nothing = (None,) * len(log_format.names)
+    expected = [log_format.match(line.encode()) for line in lines]
+    assert sum(found is None for found in expected) >= len(UNMATCHED) + 1
+    assert sum(found is not None for found in expected) >= 2
+    assert rows == [
+        nothing if found is None else tuple(value.decode() for value in found) for found in expected
+    ]

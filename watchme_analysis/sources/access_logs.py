@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.access_blocks import blocks_from, in_order
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
@@ -18,12 +18,16 @@ from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import split_lines
 from watchme_analysis.sources.nginx_conf_formats import Candidates, candidate_formats
+from watchme_analysis.sources.nginx_format import LogFormat
 from watchme_analysis.sources.raw import RawFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.retrieval import Retrieval
+
+# Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
+MANY_INPUTS = 1000
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,16 @@ class AccessScan:
             raise InputError(
                 f"An access log has no column {', '.join(unknown)}: it has {', '.join(ACCESS_COLUMNS)}."
             )
-        inputs, self.notes = without_copies(find_inputs([str(name) for name in names]))
-        self._candidates = {one.name: self._formats(one) for one in inputs}
-        self.inputs = sorted(inputs, key=lambda one: (self._first_time(one), one.name))
+        inputs, self.notes = _distinct(find_inputs([str(name) for name in names]))
+        self._candidates = {one.name: formats_of(one.path, self._options) for one in inputs}
+        many = len(inputs) > MANY_INPUTS
+        self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks, their lines numbered within their input."""
         for one in self.inputs:
             yield from self._scan(one)
-
-    def _formats(self, one: Input) -> Candidates:
-        settings = {"log_format": self._options.log_format, "nginx_conf": self._options.nginx_conf}
-        # Standard input and objects have nothing beside them.
-        path = one.path or Path("/dev/null")
-        return candidate_formats(RawFile(path.parent, path.name, settings=settings))
 
     def _first_time(self, one: Input) -> int:
         if one.size is None:
@@ -115,6 +114,23 @@ class AccessScan:
             if isinstance(time, int):
                 return time
         return 0
+
+    def likeliest_format(self) -> LogFormat:
+        """Return the format that most of the first input's first lines are of.
+
+        Raises
+        ------
+        FormatError
+            When they are of none that a plan can describe.
+        """
+        for one in self.inputs:
+            lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
+            reader = LineReader(self._candidates[one.name].formats, self._options.zone)
+            reader.sort_by(lines)
+            if any(reader.formats[0].match(line) for line in lines):
+                return reader.formats[0]
+        names = ", ".join(one.name for one in self.inputs)
+        raise FormatError(f"No line of {names} is of a log_format that is known: --format says which it is.")
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
@@ -132,6 +148,27 @@ class AccessScan:
         tally = self.tally_for(one)
         yield from chunks_of(one.pieces(), self.engine_for(one), tally, {"file": one.name, "service": None})
         self.retrievals.append(tally.retrieval())
+
+
+def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
+    if len(inputs) <= MANY_INPUTS:
+        return without_copies(inputs)
+    return inputs, [
+        f"The {len(inputs)} logs are read in the order of their names and not compared for copies."
+    ]
+
+
+def formats_of(path: Path | None, options: LogOptions) -> Candidates:
+    """Return the formats that may have written a file, or what has no files beside it.
+
+    Raises
+    ------
+    FormatError
+        As :func:`candidate_formats`.
+    """
+    settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
+    path = path or Path("/dev/null")
+    return candidate_formats(RawFile(path.parent, path.name, settings=settings))
 
 
 def chunks_of(

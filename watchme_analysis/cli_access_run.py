@@ -1,0 +1,231 @@
+"""What ``watchme access`` does: a scan here or on Spark, with error logs, into Parquet; an Athena table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.analysis.access_summary import AccessSummary
+    from watchme_analysis.analysis.error_requests import ErrorCandidates
+    from watchme_analysis.retrieval import Retrieval
+    from watchme_analysis.sources.access_engine import Chunk
+    from watchme_analysis.sources.access_logs import AccessScan
+    from watchme_analysis.sources.raw import RawFile
+
+    Asked = Mapping[str, Any]
+
+NO_ERRORS = "none"
+# Error logs that nobody asked for are read unless they are larger.
+_MOST_ERROR_BYTES = 64 << 20
+_LEAD_US = 60_000_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a scan came to: its sums, an account of each log, and the report of the error logs if any."""
+
+    summary: AccessSummary
+    retrievals: Sequence[Retrieval]
+    errors: dict[str, Any] | None = None
+
+
+def make_scan(files: Sequence[str], asked: Asked, since: int | None, until: int | None) -> AccessScan:
+    """Return the scan of the files as the command's options ask for it."""
+    from watchme_analysis.analysis.access_summary import columns_for
+    from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
+    from watchme_analysis.sources.access_engine import Selection
+    from watchme_analysis.sources.access_logs import AccessScan, LogOptions
+
+    columns = columns_for(asked["by"])
+    if asked["parquet"] is not None:
+        columns = tuple(dict.fromkeys((*(_named_columns(asked) or ACCESS_COLUMNS), *columns)))
+    options = LogOptions(
+        asked["log_format"],
+        asked["nginx_conf"],
+        zone=parse_zone(asked["log_timezone"]),
+        engine="auto" if asked["engine"] == "spark" else asked["engine"],
+        decode_escapes=asked["decode_escapes"],
+    )
+    return AccessScan(files, options, Selection(columns, since, until, asked["prefix"]))
+
+
+def _named_columns(asked: Asked) -> tuple[str, ...]:
+    return tuple(one.strip() for one in (asked["columns"] or "").split(",") if one.strip())
+
+
+def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
+    """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
+    from watchme_analysis.analysis.error_requests import LINK_COLUMNS
+    from watchme_analysis.sources.access_parquet import ParquetFile
+
+    errors = ErrorLogs(scan, asked)
+    summary = new()
+    written = list(_named_columns(asked) or scan.selection.columns)
+    if len(errors.log):
+        columns = tuple(dict.fromkeys((*scan.selection.columns, *LINK_COLUMNS)))
+        scan.selection = replace(scan.selection, columns=columns)
+    with ExitStack() as stack:
+        file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
+        for chunk in _shown(scan):
+            summary.add(chunk.table)
+            errors.candidates.add(chunk.table)
+            if file is not None:
+                file.add(chunk.table.select(written))
+    if file is not None and not file.rows:
+        raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
+    return Found(summary, scan.retrievals, errors.report(scan))
+
+
+def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
+    """Scan on Spark; write the rows where asked."""
+    from watchme_analysis.sources.access_spark import SparkScan, SparkSettings
+
+    pairs = [one.partition("=") for one in asked["spark_options"]]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise click.UsageError(f"--spark wants NAME=VALUE, such as spark.master=yarn, not {name!r}.")
+    spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
+    summary = spark.gather(new)
+    if asked["parquet"] is not None and not spark.write(asked["parquet"]):
+        raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
+    return Found(summary, spark.retrievals())
+
+
+def athena_ddl(files: Sequence[str], asked: Asked) -> str:
+    """Return the Athena table of logs that are written like the files, or in the format that is stated."""
+    from watchme_analysis.sources.access_athena import athena_table
+    from watchme_analysis.sources.access_logs import AccessScan, LogOptions, formats_of
+
+    options = LogOptions(asked["log_format"], asked["nginx_conf"])
+    if files:
+        log_format = AccessScan(files, options).likeliest_format()
+    elif asked["log_format"]:
+        log_format = formats_of(None, options).formats[0]
+    else:
+        raise click.UsageError("--athena-ddl wants FILES that are written like the logs there, or --format.")
+    return athena_table(log_format, asked["athena_ddl"])
+
+
+class ErrorLogs:
+    """The error logs beside a scan, read whole, and the requests that their lines may be about.
+
+    Parameters
+    ----------
+    scan
+        Not read yet.
+    asked
+        The command's options; ``error_logs`` names files, or none.
+
+    Raises
+    ------
+    InputError
+        When a file that is named can't be read.
+    """
+
+    def __init__(self, scan: AccessScan, asked: Asked) -> None:
+        import pandas as pd
+
+        from watchme_analysis.analysis.error_requests import ErrorCandidates, within
+        from watchme_analysis.schema import empty
+        from watchme_analysis.sources.nginx_errors import read_error_log
+
+        self.retrievals: list[Retrieval] = []
+        frames: list[pd.DataFrame] = []
+        for raw, skipped in _error_files(scan, asked):
+            if skipped:
+                scan.notes.append(skipped)
+                continue
+            frame, retrieval = read_error_log(raw)
+            frames.append(frame)
+            self.retrievals.append(retrieval)
+        whole = pd.concat(frames, ignore_index=True) if frames else empty("error_log")
+        bounds = scan.selection
+        self.log: pd.DataFrame = within(whole, bounds.since, bounds.until, bounds.path_prefix)
+        self.candidates: ErrorCandidates = ErrorCandidates(self.log)
+
+    def report(self, scan: AccessScan) -> dict[str, Any] | None:
+        """Return the report of the lines in the window of the scan, now read; None without an error log."""
+        import pyarrow as pa
+
+        from watchme_analysis.analysis.access_report import error_report
+        from watchme_analysis.analysis.error_requests import LINK_COLUMNS, errors_with_requests, within
+        from watchme_analysis.schema import empty
+        from watchme_analysis.sources.access_columns import to_frame
+
+        if not self.retrievals:
+            return None
+        tables = self.candidates.tables()
+        found = to_frame(pa.concat_tables(tables)) if tables else empty("access_log")[list(LINK_COLUMNS)]
+        starts = [one.start for one in scan.retrievals if one.start]
+        ends = [one.end for one in scan.retrievals if one.end]
+        inside = self.log
+        if starts and ends:
+            # What is logged of a request may come long before its own line.
+            since, until = (round(moment.timestamp() * 1e6) for moment in (min(starts), max(ends)))
+            inside = within(self.log, since - _LEAD_US, until + _LEAD_US, None)
+        notes = []
+        if len(inside) < len(self.log):
+            notes.append(f"{len(self.log) - len(inside)} lines lie outside of the access logs' window.")
+            if not len(inside):
+                notes.append("Error logs name no zone: theirs was taken for --log-timezone.")
+        if self.candidates.cut:
+            notes.append("More requests fit these errors than are kept: the later ones are not linked.")
+        return error_report(errors_with_requests(inside, found), self.retrievals, notes)
+
+
+def _error_files(scan: AccessScan, asked: Asked) -> Iterator[tuple[RawFile, str]]:
+    """Yield error logs, each with the reason why it is left out, if it is."""
+    from watchme_analysis.sources.access_input import find_inputs
+    from watchme_analysis.sources.nginx_errors import looks_like
+    from watchme_analysis.sources.raw import RawFile
+
+    zone = parse_zone(asked["log_timezone"])
+    if asked["error_logs"]:
+        names = [name for name in asked["error_logs"] if name != NO_ERRORS]
+        for one in find_inputs(names):
+            yield RawFile(Path(), one.name, zone), ""
+        return
+    folders = dict.fromkeys(one.path.parent for one in scan.inputs if one.path is not None)
+    for folder in folders:
+        for path in sorted(folder.glob("*error*.log*")):
+            raw = RawFile(Path(), str(path), zone)
+            if not path.is_file():
+                continue
+            if path.stat().st_size > _MOST_ERROR_BYTES:
+                yield raw, f"{path} is large and was left out: --errors {path} reads it."
+            elif path.stat().st_size and looks_like(raw):
+                yield raw, ""
+
+
+def _shown(scan: AccessScan) -> Iterator[Chunk]:
+    """Yield the chunks of a scan and show how it comes on: one changing line, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield from scan
+        return
+    began = shown = time.monotonic()
+    lines = 0
+    for chunk in scan:
+        yield chunk
+        lines += chunk.lines
+        now = time.monotonic()
+        if now - shown > 0.5:
+            shown = now
+            done = len(scan.retrievals)
+            which = f"log {done + 1} of {len(scan.inputs)}, " if len(scan.inputs) > 1 else ""
+            text = f"{which}{lines:,} lines, {lines / (now - began):,.0f} a second: {scan.inputs[done].name}"
+            click.echo(f"\r\033[K{text[:100]}", nl=False, err=True)
+    if shown != began:
+        click.echo("\r\033[K", nl=False, err=True)
