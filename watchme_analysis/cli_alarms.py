@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.alarm_specs import AlarmSpec
+    from datetime import datetime, tzinfo
+
+    from watchme_analysis.analysis.alarm_noticed import Noticed
+    from watchme_analysis.analysis.flows import Flow
+    from watchme_analysis.case import Case
 
 
 @click.group()
@@ -27,67 +31,81 @@ def alarms() -> None:
 )
 @click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
 @click.option("--sensitivity", is_flag=True, help="Show how it moves with the threshold and with M of N.")
+@click.option("--noticed", help="When people noticed: ISO 8601; the first reaction on record if not given.")
 @click.option("--timezone", default="Asia/Tokyo", show_default=True, help="Zone of the times shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def backtest_command(
-    case: Path, spec: Path | None, queue: str | None, sensitivity: bool, timezone: str, as_json: bool
+    case: Path, spec: Path | None, sensitivity: bool, as_json: bool, **options: str | None
 ) -> None:
     """Tell when each alarm would have fired over a CASE, how late, and how often in vain.
 
-    Alarms are evaluated each minute by CloudWatch's own rules. Late counts from the start of the incident
-    that `watchme diagnose backlog` finds; a ring before it, or in a case without incident, is in vain.
+    Alarms are evaluated each minute by CloudWatch's own rules, those of the specification and those that the
+    case holds (alarms.json). Late counts from the start of the incident that `watchme diagnose backlog`
+    finds; a ring before it, or in a case without incident, is in vain. Lead is how long before people
+    noticed: the first reaction on record, or --noticed.
     """
-    from watchme_analysis.analysis import alarm_specs
+    from watchme_analysis.analysis.alarm_existing import existing_alarms
+    from watchme_analysis.analysis.alarm_sensitivity import sensitivity as swept
+    from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
     from watchme_analysis.analysis.flows import flows
     from watchme_analysis.case import open_case
-    from watchme_analysis.diagnosis import diagnose
+    from watchme_analysis.diagnosis import diagnose, questions_for
+    from watchme_analysis.notebook.alarm_spec_files import read_specs
     from watchme_analysis.window import parse_zone
 
-    zone = parse_zone(timezone)
+    zone = parse_zone(str(options["timezone"]))
     opened = open_case(case)
-    found = diagnose("backlog", opened, subject=queue)
-    start = found.incident_start
-    watched = flows(opened, queue)
-    frames = [flow.frame for flow in watched if len(flow.frame)]
-    if not frames:
-        raise InputError(f"The case {case} holds no metrics of a queue: pull or import them first.")
-    span = max((frame.index[-1] - frame.index[0]).total_seconds() for frame in frames)
-    specs = _read(spec)
+    found = diagnose(
+        "backlog" if "backlog" in questions_for(opened) else "health", opened, subject=options["queue"]
+    )
+    start = None if found.verdict == "no_incident" else found.incident_start
+    watched = flows(opened, options["queue"])
+    window = opened.window
+    if window is None:
+        raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
+    affected = [flow for flow in watched if flow.queue in found.extra.get("queues", ())]
+    seen = _noticed(opened, affected, start, options["noticed"], zone)
+    specs = (*read_specs(spec or ""), *existing_alarms(opened))
     if sensitivity:
-        result = alarm_specs.sensitivity(opened, watched, specs, start, span)
+        result = swept(opened, watched, specs, start, window.seconds)
     else:
-        result = alarm_specs.tried_frame(alarm_specs.try_alarms(opened, watched, specs), start, span)
+        at = None if seen is None else seen.at
+        result = tried_frame(try_alarms(opened, watched, specs), start, window.seconds, at)
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
     click.echo(
         "no incident: every ring is in vain"
         if start is None
-        else f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({timezone})"
+        else f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
     )
-    quiet = result["times_raised"].eq(0).fillna(False)
-    if (~quiet).any():
-        click.echo(_table(result[~quiet], zone))
-    click.echo(f"never rang: {int(quiet.sum())} of {len(result)} (--json lists them)")
+    if start is not None:
+        click.echo(
+            "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
+            if seen is None
+            else f"people noticed at {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
+        )
+    quiet = result["times_raised"].fillna(0).eq(0)
+    shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
+    if len(shown):
+        click.echo(_table(shown, zone))
+    untried = int(result["times_raised"].isna().sum())
+    click.echo(
+        f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
+        + (f"; could not be tried: {untried}" if untried else "")
+        + " (--json lists them)"
+    )
 
 
-def _read(path: Path | None) -> tuple[AlarmSpec, ...]:
-    """Read a specification; the bundled one without a path."""
-    from importlib.resources import files
+def _noticed(
+    case: Case, affected: list[Flow], start: datetime | None, told: str | None, zone: tzinfo
+) -> Noticed | None:
+    from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
+    from watchme_analysis.window import parse_time
 
-    import yaml
-
-    from watchme_analysis.analysis.alarm_specs import parse_specs
-
-    try:
-        text = (path or files("watchme_analysis") / "alarms" / "team.yaml").read_text(encoding="utf-8")
-        return parse_specs(yaml.safe_load(text), str(path or "team.yaml"))
-    except OSError as error:
-        raise InputError(
-            f"The specification {path} can't be read ({error.strerror}): check the path."
-        ) from error
-    except yaml.YAMLError as error:
-        raise FormatError(f"The specification {path} is no YAML ({error}): mend it.") from error
+    if told:
+        return Noticed(parse_time(told, zone, now=case.window.end if case.window else None), "as told")
+    return noticed(case, affected, start)
 
 
 def _table(frame: Any, zone: Any) -> str:
@@ -100,7 +118,7 @@ def _table(frame: Any, zone: Any) -> str:
             return "-"
         if column in ("first", "cleared"):
             return f"{value.astimezone(zone):%m-%d %H:%M}"
-        if column in ("minutes_after_start", "false_a_week"):
+        if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
             return f"{value:.1f}"
         return "yes" if value is True else "no" if value is False else str(value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
 STEP_S = 60
+LOW_SAMPLES = ("evaluate", "ignore")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Rule:
     extra_periods
         By how many periods the evaluation range is longer than N. CloudWatch does not publish it; its
         examples show two.
+    low_samples
+        For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods hold
+        too few samples for it, as :func:`samples_needed` says.
     sliding
         True for an evaluation every minute over the last ``period_s``; False for one at the end of each
         whole period.
@@ -53,6 +57,7 @@ class Rule:
     comparison: str = "GreaterThanThreshold"
     treat_missing_data: str = "missing"
     extra_periods: int = 2
+    low_samples: str = "evaluate"
     sliding: bool = True
 
 
@@ -68,14 +73,11 @@ class Run:
         State by the time of evaluation.
     uncertainty_s
         How much later than the true moment a time can be, beyond the rule's own step.
-    notes
-        Sentences for the reader.
     """
 
     raised: tuple[tuple[datetime, datetime | None], ...]
     states: pd.Series
     uncertainty_s: float = 0.0
-    notes: tuple[str, ...] = ()
 
     @property
     def first(self) -> datetime | None:
@@ -87,9 +89,29 @@ class Run:
         """Whether it still rang at the end."""
         return bool(self.raised) and self.raised[-1][1] is None
 
+    @property
+    def actions(self) -> tuple[tuple[datetime, str], ...]:
+        """When actions would have been taken, and for which state: only where the state changes."""
+        changed = self.states[self.states != self.states.shift(fill_value="INSUFFICIENT_DATA")]
+        return tuple((moment.to_pydatetime(), str(state)) for moment, state in changed.items())
+
+
+@dataclass(frozen=True)
+class History:
+    """A recorded metric: values by the start of their interval (UTC), missing ones absent or null."""
+
+    series: pd.Series
+    stat: str
+    period_s: int
+
 
 def backtest(
-    series: pd.Series, stat: str, history_period_s: int, rule: Rule, end: datetime | None = None
+    series: pd.Series,
+    stat: str,
+    history_period_s: int,
+    rule: Rule,
+    end: datetime | None = None,
+    samples: pd.Series | None = None,
 ) -> Run:
     """Run an alarm's rule over a recorded series.
 
@@ -105,54 +127,122 @@ def backtest(
         The rule.
     end
         Until when to evaluate; the end of the last interval unless given.
+    samples
+        SampleCount of the series, at the same period; needed where few samples are ignored.
 
     Raises
     ------
     InputError
         When the rule's period is finer than the history, no multiple of it, or below a minute.
     """
+    _check(rule, history_period_s)
+    values = period_values(series, stat, history_period_s, rule, end)
+    enough = None
+    if rule.low_samples == "ignore" and stat.startswith("p") and samples is not None:
+        counts = period_values(samples, "SampleCount", history_period_s, rule, end).reindex(values.index)
+        stride = _stride(rule, history_period_s)
+        over_all = sum(
+            counts.fillna(0.0).shift(k * stride, fill_value=0.0) for k in range(rule.evaluation_periods)
+        )
+        enough = list(over_all >= samples_needed(stat))
+    return _run(values, rule, _stride(rule, history_period_s), enough)
+
+
+def backtest_math(
+    expression: str, histories: Mapping[str, History], rule: Rule, end: datetime | None = None
+) -> Run:
+    """Run an alarm's rule over a metric math expression.
+
+    Parameters
+    ----------
+    expression
+        As :func:`watchme_analysis.analysis.alarm_math.calculate` takes it.
+    histories
+        The recorded metrics by their ids.
+    rule, end
+        As for :func:`backtest`; errors are the same.
+    """
+    from watchme_analysis.analysis.alarm_math import calculate
+
+    period_s = max(history.period_s for history in histories.values())
+    _check(rule, period_s)
+    points = {
+        name: period_values(history.series, history.stat, period_s, rule, end)
+        for name, history in histories.items()
+    }
+    index = None
+    for values in points.values():
+        index = values.index if index is None else index.union(values.index)
+    values = calculate(expression, {name: values.reindex(index) for name, values in points.items()})
+    return _run(values, rule, _stride(rule, period_s), None)
+
+
+def samples_needed(stat: str) -> float:
+    """Return how many samples a percentile such as ``p99`` needs to count.
+
+    Source: CloudWatch User Guide, "Percentile-based alarms and low data samples": 10/(1 - p) for p from 0.5,
+    10/p below.
+    """
+    share = float(stat.removeprefix("p")) / 100.0
+    return 10.0 / (1.0 - share) if share >= 0.5 else 10.0 / share
+
+
+def _check(rule: Rule, history_period_s: int) -> None:
     check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.comparison not in COMPARISONS:
         raise InputError(
             f"The comparison {rule.comparison!r} is unknown: use one of {', '.join(COMPARISONS)}."
         )
+    if rule.low_samples not in LOW_SAMPLES:
+        raise InputError(f"low_samples {rule.low_samples!r} is unknown: use {' or '.join(LOW_SAMPLES)}.")
     if rule.period_s < history_period_s or rule.period_s % history_period_s:
         raise InputError(
             f"An alarm with a period of {rule.period_s} s can't be tried on points of {history_period_s} s: "
             f"give a multiple of {history_period_s}, or collect the metric at its own period."
         )
-    values = period_values(series, stat, history_period_s, rule, end)
+
+
+def _stride(rule: Rule, history_period_s: int) -> int:
+    return 1 if not rule.sliding else rule.period_s // _step(rule, history_period_s)
+
+
+def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> Run:
+    """Evaluate at each point: the newest one and those whole periods before it."""
+    import pandas as pd
+
     breaching = COMPARISONS[rule.comparison](values, rule.threshold)
     points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
-    stride = 1 if not rule.sliding else rule.period_s // _step(rule, history_period_s)
     length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
-    states, raised, since = [], [], None
+    states = []
     state = "INSUFFICIENT_DATA"
     cache: dict[tuple[Any, ...], str] = {}
-    for i, moment in enumerate(values.index):
-        first = i - length
-        window = tuple(points[max(first, i % stride) : i + 1 : stride])
+    for i in range(len(points)):
+        window = tuple(points[max(i - length, i % stride) : i + 1 : stride])
         key = (window, state)
         if key not in cache:
             cache[key] = evaluate(
                 window, rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data, state
             )
-        state = cache[key]
+        if enough is None or enough[i]:
+            state = cache[key]
         states.append(state)
-        if state == "ALARM" and since is None:
+    return run_of_states(pd.Series(states, index=values.index, dtype="string", name="state"))
+
+
+def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> Run:
+    """Return the run that went through these states, indexed by the time of evaluation."""
+    raised: list[tuple[datetime, datetime | None]] = []
+    since: datetime | None = None
+    changed = states[(states == "ALARM") != (states == "ALARM").shift(fill_value=False)]
+    for moment, state in changed.items():
+        if state == "ALARM":
             since = moment.to_pydatetime()
-        elif state != "ALARM" and since is not None:
+        elif since is not None:
             raised.append((since, moment.to_pydatetime()))
             since = None
     if since is not None:
         raised.append((since, None))
-    return Run(tuple(raised), _states(states, values.index), 0.0, ())
-
-
-def _states(states: list[str], index: Any) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(states, index=index, dtype="string", name="state")
+    return Run(tuple(raised), states, uncertainty_s)
 
 
 def _step(rule: Rule, history_period_s: int) -> int:

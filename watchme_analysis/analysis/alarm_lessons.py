@@ -1,0 +1,170 @@
+"""What a back-test shows to be better than the alarms that were asked for, with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.alarm_specs import AlarmSpec
+from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
+from watchme_analysis.analysis.flows import Flow, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AGE = "ApproximateAgeOfOldestMessage"
+# A message that fails every time is gone after its receives; an alarm must ring well before.
+EARLY = 0.5
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """An alarm that can't do what it is for here: why, what to do instead, and what that would have done."""
+
+    alarm: str
+    resource: str
+    finding: str
+    instead: str
+    effect: str
+
+
+def lessons(
+    tables: Tables,
+    flows: tuple[Flow, ...],
+    specs: Iterable[AlarmSpec],
+    start: datetime | None,
+    span_s: float,
+) -> tuple[Lesson, ...]:
+    """Return what is wrong with alarms of a specification on these queues and functions.
+
+    Looked for are an age that no message reaches before it is dead-lettered, M of N points that a function
+    which seldom runs can't deliver, and averages that hide what the maximum shows.
+    """
+    specs = tuple(spec for spec in specs if not spec.composite)
+    world = _World(tables, flows, start, span_s)
+    found: list[Lesson] = []
+    for spec in specs:
+        if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
+            found += world.ages(spec)
+        if spec.over == "function" and spec.rule.datapoints_to_alarm > 1:
+            found += world.too_few_points(spec)
+        if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
+            found += world.averages(spec)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _World:
+    tables: Tables
+    flows: tuple[Flow, ...]
+    start: datetime | None
+    span_s: float
+
+    def ages(self, spec: AlarmSpec) -> list[Lesson]:
+        """Find queues whose messages are dead-lettered before the age is reached."""
+        found = []
+        for flow in self.flows:
+            receives, visibility_s = flow.settings.max_receive_count, flow.settings.visibility_timeout_s
+            if receives is None or visibility_s is None or receives * visibility_s > spec.rule.threshold:
+                continue
+            lasts_s = receives * visibility_s
+            highest = _number(flow.frame["age_s"].max())
+            seen = "" if highest is None else f", and the highest age on record is {highest:.0f} s"
+            limit = float(round(lasts_s * EARLY))
+            better = replace(spec, over=flow.queue, rule=replace(spec.rule, threshold=limit))
+            found.append(
+                Lesson(
+                    spec.name,
+                    flow.queue,
+                    f"A message that fails each time is dead-lettered after {receives} receives × "
+                    f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
+                    "needs a queue that is stuck, failing runs alone keep the alarm silent.",
+                    f"age above {limit:.0f} s, and an alarm on the first dead letter",
+                    self._effect(better),
+                )
+            )
+        return found
+
+    def too_few_points(self, spec: AlarmSpec) -> list[Lesson]:
+        """Find functions that run in fewer periods of the evaluation than must be bad."""
+        found = []
+        rule = spec.rule
+        window_s = rule.period_s * rule.evaluation_periods
+        for flow in self.flows:
+            if flow.function is None or "invocations" not in flow.asked:
+                continue
+            ran = flow.frame["invocations"].fillna(0.0) > 0
+            periods = ran.groupby(ran.index.floor(f"{max(rule.period_s, flow.period_s)}s")).max()
+            most = int(periods.astype("int64").rolling(f"{window_s}s").sum().max()) if len(periods) else 0
+            if not 0 < most < rule.datapoints_to_alarm:
+                continue
+            better = replace(
+                spec, over=flow.function, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1)
+            )
+            found.append(
+                Lesson(
+                    spec.name,
+                    flow.function,
+                    f"It runs in at most {most} of {rule.evaluation_periods} points of {rule.period_s} s, so "
+                    f"that {rule.datapoints_to_alarm} can't be bad: a run that fails whole goes unseen.",
+                    "1 of 1",
+                    self._effect(better),
+                )
+            )
+        return found
+
+    def averages(self, spec: AlarmSpec) -> list[Lesson]:
+        """Find resources where average and maximum tell different stories."""
+        other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
+        frames = [self._tried(one).set_index("resource") for one in (spec, other)]
+        by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
+        average, maximum = by_stat["Average"], by_stat["Maximum"]
+        found = []
+        for resource in maximum.index:
+            if resource not in average.index or _number(average.loc[resource, "times_raised"]) is None:
+                continue
+            late, early = average.loc[resource], maximum.loc[resource]
+            if not early["times_raised"] or not _is_later(late, early):
+                continue
+            found.append(
+                Lesson(
+                    spec.name,
+                    str(resource),
+                    f"By its average it {_said(late)}; by its maximum it {_said(early)}.",
+                    "Maximum",
+                    "as it stands" if spec.stat == "Maximum" else _said(early),
+                )
+            )
+        return found
+
+    def _tried(self, spec: AlarmSpec) -> pd.DataFrame:
+        return tried_frame(try_alarms(self.tables, self.flows, (spec,)), self.start, self.span_s)
+
+    def _effect(self, spec: AlarmSpec) -> str:
+        return _said(self._tried(spec).iloc[0])
+
+
+def _is_later(late: Any, early: Any) -> bool:
+    if not late["times_raised"]:
+        return True
+    pair = _number(late["minutes_after_start"]), _number(early["minutes_after_start"])
+    return pair[0] is not None and pair[1] is not None and pair[0] > pair[1]
+
+
+def _number(value: Any) -> float | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else float(value)
+
+
+def _said(row: Any) -> str:
+    """Say what an alarm did: how soon it rang, and how often in vain."""
+    if _number(row["times_raised"]) is None:
+        return f"can't be tried ({row['note']})"
+    after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0
+    vain = f", {false:.1f} times a week in vain" if false else ", never in vain"
+    if after is None:
+        return "stays silent" if not row["times_raised"] else f"does not ring for the incident{vain}"
+    return f"rings {after:.0f} min after the start{vain}"

@@ -1,0 +1,158 @@
+"""Metric math of alarms: the arithmetic that CloudWatch does on the points of several metrics.
+
+Source: Amazon CloudWatch User Guide, "Using math expressions with CloudWatch metrics". Supported are numbers,
+ids of metrics and of other expressions, ``+ - * / ^``, comparisons, parentheses, and the functions below.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_COMPARED: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_ACROSS = {"SUM": "sum", "AVG": "mean", "MAX": "max", "MIN": "min"}
+FUNCTIONS = ("ABS", "CEIL", "FILL", "FLOOR", "IF", *_ACROSS)
+
+
+def calculate(expression: str, series: Mapping[str, pd.Series]) -> pd.Series:
+    """Return the points of a metric math expression.
+
+    Parameters
+    ----------
+    expression
+        Such as ``100 * errors / invocations``.
+    series
+        The points of each id on one common index; null is missing.
+
+    Returns
+    -------
+    pandas.Series
+        On the same index; null where there is no point.
+
+    Raises
+    ------
+    InputError
+        When the expression can't be read, or names an id or a function that is not known.
+
+    Notes
+    -----
+    Where one side of an operation has a point and the other has none, the other counts as 0; where neither
+    has one there is none. A division by zero gives no point. ``FILL(id, value)`` puts points where none are;
+    ``REPEAT`` and ``LINEAR`` continue the points around them.
+    """
+    import numpy as np
+    import pandas as pd
+
+    index = next(iter(series.values())).index if series else pd.DatetimeIndex([], tz="UTC")
+    found = _Reader(expression, series).read()
+    if not isinstance(found, pd.Series):
+        found = pd.Series(float(found), index=index)
+    return found.astype("float64").replace([np.inf, -np.inf], np.nan)
+
+
+class _Reader:
+    """Walks through the tree of one expression."""
+
+    def __init__(self, expression: str, series: Mapping[str, pd.Series]) -> None:
+        self.expression = expression
+        self.series = series
+
+    def read(self) -> Any:
+        try:
+            # CloudWatch writes ^ for a power.
+            return self._value(ast.parse(self.expression.strip().replace("^", "**"), mode="eval").body)
+        except (SyntaxError, ValueError) as error:
+            raise self._refusal("is not understood") from error
+
+    def _refusal(self, what: str) -> InputError:
+        return InputError(
+            f"The metric math {self.expression!r} {what}: known are + - * / ^, comparisons, "
+            f"{', '.join(FUNCTIONS)} and the ids {', '.join(self.series) or '(none)'}."
+        )
+
+    def _value(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            return float(node.value)
+        if isinstance(node, ast.Name) and node.id in self.series:
+            return self.series[node.id]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -self._value(node.operand)
+        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+            return _combined(_BINARY[type(node.op)], self._value(node.left), self._value(node.right))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARED:
+            pair = self._value(node.left), self._value(node.comparators[0])
+            return _combined(_COMPARED[type(node.ops[0])], *pair)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return self._called(node.func.id.upper(), node.args)
+        raise self._refusal(f"holds {ast.unparse(node)!r}")
+
+    def _called(self, name: str, arguments: list[ast.expr]) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        if name in _ACROSS and len(arguments) == 1:
+            items = arguments[0].elts if isinstance(arguments[0], ast.List) else arguments
+            return pd.concat([self._value(item) for item in items], axis=1).agg(_ACROSS[name], axis=1)
+        if name in {"ABS", "CEIL", "FLOOR"} and len(arguments) == 1:
+            return getattr(np, name.lower())(self._value(arguments[0]))
+        if name == "IF" and len(arguments) == 3:
+            condition, then, otherwise = map(self._value, arguments)
+            return _chosen(condition, then, otherwise)
+        if name == "FILL" and len(arguments) == 2:
+            filled, how = self._value(arguments[0]), arguments[1]
+            word = how.id.upper() if isinstance(how, ast.Name) else ""
+            if word == "REPEAT":
+                return filled.ffill()
+            if word == "LINEAR":
+                return filled.interpolate(limit_area="inside")
+            return filled.fillna(self._value(how))
+        raise self._refusal(f"calls {name} with {len(arguments)} arguments")
+
+
+def _combined(how: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """Combine point by point; one missing side counts as 0, a division by zero gives no point."""
+    import numpy as np
+    import pandas as pd
+
+    sides = [side for side in (left, right) if isinstance(side, pd.Series)]
+    if not sides:
+        if how is operator.truediv and not right:
+            return np.nan
+        return how(left, right)
+    there = pd.concat(sides, axis=1).notna().any(axis=1)
+    left, right = (side.fillna(0.0) if isinstance(side, pd.Series) else side for side in (left, right))
+    if how is operator.truediv:
+        right = right.replace(0.0, np.nan) if isinstance(right, pd.Series) else right or np.nan
+    return how(left, right).astype("float64").where(there)
+
+
+def _chosen(condition: Any, then: Any, otherwise: Any) -> Any:
+    import pandas as pd
+
+    if not isinstance(condition, pd.Series):
+        return then if condition else otherwise
+    picked = pd.Series(otherwise, index=condition.index, dtype="float64")
+    if isinstance(otherwise, pd.Series):
+        picked = otherwise.astype("float64")
+    return picked.where(~condition.fillna(0.0).astype(bool), then).where(condition.notna())
