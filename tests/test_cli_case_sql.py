@@ -13,7 +13,7 @@ def test_case_sql_prints_rows_and_says_how_many_are_left_out(data):
     lines = said.splitlines()
     assert lines[0].split()[:4] == ["file", "line", "time", "vantage"]
     assert len(lines) == 5
-    assert lines[-1].startswith("108 rows, 106 of them not shown")
+    assert lines[-1].startswith("132 rows, 130 of them not shown")
 
 
 def test_case_sql_knows_every_request_followed_through_the_layers(data):

@@ -67,6 +67,8 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp
         "since": "2025-12-11T01:00:00+00:00",  # ten o'clock in Tokyo
         "timezone": "Asia/Tokyo",
     }
+    assert result["window"]["start"] == result["parameters"]["since"]
+    assert result["window"]["end"] == result["case_window"]["end"]
     assert {entry["file"]: (entry["bytes"], entry["sha256"]) for entry in result["inputs"]} == {
         path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in evidence.iterdir()
@@ -241,6 +243,20 @@ def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
     assert process.returncode == 0
     assert b"\r\x1b[Khealth evidence: cell 2 of 3" in shown
     assert b"\n" not in shown
+
+
+def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own(
+    evidence, notebooks, tmp_path
+):
+    folder, out = notebooks(answer_cell()), tmp_path / "r"
+    report("health", evidence, "--notebooks", folder, "--out", out, "--until", "2025-12-11T10:00:05")
+    result = result_of(runs(out)[0])
+    assert result["window"] == {
+        "start": result["case_window"]["start"],
+        "end": "2025-12-11T01:00:05+00:00",
+    }
+    assert result["case_window"]["end"] > result["window"]["end"]
+    assert "10:00:00 to 10:00:05 Asia/Tokyo" in (runs(out)[0] / "report.html").read_text()
 
 
 def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebooks, tmp_path):

@@ -103,7 +103,8 @@ def _make_report(
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": None,
         "parameters": dict(request.parameters),
-        "window": request.case.manifest.get("window"),
+        "window": _looked_at(request),
+        "case_window": request.case.manifest.get("window"),
         "inputs": [
             {name: entry[name] for name in ("file", "bytes", "sha256")}
             for entry in request.case.manifest["inputs"]
@@ -139,6 +140,13 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     result["seconds"] = round(time.monotonic() - clock, 2)
     write_page(execution.notebook, result, run.path)
     write_result(run.path, result)
+
+
+def _looked_at(request: Request) -> dict[str, Any] | None:
+    """Return the window that the report looks at: what was asked for, else the case's."""
+    whole = request.case.manifest.get("window")
+    asked = {"start": request.parameters.get("since"), "end": request.parameters.get("until")}
+    return whole and {bound: asked[bound] or whole[bound] for bound in ("start", "end")}
 
 
 def _versions() -> dict[str, str]:

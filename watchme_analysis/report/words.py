@@ -68,9 +68,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
     status = result.get("status")
     failed = status != "ok"
     incident = found.get("incident") or {}
-    parameters = result.get("parameters") or {}
-    whole = result.get("window") or {}
-    since, until = parameters.get("since") or whole.get("start"), parameters.get("until") or whole.get("end")
+    looked_at = result.get("window") or {}
     cause = found.get("cause") or _NONE
     if found.get("secondary_cause"):
         cause = f"{cause}, then {found['secondary_cause']}"
@@ -84,7 +82,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
         cause=cause,
         confidence=f"{100 * found['confidence']:.0f} %" if "confidence" in found else _NONE,
         incident=span(incident.get("start"), incident.get("end"), zone),
-        window=span(since, until, zone),
+        window=span(looked_at.get("start"), looked_at.get("end"), zone),
         made=moment(result.get("started_at"), zone),
         seconds=_NONE if seconds is None else f"{seconds:.1f} s",
         summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
