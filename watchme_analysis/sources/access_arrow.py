@@ -48,9 +48,7 @@ class ArrowTable(NamedTuple):
 
 def can_read(program: Program) -> bool:
     """Tell whether lines of a program's format can be read here."""
-    names = program.log_format.names
-    several = any(sum(name in names for name in group) > 1 for group in (TARGETS, ARGS))
-    return can_find(program.log_format) and not several
+    return can_find(program.log_format)
 
 
 def arrow_table(
@@ -226,7 +224,11 @@ class _Values:
                 values = self._text(name)
                 pattern = _REQUEST if name == "request" else rf"\A{_TARGET}\z"
                 split = pc.extract_regex(values, pattern)
-                self._doubt_unless(pc.or_(pc.is_null(values), pc.is_valid(split)))
+                sure = pc.is_valid(split)
+                # For an empty target another variable may stand in.
+                if sum(one in self._names for one in TARGETS) < 2:
+                    sure = pc.or_(sure, pc.is_null(values))
+                self._doubt_unless(sure)
                 found = {field.name: split.field(field.name) for field in split.type}
                 found = {one: pc.if_else(pc.is_valid(split), part, None) for one, part in found.items()}
                 found["query"] = pc.if_else(pc.equal(found["query"], ""), None, found["query"])

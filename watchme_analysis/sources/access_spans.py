@@ -94,6 +94,8 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
     if log_format.escape == "json":
         odd[_BACKSLASH] = True
     taken = (ends > starts) & (ends - starts <= LONG_LINE)
+    # What begins with a space may be blank.
+    taken &= buf[np.minimum(starts, len(buf) - 1)] != _SPACE
     strange = np.flatnonzero(odd[buf])
     taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
     quotes = np.flatnonzero(buf == _QUOTE)

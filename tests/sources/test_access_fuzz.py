@@ -1,0 +1,69 @@
+"""A fuzzer of access logs: every engine against the exact one, on formats and lines drawn from a seed.
+
+It runs as long as WATCHME_FUZZ_SECONDS says, from the seed WATCHME_FUZZ_SEED or, without one, from the date.
+What it finds is printed with the seed and as few lines as show it; put those into ``access_corpus.jsonl``.
+"""
+
+import json
+import os
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from access_fuzz import differences, rounds, selections, smallest
+
+from watchme_analysis.sources.apache_format import compile_apache
+from watchme_analysis.sources.nginx_format import compile_format
+
+SECONDS = float(os.environ.get("WATCHME_FUZZ_SECONDS", "4"))
+SEED = int(os.environ.get("WATCHME_FUZZ_SEED", f"{datetime.now(UTC):%Y%m%d}"))
+CORPUS = [
+    json.loads(line) for line in Path(__file__).with_name("access_corpus.jsonl").read_text().splitlines()
+]
+
+
+def test_the_engines_agree_on_whatever_is_drawn():
+    print(f"WATCHME_FUZZ_SEED={SEED}, {SECONDS} s")
+    stop = time.monotonic() + SECONDS
+    chance = random.Random(SEED)
+    for turn, (formats, data) in enumerate(rounds(SEED), 1):
+        selection, decode = selections(chance)
+        found = differences(formats, data, selection, decode)
+        if found:
+            shown = smallest(formats, data, selection, decode)
+            known = [{"format": one.text, "escape": one.escape} for one in formats]
+            pytest.fail(
+                f"WATCHME_FUZZ_SEED={SEED}, round {turn}: {found[:3]}\nformats {json.dumps(known)}\n"
+                f"lines {json.dumps(shown.decode('latin-1'))}\n{selection}, decode={decode}"
+            )
+        if time.monotonic() > stop:
+            break
+    assert turn > 20
+
+
+@pytest.mark.parametrize("decode", [False, True], ids=["as logged", "decoded"])
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["about"])
+def test_what_was_found_once_stays_mended(case, decode):
+    known = [
+        compile_apache(text) if escape == "apache" else compile_format(text, escape)
+        for text, escape in case["formats"]
+    ]
+
+    assert differences(known, case["lines"].encode("latin-1"), None, decode) == []
+
+
+def test_the_comparison_sees_a_wrong_cell(monkeypatch):
+    from watchme_analysis.sources import access_arrow
+
+    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"'
+    monkeypatch.setattr(access_arrow, "_DASH", ord("+"))
+
+    assert any("referer" in one for one in differences([compile_format(line_format())], line))
+
+
+def line_format():
+    from watchme_analysis.sources.nginx_format import STOCK
+
+    return STOCK["combined"]
