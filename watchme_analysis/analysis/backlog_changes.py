@@ -36,6 +36,8 @@ class Change:
         Queues whose flow it touches.
     causes
         Causes that it can bring about.
+    value
+        The number set, where the change sets one.
     """
 
     time: datetime
@@ -46,6 +48,7 @@ class Change:
     what: str
     queues: tuple[str, ...]
     causes: tuple[str, ...]
+    value: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -84,6 +87,7 @@ def recorded_changes(tables: Tables, flows: tuple[Flow, ...]) -> tuple[Change, .
                 what,
                 tuple(flow.queue for flow in touched),
                 causes,
+                _value(parameters),
             )
         )
     return tuple(found)
@@ -94,7 +98,8 @@ def fitting_change(changes: tuple[Change, ...], cause: str, flow: Flow, first_ba
 
     It fits when it touches the flow, comes before the first trouble (or within its interval), and no more
     than three intervals with ordinary runs lie in between: a change that a good many messages survived
-    did not do it.
+    did not do it. A setting that only hurts at times (a visibility timeout below the longer runs, a
+    concurrency below the peaks) may be survived, if the value set is one that hurts.
     """
     step = timedelta(seconds=flow.period_s)
     runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
@@ -104,9 +109,23 @@ def fitting_change(changes: tuple[Change, ...], cause: str, flow: Flow, first_ba
         if change.time >= first_bad + step:
             continue
         survived = int(((runs > change.time) & (runs < first_bad)).sum())
-        if survived <= 3:
+        if survived <= 3 or _hurts_at_times(change, cause, flow):
             return change
     return None
+
+
+def _hurts_at_times(change: Change, cause: str, flow: Flow) -> bool:
+    """Tell whether the value that a change set is one that ordinary load runs into."""
+    if change.value is None:
+        return False
+    later = flow.frame[flow.frame.index >= change.time]
+    if cause == "visibility_misconfig":
+        longest = later["duration_max_s"].dropna()
+        return bool(len(longest)) and change.value < float(longest.quantile(0.9))
+    if cause == "throttled":
+        running = later["concurrency"].dropna()
+        return bool(len(running)) and float(running.max()) <= change.value
+    return False
 
 
 def undoing_change(changes: tuple[Change, ...], cause: str, flow: Flow, after: datetime) -> Change | None:
@@ -154,6 +173,16 @@ def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
         what = f"permissions changed ({event})"
         causes = ("consumer_failing", "undo:consumer_failing")
     return what, causes
+
+
+def _value(parameters: Any) -> float | None:
+    """Return the number that a change sets: a visibility timeout or a concurrency."""
+    for name in ("visibilitytimeout", "reservedconcurrentexecutions"):
+        try:
+            return float(_find(parameters, name))
+        except (TypeError, ValueError):
+            continue
+    return None
 
 
 def _touches(flow: Flow, names: set[str], mappings: pd.DataFrame) -> bool:

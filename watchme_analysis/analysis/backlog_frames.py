@@ -16,6 +16,7 @@ from watchme_analysis.analysis.error_kinds import logged_errors
 from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows, onset_rows
 from watchme_analysis.analysis.flows import Flow, Tables, flows
 from watchme_analysis.analysis.queue_balance import balance_frame
+from watchme_analysis.analysis.work_done import failed_with
 from watchme_analysis.analysis.work_items import message_work
 
 if TYPE_CHECKING:
@@ -177,14 +178,7 @@ def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
     The usual error stands in where nineteen in twenty logged errors of the function are of one kind.
     """
     events = tables.table("log_events")
-    failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
-    by_request = dict(zip(failed["request_id"], failed["error_type"].fillna("error"), strict=True))
-    text = events[events["request_id"].isin(list(by_request))].dropna(subset=["message"])
-    by_message: dict[str, str] = {}
-    found = text["message"].str.extract(r"message_?[iI]d[\"']?\s*[=:]\s*[\"']?([0-9a-f-]{36})", expand=False)
-    for message_id, request in zip(found, text["request_id"], strict=True):
-        if isinstance(message_id, str):
-            by_message[message_id] = str(by_request[request])
+    by_message = {name: text.split(" ", 1)[0] or "error" for name, text in failed_with(tables).items()}
     usual: dict[str, str] = {}
     for flow in flows(tables):
         errors = logged_errors(events, tables.table("log_queries"), flow.function)
@@ -203,12 +197,11 @@ def work_items(tables: Tables) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``queue``, ``state`` (``dead_lettered``, ``waiting``), ``message_id``, ``device_id``,
-        ``recorded_at`` (text as sent), ``local_date``, ``sent_at``, ``receive_count``, ``processed``
-        (true when the evidence shows that a run succeeded, null when it can't tell), ``recoverable``,
-        ``expires_at``, ``body``.
+        ``recorded_at`` (text as sent), ``local_date``, ``sent_at``, ``receive_count``, ``processed``,
+        ``recoverable``, ``expires_at``, ``passed_retention``, ``group_id``, ``deduplication_id``, ``body``;
+        see :func:`watchme_analysis.analysis.work_items.message_work`.
     """
-    found = flows(tables)
-    return message_work(tables, found, {item.flow.queue: item.never_failed for item in all_signs(tables)})
+    return message_work(tables, all_signs(tables))
 
 
 def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog_episodes import Episode, backlog_episodes
+from watchme_analysis.analysis.backlog_last_words import LastWords, last_words
 from watchme_analysis.analysis.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.analysis.flow_troubles import (
     Stretch,
@@ -48,6 +49,8 @@ class Signs:
         Share of runs that succeeded between first and last failure.
     errors
         Logged errors within the failures.
+    last_words
+        What the runs that timed out had logged last.
     run_before_s, run_during_s
         Median run time before the trouble and during it.
     surge, surge_daily
@@ -84,6 +87,7 @@ class Signs:
     episodes: tuple[Episode, ...]
     devices: Counter[str] = field(default_factory=Counter)
     first_sent_by_main_device: datetime | None = None
+    last_words: LastWords = field(default_factory=LastWords)
 
     @property
     def worst(self) -> Episode | None:
@@ -140,15 +144,6 @@ class Signs:
         return tuple(found)
 
     @property
-    def never_failed(self) -> bool:
-        """Tell whether all receives became runs and runs succeeded, so that dead letters were processed."""
-        received, invoked = self.flow.count("received"), self.flow.count("invocations")
-        failed, throttled = self.flow.count("errors"), self.flow.count("throttles")
-        if received is None or invoked is None or failed is None or throttled is None:
-            return False
-        return failed + throttled <= 0.2 * self.dead_lettered and invoked >= 0.98 * received
-
-    @property
     def creeping(self) -> Ramp | None:
         """The ramp when it is a creep: hours long, not a step, and more than doubled."""
         ramp = self.ramp
@@ -187,6 +182,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
     )
     slack = timedelta(seconds=flow.period_s)
+    within = (None, None) if failures is None else (failures.start - slack, failures.end + slack)
     return Signs(
         flow=flow,
         balance=balance,
@@ -200,9 +196,9 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
             tables.table("log_events"),
             tables.table("log_queries"),
             flow.function,
-            None if failures is None else failures.start - slack,
-            None if failures is None else failures.end + slack,
+            *within,
         ),
+        last_words=last_words(tables.table("log_events"), flow.function, *within),
         run_before_s=before,
         run_during_s=during,
         surge=surge,

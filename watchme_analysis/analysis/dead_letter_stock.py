@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.flow_pairs import dead_letter_queues
 from watchme_analysis.analysis.flows import Flow, Tables
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class DeadLetterStock:
     Attributes
     ----------
     moved
-        Messages moved in; None when nothing tells.
+        Messages moved in from this flow's queue; None when nothing tells.
+    moved_by_all
+        Messages moved in from all queues that share the dead-letter queue; None where it is not shared.
     held_before
         Messages that it held when the window began.
     purged, expired, redriven
@@ -60,6 +63,7 @@ class DeadLetterStock:
     first_seen_earliest: datetime | None = None
     exact: bool = True
     notes: tuple[str, ...] = ()
+    moved_by_all: int | None = None
 
     @property
     def lost(self) -> int:
@@ -97,18 +101,41 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
     notes = []
     if total_lost:
         notes.append(f"{total_lost} messages left {flow.dlq}; what came in meanwhile isn't seen there.")
+    moved, told_apart = (
+        _own_share(flow, tables, round(gained), round(segments[-1][2])) if shared else (round(gained), True)
+    )
     if shared:
-        notes.append(f"{flow.dlq} serves {', '.join(shared)} too: its stock can't be told apart by queue.")
+        how = "by the source that each message names" if told_apart else "only by the queues' own counters"
+        notes.append(f"{flow.dlq} serves {', '.join(shared)} too: told apart {how}.")
     return DeadLetterStock(
-        moved=round(gained),
+        moved=moved,
+        moved_by_all=round(gained) if shared else None,
         held_before=held,
         **_ways_out(tables, flow, lost),
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
         first_seen_earliest=None if rise is None else _earliest(flow, rise),
-        exact=not (total_lost or shared or held) and whole is not None,
+        exact=not (total_lost or held) and told_apart and whole is not None,
         notes=tuple(notes),
     )
+
+
+def _own_share(flow: Flow, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
+    """Return a flow's part of what a shared dead-letter queue took in, and whether the messages tell it.
+
+    Each dead letter names its source, so a complete dump settles it; else what the queue itself sent and
+    didn't delete stands in.
+    """
+    messages = tables.table("queue_messages")
+    seen = messages[(messages["queue"] == flow.dlq) & messages["source_queue"].notna()]
+    seen = seen.drop_duplicates("message_id")
+    own = int((seen["source_queue"] == flow.queue).sum())
+    if len(seen) and len(seen) >= at_end and at_end == moved_by_all:
+        return own, True
+    sent, deleted = flow.count("sent"), flow.count("deleted")
+    if sent is not None and deleted is not None:
+        return min(max(round(sent - deleted), own), moved_by_all), False
+    return (round(moved_by_all * own / len(seen)) if len(seen) else moved_by_all), False
 
 
 def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[Any, float, float]]:
@@ -150,9 +177,9 @@ def _snapshot(tables: Tables, name: str) -> int | None:
 
 def _shared(tables: Tables, flow: Flow) -> list[str]:
     """Return the other queues that use the same dead-letter queue."""
-    queues = tables.table("queues")
-    rows = queues[(queues["dlq"] == flow.dlq) & (queues["queue"] != flow.queue)]
-    return sorted(rows["queue"].dropna().unique())
+    return sorted(
+        queue for queue, dlq in dead_letter_queues(tables).items() if dlq == flow.dlq and queue != flow.queue
+    )
 
 
 def _without_series(flow: Flow, tables: Tables, snapshot: int | None, shared: list[str]) -> DeadLetterStock:

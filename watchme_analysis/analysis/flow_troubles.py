@@ -23,6 +23,8 @@ SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 STARVED_MINUTES = 15.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
+# Intervals without a failure from which the usual run time is taken; with fewer, from all.
+MIN_CLEAN = 5
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
 def find_slow(flow: Flow) -> Elevation | None:
     """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
     runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
-    usual = _weighted_median(runs)
+    # Runs that fail at once, each message tried several times, would make the good ones look slow.
+    clean = runs[flow.frame.loc[runs.index, "errors"].fillna(0.0) == 0]
+    usual = _weighted_median(clean if len(clean) >= MIN_CLEAN else runs)
     if usual is None:
         return None
     lasting = flow.frame["duration_avg_s"] >= max(SLOW_RATIO * usual, usual + SLOW_SECONDS)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # More candidate bounds than this are first looked at in coarser bins.
 MAX_CANDIDATES = 500
+# Hours whose median tells how busy that part of a day is, and how much busier than usual it may be.
+DAYTIME_HOURS, BUSIEST = 11, 3.0
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ def count_elevation(counts: pd.Series, expected: pd.Series, period_s: int) -> El
 def expected_arrivals(sent: pd.Series, period_s: int) -> pd.Series:
     """Return the arrivals to expect in each interval from the rhythm within the hour.
 
-    Producers here send on the half hour; the profile is the mean over the hours of each minute's lower
+    Many producers send on the half hour; the profile is the mean over the hours of each minute's lower
     four fifths, so that a surge does not raise its own expectation, plus a twentieth of the overall rate
-    for arrivals that come a minute early or late.
+    for arrivals that come a minute early or late. Where days are busier than nights, the profile rises
+    with the median of the hours around, up to :data:`BUSIEST` times: a surge of some hours does not move
+    that median, and a longer one not far enough to hide.
     """
     import numpy as np
     import pandas as pd
@@ -91,7 +95,16 @@ def expected_arrivals(sent: pd.Series, period_s: int) -> pd.Series:
         profile[phase] = float(ordered[: max(1, int(0.8 * len(ordered)))].mean())
     expected = pd.Series([profile[phase] for phase in phases], index=values.index)
     floor = 0.05 * max(float(expected.mean()), 1e-3)
-    return expected + floor
+    return (expected + floor) * _busy(values, expected)
+
+
+def _busy(values: pd.Series, expected: pd.Series) -> pd.Series:
+    """Return how many times the profile the hours around an interval saw: 1 to :data:`BUSIEST`."""
+    hourly = values.resample("1h").sum()
+    usual = expected.resample("1h").sum()
+    ratio = (hourly / usual.where(usual > 0)).rolling(DAYTIME_HOURS, center=True, min_periods=4).median()
+    level = ratio.fillna(1.0).clip(1.0, BUSIEST)
+    return level.reindex(values.index, method="ffill").fillna(1.0)
 
 
 def _xlogx(value: np.ndarray, ratio: np.ndarray) -> Any:

@@ -94,12 +94,8 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
     quiet = cause == "healthy"
     affected: Sequence[Signs] = () if quiet else view.affected
     change = None if cause is None or quiet else change_for(view, cause)
-    by_dlq: dict[str, int | None] = {}
-    for signs in view.signs:
-        key = signs.flow.dlq or signs.flow.queue
-        by_dlq[key] = max(by_dlq.get(key) or 0, signs.dead_lettered)
-    never_failed = {item.flow.queue: item.never_failed for item in view.signs}
-    work = message_work(inv, view.flows, never_failed)
+    by_dlq, lost_dead = _dead_letters(view)
+    work = message_work(inv, view.signs)
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
     alarms = standard_alarms(inv, view.flows)
@@ -108,8 +104,9 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
         "queues": sorted(item.flow.queue for item in affected),
         "functions": sorted({item.flow.function for item in affected if item.flow.function}),
         "change": None if change is None else change.to_dict(),
-        "dead_letters": sum(number or 0 for number in by_dlq.values()),
-        "lost": sum(item.balance.lost for item in view.signs),
+        "dead_letters": sum(by_dlq.values()),
+        "lost": sum(item.balance.expired + item.balance.purged for item in view.signs)
+        + sum(lost_dead.values()),
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
@@ -125,6 +122,18 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
             for entry in alarms
         ],
     }
+
+
+def _dead_letters(view: Picture) -> tuple[dict[str, int], dict[str, int]]:
+    """Return by dead-letter queue the messages that it took in and those it lost, each message once."""
+    taken: dict[str, int] = {}
+    lost: dict[str, int] = {}
+    for signs in view.signs:
+        key, stock = signs.flow.dlq or signs.flow.queue, signs.balance.dead_letters
+        own = signs.dead_lettered if stock.moved_by_all is None else stock.moved_by_all
+        taken[key] = max(taken.get(key, 0), own)
+        lost[key] = max(lost.get(key, 0), stock.lost)
+    return taken, lost
 
 
 def _summary(

@@ -19,14 +19,23 @@ KIND_WORDS = {
     "other": "of another kind",
 }
 
+# From this many times the usual arrivals on, a rise is beyond what an ordinary day brings.
+MANY_TIMES = 5.0
 
-def error_evidence(signs: Signs, for_kinds: tuple[str, ...], name: str) -> list[Evidence]:
-    """Weigh the logged errors: for the cause by the share of its kinds, against it by the rest."""
+
+def error_evidence(
+    signs: Signs, for_kinds: tuple[str, ...], name: str, unclear_kinds: tuple[str, ...] = ()
+) -> list[Evidence]:
+    """Weigh the logged errors: for the cause by the share of its kinds, against it by the rest.
+
+    Errors of ``unclear_kinds`` speak neither for it nor against it.
+    """
     errors = signs.errors
     if not errors.total or (signs.failures is None and not _log_stands_in(signs)):
         return []
     share = errors.share(*for_kinds)
     unclear = errors.share("other", "code_or_message") if "code_or_message" not in for_kinds else 0.0
+    unclear += errors.share(*unclear_kinds)
     against = max(0.0, 1.0 - share - unclear)
     main = errors.main or "other"
     cut = " (the query returned only part of them)" if errors.truncated else ""
@@ -175,7 +184,7 @@ def surge_against(signs: Signs) -> list[Evidence]:
             "anything else moved.",
             "metrics",
             int(signs.surge.observed),
-            weight("surge_explains"),
+            weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),
             effect=signs.surge.rate,
             effect_unit="ratio",
             sql=function_sql(signs, ("NumberOfMessagesSent",)),
@@ -210,5 +219,31 @@ def slow_without_failures(signs: Signs) -> list[Evidence]:
             effect_unit="ratio",
             sql=function_sql(signs, ("Duration",)),
             check="run time",
+        )
+    ]
+
+
+def last_words_evidence(signs: Signs, calling: str, before_call: str) -> list[Evidence]:
+    """Weigh what the runs that timed out had logged last, by names of weights ("-" turns one round)."""
+    words = signs.last_words
+    if not words.total:
+        return []
+
+    def value(name: str, number: int) -> float:
+        sign = -1.0 if name.startswith("-") else 1.0
+        return sign * weight(name.lstrip("-"), number / words.total)
+
+    return [
+        Evidence(
+            f"Of {words.total} runs of {signs.flow.function} that timed out and whose log is there, "
+            f"{words.calling} last named the call that they made, {words.before_call} never came to it.",
+            "log_events",
+            words.total,
+            value(calling, words.calling) + value(before_call, words.before_call),
+            effect=words.calling / words.total,
+            effect_unit="share",
+            sql=f"select time, request_id, message from log_events where function = '{signs.flow.function}' "
+            "and kind in ('application', 'timeout') order by request_id, time",
+            check="last words",
         )
     ]

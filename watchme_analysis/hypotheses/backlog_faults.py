@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from watchme_analysis.analysis.backlog_changes import undoing_change
+from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.hypotheses.backlog_evidence import (
     creep_evidence,
     error_evidence,
+    last_words_evidence,
     no_failures_evidence,
     run_time_evidence,
     share_evidence,
     slow_without_failures,
     surge_against,
 )
-from watchme_analysis.hypotheses.backlog_picture import change_evidence, picture
+from watchme_analysis.hypotheses.backlog_picture import Picture, change_evidence, change_for, picture
 from watchme_analysis.hypotheses.backlog_weights import weight
+from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
 
@@ -29,12 +35,16 @@ def consumer_failing(inv: Investigation) -> Finding:
     signs = view.focus
     evidence: list[Evidence] = []
     if signs is not None:
+        deployed = signs.failures is not None and change_for(view, "consumer_failing") is not None
+        # Code that waits for ever dies of the time limit as well, but then a deployment brought it.
         evidence = [
-            *error_evidence(signs, ("function",), "own_error"),
+            *error_evidence(signs, ("function",), "own_error", ("timeout",) if deployed else ()),
             *share_evidence(signs),
+            *last_words_evidence(signs, "-waits_for_call", "before_call"),
+            *_end_evidence(inv, view, signs, deployed),
             *run_time_evidence(
                 signs,
-                limit=weight("runs_at_limit_against"),
+                limit=0.0 if deployed else weight("runs_at_limit_against"),
                 longer=weight("runs_longer_against"),
                 usual=0.0,
                 short=weight("runs_short"),
@@ -50,6 +60,34 @@ def consumer_failing(inv: Investigation) -> Finding:
         detail=signs.errors.examples.get("function") if signs else None,
         next_test=f"aws lambda invoke --function-name {name} with one dead letter's body, and read its log.",
     )
+
+
+def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: bool) -> list[Evidence]:
+    """Weigh how time-outs after a deployment ended: by the next deployment, or by themselves."""
+    if not deployed or signs.failures is None or signs.errors.share("timeout") < 0.5:
+        return []
+    end = incident_window(view, "consumer_failing")[1]
+    if end is None:
+        return []
+    undone = undoing_change(
+        view.changes, "consumer_failing", signs.flow, signs.failures.start.to_pydatetime()
+    )
+    by_deploy = undone is not None and undone.time <= signs.failures.end.to_pydatetime()
+    return [
+        Evidence(
+            f"The failures ended by {end:%Y-%m-%d %H:%M} UTC "
+            + (
+                f"with another deployment at {undone.time:%H:%M}."
+                if by_deploy and undone is not None
+                else "though nothing of the function was changed again."
+            ),
+            "changes",
+            len(inv.table("changes")),
+            weight("healed_by_deploy") if by_deploy else weight("healed"),
+            sql='select time, event_name, resource, "user" from changes order by time',
+            check="how it ended",
+        )
+    ]
 
 
 @hypothesis(
@@ -112,8 +150,10 @@ def downstream_slow(inv: Investigation) -> Finding:
                 short=weight("runs_short_against"),
             ),
             *slow_without_failures(signs),
+            *last_words_evidence(signs, "waits_for_call", "-before_call"),
             *creep_evidence(signs, weight("creep_not_step"), 0.0),
             *surge_against(signs),
+            *_deployed_before(inv, view, signs),
         ]
         evidence += [item for item in change_evidence(inv, view, "downstream_slow") if item.weight > 0]
     return Finding(
@@ -122,6 +162,16 @@ def downstream_slow(inv: Investigation) -> Finding:
         detail=signs.errors.examples.get("timeout") if signs else None,
         next_test="Time the API's /async-process from its own host and from the function's network.",
     )
+
+
+def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Evidence]:
+    """Weigh a deployment of the function itself right before its runs began to wait."""
+    if signs.failures is None or change_for(view, "consumer_failing") is None:
+        return []
+    return [
+        replace(item, weight=weight("deployed_before"))
+        for item in change_evidence(inv, view, "consumer_failing")
+    ]
 
 
 @hypothesis(

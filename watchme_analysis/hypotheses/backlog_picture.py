@@ -13,6 +13,7 @@ from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
 
 QUEUE_METRICS = ("sent", "received", "visible", "age_s")
+SURGE_LEAD_S = 3 * 3600.0
 FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
 
 
@@ -98,8 +99,16 @@ def change_for(view: Picture, cause: str) -> Change | None:
     focus, first = view.focus, view.first_trouble
     if focus is None:
         return None
-    if cause == "mapping_disabled" and focus.starved is not None:
-        first = focus.starved.start
+    # A short wait of messages may come before by chance; what the cause itself shows tells its time.
+    own = {
+        "consumer_failing": focus.failures,
+        "downstream_down": focus.failures,
+        "throttled": focus.throttles,
+        "visibility_misconfig": focus.surplus,
+        "mapping_disabled": focus.starved,
+    }.get(cause)
+    if own is not None:
+        first = own.start.to_pydatetime() if hasattr(own.start, "to_pydatetime") else own.start
     elif cause == "mapping_disabled" and focus.stalled and view.changes:
         # It stands still now; that hardly a run came after the change tells since when.
         ends = [moment.to_pydatetime() for moment in focus.flow.frame.index[-1:]]
@@ -167,7 +176,8 @@ def surge_leads(signs: Signs) -> bool:
     lead = lead_s(signs)
     if lead is None or signs.surge is None:
         return False
-    length = 60.0 * signs.surge.minutes
+    # What a surge brings about shows while the first hours of it wait, not after a day of it.
+    length = min(60.0 * signs.surge.minutes, SURGE_LEAD_S)
     slack = 2.0 * signs.flow.period_s
     # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
     earliest = -slack if "sent" in signs.flow.asked else slack

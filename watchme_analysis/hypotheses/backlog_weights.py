@@ -57,6 +57,14 @@ WEIGHTS: dict[str, Weight] = {
     "creep": Weight(4.0, "Run time rises over many hours: no switch was thrown."),
     "no_creep": Weight(-3.0, "Run time shows no rise over many hours."),
     "creep_not_step": Weight(-3.0, "A slow rise is another story than a sudden one."),
+    # A deployment that makes the function wait looks like an API that does.
+    "waits_for_call": Weight(2.0, "The last thing the run said is which call it made."),
+    "before_call": Weight(2.0, "Runs hang before the call that good runs get to: it is their own doing."),
+    "deployed_before": Weight(
+        -2.0, "The function was deployed right before, and no run has succeeded since."
+    ),
+    "healed": Weight(-2.5, "Broken code stays broken until it is deployed again."),
+    "healed_by_deploy": Weight(1.5, "The next deployment ended it."),
     # Arrivals.
     "surge_first": Weight(3.5, "Arrivals rose first and the backlog followed."),
     "surge_after": Weight(-1.5, "The trouble began before the arrivals rose."),
