@@ -34,7 +34,9 @@ AGENTS = (
 )
 START = 1_765_415_400
 # One line in so many is not as ordinary ones are.
-HOSTILE_EVERY = 100
+HOSTILE_EVERY = 200
+# A query this long makes a line longer than the quick ways read.
+_LONG = 70_000
 _BATCH = 50_000
 _UPSTREAMS = ("192.0.2.11:8000", "192.0.2.12:8000", "[2001:db8::12]:8000", "unix:/run/app.sock")
 
@@ -186,6 +188,10 @@ def _changed_rows(values: Values, request: dict[str, Any], text: Callable[[Value
     plain = Line(text(values).encode(), expected(values, request))
     latin = values._replace(agent="Gerät")
     return [
+        line(
+            {**request, "path": "/long", "query": "q" * _LONG},
+            request=f"{request['method']} /long?{'q' * _LONG} {request['protocol']}",
+        ),
         line({**nothing, "request": tls}, request=tls, status=400, tries=()),
         line(nothing, request="", status=400, tries=()),
         line(nothing, request="-", status=400, tries=()),
@@ -198,10 +204,6 @@ def _changed_rows(values: Values, request: dict[str, Any], text: Callable[[Value
         line(
             {"method": "GET", "path": "/x", "query": "y=1", "protocol": "HTTP/1.1"},
             request="GET http://api.example.com/x?y=1 HTTP/1.1",
-        ),
-        line(
-            {**request, "path": "/long", "query": "q" * 70_000},
-            request=f"{request['method']} /long?{'q' * 70_000} {request['protocol']}",
         ),
         line(request, agent=apache),
         line(request, agent="監視 é"),
@@ -270,7 +272,8 @@ def log_lines(count: int, seed: int = 7) -> Iterator[Line]:
             yield found[chance.randrange(len(found))]
         else:
             found = _changed_rows(values, request, text)
-            yield found[chance.randrange(len(found))]
+            # Long lines are rare, so that they don't make up the log.
+            yield found[0 if chance.random() < 0.01 else chance.randrange(1, len(found))]
 
 
 def write_log(path: Path, lines: int, seed: int = 7) -> None:

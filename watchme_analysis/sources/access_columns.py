@@ -189,9 +189,15 @@ class Columns:
         return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
 
     def _strings(self, spans: Spans, rows: Array) -> pa.Array:
-        from watchme_analysis.sources.access_lines import gather
+        import numpy as np
 
-        offsets, data = gather(self._parsed.buf, spans.starts, spans.ends, rows)
+        from watchme_analysis.sources.access_lines import gather, measure
+        from watchme_analysis.sources.access_vectors import WIDTH
+
+        offsets = np.empty(len(rows) + 1, np.int64)
+        measure(spans.starts, spans.ends, rows, offsets)
+        data = np.empty(offsets[-1] + WIDTH, np.uint8)
+        gather(self._parsed.buf, spans.starts, rows, offsets, data)
         return _string_array(offsets, data, spans.starts[rows] >= 0)
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
@@ -202,25 +208,27 @@ class Columns:
         several = np.flatnonzero(self._parsed.ints[0][rows] > 1) if self._program.lists else rows[:0]
         if not len(several):
             return pa.nulls(len(rows), pa.large_string())
-        slots = list(self._program.lists.values())
-        offsets, data = self._objects(
-            self._program.lists, self._parsed.starts[slots], self._parsed.ends[slots], rows[several]
-        )
+        chosen = np.ix_(np.array(list(self._program.lists.values())), rows[several])
+        spans = self._parsed.starts[chosen], self._parsed.ends[chosen]
+        offsets, data = self._objects(self._program.lists, spans, np.arange(len(several)))
         sizes = np.zeros(len(rows) + 1, np.int64)
         sizes[several + 1] = np.diff(offsets)
         return _string_array(np.cumsum(sizes), data, sizes[1:] > 0)
 
-    def _objects(self, names: Iterable[str], starts: Array, ends: Array, rows: Array) -> tuple[Array, Array]:
+    def _objects(self, names: Iterable[str], spans: tuple[Array, Array], rows: Array) -> tuple[Array, Array]:
         """Return offsets and bytes of JSON objects of variables in rows."""
         import numpy as np
 
-        from watchme_analysis.sources.access_lines import gather_objects
+        from watchme_analysis.sources.access_lines import gather_objects, measure_objects
 
         keys = [f'"{name}": '.encode() for name in names]
         joined = np.frombuffer(b"".join(keys), np.uint8)
         bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
-        found: tuple[Array, Array] = gather_objects(self._parsed.buf, starts, ends, rows, (joined, bounds))
-        return found
+        offsets = np.empty(len(rows) + 1, np.int64)
+        measure_objects(self._parsed.buf, spans, rows, bounds, offsets)
+        data = np.empty(offsets[-1], np.uint8)
+        gather_objects(self._parsed.buf, spans, rows, (joined, bounds), (offsets, data))
+        return offsets, data
 
     def _extra(self, rows: Array) -> pa.Array:
         import numpy as np
@@ -236,9 +244,10 @@ class Columns:
         for index, name in enumerate(names):
             chosen = self._chosen_over(name)
             if chosen is not None:
-                same = same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows)
+                same = np.empty(len(rows), bool)
+                same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows, same)
                 starts[index][rows[same]] = -1
-        offsets, data = self._objects(names, starts, ends, rows)
+        offsets, data = self._objects(names, (starts, ends), rows)
         return _string_array(offsets, data, np.diff(offsets) > 0)
 
     def _chosen_over(self, name: str) -> Spans | None:

@@ -38,7 +38,7 @@ def compiled_table(
     buf, bounds = chunk
     lines = len(bounds[0])
     out = _SPACE.for_lines(program, lines)
-    parse_lines(buf, bounds, program.kernel_plan(), out, program.limits())
+    parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.notes)
     is_good = out[0][:lines]
     good = np.flatnonzero(is_good)
     columns = Columns(Parsed(buf, *out[1:]), program)
@@ -58,7 +58,10 @@ def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> A
 
         spans = columns.text("path")
         prefix = np.frombuffer(selection.path_prefix.encode(), np.uint8)
-        rows = rows[has_prefix(buf, *spans, rows, prefix)] if spans is not None else rows[:0]
+        found = np.zeros(len(rows), bool)
+        if spans is not None:
+            has_prefix(buf, tuple(spans), rows, prefix, found)
+        rows = rows[found]
     return rows
 
 
@@ -66,6 +69,9 @@ class _Space(threading.local):
     """What the loop writes to, kept by each thread: fresh memory for each chunk costs as much as the loop."""
 
     def __init__(self) -> None:
+        import numpy as np
+
+        self.notes = np.empty(5, np.int64), np.empty(8, np.int64), np.empty((2, 2), np.int64)
         self._held: tuple[Array, ...] = ()
         self._shape = (-1, -1, -1, -1)
 

@@ -291,11 +291,16 @@ def _sample_rows(lines: int) -> list[int]:
 
 
 def _merged(table: pa.Table, further: pa.Table) -> pa.Table:
-    """Return both tables' rows in the order of their lines."""
+    """Return both tables' rows in the order of their lines: further ones, mostly few, between the others."""
+    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if not len(further):
         return table
-    both = pa.concat_tables([table, further])
-    return both.take(pc.sort_indices(both["line"]))
+    places = np.searchsorted(table["line"].to_numpy(), further["line"].to_numpy())
+    parts = []
+    at = taken = 0
+    for place, count in zip(*np.unique(places, return_counts=True), strict=True):
+        parts += [table.slice(at, place - at), further.slice(taken, count)]
+        at, taken = place, taken + count
+    return pa.concat_tables([*parts, table.slice(at)]).combine_chunks()

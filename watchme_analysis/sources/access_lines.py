@@ -112,7 +112,7 @@ def _read_text(buf: Any, at: int, end: int, kinds: Any, literals: Any, span: Any
 
 
 @compiled
-def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None:
+def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, notes: Any) -> None:
     """Take lines apart.
 
     Parameters
@@ -125,23 +125,24 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, out: Any, limits: Any) -> None
         Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; then ``int64[variables]``
         each: kind, slot of its span, of its whole number, of its decimal, of the span of a whole list (-1:
         not asked for).
-    out
-        ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
-        ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
-        What belongs to lines that are not good is undefined.
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
         is doubtful, the slot of the first of the four spans of the request (-1: not asked for), and whether
         another variable can't stand in for an empty target.
+    out
+        ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
+        ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
+        What belongs to lines that are not good is undefined.
+    notes
+        Room for what is found on the way: ``int64`` of 5 for a list, of 8 for a request, and of (2, 2) for
+        the times that stood last in each of the two forms, where and what moment.
     """
     line_starts, line_ends = bounds
     literals, literal_at, kinds, span_slots, int_slots, float_slots, list_slots = plan
     good, starts, ends, ints, floats = out
     json, longest, request_slot, lone_target = limits
-    listed = np.empty(5, np.int64)
-    parts = np.empty(8, np.int64)
-    # Of the time that stood last in each of the two forms: where, and what moment it is.
-    known_times = np.full((2, 2), -1, np.int64)
+    listed, parts, known_times = notes
+    known_times[:, :] = -1
     for line in range(len(line_starts)):
         at, end = line_starts[line], line_ends[line]
         good[line] = False
@@ -221,70 +222,71 @@ def _put_request(buf: Any, span: Any, whole: bool, out: Any, parts: Any) -> Any:
 
 
 @compiled
-def gather(buf: Any, starts: Any, ends: Any, rows: Any) -> Any:
-    """Return offsets and bytes of the text of a span in the rows given, null spans empty."""
-    offsets = np.empty(len(rows) + 1, np.int64)
+def measure(starts: Any, ends: Any, rows: Any, offsets: Any) -> None:
+    """Fill in where the texts of a span in the rows given come to stand in a row, null ones empty."""
     offsets[0] = 0
     for index in range(len(rows)):
         row = rows[index]
         size = ends[row] - starts[row] if starts[row] >= 0 else 0
         offsets[index + 1] = offsets[index] + size
-    # Vectors are written whole: what is too much of one is written over by the next.
-    data = np.empty(offsets[-1] + WIDTH, np.uint8)
+
+
+@compiled
+def gather(buf: Any, starts: Any, rows: Any, offsets: Any, data: Any) -> None:
+    """Copy the texts of a span in the rows given to where they come to stand.
+
+    ``data`` has room for 16 bytes more: vectors are written whole, and what is too much of one is written
+    over by the next.
+    """
     for index in range(len(rows)):
         begin = int64(starts[rows[index]])
         at, stop = offsets[index], offsets[index + 1]
         while at < stop:
-            if begin + WIDTH <= len(buf):
-                copy_bytes(data, at, buf, begin)
-            else:
+            if begin + WIDTH > len(buf):
                 for step in range(stop - at):
                     data[at + step] = buf[begin + step]
                 break
+            copy_bytes(data, at, buf, begin)
             at += WIDTH
             begin += WIDTH
-    return offsets, data[: offsets[-1]]
 
 
 @compiled
-def same_text(buf: Any, first: Any, second: Any, rows: Any) -> Any:
+def same_text(buf: Any, first: Any, second: Any, rows: Any, same: Any) -> None:
     """Tell for each of the rows given whether two spans hold the same bytes, both being there."""
     starts, ends = first
     other_starts, other_ends = second
-    same = np.zeros(len(rows), np.bool_)
     for index in range(len(rows)):
         line = rows[index]
         size = ends[line] - starts[line]
-        if starts[line] < 0 or other_starts[line] < 0 or other_ends[line] - other_starts[line] != size:
-            continue
-        equal = True
-        for step in range(size):
+        equal = (
+            starts[line] >= 0 and other_starts[line] >= 0 and other_ends[line] - other_starts[line] == size
+        )
+        for step in range(size if equal else 0):
             if buf[starts[line] + step] != buf[other_starts[line] + step]:
                 equal = False
                 break
         same[index] = equal
-    return same
 
 
 @compiled
-def has_prefix(buf: Any, starts: Any, ends: Any, rows: Any, prefix: Any) -> Any:
+def has_prefix(buf: Any, spans: Any, rows: Any, prefix: Any, found: Any) -> None:
     """Tell for each of the rows given whether a span begins with a prefix."""
-    found = np.zeros(len(rows), np.bool_)
+    starts, ends = spans
     for index in range(len(rows)):
         line = rows[index]
-        if starts[line] >= 0:
-            found[index] = kernel.follows(buf, starts[line], ends[line], prefix, (0, len(prefix)))
-    return found
+        found[index] = starts[line] >= 0 and kernel.follows(
+            buf, starts[line], ends[line], prefix, (0, len(prefix))
+        )
 
 
 @compiled
-def gather_objects(buf: Any, starts: Any, ends: Any, rows: Any, keys: Any) -> Any:
-    """Return offsets and bytes of JSON objects of several spans in the rows given; empty without a value.
+def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any) -> None:
+    """Fill in where JSON objects of several spans in the rows given come to stand; empty without a value.
 
-    ``keys`` are the quoted names with their colon as one ``uint8[..]``, and their bounds.
+    ``name_at`` bounds the names as :func:`gather_objects` takes them.
     """
-    names, name_at = keys
-    offsets = np.empty(len(rows) + 1, np.int64)
+    starts, ends = spans
     offsets[0] = 0
     for index in range(len(rows)):
         row = rows[index]
@@ -297,7 +299,18 @@ def gather_objects(buf: Any, starts: Any, ends: Any, rows: Any, keys: Any) -> An
             for place in range(starts[slot, row], ends[slot, row]):
                 size += 2 if buf[place] == 92 or buf[place] == 34 else 1
         offsets[index + 1] = offsets[index] + size
-    data = np.empty(offsets[-1], np.uint8)
+
+
+@compiled
+def gather_objects(buf: Any, spans: Any, rows: Any, keys: Any, target: Any) -> None:
+    """Write JSON objects of several spans in the rows given to where they come to stand.
+
+    ``keys`` are the quoted names with their colon as one ``uint8[..]``, and their bounds; ``target`` is the
+    offsets and the room for the bytes.
+    """
+    starts, ends = spans
+    names, name_at = keys
+    offsets, data = target
     for index in range(len(rows)):
         row = rows[index]
         at = offsets[index]
@@ -326,4 +339,3 @@ def gather_objects(buf: Any, starts: Any, ends: Any, rows: Any, keys: Any) -> An
             at += 1
         if at > offsets[index]:
             data[at] = 125
-    return offsets, data
