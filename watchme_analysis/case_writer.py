@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis import __version__
+from watchme_analysis.case_large import Written, write_sorted
 from watchme_analysis.case_settings import CaseSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import TABLES, conform
-from watchme_analysis.sources.raw import Source
+from watchme_analysis.sources.raw import Piece, Source
 from watchme_analysis.sources.registry import sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Part = tuple[Source, pd.DataFrame, Retrieval]
+    Part = tuple[Source, Piece]
     Parts = dict[str, list[Part]]
 
 FORMAT_VERSION = 1
@@ -124,7 +125,8 @@ def write_tables(
     if rejected:
         frame = pd.DataFrame([_rejected_row(item, table) for item, table in rejected])
         note = Retrieval("importer", "rejected pieces of all files", rows=len(frame))
-        frames["rejected_lines"] = [(sources()[0], conform("rejected_lines", frame), note)]
+        piece = Piece("rejected_lines", conform("rejected_lines", frame), note)
+        frames["rejected_lines"] = [(sources()[0], piece)]
     tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
     return {
         "format_version": FORMAT_VERSION,
@@ -149,29 +151,17 @@ def _rejected_row(item: Rejected, table: str) -> dict[str, object]:
 
 
 def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    retrievals = [retrieval for _, _, retrieval in parts]
+    retrievals = [piece.retrieval for _, piece in parts]
     notes = [note for retrieval in retrievals for note in retrieval.notes]
-    filled = [part for _, part, _ in parts if len(part)] or [parts[0][1]]
-    frame = conform(table, pd.concat(filled, ignore_index=True))
-    for finish in dict.fromkeys(part.finish for part, _, _ in parts if part.finish is not None):
-        frame, more = finish(table, frame)
-        notes.extend(more)
-    column = TABLES[table].time
-    if column is not None:
-        frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
-    frame = conform(table, frame)
     path = work / "tables" / f"{table}.parquet"
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
-    start, end = _bounds(frame, table)
+    # What shows only across files needs all rows at once; no table has both that and very many rows.
+    write = _write_spilled if any(piece.spilled for _, piece in parts) else _write_frame
+    rows, start, end = write(table, parts, path, notes)
     return {
-        "rows": len(frame),
-        "start": start,
-        "end": end,
-        "rejected": sum(len(retrieval.rejected) for retrieval in retrievals),
+        "rows": rows,
+        "start": start.isoformat() if start else None,
+        "end": end.isoformat() if end else None,
+        "rejected": sum(retrieval.rejected_count for retrieval in retrievals),
         "truncated": any(retrieval.truncated for retrieval in retrievals),
         "notes": list(dict.fromkeys(notes)),
         "files": list(dict.fromkeys(retrieval.origin for retrieval in retrievals)),
@@ -179,7 +169,45 @@ def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
     }
 
 
-def _bounds(frame: pd.DataFrame, table: str) -> tuple[str | None, str | None]:
+def _write_frame(table: str, parts: list[Part], path: Path, notes: list[str]) -> Written:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    filled = [piece.frame for _, piece in parts if len(piece.frame)] or [parts[0][1].frame]
+    frame = conform(table, pd.concat(filled, ignore_index=True))
+    for finish in dict.fromkeys(source.finish for source, _ in parts if source.finish is not None):
+        frame, more = finish(table, frame)
+        notes.extend(more)
+    column = TABLES[table].time
+    if column is not None:
+        frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
+    frame = conform(table, frame)
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
+    return Written(len(frame), *_bounds(frame, table))
+
+
+def _write_spilled(table: str, parts: list[Part], path: Path, _: list[str]) -> Written:
+    """Write a table of which some rows were never held; those that are go to files beside the others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = []
+    for at, (source, piece) in enumerate(parts):
+        assert source.finish is None, f"{source.name} wants all rows of {table} at once"
+        if piece.spilled is not None:
+            files.append(piece.spilled)
+        elif len(piece.frame):
+            files.append(path.with_name(f".{table}-{at}.parquet"))
+            rows = pa.Table.from_pandas(conform(table, piece.frame), preserve_index=False)
+            pq.write_table(rows, files[-1])
+    written = write_sorted(table, files, path)
+    for file in files:
+        file.unlink()
+    return written
+
+
+def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime | None]:
     """Return first and last moment of a table; a metric point lasts until its period ends."""
     import pandas as pd
 
@@ -189,9 +217,7 @@ def _bounds(frame: pd.DataFrame, table: str) -> tuple[str | None, str | None]:
     ends = frame[column]
     if table == "metrics":
         ends = ends + pd.to_timedelta(frame["period_s"].fillna(0).astype("int64"), unit="s")
-    first: datetime = frame[column].min().to_pydatetime()
-    last: datetime = ends.max().to_pydatetime()
-    return first.isoformat(), last.isoformat()
+    return frame[column].min().to_pydatetime(), ends.max().to_pydatetime()
 
 
 def _observed_window(tables: dict[str, dict[str, Any]]) -> dict[str, str] | None:

@@ -22,12 +22,15 @@ from watchme_analysis.case import MANIFEST, Case, open_case
 from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
 
 if TYPE_CHECKING:
     from watchme_analysis.case_writer import Parts
 
+# From this size on a log is read in pieces and its rows kept on disk; where there are many, from less.
+SPILL_FROM = 64 << 20
+_MANY_BYTES = 256 << 20
 # Environment variable: folder where raw folders are imported to, shared by a process and its children.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -49,7 +52,11 @@ class ImportReport:
 
 
 def import_folder(
-    folder: str | Path, case: str | Path, *, progress: Callable[[str], None] | None = None
+    folder: str | Path,
+    case: str | Path,
+    *,
+    progress: Callable[[str], None] | None = None,
+    spill_from: int | None = None,
 ) -> ImportReport:
     """Turn a folder of raw evidence into a case.
 
@@ -61,6 +68,9 @@ def import_folder(
         Folder of the case to write; it may hold an earlier import, which is replaced as a whole.
     progress
         Called with each file's name before it is read.
+    spill_from
+        Size in bytes from which on a file's rows are not held in memory, where its reader can do without;
+        by the size of all evidence unless given.
 
     Raises
     ------
@@ -82,15 +92,16 @@ def import_folder(
         if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
             return ImportReport(present, changed=False)
 
-    reports, frames, kept = _read_all(source, inputs, settings, progress)
-    if not any(report.source for report in reports):
-        raise InputError(
-            f"Nothing in {source} is evidence that can be read ({len(reports)} files): "
-            "name the files as docs/evidence.md says, or name them in case.toml."
-        )
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
+        spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
+        reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
+        if not any(report.source for report in reports):
+            raise InputError(
+                f"Nothing in {source} is evidence that can be read ({len(reports)} files): "
+                "name the files as docs/evidence.md says, or name them in case.toml."
+            )
         manifest = write_tables(work, target.name, settings, reports, frames)
         manifest["fingerprint"] = fingerprint
         for name, data in kept:
@@ -171,6 +182,7 @@ def _read_all(
     inputs: dict[str, str],
     settings: CaseSettings,
     progress: Callable[[str], None] | None,
+    spill: Spill,
 ) -> tuple[list[FileReport], Parts, list[tuple[str, bytes]]]:
     reports: list[FileReport] = []
     frames: Parts = {}
@@ -182,7 +194,7 @@ def _read_all(
         if name == settings.file:
             reports.append(FileReport(name, "case_settings", "", size, digest))
             continue
-        raw = RawFile(folder, name, settings.zone, settings.for_file(name))
+        raw = RawFile(folder, name, settings.zone, settings.for_file(name), spill)
         source, reason = _recognise(raw, settings.kinds.get(name))
         pieces: list[Piece] = []
         if source is not None:
@@ -198,12 +210,12 @@ def _read_all(
             if source.keep:
                 kept.append((raw.name, raw.content.data))
             for piece in pieces:
-                frames.setdefault(piece.table, []).append((source, piece.frame, piece.retrieval))
+                frames.setdefault(piece.table, []).append((source, piece))
         reports.append(
             FileReport(
                 name,
                 source.name if source else None,
-                reason or (raw.content.problem or "" if source else ""),
+                reason or (_problem(raw, pieces) if source else ""),
                 size,
                 digest,
                 tuple((piece.table, piece.retrieval) for piece in pieces),
@@ -214,12 +226,28 @@ def _read_all(
 
 def _with_torn_line(piece: Piece, raw: RawFile) -> Piece:
     """Note a last line without an end, of a format that is read by lines: its values may be cut short."""
+    if raw.is_large and "content" not in vars(raw):
+        # Its reader saw the end, and said so.
+        return piece
     if piece.retrieval.lines is None or raw.content.problem or raw.content.data.endswith((b"\n", b"\r")):
         return piece
     if not raw.content.data.strip():
         return piece
     note = f"{raw.relative}: the last line has no line end: the file may have been cut off there."
     return piece._replace(retrieval=piece.retrieval.with_notes(note))
+
+
+def _spill_from(source: Path, names: list[str]) -> int:
+    whole = sum((source / name).stat().st_size * (10 if name.endswith(".gz") else 1) for name in names)
+    return SPILL_FROM if whole < _MANY_BYTES else SPILL_FROM // 16
+
+
+def _problem(raw: RawFile, pieces: list[Piece]) -> str:
+    """Return what is wrong with a file that was read nevertheless; empty when all is well."""
+    if raw.is_large and "content" not in vars(raw):
+        lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
+        return "; ".join(lost)
+    return raw.content.problem or ""
 
 
 def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:

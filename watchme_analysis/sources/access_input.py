@@ -101,11 +101,12 @@ def find_inputs(names: list[str]) -> list[Input]:
             paths = _paths(name)
             if not paths:
                 raise InputError(f"There is no access log {name}: give a file, a pattern or a folder.")
-            found.update((str(path), _from_file(path)) for path in paths)
+            found.update((str(path), input_of(path)) for path in paths)
     return list(found.values())
 
 
-def _from_file(path: Path) -> Input:
+def input_of(path: Path) -> Input:
+    """Return a file, or a pipe, as something to read."""
     # A pipe, such as one that the shell makes for <(..), can be read but once.
     if not path.is_file():
         return Input(str(path), _opener(path))

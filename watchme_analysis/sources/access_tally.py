@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Rejected lines are counted without end, and kept up to this many for each input.
 KEPT_REJECTED = 10_000
+UNENDED = "the last line has no line end: it may be cut, or still being written"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -101,7 +102,7 @@ class Tally:
         if self.refused > len(self.rejected):
             notes.append(f"{self.refused} lines rejected, the first {KEPT_REJECTED} kept")
         if not self.ended:
-            notes.append("the last line has no line end: it may be cut, or still being written")
+            notes.append(UNENDED)
         start, end = (
             (_EPOCH + timedelta(microseconds=one) for one in self.span) if self.span else (None, None)
         )

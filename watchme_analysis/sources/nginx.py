@@ -100,6 +100,10 @@ def format_notes(used: Counter[str]) -> list[str]:
 
 
 def _read(raw: RawFile) -> Iterable[Piece]:
+    if raw.is_large:
+        from watchme_analysis.sources.access_spill import spill_access_log
+
+        return (spill_access_log(raw),)
     return (Piece("access_log", *read_access_log(raw)),)
 
 

@@ -35,11 +35,19 @@ class Content(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What a reader made of a file for one table."""
+    """What a reader made of a file for one table; very many rows lie in a Parquet file, not in the frame."""
 
     table: str
     frame: pd.DataFrame
     retrieval: Retrieval
+    spilled: Path | None = None
+
+
+class Spill(NamedTuple):
+    """Where rows go that are too many to be held, and from how many bytes of a file on."""
+
+    folder: Path
+    from_bytes: int
 
 
 def decompress(data: bytes) -> Content:
@@ -142,12 +150,15 @@ class RawFile:
         Zone of times written without one.
     settings
         What ``case.toml`` says of the file (``[files."NAME"]``) over what it says of all.
+    spill
+        Where the rows of large files may go; None where all are to be held.
     """
 
     root: Path
     relative: str
     zone: tzinfo = UTC
     settings: dict[str, Any] = field(default_factory=dict)
+    spill: Spill | None = None
 
     @property
     def path(self) -> Path:
@@ -168,8 +179,32 @@ class RawFile:
             raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
 
     def head(self, size: int = 65536) -> bytes:
-        """Return the first unpacked bytes."""
-        return self.content.data[:size]
+        """Return the first unpacked bytes; of a large file no more than these are read."""
+        if not self.is_large or "content" in self.__dict__:
+            return self.content.data[:size]
+        with self.path.open("rb") as file:
+            first = file.read(size)
+        if not first.startswith(GZIP_MAGIC):
+            return first
+        try:
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, size)
+        except zlib.error:
+            return self.content.data[:size]
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the file's rows should go to the spill's folder."""
+        if self.spill is None:
+            return False
+        size = self.path.stat().st_size
+        if size >= self.spill.from_bytes:
+            return True
+        # Logs shrink to a tenth or less.
+        packed = size >= self.spill.from_bytes // 10
+        if packed:
+            with self.path.open("rb") as file:
+                packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        return packed
 
     def service(self, stem: str) -> str | None:
         """Return the suffix that names the service or part.

@@ -1,0 +1,106 @@
+"""Logs whose rows are never held as a whole make the same case as those that are."""
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.case_large import write_sorted
+from watchme_analysis.errors import CaseError
+from watchme_analysis.importer import SPILL_FROM, import_folder
+from watchme_analysis.sources.raw import RawFile, Spill
+
+
+def line(at, path="/a"):
+    time = f"11/Dec/2025:10:{at % 7:02}:{at * 17 % 60:02} +0900"
+    return f'192.0.2.7 - - [{time}] "GET {path} HTTP/1.1" 200 {at} "-" "c"\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = tmp_path / "evidence"
+    found.mkdir()
+    (found / "access.log").write_text("".join(map(line, range(500))) + "\njunk\n" + line(1)[:-9])
+    packed = gzip.compress("".join(line(at, f"/{at * 7919 % 1009}") for at in range(500, 9000)).encode())
+    (found / "access.log.1.gz").write_bytes(packed[: len(packed) * 2 // 3])
+    (found / "access-emotion.log").write_text("".join(line(at, "/ü") for at in range(300, 320)))
+    (found / "access-other.log").write_text("")
+    (found / "access-rubbish.log").write_text(line(3) + "rubbish\n" * 3)
+    (found / "notes.txt").write_text("x")
+    return found
+
+
+def test_spilled_rows_are_those_held(folder, tmp_path):
+    held = import_folder(folder, tmp_path / "held").case
+    spilled = import_folder(folder, tmp_path / "spilled", spill_from=1).case
+
+    assert held.tables == spilled.tables
+    for table in held.tables:
+        pd.testing.assert_frame_equal(held.table(table), spilled.table(table))
+    for name in ("rows", "start", "end", "rejected", "truncated", "files"):
+        assert held.manifest["tables"]["access_log"][name] == spilled.manifest["tables"]["access_log"][name]
+    assert held.manifest["window"] == spilled.manifest["window"]
+    for one, other in zip(held.manifest["inputs"], spilled.manifest["inputs"], strict=True):
+        assert {**one, "tables": None} == {**other, "tables": None}
+        for left, right in zip(one["tables"], other["tables"], strict=True):
+            assert {**left, "notes": None} == {**right, "notes": None}
+    assert spilled.manifest["tables"]["access_log"]["rejected"] == 6
+    assert sum("no line end" in note for note in spilled.manifest["tables"]["access_log"]["notes"]) == 2
+    assert sorted(path.name for path in (tmp_path / "spilled").iterdir()) == ["manifest.json", "tables"]
+
+
+def test_spilling_twice_gives_the_same_bytes(folder, tmp_path):
+    cases = [import_folder(folder, tmp_path / name, spill_from=1).case for name in ("one", "two")]
+
+    assert cases[0].manifest["tables"] == cases[1].manifest["tables"]
+    assert not import_folder(folder, tmp_path / "one").changed
+
+
+def test_rejected_lines_beyond_those_kept_are_counted(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "access.log").write_text(line(1) + "rubbish\n" * 10_050)
+
+    case = import_folder(tmp_path / "evidence", tmp_path / "case", spill_from=1).case
+
+    entry = case.manifest["tables"]["access_log"]
+    assert (entry["rows"], entry["rejected"], entry["truncated"]) == (1, 10_050, True)
+    assert len(case.table("rejected_lines")) == 10_000
+    assert (
+        json.loads((case.path / "manifest.json").read_text())["inputs"][0]["tables"][0]["rejected"] == 10_050
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "large"),
+    [
+        (b"x" * 1000, True),
+        (b"x" * 999, False),
+        (gzip.compress(b"x" * 99, 0), True),
+        (gzip.compress(b"x" * 9, 0), False),
+    ],
+    ids=["plain", "small", "packed", "small and packed"],
+)
+def test_what_is_large(tmp_path, data, large):
+    (tmp_path / "access.log").write_bytes(data)
+
+    assert RawFile(tmp_path, "access.log", spill=Spill(tmp_path, 1000)).is_large == large
+    assert not RawFile(tmp_path, "access.log").is_large
+    assert SPILL_FROM > 1000
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_the_head_of_a_large_file_is_all_that_is_read(tmp_path, pack):
+    data = "".join(map(line, range(5000))).encode()
+    (tmp_path / "access.log").write_bytes(pack(data))
+    raw = RawFile(tmp_path, "access.log", spill=Spill(tmp_path, 1))
+
+    assert raw.head(700) == data[:700]
+    assert "content" not in vars(raw)
+
+
+def test_parts_that_can_not_be_read_are_one_sentence(tmp_path):
+    (tmp_path / "part.parquet").write_bytes(b"none")
+
+    with pytest.raises(CaseError, match="'access_log' can't be written"):
+        write_sorted("access_log", [tmp_path / "part.parquet"], tmp_path / "out.parquet")
