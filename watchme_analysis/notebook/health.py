@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.change_marks import change_marks
+from watchme_analysis.analysis.compose_services import compose_services
 from watchme_analysis.analysis.health_bins import dense_bins
 from watchme_analysis.analysis.health_follow import FATES, Followed, fate_counts
 from watchme_analysis.analysis.health_frames import (
@@ -16,6 +17,7 @@ from watchme_analysis.analysis.health_frames import (
     status_counts,
 )
 from watchme_analysis.analysis.health_lag import follows, open_requests, other_jobs, step_s
+from watchme_analysis.analysis.health_settings import handlers_table, settings_by_path
 from watchme_analysis.analysis.health_shares import layer_shares, status_classes
 from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health_window import phases
@@ -23,6 +25,7 @@ from watchme_analysis.hypotheses.health_facts import Facts, facts, followed
 from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.health_config import code_table, processes_table, settings_table
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
 from watchme_analysis.views.health_follow import clocks, fates_table, layers_table, plot_waterfall
 from watchme_analysis.views.health_in_flight import plot_in_flight
@@ -56,6 +59,8 @@ _ERRORS = {
 # Endpoints shown beside those affected, for contrast.
 _CONTRAST = 3
 _AFFECTED = 5
+# Paths whose settings stand side by side.
+_COMPARED = 3
 
 
 @dataclass
@@ -168,6 +173,37 @@ class HealthPage(Page):
     def _layers(self) -> pd.DataFrame:
         start, end = self.incident or (None, None)
         return layer_times(self.facts.joined, start, end)
+
+    def locations(self) -> Shown:
+        """Show what is in force for the affected path and for others: location, address, limits, cache."""
+        paths = self._compared_paths()
+        frame = settings_by_path(self.investigation.table("config_directives"), paths)
+        return settings_table(frame, paths)
+
+    def handlers(self) -> Shown:
+        """Show how each handler of the source runs, and what may block in it."""
+        frame = handlers_table(
+            self.investigation.table("app_handlers"), self.investigation.table("app_calls")
+        )
+        return code_table(frame)
+
+    def processes(self) -> Shown:
+        """Show how the processes are started, what their containers may use, and when they turn unhealthy."""
+        metrics = self.investigation.table("host_metrics")
+        memory = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max()
+        services = compose_services(self.investigation.table("compose_settings"))
+        return processes_table(self.investigation.table("app_processes"), services, memory.to_dict())
+
+    def _compared_paths(self) -> list[str]:
+        """Return the affected path, and those it is compared with: of its own service first, asked most."""
+        found = self.facts
+        counts = found.observed["family"].value_counts()
+        families = list(found.families) or self.families[:1]
+        service = found.upstreams.get(families[0]) if families else None
+        others = [str(name) for name in counts.index if name not in families]
+        others.sort(key=lambda name: found.upstreams.get(name) != service)
+        chosen = list(dict.fromkeys([*families[:2], *others, *families]))[:_COMPARED]
+        return [name.replace("*", "1") for name in chosen]
 
     def statuses(self) -> Shown:
         """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""

@@ -1,0 +1,235 @@
+"""What a compose file says of each service: network, ports, limits, and when its health check gives up.
+
+Follows https://docs.docker.com/reference/compose-file/services/ and
+https://docs.docker.com/reference/dockerfile/#healthcheck for the defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS_BYTES = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+# Docker's own where the file names none.
+DEFAULT_CHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
+DEFAULT_RETRIES = 3
+# Where a limit may stand: the short form, and the one of deployments.
+_LIMITS = {
+    "cpus": ("cpus", "deploy.resources.limits.cpus"),
+    "memory_bytes": ("mem_limit", "deploy.resources.limits.memory"),
+    "processes": ("pids_limit", "deploy.resources.limits.pids"),
+    "open_files": ("ulimits.nofile", "ulimits.nofile.soft"),
+}
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A container's own health check.
+
+    Attributes
+    ----------
+    test
+        The command; empty when the file names none and the image's holds.
+    interval_s, timeout_s, start_period_s
+        As the file says, else Docker's defaults.
+    retries
+        Failures in a row that make a container unhealthy.
+    """
+
+    test: str
+    interval_s: float
+    timeout_s: float
+    start_period_s: float
+    retries: int
+
+    @property
+    def soonest_s(self) -> float:
+        """Seconds from a fault to *unhealthy* when each check fails at once, the first right away."""
+        return (self.retries - 1) * self.interval_s
+
+    @property
+    def latest_s(self) -> float:
+        """Seconds from a fault to *unhealthy* when each check hangs, the first a whole interval later.
+
+        The next check begins an interval after the last one ended, so a check that hangs puts it off.
+        """
+        return self.retries * (self.interval_s + self.timeout_s)
+
+
+@dataclass(frozen=True)
+class ComposeService:
+    """A service of a compose file.
+
+    Attributes
+    ----------
+    name, file
+        Where it stands.
+    networks
+        Networks it joins; ``default`` where it names none.
+    network_mode
+        ``host``, ``none`` or another container's; empty for a network of its own.
+    ports
+        Published ports: host address (``0.0.0.0``: every one), host port, container port; as text, since
+        ranges are allowed.
+    cpus, memory_bytes, processes, open_files
+        Limits; None: none is set here.
+    restart
+        Restart policy; ``no`` where it names none.
+    command
+        What it starts; empty: the image's.
+    health
+        Its health check; None when the file sets none (the image may) or disables it.
+    health_disabled
+        Whether the file disables the check.
+    """
+
+    name: str
+    file: str
+    networks: tuple[str, ...]
+    network_mode: str
+    ports: tuple[tuple[str, str, str], ...]
+    cpus: float | None
+    memory_bytes: float | None
+    processes: float | None
+    open_files: float | None
+    restart: str
+    command: str
+    health: HealthCheck | None
+    health_disabled: bool
+
+
+def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
+    """Return the services of all compose files, in order.
+
+    Parameters
+    ----------
+    settings
+        Table ``compose_settings``.
+    """
+    found = []
+    for (file, service), rows in settings.dropna(subset=["service"]).groupby(["file", "service"], sort=False):
+        values = {path: _value(text) for path, text in zip(rows["path"], rows["value"], strict=True)}
+        found.append(_service(str(service), str(file), values))
+    return tuple(found)
+
+
+def _value(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
+    limits = {
+        key: next((values[path] for path in paths if values.get(path) is not None), None)
+        for key, paths in _LIMITS.items()
+    }
+    networks = _items(values, "networks")
+    disabled = values.get("healthcheck.disable") is True or _items(values, "healthcheck.test") == ["NONE"]
+    return ComposeService(
+        name=name,
+        file=file,
+        networks=tuple(networks) or ("default",),
+        network_mode=str(values.get("network_mode") or ""),
+        ports=tuple(_ports(values)),
+        cpus=_number(limits["cpus"]),
+        memory_bytes=size_bytes(limits["memory_bytes"]),
+        processes=_number(limits["processes"]),
+        open_files=_number(limits["open_files"]),
+        restart=str(values.get("restart") or "no"),
+        command=" ".join(_items(values, "command")),
+        health=None if disabled else _health(values),
+        health_disabled=disabled,
+    )
+
+
+def _health(values: Mapping[str, Any]) -> HealthCheck | None:
+    if not any(path.startswith("healthcheck.") or path == "healthcheck" for path in values):
+        return None
+    test = _items(values, "healthcheck.test")
+    seconds = {
+        name: default if (read := duration_s(values.get(f"healthcheck.{name}"))) is None else read
+        for name, default in DEFAULT_CHECK_S.items()
+    }
+    retries = _number(values.get("healthcheck.retries"))
+    words = test[1:] if test[:1] in (["CMD"], ["CMD-SHELL"]) else test
+    return HealthCheck(
+        " ".join(words),
+        seconds["interval"],
+        seconds["timeout"],
+        seconds["start_period"],
+        max(1, int(retries if retries is not None else DEFAULT_RETRIES)),
+    )
+
+
+def _items(values: Mapping[str, Any], path: str) -> list[str]:
+    """Return a setting that is a text, a list or a mapping, as a list: the items, or a mapping's names."""
+    if path in values:
+        only = values[path]
+        return [] if only in (None, [], {}) else [str(only)]
+    inside = [name[len(path) + 1 :] for name in values if name.startswith(f"{path}.")]
+    heads = list(dict.fromkeys(name.split(".")[0] for name in inside))
+    if heads and all(head.isdigit() for head in heads):
+        return [str(values[f"{path}.{head}"]) for head in heads if f"{path}.{head}" in values]
+    return heads
+
+
+def _ports(values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return host address, host port and container port of the published ports."""
+    found = []
+    places = dict.fromkeys(name.split(".")[1] for name in values if name.startswith("ports."))
+    for place in places:
+        short = values.get(f"ports.{place}")
+        if short is not None:
+            address, host, container = _short_port(str(short))
+        else:
+            long = {key: values.get(f"ports.{place}.{key}") for key in ("host_ip", "published", "target")}
+            address, host, container = (str(value or "") for value in long.values())
+        found.append((address or "0.0.0.0", host, container))
+    return found
+
+
+def _short_port(text: str) -> tuple[str, str, str]:
+    plain = text.partition("/")[0]
+    found = re.fullmatch(
+        r"(?:(?P<address>\[[^\]]*\]|[^:\[\]]*):)?(?:(?P<host>[^:]*):)?(?P<inner>[^:]+)", plain
+    )
+    if found is None:
+        return "", "", plain
+    if found["host"] is None:
+        # One colon: host and container port; none: a port of the host that Docker chooses.
+        return "", found["address"] or "", found["inner"]
+    return found["address"] or "", found["host"], found["inner"]
+
+
+def duration_s(text: Any) -> float | None:
+    """Return seconds of a compose duration such as ``1m30s``, ``90s`` or ``500ms``; None when it is none."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if not isinstance(text, str) or not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+", text.strip()):
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)", text)
+    return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+
+
+def size_bytes(text: Any) -> float | None:
+    """Return bytes of a compose size such as ``2g``, ``512mb`` or ``1048576``; None when it is none."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", str(text).strip().lower())
+    return float(found[1]) * _UNITS_BYTES[found[2] or "b"] if found else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
