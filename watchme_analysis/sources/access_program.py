@@ -61,10 +61,11 @@ class Program:
     @property
     def fits_loop(self) -> bool:
         """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
-        variables, literals = self.log_format.variables, self.log_format.literals[1:]
-        listed = all(one.name in UPSTREAM for one in variables if one.kind == "list")
-        # Where a dash ends a value it can't stand for none.
-        return listed and not any(literal.startswith(b"-") for literal in literals)
+        variables, literals = self.log_format.variables, self.log_format.literals
+        # A blank line is none of a request, even where it would fit.
+        telling = any(literal.strip() for literal in literals)
+        telling |= any(one.kind not in ("text", "token") for one in variables)
+        return telling and all(map(_loop_finds_end, variables, literals[1:]))
 
     def kernel_plan(self) -> tuple[Any, ...]:
         """Return literals, their bounds, kinds and slots as the loop wants them."""
@@ -155,6 +156,16 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
     return program
 
 
+def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
+    """Tell whether the compiled loop finds a value's end, before the literal, where the exact way does."""
+    if variable.kind == "list" and variable.name not in UPSTREAM:
+        return False
+    if variable.kind == "address" and (literal[:1].isalnum() or literal.startswith((b".", b":", b"_", b"%"))):
+        return False
+    # Where a dash ends a value it can't stand for none.
+    return not literal.startswith(b"-")
+
+
 def _is_plain(log_format: LogFormat) -> bool:
     """Tell whether the loop reads the format as the exact way does, line for line."""
     names = log_format.names
@@ -173,8 +184,9 @@ def _is_plain(log_format: LogFormat) -> bool:
 
 
 def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:
-    asks_request = target is not None and bool(wanted & set(REQUEST_COLUMNS))
-    if asks_request or ("extra" in wanted and program.texts["query"]):
+    asks_query = "extra" in wanted and bool(program.texts["query"])
+    # Without a target the loop would leave these spans as they were.
+    if target is not None and (asks_query or wanted & set(REQUEST_COLUMNS)):
         program.request_slot = 0
         program.span_count = len(REQUEST_COLUMNS)
     textual = [name for column, names in program.texts.items() if column in wanted for name in names]
