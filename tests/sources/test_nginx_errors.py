@@ -73,12 +73,58 @@ def test_a_line_is_taken_apart(tmp_path):
         ("api.internal could not be resolved (3: Host not found)", "resolver"),
         ("signal 1 (SIGHUP) received from 12, reconfiguring", "reload"),
         ("start worker process 32", "startup"),
+        ("upstream timed out (110: Connection timed out) while SSL handshaking to upstream", "upstream_timeout_connect"),
+        ("upstream timed out (110: Connection timed out) while proxying upgraded connection", "upstream_timeout_body"),
+        ("upstream timed out (60: Operation timed out) while sending to client", "upstream_timeout_body"),
+        ("upstream server temporarily disabled while connecting to upstream", "upstream_disabled"),
+        ("upstream sent too big header while reading response header from upstream", "upstream_invalid"),
+        ("upstream sent no valid HTTP/1.0 header while reading response header from upstream", "upstream_invalid"),
+        ('upstream sent more data than specified in "Content-Length" header while reading upstream', "upstream_invalid"),
+        ("upstream prematurely sent response while sending request to upstream", "upstream_invalid"),
+        ("upstream prematurely closed FastCGI stdout while reading response header from upstream", "upstream_closed"),
+        ("peer closed connection in SSL handshake (104: Connection reset by peer) while SSL handshaking to upstream", "upstream_reset"),
+        ("upstream SSL certificate verify error: (20:unable to get local issuer certificate) while SSL handshaking to upstream", "tls"),
+        ("SSL_read() failed (SSL: error:0A000126:SSL routines::unexpected eof while reading) while reading client request headers", "tls"),
+        ("SSL_write() failed (32: Broken pipe) while sending to client", "client_closed"),
+        ('cannot load certificate "/etc/x.pem": BIO_new_file() failed (SSL: error:80000002)', "tls"),
+        ("limiting requests, dry run, excess: 0.5 by zone", "limit_req"),
+        ('limiting connections, dry run, by zone "perip"', "limit_conn"),
+        ('pwritev() "/var/cache/nginx/proxy_temp/1" failed (28: No space left on device) while reading upstream', "disk_full"),
+        ("client intended to send too large body: 10485761 bytes", "request_too_large"),
+        ("client sent too long URI while reading client request line", "request_too_large"),
+        ("client sent invalid method while reading client request line", "client_invalid"),
+        ("client sent plain HTTP request to HTTPS port while reading client request headers", "tls"),
+        ("client 192.0.2.7 closed keepalive connection", "client_closed"),
+        ("client canceled stream 7 while processing HTTP/2 connection", "client_closed"),
+        ("recv() failed (104: Connection reset by peer) while waiting for request", "client_closed"),
+        ("recv() failed (104: Connection reset by peer) while keepalive", "client_closed"),
+        ("recv() failed (111: Connection refused) while resolving, resolver: 192.0.2.53:53", "resolver"),
+        ('host not found in upstream "api.internal" in /etc/nginx/nginx.conf:7', "resolver"),
+        ("no resolver defined to resolve api.internal", "resolver"),
+        ("the new socket has number 1024, but only 1024 files are available", "open_files"),
+        ("4096 worker_connections exceed open file resource limit: 1024", "open_files"),
+        ("512 worker_connections are not enough, reusing connections", "worker_connections"),
+        ("worker process 31 exited on signal 11 (core dumped)", "worker_crash"),
+        ("worker process 31 exited with fatal code 2 and cannot be respawned", "worker_crash"),
+        ("cache loader process 31 exited with code 0", "shutdown"),
+        ("bind() to 0.0.0.0:80 failed (98: Address already in use)", "startup"),
+        ('unknown directive "proxy_passs" in /etc/nginx/nginx.conf:12', "configuration"),
+        ("signal 10 (SIGUSR1) received from 1, reopening logs", "reload"),
+        ("sendmsg() failed (32: Broken pipe)", "other"),
         ("gracefully shutting down", "shutdown"),
         ('open() "/usr/share/nginx/html/favicon.ico" failed (2: No such file or directory)', "other"),
     ],
 )  # fmt: skip
 def test_the_kind_follows_the_message(message, kind):
     assert kind_of(message, None) == kind
+
+
+@pytest.mark.parametrize(
+    ("upstream", "kind"), [(None, "client_closed"), ("http://192.0.2.20/", "upstream_reset")]
+)
+def test_the_tail_says_which_side_went_away(upstream, kind):
+    assert kind_of("send() failed (32: Broken pipe) while proxying", None) == "upstream_reset"
+    assert kind_of("recv() failed (104: Connection reset by peer) while closing request", upstream) == kind
 
 
 def test_what_clients_send_does_not_shift_the_fields(tmp_path):

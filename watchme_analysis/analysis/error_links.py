@@ -31,6 +31,7 @@ _ENDING = {
     "upstream_timeout_body",
     "upstream_reset",
     "upstream_closed",
+    "upstream_invalid",
     "client_closed",
 }
 _SECOND_US = 1_000_000
@@ -106,7 +107,7 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
 
     kind = log["kind"].fillna("other").to_numpy(dtype=object)
     before = log["message"].str.contains(_BEFORE_HEADER, na=False).to_numpy(dtype=bool)
-    lost = np.isin(kind, ["upstream_closed", "upstream_reset"]) & before
+    lost = np.isin(kind, ["upstream_closed", "upstream_invalid", "upstream_reset"]) & before
     limit = np.isin(kind, ["limit_conn", "limit_req"])
     refused = limit & ~log["message"].str.contains("delaying|dry run", na=False).to_numpy(dtype=bool)
     noted = pd.Series(kind).map(_NOTED_STATUS).astype("float64")

@@ -64,7 +64,8 @@ class Program:
         variables, literals = self.log_format.variables, self.log_format.literals
         # A blank line is none of a request, even where it would fit.
         telling = any(literal.strip() for literal in literals)
-        telling |= any(one.kind not in ("text", "token") for one in variables)
+        if self.log_format.escape != "json":
+            telling |= any(one.kind not in ("text", "token") for one in variables)
         return telling and all(map(_loop_finds_end, variables, literals[1:]))
 
     def kernel_plan(self) -> tuple[Any, ...]:

@@ -41,31 +41,49 @@ _REQUEST = re.compile(r"(?P<method>[A-Z_-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?")
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("upstream_timeout_connect", r"upstream timed out .*while connecting to upstream"),
-        ("upstream_timeout_connect", r"upstream timed out .*while SSL handshaking to upstream"),
+        ("upstream_timeout_connect", r"upstream timed out .*while (connecting|SSL handshaking) to upstream"),
         ("upstream_timeout_header", r"upstream timed out .*while reading response header from upstream"),
         ("upstream_timeout_send", r"upstream timed out .*while sending (request )?to upstream"),
-        ("upstream_timeout_body", r"upstream timed out .*while (reading upstream|proxying|.*reading)"),
+        ("upstream_timeout_body", r"upstream timed out"),
         ("no_live_upstream", r"no live upstreams"),
-        ("upstream_closed", r"upstream prematurely closed|upstream closed (prematurely|keepalive)"),
+        ("upstream_disabled", r"upstream server temporarily disabled"),
+        (
+            "upstream_closed",
+            r"upstream prematurely closed|upstream closed (prematurely|keepalive|connection)",
+        ),
+        ("upstream_invalid", r"upstream (prematurely )?sent |upstream rejected request"),
         ("open_files", r"Too many open files|getrlimit.*exceeded|exceed open file resource limit"),
+        ("open_files", r"but only \d+ files are available"),
+        ("disk_full", r"No space left on device|Disk quota exceeded"),
         ("worker_connections", r"worker_connections are (not enough|more than)"),
         ("upstream_refused", r"Connection refused.*upstream"),
         ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
         ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
         ("upstream_unreachable", r"Cannot assign requested address.*upstream"),
-        ("limit_conn", r"limiting connections by zone"),
+        ("limit_conn", r"limiting connections"),
         ("limit_req", r"(limiting|delaying) requests?,"),
         ("buffering_to_disk", r"is buffered to a temporary file"),
-        ("client_closed", r"client (prematurely )?closed|client .*(reset|timed out)|\(.*\) while .*client"),
-        ("resolver", r"could not be resolved|host not found|resolver|recv\(\) failed .*while resolving"),
-        ("tls", r"SSL_|SSL:|\bssl\b|certificate|OCSP"),
-        ("reload", r"reconfiguring|SIGHUP"),
-        ("shutdown", r"gracefully shutting down|^exiting|^exit$|SIGQUIT|SIGTERM|SIGINT"),
-        ("shutdown", r"worker process \d+ exited"),
+        ("tls", r"\(SSL: |PROXY protocol.* SSL|client sent plain HTTP request to HTTPS port"),
+        ("request_too_large", r"client (intended to send|sent) too (large|long)"),
+        ("client_invalid", r"client sent |invalid host in|PROXY protocol"),
+        (
+            "client_closed",
+            r"client (\S+ )?(prematurely )?closed|client .*(reset|timed out)|\(.*\) while .*client",
+        ),
+        ("client_closed", r"client (canceled|terminated|reset) stream"),
+        ("resolver", r"could not be resolved|host not found|resolver|while resolving|no port in upstream"),
+        ("tls", r"SSL_|\bssl\b|certificate|OCSP|\bTLS\b"),
+        ("worker_crash", r"exited on signal|exited with fatal code"),
+        ("shutdown", r"gracefully shutting down|^exiting|^exit$|SIGQUIT|SIGTERM|SIGINT|SIGWINCH"),
+        ("shutdown", r"process \d+ exited"),
+        ("reload", r"reconfiguring|SIGHUP|reopening logs|SIGUSR1"),
         ("startup", r"start (worker|cache)|using the \"|^nginx/|^built by|^OS: |getrlimit\("),
+        ("startup", r"\bbind\(\)|listen\(\) to|changing binary"),
+        # The parser ends its messages with the file's name and line.
+        ("configuration", r" in \S+:\d+$"),
     )
 )
+_WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 
 
 def kind_of(message: str, upstream: str | None) -> str:
@@ -81,8 +99,9 @@ def kind_of(message: str, upstream: str | None) -> str:
     for kind, pattern in _KINDS:
         if pattern.search(message):
             return kind
-    if upstream is not None and re.search(r"reset by peer|broken pipe", message, re.IGNORECASE):
-        return "upstream_reset"
+    # Nginx says what it did while the other side went away, and the tail which side that was.
+    if _WENT_AWAY.search(message):
+        return "client_closed" if upstream is None else "upstream_reset"
     return "other"
 
 
