@@ -1,11 +1,13 @@
 """How often the ``/health`` diagnosis is right, how sure it is, and what it does without evidence.
 
-    python benchmarks/health_accuracy.py CASES --truth TRUTH [--ablate] [--json FILE]
+    python benchmarks/health_accuracy.py NAME=CASES... [--truth TRUTH] [--made-up] [--ablate] [--ship]
 
-CASES is a folder of folders, each a case or raw evidence; TRUTH holds one ``NAME.json`` for each with
-``cause`` (``none`` for a healthy one), ``fault_start``, ``fault_end`` and ``run_end`` (epoch seconds or
-null). Prints a line per case, a reliability table, and, with ``--ablate``, the same verdicts with each
-table taken away in turn and with only the poorest evidence left.
+CASES is a folder of folders, each a case or raw evidence, and NAME what to call them; its subfolder
+``truth``, or TRUTH, holds one ``CASE.json`` for each with ``cause`` (``none`` for a healthy one), ``also``
+(the second of two faults), ``fault_start``, ``fault_end`` and ``run_end`` (epoch seconds or null).
+``--made-up`` adds the made-up faults of the tests. Prints a line per case and a reliability table; with
+``--ablate`` also the same verdicts with each table taken away in turn and with only the poorest evidence
+left; with ``--ship`` the figures are written into the package, whose reports quote them.
 """
 
 from __future__ import annotations
@@ -15,9 +17,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from health_calibration import Asked, ship, show, show_left_out
 
 from watchme_analysis.case import Case, open_case
 from watchme_analysis.hypotheses import health
@@ -94,33 +100,57 @@ def window_error(said: Diagnosis, truth: dict[str, Any]) -> tuple[float | None, 
     return start, 0.0 if truth["fault_end"] >= truth["run_end"] - 1 else truth["run_end"] - truth["fault_end"]
 
 
-def outcome(said: Diagnosis, cause: str) -> str:
-    """Return ``right``, ``open`` (inconclusive) or ``wrong``."""
-    if said.verdict == "inconclusive":
-        return "open"
-    return "right" if said.cause == cause else "wrong"
+@dataclass(frozen=True)
+class Given:
+    """A case whose truth is known: the set it belongs to, its name, the case and the truth."""
+
+    part: str
+    name: str
+    case: Case
+    truth: dict[str, Any]
+
+    @property
+    def causes(self) -> frozenset[str]:
+        """The causes that are right."""
+        return frozenset(str(self.truth[name]) for name in ("cause", "also") if self.truth.get(name))
 
 
-def reliability(rows: list[tuple[float, str]]) -> list[tuple[str, int, float, float]]:
-    """Return range, count, mean confidence and share right of the decided verdicts."""
-    edges = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
-    table = []
-    for low, high in pairwise(edges):
-        inside = [row for row in rows if low <= row[0] < high and row[1] != "open"]
-        if inside:
-            mean = sum(row[0] for row in inside) / len(inside)
-            right = sum(row[1] == "right" for row in inside) / len(inside)
-            table.append((f"{low:.2f}-{min(high, 1):.2f}", len(inside), mean, right))
-    return table
+def recorded(argument: str, truths: Path | None) -> Iterator[Given]:
+    """Yield the cases of ``NAME=FOLDER`` that have a truth."""
+    part, _, folder = argument.rpartition("=")
+    home = Path(folder)
+    truth_home = truths if truths is not None and not (home / "truth").is_dir() else home / "truth"
+    for path in sorted(home.iterdir()):
+        truth = truth_home / f"{path.name}.json"
+        if path.is_dir() and truth.is_file():
+            found = json.loads(truth.read_text(encoding="utf-8"))
+            yield Given(part or home.name, path.name, open_case(path), found)
 
 
-def report(title: str, rows: list[tuple[float, str]]) -> None:
-    """Print counts and the reliability table."""
-    counts = {name: sum(row[1] == name for row in rows) for name in ("right", "open", "wrong")}
-    sure = sum(row[1] == "wrong" and row[0] >= 0.7 for row in rows)
-    print(f"{title}: {len(rows)} verdicts, {counts}, wrong at 0.7 and above: {sure}")
-    for span, count, mean, right in reliability(rows):
-        print(f"  confidence {span}: {count:4d} verdicts, mean {mean:.2f}, right {right:.2f}")
+def made_up() -> Iterator[Given]:
+    """Yield the made-up faults of the tests, whose times are none of a recording."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "hypotheses"))
+    worlds = import_module("test_health_diagnosis").SCENARIOS
+    for build, cause in worlds.items():
+        yield Given("made up", build.__name__, build(), {"cause": cause, "fault_start": None})
+
+
+def judge(given: Given, *, ablate: bool) -> tuple[list[Asked], float, bool]:
+    """Print what is said of a case; return the verdicts, the seconds, and whether the window is off."""
+    said, took = ask(given.case)
+    errors = window_error(said, given.truth)
+    late = any(error is not None and abs(error) > WINDOW_TOLERANCE_S for error in errors)
+    shown = " ".join("-" if error is None else f"{error:+.1f}s" for error in errors)
+    rows = [Asked(given.part, given.name, "all", given.causes, said)]
+    print(
+        f"{given.name:22s} {rows[0].outcome:5s} {'+'.join(sorted(given.causes)):15s} said {said.cause!s:15s} "
+        f"{said.confidence:.2f} window {shown}{' LATE' if late else ''} {took:.2f}s"
+    )
+    for name, poorer in ablations(given.case) if ablate else ():
+        rows.append(Asked(given.part, given.name, name, given.causes, ask(poorer)[0]))
+        if rows[-1].outcome == "wrong":
+            print(f"    {name:24s} wrong: {rows[-1].said.cause} {rows[-1].said.confidence:.2f}")
+    return rows, took, late
 
 
 def main(arguments: list[str]) -> int:
@@ -128,56 +158,40 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("cases", type=Path)
-    parser.add_argument("--truth", type=Path, required=True)
-    parser.add_argument("--ablate", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    full: list[tuple[float, str]] = []
-    cut: list[tuple[float, str]] = []
-    written, spent, missed = [], [], 0
-    for folder in sorted(path for path in options.cases.iterdir() if path.is_dir()):
-        truth_file = options.truth / f"{folder.name}.json"
-        if not truth_file.is_file():
-            continue
-        truth = json.loads(truth_file.read_text(encoding="utf-8"))
-        case = open_case(folder)
-        said, took = ask(case)
-        spent.append(took)
-        verdict = outcome(said, truth["cause"])
-        full.append((said.confidence, verdict))
-        errors = window_error(said, truth)
-        late = any(error is not None and abs(error) > WINDOW_TOLERANCE_S for error in errors)
-        missed += late
-        shown = " ".join("-" if error is None else f"{error:+.1f}s" for error in errors)
-        print(
-            f"{folder.name:18s} {verdict:5s} {truth['cause']:15s} said {said.cause!s:15s} "
-            f"{said.confidence:.2f} window {shown}{' LATE' if late else ''} {took:.2f}s"
-        )
-        entry = {
-            "case": folder.name,
-            "truth": truth["cause"],
-            "said": said.cause,
-            "confidence": said.confidence,
-        }
-        written.append({**entry, "evidence": "all"})
-        if options.ablate:
-            for name, poorer in ablations(case):
-                less, _ = ask(poorer)
-                result = outcome(less, truth["cause"])
-                cut.append((less.confidence, result))
-                written.append({**entry, "said": less.cause, "confidence": less.confidence, "evidence": name})
-                if result == "wrong":
-                    print(f"    {name:24s} wrong: {less.cause} {less.confidence:.2f}")
-    report("all evidence", full)
-    print(
-        f"window over {WINDOW_TOLERANCE_S:.0f} s off: {missed}; mean "
-        f"{sum(spent) / max(len(spent), 1):.2f} s each"
+    parser.add_argument("cases", nargs="*", metavar="NAME=CASES")
+    parser.add_argument("--truth", type=Path)
+    parser.add_argument(
+        "--about", action="append", default=[], metavar="NAME=WHAT", help="shipped with --ship"
     )
-    if cut:
-        report("with evidence taken away", cut)
-    if options.json:
-        options.json.write_text(json.dumps(written, indent=1), encoding="utf-8")
+    parser.add_argument("--made-up", action="store_true")
+    parser.add_argument("--ablate", action="store_true")
+    parser.add_argument("--ship", action="store_true")
+    options = parser.parse_args(arguments)
+    sources = [recorded(argument, options.truth) for argument in options.cases]
+    rows: list[Asked] = []
+    spent, missed = [], 0
+    for given in chain(*sources, made_up() if options.made_up else ()):
+        found, took, late = judge(given, ablate=options.ablate)
+        rows += found
+        spent.append(took)
+        missed += late
+    whole = [row for row in rows if row.evidence == "all"]
+    for part in dict.fromkeys(row.part for row in whole):
+        show(f"{part}, all evidence", [row for row in whole if row.part == part])
+    show("all sets, all evidence", whole)
+    print(
+        f"window over {WINDOW_TOLERANCE_S:.0f} s off: {missed}; a diagnosis takes "
+        f"{sum(spent) / max(len(spent), 1):.2f} s on average, {max(spent, default=0.0):.2f} s at most "
+        "(reading raw evidence not counted)"
+    )
+    if options.ablate:
+        cut = [row for row in rows if row.evidence != "all"]
+        for part in dict.fromkeys(row.part for row in cut):
+            show(f"{part}, evidence taken away", [row for row in cut if row.part == part])
+        show("all sets, evidence taken away", cut)
+    crossed = show_left_out(rows)
+    if options.ship:
+        ship(rows, dict(entry.split("=", 1) for entry in options.about), crossed)
     return 0
 
 

@@ -177,6 +177,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     considered, the evidence for and against it, what could not be seen and the next test.
     """
     from watchme_analysis.diagnosis import diagnose as find
+    from watchme_analysis.hypotheses.health_calibration import track_record
     from watchme_analysis.views import console
 
     zone = parse_zone(str(options["timezone"]))
@@ -193,8 +194,9 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     ).to_dict()
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
-    else:
-        click.echo(console.diagnosis_text(found, zone, with_sql=with_sql))
+        return
+    record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
+    click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record))
 
 
 def _progress(verb: str) -> Callable[[str], None] | None:

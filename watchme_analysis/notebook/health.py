@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,12 @@ from watchme_analysis.analysis.health_settings import handlers_table, settings_b
 from watchme_analysis.analysis.health_shares import layer_shares, status_classes
 from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health_window import phases
+from watchme_analysis.hypotheses.health_calibration import track_record
 from watchme_analysis.hypotheses.health_facts import Facts, facts, followed
 from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.finding import VerdictView
 from watchme_analysis.views.health_config import code_table, processes_table, settings_table
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
 from watchme_analysis.views.health_follow import clocks, fates_table, layers_table, plot_waterfall
@@ -91,6 +93,11 @@ class HealthPage(Page):
         return tuple(
             Mark(row.time.to_pydatetime(), str(row.what)) for row in change_marks(*tables).itertuples()
         )
+
+    def verdict(self) -> VerdictView:
+        """Show the verdict, and how often verdicts as sure as this one were right."""
+        found = self.diagnosis
+        return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
 
     def timeline(self) -> Picture:
         """Draw all layers on one time axis."""

@@ -124,7 +124,9 @@ def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
     return f"{len(gaps)}, longest {longest:,.0f} s"
 
 
-def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool = False) -> str:
+def diagnosis_text(
+    diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool = False, track_record: str = ""
+) -> str:
     """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
 
     Parameters
@@ -135,6 +137,8 @@ def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool
         Zone of the times shown; queries stay in UTC.
     with_sql
         Whether to print below each statement the query that returns its rows.
+    track_record
+        How often verdicts like this one were right; empty when that is not known.
     """
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
@@ -148,6 +152,8 @@ def diagnosis_text(diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool
         lines.append(f"incident  {local(incident['start'], zone)} .. {end} ({zone})")
     lines += _subjects(diagnosis, zone)
     lines += ["", *(textwrap.fill(sentence, _WIDTH) for sentence in diagnosis["summary"])]
+    if track_record:
+        lines += ["", textwrap.fill(track_record, _WIDTH)]
     lines += ["", _ranking_text(diagnosis["ranking"])]
     for entry in diagnosis["ranking"]:
         if entry["status"] != "refuted" or entry["cause"] == diagnosis["cause"]:

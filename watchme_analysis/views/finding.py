@@ -22,11 +22,15 @@ _OPEN_FROM = 0.05
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """The verdict as a sentence and, for programs, the whole diagnosis as JSON."""
+    """The verdict as a sentence and, for programs, the whole diagnosis as JSON.
+
+    ``track_record`` says how often verdicts like this one were right; empty when that is not known.
+    """
 
     diagnosis: Diagnosis
     zone: tzinfo
     titles: Mapping[str, str]
+    track_record: str = ""
 
     def sentence(self) -> str:
         """Return the verdict in one sentence."""
@@ -51,8 +55,9 @@ class VerdictView:
         sentence = self.sentence()
         return {
             FINDING_MIME: self.diagnosis.to_dict(),
-            "text/html": f"<p><strong>{escape(sentence)}</strong></p>",
-            "text/plain": sentence,
+            "text/html": f"<p><strong>{escape(sentence)}</strong></p>"
+            + (f"\n<p>{escape(self.track_record)}</p>" if self.track_record else ""),
+            "text/plain": "\n".join(filter(None, (sentence, self.track_record))),
         }
 
 

@@ -1,0 +1,130 @@
+"""Figures of the ``/health`` diagnosis' calibration: what is printed, and what ships with the package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.analysis.reliability import EDGES, Bin, Weighed, brier, left_out, reliability
+from watchme_analysis.hypotheses.base import Diagnosis, registered
+from watchme_analysis.hypotheses.health_weights import CEILING
+
+SHIPPED = Path(__file__).resolve().parent.parent / "watchme_analysis/hypotheses/health_calibration.json"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One verdict on one case with some of its evidence.
+
+    ``part`` is the set that the case belongs to, ``evidence`` what was left of it (``all``), ``truth`` the
+    causes that are right.
+    """
+
+    part: str
+    case: str
+    evidence: str
+    truth: frozenset[str]
+    said: Diagnosis
+
+    @property
+    def outcome(self) -> str:
+        """``right``, ``open`` (inconclusive) or ``wrong``."""
+        if self.said.verdict == "inconclusive":
+            return "open"
+        return "right" if self.said.cause in self.truth else "wrong"
+
+    @property
+    def likeliest(self) -> bool:
+        """Whether the cause ranked first is right, decided or not."""
+        return self.said.ranking[0].finding.cause in self.truth
+
+    def weighed(self) -> Weighed:
+        """Return the case as its causes were weighed."""
+        odds = {entry.finding.cause: entry.finding.log_odds for entry in self.said.ranking}
+        priors = {entry.cause: entry.prior for entry in registered("health")}
+        return Weighed(f"{self.part}/{self.case}", self.truth, odds, priors)
+
+
+def decided(rows: Sequence[Asked]) -> list[tuple[float, bool]]:
+    """Return confidence and whether it was right of the verdicts that name a cause or none."""
+    return [(row.said.confidence, row.outcome == "right") for row in rows if row.outcome != "open"]
+
+
+def show(title: str, rows: Sequence[Asked]) -> None:
+    """Print counts, the reliability table and the scores of some verdicts."""
+    counts = {name: sum(row.outcome == name for row in rows) for name in ("right", "open", "wrong")}
+    sure = sum(row.outcome == "wrong" and row.said.confidence >= 0.7 for row in rows)
+    surest = sum(row.outcome == "wrong" and row.said.confidence >= 0.9 for row in rows)
+    first = sum(row.likeliest for row in rows)
+    print(f"\n{title}: {len(rows)} verdicts, {counts}; the likeliest cause is right in {first}")
+    print(f"  wrong at 0.7 and above: {sure} ({sure / max(len(rows), 1):.1%}), at 0.9 and above: {surest}")
+    print("  confidence    verdicts  right  share (95 % interval)   mean confidence")
+    for one in reliability(decided(rows)):
+        low, high = one.interval
+        print(
+            f"  {one.low:.2f}-{one.high:.2f} {one.count:13d} {one.right:6d}  {one.share:.2f} "
+            f"({low:.2f}-{high:.2f}) {one.mean:17.2f}"
+        )
+    print(f"  Brier's score of the decided: {brier(decided(rows)):.4f}")
+
+
+def show_left_out(rows: Sequence[Asked]) -> dict[str, Any]:
+    """Print and return what a factor of all weights, fitted without a case, makes of that case."""
+    cases = [row.weighed() for row in rows]
+    scales = left_out(cases)
+    as_is, fitted = [], []
+    for case in cases:
+        for found, scale in ((as_is, 1.0), (fitted, scales[case.group])):
+            chances = case.probabilities(scale)
+            top = max(chances, key=lambda cause: chances[cause])
+            found.append((min(chances[top], CEILING), top in case.truth))
+    spread = (min(scales.values()), max(scales.values()))
+    print(
+        f"\ncross-validated over {len(scales)} cases: the factor of all weights that fits the other cases "
+        f"best is {spread[0]:g} to {spread[1]:g}; Brier's score of the likeliest cause is "
+        f"{brier(as_is):.4f} with the weights as they are, {brier(fitted):.4f} with the factor fitted "
+        "without the case"
+    )
+    return {"factor": spread, "brier": round(brier(as_is), 4), "brier_fitted": round(brier(fitted), 4)}
+
+
+def _bin(one: Bin) -> dict[str, Any]:
+    low, high = one.interval
+    return {
+        "low": one.low, "high": one.high, "count": one.count, "right": one.right,
+        "mean": round(one.mean, 3), "interval": [round(low, 3), round(high, 3)],
+    }  # fmt: skip
+
+
+def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) -> None:
+    """Write the figures that reports quote, and say where they are."""
+    whole = [row for row in rows if row.evidence == "all"]
+    cut = [row for row in rows if row.evidence != "all"]
+    sets = []
+    for part in dict.fromkeys(row.part for row in whole):
+        mine = [row for row in whole if row.part == part]
+        counts = {name: sum(row.outcome == name for row in mine) for name in ("right", "open", "wrong")}
+        sets.append({"name": part, "what": about.get(part, ""), "cases": len(mine), **counts})
+    found = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "sets": sets,
+        "edges": [list(pair) for pair in pairwise(EDGES)],
+        "bins": [_bin(one) for one in reliability(decided(whole))],
+        "brier": round(brier(decided(whole)), 4),
+        "cross_validated": crossed,
+        "evidence_taken_away": {
+            "verdicts": len(cut),
+            "wrong_from_0.7": sum(row.outcome == "wrong" and row.said.confidence >= 0.7 for row in cut),
+            "open": sum(row.outcome == "open" for row in cut),
+            "bins": [_bin(one) for one in reliability(decided(cut))],
+            "brier": round(brier(decided(cut)), 4) if decided(cut) else None,
+        },
+    }
+    SHIPPED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"\nwritten: {SHIPPED}", file=sys.stderr)
