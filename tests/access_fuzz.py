@@ -2,17 +2,23 @@
 """Lines and formats of access logs, valid and damaged in the ways of real logs, and engines held against the
 exact one.
 
-Everything follows from one seed: :func:`rounds` yields the same formats and lines for it anywhere.
+Everything follows from one seed: :func:`rounds` yields the same formats and lines for it anywhere. Fuzzers run as
+long as WATCHME_FUZZ_SECONDS says, from the seed WATCHME_FUZZ_SEED or, without one, from the date.
 """
 
+import os
 import random
-from datetime import UTC
+import time
+from datetime import UTC, datetime
+from itertools import count
 
 from watchme_analysis.errors import FormatError
 from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.apache_format import compile_apache
 from watchme_analysis.sources.nginx_format import STOCK, compile_format, kind_of
 
+SECONDS = float(os.environ.get("WATCHME_FUZZ_SECONDS", "4"))
+SEED = int(os.environ.get("WATCHME_FUZZ_SEED", f"{datetime.now(UTC):%Y%m%d}"))
 NAMES = (
     "remote_addr remote_user time_local time_iso8601 msec request status body_bytes_sent bytes_sent http_referer "
     "http_user_agent http_x_forwarded_for http_cf_ray http_x_request_id request_id request_time request_length "
@@ -108,6 +114,15 @@ BYTES = (
     b"\t",
     b"\xc3\xa9",
 )
+
+
+def rounds_for(seconds):
+    """Count rounds until the time is over, twenty at least."""
+    stop = time.monotonic() + seconds
+    for turn in count(1):
+        yield turn
+        if turn >= 20 and time.monotonic() > stop:
+            return
 
 
 def a_format(chance):
