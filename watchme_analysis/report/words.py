@@ -11,6 +11,7 @@ from typing import Any
 
 from watchme_analysis import errors
 from watchme_analysis.errors import InputError
+from watchme_analysis.hypotheses.health_calibration import track_record
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.window import parse_zone
 
@@ -42,6 +43,8 @@ class Facts:
         When the run began, and how long it took.
     summary
         The conclusion, sentence by sentence.
+    track_record
+        How often verdicts as sure as this one were right; empty when that is not known.
     error
         What went wrong, in one sentence; empty when nothing did.
     """
@@ -58,6 +61,7 @@ class Facts:
     made: str
     seconds: str
     summary: tuple[str, ...]
+    track_record: str
     error: str
 
 
@@ -86,8 +90,16 @@ def facts(result: Mapping[str, Any]) -> Facts:
         made=moment(result.get("started_at"), zone),
         seconds=_NONE if seconds is None else f"{seconds:.1f} s",
         summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
+        track_record=_track_record(result),
         error=sentence(result.get("error")),
     )
+
+
+def _track_record(result: Mapping[str, Any]) -> str:
+    found = result.get("diagnosis") or {}
+    if result.get("question") != "health" or "confidence" not in found:
+        return ""
+    return track_record(str(found.get("verdict")), float(found["confidence"]))
 
 
 def sentence(error: Any) -> str:

@@ -119,7 +119,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
     figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
     style.title(axis, "mean time by layer (beside: requests)")
     _stack(axis, bars)
-    axis.set_xlabel("time")
+    axis.set_xlabel("time (s)")
     seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 100
     used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
     style.key(
