@@ -15,10 +15,12 @@ from watchme_analysis.diagnosis import QUESTIONS
 from watchme_analysis.report.request import ALL, DEFAULT_ZONE
 
 NOTEBOOK_FAILED = 1
+# Asked of a backlog, each with a notebook of its own; `all` leaves them out.
+FURTHER = ("alarms", "what-if")
 
 
 @click.command()
-@click.argument("question", type=click.Choice([*QUESTIONS, ALL]))
+@click.argument("question", type=click.Choice([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
 @click.option("--until", help="End of the window.")
@@ -29,7 +31,10 @@ NOTEBOOK_FAILED = 1
     help="Zone of the times shown, and of times given without one.",
 )
 @click.option("--endpoint", help="health: the path that is asked about; found from the data if not given.")
-@click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
+@click.option(
+    "--queue",
+    help="backlog, alarms, what-if: the queue that is asked about; found from the data if not given.",
+)
 @click.option(
     "--out",
     default="reports",
@@ -48,7 +53,10 @@ def report(
     """Write the report of one or more CASEs: a page with figures, findings and next steps.
 
     Runs the question's notebook over each CASE (a case or a folder of raw evidence); `all` asks what each
-    case holds evidence for. Every run gets a folder of its own below --out with report.html, the executed
+    case holds evidence for, health and backlog. Of a backlog, `alarms` asks which alarm would have told, and
+    `what-if` what each countermeasure would have done.
+
+    Every run gets a folder of its own below --out with report.html, the executed
     notebook, result.json and the figures as PNG; index.html there lists all runs, newest first.
 
     Exits with 0 when all reports are whole, 1 when a notebook failed (the report is kept as far as it came,

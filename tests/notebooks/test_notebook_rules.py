@@ -20,7 +20,9 @@ from watchme_analysis.report.run import make_reports, shared_imports
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 MOST_LINES = 8
 MOST_BYTES = 500_000
-KNOWN_PARAMETERS = {"case", "since", "until", "timezone", "endpoint", "queue"}
+KNOWN_PARAMETERS = {
+    "case", "since", "until", "timezone", "endpoint", "queue", "spec", "noticed", "replications", "seed",
+}  # fmt: skip
 FORBIDDEN_MODULES = {"re", "boto3", "botocore", "os", "pathlib", "glob", "subprocess"}
 LOOPS = (ast.For, ast.While, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -147,7 +149,8 @@ def shows_its_answer(notebook):
         for output in cell.outputs
         if FINDING_MIME in output.get("data", {})
     ]
-    question = notebook.metadata.get("watchme", {}).get("question")
+    named = notebook.metadata.get("watchme", {})
+    question = named.get("about", named.get("question"))
     if question not in QUESTIONS:
         return [f"metadata names the question {question!r}"]
     return [] if any(each.get("question") == question for each in shown) else ["no diagnosis is displayed"]
@@ -278,6 +281,7 @@ BROKEN = (
     (whatever_is_text_is_checked, lambda notebook: notebook.cells[2].metadata.update(tags=["nbval-skip"])),
     (shows_its_answer, lambda notebook: notebook.cells[3].update(outputs=[])),
     (shows_its_answer, lambda notebook: notebook.metadata.clear()),
+    (shows_its_answer, lambda notebook: notebook.metadata.watchme.update(about="backlog")),
     (
         outputs_are_repeatable,
         with_output(
@@ -313,6 +317,11 @@ def question_of(notebook):
     return notebook.metadata.watchme.question
 
 
+def subject_of(notebook):
+    """Return the question whose diagnosis the notebook builds on."""
+    return notebook.metadata.watchme.get("about", question_of(notebook))
+
+
 def default_case(path, notebook):
     """Return the folder that a notebook's parameter ``case`` names."""
     values = {}
@@ -340,14 +349,15 @@ def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     question = question_of(notebook)
     with shared_imports(), Kernels() as kernels:
-        others = sorted(folder for folder in data.iterdir() if folder.name.startswith(question))
+        subject = subject_of(notebook)
+        others = sorted(folder for folder in data.iterdir() if folder.name.startswith(subject))
         others.remove(default_case(path, notebook))
         other = others[0]
         whole = open_case(other).window
         middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
         options = {"timezone": "America/New_York", "since": middle}
         (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent(), kernels)
-        assert question in questions_for(open_case(other))
+        assert subject in questions_for(open_case(other))
     assert result["status"] == "ok", result["error"]
     assert result["diagnosis"]["case"] == other.name
     page = next(tmp_path.glob("reports/*/report.html")).read_text()
@@ -362,6 +372,10 @@ MALFORMED = {
     "timezone": "Mars/Olympus",
     "endpoint": "/nothing",
     "queue": "nothing",
+    "spec": "nowhere.yaml",
+    "noticed": "some day",
+    "replications": 0,
+    "seed": "one",
 }
 
 

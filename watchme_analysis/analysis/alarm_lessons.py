@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 AGE = "ApproximateAgeOfOldestMessage"
 # A message that fails every time is gone after its receives; an alarm must ring well before.
 EARLY = 0.5
+# From so many rings for one incident on nobody listens any more.
+FLAPS = 6
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def lessons(
     """Return what is wrong with alarms of a specification on these queues and functions.
 
     Looked for are an age that no message reaches before it is dead-lettered, M of N points that a function
-    which seldom runs can't deliver, and averages that hide what the maximum shows.
+    which seldom runs can't deliver, averages that hide what the maximum shows, and alarms that ring again and
+    again for one incident because no point comes between bursts.
     """
     specs = tuple(spec for spec in specs if not spec.composite)
     world = _World(tables, flows, start, span_s)
@@ -48,11 +51,21 @@ def lessons(
     for spec in specs:
         if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
             found += world.ages(spec)
-        if spec.over == "function" and spec.rule.datapoints_to_alarm > 1:
+        of_runs = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
+        if spec.over == "function" and of_runs and spec.rule.datapoints_to_alarm > 1:
             found += world.too_few_points(spec)
         if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
             found += world.averages(spec)
-    return tuple(found)
+        found += world.flapping(spec)
+    return _joined(found)
+
+
+def _joined(found: Iterable[Lesson]) -> tuple[Lesson, ...]:
+    """Say once what holds for several resources."""
+    same: dict[tuple[str, ...], list[str]] = {}
+    for each in found:
+        same.setdefault((each.alarm, each.finding, each.instead, each.effect), []).append(each.resource)
+    return tuple(Lesson(key[0], ", ".join(names), *key[1:]) for key, names in same.items())
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,11 @@ class _World:
                 continue
             lasts_s = receives * visibility_s
             highest = _number(flow.frame["age_s"].max())
-            seen = "" if highest is None else f", and the highest age on record is {highest:.0f} s"
+            seen = ""
+            if highest is not None and highest >= EARLY * lasts_s:
+                seen = f", and the highest age on record is {highest:.0f} s"
             limit = float(round(lasts_s * EARLY))
-            better = replace(spec, over=flow.queue, rule=replace(spec.rule, threshold=limit))
+            better = replace(spec, rule=replace(spec.rule, threshold=limit))
             found.append(
                 Lesson(
                     spec.name,
@@ -82,7 +97,7 @@ class _World:
                     f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
                     "needs a queue that is stuck, failing runs alone keep the alarm silent.",
                     f"age above {limit:.0f} s, and an alarm on the first dead letter",
-                    self._effect(better),
+                    self._effect(better, flow),
                 )
             )
         return found
@@ -91,18 +106,17 @@ class _World:
         """Find functions that run in fewer periods of the evaluation than must be bad."""
         found = []
         rule = spec.rule
-        window_s = rule.period_s * rule.evaluation_periods
         for flow in self.flows:
             if flow.function is None or "invocations" not in flow.asked:
                 continue
-            ran = flow.frame["invocations"].fillna(0.0) > 0
-            periods = ran.groupby(ran.index.floor(f"{max(rule.period_s, flow.period_s)}s")).max()
-            most = int(periods.astype("int64").rolling(f"{window_s}s").sum().max()) if len(periods) else 0
+            ran = (flow.frame["invocations"].fillna(0.0) > 0).astype("int64")
+            width = max(rule.period_s // flow.period_s, 1)
+            points = ran.rolling(width, min_periods=1).max()
+            together = sum(points.shift(k * width, fill_value=0.0) for k in range(rule.evaluation_periods))
+            most = int(together.max()) if len(points) else 0
             if not 0 < most < rule.datapoints_to_alarm:
                 continue
-            better = replace(
-                spec, over=flow.function, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1)
-            )
+            better = replace(spec, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1))
             found.append(
                 Lesson(
                     spec.name,
@@ -110,7 +124,7 @@ class _World:
                     f"It runs in at most {most} of {rule.evaluation_periods} points of {rule.period_s} s, so "
                     f"that {rule.datapoints_to_alarm} can't be bad: a run that fails whole goes unseen.",
                     "1 of 1",
-                    self._effect(better),
+                    self._effect(better, flow),
                 )
             )
         return found
@@ -126,7 +140,7 @@ class _World:
             if resource not in average.index or _number(average.loc[resource, "times_raised"]) is None:
                 continue
             late, early = average.loc[resource], maximum.loc[resource]
-            if not early["times_raised"] or not _is_later(late, early):
+            if not _number(early["times_raised"]) or not _is_later(late, early):
                 continue
             found.append(
                 Lesson(
@@ -139,15 +153,40 @@ class _World:
             )
         return found
 
-    def _tried(self, spec: AlarmSpec) -> pd.DataFrame:
-        return tried_frame(try_alarms(self.tables, self.flows, (spec,)), self.start, self.span_s)
+    def flapping(self, spec: AlarmSpec) -> list[Lesson]:
+        """Find alarms that ring again and again during the incident, and clear where no point comes."""
+        if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
+            return []
+        frame = self._tried(spec)
+        better = replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
+        held = self._tried(better).set_index("resource")
+        found = []
+        for _, row in frame[frame["minutes_after_start"].notna()].iterrows():
+            pages, fewer = int(row["times_raised"]), _number(held.loc[row["resource"], "times_raised"])
+            if pages < FLAPS or fewer is None or fewer > pages / 2:
+                continue
+            found.append(
+                Lesson(
+                    spec.name,
+                    str(row["resource"]),
+                    f"It pages {pages} times for one incident: it clears whenever no point comes, as missing "
+                    f"points are treated as {spec.rule.treat_missing_data}.",
+                    "ignore missing points, which keeps the state",
+                    _said(held.loc[row["resource"]]),
+                )
+            )
+        return found
 
-    def _effect(self, spec: AlarmSpec) -> str:
-        return _said(self._tried(spec).iloc[0])
+    def _tried(self, spec: AlarmSpec, flow: Flow | None = None) -> pd.DataFrame:
+        flows = self.flows if flow is None else (flow,)
+        return tried_frame(try_alarms(self.tables, flows, (spec,)), self.start, self.span_s)
+
+    def _effect(self, spec: AlarmSpec, flow: Flow) -> str:
+        return _said(self._tried(spec, flow).iloc[0])
 
 
 def _is_later(late: Any, early: Any) -> bool:
-    if not late["times_raised"]:
+    if not _number(late["times_raised"]):
         return True
     pair = _number(late["minutes_after_start"]), _number(early["minutes_after_start"])
     return pair[0] is not None and pair[1] is not None and pair[0] > pair[1]
@@ -167,4 +206,5 @@ def _said(row: Any) -> str:
     vain = f", {false:.1f} times a week in vain" if false else ", never in vain"
     if after is None:
         return "stays silent" if not row["times_raised"] else f"does not ring for the incident{vain}"
-    return f"rings {after:.0f} min after the start{vain}"
+    pages = int(row["times_raised"])
+    return f"rings {after:.0f} min after the start, {pages} page{'s' * (pages > 1)} in all{vain}"

@@ -62,6 +62,8 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
     for factor in FACTORS:
         if spec.of_timeout is not None and spec.of_timeout * factor >= 1:
             continue  # no run lasts longer than its timeout
+        if len(spec.metrics) == 2 and rule.threshold * factor >= 100:
+            continue  # no share is above the whole
         # Nothing times 2 is nothing: a threshold of 0 moves by ones instead.
         threshold = rule.threshold * factor if rule.threshold else max(0.0, factor - 1.0)
         if not rule.threshold and factor < 1:

@@ -6,11 +6,15 @@ don't know, and return a page whose methods are the sections of the notebook.
 
 from __future__ import annotations
 
+from watchme_analysis.errors import InputError
+from watchme_analysis.notebook.alarm_spec_files import read_specs
+from watchme_analysis.notebook.alarms import AlarmPage
 from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
+from watchme_analysis.window import parse_time
 
-__all__ = ["BacklogPage", "HealthPage", "open_backlog", "open_health"]
+__all__ = ["AlarmPage", "BacklogPage", "HealthPage", "open_alarms", "open_backlog", "open_health"]
 
 
 def open_health(
@@ -53,3 +57,32 @@ def open_backlog(
         Queue to look at; all of them when empty.
     """
     return BacklogPage(*open_page("backlog", case, (since, until), timezone, queue))
+
+
+def open_alarms(
+    *,
+    case: str,
+    since: str = "",
+    until: str = "",
+    timezone: str = "Asia/Tokyo",
+    queue: str = "",
+    **alarms: str,
+) -> AlarmPage:
+    """Open a case for the question which alarm would have told; parameters as for :func:`open_backlog`.
+
+    Parameters
+    ----------
+    case, since, until, timezone, queue
+        As for :func:`open_backlog`.
+    alarms
+        ``spec``: YAML file of alarms, the team's own when empty. ``noticed``: when people noticed (ISO 8601),
+        the first reaction on record when empty.
+    """
+    unknown = sorted(set(alarms) - {"spec", "noticed"})
+    if unknown:
+        raise InputError(f"The parameter {unknown[0]!r} is unknown: there are spec and noticed.")
+    opened = open_page("backlog", case, (since, until), timezone, queue)
+    page = AlarmPage(*opened, read_specs(alarms.get("spec", "")), alarms.get("noticed", ""))
+    if page.told:
+        parse_time(page.told, page.zone, now=page.window.end)
+    return page

@@ -59,6 +59,8 @@ def notebooks_folder() -> Path:
 def find_notebooks(folder: Path) -> dict[str, Path]:
     """Return the notebooks of a folder by the question that they answer.
 
+    A notebook that builds on the answer to another question names that one as ``about``.
+
     Raises
     ------
     InputError
@@ -66,12 +68,17 @@ def find_notebooks(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.ipynb")):
-        question = read_notebook(path)["metadata"].get("watchme", {}).get("question")
+        question = _marked(path).get("question")
         if question is None:
             continue
         if question in found:
             raise InputError(f"{found[question]} and {path} both answer {question!r}: change one of them.")
         found[question] = path
+    return found
+
+
+def _marked(path: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = read_notebook(path)["metadata"].get("watchme", {})
     return found
 
 
@@ -134,6 +141,7 @@ def plan(
     from watchme_analysis.diagnosis import questions_for
 
     known = find_notebooks(notebooks or notebooks_folder())
+    about = {name: str(_marked(path).get("about", name)) for name, path in known.items()}
     if question != ALL and question not in known:
         raise InputError(f"No notebook answers {question!r}: ask {', '.join([*known, ALL])}.")
     given = {name: value for name, value in options.items() if value is not None}
@@ -155,7 +163,8 @@ def plan(
             if question != ALL and foreign:
                 raise InputError(f"--{foreign[0]} does not go with the question {each!r}.")
             asked_for = {name: given[name] for name in names if name in given}
-            requests.append(Request(each, known[each], case, home | _checked(each, case, asked_for)))
+            parameters = home | _checked(about[each], case, asked_for)
+            requests.append(Request(each, known[each], case, parameters))
     return requests
 
 

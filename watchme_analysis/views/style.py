@@ -147,7 +147,7 @@ def time_axis(axes: Sequence[Axes], span: Span) -> None:
     """Give stacked axes one time axis: limits, local ticks, the zone's name, incident and changes."""
     from matplotlib import dates
 
-    start, end = _day(span.window.start), _day(span.window.end)
+    start, end = day_number(span.window.start), day_number(span.window.end)
     margin = (end - start) * 0.01
     for axis in axes:
         axis.set_xlim(start - margin, end + margin)
@@ -166,7 +166,7 @@ def time_axis(axes: Sequence[Axes], span: Span) -> None:
     _label_marks(axes[0], span)
 
 
-def _day(moment: datetime) -> float:
+def day_number(moment: datetime) -> float:
     """Return the moment as matplotlib counts time, in days."""
     from matplotlib.dates import date2num
 
@@ -176,9 +176,11 @@ def _day(moment: datetime) -> float:
 def _shade(axis: Axes, span: Span) -> None:
     if span.incident is not None:
         start, end = span.incident
-        axis.axvspan(_day(start), _day(end or span.window.end), color=INCIDENT, zorder=0, linewidth=0)
+        axis.axvspan(
+            day_number(start), day_number(end or span.window.end), color=INCIDENT, zorder=0, linewidth=0
+        )
     for mark in span.marks:
-        axis.axvline(_day(mark.time), color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
+        axis.axvline(day_number(mark.time), color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
 
 
 def _label_marks(axis: Axes, span: Span) -> None:
@@ -194,7 +196,7 @@ def _label_marks(axis: Axes, span: Span) -> None:
     for moment, letters in groups:
         text = letters[0] if len(letters) == 1 else f"{letters[0]}–{letters[-1]}"
         axis.annotate(
-            text, (_day(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(2, -1),
+            text, (day_number(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(2, -1),
             textcoords="offset points", ha="left", va="top", fontsize=8, fontweight="bold", color=BLACK,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8},
             zorder=5,

@@ -1,0 +1,167 @@
+"""The page of the question which alarm would have told, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.alarm_existing import existing_alarms
+from watchme_analysis.analysis.alarm_lessons import lessons
+from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
+from watchme_analysis.analysis.alarm_sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
+from watchme_analysis.analysis.alarm_specs import AlarmSpec
+from watchme_analysis.analysis.alarm_trials import Tried, tried_frame, try_alarms
+from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.notebook.page import Page
+from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
+from watchme_analysis.views.alarm_tables import backtest_table, lessons_table, ranges_table, rules_table
+from watchme_analysis.views.display import Passage, Picture, Shown, duration, local_time
+from watchme_analysis.window import parse_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+_MOST_BARS = 14
+
+
+@dataclass
+class AlarmPage(Page):
+    """Sections of the alarms notebook, each one call.
+
+    Attributes
+    ----------
+    specs
+        The alarms of the specification.
+    told
+        When people noticed, as the reader says; empty for what the records say.
+    """
+
+    specs: tuple[AlarmSpec, ...] = ()
+    told: str = ""
+
+    @cached_property
+    def _flows(self) -> tuple[Flow, ...]:
+        return flows(self.investigation, self.investigation.options.get("queue"))
+
+    @cached_property
+    def _affected(self) -> tuple[Flow, ...]:
+        named = set(self.diagnosis.extra.get("queues", ()))
+        return tuple(flow for flow in self._flows if flow.queue in named) or self._flows[:1]
+
+    @property
+    def _start(self) -> datetime | None:
+        return self.incident[0] if self.incident else None
+
+    @cached_property
+    def _noticed(self) -> Noticed | None:
+        if self.told:
+            return Noticed(parse_time(self.told, self.zone, now=self.window.end), "as the parameter says")
+        return noticed(self.investigation, self._affected, self._start)
+
+    @cached_property
+    def _tried(self) -> tuple[Tried, ...]:
+        return try_alarms(self.investigation, self._flows, self.specs)
+
+    @cached_property
+    def _existing(self) -> tuple[Tried, ...]:
+        return try_alarms(self.investigation, self._flows, existing_alarms(self.investigation))
+
+    def _frame(self, tried: tuple[Tried, ...]) -> pd.DataFrame:
+        seen = None if self._noticed is None else self._noticed.at
+        return tried_frame(tried, self._start, self.window.seconds, seen)
+
+    def rules(self) -> Shown:
+        """Show the alarms of the specification."""
+        over = {"dlq": "each dead-letter queue", "function": "each function", "queue": "each queue"}
+        return rules_table(
+            (
+                spec.name,
+                spec.in_words,
+                over.get(spec.over, "health checks" if spec.over == "probes" else spec.over),
+            )
+            for spec in self.specs
+        )
+
+    def noticed(self) -> Passage:
+        """Say when the incident began and when people noticed."""
+        if self._start is None:
+            return Passage(("Nothing happened in this window: every ring below is in vain.",))
+        began = f"The incident began at {local_time(self._start, self.zone)} ({self.zone})."
+        found = self._noticed
+        if found is None:
+            return Passage(
+                (
+                    f"{began} Nothing on record tells when people noticed (no alarm rang, nobody changed an "
+                    "affected resource): set the parameter `noticed` to see by how much alarms come first.",
+                )
+            )
+        late = duration(found.at - self._start)
+        return Passage(
+            (f"{began} People noticed at {local_time(found.at, self.zone)}, {late} later: {found.how}.",)
+        )
+
+    def backtest(self) -> Shown:
+        """Show when each alarm of the specification would have rung."""
+        return backtest_table(self._frame(self._tried), self.zone)
+
+    def existing(self) -> Shown:
+        """Show when each alarm that the case holds would have rung."""
+        if not self._existing:
+            return Shown(
+                "Alarms that exist", (), (), "The case holds no alarm: alarms.json is empty or missing."
+            )
+        return backtest_table(self._frame(self._existing), self.zone, "Alarms that exist, by the same rules")
+
+    def rings(self) -> Picture:
+        """Draw when each alarm was raised."""
+        rang = [item for item in (*self._tried, *self._existing) if item.run and item.run.raised]
+        rang.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
+        bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in rang if item.run]
+        seen = None if self._noticed is None else self._noticed.at
+        return plot_alarm_times(bars[:_MOST_BARS], self.span(), seen)
+
+    @cached_property
+    def _swept(self) -> pd.DataFrame:
+        return sensitivity(self.investigation, self._affected, self.specs, self._start, self.window.seconds)
+
+    def sensitivity(self) -> Picture:
+        """Draw how soon the affected queues' alarms ring with other thresholds and M of N."""
+        return plot_alarm_sensitivity(self._swept)
+
+    def ranges(self) -> Shown:
+        """Show what the unpublished length of the evaluation range changes."""
+        frame = range_sensitivity(self.investigation, self._flows, self.specs, self.window.seconds)
+        return ranges_table(frame, EXTRA_PERIODS, self.zone)
+
+    def lessons(self) -> Shown:
+        """Show what would be better than what was asked for."""
+        return lessons_table(
+            lessons(self.investigation, self._flows, self.specs, self._start, self.window.seconds)
+        )
+
+    def advice(self) -> Passage:
+        """Say which alarm to have first."""
+        frame = self._frame(self._tried)
+        useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
+        if not len(useful):
+            first = "None of these alarms would have told of the incident without ringing in vain as well."
+            if self._start is None:
+                vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
+                first = f"Nothing happened: {', '.join(vain) or 'no alarm'} would have rung in vain."
+            return Passage((first,))
+        best = useful.sort_values(["minutes_after_start", "times_raised"], kind="stable").iloc[0]
+        calm = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
+        said = [
+            f"The first to tell without a ring in vain is {best['alarm']} on {best['resource']}, "
+            f"{duration(float(best['minutes_after_start']) * 60)} after the start, with "
+            f"{int(best['times_raised'])} pages in this window."
+        ]
+        if calm["alarm"] != best["alarm"]:
+            said.append(
+                f"The quietest is {calm['alarm']}: {int(calm['times_raised'])} pages, the first "
+                f"{duration(float(calm['minutes_after_start']) * 60)} after the start."
+            )
+        return Passage(tuple(said))
