@@ -204,6 +204,7 @@ client_port | int | access records: peer port
 method | text | access records: method
 path | text | access records: path without the query
 status | int | access records: status
+extra | json | other fields of a JSON record | none
 """
         ),
         "time",

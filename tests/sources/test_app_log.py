@@ -67,6 +67,7 @@ def test_shapes_of_records(tmp_path, line, expected):
         '\x1b[32mINFO\x1b[0m:     192.0.2.7:48 - "\x1b[1mGET /health?x=1 HTTP/1.1\x1b[0m" \x1b[32m200 OK\x1b[0m',
         'app-1  | INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
         '2025-12-11 01:10:30,471 - uvicorn.access - INFO - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '{"levelname":"INFO","name":"uvicorn.access","message":"192.0.2.7:48 - \\"GET /health HTTP/1.1\\" 200"}',
     ],
 )
 def test_access_records_are_taken_apart(tmp_path, line):
@@ -74,6 +75,41 @@ def test_access_records_are_taken_apart(tmp_path, line):
 
     found = frame.loc[0, ["kind", "client_addr", "client_port", "method", "path", "status", "level"]].tolist()
     assert found == ["access", "192.0.2.7", 48, "GET", "/health", 200, "INFO"]
+
+
+def test_a_day_under_gunicorn(tmp_path):
+    text = (
+        "[2025-12-11 01:10:29 +0000] [1] [INFO] Starting gunicorn 21.2.0\n"
+        "[2025-12-11 01:10:30 +0000] [17] [INFO] Booting worker with pid: 17\n"
+        '192.0.2.7 - ann [11/Dec/2025:10:10:31 +0900] "GET /health?x HTTP/1.1" 200 15 "-" "curl"\n'
+        "[2025-12-11 01:10:40 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:17)\n"
+        "[2025-12-11 01:10:41 +0000] [17] [ERROR] Error handling request /x\n"
+        "Traceback (most recent call last):\n"
+        '  File "app.py", line 1, in f\n'
+        "ValueError: no\n"
+        "[2025-12-11 01:10:42 +0000] [1] [ERROR] Worker (pid:17) was sent SIGKILL! Perhaps out of memory?\n"
+    )
+
+    frame, retrieval = read(tmp_path, text)
+
+    assert frame["kind"].tolist() == ["lifecycle", "lifecycle", "access", "error", "error", "error"]
+    assert frame["pid"].tolist() == [1, 17, pd.NA, 1, 17, 1]
+    assert frame["time"].is_monotonic_increasing
+    assert frame.loc[2, ["client_addr", "path", "status"]].tolist() == ["192.0.2.7", "/health", 200]
+    assert (retrieval.lines, retrieval.rows, retrieval.joined_lines) == (9, 6, 3)
+
+
+def test_other_fields_of_json_are_kept(tmp_path):
+    line = '{"ts":1765415430.471,"lvl":"info","event":"done","request_id":"a","took":{"s":[1.5]},"half":"\\ud800"}\n'
+
+    frame, _ = read(tmp_path, line + '{"level":"info","n":1}\n')
+
+    assert frame["message"].tolist() == ["done", '{"level":"info","n":1}']
+    assert frame["extra"].tolist() == [
+        '{"half": "\\\\ud800", "request_id": "a", "took": {"s": [1.5]}}',
+        pd.NA,
+    ]
+    assert frame["time"].tolist()[0] == TIME
 
 
 def test_an_ipv6_peer_is_taken_apart(tmp_path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.sources.json_lines import json_value
 from watchme_analysis.sources.lines import (
@@ -40,8 +41,8 @@ _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
-    r'(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:- \[[^\]]*\] )?"(?P<method>[A-Z-]+) (?P<target>\S+)'
-    r'(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
+    r"(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:\S+ \[(?P<time>[^\]]*)\] )?"
+    r'"(?P<method>[A-Z-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
 _LIFECYCLE = re.compile(
     r"(?:Started|Finished|Stopping) (?:server|parent|reloader) process"
@@ -134,7 +135,7 @@ def _record(text: str, raw: RawFile) -> tuple[_Record | None, str]:
     record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
     if record is None:
         access = _ACCESS.match(rest)
-        record = _Record({}, rest) if access else None
+        record = _Record({"time": microseconds(access["time"], raw.zone)}, rest) if access else None
     if record is not None and record.fields.get("time") is None and outer is not None:
         record.fields["time"] = outer
     return record, rest
@@ -160,13 +161,17 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         if record.fields.get("time") is None:
             record.fields["time"] = microseconds(value.get("time"))
         return record
-    found: dict[str, Any] = {
-        name: next((value[key] for key in keys if value.get(key) not in (None, "")), None)
-        for name, keys in _JSON_KEYS.items()
+    keys = {
+        name: next((key for key in candidates if value.get(key) not in (None, "")), "")
+        for name, candidates in _JSON_KEYS.items()
     }
+    found = {name: value.get(key) for name, key in keys.items()}
     message = found["message"] if isinstance(found["message"], str) else None
+    further = {}
     if message is None:
         message = text
+    else:
+        further = {key: one for key, one in value.items() if key not in keys.values()}
     if isinstance(found["trace"], str):
         message += "\n" + found["trace"].rstrip("\n")
     level = found["level"]
@@ -175,6 +180,7 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         "level": level.upper() if isinstance(level, str) else None,
         "logger": found["logger"] if isinstance(found["logger"], str) else None,
         "pid": found["pid"] if isinstance(found["pid"], int) and found["pid"] <= LARGEST_WHOLE else None,
+        "extra": json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None,
     }
     return _Record(fields, message)
 
