@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.flows import Flow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Episodes at most this far apart in the time of day are the same daily peak.
 SAME_TIME_OF_DAY = timedelta(minutes=20)
 # Two empty intervals don't end an episode: a retry leaves short gaps.
 GAP_INTERVALS = 2
 WAITING = 4
+# An episode is measured against those that are this many times smaller.
+SEVERAL = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Episode:
     waiting_age_s
         Highest age while at least :data:`WAITING` messages waited: one message that hides for a long
         visibility timeout after a failed try is old, but no backlog.
+    grew_from
+        When it left what the other episodes reach: a queue is seldom empty when trouble begins.
     open
         True when it reaches the end of the window.
     daily
@@ -44,6 +52,7 @@ class Episode:
     peak_age_s: float | None
     waiting_age_s: float | None
     open: bool
+    grew_from: datetime
     daily: bool = False
 
     @property
@@ -81,9 +90,20 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
                 peak_age_s=float(ages.max()) if len(ages) else None,
                 waiting_age_s=float(waiting.max()) if len(waiting) else None,
                 open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
+                grew_from=frame.index[group[0]].to_pydatetime(),
             )
         )
+    found = [replace(episode, grew_from=_growth(episode, found, stock)) for episode in found]
     return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
+
+
+def _growth(episode: Episode, all_of_them: list[Episode], stock: pd.Series) -> datetime:
+    """Return when an episode last stood at what the others reach, before it peaked; its start if never."""
+    usual = max((other.peak for other in all_of_them if other.peak < episode.peak / SEVERAL), default=0.0)
+    inside = stock[(stock.index >= episode.start) & (stock.index < episode.end)]
+    rising = inside[inside.index <= inside.idxmax()]
+    low = rising.index[rising <= usual]
+    return low[-1].to_pydatetime() if len(low) else episode.start  # type: ignore[no-any-return]
 
 
 def _alike(one: Episode, other: Episode) -> bool:

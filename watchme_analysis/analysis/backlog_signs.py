@@ -155,9 +155,10 @@ class Signs:
         """Return the start of the earliest trouble of this flow."""
         starts = [
             item.start
-            for item in (self.failures, self.slow, self.surplus, self.throttles, self.starved, self.worst)
+            for item in (self.failures, self.slow, self.surplus, self.throttles, self.starved)
             if item is not None
         ]
+        starts += [self.worst.grew_from] if self.worst is not None else []
         return min((_plain(start) for start in starts), default=None)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 STARVED_MINUTES = 15.0
+SURGE_GAP_S = 180.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
 # Intervals without a failure from which the usual run time is taken; with fewer, from all.
@@ -50,9 +51,11 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
     """
     frame = flow.frame
     found = rate_elevation(frame["errors"], frame["invocations"], flow.period_s)
-    enough = FAILURE_SCORE_WITH_DEAD if dead_lettered >= 3 else FAILURE_SCORE
     if found is None:
         return None
+    # Each dead letter that failed did so at least once: fewer errors leave another way to die.
+    explains = float(frame["errors"].sum()) >= dead_lettered >= 3
+    enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
     step = timedelta(seconds=flow.period_s)
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
@@ -144,13 +147,14 @@ def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
 
 def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, period_s: int) -> Elevation:
     """Return the surge with the raised intervals that touch it: the scan leaves out the busiest minutes."""
-    step = timedelta(seconds=period_s)
+    step, near = timedelta(seconds=period_s), max(1, round(SURGE_GAP_S / period_s))
     raised = counts > 2.0 * expected + 1.0
     start, end = found.start, found.end
-    while raised.get(start - step, False):
-        start -= step
-    while raised.get(end, False):
-        end += step
+    # At its busy minutes the rhythm itself is high, and the surge on top of it no longer twice as high.
+    while steps := next((k for k in range(1, near + 1) if raised.get(start - k * step, False)), 0):
+        start -= steps * step
+    while steps := next((k for k in range(near) if raised.get(end + k * step, False)), -1) + 1:
+        end += steps * step
     return replace(found, start=start, end=end)
 
 

@@ -17,6 +17,8 @@ _DEVICE = re.compile(rf"device_?id{_VALUE}([\w.:-]+)", re.IGNORECASE)
 _WORK = re.compile(rf"(?:recorded_?at|local_?date){_VALUE}(\d{{4}}-\d\d-\d\d[\dT:+.Z-]*)", re.IGNORECASE)
 # A message lives for its receives times its visibility timeout, which may have been longer at the time.
 LONGEST_VISIBILITY = 6
+# What a receive may come later than the end of the visibility timeout while the function keeps up.
+SLOW_POLL_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,21 @@ def moment_key(text: str) -> str:
         return text
 
 
-def surely_ran(flow: Flow, sent_at: datetime | None) -> bool:
+def surely_ran(flow: Flow, sent_at: datetime | None, returning_since: datetime | None = None) -> bool:
     """Tell whether a message of a dead-letter queue ran well at least once, by the counters alone.
 
+    Parameters
+    ----------
+    flow
+        The flow of the message's own queue.
+    sent_at
+        When it was sent.
+    returning_since
+        Since when messages come back though nothing failed, if they do: since then the visibility timeout
+        is the one that is set now.
+
+    Notes
+    -----
     It was received as often as the redrive policy allows. Where every receive became a run and fewer runs
     failed in its lifetime than it had receives, one of its own runs succeeded.
     """
@@ -94,9 +108,10 @@ def surely_ran(flow: Flow, sent_at: datetime | None) -> bool:
         return False
     if invoked < 0.98 * received:
         return False
-    longest = max(
-        settings.visibility_timeout_s or 0.0, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0)
-    )
+    visibility_s = settings.visibility_timeout_s or 0.0
+    longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
+    if returning_since is not None and sent_at >= returning_since and visibility_s:
+        longest = visibility_s + SLOW_POLL_S
     if not longest:
         return False
     start = sent_at - timedelta(seconds=flow.period_s)

@@ -71,7 +71,9 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
         device = row.device_id if _known(row.device_id) else None
         recorded, local = _work_of(body, row.work_key if _known(row.work_key) else None, place)
         key = _key_in_body(body) or recorded or local
-        ran = done.has(row.message_id, flow.function, device, key) or (is_dead and surely_ran(flow, sent_at))
+        since = None if own.surplus is None else own.surplus.start.to_pydatetime()
+        ran = done.has(row.message_id, flow.function, device, key)
+        ran = ran or (is_dead and surely_ran(flow, sent_at, since))
         rows.append(
             {
                 "queue": flow.queue,

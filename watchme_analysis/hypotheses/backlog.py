@@ -12,7 +12,7 @@ from watchme_analysis.analysis.work_items import message_work, work_pairs
 from watchme_analysis.hypotheses import backlog_faults, backlog_load, backlog_messages, backlog_settings
 from watchme_analysis.hypotheses.backlog_missing import missing_evidence
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, picture, surge_leads
-from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_window
+from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_window, latest_start
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
 
 QUESTION = "backlog"
@@ -99,7 +99,9 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
     alarms = standard_alarms(inv, view.flows)
-    early = None if start is None or cause is None or quiet else earliest_start(view, cause, start)
+    early = late = None
+    if start is not None and cause is not None and not quiet:
+        early, late = earliest_start(view, cause, start), latest_start(view, cause, start)
     return {
         "queues": sorted(item.flow.queue for item in affected),
         "functions": sorted({item.flow.function for item in affected if item.flow.function}),
@@ -112,6 +114,7 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": bool(missed.empty or not any(item.throttles for item in affected)),
         "incident_start_earliest": None if early is None else early.isoformat(timespec="milliseconds"),
+        "incident_start_latest": None if late is None else late.isoformat(timespec="milliseconds"),
         "alarms": [
             {
                 **entry,

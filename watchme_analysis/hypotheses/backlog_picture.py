@@ -162,7 +162,7 @@ def lead_s(signs: Signs) -> float | None:
     if signs.surge is None or signs.surge_daily:
         return None
     trouble = signs.first_trouble()
-    episodes = [item.start for item in signs.episodes if item.end > signs.surge.start.to_pydatetime()]
+    episodes = [item.grew_from for item in signs.episodes if item.end > signs.surge.start.to_pydatetime()]
     first = min([*([trouble] if trouble else []), *episodes[:1]], default=None)
     if trouble is None and first is None:
         return None

@@ -44,6 +44,14 @@ def earliest_start(view: Picture, cause: str, start: datetime) -> datetime:
     return good[-1].to_pydatetime() if len(good) else start
 
 
+def latest_start(view: Picture, cause: str, start: datetime) -> datetime:
+    """Return the last moment at which it can have begun: later than the start for a creep alone."""
+    signs = _signs_for(view, cause)
+    if signs is None or cause != "slow_leak" or signs.creeping is None:
+        return start
+    return max(start, signs.creeping.start_high)
+
+
 def _signs_for(view: Picture, cause: str) -> Signs | None:
     """Return the flow that shows a cause best."""
     pick: Callable[[Signs], bool] | None = {
