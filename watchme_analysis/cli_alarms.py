@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from watchme_analysis.errors import InputError
-
-if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
-
-    from watchme_analysis.analysis.alarm_noticed import Noticed
-    from watchme_analysis.analysis.flows import Flow
-    from watchme_analysis.case import Case
 
 
 @click.group()
@@ -45,26 +38,30 @@ def backtest_command(
     noticed: the first reaction on record, or --noticed.
     """
     from watchme_analysis.analysis.alarm_existing import existing_alarms
+    from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
     from watchme_analysis.analysis.alarm_sensitivity import sensitivity as swept
     from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
     from watchme_analysis.analysis.flows import flows
     from watchme_analysis.case import open_case
-    from watchme_analysis.diagnosis import diagnose, questions_for
+    from watchme_analysis.diagnosis import answer, investigate, questions_for
     from watchme_analysis.notebook.alarm_spec_files import read_specs
-    from watchme_analysis.window import parse_zone
+    from watchme_analysis.window import parse_time, parse_zone
 
     zone = parse_zone(str(options["timezone"]))
-    opened = open_case(case)
-    found = diagnose(
-        "backlog" if "backlog" in questions_for(opened) else "health", opened, subject=options["queue"]
-    )
+    loaded = open_case(case)
+    question = "backlog" if "backlog" in questions_for(loaded) else "health"
+    opened = investigate(question, loaded, subject=options["queue"])
+    found = answer(opened)
     start = None if found.verdict == "no_incident" else found.incident_start
     watched = flows(opened, options["queue"])
-    window = opened.window
+    window = loaded.window
     if window is None:
         raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
     affected = [flow for flow in watched if flow.queue in found.extra.get("queues", ())]
-    seen = _noticed(opened, affected, start, options["noticed"], zone)
+    if options["noticed"]:
+        seen: Noticed | None = Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
+    else:
+        seen = noticed(opened, affected, start)
     specs = (*read_specs(spec or ""), *existing_alarms(opened))
     if sensitivity:
         result = swept(opened, watched, specs, start, window.seconds)
@@ -95,17 +92,6 @@ def backtest_command(
         + (f"; could not be tried: {untried}" if untried else "")
         + " (--json lists them)"
     )
-
-
-def _noticed(
-    case: Case, affected: list[Flow], start: datetime | None, told: str | None, zone: tzinfo
-) -> Noticed | None:
-    from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
-    from watchme_analysis.window import parse_time
-
-    if told:
-        return Noticed(parse_time(told, zone, now=case.window.end if case.window else None), "as told")
-    return noticed(case, affected, start)
 
 
 def _table(frame: Any, zone: Any) -> str:
