@@ -43,6 +43,8 @@ def test_damaged_cases_are_told(case):
     (case.path / "tables" / "probes.parquet").write_bytes(b"PAR1")
     with pytest.raises(CaseError, match="import the evidence anew"):
         open_case(case.path).table("probes")
+    with pytest.raises(CaseError, match="'probes' of the case"):
+        open_case(case.path).sql("select * from probes")
     (case.path / "manifest.json").write_text("{")
     with pytest.raises(CaseError, match="can't be read"):
         open_case(case.path)

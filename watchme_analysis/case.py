@@ -17,6 +17,7 @@ from watchme_analysis.window import Window, parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
+    from duckdb import DuckDBPyConnection
 
 MANIFEST = "manifest.json"
 
@@ -80,17 +81,17 @@ class Case:
                 self._frames[name] = empty(name)
         return self._frames[name]
 
+    def _file(self, name: str) -> Path:
+        return self.path / "tables" / f"{name}.parquet"
+
     def _load(self, name: str) -> pd.DataFrame:
         import pyarrow.parquet as pq
 
-        path = self.path / "tables" / f"{name}.parquet"
+        path = self._file(name)
         try:
             return conform(name, pq.read_table(path).to_pandas())
         except (OSError, ValueError) as error:
-            raise CaseError(
-                f"The table {name!r} of the case {self.path} can't be read ({error}): "
-                "import the evidence anew."
-            ) from error
+            raise self._damaged(name, str(error)) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Run a DuckDB query over the tables, which stand under their names.
@@ -113,7 +114,7 @@ class Case:
             connection.execute("set TimeZone = 'UTC'")
             named = [name for name in TABLES if name in query.lower()]
             for name in named or TABLES:
-                connection.register(name, self.table(name))
+                self._show(name, connection)
             for name, frame in (more or {}).items():
                 connection.register(name, frame)
             try:
@@ -121,6 +122,24 @@ class Case:
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
                 raise QueryError(f"DuckDB can't run the query over {self.path}: {reason}") from error
+
+    def _show(self, name: str, connection: DuckDBPyConnection) -> None:
+        """Let a table stand under its name; it is read as far as a query needs it, and may exceed memory."""
+        import duckdb
+
+        if name in self._frames or not self._file(name).is_file():
+            connection.register(name, self.table(name))
+            return
+        try:
+            connection.read_parquet(str(self._file(name))).create_view(name)
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise self._damaged(name, reason) from error
+
+    def _damaged(self, name: str, reason: str) -> CaseError:
+        return CaseError(
+            f"The table {name!r} of the case {self.path} can't be read ({reason}): import the evidence anew."
+        )
 
     def coverage(self) -> dict[str, Any]:
         """Return, for each table that was fed, rows, window, rejected lines, truncation and notes."""
