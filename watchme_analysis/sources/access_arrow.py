@@ -123,7 +123,7 @@ class _Values:
             self._doubt_unless(pc.fill_null(pc.less_equal(pc.binary_length(values), _PLAIN_NUMBER), True))
         if variable.name in TIMES:
             self._doubt_unless(pc.is_valid(self._times(variable.name)))
-        elif self._program.log_format.escape != "json":
+        elif not self._program.log_format.writes_nothing:
             at = self._names.index(variable.name)
             empty = self._found.starts[at] == self._found.ends[at]
             self.sure &= ~empty

@@ -64,7 +64,7 @@ class Program:
         variables, literals = self.log_format.variables, self.log_format.literals
         # A blank line is none of a request, even where it would fit.
         telling = any(literal.strip() for literal in literals)
-        if self.log_format.escape != "json":
+        if not self.log_format.writes_nothing:
             telling |= any(one.kind not in ("text", "token") for one in variables)
         return telling and all(map(_loop_finds_end, variables, literals[1:]))
 
@@ -87,7 +87,7 @@ class Program:
         """Return the loop's last argument."""
         names = self.log_format.names
         lone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
-        return self.log_format.escape == "json", LONG_LINE, self.request_slot, lone
+        return self.log_format.writes_nothing, LONG_LINE, self.request_slot, lone
 
     def _kind(self, variable: Variable) -> int:
         from watchme_analysis.sources import access_kernel as kernel

@@ -150,6 +150,11 @@ class LogFormat:
         """Names of the variables."""
         return tuple(variable.name for variable in self.variables)
 
+    @property
+    def writes_nothing(self) -> bool:
+        """Whether a variable without a value is written as nothing; otherwise as a dash."""
+        return self.escape in ("json", "none")
+
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
         """The line as a regular expression with a group for each variable."""
@@ -200,7 +205,7 @@ class LogFormat:
 
     def value_pattern(self, variable: Variable) -> bytes:
         """Return what the values of a variable of any kind but text look like, as a regular expression."""
-        empty = b"|" if self.escape == "json" else b""
+        empty = b"|" if self.writes_nothing else b""
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
             key = name if name in _ELEMENT else "time"
