@@ -33,6 +33,7 @@ class Front:
         self.page = 10_000
         self.cap = 100_000
         self.polls = 1  # polls that find a query running
+        self.query_s = 0.0  # how long a query runs, whatever the polls
         self.slots = 100
         self.end_is_whole_second = True
         self.timeout_over_s = None
@@ -43,6 +44,7 @@ class Front:
         self.points_per_call = 100_800
         self.alarm_history = []
         self.trail = []
+        self.busy = []  # begin and end of each request
         self.lock = threading.Lock()
 
     # Logs Insights
@@ -51,7 +53,10 @@ class Front:
         running = [query for query in self.queries.values() if query["status"] in {"Scheduled", "Running"}]
         if len(running) >= self.slots:
             raise RefusalError("LimitExceededException", "too many queries")
-        groups = asked.get("logGroupNames") or [asked.get("logGroupName")]
+        groups = asked.get("logGroupNames") or asked.get("logGroupIdentifiers") or [asked.get("logGroupName")]
+        for bound in ("startTime", "endTime"):
+            if asked[bound] > 1e11:  # milliseconds, which some clients send
+                asked[bound] /= 1000
         missing = [group for group in groups if group not in self.engine.tables]
         if missing:
             raise RefusalError("ResourceNotFoundException", f"log group {missing[0]} does not exist")
@@ -61,7 +66,7 @@ class Front:
         last = asked["endTime"] * 1000 + (999 if self.end_is_whole_second else 0)
         try:
             rows, statistics = self.engine.run(
-                asked["queryString"], groups, asked["startTime"] * 1000, last, limit
+                asked["queryString"], groups, int(asked["startTime"] * 1000), int(last), limit
             )
         except MalformedError as error:
             raise RefusalError("MalformedQueryException", str(error)) from error
@@ -78,6 +83,7 @@ class Front:
             "status": "Scheduled",
             "final": final,
             "polls": self.polls,
+            "ready_at": time.monotonic() + self.query_s,
         }
         self.started.append(asked)
         return {"queryId": name}
@@ -85,7 +91,7 @@ class Front:
     def get_query_results(self, asked):
         query = self.queries[asked["queryId"]]
         if query["status"] in {"Scheduled", "Running"}:
-            if query["polls"] > 0:
+            if query["polls"] > 0 or time.monotonic() < query["ready_at"]:
                 query["polls"] -= 1
                 query["status"] = "Running"
                 half = query["rows"][: len(query["rows"]) // 2][: self.page]
@@ -252,6 +258,13 @@ def handler_for(front, moto_port):
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            began = time.monotonic()
+            try:
+                self.serve(body)
+            finally:
+                front.busy.append((began, time.monotonic()))
+
+        def serve(self, body):
             target = self.headers.get("X-Amz-Target", "")
             operation = target.rsplit(".", 1)[-1] or self.path
             if front.latency_s:

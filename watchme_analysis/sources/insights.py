@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from watchme_analysis.sources.aws_client import Aws, BusyError
 from watchme_analysis.sources.insights_calls import (
     HIGHEST_LIMIT,
+    OPEN,
     Answer,
     InsightsQuery,
     Result,
@@ -41,7 +42,6 @@ from watchme_analysis.sources.insights_text import ascending, counting_query, wi
 
 # A window that is cut finer so often has an uneven density, and its rows are counted.
 _TRUSTED = 2
-_OPEN = frozenset({"Scheduled", "Running", "Unknown"})
 
 
 @dataclass
@@ -174,7 +174,7 @@ class _Run:
         now = time.monotonic()
         for task in [task for task in self.flying if task.next_poll <= now]:
             page = poll_query(self.aws, task.query_id)
-            if str(page.get("status", "Unknown")) in _OPEN:
+            if str(page.get("status", "Unknown")) in OPEN:
                 pace = self.aws.pace
                 age = time.monotonic() - task.started_at
                 wait = min(max(pace.first_poll_s, age / 4), pace.longest_poll_s)

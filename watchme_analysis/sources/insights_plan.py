@@ -107,17 +107,17 @@ def spans_by_count(span: Span, counts: Iterable[tuple[int, float]], bin_s: int, 
     cuts: list[int] = []
     held = 0.0
     for start, rows in counts:
-        if held and held + rows > FILL * cap:
-            cuts.append(start * 1000)
-            held = 0
-        held += rows
         if rows > FILL * cap:
             # An inclusive end reaches a second into what follows: rather from the full bin into a light
             # one than the other way round.
-            parts = math.ceil(rows / (FILL * cap))
-            cuts += [(start - 1) * 1000, *Span(start * 1000, (start + bin_s) * 1000).steps(parts)]
-            cuts.append((start + bin_s) * 1000)
-            held = 0
+            full = Span(start * 1000, (start + bin_s) * 1000)
+            cuts += [full.from_ms - 1000, *full.steps(math.ceil(rows / (FILL * cap))), full.to_ms]
+            held = 0.0
+        elif held + rows > FILL * cap:
+            cuts.append(start * 1000)
+            held = rows
+        else:
+            held += rows
     return span.cut_at(cuts)
 
 
