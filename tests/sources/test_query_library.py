@@ -99,16 +99,18 @@ def test_dtypes():
             "x": "1.5",
             "id": "007",
             "big": "9" * 30,
+            "plus": "+1",
         },
         {"n": "2", "x": "3"},
     ]
-    frame = typed_frame(["time", "n", "x", "id", "big", "none"], rows)
+    frame = typed_frame(["time", "n", "x", "id", "big", "plus", "none"], rows)
     assert frame.dtypes.astype(str).to_dict() == {
         "time": "datetime64[us, UTC]",
         "n": "Int64",
         "x": "Float64",
         "id": "string",
         "big": "string",
+        "plus": "string",
         "none": "string",
     }
     assert frame.n[0] == 9007199254740993

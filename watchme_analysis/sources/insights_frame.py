@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.insights_calls import Answer, Row
@@ -13,10 +13,9 @@ from watchme_analysis.sources.insights_text import columns_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d*)")
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_LARGEST = 2**63
+_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
+_WHOLE = r"^-?(?:0|[1-9]\d*)$"
+_NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 
 
 def answer_frame(answer: Answer, *, flatten: bool = False) -> pd.DataFrame:
@@ -41,7 +40,7 @@ def answer_frame(answer: Answer, *, flatten: bool = False) -> pd.DataFrame:
     rows: Sequence[Row | dict[str, Any]] = answer.rows
     if flatten:
         rows = [_flattened(row) for row in answer.rows]
-    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
+    names = list(dict.fromkeys([*columns, *chain.from_iterable(rows)]))
     return typed_frame(names, rows)
 
 
@@ -53,20 +52,28 @@ def typed_frame(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> pd.Data
 
 
 def _typed(values: list[Any]) -> pd.Series:
+    """Return texts as times, whole numbers, numbers or texts, whichever all of them are."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    texts = [value for value in values if value is not None]
-    if texts and all(_TIME.fullmatch(text) for text in texts):
-        times = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="%Y-%m-%d %H:%M:%S.%f")
-        return times.dt.as_unit("us")
-    if texts and all(_WHOLE.fullmatch(text) for text in texts):
-        if all(-_LARGEST <= int(text) < _LARGEST for text in texts):
-            whole = [int(value) if value is not None else None for value in values]
-            return pd.Series(pd.array(whole, dtype="Int64"))
-    elif texts and all(_NUMBER.fullmatch(text) for text in texts):
-        numbers = [float(value) if value is not None else None for value in values]
-        return pd.Series(pd.array(numbers, dtype="Float64"))
-    return pd.Series(values, dtype="string")
+    texts = pa.array(values, pa.string())
+
+    def all_match(pattern: str) -> bool:
+        # null in no text; otherwise nulls are passed over.
+        return pc.all(pc.match_substring_regex(texts, pattern)).as_py() is True
+
+    if all_match(_TIME):
+        times = pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+        return pd.Series(times.to_pandas()).dt.as_unit("us")
+    if all_match(_WHOLE):
+        try:
+            return pd.Series(pd.array(pc.cast(texts, pa.int64()), dtype="Int64"))
+        except pa.ArrowInvalid:  # beyond 64 bits
+            return pd.Series(values, dtype="string")
+    if all_match(_NUMBER):
+        return pd.Series(pd.array(pc.cast(texts, pa.float64()), dtype="Float64"))
+    return pd.Series(pd.array(texts, dtype="string"))
 
 
 def _flattened(row: Row) -> dict[str, Any]:
