@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from watchme_analysis.hypotheses import health_collect as collect
 from watchme_analysis.hypotheses.base import Missing
 from watchme_analysis.hypotheses.health_facts import Facts
 
-LOG_FORMAT = (
-    'log_format timed \'$remote_addr - [$time_iso8601] $msec $request_id "$request" $status $body_bytes_sent '
-    "rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time urt=$upstream_response_time "
-    'ua=$upstream_addr us=$upstream_status ray=$http_cf_ray "$http_user_agent"\'; access_log '
-    "/var/log/nginx/access.log timed;"
-)
 FRONT = ("nginx_config", "edge_config", "docker_network")
 APP = ("app_event_loop", "app_threadpool", "app_saturation")
 
@@ -42,20 +37,37 @@ def missing_evidence(found: Facts, probability: Mapping[str, float]) -> tuple[Mi
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
-def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
-    probes, access = found.table("probes"), found.table("access_log")
-    vantages = set(probes["vantage"].dropna())
+def addresses(found: Facts) -> collect.Addresses:
+    """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
     endpoint = found.endpoints[0] if found.endpoints else "/health"
+    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    upstream = found.services[0] if found.services else "127.0.0.1:PORT"
+    hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log")]
+    host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), "HOST")
+    processes = found.table("app_processes")
+    mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
+    ports = (mine if len(mine) else processes)["port"].dropna().unique()
+    port = str(int(ports[0])) if len(ports) == 1 else upstream.rsplit(":", 1)[-1]
+    return collect.Addresses(
+        outside=f"https://{host}{endpoint}",
+        host=f"http://{upstream}{inner}",
+        inside=f"http://localhost:{port}{inner}",
+        port=port,
+    )
+
+
+def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
+    at = addresses(found)
+    access = found.table("access_log")
+    vantages = set(found.table("probes")["vantage"].dropna())
     untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
-    metrics = set(found.table("host_metrics")["metric"].dropna())
     return [
         (
             "inside" not in vantages,
             _Wish(
                 "probes from inside the container",
                 "they tell a stuck application from everything before it",
-                "watchme probe --standalone > probe.py; docker cp probe.py CONTAINER:/tmp/; "
-                f"docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 http://localhost:PORT{endpoint}",
+                collect.inside_probes(at),
                 FRONT + APP,
                 1.0,
             ),
@@ -65,7 +77,7 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "probes from outside, through the edge",
                 "they show what callers meet and when",
-                f"watchme probe https://HOST{endpoint} --every 10s --for 10m",
+                collect.outside_probes(at),
                 FRONT,
                 0.8,
             ),
@@ -75,7 +87,7 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "probes from the host, past Nginx",
                 "they tell the container's network from Nginx and the edge",
-                f"on the host: watchme probe --host http://127.0.0.1:PORT{endpoint} --every 10s --for 10m",
+                collect.host_probes(at),
                 FRONT,
                 0.35,
             ),
@@ -85,7 +97,7 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "Nginx's access log with upstream times",
                 "it shows which layer takes the time of each request",
-                f"in nginx.conf: {LOG_FORMAT}",
+                collect.timed_access_log(),
                 FRONT + APP,
                 1.0,
             ),
@@ -95,16 +107,17 @@ def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
             _Wish(
                 "upstream times and addresses in Nginx's access log",
                 "the log's format carries no timing, so that connecting, waiting and reading look alike",
-                f"in nginx.conf: {LOG_FORMAT}",
+                collect.timed_access_log(),
                 FRONT + APP,
                 1.0,
             ),
         ),
-        *_more_wishes(found, endpoint, metrics),
+        *_of_layers(found),
+        *_of_application(found, at),
     ]
 
 
-def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[bool, _Wish]]:
+def _of_layers(found: Facts) -> list[tuple[bool, _Wish]]:
     config = set(found.table("config_directives")["layer"].dropna())
     no_edge_config = "edge" not in config and found.table("edge_settings").empty
     return [
@@ -113,9 +126,7 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the edge's request log",
                 "it shows whether the edge held or refused requests that Nginx answered well",
-                "Cloudflare Logpush of http_requests with RayID, ClientRequestPath, EdgeStartTimestamp, "
-                "EdgeEndTimestamp, EdgeResponseStatus, EdgeTimeToFirstByteMs, CacheCacheStatus, OriginIP, "
-                "OriginResponseStatus, OriginResponseDurationMs, as edge.jsonl",
+                collect.edge_log(),
                 ("edge_config", "nginx_config", "docker_network"),
                 0.7,
             ),
@@ -125,7 +136,7 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "Nginx's error log",
                 "it tells connecting from waiting for the header and names limits",
-                "cp /var/log/nginx/error.log* FOLDER/ (level warn or lower: error_log ... warn;)",
+                collect.error_log(),
                 ("nginx_config", "docker_network"),
                 0.5,
             ),
@@ -135,7 +146,7 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "Nginx's configuration",
                 "it shows where the endpoint's location differs from its neighbours",
-                "nginx -T > nginx.conf",
+                collect.nginx_configuration(),
                 ("nginx_config",),
                 0.6,
             ),
@@ -145,19 +156,23 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the edge's configuration",
                 "it shows cache, rules and limits that concern the endpoint",
-                "curl -H 'Authorization: Bearer TOKEN' "
-                "https://api.cloudflare.com/client/v4/zones/ZONE/rulesets > edge-settings.json",
+                collect.edge_configuration(),
                 ("edge_config",),
                 0.6,
             ),
         ),
+    ]
+
+
+def _of_application(found: Facts, at: collect.Addresses) -> list[tuple[bool, _Wish]]:
+    metrics = set(found.table("host_metrics")["metric"].dropna())
+    return [
         (
             not {"threads", "cpu_pct"} <= metrics,
             _Wish(
                 "CPU, threads, open requests and open files of the process, second by second",
                 "they tell a full thread pool, a busy CPU and exhausted descriptors from a blocked loop",
-                "metrics.csv with timestamp,cpu_pct,in_flight,threads,rss_mb,open_files: on the host "
-                "pidstat -u -r -v -h -p PID 1, or docker stats and /proc/PID/status",
+                collect.process_metrics(at),
                 APP,
                 0.8,
             ),
@@ -167,8 +182,7 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the application's log with milliseconds",
                 "its silences and bursts tell a blocked loop, its errors an exhausted process",
-                "docker logs --timestamps CONTAINER > app.log 2>&1 (uvicorn with a log format that has "
-                "%(asctime)s)",
+                collect.application_log(),
                 APP,
                 0.7,
             ),
@@ -178,7 +192,7 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the application's source",
                 "it shows which handlers run on the event loop and what blocks there",
-                "cp *.py of the service as app.py or app-NAME.py; while it hangs: py-spy dump --pid PID",
+                collect.application_source(),
                 APP,
                 0.5,
             ),
@@ -188,9 +202,19 @@ def _more_wishes(found: Facts, endpoint: str, metrics: set[str]) -> list[tuple[b
             _Wish(
                 "the start command",
                 "it shows workers, connection limits and the address listened on",
-                "docker inspect --format '{{.Config.Cmd}}' CONTAINER > uvicorn_command.txt",
+                collect.start_command(),
                 ("app_saturation", "docker_network"),
                 0.25,
+            ),
+        ),
+        (
+            found.table("compose_settings").empty,
+            _Wish(
+                "the containers' settings",
+                "they show networks, published ports, limits, and when a health check calls it unhealthy",
+                collect.compose_file(),
+                ("app_saturation", "docker_network"),
+                0.15,
             ),
         ),
     ]

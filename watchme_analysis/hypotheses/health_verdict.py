@@ -7,7 +7,7 @@ from datetime import datetime
 
 from watchme_analysis.analysis.health_concurrency import pile_up_start
 from watchme_analysis.analysis.health_window import requests_judged
-from watchme_analysis.hypotheses.base import Diagnosis, Finding, Ranked, Verdict, weigh
+from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict, weigh
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_missing import missing_evidence
 from watchme_analysis.hypotheses.health_process import gauges
@@ -163,10 +163,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     return f"The cause is {CAUSE_WORDS[finding.cause]} ({min(first.probability, CEILING):.0%}): {reason}."
 
 
-def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[object]) -> str:
+def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> str:
     if verdict == "no_incident":
         return "Do nothing, or widen the window if the trouble lay outside of it."
     if verdict == "inconclusive" and missing:
         item = missing[0]
-        return f"Collect {getattr(item, 'what', '')} next: {getattr(item, 'how', '')}."
+        return f"Collect {item.what} next: {item.why}."
     return f"Next: {first.finding.next_test}"

@@ -102,7 +102,8 @@ class Shown:
 
     def to_text(self) -> str:
         """Return the table as aligned text."""
-        lines = [self.heads, *self.rows] if self.rows else []
+        plain = [tuple(text.replace("\n", " ⏎ ") for text in row) for row in self.rows]
+        lines = [self.heads, *plain] if plain else []
         widths = [max((len(line[place]) for line in lines), default=0) for place in range(len(self.heads))]
 
         def write(line: tuple[str, ...]) -> str:
@@ -134,8 +135,17 @@ class Passage:
 
 
 def _unbroken(text: str) -> str:
-    """Keep what a narrow screen would break at every hyphen in one line: times and short names."""
+    """Keep together what a narrow screen would break: lines of commands, times, short names with hyphens."""
+    if "\n" in text:
+        return ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
     return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
+
+
+def chance(probability: float) -> str:
+    """Return a probability as a person may say it: never quite 0 or 100 %."""
+    if probability >= 0.995:
+        return "over 99%"
+    return "under 1%" if probability < 0.005 else f"{probability:.0%}"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.hypotheses.base import FINDING_MIME
-from watchme_analysis.views.display import Passage, Shown, duration, local_time
+from watchme_analysis.views.display import Passage, Shown, chance, duration, local_time
 from watchme_analysis.views.moments import in_zone
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FindingsView:
 
     def _head(self, entry: Ranked) -> str:
         cause = entry.finding.cause
-        return f"{self.titles.get(cause, _words(cause))}: {entry.status}, {entry.probability:.0%}"
+        return f"{self.titles.get(cause, _words(cause))}: {entry.status}, {chance(entry.probability)}"
 
     def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
