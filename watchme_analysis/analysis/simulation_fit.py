@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.simulation_scenarios import Load
 from watchme_analysis.analysis.simulation_settings import (
@@ -29,6 +29,8 @@ ALL_FAIL = 0.9
 # An interval whose durations differ by less from the usual ones is a usual one.
 UNUSUAL = 1.5
 DRAIN_S = 86_400.0
+# Nothing received for so long while messages wait is a poller that is switched off.
+PAUSE_S = 600.0
 # Where all runs were cut off, as if this share had been: how long they would have taken is not known.
 SURE = 0.999
 
@@ -108,10 +110,14 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
-    if known.mapping_state not in {None, "Enabled"} or known.reserved_concurrency == 0:
-        notes.append("The function is kept from receiving by its configuration: simulated as if it were not.")
     spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s)
-    share = _failing_share(flow, measured, spells)
+    poison, passing = _failing_shares(flow, measured, spells)
+    pauses = _pauses(frame, flow.period_s)
+    if pauses:
+        total_s = sum(end_s - start_s for start_s, end_s in pauses)
+        notes.append(
+            f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
+        )
     notes.append(
         f"Usual service time {usual_s:.1f} s with a variation of {variation:.2f}; other times in "
         f"{len(spells)} intervals of {flow.period_s} s."
@@ -127,11 +133,12 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
         "and restarts change nothing, unless its slots are given. For FIFO 30 devices are assumed."
     )
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
-    load = Load(counts, float(flow.period_s), failing_share=share)
+    load = Load(counts, float(flow.period_s), failing_share=poison)
     poller = PollerSettings(
         batch_size=known.batch_size or 1,
         max_concurrency=known.max_concurrency,
         reserved_concurrency=known.reserved_concurrency or None,
+        pauses=pauses,
     )
     queue = QueueSettings(
         visibility_timeout_s=known.visibility_timeout_s or 300.0,
@@ -139,7 +146,7 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
         max_receive_count=known.max_receive_count,
         is_fifo=bool(known.is_fifo),
     )
-    api = ApiSettings(mean_s=usual_s, variation=variation, slots=None, spells=spells)
+    api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
     horizon_s = len(frame) * flow.period_s + DRAIN_S
     settings = Settings(queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s)
     return Fit(settings, load, tuple(notes))
@@ -169,12 +176,15 @@ def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> t
     frame = flow.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
     at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
+    all_fail = _all_fail(flow, ran, timeout_s)
     found = []
-    for row, start_s, end_s in zip(ran.itertuples(), at_s, [*at_s[1:], math.inf], strict=True):
+    for row, fails, start_s, end_s in zip(
+        ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], strict=True
+    ):
         mean_s = float(row.duration_avg_s)
-        share = 0.0 if math.isnan(row.errors) else min(row.errors / row.invocations, 1.0)
+        share = _share(row)
         is_cut_off = share > 0 and row.duration_max_s >= CUT_OFF * timeout_s
-        failing = share if share >= ALL_FAIL and not is_cut_off else 0.0
+        failing = share if fails and not is_cut_off else 0.0
         if is_cut_off:
             beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
             mean_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
@@ -184,10 +194,67 @@ def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> t
     return tuple(found)
 
 
-def _failing_share(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -> float:
-    """Return the share of messages that fail at every try: dead letters that no spell explains."""
+def _share(row: Any) -> float:
+    return 0.0 if math.isnan(row.errors) else min(row.errors / row.invocations, 1.0)
+
+
+def _all_fail(flow: Flow, ran: pd.DataFrame, timeout_s: float) -> list[bool]:
+    """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
+
+    Messages must have come in such a stretch: where only what failed before fails again, it is the message.
+    """
+    bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
+    sent = flow.frame["sent"].fillna(0.0)
+    found = [False] * len(bad)
+    start = 0
+    while start < len(bad):
+        end = start
+        while end < len(bad) and bad[end] == bad[start]:
+            end += 1
+        if bad[start]:
+            came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
+            found[start:end] = [bool(came > 0)] * (end - start)
+        start = end
+    return found
+
+
+def _failing_shares(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -> tuple[float, float]:
+    """Return which share of messages fails at every try, and which share of runs for no lasting reason.
+
+    Told apart by the errors outside the spells: a message that always fails takes all its receives and ends
+    as a dead letter.
+    """
+    frame, receives = flow.frame, flow.settings.max_receive_count
     limit_s = flow.settings.function_timeout_s or math.inf
-    if any(spell.failing_share or (spell.mean_s or 0.0) >= limit_s / 2 for spell in spells):
-        return 0.0
-    dead, sent = measured.dead_lettered, measured.sent
-    return min(dead / sent, 1.0) if dead and sent else 0.0
+    bad = [spell for spell in spells if spell.failing_share or (spell.mean_s or 0.0) >= limit_s / 2]
+    starts = {spell.start_s for spell in bad}
+    at_s = (frame.index - frame.index[0]).total_seconds()
+    outside = [time_s not in starts for time_s in at_s]
+    errors = float(frame["errors"].fillna(0.0)[outside].sum())
+    runs = float(frame["invocations"].fillna(0.0)[outside].sum())
+    sent = measured.sent or 0.0
+    if not errors or not runs or not sent:
+        return 0.0, 0.0
+    dead = min(measured.dead_lettered or 0.0, errors / receives) if receives else 0.0
+    passing = max(errors - dead * (receives or 0), 0.0)
+    return min(dead / sent, 1.0), min(passing / runs, 1.0)
+
+
+def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
+    """Return the stretches in which nothing was received though messages waited."""
+    waits = frame["visible"].fillna(0.0) > 0
+    if not frame["received"].notna().any() and not frame["invocations"].notna().any():
+        return ()
+    idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)
+    # In the interval before, messages came that were no longer received.
+    still = (waits & idle).tolist()
+    found = []
+    start = 0
+    while start < len(still):
+        end = start
+        while end < len(still) and still[end] == still[start]:
+            end += 1
+        if still[start] and (end - start) * period_s >= PAUSE_S:
+            found.append((start * float(period_s), end * float(period_s)))
+        start = end
+    return tuple(found)

@@ -107,8 +107,12 @@ class StandardQueue:
         self._show(self.hidden.popleft()[1])
 
     def _show(self, message: int) -> None:
+        """Make a message visible again: it comes before newer ones, unless it came back too often."""
         self.state[message] = VISIBLE
-        self._offer(message)
+        if self.receives[message] > NOT_COUNTED_FROM:
+            self.ready.append(message)
+        else:
+            self.ready.appendleft(message)
 
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, in flight or not."""
@@ -191,7 +195,8 @@ class FifoQueue(StandardQueue):
         """Make the message of :meth:`next_return_s` visible, and its group free when it was the last."""
         message = self.hidden.popleft()[1]
         self._in_flight[self.groups[message]] -= 1
-        self._show(message)
+        self.state[message] = VISIBLE
+        self._offer(message)
 
     def _leave(self, message: int, state: int) -> None:
         was_in_flight = self.state[message] == IN_FLIGHT

@@ -1,0 +1,108 @@
+"""What metrics don't tell of a flow, chosen so that a simulation gives back what was recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from watchme_analysis.analysis.simulation_fit import CUT_OFF, Fit, Recorded, with_slots
+from watchme_analysis.analysis.simulation_scenarios import Scenario, compare
+from watchme_analysis.analysis.simulation_settings import Settings
+
+# Figures that are compared, and how much of a difference in each is none.
+FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
+# A run that is off by less than this share in every figure gives back the record.
+TOLERANCE = 0.2
+_REPLICATIONS = 2
+_SLOTS = (1, 2, 3, 4, 6, 8, 12)
+_PATIENCE = (0.5, 0.25, 0.0)
+# Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
+_WORTH = 0.1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A figure as it was recorded, and as the fit's own run gives it back."""
+
+    figure: str
+    recorded: float
+    simulated: float
+    is_near: bool
+
+
+def calibrated(fitted: Fit, measured: Recorded) -> Fit:
+    """Return the fit with what the metrics don't tell, set so that its run comes nearest to the record.
+
+    Parameters
+    ----------
+    fitted
+        Of :func:`watchme_analysis.analysis.simulation_fit.fit`.
+    measured
+        What was recorded of the flow.
+
+    Notes
+    -----
+    Tried are the calls that the API works on at once, where runs were cut off by the timeout, and how long
+    throttled batches are tried again, where concurrency is reserved. A fit that gives back the record within
+    20 % stays as it is.
+    """
+    agreements = agreement(fitted, measured)
+    if all(each.is_near for each in agreements):
+        return fitted
+    best, nearest = fitted, _distance(agreements) - _WORTH
+    for candidate in _candidates(fitted):
+        distance = _distance(agreement(candidate, measured))
+        if distance < nearest:
+            best, nearest = candidate, distance
+    return best
+
+
+def agreement(fitted: Fit, measured: Recorded, replications: int = _REPLICATIONS) -> tuple[Agreement, ...]:
+    """Return how near a run with the flow's own settings comes to what was recorded of it."""
+    [found] = compare([Scenario("own", fitted.settings, fitted.load)], replications)
+    result = []
+    for name, small in FIGURES:
+        wanted, got = getattr(measured, name), found.estimate(name).mean
+        if wanted is not None and got is not None:
+            result.append(Agreement(name, wanted, got, abs(got - wanted) <= max(TOLERANCE * wanted, small)))
+    return tuple(result)
+
+
+def _distance(agreements: tuple[Agreement, ...]) -> float:
+    small = dict(FIGURES)
+    return sum(
+        abs(math.log((each.simulated + small[each.figure]) / (each.recorded + small[each.figure])))
+        for each in agreements
+    )
+
+
+def _candidates(fitted: Fit) -> Iterator[Fit]:
+    settings = fitted.settings
+    if settings.poller.reserved_concurrency is not None:
+        for share in _PATIENCE:
+            patience_s = share * settings.queue.visibility_timeout_s
+            changed = replace(settings, poller=replace(settings.poller, throttle_patience_s=patience_s))
+            note = (
+                f"Throttled batches are taken to be given up after {patience_s:.0f} s, which comes nearest to "
+                "what was recorded; AWS's guide says after the visibility timeout."
+            )
+            yield replace(fitted, settings=changed, notes=(*fitted.notes, note))
+    usual = [spell for spell in settings.api.spells if not _is_cut_off(spell.mean_s, settings)]
+    if len(usual) == len(settings.api.spells):
+        return
+    for slots in _SLOTS:
+        changed = replace(settings, api=replace(settings.api, spells=tuple(usual)))
+        note = (
+            f"Long runs are taken for the API's limit of {slots} calls at once, which comes nearest to what was "
+            "recorded: more load then makes it slower."
+        )
+        yield with_slots(replace(fitted, settings=changed, notes=(*_without_guess(fitted), note)), slots)
+
+
+def _is_cut_off(mean_s: float | None, settings: Settings) -> bool:
+    return mean_s is not None and mean_s >= CUT_OFF * settings.function_timeout_s / 2
+
+
+def _without_guess(fitted: Fit) -> tuple[str, ...]:
+    return tuple(note for note in fitted.notes if "extrapolated" not in note and "capacity" not in note)
