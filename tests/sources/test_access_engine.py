@@ -174,7 +174,7 @@ def test_what_nginx_writes_is_read_back_equal(log_format, name):
     @given(lines(log_format))
     def check(drawn):
         line, values = drawn
-        chunk = engine.read(line)
+        chunk = engine.read(line + b"\n")
         if chunk.refused:
             # Only a text that nothing encloses may make a line ambiguous; it is then kept, not guessed.
             assert any(
@@ -240,6 +240,23 @@ def test_a_huge_line_and_runs_of_nul_are_accounted_for():
         same(chunk, exact)
     assert exact.table["line"].to_pylist() == [1, 3, 5]
     assert (exact.blank, len(exact.refused)) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_last_line_that_may_be_cut_is_kept_apart(engine):
+    read = Engine([compile_format("$remote_addr $status $request_time")], UTC, engine=engine).read
+    lines = b"192.0.2.7 200 0.001\n192.0.2.7 200 30.00"
+
+    cut, whole = read(lines), read(lines + b"1\n")
+
+    assert cut.table["request_time_s"].to_pylist() == [0.001]
+    assert [(one.line, one.text) for one in cut.refused] == [(2, b"192.0.2.7 200 30.00")]
+    assert whole.table["request_time_s"].to_pylist() == [0.001, 30.001]
+
+
+def test_a_last_line_that_is_surely_whole_is_a_row():
+    for chunk in each_way(FORMATS[:1], LINE + LINE[:-1]):
+        assert (len(chunk.table), chunk.refused, chunk.ended) == (2, [], False)
 
 
 def test_a_format_that_changes_within_a_file_is_followed():

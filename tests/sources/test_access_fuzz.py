@@ -48,7 +48,7 @@ def test_what_was_found_once_stays_mended(case, decode):
 def test_the_comparison_sees_a_wrong_cell(monkeypatch):
     from watchme_analysis.sources import access_arrow
 
-    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"'
+    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
     monkeypatch.setattr(access_arrow, "_DASH", ord("+"))
 
     assert any("referer" in one for one in differences([compile_format(line_format())], line))

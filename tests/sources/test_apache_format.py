@@ -21,7 +21,7 @@ LINE = (
 
 
 def row(text, line, **options):
-    (found,) = Engine([compile_apache(text)], UTC, **options).read(line).table.to_pylist()
+    (found,) = Engine([compile_apache(text)], UTC, **options).read(line + b"\n").table.to_pylist()
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -143,7 +143,9 @@ def test_two_lines_run_into_one_are_refused():
     text = "%v:%p %h %l %u %t"
     whole = b"www.example.com:443 192.0.2.1 - - [11/Dec/2025:10:10:30 +0900]"
 
-    chunk = Engine([compile_apache(text)], UTC).read(whole[:25] + b"1.2.3 - u" + whole + b"\n" + whole)
+    chunk = Engine([compile_apache(text)], UTC).read(
+        whole[:25] + b"1.2.3 - u" + whole + b"\n" + whole + b"\n"
+    )
 
     assert chunk.table["line"].to_pylist() == [2]
     assert [one.line for one in chunk.refused] == [1]

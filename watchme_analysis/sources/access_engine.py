@@ -29,6 +29,7 @@ FAST_FROM = 16 << 20
 # one by one.
 ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
+_CUT = "it has no line end, so that its last value may be cut"
 
 
 class Refused(NamedTuple):
@@ -201,8 +202,11 @@ class Engine:
         program = self._program(reader.formats[0]) if reader.formats else None
         if program is None:
             return self._exact(buf, bounds, np.arange(lines), reader, given)
-        taken = self._quick(program, (buf, bounds), given)
-        doubtful = self._exact(buf, bounds, taken.others, reader, given)
+        # A line without its end may be a part of one, and is for the exact way.
+        whole = lines - (not _ended(buf))
+        taken = self._quick(program, (buf, tuple(one[:whole] for one in bounds)), given)
+        others = np.append(taken.others, np.arange(whole, lines))
+        doubtful = self._exact(buf, bounds, others, reader, given)
         table = unescaped_table(taken.table, program.log_format.escape) if self._decode else taken.table
         name = program.log_format.name or program.log_format.text
         return doubtful._replace(
@@ -251,6 +255,10 @@ class Engine:
                 values, log_format = reader.row_and_format(line.lstrip(b"\0"))
             except ValueError as error:
                 refused.append(Refused(int(row) + 1, str(error), line))
+                continue
+            is_cut = row + 1 == len(bounds[0]) and not _ended(buf)
+            if is_cut and log_format is not None and not log_format.literals[-1]:
+                refused.append(Refused(int(row) + 1, _CUT, line))
                 continue
             if not self._selection.takes(values):
                 left_out += 1
