@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 # What sorting may take; past it DuckDB goes on on disk.
-SORT_MEMORY = "512MB"
-_BATCH_ROWS = 100_000
+SORT_MEMORY = "256MB"
+_BATCH_ROWS = 50_000
 
 
 class Written(NamedTuple):
