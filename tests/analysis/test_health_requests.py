@@ -46,6 +46,17 @@ def test_requests_are_joined_by_ray_whatever_each_layer_adds_to_it():
     assert joined["start"].tolist() == [at(0.8)]
 
 
+@pytest.mark.parametrize("absent", ["access_log", "edge_log"])
+def test_times_are_times_where_a_layer_has_no_rows(absent):
+    logs = {
+        "access_log": access({"time": at(1.0), "request_time_s": 0.1}),
+        "edge_log": edge({"start": at(0.8), "end": at(1.1)}),
+    } | {absent: empty(absent)}
+    joined = requests(**logs)
+    times = ["start", "end", "nginx_start", "nginx_end", "edge_start", "edge_end"]
+    assert {str(joined[name].dtype) for name in times} == {"datetime64[us, UTC]"}
+
+
 def test_without_a_ray_requests_are_joined_by_path_and_time():
     joined = requests(
         access({"time": at(1.0), "request_time_s": 0.1}, {"time": at(9.0), "path": "/other"}),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # whole seconds needs more.
 JOIN_TOLERANCE_S = 1.0
 JOIN_TOLERANCE_WHOLE_S = 2.0
+_TIME = "datetime64[us, UTC]"
 # What Nginx's error log says of a request that went badly.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
@@ -71,6 +72,8 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     alone_nginx = nginx.loc[nginx.index.difference(pairs["nginx"])]
     alone_edge = edge.loc[edge.index.difference(pairs["edge"])]
     found = pd.concat([joined, alone_nginx, alone_edge], ignore_index=True)
+    # A layer without rows would leave its times without a type.
+    found = found.astype({f"{side}_{name}": _TIME for side in ("nginx", "edge") for name in ("start", "end")})
     found["joined_by"] = found["joined_by"].astype("string")
     found["seen_nginx"] = found["nginx_end"].notna()
     found["seen_edge"] = found["edge_start"].notna()
