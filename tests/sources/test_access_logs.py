@@ -107,6 +107,36 @@ def test_a_line_still_being_written_is_kept_apart(tmp_path):
     assert any("no line end" in note for note in retrieval.notes)
 
 
+def test_a_log_across_a_change_of_clocks_is_in_order(tmp_path):
+    starts = ["26/Oct/2025:02:59:59 +0200", "26/Oct/2025:02:00:00 +0100", "26/Oct/2025:03:00:00 +0100"]
+    for at, start in enumerate(reversed(starts)):
+        data = line(1).replace(b"11/Dec/2025:10:10:01 +0900", start.encode())
+        (tmp_path / f"access.log.{at}").write_bytes(data)
+
+    frame, _ = read_access_logs([tmp_path])
+
+    assert frame["time"].dt.strftime("%H:%M:%S").tolist() == ["00:59:59", "01:00:00", "02:00:00"]
+
+
+def test_a_log_that_is_cut_or_grows_while_it_is_read_says_so(tmp_path):
+    cut, grown = tmp_path / "cut.access.log", tmp_path / "grown.access.log"
+    cut.write_bytes(many(20_000))
+    grown.write_bytes(many(20_000, "/b"))
+    scan = AccessScan([cut, grown])
+
+    cut.write_bytes(many(3_000) + line(7)[:30])
+    with grown.open("ab") as file:
+        file.write(many(2, "/late"))
+    rows = sum(len(chunk.table) for chunk in scan)
+
+    first, second = scan.retrievals
+    assert rows == first.rows + second.rows == 23_002
+    assert (first.truncated, second.truncated) == (True, False)
+    assert any("smaller than when the reading began" in note for note in first.notes)
+    assert any("grew while it was read" in note for note in second.notes)
+    assert [one.line for one in first.rejected] == [3_001]
+
+
 def test_standard_input_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(many(3)))))
 
@@ -143,8 +173,8 @@ def test_blocks_end_at_line_ends_and_lose_nothing():
 
     for blocks in (
         [bytes(block) for block in blocks_of(data, 300)],
-        list(blocks_from([data[at : at + 7] for at in range(0, len(data), 7)], 300)),
-        list(blocks_from([data], 300)),
+        [bytes(block) for block in blocks_from([data[at : at + 7] for at in range(0, len(data), 7)], 300)],
+        [bytes(block) for block in blocks_from([data], 300)],
     ):
         assert b"".join(blocks) == data
         assert all(block.endswith(b"\n") for block in blocks[:-1])

@@ -147,7 +147,29 @@ class AccessScan:
     def _scan(self, one: Input) -> Iterator[Chunk]:
         tally = self.tally_for(one)
         yield from chunks_of(one.pieces(), self.engine_for(one), tally, {"file": one.name, "service": None})
+        _note_change(one, tally)
         self.retrievals.append(tally.retrieval())
+
+
+def _note_change(one: Input, tally: Tally) -> None:
+    """Say in the account when a file became another while it was read: written on, cut, or rotated."""
+    if one.path is None or one.size is None:
+        return
+    try:
+        size = one.path.stat().st_size
+    except FileNotFoundError:
+        tally.notes.append("it was moved away while it was read")
+        return
+    if size > one.size:
+        tally.notes.append(
+            f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
+        )
+    elif size < one.size:
+        tally.torn = True
+        tally.notes.append(
+            f"it is smaller than when the reading began, by {one.size - size} bytes: it was cut or rotated, "
+            "and lines may be missing"
+        )
 
 
 def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:

@@ -23,6 +23,7 @@ _CLF_TIME = re.compile(
     r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:[.,](?P<fraction>\d{1,9}))?(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
 )
+_HALF_AN_HOUR = 30 * 60 * 10**6
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Epochs told apart by size: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
@@ -119,6 +120,23 @@ def _iso_moment(text: str) -> datetime:
     if not text[:4].isdigit() or len(text) < 10:
         raise ValueError(text)
     return datetime.fromisoformat(text.replace(" UTC", "+00:00").replace(",", ".").replace("/", "-"))
+
+
+def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
+    """Return the moments of a log's local times with an hour's second pass told from its first.
+
+    When clocks are set back an hour is written twice. Its second pass begins with a time half an hour or more
+    before the one above it; a log that begins in that pass can't show it.
+    """
+    found: list[int] = []
+    again = False
+    for moment in moments:
+        local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+        offsets = [local.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+        between = (offsets[0] - offsets[1]) // timedelta(microseconds=1)
+        again = between > 0 and (again or bool(found and moment < found[-1] - _HALF_AN_HOUR))
+        found.append(moment + between * again)
+    return found
 
 
 def time_column(moments: Sequence[int | None]) -> pd.Series[Any]:

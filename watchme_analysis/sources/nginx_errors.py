@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from watchme_analysis.sources.lines import Account, decoded, microseconds, split_lines
+from watchme_analysis.sources.lines import Account, across_repeated_hours, decoded, microseconds, split_lines
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -150,6 +150,9 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                 account.reject(at + offset, "its time is none", line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
+    moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], raw.zone)
+    for row, moment in zip(account.rows, moments, strict=True):
+        row["time"] = moment
     return account.finish(["time"])
 
 
