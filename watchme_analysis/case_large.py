@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,9 +13,10 @@ from watchme_analysis.schema import TABLES, empty
 if TYPE_CHECKING:
     from datetime import datetime
 
-# What sorting may take; past it DuckDB goes on on disk.
-SORT_MEMORY = "256MB"
-_BATCH_ROWS = 50_000
+    import pyarrow as pa
+
+# Rows put in order at a time, but for those of one second more.
+STRETCH_ROWS = 100_000
 
 
 class Written(NamedTuple):
@@ -35,7 +37,7 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
     parts
         Files with the table's columns.
     path
-        File to write. The folder beside it takes what does not fit into memory.
+        File to write.
 
     Raises
     ------
@@ -55,21 +57,42 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
         f"select {columns}, {at} as part, file_row_number as place from {source}" for at in range(len(parts))
     )
     names = [str(part) for part in parts]
-    rows, start, end = 0, None, None
+    rows = 0
     try:
-        with duckdb.connect() as connection:
+        with duckdb.connect() as connection, pq.ParquetWriter(path, schema, compression="zstd") as writer:
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute(f"set memory_limit = '{SORT_MEMORY}'")
-            connection.execute("set temp_directory = ?", [str(path.parent)])
             bounds = connection.sql(f'select min("{time}"), max("{time}") from ({union})', params=names)
             start, end = (column[0].as_py() for column in bounds.to_arrow_table().columns)
-            query = f'select {columns} from ({union}) order by "{time}" nulls last, part, place'
-            reader = connection.sql(query, params=names).to_arrow_reader(_BATCH_ROWS)
-            with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-                for batch in reader:
-                    writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-                    rows += len(batch)
+            seconds = connection.sql(
+                f"select epoch(date_trunc('second', \"{time}\"))::bigint as second, count(*) as rows "
+                f"from ({union}) group by second order by second nulls last",
+                params=names,
+            ).to_arrow_table()
+            # A stretch of time after the other, each held as a whole: files in order are read but once.
+            for condition in _stretches(f'"{time}"', seconds):
+                query = f"select {columns} from ({union}) where {condition} order by {time}, part, place"
+                found = connection.sql(query, params=names).to_arrow_table().cast(schema)
+                writer.write_table(found)
+                rows += len(found)
     except (duckdb.Error, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise CaseError(f"The table {table!r} can't be written to {path.parent}: {reason}") from error
     return Written(rows, start, end)
+
+
+def _stretches(time: str, seconds: pa.Table) -> Iterator[str]:
+    """Yield conditions that part the rows by time, about as many in each; those without a time come last."""
+    edges: list[int] = []
+    held = 0
+    for second, count in zip(*(column.to_pylist() for column in seconds.columns), strict=True):
+        if second is None:
+            break
+        if not edges or held + count > STRETCH_ROWS:
+            edges.append(second)
+            held = 0
+        held += count
+    for start, stop in zip_longest(edges, edges[1:]):
+        before = f" and {time} < to_timestamp({stop})" if stop is not None else ""
+        yield f"{time} >= to_timestamp({start}){before}"
+    if seconds.num_rows and not seconds["second"][-1].is_valid:
+        yield f"{time} is null"
