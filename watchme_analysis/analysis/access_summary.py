@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health_paths import path_family
 from watchme_analysis.analysis.latency_histogram import bucket_of, quantiles
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.arrow_arrays import array_of, number_array, numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,10 @@ MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
 OTHER = "(others)"
 _MOST_KEYS = 20_000
+# Parts are folded into one when they are so many, or hold so many rows together.
+_MOST_PARTS = 32
+_MOST_ROWS = 500_000
+_family = lru_cache(maxsize=4096)(path_family)
 
 
 def columns_for(by: str) -> tuple[str, ...]:
@@ -68,7 +74,6 @@ class AccessSummary:
     _buckets: list[pa.Table] = field(default_factory=list)
     _upstreams: list[pa.Table] = field(default_factory=list)
     _slowest: list[pa.Table] = field(default_factory=list)
-    _families: dict[str, str] = field(default_factory=dict)
 
     def add(self, table: pa.Table) -> None:
         """Add requests: a table with the columns of :func:`columns_for`."""
@@ -86,20 +91,23 @@ class AccessSummary:
         for name, values in parts.items():
             base = base.append_column(name, values)
         self._counts.append(
-            base.group_by(["key", "status"]).aggregate(
+            base.group_by(["key", "status"], use_threads=False).aggregate(
                 [([], "count_all"), ("bytes", "sum"), *((name, "max") for name in MEASURES)]
             )
         )
         for name, values in parts.items():
-            seconds = values.combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
+            seconds = numbers_of(pc.fill_null(values, math.nan))
             found = bucket_of(seconds)
-            known = pa.table({"key": base["key"], "bucket": found, "seconds": seconds})
-            known = known.filter(pa.array(found >= 0))
-            counted = known.group_by(["key", "bucket"]).aggregate([([], "count_all"), ("seconds", "sum")])
+            buckets = number_array(found.astype(np.int64))
+            known = pa.table({"key": base["key"], "bucket": buckets, "seconds": number_array(seconds)})
+            known = known.filter(pc.greater_equal(buckets, 0))
+            counted = known.group_by(["key", "bucket"], use_threads=False).aggregate(
+                [([], "count_all"), ("seconds", "sum")]
+            )
             measure = pa.repeat(pa.scalar(name), len(counted))
             self._buckets.append(counted.append_column("measure", measure))
         asked = table.filter(pc.is_valid(table["upstream_addr"]))
-        pairs = asked.group_by(["upstream_addr", "status", "upstream_status"])
+        pairs = asked.group_by(["upstream_addr", "status", "upstream_status"], use_threads=False)
         self._upstreams.append(pairs.aggregate([([], "count_all")]))
         order = pc.select_k_unstable(table, self.keep_slowest, [("request_time_s", "descending")])
         self._slowest.append(table.take(order))
@@ -216,42 +224,35 @@ class AccessSummary:
         if self.by != "path":
             return pc.fill_null(values.cast(pa.string()), "-")
         encoded = values.dictionary_encode()
-        families = pa.array([self._family(path) for path in encoded.dictionary.to_pylist()], pa.string())
+        families = array_of([_family(path) for path in encoded.dictionary.to_pylist()], "text")
         return pc.fill_null(families.take(encoded.indices), "-")
-
-    def _family(self, path: str) -> str:
-        found = self._families.get(path)
-        if found is None:
-            found = path_family(path)
-            if len(self._families) < 100_000:
-                self._families[path] = found
-        return found
 
     def _compact(self, force: bool = False) -> None:
         """Fold the parts gathered into one; the rarest keys become one when there are too many."""
         import pyarrow as pa
 
-        if not self._counts or (len(self._counts) < 32 and not force):
+        many = len(self._counts) >= _MOST_PARTS or sum(map(len, self._buckets)) > _MOST_ROWS
+        if not self._counts or not (many or force):
             return
         counts = pa.concat_tables(self._counts)
         buckets = pa.concat_tables(self._buckets)
-        sizes = counts.group_by("key").aggregate([("count_all", "sum")])
+        sizes = counts.group_by("key", use_threads=False).aggregate([("count_all", "sum")])
         if len(sizes) > 2 * _MOST_KEYS:
             kept = sizes.sort_by([("count_all_sum", "descending")])["key"].slice(0, _MOST_KEYS)
             counts, buckets = (_with_others(part, kept) for part in (counts, buckets))
         largest = [(f"{name}_max", "max") for name in MEASURES]
-        summed = counts.group_by(["key", "status"]).aggregate(
+        summed = counts.group_by(["key", "status"], use_threads=False).aggregate(
             [("count_all", "sum"), ("bytes_sum", "sum"), *largest]
         )
         self._counts = [summed.rename_columns(counts.column_names)]
-        joined = buckets.group_by(["key", "bucket", "measure"]).aggregate(
+        joined = buckets.group_by(["key", "bucket", "measure"], use_threads=False).aggregate(
             [("count_all", "sum"), ("seconds_sum", "sum")]
         )
         order = ["key", "bucket", "count_all_sum", "seconds_sum_sum", "measure"]
         self._buckets = [joined.select(order).rename_columns(buckets.column_names)]
         pairs = pa.concat_tables(self._upstreams)
         keys = ["upstream_addr", "status", "upstream_status"]
-        folded = pairs.group_by(keys).aggregate([("count_all", "sum")])
+        folded = pairs.group_by(keys, use_threads=False).aggregate([("count_all", "sum")])
         self._upstreams = [folded.select([*keys, "count_all_sum"]).rename_columns([*keys, "count_all"])]
         slow = pa.concat_tables(self._slowest).sort_by([("request_time_s", "descending")])
         self._slowest = [slow.slice(0, self.keep_slowest)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 _MOST_THREADS = 8
 
 Result = TypeVar("Result")
@@ -26,7 +26,7 @@ def blocks_of(data: bytes, size: int = BLOCK_BYTES) -> Iterator[memoryview]:
         at = stop
 
 
-def blocks_from(pieces: Iterable[bytes], size: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks_from(pieces: Iterable[bytes], size: int = BLOCK_BYTES) -> Iterator[bytes | memoryview]:
     """Yield blocks of whole lines of a stream's pieces; what stands behind the last line end comes last.
 
     When the pieces fail, what came before is yielded first.
@@ -44,7 +44,8 @@ def blocks_from(pieces: Iterable[bytes], size: int = BLOCK_BYTES) -> Iterator[by
             parts = [block[whole:]]
             filled = len(parts[0])
             if whole:
-                yield block[:whole]
+                # A view, since a block is not to be copied once more.
+                yield memoryview(block)[:whole]
     except Exception:
         if filled:
             yield b"".join(parts)

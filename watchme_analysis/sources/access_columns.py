@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
+from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, number_array, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
@@ -46,23 +47,11 @@ class Taken(NamedTuple):
     others: Array
 
 
-def arrow_type(kind: Kind) -> pa.DataType:
-    """Return the Arrow type of a kind of column."""
-    import pyarrow as pa
-
-    return {
-        "int": pa.int64(),
-        "float": pa.float64(),
-        "time": pa.timestamp("us", "UTC"),
-        "bool": pa.bool_(),
-    }.get(kind, pa.large_string())
-
-
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
     """Return rows as a table; times are microseconds since the epoch."""
     import pyarrow as pa
 
-    arrays = [pa.array([row.get(column) for row in rows], arrow_type(KINDS[column])) for column in columns]
+    arrays = [array_of([row.get(column) for row in rows], KINDS[column]) for column in columns]
     return pa.table(arrays, names=list(columns))
 
 
@@ -148,7 +137,7 @@ class Columns:
         kind = KINDS[column]
         found = None
         if column == "upstream_tries" and self._program.counts_tries:
-            found = pa.array(self._parsed.ints[0][rows])
+            found = number_array(self._parsed.ints[0][rows])
         elif kind == "float":
             found = self._decimal(column, rows)
         elif kind in ("int", "time"):
@@ -159,30 +148,27 @@ class Columns:
         return pa.nulls(len(rows), arrow_type(kind)) if found is None else found
 
     def _line(self, rows: Array) -> pa.Array:
-        import pyarrow as pa
-
-        return pa.array(rows + 1)
+        return number_array(rows + 1)
 
     def _decimal(self, column: str, rows: Array) -> pa.Array | None:
-        import pyarrow as pa
+        import numpy as np
 
         name = self._program.decimals.get(column)
         if name is None:
             return None
-        seconds = self._parsed.floats[self._program.floats[name]][rows] / DURATIONS.get(name, 1.0)
-        return pa.array(seconds, from_pandas=True)
+        seconds = self._parsed.floats[self._program.floats[name]][rows]
+        if DURATIONS.get(name, 1.0) != 1.0:
+            seconds /= DURATIONS[name]
+        return number_array(seconds, ~np.isnan(seconds))
 
     def _whole(self, column: str, rows: Array) -> pa.Array | None:
         import numpy as np
-        import pyarrow as pa
 
         values: Array | None = None
         for name in self._program.wholes.get(column, ()):
             other = self._parsed.ints[self._program.ints[name]][rows]
             values = other if values is None else np.where(values == _NULL, other, values)
-        if values is None:
-            return None
-        return pa.array(values, pa.int64(), mask=values == _NULL).cast(arrow_type(KINDS[column]))
+        return None if values is None else number_array(values, values != _NULL, KINDS[column])
 
     def _span(self, name: str) -> Spans:
         slot = self._program.spans[name]
@@ -198,7 +184,7 @@ class Columns:
         measure(spans.starts, spans.ends, rows, offsets)
         data = np.empty(offsets[-1] + WIDTH, np.uint8)
         gather(self._parsed.buf, spans.starts, rows, offsets, data)
-        return _string_array(offsets, data, spans.starts[rows] >= 0)
+        return text_array(offsets, data, spans.starts[rows] >= 0)
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
         """Return all that was logged of the upstreams where there were several tries."""
@@ -213,7 +199,7 @@ class Columns:
         offsets, data = self._objects(self._program.lists, spans, np.arange(len(several)))
         sizes = np.zeros(len(rows) + 1, np.int64)
         sizes[several + 1] = np.diff(offsets)
-        return _string_array(np.cumsum(sizes), data, sizes[1:] > 0)
+        return text_array(np.cumsum(sizes), data, sizes[1:] > 0)
 
     def _objects(self, names: Iterable[str], spans: tuple[Array, Array], rows: Array) -> tuple[Array, Array]:
         """Return offsets and bytes of JSON objects of variables in rows."""
@@ -248,7 +234,7 @@ class Columns:
                 same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows, same)
                 starts[index][rows[same]] = -1
         offsets, data = self._objects(names, (starts, ends), rows)
-        return _string_array(offsets, data, np.diff(offsets) > 0)
+        return text_array(offsets, data, np.diff(offsets) > 0)
 
     def _chosen_over(self, name: str) -> Spans | None:
         """Return what fills the column that a further variable could have filled."""
@@ -267,19 +253,6 @@ class Columns:
                     found = Spans(*(np.where(missing, b, a) for a, b in pairs))
                 return found
         return None
-
-
-def _string_array(offsets: Any, data: Any, valid: Array) -> pa.Array:
-    import numpy as np
-    import pyarrow as pa
-
-    if valid.all():
-        bitmap, missing = None, 0
-    else:
-        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little"))
-        missing = int(len(valid) - np.count_nonzero(valid))
-    buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.LargeStringArray.from_buffers(len(valid), buffers[1], buffers[2], buffers[0], missing)
 
 
 def _constant(value: Any, size: int, kind: pa.DataType) -> pa.Array:

@@ -15,6 +15,7 @@ from watchme_analysis.retrieval import Rejected
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Taken, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
+from watchme_analysis.sources.arrow_arrays import numbers_of
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import shown
 from watchme_analysis.sources.nginx_format import LogFormat
@@ -197,7 +198,8 @@ class Engine:
         bounds = _line_bounds(buf)
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
-        reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
+        if len(self._formats) > 1:
+            reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
         given = constants or {}
         program = self._program(reader.formats[0]) if reader.formats else None
         if program is None:
@@ -305,7 +307,7 @@ def _merged(table: pa.Table, further: pa.Table) -> pa.Table:
 
     if not len(further):
         return table
-    places = np.searchsorted(table["line"].to_numpy(), further["line"].to_numpy())
+    places = np.searchsorted(numbers_of(table["line"]), numbers_of(further["line"]))
     parts = []
     at = taken = 0
     for place, count in zip(*np.unique(places, return_counts=True), strict=True):

@@ -15,7 +15,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.sources.raw import GZIP_MAGIC
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
 _PACKED_BYTES = 256 << 10
 _NAMES = ("*access*.log*", "*access*.json*")
 

@@ -1,0 +1,103 @@
+"""Arrow arrays from numpy's and from rows, and back, without pandas.
+
+``pyarrow.array`` and ``to_numpy`` import pandas, 40 MB, to tell whether something is of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.schema import Kind
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """Return the Arrow type of a kind of column; times are microseconds since the epoch."""
+    import pyarrow as pa
+
+    return {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "time": pa.timestamp("us", "UTC"),
+        "bool": pa.bool_(),
+    }.get(kind, pa.large_string())
+
+
+def number_array(values: Array, valid: Array | None = None, kind: Kind | None = None) -> pa.Array:
+    """Return numbers of eight bytes as an array that shares their memory.
+
+    Parameters
+    ----------
+    values
+        ``int64`` or ``float64``.
+    valid
+        Which of them are no null; all unless given.
+    kind
+        Kind of column, where it isn't that of the values: a time.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    plain = np.ascontiguousarray(values)
+    bitmap, missing = _bitmap(valid)
+    target = arrow_type(kind or ("float" if plain.dtype.kind == "f" else "int"))
+    return pa.Array.from_buffers(target, len(plain), [bitmap, pa.py_buffer(plain)], missing)
+
+
+def numbers_of(column: pa.ChunkedArray) -> Array:
+    """Return a column of numbers of eight bytes as numpy's; what stands in place of a null is undefined."""
+    import numpy as np
+
+    array = column.combine_chunks()
+    kind = np.float64 if str(array.type) == "double" else np.int64
+    found: Array = np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
+    return found
+
+
+def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) -> pa.Array:
+    """Return texts that stand one behind the other, as UTF-8, as an array that shares their memory.
+
+    Parameters
+    ----------
+    offsets
+        Where each begins and, last, where the last one ends: ``int64[texts + 1]``.
+    data
+        Their bytes.
+    valid
+        Which of them are no null; all unless given.
+    """
+    import pyarrow as pa
+
+    bitmap, missing = _bitmap(valid)
+    buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers, missing)
+
+
+def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
+    """Return a column's values, None for null, as an array; times are microseconds since the epoch."""
+    import numpy as np
+
+    valid = np.array([value is not None for value in values], bool)
+    if kind in ("text", "json"):
+        texts = [b"" if value is None else str(value).encode() for value in values]
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum([len(text) for text in texts], out=offsets[1:])
+        return text_array(offsets, b"".join(texts), valid)
+    dtype = np.float64 if kind == "float" else np.int64
+    return number_array(np.array([0 if value is None else value for value in values], dtype), valid, kind)
+
+
+def _bitmap(valid: Array | None) -> tuple[Any, int]:
+    """Return the bits of what is no null, None for everything, and the number of nulls."""
+    import numpy as np
+    import pyarrow as pa
+
+    if valid is None or valid.all():
+        return None, 0
+    return pa.py_buffer(np.packbits(valid, bitorder="little")), len(valid) - int(np.count_nonzero(valid))
