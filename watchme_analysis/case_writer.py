@@ -147,6 +147,7 @@ def _rejected_row(item: Rejected, table: str) -> dict[str, object]:
         "table": table,
         "reason": item.reason,
         "text": item.text[:_REJECTED_TEXT],
+        "size_bytes": item.size_bytes,
     }
 
 

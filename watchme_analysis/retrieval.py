@@ -21,12 +21,15 @@ class Rejected:
         Why it was rejected, in words.
     text
         The text itself, undecodable bytes escaped; cut at 2000 characters.
+    size_bytes
+        Length of the line before it was cut; None where no line is meant.
     """
 
     file: str
     line: int
     reason: str
     text: str = ""
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

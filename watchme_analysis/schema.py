@@ -577,7 +577,8 @@ file | text | file that it came from
 line | int | line number, from 1; 0 for a whole file or its tail
 table | text | table that it was meant for
 reason | text | why
-text | text | the text, undecodable bytes escaped
+text | text | the text, undecodable bytes escaped, cut when it is long
+size_bytes | int | length of the line in the file | no line is meant
 """
         ),
     ),

@@ -137,6 +137,16 @@ def test_a_log_that_is_cut_or_grows_while_it_is_read_says_so(tmp_path):
     assert [one.line for one in first.rejected] == [3_001]
 
 
+def test_a_huge_rejected_line_is_kept_in_part_with_its_size(tmp_path):
+    (tmp_path / "access.log").write_bytes(line(1) + b"\xff" * 1_000_000 + b"\n")
+
+    _, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+
+    (rejected,) = retrieval.rejected
+    assert (rejected.line, rejected.size_bytes, len(rejected.text)) == (2, 1_000_000, 2_000)
+    assert rejected.text.startswith(r"\xff")
+
+
 def test_standard_input_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(many(3)))))
 

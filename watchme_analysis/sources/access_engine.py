@@ -112,7 +112,10 @@ class Chunk(NamedTuple):
 
 def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
     """Return a chunk's refused lines, numbered within their file."""
-    return [Rejected(file, lines_before + line, reason, shown(text)) for line, reason, text in chunk.refused]
+    return [
+        Rejected(file, lines_before + line, reason, shown(text), len(text))
+        for line, reason, text in chunk.refused
+    ]
 
 
 def shifted(table: pa.Table, lines_before: int) -> pa.Table:

@@ -224,7 +224,7 @@ class Account:
 
     def reject(self, line: int, reason: str, text: bytes = b"") -> None:
         """Keep a piece that could not become a row."""
-        self.rejected.append(Rejected(self.raw.relative, line, reason, shown(text)))
+        self.rejected.append(Rejected(self.raw.relative, line, reason, shown(text), len(text)))
 
     def retrieval(self, rows: int, span: tuple[datetime | None, datetime | None]) -> Retrieval:
         """Return the account; a torn file is truncated and its lost tail rejected as line 0."""
