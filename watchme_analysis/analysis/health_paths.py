@@ -30,7 +30,8 @@ def path_family(path: str) -> str:
 
 def path_families(paths: pd.Series) -> pd.Series:
     """Return :func:`path_family` of every path; null stays null."""
-    return paths.map({path: path_family(path) for path in paths.dropna().unique()})
+    families = {path: path_family(path) for path in paths.dropna().unique()}
+    return paths.map(families).astype("string")
 
 
 def same_endpoint(asked: str, known: list[str]) -> str | None:

@@ -29,9 +29,19 @@ MIN_SCORE = 8.0
 MIN_BAD = 4
 # Anything shorter is a blip: a reload, a garbage collection, a deploy.
 MIN_SPAN_S = 8.0
+# Trouble no longer than this, apart from the rest by so much good time and so many good requests, is a
+# start or reload of its own.
+BLIP_S = 4.0
+CALM_S = 6.0
+CALM_ROWS = 5
+# Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
+MIN_STRAINED_SCORE = 30.0
 # Good time after the last bad observation that counts as recovery.
 RECOVERY_S = 5.0
+# How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
+UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
 OUTER = ("outside", "edge", "nginx")
+INNER_FIRST = ("inside", "host", "nginx", "edge", "outside")
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,8 @@ class Incident:
         Log-likelihood ratio of the scan.
     bad, total
         Observations of the affected families inside the interval, from outside the container.
+    is_mild
+        True when hardly anything was slow or failed, yet much slower than usual.
     """
 
     start: datetime
@@ -59,6 +71,7 @@ class Incident:
     score: float
     bad: int
     total: int
+    is_mild: bool = False
 
 
 def judged(seen: pd.DataFrame) -> pd.DataFrame:
@@ -74,31 +87,45 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
         ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
-        499, 5xx, or a refusal or redirect where the endpoint usually succeeds), ``slow`` (bool),
+        5xx, a 499 unless the caller left before the endpoint was late, or a refusal or redirect where the
+        endpoint usually succeeds; a name that was not resolved is none), ``slow`` (bool),
         ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less than slow).
     """
     found = seen.copy()
     status = found["status"]
     succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).astype(bool)
-    answered_badly = (status >= 500) | (status == 499)
-    refused = (status >= 300) & (status != 304) & succeeds
+    left = status == 499
+    refused = (status >= 300) & (status != 304) & ~left & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
-    found["failed"] = answered_badly | refused | missing | found["error"].notna().astype(bool)
+    # What the prober could not resolve it never asked: that says nothing of the endpoint.
+    unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
+    failed = (status >= 500) | left | refused | missing | found["error"].notna().astype(bool)
+    found["failed"] = failed & ~unasked
     good = found[~found["failed"] & found["duration_s"].notna()]
-    keys = ["family", "vantage"]
-    usual = good.groupby(keys)["duration_s"].quantile(USUAL_QUANTILE).rename("usual_s")
-    found = found.join(usual, on=keys)
-    inside = usual.xs("inside", level="vantage") if "inside" in set(good["vantage"]) else None
-    if inside is not None:
-        # Where the inside is quick, an outside that was slow throughout is no standard.
-        bound = found["family"].map(inside + SLOW_MARGIN_S).astype("float64")
-        found["usual_s"] = found["usual_s"].astype("float64").clip(upper=bound.fillna(math.inf))
+    found["usual_s"] = _usual_s(found, good)
     found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
-    found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False)
+    found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
+    # A caller that left before the endpoint was late left for reasons of its own.
+    found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
     found["bad"] = found["failed"] | found["slow"]
     strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
     found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
     return found
+
+
+def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
+    """Return for every observation what its endpoint usually takes as seen from its vantage, in seconds."""
+    import pandas as pd
+
+    wide = good.groupby(["family", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
+    wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
+    # What answers from a cache is quicker than what is behind it, and no standard for what asks through.
+    usual = wide.cummax(axis=1).where(wide.notna())
+    # Where the inside is quick, an outside that was slow throughout is no standard.
+    usual = usual.clip(upper=(wide["inside"] + SLOW_MARGIN_S).fillna(math.inf), axis=0)
+    flat = usual.stack()
+    keys = pd.MultiIndex.from_arrays([seen["family"].astype(object), seen["vantage"].astype(object)])
+    return pd.Series(flat.reindex(keys).to_numpy(dtype="float64"), index=seen.index)
 
 
 def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
@@ -157,20 +184,53 @@ def densest_run(bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]
     return best_from, best_to, best
 
 
-def _scan(rows: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the densest run and its score, empty when too weak."""
+def _scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the densest run that lasts, and its score; empty when too weak or too short."""
     for shares in SCAN_SHARES:
-        first, last, score = densest_run(rows["bad"].to_numpy(), shares)
+        first, last, score = densest_run(rows[column].to_numpy(), shares)
         run = rows.iloc[first : last + 1]
-        bad = run[run["bad"]]
-        if score >= MIN_SCORE and len(bad) >= MIN_BAD:
+        if score < least or run[column].sum() < MIN_BAD:
+            continue
+        run = _without_blips(run, column)
+        if _span_s(run[run[column]]) >= MIN_SPAN_S:
             return run, score
     return rows.iloc[:0], 0.0
 
 
-def _one_client(run: pd.DataFrame) -> bool:
+def _without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Cut what is short and far from the rest off a run: a start or reload before the trouble itself."""
+    places = run[column].to_numpy().nonzero()[0]
+    if len(places) < 2:
+        return run
+    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
+    left, right = 0, len(places)
+    for _ in range(len(places)):
+        head = _blip(seconds[left:right], places[left:right])
+        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
+        if not head and not tail:
+            break
+        left, right = (left + head, right) if head else (left, right - tail)
+    return run.iloc[places[left] : places[right - 1] + 1]
+
+
+def _blip(seconds: Any, places: Any) -> int:
+    """Return how many leading marks are a blip: few, short, far from a rest that is dense."""
+    import numpy as np
+
+    apart, between = np.diff(seconds), np.diff(places) - 1
+    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
+    if not len(far):
+        return 0
+    count = int(far[0]) + 1
+    rest = apart[count:]
+    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
+    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
+    return count if is_dense and is_short else 0
+
+
+def _one_client(run: pd.DataFrame, column: str) -> bool:
     """Tell whether all trouble is one client's while others are served well."""
-    bad, good = run[run["bad"]], run[~run["bad"]]
+    bad, good = run[run[column]], run[~run[column]]
     if bad["client_addr"].isna().any() or bad["client_addr"].nunique() != 1:
         return False
     others = good[good["client_addr"] != bad["client_addr"].iloc[0]]
@@ -195,20 +255,18 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     rows = requests_judged(observed)
     if family is not None:
         rows = rows[rows["family"] == family]
-    runs = {}
-    for name, group in rows.groupby("family"):
-        run, score = _scan(group)
-        if len(run) and not _one_client(run) and _span_s(run[run["bad"]]) >= MIN_SPAN_S:
-            runs[str(name)] = (run, score)
+    runs, is_mild = _runs(rows)
     if not runs:
         return None
     worst = max(runs, key=lambda name: runs[name][1])
     start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
     probed = set(observed.loc[observed["row"] < 0, "family"])
+    during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
+    affected = affected_families(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
     # What was probed on purpose is what was asked about.
-    affected = sorted(affected_families(rows, start, end), key=lambda name: name not in probed)
+    affected = sorted(affected, key=lambda name: name not in probed)
     pooled = rows[rows["family"].isin(affected)]
-    run, score = _scan(pooled)
+    run, score = _scan(pooled, "strained" if is_mild else "bad")
     if not len(run):
         run, score = runs[worst]
     run = _widened(pooled, run)
@@ -226,14 +284,37 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         score=score,
         bad=int(inside["bad"].sum()),
         total=len(inside),
+        is_mild=is_mild,
     )
+
+
+def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bool]:
+    """Return the densest run of each path family that has one, and whether all it shows is strain.
+
+    Where no family has one of its own, all of them are taken together: trouble of a link or process that is
+    thin in each; last comes time in which most was slower than usual without being slow.
+    """
+    grouped = {str(name): group for name, group in rows.groupby("family")}
+    for groups, column, least in (
+        (grouped, "bad", MIN_SCORE),
+        ({"": rows}, "bad", MIN_SCORE),
+        ({"": rows}, "strained", MIN_STRAINED_SCORE),
+    ):
+        found = {}
+        for name, group in groups.items():
+            run, score = _scan(group, column, least)
+            if len(run) and not _one_client(run, column):
+                found[name] = (run, score)
+        if found:
+            return found, column == "strained"
+    return {}, False
 
 
 def _widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
     """Return the run with the strained time around it that is as dense, else the run itself."""
     for shares in SCAN_SHARES:
         first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
-        wider = pooled.iloc[first : last + 1]
+        wider = _without_blips(pooled.iloc[first : last + 1], "strained")
         if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
             return wider
     return run

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from watchme_analysis.analysis.health_paths import path_family
-from watchme_analysis.analysis.health_window import requests_judged
+from watchme_analysis.analysis.health_requests import ERROR_KINDS
+from watchme_analysis.analysis.health_window import BLIP_S, requests_judged
 from watchme_analysis.hypotheses.base import (
     Diagnosis,
     Evidence,
@@ -53,7 +54,19 @@ def observed(inv: Investigation) -> tuple[Seen, ...]:
     found = inv.once(facts)
     if found.incident is None:
         return (_all_well(found),)
-    return tuple(one for check in CHECKS for one in check(found))
+    seen = [one for check in CHECKS for one in check(found)]
+    return (*_mild(found), *seen)
+
+
+def _mild(found: Facts) -> list[Seen]:
+    if found.incident is None or not found.incident.is_mild:
+        return []
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    slower = outer[outer["during"] & outer["strained"]]
+    once = slower[~(slower["row"].duplicated() & (slower["row"] >= 0))]
+    table = next((name for name in LOGS if found.has(name)), "probes")
+    text = f"{len(once)} requests and probes were slower than usual, hardly one of them by much."
+    return [Seen("mild", text, table, len(once), of_observed(once))]
 
 
 def _all_well(found: Facts) -> Seen:
@@ -71,8 +84,16 @@ def _all_well(found: Facts) -> Seen:
     shares = outer.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, 0.7) * max(0.0, 1 - 2 * worst)
+    strength *= 0.5 if _upstream_trouble(found) else 1.0
     sql = of_observed(once) if len(once) else select(table)
     return Seen("all_well", text, table, len(once), sql, bad / max(total, 1), "share", strength)
+
+
+def _upstream_trouble(found: Facts) -> bool:
+    """Tell whether Nginx's error log has failures of upstreams at several times, as no restart leaves."""
+    errors = found.table("error_log")
+    times = errors.loc[errors["kind"].isin(ERROR_KINDS), "time"].sort_values()
+    return int((times.diff().dt.total_seconds() > BLIP_S).sum()) >= 2
 
 
 def _finding(inv: Investigation, cause: str) -> Finding:

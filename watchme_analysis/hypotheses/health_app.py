@@ -53,10 +53,17 @@ def _by_app_log(found: Facts) -> Seen | None:
     log = found.table("app_log")
     service = service_name(found, log)
     answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
-    shape = rhythm(answers["time"], found.start, found.end)
-    if shape is None:
+    # Each worker process has a loop of its own; the one that stands still the most tells.
+    shapes = {
+        int(pid): shape
+        for pid, group in answers.groupby(answers["pid"].fillna(-1))
+        if (shape := rhythm(group["time"], found.start, found.end)) is not None
+    }
+    if not shapes:
         return None
-    sql = within(found, "app_log", "kind = 'access'", f"coalesce(service, '') = {quoted(service)}")
+    pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
+    of_process = [f"coalesce(service, '') = {quoted(service)}", f"coalesce(pid, -1) = {pid}"]
+    sql = within(found, "app_log", "kind = 'access'", *of_process)
     numbers = (
         f"{shape.silent_share:.0%} of the incident passed in silences over "
         f"{seconds(shape.silence_limit_s)} (else "
@@ -79,6 +86,9 @@ def _by_app_log(found: Facts) -> Seen | None:
             "share",
             details={LOOP: detail},
         )
+    if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
+        text = f"The application answers in bursts: {numbers}."
+        return Seen("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
     if shape.silent_share < 0.45 and shape.longest_silence_s < 3 * max(shape.silence_limit_s, 1.0):
         return Seen(
             "steady",

@@ -58,6 +58,9 @@ def cpu(
     elif risen and flat and middle < FULL_PCT:
         words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
         strength = 0.6
+    elif risen:
+        words = f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)"
+        strength = 0.4
     else:
         return _idle(used, calm, samples("cpu_pct"))
     seen = [

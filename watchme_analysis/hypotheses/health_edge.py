@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health_rules import edge_rule_words
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_joined, of_observed
@@ -18,17 +18,15 @@ GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 # What an edge must add before it counts, in seconds and as a share of the request's time.
 ADDED_S = 0.4
 ADDED_SHARE = 0.6
+# What an edge gave up on sooner, it did not wait for: it was turned away.
+CUT_S = 0.1
 
 
 def edge(found: Facts) -> list[Seen]:
     """Compare what the edge saw with what Nginx saw of the same requests."""
     if not found.has("edge_log"):
         return _without_edge_log(found)
-    bad = found.rows("edge", bad=True)
-    logged = found.joined["nginx_end"].max()
-    if found.has("access_log") and not bad.empty:
-        # What ended after Nginx's log did can't stand in it.
-        bad = bad[bad["edge_end"] <= logged]
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
     if len(bad) < 3:
         return []
     seen = []
@@ -45,6 +43,8 @@ def edge(found: Facts) -> list[Seen]:
         rows = parts.get(outcome)
         if rows is not None and len(rows) >= 3 and len(rows) >= 0.3 * total:
             seen.append(maker(found, rows, total))
+        elif rows is not None and (mine := most_of_one(found, rows, bad)) is not None:
+            seen.append(maker(found, *mine))
     passed = parts["passed_on"]
     if not seen and len(passed) >= 0.5 * total:
         text = (
@@ -64,6 +64,19 @@ def edge(found: Facts) -> list[Seen]:
     return seen
 
 
+def _within_nginx_log(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what ended after Nginx's log did, where that log was cut: it can't stand in it."""
+    import pandas as pd
+
+    if not found.has("access_log") or bad.empty:
+        return bad
+    edge = found.joined[found.joined["seen_edge"]]
+    logged = found.joined["nginx_end"].max()
+    late = edge["edge_end"] > logged + pd.Timedelta(seconds=1)
+    was_cut = (late & edge["origin_status"].between(200, 399)).any()
+    return bad[bad["edge_end"] <= logged] if was_cut else bad
+
+
 def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Sort the edge's bad requests by what became of them at the origin; each goes to one part."""
     unanswered = bad["origin_status"].fillna(0) == 0
@@ -75,9 +88,17 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     slower = (bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_S) & (
         bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
     )
-    cut = bad["seen_nginx"] & (bad["nginx_status"] == 499) & gateway
+    # Nginx logs that its caller left (499); without a common id the two records may not be joined.
+    cut = gateway & (
+        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))
+    )
+    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
+    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
+    single = single[single["family"].isin(found.families)]
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
-    left_early = (bad["edge_status"] == 499) & (not found.has("access_log"))
+    left_early = bad["edge_status"] == 499
+    if found.has("access_log") and len(single) < 0.3 * max(int(left_early.sum()), 1):
+        left_early &= False
     alone = (
         unanswered
         & ~bad["seen_nginx"]
@@ -86,10 +107,8 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     )
     usual = _usual_origin(found)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
-    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
-    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
     nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
-    nowhere &= int(single["family"].isin(found.families).sum()) < 0.3 * max(int(nowhere.sum()), 1)
+    nowhere &= len(single) < 0.3 * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
     parts: dict[str, pd.DataFrame] = {}
     left = bad.index
     # The origin's bad answer or time, passed on as it came, explains the rest.
@@ -99,7 +118,8 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
         ("edge_impatient", cut & _short_of_usual(found, bad)),
         (
             "edge_waits",
-            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway)) & (origin_quick | unanswered),
+            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
+            & (origin_quick | unanswered),
         ),
         ("edge_never_arrived", nowhere),
     ):
@@ -108,6 +128,12 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
         left = left.difference(rows.index)
     parts["passed_on"] = bad.loc[left]
     return parts
+
+
+def _turned_away_by_nginx(found: Facts) -> bool:
+    """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
+    errors = found.of_incident(found.table("error_log"))
+    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= 3
 
 
 def _usual_origin(found: Facts) -> str | None:

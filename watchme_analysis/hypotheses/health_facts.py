@@ -12,6 +12,7 @@ from watchme_analysis.analysis.health_config import Routes, routes
 from watchme_analysis.analysis.health_follow import Followed, follow
 from watchme_analysis.analysis.health_paths import path_family, same_endpoint
 from watchme_analysis.analysis.health_requests import observations, requests
+from watchme_analysis.analysis.health_senders import slow_senders
 from watchme_analysis.analysis.health_window import Incident, find_incident, judged
 from watchme_analysis.hypotheses.base import Investigation
 
@@ -119,10 +120,27 @@ class Facts:
         ]
 
 
+def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd.DataFrame, int] | None:
+    """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    probes = found.observed.loc[found.observed["row"] < 0, "family"]
+    for family in found.families:
+        mine, total = rows[rows["family"] == family], int((bad["family"] == family).sum())
+        if (probes == family).any() and len(mine) >= 6 and len(mine) >= 0.5 * total:
+            return mine, total
+    return None
+
+
 def facts(inv: Investigation) -> Facts:
     """Gather the facts of an investigation; use as ``inv.once(facts)``."""
     joined = requests(inv.table("access_log"), inv.table("edge_log"))
     observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
+    for side in ("edge", "nginx"):
+        waiting = joined.index[slow_senders(joined, side)]
+        mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
+        observed.loc[mine, ["slow", "bad", "strained"]] = False
     asked = inv.options.get("endpoint")
     incident = find_incident(observed, path_family(asked) if asked else None)
     nginx, edge = routes(inv.table("config_directives"))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_layers import layer_times
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health_nginx import KIND_WORDS
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import lines, of_joined
+from watchme_analysis.hypotheses.health_upstreams import KIND_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ NETWORK = "docker_network"
 SLOW_CONNECT_S = 0.2
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
 RETRANSMIT_S = (0.195, 0.26)
+RECONNECT_S = (0.995, 1.07)
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 
 
@@ -35,7 +36,10 @@ def network(found: Facts) -> list[Seen]:
 def _asked(found: Facts) -> pd.DataFrame:
     """Return requests of the incident that Nginx passed to an affected service's usual address."""
     rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
-    return rows[rows["upstream_addr"].isin(found.services)]
+    if rows["upstream_addr"].notna().any():
+        return rows[rows["upstream_addr"].isin(found.services)]
+    # A log that names no address has the paths that the configuration sends there.
+    return rows[rows["family"].map(found.upstreams).isin(found.services)]
 
 
 def _by_access_log(found: Facts) -> list[Seen]:
@@ -86,19 +90,25 @@ def _by_access_log(found: Facts) -> list[Seen]:
 
 
 def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
-    """Find waits for the header that cluster at TCP's shortest retransmission time."""
-    waits = asked["header_s"] - asked["connect_s"].fillna(0.0)
+    """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
+    answered = asked[asked["nginx_status"] < 400]
+    waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
     long = waits[waits > RETRANSMIT_S[0] / 2]
-    clustered = long.between(*RETRANSMIT_S)
-    between = long < RETRANSMIT_S[0]
+    # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
+    first, second = long.between(*RETRANSMIT_S), long.between(*RECONNECT_S)
+    between = int((long < RETRANSMIT_S[0]).sum())
+    around = int(long.between(0.5, 2.0).sum())
+    clustered = first if first.sum() >= second.sum() else second
     hits = int(clustered.sum())
-    if hits < 5 or hits < 0.15 * len(long) or int(between.sum()) > 0.3 * hits:
+    if hits < 5 or hits < 0.15 * len(long):
+        return []
+    if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
         return []
     text = (
-        f"{share(hits, len(long))} long waits for a header from {service} lasted between "
-        f"{seconds(RETRANSMIT_S[0])} and {seconds(RETRANSMIT_S[1])}, when TCP sends a lost packet again."
+        f"{share(hits, len(long))} long waits for an answer from {service} lasted just over "
+        f"{0.2 if clustered is first else 1:g} s, when TCP sends a lost packet again."
     )
-    detail = f"packets to or from {service} are lost and sent again ({hits} waits of just over 0.2 s)"
+    detail = f"packets to or from {service} are lost and sent again ({hits} waits at such times)"
     sql = of_joined("nginx", asked.loc[long.index[clustered]])
     return [
         Seen(

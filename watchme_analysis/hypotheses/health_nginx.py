@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_paths import path_families
 from watchme_analysis.hypotheses.health_edge import usual_answer_s
-from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health_rules import nginx_rule_words, place_of
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import lines, of_joined
+from watchme_analysis.hypotheses.health_upstreams import (
+    KIND_WORDS,
+    dead_server,
+    elsewhere_by_errors,
+    label,
+    usual_address,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +48,15 @@ def nginx(found: Facts) -> list[Seen]:
         (cut, _impatient),
         (refused, _mangles),
     )
-    explained = 0
+    if not len(moved):
+        seen += dead_server(found)
+    explained = len(asked) if any(one.outcome == "dead_server" for one in seen) else 0
     for rows, maker in makers:
         if len(rows) >= 3 and len(rows) >= 0.3 * total:
             seen.append(maker(found, rows, total))
             explained += len(rows)
+        elif (mine := most_of_one(found, rows, bad)) is not None:
+            seen.append(maker(found, *mine))
     if explained < 0.3 * total and len(asked) >= 0.5 * total:
         text = (
             f"Nginx passed {share(len(asked), total)} bad requests to {listed(found.services)}, their usual "
@@ -76,7 +87,7 @@ def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
 
 def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
     """Return requests sent to an address that is not the one these paths go to when all is well."""
-    usual = _usual_address(found)
+    usual = usual_address(found)
     expected = asked["family"].map(usual)
     address = asked["upstream_addr"]
     good = found.joined[
@@ -86,29 +97,9 @@ def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
     return asked[expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)]
 
 
-def _usual_address(found: Facts) -> dict[str, str]:
-    """Return by family the address that served it well, else the one of the next wider location."""
-    joined = found.joined
-    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
-    usual = {
-        str(family): str(group["upstream_addr"].mode().iloc[0]) for family, group in good.groupby("family")
-    }
-    for family, endpoint in zip(found.families, found.endpoints, strict=True):
-        if family not in usual:
-            wider = found.nginx_routes.wider(endpoint)
-            if wider is not None and wider.addresses:
-                usual[family] = wider.addresses[0]
-    return usual
-
-
 def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
     usual = usual_answer_s(found)
     return cut["family"].map(usual).astype("float64") * 1.5 > cut["nginx_s"]
-
-
-def _label(found: Facts) -> str:
-    place = place_of(found)
-    return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -120,7 +111,7 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"asking the application: status {words}."
     )
     rule = nginx_rule_words(found)
-    detail = f"{_label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
+    detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
     sql = of_joined("nginx", rows)
     return Seen(
         "nginx_alone",
@@ -143,7 +134,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         "(median) besides the upstream's time."
     )
     rule = nginx_rule_words(found)
-    detail = f"{_label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
+    detail = f"{label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
     return Seen(
         "nginx_waits",
         text,
@@ -159,7 +150,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     address = str(rows["upstream_addr"].mode().iloc[0])
-    usual = listed(sorted({_usual_address(found)[str(family)] for family in rows["family"].unique()}))
+    usual = listed(sorted({usual_address(found)[str(family)] for family in rows["family"].unique()}))
     fate = _fate(found, rows, address)
     text = (
         f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, "
@@ -167,7 +158,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"nothing well, in place of {usual}: {fate}."
     )
     detail = (
-        f"{_label(found)} proxies to {address}, which no other path uses and which never "
+        f"{label(found)} proxies to {address}, which no other path uses and which never "
         f"answered well ({fate})"
     )
     sql = of_joined("nginx", rows)
@@ -196,23 +187,6 @@ def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
     return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
 
 
-KIND_WORDS = {
-    "upstream_timeout_connect": "timed out while connecting",
-    "upstream_timeout_header": "timed out waiting for the response header",
-    "upstream_timeout_body": "timed out while reading the body",
-    "upstream_refused": "refused the connection",
-    "upstream_unreachable": "unreachable",
-    "upstream_reset": "reset the connection",
-    "upstream_closed": "closed the connection early",
-    "limit_req": "limiting requests",
-    "limit_conn": "limiting connections",
-    "no_live_upstream": "no live upstream",
-    "worker_connections": "out of worker_connections",
-    "open_files": "out of open files",
-    "resolver": "could not resolve the upstream's name",
-}
-
-
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     cut = float(rows["nginx_s"].median())
     usual = usual_answer_s(found)
@@ -225,7 +199,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     )
     place = place_of(found)
     limit = place.value("proxy_read_timeout") if place is not None else None
-    detail = f"{_label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
+    detail = f"{label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
     detail += f" for an endpoint that needs up to {seconds(needs)}"
     return Seen(
         "nginx_impatient",
@@ -246,7 +220,7 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"The application answered {share(len(rows), total)} bad requests of {listed(found.endpoints)} with "
         f"{status} as Nginx passed them on."
     )
-    detail = f"{_label(found)} passes on requests that the application answers with {status}"
+    detail = f"{label(found)} passes on requests that the application answers with {status}"
     sql = of_joined("nginx", rows)
     return Seen("nginx_mangles", text, "access_log", len(rows), sql, details={NGINX: detail})
 
@@ -263,7 +237,7 @@ def _errors(found: Facts) -> list[Seen]:
             f"Nginx's error log has {len(limited)} lines on {KIND_WORDS[kind]} for {listed(found.endpoints)}."
         )
         rule = nginx_rule_words(found)
-        detail = f"{_label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
+        detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
             f": {rule}" if rule else ""
         )
         sql = lines("error_log", limited)
@@ -298,26 +272,5 @@ def _errors(found: Facts) -> list[Seen]:
             )
         )
     if not found.joined["upstream_addr"].notna().any():
-        seen += _elsewhere_by_errors(found, mine)
+        seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
-
-
-def _elsewhere_by_errors(found: Facts, mine: pd.DataFrame) -> list[Seen]:
-    """Find, without an access log, that the affected paths fail at an address of their own."""
-    failing = mine[mine["upstream_addr"].notna()]
-    usual = _usual_address(found)
-    expected = path_families(failing["path"]).map(usual)
-    moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
-    if len(moved) < 3 or len(moved) < 0.5 * len(failing):
-        return []
-    address = str(moved["upstream_addr"].mode().iloc[0])
-    kind = str(moved["kind"].mode().iloc[0])
-    text = (
-        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, "
-        "where neighbours "
-        f"go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
-    )
-    words = KIND_WORDS.get(kind, kind)
-    detail = f"{_label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
-    sql = lines("error_log", moved)
-    return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]

@@ -68,6 +68,11 @@ WEIGHTS: dict[str, Weight] = {
         "Without an endpoint that was bad for long there is nothing to explain.",
         none=7.0, nginx=-3.0, edge=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
+    "mild": _weight(
+        "incident",
+        "Hardly anything failed or was slow: much of what is a little slower than usual has no cause listed.",
+        none=1.0,
+    ),
     # Vantages: the same endpoint asked from several places at the same moments.
     "inside_clear": _weight(
         "vantages",
@@ -200,6 +205,11 @@ WEIGHTS: dict[str, Weight] = {
         "neighbours.",
         nginx=4.0, edge=-2.0, network=-2.5, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
+    "dead_server": _weight(
+        "upstream",
+        "Nginx asks a server for these paths that answers nothing, beside one that does well.",
+        nginx=3.5, edge=-2.0, network=-1.5, loop=-2.0, pool=-2.0, saturation=-2.0,
+    ),
     "nginx_impatient": _weight(
         "nginx",
         "Nginx gave up after less time than the endpoint takes when all is well.",
@@ -213,7 +223,7 @@ WEIGHTS: dict[str, Weight] = {
     "nginx_short_of": _weight(
         "nginx errors",
         "Nginx ran out of what its configuration grants it, or can't resolve what it names.",
-        nginx=2.5,
+        nginx=4.0, edge=-1.5,
     ),
     "nginx_passes_on": _weight(
         "nginx",
@@ -267,7 +277,12 @@ WEIGHTS: dict[str, Weight] = {
     "stop_and_go": _weight(
         "rhythm",
         "A blocked loop answers no path at all, then all that waited at once.",
-        loop=3.5, pool=-2.0, saturation=-1.0, network=-1.0, nginx=-1.0, edge=-1.0,
+        loop=3.5, pool=-2.0, saturation=-0.7, network=-1.0, nginx=-1.0, edge=-1.0,
+    ),
+    "bursts": _weight(
+        "rhythm",
+        "Far more answers than before leave right after another: what waits for the loop goes out together.",
+        loop=1.5, pool=-0.7, saturation=0.3, network=-0.7,
     ),
     "steady": _weight(
         "rhythm",
