@@ -31,8 +31,9 @@ LEGEND = """\
 never failed: in the DLQ though no run of the function ever failed, as throttled receives count too
 lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
 drain: from the last arrival to the empty queue; "not" where some runs ended with messages left
-AWS doesn't publish how long a throttled batch is tried again: "kept" goes on for the whole visibility
-timeout, "given back" tries once; what really happens should lie between the two"""
+as AWS's guide describes it: a throttled batch is tried until the visibility timeout has passed, by a
+poller that backs off; how often and how far is not published, so that "given up at once" shows the worst
+(`watchme report what-if` tries what lies between)"""
 
 
 @click.command(
@@ -93,6 +94,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
 def _fitted(case: Path, queue: str | None, slots: int | None) -> tuple[Flow, Fit, Recorded]:
     """Return the flow that is asked about, its fit, and what was recorded of it."""
     from watchme_analysis.analysis.flows import flows
+    from watchme_analysis.analysis.simulation_calibration import calibrated
     from watchme_analysis.analysis.simulation_fit import fit, recorded, with_slots
     from watchme_analysis.case import open_case
 
@@ -104,7 +106,7 @@ def _fitted(case: Path, queue: str | None, slots: int | None) -> tuple[Flow, Fit
         raise InputError(f"The case {case} has no queue {queue or 'at all'}: its queues are {names}.")
     measured = [recorded(flow, opened) for flow in wanted]
     worst = max(range(len(wanted)), key=lambda place: measured[place].peak_age_s or 0.0)
-    fitted = fit(wanted[worst], measured[worst])
+    fitted = calibrated(fit(wanted[worst], measured[worst]), measured[worst])
     return wanted[worst], fitted if slots is None else with_slots(fitted, slots), measured[worst]
 
 

@@ -98,10 +98,10 @@ def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_conc
     assert turned_away.dead_lettered == turned_away.dead_unfailed == turned_away.lost > 100
     mapped = simulate(replace(settings, poller=PollerSettings(max_concurrency=2)), BURST)
     assert (mapped.throttles, mapped.dead_lettered, mapped.deleted) == (0, 0, 300)
-    # A poller that keeps its throttled batches as long as their visibility timeout loses none either.
+    # A poller that tries throttled batches until their visibility timeout has passed loses a few.
     kept = simulate(replace(settings, poller=replace(reserved, throttle_patience_s=None)), BURST)
     assert kept.throttles > 0
-    assert kept.dead_lettered == 0
+    assert 0 < kept.dead_unfailed == kept.dead_lettered < 15
 
 
 def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():

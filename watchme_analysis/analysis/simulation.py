@@ -150,7 +150,7 @@ class _Simulation:
     def _poll(self) -> None:
         """Receive as many batches as the poller may hold."""
         queue = self.queue
-        while self.batches < self.allowed and queue.ready:
+        while self.batches < self.allowed and (queue.ready or queue.returned):
             now_s = self.agenda.now_s
             if self.has_gates and self._is_held_back(now_s):
                 return

@@ -101,7 +101,8 @@ class Api:
         if position < 0:
             return None
         spell = self.settings.spells[position]
-        cured = spell.is_cured_by_restart and spell.start_s < self._cured_until_s
+        began_s = spell.start_s if spell.stretch_s is None else spell.stretch_s
+        cured = spell.is_cured_by_restart and began_s < self._cured_until_s
         return None if cured or now_s >= spell.end_s else spell
 
     def _start(self, call: Call) -> None:

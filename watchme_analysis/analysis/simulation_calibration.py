@@ -6,17 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from watchme_analysis.analysis.simulation_fit import CUT_OFF, Fit, Recorded, with_slots
+from watchme_analysis.analysis.simulation_fit import Fit, Recorded
 from watchme_analysis.analysis.simulation_scenarios import Scenario, compare
-from watchme_analysis.analysis.simulation_settings import Settings
 
 # Figures that are compared, and how much of a difference in each is none.
 FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
 # A run that is off by less than this share in every figure gives back the record.
 TOLERANCE = 0.2
 _REPLICATIONS = 2
-_SLOTS = (1, 2, 3, 4, 6, 8, 12)
-_PATIENCE = (0.5, 0.25, 0.0)
+_RETRIES_S = (1.0, 2.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 # Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
 _WORTH = 0.1
 
@@ -43,9 +41,8 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
 
     Notes
     -----
-    Tried are the calls that the API works on at once, where runs were cut off by the timeout, and how long
-    throttled batches are tried again, where concurrency is reserved. A fit that gives back the record within
-    20 % stays as it is.
+    Tried is how often a throttled batch is tried again, where concurrency is reserved. A fit that gives back
+    the record within 20 % stays as it is.
     """
     agreements = agreement(fitted, measured)
     if all(each.is_near for each in agreements):
@@ -79,30 +76,12 @@ def _distance(agreements: tuple[Agreement, ...]) -> float:
 
 def _candidates(fitted: Fit) -> Iterator[Fit]:
     settings = fitted.settings
-    if settings.poller.reserved_concurrency is not None:
-        for share in _PATIENCE:
-            patience_s = share * settings.queue.visibility_timeout_s
-            changed = replace(settings, poller=replace(settings.poller, throttle_patience_s=patience_s))
-            note = (
-                f"Throttled batches are taken to be given up after {patience_s:.0f} s, which comes nearest to "
-                "what was recorded; AWS's guide says after the visibility timeout."
-            )
-            yield replace(fitted, settings=changed, notes=(*fitted.notes, note))
-    usual = [spell for spell in settings.api.spells if not _is_cut_off(spell.mean_s, settings)]
-    if len(usual) == len(settings.api.spells):
+    if settings.poller.reserved_concurrency is None:
         return
-    for slots in _SLOTS:
-        changed = replace(settings, api=replace(settings.api, spells=tuple(usual)))
+    for retry_s in _RETRIES_S:
+        changed = replace(settings, poller=replace(settings.poller, throttle_retry_s=retry_s))
         note = (
-            f"Long runs are taken for the API's limit of {slots} calls at once, which comes nearest to what was "
-            "recorded: more load then makes it slower."
+            f"Throttled batches are tried again every {retry_s:.0f} s, which comes nearest to the record; "
+            "AWS doesn't publish it."
         )
-        yield with_slots(replace(fitted, settings=changed, notes=(*_without_guess(fitted), note)), slots)
-
-
-def _is_cut_off(mean_s: float | None, settings: Settings) -> bool:
-    return mean_s is not None and mean_s >= CUT_OFF * settings.function_timeout_s / 2
-
-
-def _without_guess(fitted: Fit) -> tuple[str, ...]:
-    return tuple(note for note in fitted.notes if "extrapolated" not in note and "capacity" not in note)
+        yield replace(fitted, settings=changed, notes=(*fitted.notes, note))

@@ -130,7 +130,8 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
         )
     notes.append(
         "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
-        "and restarts change nothing, unless its slots are given. For FIFO 30 devices are assumed."
+        "unless its slots are given, and a restart is taken to cure what makes runs longer than half the "
+        "timeout. For FIFO 30 devices are assumed."
     )
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
     load = Load(counts, float(flow.period_s), failing_share=poison)
@@ -176,8 +177,8 @@ def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> t
     frame = flow.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
     at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
-    all_fail = _all_fail(flow, ran, timeout_s)
-    found = []
+    all_fail = _all_fail(flow, ran)
+    found: list[Spell] = []
     for row, fails, start_s, end_s in zip(
         ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], strict=True
     ):
@@ -190,7 +191,9 @@ def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> t
             mean_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
         elif not failing and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
             continue
-        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing))
+        is_next = bool(found) and found[-1].end_s == start_s
+        stretch_s = found[-1].stretch_s if is_next else start_s
+        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, stretch_s=stretch_s))
     return tuple(found)
 
 
@@ -198,7 +201,7 @@ def _share(row: Any) -> float:
     return 0.0 if math.isnan(row.errors) else min(row.errors / row.invocations, 1.0)
 
 
-def _all_fail(flow: Flow, ran: pd.DataFrame, timeout_s: float) -> list[bool]:
+def _all_fail(flow: Flow, ran: pd.DataFrame) -> list[bool]:
     """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
 
     Messages must have come in such a stretch: where only what failed before fails again, it is the message.

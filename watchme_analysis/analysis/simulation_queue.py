@@ -30,8 +30,9 @@ class StandardQueue:
         self.sent = 0
         self.left = 0  # visible or in flight
         self.hidden: deque[Receipt] = deque()  # in order of time
-        # A receive could find something here, if only what must leave the queue.
+        # A receive could find something in these, if only what must leave the queue.
         self.ready: deque[int] = deque()
+        self.returned: list[int] = []  # a heap: what was received before and comes again, the oldest first
         self._oldest = 0
         self._visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
         limit = settings.max_receive_count
@@ -55,10 +56,11 @@ class StandardQueue:
 
     def receive(self, now_s: float, at_most: int) -> list[Receipt]:
         """Return the receipts of one receive; what came too often or is too old leaves the queue instead."""
-        ready: deque[int] = self.ready
+        ready, returned = self.ready, self.returned
         taken: list[Receipt] = []
-        while ready:
-            receipt = self._take(ready.popleft(), now_s)
+        while ready or returned:
+            is_older = returned and (not ready or returned[0] < ready[0])
+            receipt = self._take(heappop(returned) if is_older else ready.popleft(), now_s)
             if receipt is not None:
                 taken.append(receipt)
                 if len(taken) == at_most:
@@ -112,7 +114,7 @@ class StandardQueue:
         if self.receives[message] > NOT_COUNTED_FROM:
             self.ready.append(message)
         else:
-            self.ready.appendleft(message)
+            heappush(self.returned, message)
 
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, in flight or not."""

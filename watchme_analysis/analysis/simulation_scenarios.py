@@ -162,7 +162,15 @@ def _poller(settings: Settings, **changes: Any) -> Settings:
 
 
 def _restarting(settings: Settings) -> Settings:
-    return replace(settings, api=replace(settings.api, restarts_when_unhealthy=True))
+    """Restart an API that fails three checks, as it does in spells that take half the timeout and more."""
+    limit_s = settings.function_timeout_s / 2
+    spells = tuple(
+        replace(spell, is_unhealthy=True, is_cured_by_restart=True)
+        if spell.mean_s is not None and spell.mean_s >= limit_s
+        else spell
+        for spell in settings.api.spells
+    )
+    return replace(settings, api=replace(settings.api, spells=spells, restarts_when_unhealthy=True))
 
 
 def _mapped(settings: Settings, batches: int = 2) -> Settings:
@@ -188,10 +196,10 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ),
     ("3 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=3)),
     ("5 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=5)),
-    ("reserved 2, throttled batches kept", lambda settings: _reserved(settings, None)),
-    ("reserved 2, throttled batches given back", lambda settings: _reserved(settings, 0.0)),
+    ("reserved 2, as AWS's guide describes it", lambda settings: _reserved(settings, None)),
+    ("reserved 2, throttled batches given up at once", lambda settings: _reserved(settings, 0.0)),
     (
-        "reserved 2, given back, visibility timeout 300 s",
+        "reserved 2, given up at once, visibility timeout 300 s",
         lambda settings: _queue(_reserved(settings, 0.0), visibility_timeout_s=300.0),
     ),
     ("maximum concurrency 2", _mapped),

@@ -81,6 +81,8 @@ class Spell:
         Health checks fail in it.
     is_cured_by_restart
         A restart ends it.
+    stretch_s
+        Start of the spells that follow on one another and that one restart ends; this one's own when None.
     """
 
     start_s: float
@@ -89,6 +91,7 @@ class Spell:
     failing_share: float = 0.0
     is_unhealthy: bool = False
     is_cured_by_restart: bool = False
+    stretch_s: float | None = None
 
 
 @dataclass(frozen=True)

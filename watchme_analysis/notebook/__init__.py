@@ -12,9 +12,19 @@ from watchme_analysis.notebook.alarms import AlarmPage
 from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
+from watchme_analysis.notebook.what_if import WhatIfPage
 from watchme_analysis.window import parse_time
 
-__all__ = ["AlarmPage", "BacklogPage", "HealthPage", "open_alarms", "open_backlog", "open_health"]
+__all__ = [
+    "AlarmPage",
+    "BacklogPage",
+    "HealthPage",
+    "WhatIfPage",
+    "open_alarms",
+    "open_backlog",
+    "open_health",
+    "open_what_if",
+]
 
 
 def open_health(
@@ -86,3 +96,31 @@ def open_alarms(
     if page.told:
         parse_time(page.told, page.zone, now=page.window.end)
     return page
+
+
+def open_what_if(
+    *,
+    case: str,
+    since: str = "",
+    until: str = "",
+    timezone: str = "Asia/Tokyo",
+    queue: str = "",
+    **runs: int,
+) -> WhatIfPage:
+    """Open a case for the question what countermeasures would have done; as :func:`open_backlog`.
+
+    Parameters
+    ----------
+    case, since, until, timezone, queue
+        As for :func:`open_backlog`; the affected queue with the oldest message is simulated when empty.
+    runs
+        ``replications``: runs of each measure, from 2. ``seed``: the same one gives the same figures.
+    """
+    replications, seed = runs.pop("replications", 8), runs.pop("seed", 0)
+    if runs:
+        raise InputError(f"The parameter {next(iter(runs))!r} is unknown: there are replications and seed.")
+    if not isinstance(replications, int) or replications < 2:
+        raise InputError(f"The parameter replications is {replications!r}: give 2 or more, for intervals.")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"The parameter seed is {seed!r}: give a whole number from 0.")
+    return WhatIfPage(*open_page("backlog", case, (since, until), timezone, queue), replications, seed)

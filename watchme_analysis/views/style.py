@@ -95,6 +95,19 @@ def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[F
     return figure, [row[0] for row in axes]
 
 
+def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure of axes side by side that share their y axis."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, columns, sharey=True, squeeze=False)
+    return figure, list(axes[0])
+
+
 def finish(figure: Figure, name: str, alt: str) -> Picture:
     """Return the figure as a small PNG: the 256 commonest colours, every flat one exact among them."""
     import matplotlib as mpl

@@ -1,0 +1,57 @@
+"""Which simulated measures help and which harm, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchme_analysis.analysis.simulation_scenarios import Comparison
+
+# Field of an outcome, how it reads, unit in the field's own, and from which difference on it counts.
+_FIGURES = (
+    ("dead_lettered", "dead letters", 1.0, 1.0),
+    ("lost", "lost work items", 1.0, 1.0),
+    ("duplicates", "duplicates", 1.0, 1.0),
+    ("peak_age_s", "minutes of the oldest message", 60.0, 60.0),
+)
+_NAMED = 3
+
+
+def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
+    """Return for each figure what lowers and what raises it, as far as the intervals are apart.
+
+    Parameters
+    ----------
+    found
+        Of :func:`watchme_analysis.analysis.simulation_scenarios.compare`, as configured first. Scenarios of
+        another load are left out.
+    """
+    base = found[0]
+    others = [row for row in found[1:] if row.scenario.load == base.scenario.load]
+    said = []
+    for name, words, unit, least in _FIGURES:
+        now = base.estimate(name)
+        if now.mean is None:
+            continue
+        moved = []
+        for row in others:
+            then = row.estimate(name)
+            if then.mean is None or abs(then.mean - now.mean) < least:
+                continue
+            apart = abs(then.mean - now.mean) - (then.half_width or 0.0) - (now.half_width or 0.0)
+            if apart > 0:
+                moved.append((then.mean - now.mean, row.scenario.name, then.mean))
+        better = [each for each in sorted(moved) if each[0] < 0][:_NAMED]
+        worse = [each for each in sorted(moved, reverse=True) if each[0] > 0][:_NAMED]
+        sentence = f"As configured: {now.mean / unit:,.0f} {words}."
+        if better:
+            sentence += " Fewer with " + _listed(better, unit) + "."
+        if worse:
+            sentence += " More with " + _listed(worse, unit) + "."
+        if not moved:
+            sentence += " No measure moves that beyond the runs' own spread."
+        said.append(sentence)
+    return tuple(said)
+
+
+def _listed(moved: Sequence[tuple[float, str, float]], unit: float) -> str:
+    return ", ".join(f"{name} ({mean / unit:,.0f})" for _, name, mean in moved)

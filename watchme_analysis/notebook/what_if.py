@@ -1,0 +1,102 @@
+"""The page of the question what each countermeasure would have done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.analysis.simulation_advice import advice
+from watchme_analysis.analysis.simulation_calibration import agreement, calibrated
+from watchme_analysis.analysis.simulation_fit import Fit, Recorded, fit, recorded
+from watchme_analysis.analysis.simulation_scenarios import Comparison, compare, scenarios
+from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint, burst_settings, throttling_sweep
+from watchme_analysis.errors import InputError
+from watchme_analysis.notebook.page import Page
+from watchme_analysis.views.display import Passage, Picture, Shown
+from watchme_analysis.views.simulation_views import (
+    agreement_table,
+    measures_table,
+    plot_measures,
+    plot_throttling,
+    throttling_sentences,
+)
+
+_SWEEP_RUNS = 3
+
+
+@dataclass
+class WhatIfPage(Page):
+    """Sections of the what-if notebook, each one call.
+
+    Attributes
+    ----------
+    replications, seed
+        Runs of each measure, and what they begin from: the same seed gives the same figures.
+    """
+
+    replications: int = 8
+    seed: int = 0
+
+    @cached_property
+    def _chosen(self) -> tuple[Flow, Recorded]:
+        """The flow asked for, else the affected one with the oldest message."""
+        found = flows(self.investigation, self.investigation.options.get("queue"))
+        named = set(self.diagnosis.extra.get("queues", ()))
+        wanted = [flow for flow in found if flow.queue in named] or list(found)
+        if not wanted:
+            raise InputError(
+                f"The case {self.investigation.case.path} knows no queue: pull or import its metrics first."
+            )
+        pairs = [(flow, recorded(flow, self.investigation)) for flow in wanted]
+        return max(pairs, key=lambda pair: pair[1].peak_age_s or 0.0)
+
+    @cached_property
+    def _fit(self) -> Fit:
+        flow, measured = self._chosen
+        return calibrated(fit(flow, measured), measured)
+
+    @cached_property
+    def _found(self) -> tuple[Comparison, ...]:
+        return compare(scenarios(self._fit.settings, self._fit.load), self.replications, self.seed)
+
+    @cached_property
+    def _sweep(self) -> tuple[ThrottlingPoint, ...]:
+        return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
+
+    def assumptions(self) -> Passage:
+        """Say which queue is simulated, and what had to be assumed."""
+        flow, _ = self._chosen
+        return Passage(
+            (f"Simulated is {flow.queue} with {flow.function or 'its function'}.",), self._fit.notes
+        )
+
+    def agreement(self) -> Shown:
+        """Show whether a run with the case's own settings gives back what was recorded."""
+        return agreement_table(agreement(self._fit, self._chosen[1], self.replications))
+
+    def measures(self) -> Shown:
+        """Show what each measure comes to."""
+        return measures_table(self._found, self._chosen[1])
+
+    def figure(self) -> Picture:
+        """Draw dead letters, duplicates and age by measure."""
+        return plot_measures(self._found)
+
+    def throttling(self) -> Picture:
+        """Draw when a reserved concurrency dead-letters healthy messages."""
+        return plot_throttling(self._sweep)
+
+    def warning(self) -> Passage:
+        """Say under which assumptions that happens."""
+        return Passage(
+            (
+                "LIMIT A WORKER WITH THE MAPPING'S MAXIMUM CONCURRENCY, NOT WITH THE FUNCTION'S RESERVED "
+                "CONCURRENCY.",
+                *throttling_sentences(self._sweep),
+            )
+        )
+
+    def advice(self) -> Passage:
+        """Say which measures help, which harm, and what they cost."""
+        return Passage(advice(self._found))
