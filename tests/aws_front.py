@@ -42,6 +42,7 @@ class Front:
         self.now = lambda: datetime.now(UTC)
         self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
         self.points_per_call = 100_800
+        self.composite_alarms = []  # which moto has none of
         self.alarm_history = []
         self.trail = []
         self.busy = []  # begin and end of each request
@@ -179,8 +180,24 @@ class Front:
             answer["NextToken"] = str(skip + sum(len(item["Values"]) for item in answered))
         return answer
 
+    def with_composite_alarms(self, asked, data):
+        if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
+            return data
+        return json.dumps({**json.loads(data), "CompositeAlarms": self.composite_alarms}).encode()
+
     def describe_alarm_history(self, asked):
-        return {"AlarmHistoryItems": self.alarm_history}
+        types = asked.get("AlarmTypes") or ["MetricAlarm"]
+        start, end = asked.get("StartDate", 0), asked.get("EndDate", 1e12)
+        found = [
+            item
+            for item in self.alarm_history
+            if item.get("AlarmType", "MetricAlarm") in types and start <= item["Timestamp"].timestamp() <= end
+        ]
+        skip = int(asked.get("NextToken", "0"))
+        answer = {"AlarmHistoryItems": found[skip : skip + 1]}
+        if skip + 1 < len(found):
+            answer["NextToken"] = str(skip + 1)
+        return answer
 
     def lookup_events(self, asked):
         attribute = (asked.get("LookupAttributes") or [{}])[0]
@@ -271,7 +288,10 @@ def handler_for(front, moto_port):
                 time.sleep(front.latency_s)
             with front.lock:
                 front.calls[operation] += 1
-                fault = front.faults[operation].popleft() if front.faults[operation] else None
+                waiting = front.faults[operation]
+                # A token must be there to expire.
+                due = waiting and (waiting[0] != "expired" or b"nextToken" in body)
+                fault = waiting.popleft() if due else None
             if fault == "reset":
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
@@ -306,6 +326,8 @@ def handler_for(front, moto_port):
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
+            if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and answer.status == 200:
+                data = front.with_composite_alarms(json.loads(body), data)
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in {

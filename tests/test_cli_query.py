@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -6,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
+from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
 NOW = datetime.now(UTC)
@@ -57,6 +59,43 @@ def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
     rows = [json.loads(line) for line in out.splitlines()]
     assert {row["place"] for row in rows} == {"ap-southeast-2"}
     assert len(rows) == 60
+
+
+def ask(capsys, *arguments):
+    code = cli.main(["query", "run", *arguments, "--format", "json"], standalone_mode=False)
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
+    del groups.engine.tables[GROUPS[55]]
+    code, rows, err = ask(capsys, "worker_timeouts")
+    assert code == 1
+    assert sorted(row["@message"].split()[0] for row in rows) == GROUPS[:50]
+    assert f"10 log groups ({GROUPS[50]} .. {GROUPS[59]}) could not be asked" in err
+
+
+def test_profiles_are_asked_at_once_and_one_that_fails_is_named(groups, tmp_path, monkeypatch, capsys):
+    config = tmp_path / "config"
+    keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
+    config.write_text(f"[profile night]\n{keys}[profile day]\n{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    profiles = ["--profile", "night", "--profile", "nobody", "--profile", "day"]
+    code, rows, err = ask(capsys, "worker_timeouts", *profiles)
+    assert code == 1
+    assert Counter(row["place"] for row in rows) == {"night/ap-southeast-2": 60, "day/ap-southeast-2": 60}
+    assert "nobody failed: AWS can't be asked" in err
+
+
+def test_offline_repeats_what_was_asked(groups, capsys):
+    first = ask(capsys, "worker_timeouts")
+    calls = sum(groups.calls.values())
+    code, rows, err = ask(capsys, "worker_timeouts", "--offline")
+    assert (code, rows) == first[:2]
+    assert sum(groups.calls.values()) == calls
+    assert "Read from the cache" in err
+    with pytest.raises(ServiceError, match=r"lacks the account of eu-west-1: ask once without --offline"):
+        ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
 
 
 def test_parameters_and_groups_by_hand(groups):

@@ -17,6 +17,7 @@ from watchme_analysis.pull import Request, pull
 from watchme_analysis.sources.aws_cache import NotKeptError
 from watchme_analysis.sources.aws_client import Aws, NotFoundError, Pace
 from watchme_analysis.sources.aws_policy import policy
+from watchme_analysis.sources.aws_state import sample_messages
 from watchme_analysis.sources.insights_ask import Asking
 from watchme_analysis.sources.insights_cache import Cache
 from watchme_analysis.window import Window
@@ -72,6 +73,9 @@ def account(front):
         Threshold=10,
         ComparisonOperator="GreaterThanThreshold",
     )
+    front.composite_alarms = [
+        {"AlarmName": "backlog", "AlarmRule": 'ALARM("dlq-visible")', "StateValue": "ALARM"}
+    ]
     history = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
     front.alarm_history = [
         {
@@ -79,7 +83,14 @@ def account(front):
             "Timestamp": START,
             "HistoryItemType": "StateUpdate",
             "HistoryData": json.dumps(history),
-        }
+        },
+        {
+            "AlarmName": "backlog",
+            "AlarmType": "CompositeAlarm",
+            "Timestamp": START + timedelta(minutes=1),
+            "HistoryItemType": "StateUpdate",
+            "HistoryData": json.dumps(history),
+        },
     ]
     detail = {"requestParameters": {"functionName": "sed-worker"}}
     front.trail = [
@@ -122,8 +133,13 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     assert (function.function, function.timeout_s, function.reserved_concurrency) == ("sed-worker", 60, 2)
     assert "do-not-tell" not in function.environment
     assert case.table("event_source_mappings").queue.tolist() == ["sed-queue"]
-    assert case.table("alarms").resource.tolist() == ["sed-queue-dlq"]
-    assert case.table("alarm_history").to_state.tolist() == ["ALARM"]
+    alarms = case.table("alarms").set_index("alarm")
+    assert alarms.resource["dlq-visible"] == "sed-queue-dlq"
+    assert json.loads(alarms.definition["backlog"])["AlarmRule"] == 'ALARM("dlq-visible")'
+    assert pd.isna(alarms.threshold["backlog"])
+    history = case.table("alarm_history")
+    assert history.alarm.tolist() == ["dlq-visible", "backlog"]
+    assert set(history.to_state) == {"ALARM"}
     assert len(case.table("changes")) == 5
     messages = case.table("queue_messages")
     assert sorted(messages.device_id) == sorted(f"d{n}" for n in range(25))
@@ -158,6 +174,21 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
         "25",
         "0",
     )
+
+
+@pytest.mark.parametrize("fault", ["denied", "throttle"])
+def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_path, fault):
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    account.faults["ReceiveMessage"].extend([None, *[fault] * 20])
+    with pytest.raises(ServiceError):
+        sample_messages(Aws(pace=FAST), url, 25)
+    account.faults.clear()
+    state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
+    # Ten were read before, and say so from now on.
+    counts = [message["Attributes"]["ApproximateReceiveCount"] for message in sample_messages(Aws(), url, 25)]
+    assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
 def test_the_raw_answers_give_the_same_case(account, tmp_path):
@@ -314,6 +345,13 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "sed-queue-dlq" in out
     assert "missing: changes (CloudTrail)" in err
     assert open_case(tmp_path / "case").tables
+
+
+def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
+    account.polls = 10**9
+    pulled = pull(Aws(pace=FAST), request(asking=Asking(deadline_s=0.2)), tmp_path / "case")
+    assert "The deadline passed" in pulled.failures["sed-worker-errors"]
+    assert pulled.report.case.table("log_queries").truncated.all()
 
 
 def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, capsys):

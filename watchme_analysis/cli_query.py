@@ -62,8 +62,8 @@ def show(name: str) -> None:
 def run(name: str, **options: Any) -> int:
     """Run a query and print its rows; what it scanned and what is missing goes to standard error.
 
-    Exits with 1 when some of several accounts or regions could not be asked (the rows of the others are
-    printed).
+    Exits with 1 when rows are missing: a deadline passed, or some of several accounts, regions or fifties of
+    log groups could not be asked (the rows of the others are printed).
     """
     import pandas as pd
 
@@ -78,7 +78,7 @@ def run(name: str, **options: Any) -> int:
     for profile in options["profiles"] or (None,):
         for region in options["regions"] or (None,):
             aws = Aws(Place(profile, region))
-            places["/".join(filter(None, [profile, aws.region]))] = aws
+            places[_label(aws)] = aws
     progress = Progress()
 
     def ask_one(aws: Aws) -> list[Answer]:
@@ -107,7 +107,16 @@ def run(name: str, **options: Any) -> int:
         raise ServiceError("Nothing could be asked: " + " ".join(failures.values()))
     filled = [part for part in parts if len(part)] or parts[:1]
     click.echo(_printed(pd.concat(filled, ignore_index=True), options["form"]), nl=False)
-    return PARTLY_FAILED if failures else 0
+    missing = any(answer.truncated for found in answers.values() for answer in found)
+    return PARTLY_FAILED if failures or missing else 0
+
+
+def _label(aws: Aws) -> str:
+    """Return profile and region as one word, also where they can't be told."""
+    try:
+        return "/".join(filter(None, [aws.place.profile, aws.region]))
+    except ServiceError:
+        return "/".join(filter(None, [aws.place.profile, aws.place.region])) or "default"
 
 
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: Asking) -> list[str]:

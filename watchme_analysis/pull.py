@@ -283,7 +283,10 @@ class _Pull:
                 listed.append(query_entry(answer.query, answer, self.request.usd_per_gb))
                 self._write(f"logs/{answer.query.name}.json", query_answer(answer))
                 self.scanned += answer.bytes_scanned
-                self.notes += [f"{answer.query.name}: {note}" for note in answer.notes]
+                if answer.truncated:
+                    self.failures[answer.query.name] = " ".join(answer.notes)
+                else:
+                    self.notes += [f"{answer.query.name}: {note}" for note in answer.notes]
         if listed:
             self._write("logs/queries.json", listed)
 

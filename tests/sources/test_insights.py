@@ -1,5 +1,8 @@
 import itertools
 import random
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -268,6 +271,48 @@ def test_an_interrupt_stops_everything_in_flight(front, aws):
     assert front.stopped == ["query-0"]
 
 
+def command(*words):
+    code = "from watchme_analysis.cli import main; main()"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], **pipes)
+
+
+@pytest.mark.parametrize("ends", ["interrupt", "deadline", "error"])
+def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, ends):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    front.polls = 10**9
+    groups = [f"/aws/lambda/worker-{n}" for n in range(120)]
+    for group in groups:
+        front.engine.tables[group] = "events_none"
+    front.engine.connection.execute(
+        "create table events_none (ts bigint, message text, stream text, ptr text, log_group text)"
+    )
+    if ends == "error":
+        front.faults["GetQueryResults"].extend([None] * 4 + ["denied"])
+    words = [word for group in groups for word in ("--log-group", group)]
+    deadline = ["--deadline", 2] if ends == "deadline" else []
+    process = command("query", "run", "worker_timeouts", "--since", "1h", *words, *deadline)
+    if ends == "interrupt":
+        while front.calls["GetQueryResults"] < 4 and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == {"interrupt": 130, "deadline": 1, "error": 2}[ends], err
+    assert sorted(front.stopped) == ["query-0", "query-1", "query-2"]
+    assert {"interrupt": "stopped", "deadline": "deadline passed", "error": "AccessDenied"}[ends] in err
+    assert "Traceback" not in err
+
+
+def test_one_query_that_is_refused_costs_no_other(front, aws):
+    load(front, [0, 1])
+    gone = InsightsQuery(RAW, ("/nowhere",), ask().window)
+    answers = run_queries(aws, [gone, ask()])
+    assert [answer.status for answer in answers] == ["Refused", "Complete"]
+    assert answers[0].truncated
+    assert any("/nowhere could not be asked" in note for note in answers[0].notes)
+    assert len(answers[1].rows) == 2
+
+
 def test_a_slow_query_is_polled_ever_less(front):
     front.polls = 8
     load(front, [0])
@@ -294,13 +339,17 @@ bursts = st.lists(
 )
 @given(
     bursts=bursts,
+    accident=st.sampled_from(["none", "timeouts", "failed once", "failed"]),
     cap=st.integers(5, 60),
     whole=st.booleans(),
     seed=st.integers(0, 9),
     rising=st.booleans(),
     known=st.sampled_from(["nothing", "wrong", "minutes", "seconds"]),
 )
-def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, seed, rising, known):
+def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more):
+    whole, seed, rising, known, accident = (
+        more[name] for name in ("whole", "seed", "rising", "known", "accident")
+    )
     spread = random.Random(seed)
     offsets = [
         min(second * 1000 + start + spread.randrange(width), 599_999)
@@ -313,6 +362,11 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, 
         for _ in range(5):
             # Never more in a row than are waited out.
             front.faults[operation].extend([spread.choice([None, "throttle", "reset", "500"]), None])
+    front.faults["GetQueryResults"].extend([None] * spread.randrange(20) + ["expired"] * (seed == 3))
+    front.page = spread.choice([7, 10_000])
+    front.slots = spread.choice([1, 3, 100])
+    front.timeout_over_s = 200 if accident == "timeouts" else None
+    front.fail_next = {"failed once": 1, "failed": 10}.get(accident, 0)
     load(front, offsets)
     order = "asc" if rising else "desc"
     counts = {
@@ -332,4 +386,4 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, whole, 
         assert sorted(got) == list(range(len(offsets)))
     else:
         crowded = max(Counter(offsets).values())
-        assert crowded > cap
+        assert crowded > cap or accident == "failed"

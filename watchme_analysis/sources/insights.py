@@ -16,8 +16,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from watchme_analysis.sources.aws_client import Aws, BusyError
+from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.sources.aws_client import Aws, BusyError, CancelledError
 from watchme_analysis.sources.insights_calls import (
     HIGHEST_LIMIT,
     OPEN,
@@ -28,6 +30,7 @@ from watchme_analysis.sources.insights_calls import (
     fetch_pages,
     poll_query,
     start_query,
+    stop_query,
 )
 from watchme_analysis.sources.insights_join import complete_part, epoch_ms, filled_width_ms, join_pieces
 from watchme_analysis.sources.insights_plan import (
@@ -59,9 +62,9 @@ class _Task:
     not_before: float = 0.0
 
 
-def run_query(aws: Aws, query: InsightsQuery, *, cap: int = HIGHEST_LIMIT, deadline_s: float = 900) -> Answer:
-    """Ask one query; see :func:`run_queries`."""
-    return run_queries(aws, [query], cap=cap, deadline_s=deadline_s)[0]
+def run_query(aws: Aws, query: InsightsQuery, **how: Any) -> Answer:
+    """Ask one query as :func:`run_queries` does."""
+    return run_queries(aws, [query], **how)[0]
 
 
 def run_queries(
@@ -90,7 +93,8 @@ def run_queries(
     Raises
     ------
     ServiceError
-        When the service refuses a query; all queries in flight are stopped first.
+        When the service refuses every query, or can't be asked any more; all queries in flight are stopped
+        first. Where it refuses some, their answers say so.
     """
     return _Run(aws, queries, cap, time.monotonic() + deadline_s).all(progress)
 
@@ -105,6 +109,7 @@ class _Run:
         self.outlooks = [Outlook(query.span, query.counts, query.counts_bin_s, cap) for query in queries]
         self.waiting: deque[_Task] = deque()
         self.flying: list[_Task] = []
+        self.refused: dict[int, ServiceError] = {}
         self.room = aws.pace.concurrent_queries
         for number, query in enumerate(queries):
             self.waiting.extend(self._first_tasks(number, query))
@@ -122,6 +127,8 @@ class _Run:
                     progress(f"{len(self.flying)} queries running, {len(self.waiting)} waiting")
         finally:
             self._stop(self.flying)
+        if len(self.refused) == len(self.answers) > 0:
+            raise next(iter(self.refused.values()))
         for answer, pieces in zip(self.answers, self.pieces, strict=True):
             join_pieces(answer, pieces)
         return self.answers
@@ -154,10 +161,24 @@ class _Run:
             except BusyError:
                 self._hold_back(task)
                 return
+            except (RetryableServiceError, CancelledError):
+                raise
+            except ServiceError as error:
+                self._refuse(task.answer, error)
+                return
             self.answers[task.answer].started += 1
             task.started_at = time.monotonic()
             task.next_poll = task.started_at + self.aws.pace.first_poll_s
             self.flying.append(task)
+
+    def _refuse(self, number: int, error: ServiceError) -> None:
+        """Give one answer up: what is wrong with its query costs no other."""
+        answer = self.answers[number]
+        groups = answer.query.log_groups
+        named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
+        answer.incomplete(f"{named} could not be asked: {error}", "Refused")
+        self.refused[number] = error
+        self.waiting = deque(task for task in self.waiting if task.answer != number)
 
     def _hold_back(self, task: _Task) -> None:
         """Let a query wait while others use the account's slots up."""
@@ -272,11 +293,9 @@ class _Run:
     def _stop(self, tasks: list[_Task]) -> None:
         """Stop queries in flight; what can't be stopped ends by itself within the hour."""
         for task in tasks:
-            try:
-                self.aws.client("logs").stop_query(queryId=task.query_id)
-            except Exception as error:  # the error that ended the run matters more
+            error = stop_query(self.aws, task.query_id)
+            if error is not None:  # the error that ended the run matters more
                 self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {error}")
-        self.aws.actions.update({"logs:StopQuery"} if tasks else set())
         tasks.clear()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from sys import intern
@@ -226,6 +227,25 @@ def fetch_pages(aws: Aws, query_id: str, first: dict[str, Any]) -> Result:
         else:
             break
     return Result(str(first.get("status", "Unknown")), rows, first.get("statistics") or {})
+
+
+def stop_query(aws: Aws, query_id: str, tries: int = 3) -> Exception | None:
+    """Stop a query, also after the work was given up; return what kept it from being stopped."""
+    client = aws.client("logs")
+    aws.actions.add("logs:StopQuery")
+    problem: Exception | None = None
+    for attempt in range(tries):
+        try:
+            client.stop_query(queryId=query_id)
+        except Exception as error:  # whatever it is, other queries are to be stopped too
+            code = getattr(error, "response", {}).get("Error", {}).get("Code")
+            if code == "InvalidParameterException":
+                return None  # it has ended by itself
+            problem = error
+            time.sleep(min(1.0, aws.backoff(attempt)))
+        else:
+            return None
+    return problem
 
 
 def rows_of(results: list[list[dict[str, str]]]) -> list[Row]:
