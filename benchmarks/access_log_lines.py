@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,7 +237,8 @@ def _refused(values: Values, text: Callable[[Values], str], chance: random.Rando
         "A" * 1_000_000 if chance.random() < 0.02 else "A" * 1000,
     ]
     lines = [Line(one.encode(), None) for one in bad]
-    noise = chance.randbytes(300).replace(b"\n", b" ").replace(b"\r", b" ")
+    # Whatever a line may hold, but for the byte that readers of one column are told to split at.
+    noise = re.sub(rb"[\r\n\x01]", b" ", chance.randbytes(300))
     return [*lines, Line(noise, None)]
 
 

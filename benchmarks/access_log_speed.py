@@ -1,231 +1,222 @@
-# ruff: noqa: E501 - log lines stand as they are written
-"""How fast an access log becomes a typed frame, against other ways, in interleaved rounds.
+"""How fast an access log becomes a typed frame, against other ways, in interleaved rounds, with goals.
 
-    python benchmarks/access_log_speed.py --lines 200000 --rounds 3
+    python -m venv .venv-peers && .venv-peers/bin/pip install -r benchmarks/requirements-peers.txt
+    python benchmarks/access_log_speed.py --peers .venv-peers/bin/python
 
-A log of a 19-variable format is written with a sidecar of what is in it; the frame read is compared with the
-sidecar cell by cell before anything is timed. Ways that are not installed are left out and named.
+Two logs are written, of 200,000 and 2,000,000 lines (about 670 MB), hostile lines among them. Every way reads
+in a process of its own, warm; medians of rounds in which the ways take turns are compared. What isn't
+installed is named and left out. That every cell is right is proven by ``access_log_proof.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import random
-import re
+import json
+import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import pandas as pd
+sys.path.insert(0, str(Path(__file__).parent))
+from access_log_lines import write_log
 
-from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
+_HERE = Path(__file__).parent
+_PEERS = ("polars", "advertools")
 
-FORMAT = (
-    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
-    '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
-    '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status" $request_length '
-    "$host $upstream_cache_status"
+
+class Goal(NamedTuple):
+    """A line of the table: a way on a log, and the ratio of its time to ours that is asked for.
+
+    ``at_most`` turns the ratio round: ours to theirs, and no more than the goal.
+    """
+
+    text: str
+    way: str
+    log: str
+    goal: float
+    at_most: bool = False
+
+
+GOALS = (
+    Goal("GoAccess, JSON report, 200,000 lines", "goaccess", "few", 12),
+    Goal("advertools, 200,000 lines", "advertools", "few", 8),
+    Goal("GoAccess, JSON report, 2,000,000 lines", "goaccess", "many", 40),
+    Goal("a compiled regular expression per line", "regex", "many", 12),
+    Goal("DuckDB, its best expression", "duckdb", "many", 1),
+    Goal("Polars, its best expression", "polars", "many", 1),
+    Goal("pyarrow reading one column of lines (floor)", "one_column", "many", 8, at_most=True),
 )
-AGENTS = [
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
-    "capture-app/5.4",
-    "worker/1.0",
-    "bot \\x22quoted\\x22",
-]
-PATHS = [
-    "/health",
-    "/async-process",
-    "/v1/results/{:012x}",
-    "/v1/report",
-    "/static/app.js",
-    "/devices/{}/list",
-]
-START = 1765415400
+_GZIP_GOAL = 1.2
+_PEAK_GOAL_MB = 250
 
 
-def write_log(path: Path, lines: int) -> pd.DataFrame:
-    """Write a log and return what is in it."""
-    chance = random.Random(7)
-    truth: dict[str, list[object]] = {name: [] for name in TRUTH}
-    with path.open("w", encoding="ascii") as file:
-        for at in range(lines):
-            moment = START + at * 0.03
-            target = PATHS[at % 6].format(chance.getrandbits(40))
-            status = 200 if chance.random() < 0.93 else chance.choice([404, 499, 502, 504])
-            first, second = chance.randrange(4000), chance.randrange(4000)
-            tries = 0 if at % 6 == 4 else 2 if chance.random() < 0.01 else 1
-            times = ["-", f"{second / 1000:.3f}", f"{first / 1000:.3f}, {second / 1000:.3f}"][tries]
-            addresses = ["-", "192.0.2.11:8000", "192.0.2.11:8000, 192.0.2.12:8000"][tries]
-            statuses = ["-", f"{status}", f"502, {status}"][tries]
-            size, length = chance.randrange(20_000), chance.randrange(300, 2000)
-            identity = f"{chance.getrandbits(128):032x}"
-            clock = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(moment))
-            file.write(
-                f'198.51.100.{at % 250} - - [{clock}] "GET {target}?n={at} HTTP/1.1" {status} {size} "-" '
-                f'"{AGENTS[at % 4]}" {moment:.3f} {identity} {at:016x}-NRT {first / 1000:.3f} "{times}" "{times}" '
-                f'"{times}" "{addresses}" "{statuses}" {length} api.example.com {"MISS" if at % 3 else "HIT"}\n'
-            )
-            known = (second if tries == 1 else first + second) / 1000 if tries else None
-            row = (
-                round(moment * 1000),
-                f"198.51.100.{at % 250}",
-                target,
-                f"n={at}",
-                status,
-                size,
-                AGENTS[at % 4],
-            )
-            row += (identity, f"{at:016x}-NRT", first / 1000, known, tries, length)
-            for name, value in zip(TRUTH, row, strict=True):
-                truth[name].append(value)
-    return pd.DataFrame(truth)
+class Bench:
+    """Runs ways in processes of their own and keeps what they took.
+
+    Parameters
+    ----------
+    logs
+        Logs by name.
+    peers
+        Python that has the peers which the project itself doesn't need, if any.
+    """
+
+    def __init__(self, logs: dict[str, Path], peers: Path | None) -> None:
+        self.logs = logs
+        self.peers = peers
+        self.found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def run(self, way: str, log: str, *further: str, **environment: str) -> dict[str, Any]:
+        """Let a way read a log once and return what it took."""
+        python = str(self.peers) if way in _PEERS and self.peers else sys.executable
+        # Advertools gives up at a byte that is no UTF-8.
+        path = self.logs["clean" if way == "advertools" else log]
+        command = [python, str(_HERE / "access_log_ways.py"), way, str(path), *further]
+        # What a way writes besides, it writes before its result.
+        output = subprocess.run(
+            command, check=True, capture_output=True, text=True, env={**os.environ, **environment}
+        ).stdout
+        taken: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+        return taken
+
+    def rounds(self, ways: list[tuple[str, str]], count: int) -> None:
+        """Let ways take turns."""
+        for _ in range(count):
+            for way, log in ways:
+                self.found.setdefault((way, log), []).append(self.run(way, log))
+
+    def seconds(self, way: str, log: str) -> float | None:
+        """Return the median of what a way took on a log, None when it wasn't run."""
+        found = self.found.get((way, log))
+        return statistics.median(one["seconds"] for one in found) if found else None
 
 
-TRUTH = (
-    "time",
-    "client_addr",
-    "path",
-    "query",
-    "status",
-    "body_bytes",
-    "user_agent",
-    "request_id",
-    "edge_ray_id",
-    "request_time_s",
-    "upstream_response_time_s",
-    "upstream_tries",
-    "request_length_bytes",
-)
+def _versions(peers: Path | None) -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in ("numba", "pyarrow", "pandas", "duckdb"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    if peers:
+        code = "import importlib.metadata as m; print(*(m.version(n) for n in ('polars', 'advertools')))"
+        output = subprocess.run([str(peers), "-c", code], check=True, capture_output=True, text=True).stdout
+        found.update(zip(_PEERS, output.split(), strict=True))
+    if shutil.which("goaccess"):
+        output = subprocess.run(["goaccess", "--version"], check=True, capture_output=True, text=True).stdout
+        found["goaccess"] = output.split()[2].rstrip(".")
+    return found
 
 
-def check(path: Path, truth: pd.DataFrame) -> None:
-    """Compare the frame read with what was written, cell by cell."""
-    frame, (retrieval,) = read_access_logs([path], LogOptions(FORMAT))
-    assert retrieval.lines == retrieval.rows == len(truth), retrieval
-    for name in TRUTH:
-        found = frame[name]
-        if name == "time":
-            found = found.dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
-        wrong = ~((found == truth[name]) | (found.isna() & truth[name].isna())).fillna(False)
-        assert not wrong.any(), f"{name}: {wrong.sum()} cells differ"
-    print(f"{len(truth):,} lines: {len(TRUTH)} columns equal to what was written, cell by cell")
+def _write(folder: Path, lines: dict[str, int]) -> dict[str, Path]:
+    logs = {}
+    for name, count in lines.items():
+        logs[name] = folder / f"{name}.log"
+        if not logs[name].exists():
+            write_log(logs[name], count)
+    clean = logs["clean"] = folder / "clean.log"
+    clean.write_bytes(logs["few"].read_bytes().decode(errors="backslashreplace").encode())
+    logs["packed"] = folder / "many.log.gz"
+    if not logs["packed"].exists():
+        with logs["many"].open("rb") as plain, gzip.open(logs["packed"], "wb", 6) as packed:
+            shutil.copyfileobj(plain, packed, 1 << 20)
+    return logs
 
 
-def by_regex(path: Path) -> None:
-    """A compiled regular expression for each line, and typed columns of what it finds."""
-    parts = re.split(r"(\$\w+)", FORMAT)
-    pattern = re.compile(
-        "".join(f"(?P<{one[1:]}>.*?)" if one.startswith("$") else re.escape(one) for one in parts) + "$"
-    )
-    with path.open(encoding="utf-8") as file:
-        rows = [found.groupdict() for found in map(pattern.match, map(str.rstrip, file)) if found]
-    frame = pd.DataFrame(rows)
-    for name in ("status", "body_bytes_sent", "request_length"):
-        frame[name] = pd.to_numeric(frame[name])
-    frame["request_time"] = pd.to_numeric(frame["request_time"])
-    frame["time"] = pd.to_datetime(pd.to_numeric(frame["msec"]), unit="s", utc=True)
-
-
-def by_one_column(path: Path) -> None:
-    """pyarrow's CSV reader with one column of whole lines: the floor."""
-    import pyarrow.csv as pc
-
-    pc.read_csv(
-        path,
-        read_options=pc.ReadOptions(column_names=["line"], block_size=8 << 20),
-        parse_options=pc.ParseOptions(delimiter="\x01", quote_char=False),
-    )
-
-
-def by_duckdb(path: Path) -> None:
-    """DuckDB: lines as one column, taken apart by its regular expressions."""
-    import duckdb
-
-    parts = re.split(r"(\$\w+)", FORMAT)
-    names = [one[1:] for one in parts if one.startswith("$")]
-    quoted = [('([^"]*)' if before.endswith('"') else "([^ ]*)") for before in parts[0:-1:2]]
-    quoted[2] = "([^]]*)"
-    pattern = re.escape(parts[0])
-    for group, after in zip(quoted, parts[2::2], strict=True):
-        pattern += group + re.escape(after)
-    pattern = pattern.replace("'", "''")
-    duckdb.sql(
-        f"select x.* from (select regexp_extract(line, '{pattern}', {names}) as x from "
-        f"read_csv('{path}', columns={{'line': 'varchar'}}, delim='\x01', quote='', escape='', header=false))"
-    ).df()
-
-
-def by_goaccess(path: Path) -> None:
-    """GoAccess writing its JSON report."""
-    form = '%h %^ %^ [%d:%t %^] "%r" %s %b "%R" "%u" %^ %^ %^ %T %^'
-    options = ["--date-format=%d/%b/%Y", "--time-format=%H:%M:%S", "--no-global-config", "-o", "json"]
-    subprocess.run(["goaccess", str(path), f"--log-format={form}", *options], check=True, capture_output=True)
-
-
-def by_advertools(path: Path) -> None:
-    """Advertools' log reader, which writes a Parquet file."""
-    import advertools
-
-    fields = re.findall(r"\$(\w+)", FORMAT)
-    pattern = "".join(
-        "(.*?)" if one.startswith("$") else re.escape(one) for one in re.split(r"(\$\w+)", FORMAT)
-    )
-    out = path.with_suffix(".parquet")
-    out.unlink(missing_ok=True)
-    advertools.logs_to_df(
-        str(path), str(out), str(path.with_suffix(".errors")), log_format=pattern + "$", fields=fields
-    )
-    pd.read_parquet(out)
+def _table(bench: Bench) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for text, way, log, goal, at_most in GOALS:
+        theirs, ours = bench.seconds(way, log), bench.seconds("watchme", log)
+        if theirs is None or ours is None:
+            rows.append((text, "not run", "", ""))
+            continue
+        ratio = ours / theirs if at_most else theirs / ours
+        met = ratio <= goal if at_most else ratio >= goal
+        sign = "<=" if at_most else ">="
+        rows.append(
+            (text, f"{theirs:.2f} s", f"{ratio:.1f}x", f"{sign} {goal:g}x{'' if met else '  MISSED'}")
+        )
+    packed, plain = bench.seconds("watchme", "packed"), bench.seconds("watchme", "many")
+    if packed is not None and plain is not None:
+        ratio = packed / plain
+        missed = "" if ratio <= _GZIP_GOAL else "  MISSED"
+        rows.append(
+            ("ours, gzip against plain", f"{packed:.2f} s", f"{ratio:.2f}x", f"<= {_GZIP_GOAL:g}x{missed}")
+        )
+    for way, text in (("aggregate", "the loop"), ("aggregate_arrow", "Arrow alone")):
+        for log in ("few", "many"):
+            for one in bench.found.get((way, log), ())[:1]:
+                missed = "" if one["peak_mb"] <= _PEAK_GOAL_MB else "  MISSED"
+                rows.append(
+                    (
+                        f"peak memory of the aggregate by {text}, {one['rows']:,} rows",
+                        f"{one['seconds']:.2f} s",
+                        f"{one['peak_mb']:.0f} MB",
+                        f"<= {_PEAK_GOAL_MB} MB{missed}",
+                    )
+                )
+    return rows
 
 
 def main() -> None:
     """Run the comparison."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--lines", type=int, default=200_000)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--lines", type=int, default=2_000_000, help="Lines of the larger log.")
+    options.add_argument("--peers", type=Path, help="Python with Polars and advertools.")
+    options.add_argument("--folder", type=Path, help="Where the logs are kept, to be written but once.")
+    options.add_argument("--only", nargs="*", help="Only these ways, and ours.")
     asked = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "access.log"
-        truth = write_log(path, asked.lines)
-        check(path, truth)
-        packed = path.with_suffix(".log.gz")
-        packed.write_bytes(gzip.compress(path.read_bytes(), 6))
-        ways: dict[str, Callable[[], object]] = {
-            "watchme": lambda: read_access_logs([path], LogOptions(FORMAT)),
-            "watchme, gzip": lambda: read_access_logs([packed], LogOptions(FORMAT)),
-            "pyarrow, one column of lines": lambda: by_one_column(path),
-            "regular expression per line": lambda: by_regex(path),
-        }
-        further = {
-            "DuckDB": (find_spec("duckdb"), by_duckdb),
-            "advertools": (find_spec("advertools"), by_advertools),
-            "GoAccess, JSON report": (shutil.which("goaccess"), by_goaccess),
-        }
-        for name, (there, way) in further.items():
-            if there:
-                ways[name] = lambda way=way: way(path)
-            else:
-                print(f"{name}: not installed, left out")
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(asked.rounds):
-            for name, way in ways.items():
-                before = time.perf_counter()
-                way()
-                seconds[name].append(time.perf_counter() - before)
-        ours = statistics.median(seconds["watchme"])
-        size = path.stat().st_size / 1e6
-        print(f"{asked.lines:,} lines, {size:.0f} MB, medians of {asked.rounds} rounds")
-        for name, found in seconds.items():
-            median = statistics.median(found)
-            print(
-                f"{name:32} {median:8.3f} s {size / median:8.0f} MB/s {median / ours:8.2f} x watchme's time"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or Path(temporary)
+        logs = _write(folder, {"few": 200_000, "many": asked.lines})
+        bench = Bench(logs, asked.peers)
+        missing = set() if asked.peers else set(_PEERS)
+        if not shutil.which("goaccess"):
+            missing.add("goaccess")
+        print(*(f"{name}: not installed, left out" for name in sorted(missing)), sep="\n")
+        before = os.getloadavg()
+        ways = [(goal.way, goal.log) for goal in GOALS if goal.way not in missing]
+        if asked.only is not None:
+            ways = [one for one in ways if one[0] in asked.only]
+        # GoAccess takes minutes for the larger log, and is asked once.
+        slow = [one for one in ways if one == ("goaccess", "many")]
+        turns = [one for one in ways if one not in slow]
+        turns += [("watchme", log) for log in ("few", "many", "packed")]
+        bench.rounds(turns, asked.rounds)
+        bench.rounds(slow, 1)
+        if asked.only is None:
+            bench.rounds(
+                [(way, log) for way in ("aggregate", "aggregate_arrow") for log in ("few", "many")], 1
             )
+        after = os.getloadavg()
+        size = logs["many"].stat().st_size / 1e6
+        ours = bench.seconds("watchme", "many") or 1.0
+        print(", ".join(f"{name} {text}" for name, text in _versions(asked.peers).items()))
+        print(
+            f"{asked.lines:,} lines, {size:.0f} MB: {ours:.2f} s, {size / ours:.0f} MB/s; medians "
+            f"of {asked.rounds} rounds, {os.cpu_count()} cores, load {before[0]:.1f} before, "
+            f"{after[0]:.1f} after"
+        )
+        cold = bench.run("watchme", "few", "--cold")["seconds"]
+        first = bench.run("watchme", "few", "--cold", NUMBA_CACHE_DIR=str(Path(temporary) / "numba"))[
+            "seconds"
+        ]
+        print(
+            f"200,000 lines: {bench.seconds('watchme', 'few') or 0:.2f} s warm, {cold:.2f} s in a fresh "
+            f"process, {first:.2f} s when the loop is compiled for the first time"
+        )
+        print()
+        for row in (("against", "theirs", "measured", "goal"), *_table(bench)):
+            print(f"{row[0]:62} {row[1]:>9} {row[2]:>9}  {row[3]}")
 
 
 if __name__ == "__main__":
