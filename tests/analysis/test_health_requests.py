@@ -65,6 +65,43 @@ def test_without_a_ray_requests_are_joined_by_path_and_time():
     assert joined["joined_by"].fillna("").tolist() == ["time", ""]
 
 
+def test_requests_of_one_second_are_paired_one_to_one_by_status_and_client():
+    """A log of whole seconds leaves many records equally near: none is lost, and statuses tell them apart."""
+    inner = [
+        {"time": at(5), "status": status, "client_addr": f"192.0.2.{n}"}
+        for n, status in enumerate((200, 504, 504, 200))
+    ]
+    outer = [
+        {
+            "start": at(4.2), "end": at(5.1 + n / 100), "duration_ms": 900.0, "client_addr": f"192.0.2.{n}",
+            "status": status, "origin_status": status,
+        }
+        for n, status in enumerate((200, 504, 504, 200))
+    ]  # fmt: skip
+    joined = requests(access(*inner), edge(*outer))
+    assert joined["joined_by"].tolist() == ["time"] * 4
+    assert (joined["nginx_status"] == joined["edge_status"]).all()
+    assert joined["join_candidates"].tolist() == [1] * 4
+    nameless = [row | {"client_addr": "192.0.2.250"} for row in inner]
+    assert requests(access(*nameless), edge(*outer))["join_candidates"].tolist() == [2] * 4
+
+
+def test_what_the_edge_gave_up_on_is_found_at_nginx_whatever_its_status():
+    joined = requests(
+        access({"time": at(10), "status": 499, "request_time_s": 4.0}),
+        edge({"start": at(6), "end": at(10), "status": 524, "origin_status": 0, "duration_ms": 4000.0}),
+    )
+    assert joined["joined_by"].tolist() == ["time"]
+
+
+def test_a_cached_answer_is_not_taken_for_a_request_to_the_origin():
+    joined = requests(
+        access({"time": at(10)}),
+        edge({"start": at(9.9), "end": at(10), "origin_status": 0, "cache_status": "hit"}),
+    )
+    assert joined["joined_by"].isna().all()
+
+
 def test_a_request_that_the_origin_never_saw_stands_alone():
     joined = requests(
         empty("access_log"), edge({"start": at(0), "end": at(1), "status": 403, "origin_status": 0})

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.clock_skew import NOTHING, Skew, peak_skew
+from watchme_analysis.analysis.time_pairs import Pairs, possible_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,6 @@ MOST_SKEW_S = 30.0
 MOST_LATE_S = 300.0
 # Statuses with which a proxy, not the application, ends a request that had no header.
 GAVE_UP = (499, 502, 504)
-# Records looked at for one request, in order of time.
-_MOST = 400
 _FEW = 3
 _ID = re.compile(r"(?<![\w-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,32})(?![\w-])", re.I)
 _RAY_LENGTH = 16
@@ -114,8 +113,11 @@ def _records(app_log: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
     seconds = (app_log["time"] - app_log["time"].min()).dt.total_seconds()
-    found = app_log[["kind", "path", "status", "message", "client_addr"]].assign(
-        row=np.arange(len(app_log)), service=app_log["service"].fillna(""), second=seconds
+    found = app_log[["kind", "path", "message", "client_addr"]].assign(
+        status=app_log["status"].astype("float64"),
+        row=np.arange(len(app_log)),
+        service=app_log["service"].fillna(""),
+        second=seconds,
     )
     return found[app_log["time"].notna()]
 
@@ -193,10 +195,9 @@ def _whose(group: pd.DataFrame, answers: pd.DataFrame) -> tuple[str | None, Skew
     best: tuple[str | None, Skew] = (None, NOTHING)
     for service in services:
         mine = answers[answers["service"] == service]
-        one, other = _within(
-            well, mine, well["header"] - MOST_SKEW_S, well["header"] + MOST_SKEW_S, status=True
-        )
-        skew = peak_skew(mine["second"].to_numpy()[other] - well["header"].to_numpy()[one])
+        reach = (well["header"] - MOST_SKEW_S, well["header"] + MOST_SKEW_S)
+        pairs = possible_pairs(well, mine, reach, ("path", "status"))
+        skew = peak_skew(mine["second"].to_numpy()[pairs.other] - well["header"].to_numpy()[pairs.one])
         skew = replace(skew, pairs=min(skew.pairs, len(well), len(mine)))
         enough = min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * len(well))
         better = (skew.pairs, -abs(skew.ahead_s)) > (best[1].pairs, -abs(best[1].ahead_s))
@@ -208,100 +209,53 @@ def _whose(group: pd.DataFrame, answers: pd.DataFrame) -> tuple[str | None, Skew
 def _paired(group: pd.DataFrame, mine: pd.DataFrame) -> list[pd.DataFrame]:
     """Pair requests that were answered with records, then those given up on with what is left."""
     well, lost = group[~group["lost"]], group[group["lost"]]
-    one, other = _within(well, mine, well["begin"] - SLACK_S, well["header"] + SLACK_S, status=True)
-    apart = abs(mine["second"].to_numpy()[other] - well["header"].to_numpy()[one])
-    first = _greedy(well, mine, (one, other), apart)
+    reach = (well["begin"] - SLACK_S, well["header"] + SLACK_S)
+    first = _nearest(well, mine, possible_pairs(well, mine, reach, ("path", "status")))
     # Who asked these asked the others as well; records of anybody else are no candidates.
     rest = mine[~mine["row"].isin(first["row"])]
     peers = set(mine.loc[mine["row"].isin(first["row"]), "client_addr"].dropna())
     if peers:
         rest = rest[rest["client_addr"].isin(peers)]
-    one, other = _within(lost, rest, lost["begin"] - SLACK_S, lost["end"] + MOST_LATE_S, status=False)
-    return [first, _in_turn(lost, rest, (one, other))]
+    reach = (lost["begin"] - SLACK_S, lost["end"] + MOST_LATE_S)
+    return [first, _in_turn(lost, rest, possible_pairs(lost, rest, reach, ("path",)))]
 
 
-def _greedy(
-    asked: pd.DataFrame, mine: pd.DataFrame, pairs: tuple[Array, Array], apart: Array
-) -> pd.DataFrame:
+def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Take the pairs that lie nearest to each other first, each side once."""
     import numpy as np
 
-    one, other = pairs
-    free_one, free_other = np.ones(len(asked), bool), np.ones(len(mine), bool)
-    chosen = []
-    for place in np.argsort(apart, kind="stable"):
-        if free_one[one[place]] and free_other[other[place]]:
-            free_one[one[place]] = free_other[other[place]] = False
-            chosen.append(place)
+    sizes = len(asked), len(mine)
+    apart = abs(mine["second"].to_numpy()[pairs.other] - asked["header"].to_numpy()[pairs.one])
+    kept = pairs.taken(np.argsort(apart, kind="stable"), sizes)
     # A record at the very moment of the answer has only others of that moment for rivals.
     near = apart <= SLACK_S
-    near_one = np.bincount(one[near], minlength=len(asked))[one]
-    near_other = np.bincount(other[near], minlength=len(mine))[other]
-    all_one, all_other = (
-        np.bincount(one, minlength=len(asked))[one],
-        np.bincount(other, minlength=len(mine))[other],
-    )
-    rivals, claims = np.where(near, near_one, all_one)[chosen], np.where(near, near_other, all_other)[chosen]
+    rivals, claims = pairs.rivals(sizes)
+    rivals[near], claims[near] = pairs.where(near).rivals(sizes)
     how = np.where((rivals == 1) & (claims == 1), "time", "nearest")
-    return _chosen(asked, mine, (one[chosen], other[chosen]), how, rivals)
+    return _chosen(asked, mine, pairs.where(kept), how[kept], rivals[kept])
 
 
-def _in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: tuple[Array, Array]) -> pd.DataFrame:
+def _in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Give each request the first record that is left, the longest waiting request first."""
     import numpy as np
 
-    one, other = pairs
-    turns = np.lexsort((rest["second"].to_numpy()[other], lost["begin"].to_numpy()[one]))
-    free_one, free_other = np.ones(len(lost), bool), np.ones(len(rest), bool)
-    chosen = []
-    for place in turns:
-        if free_one[one[place]] and free_other[other[place]]:
-            free_one[one[place]] = free_other[other[place]] = False
-            chosen.append(place)
-    of_one = np.bincount(one, minlength=len(lost))
-    one, other = one[chosen], other[chosen]
-    return _chosen(lost, rest, (one, other), np.full(len(one), "order"), of_one[one])
+    sizes = len(lost), len(rest)
+    order = np.lexsort((rest["second"].to_numpy()[pairs.other], lost["begin"].to_numpy()[pairs.one]))
+    kept = pairs.taken(order, sizes)
+    rivals, _ = pairs.rivals(sizes)
+    return _chosen(lost, rest, pairs.where(kept), np.full(len(kept), "order"), rivals[kept])
 
 
 def _chosen(
-    asked: pd.DataFrame, mine: pd.DataFrame, pairs: tuple[Array, Array], how: Array, candidates: Array
+    asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, how: Array, candidates: Array
 ) -> pd.DataFrame:
     import pandas as pd
 
-    one, other = pairs
     return pd.DataFrame(
         {
-            "at": asked["at"].to_numpy()[one],
-            "row": mine["row"].to_numpy()[other],
+            "at": asked["at"].to_numpy()[pairs.one],
+            "row": mine["row"].to_numpy()[pairs.other],
             "how": how.astype(object),
             "candidates": candidates,
         }
     )
-
-
-def _within(
-    asked: pd.DataFrame, mine: pd.DataFrame, low: pd.Series, high: pd.Series, *, status: bool
-) -> tuple[Array, Array]:
-    """Return positions of requests and of records with the same path (and status) between two times."""
-    import numpy as np
-    import pandas as pd
-
-    if not len(asked) or not len(mine):
-        return np.zeros(0, "int64"), np.zeros(0, "int64")
-    keys = [
-        part["path"].astype("string").fillna("")
-        + (part["status"].astype("float64").map("\x00{:.0f}".format).astype("string") if status else "")
-        for part in (asked, mine)
-    ]
-    codes = pd.factorize(pd.concat(keys))[0]
-    first, second, at = codes[: len(asked)], codes[len(asked) :], mine["second"].to_numpy()
-    # One number line holds all paths, each far from the next.
-    span = float(max(at.max(), high.max()) - min(at.min(), low.min())) + 1.0
-    order = np.argsort(second * span + at, kind="stable")
-    line = (second * span + at)[order]
-    begin = np.searchsorted(line, first * span + low.to_numpy(), side="left")
-    stop = np.searchsorted(line, first * span + high.to_numpy(), side="right")
-    counts = np.clip(stop - begin, 0, _MOST)
-    one = np.repeat(np.arange(len(asked)), counts)
-    offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return one, order[np.repeat(begin, counts) + offset]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.app_join import GAVE_UP, join_app
 from watchme_analysis.analysis.clock_skew import Skew, nested_skew
+from watchme_analysis.analysis.edge_join import CACHED
 from watchme_analysis.analysis.health_requests import floats
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ FATES = {
 }
 # Statuses by which a gateway says that what it asked did not answer properly.
 GATEWAY = (499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
-CACHED = ("hit", "stale", "updating", "revalidated")
 # Clocks and logs of milliseconds agree no better than this.
 _EPSILON_S = 0.05
 
@@ -148,7 +148,7 @@ def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
             if len(group):
                 during = group["during"].to_numpy(bool)
                 sure = (group["app_joined_by"].isin(["id", "time"]) | ~group["app_seen"]) & (
-                    group["joined_by"].eq("ray").fillna(False) | ~(group["seen_edge"] & group["seen_nginx"])
+                    group["join_candidates"].eq(1) | ~(group["seen_edge"] & group["seen_nginx"])
                 )
                 example = group[during] if during.any() else group
                 found.append(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.edge_join import pairs_by_ray, pairs_by_time
 from watchme_analysis.analysis.health_paths import path_families
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-# Two records of one request that carry no common id must end within this time of each other; a log with
-# whole seconds needs more.
-JOIN_TOLERANCE_S = 1.0
-JOIN_TOLERANCE_WHOLE_S = 2.0
 _TIME = "datetime64[us, UTC]"
 # What Nginx's error log says of a request that went badly.
 ERROR_KINDS = (
@@ -44,7 +41,8 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
 
         ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
         as ``*``), ``client_addr``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
-        ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it); ``seen_edge``,
+        ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it), ``join_candidates`` (float,
+        records of the other layer that fit as well as this one; NaN: not joined); ``seen_edge``,
         ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
         ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
         ``origin_status``, ``origin_s``, ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
@@ -56,16 +54,16 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     nginx, edge = _nginx_side(access_log), _edge_side(edge_log)
-    pairs = _pairs_by_ray(nginx, edge)
+    pairs = pairs_by_ray(nginx, edge)
     left_nginx = nginx.index.difference(pairs["nginx"])
     left_edge = edge.index.difference(pairs["edge"])
-    by_time = _pairs_by_time(nginx.loc[left_nginx], edge.loc[left_edge])
+    by_time = pairs_by_time(nginx.loc[left_nginx], edge.loc[left_edge])
     pairs = pd.concat([pairs, by_time], ignore_index=True)
     joined = pd.concat(
         [
             nginx.loc[pairs["nginx"]].reset_index(drop=True),
             edge.loc[pairs["edge"]].reset_index(drop=True),
-            pairs[["joined_by"]].reset_index(drop=True),
+            pairs[["joined_by", "join_candidates"]].reset_index(drop=True),
         ],
         axis=1,
     )
@@ -96,6 +94,7 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
         "ray",
         "request_id",
         "joined_by",
+        "join_candidates",
         "seen_edge",
         "seen_nginx",
     ]
@@ -159,49 +158,6 @@ def _edge_side(log: pd.DataFrame) -> pd.DataFrame:
 def _ray(ids: pd.Series) -> pd.Series:
     """Cut a ray id to what all layers log of it: no data centre suffix, 16 characters."""
     return ids.str.split("-").str[0].str.slice(0, 16).str.lower()
-
-
-def _pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    def numbered(frame: pd.DataFrame, side: str) -> pd.DataFrame:
-        found = pd.DataFrame({"ray": frame[f"{side}_ray"], side: frame.index}).dropna(subset=["ray"])
-        found["turn"] = found.groupby("ray").cumcount()
-        return found
-
-    pairs = numbered(nginx, "nginx").merge(numbered(edge, "edge"), on=["ray", "turn"])
-    return pairs[["nginx", "edge"]].assign(joined_by="ray")
-
-
-def _pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    """Pair what carries no common ray: same method and path, ended nearest to each other."""
-    import pandas as pd
-
-    pairs = pd.DataFrame({"nginx": [], "edge": [], "joined_by": []}).astype({"nginx": int, "edge": int})
-    asked = edge[edge["origin_status"].fillna(1) != 0]
-    if nginx.empty or asked.empty:
-        return pairs
-    left = pd.DataFrame(
-        {"at": asked["edge_end"], "m": asked["edge_method"], "p": asked["edge_path"], "edge": asked.index}
-    )
-    right = pd.DataFrame(
-        {"at": nginx["nginx_end"], "m": nginx["nginx_method"], "p": nginx["nginx_path"], "nginx": nginx.index}
-    )
-    left, right = (side.dropna(subset=["at", "m", "p"]).sort_values("at") for side in (left, right))
-    right["at_nginx"] = right["at"]
-    whole = (right["at"].dt.microsecond == 0).all()
-    near = pd.merge_asof(
-        left,
-        right,
-        on="at",
-        by=["m", "p"],
-        direction="nearest",
-        tolerance=pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S if whole else JOIN_TOLERANCE_S),
-    ).dropna(subset=["nginx"])
-    near["apart"] = (near["at"] - near["at_nginx"]).abs()
-    near = near.sort_values("apart").drop_duplicates("nginx")
-    found = near[["nginx", "edge"]].astype({"nginx": int, "edge": int}).assign(joined_by="time")
-    return found.reset_index(drop=True)
 
 
 def observations(
