@@ -32,7 +32,7 @@ class StandardQueue:
         self.hidden: deque[Receipt] = deque()  # in order of time
         # A receive could find something in these, if only what must leave the queue.
         self.ready: deque[int] = deque()
-        self.returned: list[int] = []  # a heap: what was received before and comes again, the oldest first
+        self.returned: deque[int] = deque()
         self._oldest = 0
         self._visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
         limit = settings.max_receive_count
@@ -59,8 +59,7 @@ class StandardQueue:
         ready, returned = self.ready, self.returned
         taken: list[Receipt] = []
         while ready or returned:
-            is_older = returned and (not ready or returned[0] < ready[0])
-            receipt = self._take(heappop(returned) if is_older else ready.popleft(), now_s)
+            receipt = self._take(returned.popleft() if returned else ready.popleft(), now_s)
             if receipt is not None:
                 taken.append(receipt)
                 if len(taken) == at_most:
@@ -114,7 +113,7 @@ class StandardQueue:
         if self.receives[message] > NOT_COUNTED_FROM:
             self.ready.append(message)
         else:
-            heappush(self.returned, message)
+            self.returned.append(message)
 
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, in flight or not."""
