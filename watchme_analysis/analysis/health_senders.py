@@ -16,8 +16,8 @@ MOST = 0.8
 def slow_senders(joined: pd.DataFrame, side: str) -> pd.Series:
     """Tell of each request whether a layer waited for its sender alone.
 
-    A proxy reads a request with a body whole before it passes it on. Where most uploads of an endpoint
-    take long, whoever sends them, it is the layer that holds them.
+    A proxy reads a request with a body whole before it passes it on. Where, for a time, most uploads of an
+    endpoint take long, whoever sends them, it is the layer that holds them.
 
     Parameters
     ----------
@@ -36,7 +36,10 @@ def slow_senders(joined: pd.DataFrame, side: str) -> pd.Series:
         behind = behind.fillna(joined["nginx_s"]).fillna(joined["origin_s"])
     sent = joined["method"].isin(["POST", "PUT", "PATCH"]) & (joined[f"{side}_status"] < 400)
     waited = (sent & (joined[f"{side}_s"] - behind > SENDING_S)).fillna(False)
-    usual = waited.groupby(joined["family"]).transform("sum") >= MOST * sent.groupby(
-        joined["family"]
-    ).transform("sum")
-    return (waited & ~usual).astype(bool)
+    held = set()
+    for family, mine in joined[waited].groupby("family"):
+        first, last = mine["start"].min(), mine["start"].max()
+        near = sent & (joined["family"] == family) & joined["start"].between(first, last)
+        if len(mine) >= MOST * int(near.sum()):
+            held.add(family)
+    return (waited & ~joined["family"].isin(held)).astype(bool)

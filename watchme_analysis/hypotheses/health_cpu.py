@@ -18,7 +18,11 @@ IDLE_PCT = 35.0
 
 
 def cpu(
-    mine: pd.DataFrame, others: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]
+    mine: pd.DataFrame,
+    others: pd.DataFrame,
+    before: pd.DataFrame,
+    samples: Callable[..., str],
+    cores: float | None = None,
 ) -> list[Seen]:
     """Judge the CPU of the affected process.
 
@@ -32,6 +36,8 @@ def cpu(
         Metrics of the affected process before the incident.
     samples
         Gives the query for the samples of a metric.
+    cores
+        How many cores the container may use, None where that is unknown.
     """
     if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < 3:
         return []
@@ -39,13 +45,16 @@ def cpu(
     usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
     calm = float(usual.median()) if len(usual) else 0.0
     middle, rows = float(used.median()), len(used)
-    full = int((used >= FULL_PCT).sum())
+    # One loop can't use more than a core, however many the container has.
+    limit = FULL_PCT * min(cores or 1.0, 1.0)
+    granted = f" of the {cores:g} cores granted" if cores and cores < 1 else ""
+    full = int((used >= limit).sum())
     risen = middle >= 25 and middle >= 1.7 * calm + 5
     together = middle + float(others.median().sum()) if len(others) else middle
     flat = float(used.quantile(0.1)) >= 0.75 * middle
-    if full >= 0.5 * rows and calm < FULL_PCT:
+    if full >= 0.5 * rows and calm < limit:
         words = (
-            f"CPU of the process was full in {share(full, rows)} samples (median {middle:.0f} %, "
+            f"CPU of the process{granted} was full in {share(full, rows)} samples (median {middle:.0f} %, "
             f"before {calm:.0f} %)"
         )
         strength = 1.0

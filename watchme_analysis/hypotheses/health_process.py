@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -83,10 +84,20 @@ def process(found: Facts) -> list[Seen]:
 
             seen += _threads(found, during, samples)
             others = _others_cpu(metrics, service, during)
-            seen += cpu(during, others, before, samples)
+            seen += cpu(during, others, before, samples, _cores(found, service))
             seen += _files(found, during, samples)
             seen += _memory(during, before, samples)
     return seen + _log_words(found) + _turned_away(found)
+
+
+def _cores(found: Facts, service: str) -> float | None:
+    """Return how many cores the compose file grants the affected container, None where it doesn't say."""
+    table = found.table("compose_settings")
+    limits = table[table["path"].isin(["cpus", "deploy.resources.limits.cpus"])]
+    mine = limits[limits["service"].map(lambda name: bool(service) and service in str(name)).astype(bool)]
+    values = {str(value).strip('"') for value in (mine if len(mine) else limits)["value"]}
+    said = values.pop() if len(values) == 1 else ""
+    return float(said) if re.fullmatch(r"\d+(\.\d+)?|\.\d+", said) and float(said) > 0 else None
 
 
 def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:

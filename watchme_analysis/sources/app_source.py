@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Not the application: read neither as evidence nor as part of the project.
 _SKIPPED = {"tests", "test", "node_modules", "site-packages", ".venv", "venv", "migrations", "alembic"}
 MAX_FILES = 1000
+_BARE_EXCEPT = re.compile(rb"^(\s*except\*?\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)", re.MULTILINE)
 
 
 def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | None]:
@@ -31,7 +33,11 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(data), None
+            try:
+                return ast.parse(data), None
+            except SyntaxError:
+                # Python 3.14 (PEP 758) lets several exceptions go without parentheses.
+                return ast.parse(_BARE_EXCEPT.sub(rb"\1(\2)\3", data)), None
     except SyntaxError as error:
         line = error.lineno or 0
         text = (error.text or "").rstrip("\n")

@@ -1,0 +1,169 @@
+"""What looks like a fault of the endpoint and is none, and faults that hide behind another look."""
+
+import pandas as pd
+import pytest
+from health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, USUAL, case, in_fault, investigate, moment
+
+from watchme_analysis.hypotheses import health
+from watchme_analysis.schema import conform
+
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+
+
+def diagnose(made):
+    return health.diagnose(investigate(made))
+
+
+def refused(path, second):
+    return {"status": 503, "upstream": False, "error": "limit_conn"} if path == HEALTH else None
+
+
+def test_a_start_before_the_trouble_does_not_begin_it():
+    made = case(refused)
+    access, edge = made.table("access_log"), made.table("edge_log")
+    early = edge["start"] < moment(2)
+    edge.loc[early, ["status", "origin_status"]] = 502
+    access.loc[access["edge_ray_id"].isin(edge.loc[early, "ray_id"]), "status"] = 502
+    said = diagnose(made)
+    assert said.cause == "nginx_config"
+    assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
+
+
+def test_callers_that_leave_before_the_endpoint_is_late_accuse_nobody():
+    made = case(lambda path, second: None)
+    access, edge = made.table("access_log"), made.table("edge_log")
+    gone = edge["path"].eq(REPORT) & edge["start"].between(moment(FAULT[0]), moment(FAULT[1]))
+    edge.loc[gone, ["status", "origin_status"]] = [499, 0]
+    access.loc[access["edge_ray_id"].isin(edge.loc[gone, "ray_id"]), "status"] = 499
+    assert diagnose(made).verdict == "no_incident"
+
+
+def test_a_prober_that_can_not_resolve_the_name_accuses_nobody():
+    made = case(lambda path, second: None)
+    probes = made.table("probes")
+    lost = probes["vantage"].eq("outside") & probes["time"].map(
+        lambda at: in_fault((at - moment(0)).total_seconds())
+    )
+    probes.loc[lost, ["status", "error"]] = [None, "Could not resolve host: api.example.com"]
+    assert diagnose(made).verdict == "no_incident"
+
+
+def uploads(every):
+    """Jobs are sent with a body; every second, third .. sender takes four seconds."""
+    made = case(lambda path, second: None)
+    edge = made.table("edge_log")
+    jobs = edge.index[edge["path"] == JOBS]
+    edge.loc[jobs, "method"] = "POST"
+    slow = jobs[[in_fault((edge.loc[at, "start"] - moment(0)).total_seconds()) for at in jobs]]
+    slow = slow[::every]
+    edge.loc[slow, "duration_ms"] = 4000.0
+    edge.loc[slow, "end"] = edge.loc[slow, "start"] + pd.Timedelta(seconds=4)
+    access = made.table("access_log")
+    access.loc[access["path"] == JOBS, "method"] = "POST"
+    ends = edge.set_index("ray_id").loc[access["edge_ray_id"], "end"].to_numpy()
+    access["time"] = access["time"].where(access["path"] != JOBS, pd.Series(ends, index=access.index))
+    return made
+
+
+def test_slow_uploads_of_some_accuse_nobody():
+    assert diagnose(uploads(2)).verdict == "no_incident"
+
+
+def test_an_edge_that_holds_every_upload_is_accused():
+    assert diagnose(uploads(1)).cause == "edge_config"
+
+
+def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
+    def lost(path, second):
+        turn = int(second if path == REPORT else second * 2)
+        return {"header_s": 0.222} if path != OTHER and turn % 2 else None
+
+    said = diagnose(case(lost))
+    assert said.cause == "docker_network"
+    assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
+
+
+def test_a_dead_server_beside_a_good_one_is_nginx_configuration():
+    dead = "192.0.2.99:8100"
+
+    def asked_first(path, second):
+        if path == OTHER or int(second * 4) % 3:
+            return None
+        return {"header_s": 4.0, "error": "upstream_timeout_connect"}
+
+    made = case(asked_first)
+    made.table("error_log")["upstream_addr"] = dead
+    made.table("access_log")["upstream_connect_time_s"] = 0.0
+    said = diagnose(made)
+    assert said.cause == "nginx_config"
+    assert dead in said.ranking[0].finding.detail
+
+
+def test_an_edge_that_gives_up_early_is_told_without_a_common_id():
+    """The endpoint needs 0.9 s at all times; the edge waits 0.4 s, and Nginx logs that its caller left."""
+
+    def cut(path, second):
+        return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
+
+    made = case(cut)
+    access, edge, probes = (made.table(name) for name in ("access_log", "edge_log", "probes"))
+    well = edge["path"].eq(HEALTH) & edge["status"].eq(200)
+    edge.loc[well, "duration_ms"] = 900.0
+    edge.loc[edge["status"].eq(524), "origin_status"] = 0
+    probes.loc[probes["status"].eq(200), "duration_s"] = 0.9
+    access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
+    access["edge_ray_id"] = None
+    assert diagnose(made).cause == "edge_config"
+
+
+def test_an_nginx_out_of_connections_is_not_the_edge():
+    def turned_away(path, second):
+        return {"at_nginx": False, "edge_status": 520, "status": 502, "error": "worker_connections"}
+
+    made = case(turned_away)
+    made.table("edge_log").loc[made.table("edge_log")["status"].eq(520), "origin_status"] = 0
+    made.table("error_log")[["path", "upstream_addr"]] = None
+    assert diagnose(made).cause in ("nginx_config", None)
+
+
+def test_each_worker_process_has_a_loop_of_its_own():
+    """Two workers take turns: one answers steadily while the other's loop stands still."""
+
+    def stuck(path, second):
+        wait = 3 - second % 3
+        return None if path == OTHER or int(second * 4) % 2 else {"header_s": wait, "inside_s": wait}
+
+    made = case(stuck)
+    log = made.table("app_log")
+    second = (log["time"] - moment(0)).dt.total_seconds()
+    log["pid"] = (second * 4 // 1 % 2).astype("Int64") + 100
+    waits = log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
+    log.loc[waits & (second % 3 < 0.1), "pid"] = 100
+    log.loc[waits & (second % 3 >= 0.1), "pid"] = 101
+    found = next(one for one in investigate(made).once(health.observed) if one.outcome == "stop_and_go")
+    assert "pid, -1) = 100" in found.sql
+
+
+@pytest.mark.parametrize(("cpus", "full"), [("0.5", True), (None, False)])
+def test_a_container_is_full_at_the_cores_it_is_granted(cpus, full):
+    def slow(path, second):
+        wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
+        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+    made = case(slow, gauges=lambda second: {"cpu_pct": 48.0 if second % 4 else 30.0})
+    if cpus:
+        rows = [{"file": "compose.yml", "service": "svc", "path": "cpus", "value": f'"{cpus}"'}]
+        made._frames["compose_settings"] = conform("compose_settings", pd.DataFrame(rows))
+    seen = [one.statement for one in investigate(made).once(health.observed) if one.outcome == "cpu_full"]
+    assert any("0.5 cores granted was full" in text for text in seen) is full
+
+
+def test_a_fault_of_the_endpoint_beside_one_of_the_service_is_named():
+    def both(path, second):
+        if path == HEALTH:
+            return {"at_nginx": False, "edge_status": 403}
+        again = int(second * 4) % 3
+        return None if path == OTHER or again == 2 else {"connect_s": (1.01, 3.04)[again]}
+
+    said = diagnose(case(both))
+    assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
