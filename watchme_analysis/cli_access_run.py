@@ -91,7 +91,8 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan on Spark; write the rows where asked."""
-    from watchme_analysis.sources.access_spark import SparkScan, SparkSettings
+    from watchme_analysis.sources.access_spark import SparkScan
+    from watchme_analysis.sources.spark_session import SparkSettings
 
     pairs = [one.partition("=") for one in asked["spark_options"]]
     for name, equals, _ in pairs:

@@ -17,8 +17,9 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.sources.access_athena import athena_table
 from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.sources.access_parts import parts_of
-from watchme_analysis.sources.access_spark import SparkScan, SparkSettings, spark_session
+from watchme_analysis.sources.access_spark import SparkScan
 from watchme_analysis.sources.nginx_format import compile_format, stock_formats
+from watchme_analysis.sources.spark_session import SparkSettings, spark_session
 
 pytestmark = [
     pytest.mark.skipif(

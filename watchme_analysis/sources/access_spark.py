@@ -8,15 +8,10 @@ as the driver does.
 
 from __future__ import annotations
 
-import os
 import pickle
-import shutil
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -24,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.sources.access_logs import AccessScan, chunks_of
 from watchme_analysis.sources.access_parquet import write_parquet
-from watchme_analysis.sources.access_parts import PART_BYTES, Part, parts_of
+from watchme_analysis.sources.access_parts import Part, parts_of
 from watchme_analysis.sources.access_tally import Tally
+from watchme_analysis.sources.spark_session import SparkSettings, reason_of, spark_session
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import SparkSession
 
     from watchme_analysis.retrieval import Retrieval
 
@@ -50,23 +45,6 @@ class Gatherer(Protocol):
 
 
 Gathered = TypeVar("Gathered", bound=Gatherer)
-
-
-@dataclass(frozen=True)
-class SparkSettings:
-    """How Spark is used.
-
-    Attributes
-    ----------
-    options
-        Settings of the session, such as ``spark.master``. What is not said here holds as ``spark-submit`` and
-        the environment say it; where nobody names a cluster, Spark runs on this machine.
-    part_bytes
-        Most bytes of a plain file that one task reads; what is packed goes to one task whole.
-    """
-
-    options: Mapping[str, str] = field(default_factory=dict)
-    part_bytes: int = PART_BYTES
 
 
 class SparkScan:
@@ -238,57 +216,10 @@ def _drained(_: int, tables: Iterator[pa.Table]) -> None:
         pass
 
 
-def spark_session(settings: SparkSettings) -> SparkSession:
-    """Return the running session, or a new one.
-
-    Raises
-    ------
-    InputError
-        When pyspark or Java is missing.
-    ServiceError
-        When the session can't be had.
-    """
-    if find_spec("pyspark") is None:
-        raise InputError(
-            "The engine spark needs the package pyspark, which is not installed: python3 tasks.py spark "
-            "brings it; or leave out --engine spark."
-        )
-    home = os.environ.get("JAVA_HOME")
-    if shutil.which("java") is None and not (home and shutil.which(f"{home}/bin/java")):
-        raise InputError(
-            "The engine spark needs Java 17 or newer, which is not installed: on Debian or Ubuntu "
-            "apt install default-jre-headless brings it; or leave out --engine spark."
-        )
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
-
-    # Tasks on this machine run the Python of this process; a cluster's own choice is left alone.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
-    options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
-    if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):
-        # Nobody but this machine talks to the driver.
-        options = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **options}
-        options.setdefault("spark.ui.enabled", "false")
-    builder = SparkSession.builder
-    for name, value in options.items():
-        builder = builder.config(name, value)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            return builder.getOrCreate()
-    except (PySparkException, OSError, RuntimeError) as error:
-        raise ServiceError(f"Spark can't be started: {_first_line(error)}") from error
-
-
 def _failure(error: Exception) -> WatchmeError:
     """Return the sentence of a task's own error where there is one, else Spark's."""
     for line in str(error).splitlines():
         kind, _, sentence = line.partition(": ")
         if sentence and kind.endswith("errors.InputError"):
             return InputError(sentence)
-    return ServiceError(f"Spark gave up: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return ServiceError(f"Spark gave up: {reason_of(error)}")
