@@ -90,14 +90,19 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 
 
 def _tell(pulled: Pulled, target: Path) -> None:
+    from watchme_analysis.sources.insights_cost import usd_words
+
     case = pulled.report.case
     scope = pulled.scope
     click.echo(f"queues: {', '.join(scope.queues) or 'none'}")
     click.echo(f"functions: {', '.join(scope.functions) or 'none'}")
     for table, entry in case.coverage().items():
-        missing = ", rows are missing" if entry["truncated"] else ""
-        click.echo(f"  {table:<22} {entry['rows']:>9,} rows{missing}")
-    click.echo(f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, about {pulled.usd:.4f} USD")
+        click.echo(f"  {table:<22} {entry['rows']:>9,} rows")
+    queries = case.table("log_queries")
+    cut = [name for name in queries["query_name"][queries["truncated"]] if name not in pulled.failures]
+    if cut:
+        click.echo(f"samples, cut at their limit: {', '.join(cut)}")
+    click.echo(f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, {usd_words(pulled.usd)}")
     for note in pulled.notes:
         click.echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():

@@ -101,10 +101,10 @@ def run(name: str, **options: Any) -> int:
                 frame.insert(0, "place", place)
             parts.append(frame)
             _tell(place, answer, options["usd_per_gb"])
+    if not parts:
+        raise ServiceError(" ".join(f"{place} could not be asked: {why}" for place, why in failures.items()))
     for place, why in failures.items():
         click.echo(f"{place} failed: {why}", err=True)
-    if not parts:
-        raise ServiceError("Nothing could be asked: " + " ".join(failures.values()))
     filled = [part for part in parts if len(part)] or parts[:1]
     click.echo(_printed(pd.concat(filled, ignore_index=True), options["form"]), nl=False)
     missing = any(answer.truncated for found in answers.values() for answer in found)
@@ -183,4 +183,7 @@ def _printed(frame: pd.DataFrame, form: str) -> str:
     if form == "json":
         return str(frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False))
     shown = frame.drop(columns="@ptr", errors="ignore")
+    for column in shown.select_dtypes("string"):
+        # A log line ends in a line break.
+        shown[column] = shown[column].str.rstrip()
     return ("no rows" if shown.empty else str(shown.to_string(index=False, max_colwidth=120))) + "\n"

@@ -167,21 +167,28 @@ class _Pull:
 
     def into(self, case: Path) -> Pulled:
         """Ask for everything, cheapest and most telling first, and import it."""
+        request = self.request
         self.progress("queues and functions")
         self.scope = self._discovered()
         self._state()
         self._part("metrics", self._metrics)
-        self._part("alarms", self._alarms)
-        self._part("alarm history", self._history)
-        self._part("changes (CloudTrail)", self._changes)
+        window = request.window
+        self._record("alarms", "alarms.json", partial(get_alarms, self.aws))
+        self._record(
+            "alarm history", "alarm-history.json", partial(get_alarm_history, self.aws, window), window
+        )
+        self._record(
+            "changes (CloudTrail)", "cloudtrail.json", partial(get_changes, self.aws, window), window
+        )
         self._logs()
         self._settings()
         if all(path.name == "queries.json" for path in self.folder.rglob("*.json*")):
             raise ServiceError("Nothing could be had: " + " ".join(self.failures.values()))
-        if self.request.asking.offline and self.keeper.oldest is not None:
-            self.notes.append(f"Offline: nothing was asked, state is as of {self.keeper.oldest.isoformat()}.")
+        if request.asking.offline and self.keeper.oldest is not None:
+            oldest = self.keeper.oldest.isoformat(timespec="seconds")
+            self.notes.append(f"Offline: nothing was asked, state is as of {oldest}.")
         report = import_folder(self.folder, case)
-        usd = cost_usd(self.scanned, self.request.usd_per_gb)
+        usd = cost_usd(self.scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.scanned, usd)
 
     def _discovered(self) -> Scope:
@@ -252,18 +259,9 @@ class _Pull:
         answer = kept_metric_data(self.aws, queries, request.window, self.keeper)
         self._write("metrics/metrics.json", answer)
 
-    def _alarms(self) -> None:
-        self._write("alarms.json", self.keeper.get("alarms", [], lambda: get_alarms(self.aws)))
-
-    def _history(self) -> None:
-        window = self.request.window
-        ask_for = partial(get_alarm_history, self.aws, window)
-        self._write("alarm-history.json", self.keeper.get("alarm history", [], ask_for, window))
-
-    def _changes(self) -> None:
-        window = self.request.window
-        ask_for = partial(get_changes, self.aws, window)
-        self._write("cloudtrail.json", self.keeper.get("changes", [], ask_for, window))
+    def _record(self, name: str, file: str, ask_for: Callable[[], Any], window: Window | None = None) -> None:
+        """Write what the account recorded: the state of now, or what happened in a window."""
+        self._part(name, lambda: self._write(file, self.keeper.get(name, [], ask_for, window)))
 
     def _logs(self) -> None:
         """Ask each function's and each named log group's queries, one group's failure costing no other."""

@@ -19,6 +19,8 @@ _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|
 _FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 _DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess")
 _LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure")
+# Parameters that name what a call is about.
+_NAMES = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 # IAM actions that are not named like the call.
 _ACTIONS = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
 
@@ -112,6 +114,14 @@ class Aws:
         """Region that is asked."""
         return str(self.client("sts").meta.region_name)
 
+    @property
+    def where(self) -> str:
+        """Region and profile in words, the region looked up where none was given."""
+        try:
+            return str(Place(self.place.profile, self.region))
+        except ServiceError:
+            return str(self.place)
+
     def account(self) -> str:
         """Return the id of the account that is asked, which needs no permission.
 
@@ -173,7 +183,7 @@ class Aws:
             try:
                 answer: dict[str, Any] = getattr(client, operation)(**parameters)
             except ClientError as error:
-                problem = self._refusal(action, error)
+                problem = self._refusal(_named(action, parameters), error)
                 cause: Exception = error
             except BotoCoreError as error:
                 problem = self._breakage(action, error)
@@ -223,7 +233,7 @@ class Aws:
         detail = error.response.get("Error", {})
         code, text = str(detail.get("Code", "")), " ".join(str(detail.get("Message", "")).split())[:300]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        said = f"{action} in {self.place} said {code}: {text}".rstrip(": .")
+        said = f"{action} in {self.where} said {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":
             return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
         if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
@@ -241,6 +251,7 @@ class Aws:
             ConnectionClosedError,
             EndpointConnectionError,
             HTTPClientError,
+            NoRegionError,
             ResponseStreamingError,
         )
         from botocore.parsers import ResponseParserError
@@ -248,11 +259,19 @@ class Aws:
         gone = (HTTPClientError, ConnectionClosedError, EndpointConnectionError, ResponseStreamingError)
         if isinstance(error, (*gone, ResponseParserError)):
             return RetryableServiceError(
-                f"{action} in {self.place} didn't answer ({_plain(error)}): check the network, try again."
+                f"{action} in {self.where} didn't answer ({_plain(error)}): check the network, try again."
             )
+        if isinstance(error, NoRegionError):
+            return ServiceError("No region is configured: give --region.")
         return ServiceError(
-            f"{action} in {self.place} can't be called ({_plain(error)}): log in, or give another --profile."
+            f"{action} in {self.where} can't be called ({_plain(error)}): log in, or give another --profile."
         )
+
+
+def _named(action: str, parameters: dict[str, Any]) -> str:
+    """Return a call with the name of what it is about, which an error of AWS often leaves out."""
+    name = next((parameters[key] for key in _NAMES if key in parameters), None)
+    return f"{action} ({name})" if name else action
 
 
 @cache

@@ -55,7 +55,12 @@ def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
 def told(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
     """Return a scan and its price in words."""
     size = f"{scanned_bytes / BYTES_PER_GB:.3f} GB"
-    return f"{size}, about {cost_usd(scanned_bytes, usd_per_gb):.4f} USD at {usd_per_gb:g} USD a GB"
+    return f"{size}, {usd_words(cost_usd(scanned_bytes, usd_per_gb))} at {usd_per_gb:g} USD a GB"
+
+
+def usd_words(usd: float) -> str:
+    """Return a price in words."""
+    return f"about {usd:.4f} USD" if usd >= 0.0001 or usd == 0 else "less than 0.0001 USD"
 
 
 def incoming(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, Incoming]:
