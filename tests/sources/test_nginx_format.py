@@ -105,3 +105,29 @@ def test_a_huge_line_is_decided_quickly():
 def test_what_can_not_be_read_is_refused_with_a_sentence(text, escape, said):
     with pytest.raises(FormatError, match=said):
         compile_format(text, escape)
+
+
+GLUED = '$remote_addr [$time_iso8601] "$request" $status xff=$http_x_forwarded_for pipe=$pipe'
+
+
+def test_a_list_of_addresses_that_nothing_encloses_is_one_value():
+    line = b'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET / HTTP/1.1" 200 xff=192.0.2.1, 192.0.2.2 pipe=.'
+
+    assert compile_format(GLUED).match(line)[4] == b"192.0.2.1, 192.0.2.2"
+
+
+@pytest.mark.parametrize("address", [b"192.0.2.7", b"2001:db8::1a60", b"::1"])
+def test_two_lines_run_into_one_are_none(address):
+    line = address + b' - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1'
+
+    assert compile_format(STOCK["common"]).match(line)
+    # A part of an address before another one may make a third of them.
+    for cut in range(len(address) + 1, len(line) - 1):
+        assert compile_format(STOCK["common"]).match(line[:cut] + line) is None
+
+
+def test_a_format_that_another_begins_with_is_known():
+    common, combined, main = (compile_format(STOCK[name]) for name in ("common", "combined", "main"))
+
+    assert common.begins(combined) and combined.begins(main) and common.begins(main)
+    assert not combined.begins(common) and not common.begins(common)

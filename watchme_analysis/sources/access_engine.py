@@ -30,6 +30,8 @@ FAST_FROM = 16 << 20
 # one by one.
 ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
+# So many lines of a chunk are hardly all torn where a shorter format would end.
+_MANY_TORN = 3
 _CUT = "it has no line end, so that its last value may be cut"
 
 
@@ -250,6 +252,7 @@ class Engine:
     ) -> Chunk:
         found: list[dict[str, Any]] = []
         refused: list[Refused] = []
+        doubted: dict[LogFormat, list[tuple[dict[str, Any], Refused]]] = {}
         blank = left_out = 0
         for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
             if not line.strip(b" \t\0"):
@@ -272,6 +275,14 @@ class Engine:
             if self._decode and log_format is not None:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
+            if log_format is not None and log_format.begins(reader.formats[0]):
+                torn = Refused(int(row) + 1, f"it may be a torn line of {reader.formats[0].name}", line)
+                doubted.setdefault(log_format, []).append((found[-1], torn))
+        for log_format, pairs in doubted.items():
+            if len(pairs) < _MANY_TORN:
+                reader.used[log_format.name or log_format.text] -= len(pairs)
+                found = [row for row in found if not any(row is one for one, _ in pairs)]
+                refused = sorted([*refused, *(torn for _, torn in pairs)])
         table = rows_table(found, self._selection.needed)
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
 

@@ -73,21 +73,25 @@ def _is_address(buf: Any, at: int, end: int) -> Any:
     four, six = True, True
     for place in range(at, end):
         char = buf[place]
-        if 48 <= char <= 57:
-            run += 1
-            four = four and run <= 3
-        elif char == 46:
-            four = four and run > 0
-            six = six and colons > 0
+        if char == 58:
+            four, six = False, six and colons < 7
+            colons += 1
+            run = 0
+            continue
+        if char == 46:
+            # One of IPv4 within one of IPv6 is for the exact way.
+            four, six = four and run > 0, False
             dots += 1
             run = 0
-        elif char == 58:
-            colons += 1
-            four = False
+            continue
+        run += 1
+        if 48 <= char <= 57:
+            four = four and run <= 3
         elif 97 <= char <= 102 or 65 <= char <= 70:
             four = False
         else:
             return False
+        six = six and run <= 4
     return (four and dots == 3 and run > 0) or (six and colons >= 2)
 
 

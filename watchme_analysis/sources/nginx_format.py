@@ -64,6 +64,8 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(
         (
             "request_id",
+            "host",
+            "server_name",
             "scheme",
             "request_method",
             "server_protocol",
@@ -89,11 +91,9 @@ _LISTS = re.compile(
 )
 _ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
 _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
-_ADDRESS = (
-    rb"-|unix:|"
-    + _IPV4
-    + rb"|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
-)
+_IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
+_SURE_ADDRESS = _IPV4 + b"|" + _IPV6
+_ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
 _PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
     "decimal": rb"-|\d+(?:\.\d+)?",
@@ -166,19 +166,28 @@ class LogFormat:
         return self._compile(rb"[^\s\"]*")
 
     @cached_property
-    def line_start(self) -> tuple[re.Pattern[bytes], bytes] | None:
-        """What only a line's start looks like, and the literal at its end; None when no start is telling."""
+    def line_start(self) -> re.Pattern[bytes] | None:
+        """What only a line's start looks like; None when no start is telling."""
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables[:3], self.literals[1:], strict=False):
-            telling = variable.kind in ("address", "msec", "time_local", "time_iso8601")
-            if telling and len(literal) < 2 and len(parts) == 1:
-                return None
-            if telling:
-                pattern = _IPV4 if variable.kind == "address" else _PATTERNS[variable.kind]
-                return re.compile(b"".join([*parts, pattern, re.escape(literal)])), literal
+            if variable.kind in ("address", "msec", "time_local", "time_iso8601"):
+                if len(literal) < 2 and len(parts) == 1:
+                    return None
+                pattern = _SURE_ADDRESS if variable.kind == "address" else _PATTERNS[variable.kind]
+                return re.compile(b"".join([*parts, b"(?:" + pattern + b")", re.escape(literal)]))
             word = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
             parts.append(b"(?:" + word + b")" + re.escape(literal))
         return None
+
+    def begins(self, other: LogFormat) -> bool:
+        """Tell whether a torn line of another format can look like a line of this one."""
+        size = len(self.variables)
+        return (
+            size < len(other.variables)
+            and self.variables == other.variables[:size]
+            and self.literals[:-1] == other.literals[:size]
+            and other.literals[size].startswith(self.literals[-1])
+        )
 
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
         """Return the values of a line, None when the line is not of this format."""
@@ -188,11 +197,12 @@ class LogFormat:
             return None
         values: tuple[bytes, ...] = found.groups()
         if self.line_start is not None:
-            start, end = self.line_start
-            for variable, value in zip(self.variables[1:], values[1:], strict=True):
+            for variable, value, literal in zip(
+                self.variables[1:], values[1:], self.literals[2:], strict=True
+            ):
                 # Two lines run into one would otherwise hide in a text that nothing encloses.
                 unbounded = variable.kind == "text" and not variable.quoted and b" " in value
-                if unbounded and start.search(value + end):
+                if unbounded and self.line_start.search(value + literal):
                     return None
         return values
 
