@@ -117,6 +117,10 @@ def test_what_is_asked_is_counted(log, options, requests, left_out):
     assert (result["requests"], result["left_out"]) == (requests, left_out)
 
 
+def test_a_window_without_requests_is_told(log):
+    assert "No request is in the window" in run(log, "--format", FORMAT, "--since", "2h").output
+
+
 def test_requests_are_written_to_parquet(log, tmp_path):
     run(log, "--format", FORMAT, "--parquet", tmp_path / "out.parquet")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,8 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{name} can't be written: {error.strerror or error}.") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise InputError(f"{name} can't be written: {reason}.") from error
 
 
 def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:

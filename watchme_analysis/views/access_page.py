@@ -54,6 +54,8 @@ def _heading(report: Report, zone: tzinfo) -> str:
         f"{_clock(window['start'], zone)} .. {_clock(window['end'], zone)} {zone}   {logs}, "
         f"{report['lines']:,} lines: {', '.join(told)}"
     ]
+    if report["left_out"] and not report["rows"]:
+        lines.append("No request is in the window, or of the path, that was asked for.")
     if report["requests"] != report["rows"]:
         lines.append(f"{report['requests']:,} of the requests are slow enough to be counted below")
     lines += report["notes"]

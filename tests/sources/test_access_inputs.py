@@ -1,0 +1,77 @@
+"""What can be read but once, what is too much to be looked at first, and rows on their way to a file."""
+
+import os
+import threading
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources import access_logs, access_parquet
+from watchme_analysis.sources.access_logs import AccessScan, read_access_logs
+from watchme_analysis.sources.access_parquet import ParquetFile, write_parquet
+
+LINE = '192.0.2.7 - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"\n'
+
+
+def test_a_pipe_is_read_but_once(tmp_path):
+    pipe = tmp_path / "access.fifo"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(LINE.format(1, "a") + LINE.format(2, "b")))
+    writer.start()
+
+    frame, (retrieval,) = read_access_logs([pipe])
+
+    writer.join()
+    assert frame["path"].tolist() == ["/a", "/b"]
+    assert retrieval.origin == str(pipe)
+
+
+def test_of_very_many_logs_none_is_looked_at_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(access_logs, "MANY_INPUTS", 2)
+    for name, second in (("access.log.1", 2), ("access.log.2", 1), ("access.log.3", 1)):
+        (tmp_path / name).write_text(LINE.format(second, "a"))
+
+    scan = AccessScan([tmp_path])
+
+    assert [one.name.rpartition(".")[2] for one in scan.inputs] == ["1", "2", "3"]
+    assert "3 logs are read in the order of their names" in scan.notes[0]
+    monkeypatch.undo()
+    assert [one.name.rpartition(".")[2] for one in AccessScan([tmp_path]).inputs] == ["2", "1"]
+
+
+def tables(*sizes):
+    return [pa.table({"at": list(range(size))}) for size in sizes]
+
+
+def test_small_tables_are_written_as_large_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(access_parquet, "GROUP_ROWS", 10)
+
+    assert write_parquet(tmp_path / "out", tables(4, 0, 5, 3, 2, 30)) == 44
+
+    file = pq.ParquetFile(tmp_path / "out")
+    assert [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)] == [
+        10,
+        2,
+        10,
+        10,
+        10,
+        2,
+    ]
+    assert file.read()["at"].to_pylist() == [at for size in (4, 5, 3, 2, 30) for at in range(size)]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_no_rows_and_failures_leave_nothing(tmp_path):
+    assert write_parquet(tmp_path / "out", tables(0)) == 0
+    with pytest.raises(ZeroDivisionError), ParquetFile(tmp_path / "out") as file:
+        file.add(tables(200_000)[0])
+        raise ZeroDivisionError
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_is_none_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="can't be written: No such file or directory"):
+        write_parquet(tmp_path / "none" / "out", tables(1))
