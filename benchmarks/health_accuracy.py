@@ -6,8 +6,8 @@ CASES is a folder of folders, each a case or raw evidence, and NAME what to call
 ``truth``, or TRUTH, holds one ``CASE.json`` for each with ``cause`` (``none`` for a healthy one), ``also``
 (the second of two faults), ``fault_start``, ``fault_end`` and ``run_end`` (epoch seconds or null).
 ``--made-up`` adds the made-up faults of the tests. Prints a line per case and a reliability table; with
-``--ablate`` also the same verdicts with each table taken away in turn and with only the poorest evidence
-left; with ``--ship`` the figures are written into the package, whose reports quote them.
+``--ablate [NAME...]`` also the same verdicts with each table taken away in turn and with only the poorest
+evidence left; with ``--ship`` the figures are written into the package, whose reports quote them.
 """
 
 from __future__ import annotations
@@ -164,14 +164,17 @@ def main(arguments: list[str]) -> int:
         "--about", action="append", default=[], metavar="NAME=WHAT", help="shipped with --ship"
     )
     parser.add_argument("--made-up", action="store_true")
-    parser.add_argument("--ablate", action="store_true")
+    parser.add_argument(
+        "--ablate", nargs="*", metavar="NAME", help="sets to take evidence from; all if none named"
+    )
     parser.add_argument("--ship", action="store_true")
     options = parser.parse_args(arguments)
     sources = [recorded(argument, options.truth) for argument in options.cases]
     rows: list[Asked] = []
     spent, missed = [], 0
     for given in chain(*sources, made_up() if options.made_up else ()):
-        found, took, late = judge(given, ablate=options.ablate)
+        ablate = options.ablate is not None and (not options.ablate or given.part in options.ablate)
+        found, took, late = judge(given, ablate=ablate)
         rows += found
         spent.append(took)
         missed += late
@@ -184,7 +187,7 @@ def main(arguments: list[str]) -> int:
         f"{sum(spent) / max(len(spent), 1):.2f} s on average, {max(spent, default=0.0):.2f} s at most "
         "(reading raw evidence not counted)"
     )
-    if options.ablate:
+    if options.ablate is not None:
         cut = [row for row in rows if row.evidence != "all"]
         for part in dict.fromkeys(row.part for row in cut):
             show(f"{part}, evidence taken away", [row for row in cut if row.part == part])

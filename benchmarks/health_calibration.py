@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,7 +15,10 @@ from watchme_analysis.analysis.reliability import EDGES, Bin, Weighed, brier, le
 from watchme_analysis.hypotheses.base import Diagnosis, registered
 from watchme_analysis.hypotheses.health_weights import CEILING
 
-SHIPPED = Path(__file__).resolve().parent.parent / "watchme_analysis/hypotheses/health_calibration.json"
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "watchme_analysis" / "hypotheses" / "health_calibration.json"
+PAGE = ROOT / "docs" / "calibration.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
         "brier": round(brier(decided(whole)), 4),
         "cross_validated": crossed,
         "evidence_taken_away": {
+            "of": ", ".join(dict.fromkeys(row.part for row in cut)),
             "verdicts": len(cut),
             "wrong_from_0.7": sum(row.outcome == "wrong" and row.said.confidence >= 0.7 for row in cut),
             "open": sum(row.outcome == "open" for row in cut),
@@ -127,4 +131,55 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
         },
     }
     SHIPPED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"\nwritten: {SHIPPED}", file=sys.stderr)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{page(found)}\n{END}{after}", encoding="utf-8")
+    print(f"\nwritten: {SHIPPED} and {PAGE}", file=sys.stderr)
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    sets = [
+        f"| {part['name']} | {part['what']} | {part['cases']} | {part['right']} | {part['wrong']} | "
+        f"{part['open']} |"
+        for part in found["sets"]
+    ]
+    crossed, cut = found["cross_validated"], found["evidence_taken_away"]
+    low, high = crossed["factor"]
+    lines = [
+        f"Measured on {found['date']}.",
+        "",
+        "| set | what | cases | right | wrong | inconclusive |",
+        "|---|---|--:|--:|--:|--:|",
+        *sets,
+        "",
+        f"All evidence, decided verdicts (Brier's score {found['brier']:.4f}):",
+        "",
+        *_bins(found["bins"]),
+        "",
+        f"Cross-validated over all of these: the factor that fits the other cases best is {low:g} to "
+        f"{high:g}; Brier's score of the likeliest cause is {crossed['brier']:.4f} with the weights as they "
+        f"are and {crossed['brier_fitted']:.4f} with the factor fitted without the case.",
+    ]
+    if cut["verdicts"]:
+        wrong = cut["wrong_from_0.7"]
+        lines += [
+            "",
+            f"Evidence taken away from {cut['of']}: {cut['verdicts']} verdicts, of which {cut['open']} are "
+            f"inconclusive and {wrong} wrong with a confidence of 0.7 or more "
+            f"({wrong / cut['verdicts']:.1%}); decided ones (Brier's score {cut['brier']:.4f}):",
+            "",
+            *_bins(cut["bins"]),
+        ]
+    return "\n".join(lines)
+
+
+def _bins(bins: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} | "
+        f"{one['right'] / one['count']:.2f} | {one['interval'][0]:.2f} to {one['interval'][1]:.2f} | "
+        f"{one['mean']:.2f} |"
+        for one in bins
+    ]
+    head = "| confidence | verdicts | right | share | 95 % interval | mean confidence |"
+    return [head, "|---|--:|--:|--:|---|--:|", *rows]

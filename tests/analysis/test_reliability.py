@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,16 @@ def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidenc
 
 def test_nothing_is_said_where_nothing_was_measured():
     assert track_record("supported", 0.97, {}) == ""
+
+
+def test_the_page_on_calibration_states_the_figures_that_ship():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    found = measured()
+    assert f"Measured on {found['date']}." in text
+    for part in found["sets"]:
+        assert f"| {part['name']} | {part['what']} | {part['cases']} | {part['right']} |" in text
+    for one in found["bins"]:
+        assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
 
 
 def test_the_figures_that_ship_add_up():
