@@ -6,6 +6,7 @@ DescribeAlarmHistory and LookupEvents. Everything else goes on to moto.
 
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -124,7 +125,6 @@ class Front:
         results = {}
         for query in asked["MetricDataQueries"]:
             if "MetricStat" not in query:
-                results[query["Id"]] = {"label": query.get("Label", query["Id"]), "points": []}
                 continue
             stat = query["MetricStat"]
             metric, period = stat["Metric"], stat["Period"]
@@ -147,6 +147,10 @@ class Front:
                 "label": query.get("Label") or f"{resource} {metric['MetricName']}",
                 "points": points,
             }
+        for query in asked["MetricDataQueries"]:
+            if "MetricStat" not in query:
+                points = metric_math(query["Expression"], results)
+                results[query["Id"]] = {"label": query.get("Label", query["Id"]), "points": points}
         return self.metric_page(asked, results)
 
     def of_log_group(self, namespace, metric, dimensions):
@@ -222,6 +226,18 @@ class Front:
         if skip + 2 < len(found):
             answer["NextToken"] = str(skip + 2)
         return answer
+
+
+def metric_math(expression, results):
+    """Arithmetic over series that are asked in the same call, at the times that all of them have."""
+    names = set(re.findall(r"[a-z]\w*", expression))
+    if not names <= set(results) or not re.fullmatch(r"[\w\s.+*/()-]+", expression):
+        raise RefusalError("ValidationError", f"can't calculate {expression}")
+    series = {name: dict(results[name]["points"]) for name in names}
+    common = set.intersection(*map(set, series.values()))
+    return [
+        (time, eval(expression, {}, {name: series[name][time] for name in names})) for time in sorted(common)
+    ]
 
 
 def statistic(name, samples):

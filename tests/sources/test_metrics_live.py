@@ -9,6 +9,7 @@ from watchme_analysis.sources.aws_client import Aws, Pace
 from watchme_analysis.sources.cloudwatch_metrics import read_answers
 from watchme_analysis.sources.metric_intervals import completeness
 from watchme_analysis.sources.metrics import (
+    Metric,
     batches,
     catalogue,
     get_metric_data,
@@ -16,6 +17,7 @@ from watchme_analysis.sources.metrics import (
     period_for,
 )
 from watchme_analysis.sources.metrics_cache import kept_metric_data
+from watchme_analysis.sources.metrics_frame import COLUMNS, get_metrics
 from watchme_analysis.sources.raw import RawFile
 from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
@@ -98,6 +100,44 @@ def test_batches_keep_within_the_limits_and_references_together():
             assert {name for name in named if name.startswith("m")} <= ids
     long = batches(metric_queries(wanted, 60), Window(NOW - timedelta(days=10), NOW))
     assert all(len(batch) * 14_400 <= 100_800 for batch in long)
+
+
+def test_metric_math_goes_with_what_it_refers_to_and_either_order_is_whole(account):
+    start = NOW - timedelta(hours=1)
+    second = int(start.timestamp())
+    wanted = catalogue([f"q{n}" for n in range(80)], [], [])
+    account.metrics = {
+        ("AWS/SQS", name, (("QueueName", "q0"),)): {second + 60 * n: n + more for n in range(60)}
+        for name, more in (("NumberOfMessagesSent", 1), ("NumberOfMessagesDeleted", 0))
+    }
+    expression = {"Id": "left", "Expression": "m0 - m2", "Period": 60}
+    queries = [*metric_queries(wanted, 60), expression]
+    assert len(batches(queries, Window(start, NOW))) == 2
+    for newest_first in (False, True):
+        account.points_per_call = 50
+        answer = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW), newest_first=newest_first)
+        series = {result["Id"]: result for result in answer["MetricDataResults"]}
+        assert series["left"]["Values"] == [1.0] * 60
+        times = series["m0"]["Timestamps"]
+        assert times == sorted(set(times), reverse=newest_first)
+        assert len(times) == 60
+
+
+def test_a_tidy_frame_of_any_metrics(front):
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = now.replace(second=0) - timedelta(minutes=40)
+    second = int(start.timestamp())
+    front.metrics[SENT] = {second: 0, second + 60: 3}
+    wanted = [Metric(*SENT, "Sum"), Metric(*SENT, "Maximum"), Metric("Own", "Nothing", (), "Average")]
+    frame, retrieval = get_metrics(Aws(pace=FAST), wanted, Window(start, start + timedelta(minutes=4)))
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame.completeness.tolist() == ["zero", "value", "missing", "missing"] * 2 + ["missing"] * 4
+    assert frame.value.dropna().tolist() == [0, 3, 0, 3]
+    assert set(frame.period_s) == {60}
+    assert (retrieval.rows, retrieval.truncated) == (12, False)
+    late, _ = get_metrics(Aws(pace=FAST), wanted[:1], Window(now - timedelta(minutes=5), now), period_s=300)
+    assert set(late.completeness) == {"not_settled"}
+    assert get_metrics(Aws(pace=FAST), [], Window(start, now), period_s=60)[0].empty
 
 
 def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):

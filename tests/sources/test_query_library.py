@@ -6,6 +6,7 @@ import pytest
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.aws_client import Aws, Pace
 from watchme_analysis.sources.insights import run_query
+from watchme_analysis.sources.insights_ask import get_log_rows
 from watchme_analysis.sources.insights_calls import InsightsQuery
 from watchme_analysis.sources.insights_frame import answer_frame, typed_frame
 from watchme_analysis.sources.insights_text import columns_of
@@ -135,3 +136,16 @@ def test_flattened_messages_overwrite_nothing(front):
     assert frame["@timestamp"].notna().all()
     assert frame["message.record.n"].dropna().tolist() == [3]
     assert frame["message.timestamp"].dropna().tolist() == ["x"]
+
+
+def test_rows_come_with_what_they_cost(front):
+    second = int(datetime.now(UTC).timestamp()) - 7200
+    front.engine.load(GROUP, [(1000 * (second + n), "x" * 974, "s") for n in range(1000)])
+    start = datetime.fromtimestamp(second, UTC)
+    query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(start, start + timedelta(hours=1)))
+    frame, retrieval = get_log_rows(Aws(pace=FAST), query, usd_per_gb=2.0)
+    assert (len(frame), retrieval.rows, retrieval.truncated) == (1000, 1000, False)
+    assert retrieval.bytes_scanned == 1e6
+    assert retrieval.cost_usd == pytest.approx(0.002)
+    with pytest.raises(InputError, match="--max-scan-gb"):
+        get_log_rows(Aws(pace=FAST), query, max_scan_gb=1e-4)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.sources.aws_cache import Keeper, NotKeptError, not_kept
@@ -13,7 +14,14 @@ from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.insights import run_queries
 from watchme_analysis.sources.insights_cache import Cache, answer_of, rest_of
 from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, Answer, InsightsQuery
+from watchme_analysis.sources.insights_cost import USD_PER_GB, check_ceiling, incoming, planned
+from watchme_analysis.sources.insights_frame import answer_frame, retrieval_of
 from watchme_analysis.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,47 @@ def ask(
             cache.save(answer, now)
         answers.append(answer)
     return answers
+
+
+def get_log_rows(
+    aws: Aws,
+    query: InsightsQuery,
+    asking: Asking = Asking(),
+    *,
+    max_scan_gb: float = 100.0,
+    usd_per_gb: float = USD_PER_GB,
+) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the rows of a query, planned and paid for knowingly, and how they were obtained.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    query
+        What to ask.
+    asking
+        Cache, deadline and cap.
+    max_scan_gb, usd_per_gb
+        Ceiling of what the query may scan, and the price of scanning in the region.
+
+    Returns
+    -------
+    frame, retrieval
+        As :func:`watchme_analysis.sources.insights_frame.answer_frame` and ``retrieval_of`` say.
+
+    Raises
+    ------
+    InputError
+        When more would be scanned than allowed.
+    ServiceError
+        When the service refuses the query.
+    """
+    if not asking.offline:
+        known = incoming(aws, query.log_groups, query.window)
+        check_ceiling(sum(part.size_bytes or 0 for part in known.values()), max_scan_gb, usd_per_gb)
+        query = planned(query, known)
+    answer = ask(aws, [query], asking)[0]
+    return answer_frame(answer), retrieval_of(answer, usd_per_gb)
 
 
 def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = "") -> list[InsightsQuery]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.sources.insights_calls import Answer, Row
+from watchme_analysis.sources.insights_cost import USD_PER_GB, cost_usd
 from watchme_analysis.sources.insights_text import columns_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,23 @@ def answer_frame(answer: Answer, *, flatten: bool = False) -> pd.DataFrame:
         rows = [_flattened(row) for row in answer.rows]
     names = list(dict.fromkeys([*columns, *chain.from_iterable(rows)]))
     return typed_frame(names, rows)
+
+
+def retrieval_of(answer: Answer, usd_per_gb: float = USD_PER_GB) -> Retrieval:
+    """Return how an answer was obtained: what was asked, scanned and paid, and whether rows are missing."""
+    return Retrieval(
+        "cloudwatch_logs",
+        ", ".join(answer.query.log_groups),
+        rows=len(answer.rows),
+        start=answer.query.window.start,
+        end=answer.query.window.end,
+        truncated=answer.truncated,
+        query=answer.query.text,
+        bytes_scanned=answer.bytes_scanned,
+        cost_usd=cost_usd(answer.bytes_scanned, usd_per_gb),
+        cached_at=answer.cached_at,
+        notes=tuple(answer.notes),
+    )
 
 
 def typed_frame(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.sources.aws_cache import SETTLED_AFTER
+from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,15 +54,42 @@ def completeness(points: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
     columns = [*_IDENTITY, "time", "value", "completeness"]
     parts = []
     for query in queries.dropna(subset=["period_s", "start", "end"]).itertuples():
-        grid = intervals(query.start, query.end, int(query.period_s))
         same = (points["id"] == query.id) & (points["file"] == query.file)
-        own = points[same].drop_duplicates("time").set_index("time")
-        part = own[["value", "completeness"]].reindex(grid).rename_axis("time").reset_index()
+        own = points[same].drop_duplicates("time").set_index("time")["value"]
         asked_at = None if pd.isna(query.asked_at) else query.asked_at
-        settled = settled_intervals(grid, int(query.period_s), asked_at)
-        silent = pd.Series(["missing"] * settled + ["not_settled"] * (len(grid) - settled), dtype="string")
-        part["completeness"] = part["completeness"].fillna(silent)
+        part = filled(own, Window(query.start, query.end), int(query.period_s), asked_at)
         for name in _IDENTITY:
             part[name] = getattr(query, name)
         parts.append(part[columns])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime | None) -> pd.DataFrame:
+    """Return every interval of a series with what is known of it.
+
+    Parameters
+    ----------
+    values
+        Values by the start of their interval.
+    window
+        Window that was asked.
+    period_s
+        Period in seconds.
+    asked_at
+        When it was asked; None takes all for settled.
+
+    Returns
+    -------
+    DataFrame
+        ``time``, ``value`` and ``completeness``, as :func:`completeness` says.
+    """
+    import pandas as pd
+
+    grid = intervals(window.start, window.end, period_s)
+    frame = pd.DataFrame({"time": grid, "value": values.reindex(grid).astype("Float64").array})
+    known = frame["value"].notna()
+    kinds = pd.Series("value", index=frame.index, dtype="string")
+    kinds = kinds.mask(known & frame["value"].eq(0).fillna(False), "zero").mask(~known, "missing")
+    kinds.iloc[settled_intervals(grid, period_s, asked_at) :] = "not_settled"
+    frame["completeness"] = kinds
+    return frame

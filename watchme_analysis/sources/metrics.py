@@ -101,7 +101,9 @@ def metric_queries(metrics: Sequence[Metric], period_s: int) -> list[dict[str, A
     ]
 
 
-def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:
+def get_metric_data(
+    aws: Aws, queries: Sequence[dict[str, Any]], window: Window, *, newest_first: bool = False
+) -> dict[str, Any]:
     """Return the answer for any number of queries, pages and batches put together.
 
     Parameters
@@ -112,6 +114,8 @@ def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window)
         As GetMetricData takes them; metric math is kept in one call with what it refers to.
     window
         Half-open; CloudWatch rounds its start down to the period.
+    newest_first
+        Order of the points.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window)
             "MetricDataQueries": batch,
             "StartTime": window.start,
             "EndTime": window.end,
-            "ScanBy": "TimestampAscending",
+            "ScanBy": "TimestampDescending" if newest_first else "TimestampAscending",
         }
         while True:
             answer = aws.call("cloudwatch", "get_metric_data", **parameters)

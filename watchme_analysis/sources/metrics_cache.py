@@ -62,7 +62,7 @@ def _settled(queries: Sequence[dict[str, Any]], window: Window, now: datetime) -
     if any("Expression" in query for query in queries):
         # Some functions of metric math look at the whole window.
         return window.end if window.end <= settled else window.start
-    longest = max(int(query["MetricStat"]["Period"]) for query in queries)
+    longest = max((int(query["MetricStat"]["Period"]) for query in queries), default=60)
     last_end = window.end + timedelta(seconds=-window.end.timestamp() % longest)
     return last_end if last_end <= settled else settled - timedelta(seconds=settled.timestamp() % longest)
 

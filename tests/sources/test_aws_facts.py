@@ -1,0 +1,67 @@
+"""What the retrieval builds on, held against the API model that is installed."""
+
+import re
+
+import pytest
+from botocore.session import get_session
+
+from watchme_analysis.sources.aws_policy import ACTIONS, SAMPLING_ACTIONS
+from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, OPEN
+from watchme_analysis.sources.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
+
+
+def model(service):
+    return get_session().get_service_model(service)
+
+
+def text(documentation):
+    return " ".join(re.sub(r"<[^>]+>", " ", documentation).split())
+
+
+def test_start_query():
+    asked = model("logs").operation_model("StartQuery").input_shape.members
+    assert asked["limit"].metadata["max"] == HIGHEST_LIMIT
+    assert f"up to {MAX_GROUPS} log groups" in text(asked["logGroupNames"].documentation)
+    for bound in ("startTime", "endTime"):
+        assert "range is inclusive" in text(asked[bound].documentation)
+        assert "number of seconds" in text(asked[bound].documentation)
+    whole = text(model("logs").operation_model("StartQuery").documentation)
+    assert "time out after 60 minutes" in whole
+    assert "up to 100 concurrent" in whole
+
+
+def test_get_query_results():
+    operation = model("logs").operation_model("GetQueryResults")
+    statuses = set(operation.output_shape.members["status"].enum)
+    # The others end a query; a status that is new here needs a decision.
+    assert statuses == OPEN | {"Complete", "Failed", "Cancelled", "Timeout"}
+    statistics = set(operation.output_shape.members["statistics"].members)
+    assert statistics >= {"recordsMatched", "recordsScanned", "bytesScanned", "estimatedBytesSkipped"}
+    assert "expires after 1 hour" in text(operation.input_shape.members["nextToken"].documentation)
+    assert "Running , this operation returns only partial results" in text(operation.documentation)
+    assert model("logs").metadata["protocol"] == "json"  # whose rows are taken out before botocore reads them
+
+
+def test_get_metric_data():
+    operation = model("cloudwatch").operation_model("GetMetricData")
+    whole = text(operation.documentation)
+    assert f"as many as {MAX_QUERIES} different metrics" in whole
+    assert f"as many as {MAX_POINTS:,} data points" in whole
+    for age, period in RETENTION:
+        assert re.search(rf"period of {period} seconds [^.]*available for {age.days} days", whole)
+    asked = operation.input_shape.members
+    assert "default of TimestampDescending" in text(asked["ScanBy"].documentation)
+    assert "Round down" in text(asked["StartTime"].documentation)
+    assert "exclusive" in text(asked["EndTime"].documentation)
+
+
+def test_alarm_history_has_metric_alarms_alone_unless_asked():
+    asked = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
+    assert "only metric alarms are returned" in text(asked["AlarmTypes"].documentation)
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, *SAMPLING_ACTIONS])
+def test_every_action_is_an_operation_of_its_service(action):
+    service, _, operation = action.partition(":")
+    # Batches of a call are allowed under the name of the call.
+    assert operation in model(service).operation_names
