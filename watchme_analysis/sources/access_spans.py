@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_QUOTE, _SPACE, _COLON, _BACKSLASH, _NEWLINE, _LETTER_Z = 34, 32, 58, 92, 10, 90
+_QUOTE, _SPACE, _COLON, _BACKSLASH, _LETTER_Z, _LAST_PRINTABLE = 34, 32, 58, 92, 90, 126
 _TIME_LOCAL_SIZE, _ISO_ZONE_AT, _ISO_UTC_SIZE, _ISO_SIZE = 26, 19, 20, 25
 # What a value may hold that is read as far as it goes; a literal that begins so wouldn't show its end.
 _DIGITS = b"0123456789-"
@@ -66,9 +66,11 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
     bounds
         Where lines start and end, without their ends: two ``int64[lines]``.
     """
+    import numpy as np
+
     rows = _plain_lines(log_format, buf, bounds)
     at, end = bounds[0][rows], bounds[1][rows]
-    marks = _Marks(buf)
+    marks = _Marks(buf, room=max(map(len, log_format.literals)) + _ISO_SIZE + _TIME_LOCAL_SIZE)
     alive = marks.follows(log_format.literals[0], at, end)
     at = at + len(log_format.literals[0])
     starts, ends = [], []
@@ -78,7 +80,8 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
         alive &= marks.follows(literal, stop, end)
         starts.append(at)
         ends.append(stop)
-        at = stop + len(literal)
+        # Lines that failed already are followed blindly, but not out of the chunk.
+        at = np.minimum(stop + len(literal), len(buf))
     alive &= at == end
     return FoundSpans(rows[alive], [one[alive] for one in starts], [one[alive] for one in ends])
 
@@ -88,15 +91,14 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
     import numpy as np
 
     starts, ends = bounds
-    odd = np.ones(256, bool)
-    odd[_SPACE:127] = False
-    odd[_NEWLINE] = False  # stands between lines only
+    # Bytes wrap around, so that all but printable ASCII lies above; line ends stand between lines only.
+    odd = (buf - _SPACE) > _LAST_PRINTABLE - _SPACE
     if log_format.escape == "json":
-        odd[_BACKSLASH] = True
+        odd |= buf == _BACKSLASH
     taken = (ends > starts) & (ends - starts <= LONG_LINE)
     # What begins with a space may be blank.
     taken &= buf[np.minimum(starts, len(buf) - 1)] != _SPACE
-    strange = np.flatnonzero(odd[buf])
+    strange = np.flatnonzero(odd)
     taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
     quotes = np.flatnonzero(buf == _QUOTE)
     expected = sum(literal.count(b'"') for literal in log_format.literals)
@@ -108,11 +110,19 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
 class _Marks:
     """Places of single bytes in a chunk, each byte's looked for once.
 
-    Lines that failed already are followed blindly: no place leads out of the chunk.
+    Parameters
+    ----------
+    buf
+        The chunk.
+    room
+        How far behind the chunk's end a place may lie; there stand zeros.
     """
 
-    def __init__(self, buf: Array) -> None:
-        self._buf = buf
+    def __init__(self, buf: Array, room: int) -> None:
+        import numpy as np
+
+        self._buf = np.concatenate([buf, np.zeros(room, np.uint8)])
+        self._size = len(buf)
         self._places: dict[int, Array] = {}
 
     def following(self, byte: int, at: Array) -> Any:
@@ -120,21 +130,16 @@ class _Marks:
         import numpy as np
 
         if byte not in self._places:
-            self._places[byte] = np.append(np.flatnonzero(self._buf == byte), len(self._buf))
+            found = np.flatnonzero(self._buf[: self._size] == byte)
+            self._places[byte] = np.append(found, self._size)
         places = self._places[byte]
         return places[np.minimum(np.searchsorted(places, at), len(places) - 1)]
-
-    def bytes_at(self, at: Array) -> Any:
-        """Return the bytes at places; beyond the chunk, its last."""
-        import numpy as np
-
-        return self._buf[np.minimum(at, len(self._buf) - 1)]
 
     def follows(self, literal: bytes, at: Array, end: Array) -> Any:
         """Tell where a literal stands before the line's end."""
         fits = at + len(literal) <= end
         for offset, byte in enumerate(literal):
-            fits &= self.bytes_at(at + offset) == byte
+            fits &= self._buf[at + offset] == byte
         return fits
 
     def value_end(self, variable: Variable, literal: bytes, at: Array, end: Array) -> Any:
@@ -144,7 +149,7 @@ class _Marks:
         if variable.kind == "time_local":
             return at + _TIME_LOCAL_SIZE
         if variable.kind == "time_iso8601":
-            in_utc = self.bytes_at(at + _ISO_ZONE_AT) == _LETTER_Z
+            in_utc = self._buf[at + _ISO_ZONE_AT] == _LETTER_Z
             return at + np.where(in_utc, _ISO_UTC_SIZE, _ISO_SIZE)
         if not literal:
             return np.maximum(at, end)
@@ -154,10 +159,10 @@ class _Marks:
         """Tell where a value surely ends there and nothing hides in it."""
         if variable.quoted:
             # A quotation mark behind a backslash may be a part of the value.
-            return (stop == at) | (self.bytes_at(stop - 1) != _BACKSLASH)
+            return (stop == at) | (self._buf[stop - 1] != _BACKSLASH)
         if variable.kind == "list":
             # Behind a space the list may go on with a colon.
-            return self.bytes_at(stop + 1) != _COLON
+            return self._buf[stop + 1] != _COLON
         if variable.kind == "text":
             return self.following(_SPACE, at) >= stop
         return stop >= at
