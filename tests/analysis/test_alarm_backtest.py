@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.analysis.alarm_backtest import Rule, backtest
+from watchme_analysis.analysis.alarm_backtest import History, Rule, backtest
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.analysis.standard_alarms import standard_alarms
 from watchme_analysis.errors import InputError
@@ -19,24 +19,26 @@ def minutes(moment):
 
 def test_a_sliding_alarm_rings_within_a_minute_and_an_aligned_one_at_the_periods_end():
     values = series([0.0] * 7 + [100.0] * 13 + [0.0] * 20)
-    sliding = backtest(values, "Average", 60, Rule(300, 50.0))
-    aligned = backtest(values, "Average", 60, Rule(300, 50.0, sliding=False))
+    sliding = backtest(History(values, "Average", 60), Rule(300, 50.0))
+    aligned = backtest(History(values, "Average", 60), Rule(300, 50.0, sliding=False))
     assert [tuple(map(minutes, pair)) for pair in sliding.raised] == [(10, 23)]
     assert [tuple(map(minutes, pair)) for pair in aligned.raised] == [(10, 25)]
 
 
 def test_an_average_hides_what_a_maximum_shows():
     values = series([0.0, 0.0, 200.0, 0.0, 0.0] * 2)
-    assert backtest(values, "Average", 60, Rule(300, 50.0)).first is None
-    assert backtest(values, "Maximum", 60, Rule(300, 50.0)).first is not None
+    assert backtest(History(values, "Average", 60), Rule(300, 50.0)).first is None
+    assert backtest(History(values, "Maximum", 60), Rule(300, 50.0)).first is not None
 
 
 def test_missing_points_follow_the_treatment():
     values = series([100.0] + [None] * 9 + [100.0])
     quiet = backtest(
-        values, "Maximum", 60, Rule(60, 50.0, treat_missing_data="notBreaching", extra_periods=0)
+        History(values, "Maximum", 60), Rule(60, 50.0, treat_missing_data="notBreaching", extra_periods=0)
     )
-    lasting = backtest(values, "Maximum", 60, Rule(60, 50.0, treat_missing_data="ignore", extra_periods=0))
+    lasting = backtest(
+        History(values, "Maximum", 60), Rule(60, 50.0, treat_missing_data="ignore", extra_periods=0)
+    )
     assert len(quiet.raised) == 2
     assert len(lasting.raised) == 1
     assert lasting.in_alarm_at_end
@@ -44,7 +46,7 @@ def test_missing_points_follow_the_treatment():
 
 def test_a_finer_alarm_than_the_history_is_refused():
     with pytest.raises(InputError, match="60 s can't be tried on points of 300 s"):
-        backtest(series([1.0], 300), "Maximum", 300, Rule(60, 0.0))
+        backtest(History(series([1.0], 300), "Maximum", 300), Rule(60, 0.0))
 
 
 def test_the_teams_alarms_on_a_failing_function():

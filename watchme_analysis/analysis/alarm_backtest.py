@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
 STEP_S = 60
+# From when and until when; None where not known.
+Span = tuple[datetime | None, datetime | None]
 LOW_SAMPLES = ("evaluate", "ignore")
 
 
@@ -105,51 +107,42 @@ class History:
     period_s: int
 
 
-def backtest(
-    series: pd.Series,
-    stat: str,
-    history_period_s: int,
-    rule: Rule,
-    end: datetime | None = None,
-    samples: pd.Series | None = None,
-) -> Run:
-    """Run an alarm's rule over a recorded series.
+def backtest(history: History, rule: Rule, span: Span | None = None, samples: pd.Series | None = None) -> Run:
+    """Run an alarm's rule over a recorded metric.
 
     Parameters
     ----------
-    series
-        Values indexed by the start of their interval (UTC); missing points are absent or null.
-    stat
-        Statistic of the series, which tells how finer points are put together.
-    history_period_s
-        Period of the series.
+    history
+        The metric.
     rule
         The rule.
-    end
-        Until when to evaluate; the end of the last interval unless given.
+    span
+        From when and until when the metric was recorded, so that a sparse one is evaluated where it has no
+        points too; from its first to its last point unless given.
     samples
-        SampleCount of the series, at the same period; needed where few samples are ignored.
+        SampleCount of the metric, at the same period; needed where few samples are ignored.
 
     Raises
     ------
     InputError
         When the rule's period is finer than the history, no multiple of it, or below a minute.
     """
-    _check(rule, history_period_s)
-    values = period_values(series, stat, history_period_s, rule, end)
+    _check(rule, history.period_s)
+    values = period_values(history, rule, span)
     enough = None
-    if rule.low_samples == "ignore" and stat.startswith("p") and samples is not None:
-        counts = period_values(samples, "SampleCount", history_period_s, rule, end).reindex(values.index)
-        stride = _stride(rule, history_period_s)
+    if rule.low_samples == "ignore" and history.stat.startswith("p") and samples is not None:
+        counted = History(samples, "SampleCount", history.period_s)
+        counts = period_values(counted, rule, span).reindex(values.index)
+        stride = _stride(rule, history.period_s)
         over_all = sum(
             counts.fillna(0.0).shift(k * stride, fill_value=0.0) for k in range(rule.evaluation_periods)
         )
-        enough = list(over_all >= samples_needed(stat))
-    return _run(values, rule, _stride(rule, history_period_s), enough)
+        enough = list(over_all >= samples_needed(history.stat))
+    return _run(values, rule, _stride(rule, history.period_s), enough)
 
 
 def backtest_math(
-    expression: str, histories: Mapping[str, History], rule: Rule, end: datetime | None = None
+    expression: str, histories: Mapping[str, History], rule: Rule, span: Span | None = None
 ) -> Run:
     """Run an alarm's rule over a metric math expression.
 
@@ -159,15 +152,16 @@ def backtest_math(
         As :func:`watchme_analysis.analysis.alarm_math.calculate` takes it.
     histories
         The recorded metrics by their ids.
-    rule, end
+    rule, span
         As for :func:`backtest`; errors are the same.
     """
     from watchme_analysis.analysis.alarm_math import calculate
 
     period_s = max(history.period_s for history in histories.values())
     _check(rule, period_s)
+    span = _common(histories.values(), span)
     points = {
-        name: period_values(history.series, history.stat, period_s, rule, end)
+        name: period_values(replace(history, period_s=period_s), rule, span)
         for name, history in histories.items()
     }
     index = None
@@ -175,6 +169,18 @@ def backtest_math(
         index = values.index if index is None else index.union(values.index)
     values = calculate(expression, {name: values.reindex(index) for name, values in points.items()})
     return _run(values, rule, _stride(rule, period_s), None)
+
+
+def _common(histories: Iterable[History], span: Span | None) -> Span:
+    """Return the time that all metrics are looked at over, so that a sparse one is not cut short."""
+    first, end = span or (None, None)
+    there = [history for history in histories if len(history.series)]
+    starts = [history.series.index.min().to_pydatetime() for history in there]
+    ends = [
+        (history.series.index.max() + timedelta(seconds=history.period_s)).to_pydatetime()
+        for history in there
+    ]
+    return first or min(starts, default=None), max([*ends, *([end] if end else [])], default=None)
 
 
 def samples_needed(stat: str) -> float:
@@ -249,25 +255,28 @@ def _step(rule: Rule, history_period_s: int) -> int:
     return max(STEP_S, history_period_s) if rule.sliding else rule.period_s
 
 
-def period_values(
-    series: pd.Series, stat: str, history_period_s: int, rule: Rule, end: datetime | None = None
-) -> pd.Series:
+def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.Series:
     """Return the rule's data points indexed by the end of the period they cover.
 
-    A sliding evaluation moves by a minute, or by the history's period where that is longer.
+    A sliding evaluation moves by a minute, or by the history's period where that is longer. Of finer
+    percentiles the highest stands for the whole period, which they can't be put together to.
     """
     import pandas as pd
 
+    series, stat = history.series, history.stat
     if stat not in _HOW and not stat.startswith(("p", "tm")):
         raise InputError(f"The statistic {stat!r} is unknown: use {', '.join(_HOW)} or a percentile.")
     known = series.dropna()
-    if known.empty:
+    first, end = span or (None, None)
+    if series.empty and (first is None or end is None):
         return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
     how = _HOW.get(stat, "max")
-    step = _step(rule, history_period_s)
-    floor = f"{history_period_s if rule.sliding else rule.period_s}s"
-    begin = series.index.min().floor(floor)
-    last = max(series.index.max() + timedelta(seconds=history_period_s), pd.Timestamp(end) if end else begin)
+    step = _step(rule, history.period_s)
+    floor = f"{history.period_s if rule.sliding else rule.period_s}s"
+    starts = [moment for moment in (first, series.index.min()) if not pd.isna(moment)]
+    begin = min(map(pd.Timestamp, starts)).floor(floor)
+    ends = [end, series.index.max() + timedelta(seconds=history.period_s)]
+    last = max(pd.Timestamp(moment) for moment in ends if not pd.isna(moment))
     if not rule.sliding:
         grid = pd.date_range(begin, last.ceil(floor), freq=floor, inclusive="left")
         grouped = known.groupby(known.index.floor(floor)).agg(how)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.alarm_backtest import History, Rule, Run, backtest, backtest_math
+from watchme_analysis.analysis.alarm_backtest import History, Rule, Run, Span, backtest, backtest_math
 from watchme_analysis.analysis.alarm_composite import composite_run, parse_rule
 from watchme_analysis.analysis.alarm_probes import probe_runs
 from watchme_analysis.analysis.alarm_specs import KINDS, AlarmSpec
@@ -45,7 +45,10 @@ def try_alarms(tables: Tables, flows: tuple[Flow, ...], specs: Iterable[AlarmSpe
     """
     specs = tuple(specs)
     ends = [flow.frame.index[-1] + timedelta(seconds=flow.period_s) for flow in flows if len(flow.frame)]
-    end = max(ends, default=None)
+    span = (
+        min((flow.frame.index[0] for flow in flows if len(flow.frame)), default=None),
+        max(ends, default=None),
+    )
     found: list[Tried] = []
     for spec in specs:
         if spec.composite:
@@ -54,7 +57,7 @@ def try_alarms(tables: Tables, flows: tuple[Flow, ...], specs: Iterable[AlarmSpe
             runs = probe_runs(tables.table("probes"), spec.rule, spec.slower_than_s)
             found += [Tried(spec, name, run) for name, run in runs.items()]
             continue
-        found += [_try(tables, spec, name, flow, end) for name, flow in _resources(flows, spec)]
+        found += [_try(tables, spec, name, flow, span) for name, flow in _resources(flows, spec)]
     for spec in specs:
         if spec.composite:
             found += _composites(spec, found, flows)
@@ -91,7 +94,7 @@ def _resources(flows: tuple[Flow, ...], spec: AlarmSpec) -> list[tuple[str, Flow
     return list(found.items())
 
 
-def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Flow | None, end: datetime | None) -> Tried:
+def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Flow | None, span: Span) -> Tried:
     queue = None if flow is None else flow.queue
 
     def refused(note: str) -> Tried:
@@ -118,7 +121,7 @@ def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Flow | None, end:
         note = f"Points of {rule.period_s} s only: it can have fired up to {uncertainty_s:.0f} s earlier."
     try:
         if spec.expression or len(spec.metrics) == 2:
-            run = backtest_math(spec.expression or "100 * above / below", histories, rule, end)
+            run = backtest_math(spec.expression or "100 * above / below", histories, rule, span)
         else:
             [history] = histories.values()
             samples = None
@@ -126,7 +129,7 @@ def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Flow | None, end:
                 pair = recorded_series(tables, resource, spec.metrics[0], "SampleCount")
                 samples = None if pair is None else pair[0]
                 note += "" if samples is not None else " SampleCount is not in the case: evaluated always."
-            run = backtest(history.series, history.stat, history.period_s, rule, end, samples)
+            run = backtest(history, rule, span, samples)
     except InputError as error:
         return refused(str(error))
     return Tried(spec, resource, replace(run, uncertainty_s=uncertainty_s), note.strip(), queue)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.alarm_backtest import Rule, Run, backtest
+from watchme_analysis.analysis.alarm_backtest import History, Rule, Run, backtest
 from watchme_analysis.analysis.flows import Flow, Tables
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _try(
         rule = Rule(**{**_fields(rule), "period_s": period})
     if series.empty:
         return blank
-    run: Run = backtest(series, alarm.stat, period, rule, end)
+    run: Run = backtest(History(series, alarm.stat, period), rule, (None, end))
     return {
         "first": run.first,
         "times_raised": len(run.raised),

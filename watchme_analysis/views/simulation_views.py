@@ -220,11 +220,12 @@ def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
         ]
         losing = [point for point in mine if (point.dead_unfailed_pct.mean or 0.0) > 0]
         as_told = [point for point in mine if point.backs_off and point.patience_s >= visibility_s]
+        earlier = [point for point in mine if point.backs_off and point.patience_s < visibility_s]
         said.append(
-            f"With reserved concurrency 2 and a visibility timeout of {visibility_s:.0f} s they do under "
+            f"With reserved concurrency 2 and a visibility timeout of {visibility_s:.0f} s some do, under "
             f"{len(losing)} of {len(mine)} assumptions. Share of the messages: {_span(as_told)} as AWS's "
             "guide describes it (tried until the visibility timeout has passed, by a poller that backs off), "
-            f"{_span([point for point in mine if point.backs_off])} where it gives up earlier, "
+            f"{_span(earlier)} where it gives up earlier, "
             f"{_span([point for point in mine if not point.backs_off])} where the poller only scales up."
         )
     return tuple(said)

@@ -1,0 +1,229 @@
+"""Existing alarms, health checks, when people noticed, and what would be better."""
+
+import json
+
+import pandas as pd
+import pytest
+from backlog_world import START, World
+
+from watchme_analysis.analysis.alarm_existing import existing_alarms
+from watchme_analysis.analysis.alarm_lessons import lessons
+from watchme_analysis.analysis.alarm_noticed import noticed
+from watchme_analysis.analysis.alarm_sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.analysis.alarm_specs import parse_specs
+from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
+from watchme_analysis.analysis.flows import flows
+from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.notebook.alarm_spec_files import read_specs
+from watchme_analysis.schema import conform
+
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+DAY_S = 86_400.0
+AT = START.to_pydatetime()
+
+
+class Held:
+    """A world with further tables."""
+
+    def __init__(self, world, **tables):
+        self.world, self.tables = world, tables
+
+    def table(self, name):
+        return self.tables.get(name, self.world.table(name))
+
+
+@pytest.fixture(scope="module")
+def failing():
+    world = World()
+    world.fail(600, 1000, 0.1, IMPORT)
+    return world
+
+
+def described(*alarms):
+    rows = [{"alarm": alarm["AlarmName"], "definition": json.dumps(alarm)} for alarm in alarms]
+    return conform("alarms", pd.DataFrame(rows))
+
+
+def of_queue(metric, stat, name="q", resource="jobs-dlq"):
+    dimension = {"Name": "QueueName" if "jobs" in resource else "FunctionName", "Value": resource}
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {"MetricName": metric, "Dimensions": [dimension]},
+            "Period": 300,
+            "Stat": stat,
+        },
+        "ReturnData": False,
+    }
+
+
+THRESHOLD = {
+    "ComparisonOperator": "GreaterThanThreshold",
+    "EvaluationPeriods": 1,
+    "TreatMissingData": "notBreaching",
+}
+PLAIN = {
+    "AlarmName": "dead",
+    "MetricName": "ApproximateNumberOfMessagesVisible",
+    "Dimensions": [{"Name": "QueueName", "Value": "jobs-dlq"}],
+    "Statistic": "Average",
+    "Period": 300,
+    "Threshold": 10.0,
+    **THRESHOLD,
+}
+MATH = {
+    "AlarmName": "rate",
+    "Threshold": 10.0,
+    "Metrics": [
+        {"Id": "rate", "Expression": "100 * share", "ReturnData": True},
+        {"Id": "share", "Expression": "e / i", "ReturnData": False},
+        of_queue("Errors", "Sum", "e", "job-runner"),
+        of_queue("Invocations", "Sum", "i", "job-runner"),
+    ],
+    **THRESHOLD,
+}
+BAND = {
+    "AlarmName": "band",
+    "Metrics": [{"Id": "b", "Expression": "ANOMALY_DETECTION_BAND(x, 2)"}],
+    **THRESHOLD,
+}
+BOTH = {"AlarmName": "both", "AlarmRule": 'ALARM("dead") AND ALARM("rate")'}
+
+
+def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
+    case = Held(failing, alarms=described(PLAIN, MATH, BAND, BOTH))
+    specs = existing_alarms(case)
+    frame = tried_frame(try_alarms(case, flows(case), specs), AT, DAY_S).set_index("alarm")
+    proposed = tried_frame(try_alarms(failing, flows(failing), read_specs()), AT, DAY_S).set_index("alarm")
+    assert frame.loc["dead", "first"] == proposed.loc["dead-letters", "first"]
+    assert frame.loc["rate", "first"] < frame.loc["dead", "first"]
+    assert pd.isna(frame.loc["band", "times_raised"])
+    assert "can't be tried" in frame.loc["band", "note"]
+    assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
+
+
+def probed(*failed):
+    rows = [
+        {
+            "time": START + pd.Timedelta(seconds=30 * place),
+            "vantage": "outside",
+            "path": "/health",
+            "status": None if bad else 200,
+            "duration_s": 10.0 if bad else 0.2,
+        }
+        for place, bad in enumerate(failed)
+    ]
+    return conform("probes", pd.DataFrame(rows))
+
+
+def test_three_failed_health_checks_in_a_row_ring():
+    case = Held(World(), probes=probed(0, 1, 1, 0, 1, 1, 1, 1, 0, 0))
+    [spec] = parse_specs({"alarms": [{"name": "h", "over": "probes", "evaluation_periods": 3}]})
+    [tried] = try_alarms(case, flows(case), (spec,))
+    assert tried.resource == "/health from outside"
+    # The third in a row began at 180 s and was given up 10 s later.
+    assert [tuple((each - AT).total_seconds() for each in pair) for pair in tried.run.raised] == [
+        (190, 240.2)
+    ]
+
+
+def change(minutes, event, resource="jobs"):
+    return {
+        "time": START + pd.Timedelta(minutes=minutes),
+        "event_name": event,
+        "user": "somebody",
+        "resource": resource,
+    }
+
+
+def test_people_noticed_when_they_first_touched_what_was_affected():
+    rows = [
+        change(9, "PurgeQueue"),
+        change(12, "UpdateFunctionCode20150331v2", "job-runner"),  # what began it
+        change(30, "UpdateFunctionCode20150331v2", "another-function"),
+        change(40, "DescribeAlarms"),
+        change(55, "PurgeQueue"),
+    ]
+    case = Held(World(), changes=conform("changes", pd.DataFrame(rows)))
+    start = AT + pd.Timedelta(minutes=10)
+    found = noticed(case, flows(case), start)
+    assert (found.at - AT).total_seconds() == 55 * 60
+    assert "PurgeQueue" in found.how
+    assert noticed(case, flows(case), None) is None
+    assert noticed(World(), flows(World()), start) is None
+
+
+def test_the_lead_is_counted_until_people_noticed(failing):
+    specs = read_specs()
+    tried = try_alarms(failing, flows(failing), specs)
+    start, seen = AT + pd.Timedelta(minutes=601), AT + pd.Timedelta(minutes=700)
+    frame = tried_frame(tried, start, DAY_S, seen).set_index("alarm")
+    row = frame.loc["dead-letters"]
+    assert row["minutes_after_start"] + row["lead_minutes"] == pytest.approx(99)
+
+
+def test_an_age_that_no_message_reaches_is_found(failing):
+    found = lessons(failing, flows(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
+    [age] = [each for each in found if each.alarm == "message-age"]
+    assert "3 receives × 180 s = 540 s" in age.finding
+    assert "above 270 s" in age.instead
+
+
+def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
+    world = World()
+    for values in world.at.values():
+        values[:] = 0.0
+    world.run(180, 5, 1.5, failed=5)
+    found = lessons(world, flows(world), read_specs(), AT + pd.Timedelta(minutes=180), DAY_S)
+    [rate] = [each for each in found if each.alarm == "error-rate"]
+    assert "at most 1 of 12 points" in rate.finding
+    assert rate.effect.startswith("rings 1 min after the start")
+    frame = tried_frame(try_alarms(world, flows(world), read_specs()), AT, DAY_S).set_index("alarm")
+    assert frame.loc["error-rate", "times_raised"] == 0
+
+
+def test_an_average_that_hides_a_maximum_is_found():
+    world = World()
+    world.at["duration_avg_s"][601], world.at["duration_max_s"][601] = 2.0, 29.0
+    spec = {
+        "name": "long", "over": "function", "metric": "Duration", "stat": "Average", "period_s": 300,
+        "of_timeout": 0.9, "treat_missing_data": "notBreaching",
+    }  # fmt: skip
+    found = lessons(
+        world, flows(world), parse_specs({"alarms": [spec]}), AT + pd.Timedelta(minutes=600), DAY_S
+    )
+    assert [(each.alarm, each.instead) for each in found] == [("long", "Maximum")]
+    assert "By its average it stays silent" in found[0].finding
+
+
+def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
+    frame = sensitivity(failing, flows(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
+    dead = frame[(frame["alarm"] == "dead-letters") & (frame["evaluation_periods"] == 1)]
+    minutes = dead.sort_values("threshold")["minutes_after_start"].dropna().tolist()
+    assert minutes == sorted(minutes)
+    assert len(set(minutes)) > 1
+    assert frame[frame["alarm"].str.startswith("error-rate")]["threshold"].max() < 100
+    assert frame[frame["alarm"] == "duration-near-timeout"]["threshold"].max() < 1
+
+
+def test_the_evaluation_range_moves_only_what_is_named(failing):
+    frame = range_sensitivity(failing, flows(failing), read_specs(), DAY_S)
+    assert set(frame.columns) >= {"alarm", "resource", "first_0", "rings_5"}
+    assert "dead-letters" not in set(frame["alarm"])
+
+
+def test_a_specification_is_read_or_refused_in_a_sentence(tmp_path):
+    (tmp_path / "bad.yaml").write_text("alarms: [")
+    with pytest.raises(FormatError, match="no YAML"):
+        read_specs(tmp_path / "bad.yaml")
+    with pytest.raises(InputError, match="can't be read"):
+        read_specs(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="can't be read from"):
+        parse_specs({"alarms": [{"name": "x", "composite": "ALARM(a) AND"}]})
+
+
+def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
+    tried = try_alarms(failing, flows(failing), read_specs())
+    [both] = [item for item in tried if item.spec.name == "dead-letters-of-failing-runs"]
+    assert both.resource == "jobs"
+    assert both.run.raised
