@@ -33,7 +33,7 @@ def backtest_table(frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms tha
     rang = frame[frame["times_raised"].fillna(0) > 0].sort_values(
         ["minutes_after_start", "first"], kind="stable", na_position="last"
     )
-    noted = rang["note"].ne("").any()
+    noted, led = rang["note"].ne("").any(), rang["lead_minutes"].notna().any()
     rows = tuple(
         (
             str(row.alarm),
@@ -41,7 +41,7 @@ def backtest_table(frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms tha
             local_time(row.first, zone, seconds=False),
             "still in alarm" if pd.isna(row.cleared) else local_time(row.cleared, zone, seconds=False),
             _minutes(row.minutes_after_start),
-            _minutes(row.lead_minutes),
+            *([_minutes(row.lead_minutes)] if led else []),
             cell(int(row.times_raised), zone),
             number(float(row.false_a_week), 2),
             *([str(row.note)] if noted else []),
@@ -49,10 +49,10 @@ def backtest_table(frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms tha
         for row in rang.itertuples()
     )
     heads = (
-        "alarm", "resource", "first rang", "then cleared", "after the start", "before people", "pages",
-        "in vain a week", *(["note"] if noted else []),
+        "alarm", "resource", "first rang", "then cleared", "after the start",
+        *(["before people"] if led else []), "pages", "in vain a week", *(["note"] if noted else []),
     )  # fmt: skip
-    return Shown(f"{caption} (times in {zone})", heads, rows, _silent(frame), frozenset({4, 5, 6, 7}))
+    return Shown(f"{caption} (times in {zone})", heads, rows, _silent(frame), frozenset(range(4, 7 + led)))
 
 
 def _silent(frame: pd.DataFrame) -> str:
