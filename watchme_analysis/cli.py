@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from watchme_analysis import __version__
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.window import parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BAD_INPUT = 2
 
@@ -26,6 +30,7 @@ _ELSEWHERE = {
     "query": "watchme_analysis.cli_query:query",
     "alarms": "watchme_analysis.cli_alarms:alarms",
     "simulate": "watchme_analysis.cli_simulate:simulate",
+    "resend": "watchme_analysis.cli_resend:resend",
 }
 
 
@@ -136,7 +141,8 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
 
     Each statement of a diagnosis has the query for the rows behind it: `watchme diagnose health CASE --sql`
     prints them, the report shows them folded up, --json has them as `sql`. Besides the tables there is
-    `requests`: every request followed through edge, Nginx and application, a row each.
+    `requests`: every request followed through edge, Nginx and application, a row each; and `linked_errors`:
+    `error_log` with the access log's line that each error is about.
 
     \b
     watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
@@ -144,12 +150,17 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
                            from requests where fate = 'app_late' order by start"
     watchme case sql CASE 'show tables'
     """
+    from watchme_analysis.analysis.error_requests import errors_with_requests
     from watchme_analysis.case import open_case
     from watchme_analysis.hypotheses.health_facts import requests_view
     from watchme_analysis.views import console
 
     opened = open_case(case)
-    found = opened.sql(query, {"requests": requests_view(opened)} if "requests" in query.lower() else None)
+    views: dict[str, Callable[[], pd.DataFrame]] = {
+        "requests": lambda: requests_view(opened),
+        "linked_errors": lambda: errors_with_requests(opened.table("error_log"), opened.table("access_log")),
+    }
+    found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})
     if as_csv:
         click.echo(found.to_csv(index=False), nl=False)
         return

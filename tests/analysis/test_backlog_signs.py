@@ -8,7 +8,7 @@ from watchme_analysis.analysis.error_kinds import error_kind
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.analysis.leak import run_time_ramp
 from watchme_analysis.analysis.queue_balance import queue_balance
-from watchme_analysis.analysis.scan import expected_arrivals, rate_elevation
+from watchme_analysis.analysis.scan import count_elevation, expected_arrivals, rate_elevation
 
 
 def only(world):
@@ -57,6 +57,28 @@ def test_arrivals_are_expected_in_their_rhythm():
     expected = expected_arrivals(sent, 60)
     assert expected[START + pd.Timedelta(minutes=31)] == pytest.approx(10, abs=0.5)
     assert expected[START + pd.Timedelta(minutes=15)] < 0.1
+
+
+def test_a_busy_day_is_no_surge_and_a_surge_on_it_is():
+    index = pd.date_range(START, periods=1440 * 2, freq="1min")
+    rng = np.random.default_rng(11)
+    wave = 2.0 + 1.8 * np.sin(2 * np.pi * np.arange(len(index)) / 1440)
+    sent = pd.Series(rng.poisson(wave), index=index).astype(float)
+    calm = count_elevation(sent, expected_arrivals(sent, 60), 60)
+    assert calm is None or calm.rate < 2.0
+    sent.iloc[1800:1920] += 30
+    found = count_elevation(sent, expected_arrivals(sent, 60), 60)
+    assert (found.start, found.end) == (index[1800], index[1920])
+
+
+def test_a_backlog_grew_from_where_it_left_the_usual():
+    world = World()
+    for minute in range(1, 1440, 30):
+        world.at["visible"][minute : minute + 3] = 5
+    world.at["visible"][598:800] = np.where(np.arange(202) < 9, 4, np.linspace(10, 300, 202))
+    world.at["age_s"][620:800] = 900
+    (worst,) = [item for item in backlog_episodes(only(world)) if item.peak > 100]
+    assert worst.start < worst.grew_from == START + pd.Timedelta(minutes=606)
 
 
 def test_every_message_of_a_failing_queue_is_accounted_for():
@@ -109,6 +131,21 @@ def test_a_creep_is_told_from_a_step():
     assert abs(ramp.start - (START + pd.Timedelta(hours=30))) < pd.Timedelta(hours=4)
     step = run_time_ramp(only(stepping))
     assert step is None or step.steepest_share > 0.8
+
+
+def test_a_creep_s_start_lies_within_the_interval_that_is_told():
+    """Creeps of both shapes, beginning at different hours, with run times that scatter by a tenth."""
+    held = []
+    for seed in range(8):
+        rng, begin, world = np.random.default_rng(seed), 25 + 3 * seed, World(96)
+        for minute in range(1, 96 * 60, 30):
+            past = max(0.0, minute / 60 - begin)
+            grown = np.exp(0.05 * past) if seed % 2 else 1 + 0.2 * past
+            world.run(minute, 10, 1.5 * grown * np.exp(rng.normal(0, 0.1)))
+        ramp = run_time_ramp(only(world))
+        held.append(ramp.start_low <= START + pd.Timedelta(hours=begin) <= ramp.start_high)
+        assert ramp.start_high - ramp.start_low < pd.Timedelta(hours=12)
+    assert sum(held) >= 7
 
 
 def test_a_peak_that_comes_every_day_is_daily():

@@ -103,7 +103,7 @@ def _growth(episode: Episode, all_of_them: list[Episode], stock: pd.Series) -> d
     inside = stock[(stock.index >= episode.start) & (stock.index < episode.end)]
     rising = inside[inside.index <= inside.idxmax()]
     low = rising.index[rising <= usual]
-    return low[-1].to_pydatetime() if len(low) else episode.start  # type: ignore[no-any-return]
+    return low[-1].to_pydatetime() if len(low) else episode.start
 
 
 def _alike(one: Episode, other: Episode) -> bool:

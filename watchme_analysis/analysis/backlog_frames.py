@@ -13,7 +13,8 @@ from watchme_analysis.analysis.backlog_changes import recorded_changes
 from watchme_analysis.analysis.backlog_signs import Signs, read_signs
 from watchme_analysis.analysis.drain import drain_rows
 from watchme_analysis.analysis.error_kinds import logged_errors
-from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows, onset_rows
+from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows
+from watchme_analysis.analysis.flow_onsets import onset_rows
 from watchme_analysis.analysis.flows import Flow, Tables, flows
 from watchme_analysis.analysis.queue_balance import balance_frame
 from watchme_analysis.analysis.work_done import failed_with
@@ -252,7 +253,8 @@ def onset_order(tables: Tables) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``queue``, ``function``, ``metric``, ``onset``, ``onset_earliest`` (end of the last normal
-        interval with data), ``direction`` (``up``, ``down``), ``baseline``, ``value``, ``effect``;
-        earliest first.
+        interval with data), ``uncertainty_s`` (length of an interval), ``direction`` (``up``, ``down``),
+        ``baseline``, ``value``, ``effect``, ``surprise`` (of the hour among the days before; null where
+        another analysis dates the metric or the history is too short); earliest first.
     """
     return onset_rows(tuple(item for item in all_signs(tables) if item.harms))

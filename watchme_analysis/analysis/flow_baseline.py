@@ -1,11 +1,10 @@
-"""An incident against the time before it, and the order in which metrics moved."""
+"""An incident against the time before it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.flows import Flow
 
 if TYPE_CHECKING:
@@ -72,12 +71,12 @@ def _compare(series: pd.Series, start: Any, end: Any) -> dict[str, Any] | None:
         "baseline_p90": float(known.quantile(0.9)) if len(known) else None,
         "incident_p90": float(inside.quantile(0.9)) if len(inside) else None,
         "ratio": medians[1] / medians[0] if medians[0] and medians[1] is not None else None,
-        "effect": _exceeds(known, inside),
+        "effect": exceeds(known, inside),
         "rank": _rank(before, len(during), medians),
     }
 
 
-def _exceeds(before: pd.Series, during: pd.Series) -> float | None:
+def exceeds(before: pd.Series, during: pd.Series) -> float | None:
     """Return the probability that a point of ``during`` exceeds one of ``before``, ties counted half."""
     import numpy as np
 
@@ -103,81 +102,3 @@ def _rank(before: pd.Series, length: int, medians: list[float | None]) -> float 
     if len(past) < MIN_PAST_WINDOWS:
         return None
     return sum(abs(float(value) - usual) < abs(incident - usual) for value in past) / len(past)
-
-
-ONSET_COLUMNS = (
-    "queue", "function", "metric", "onset", "onset_earliest", "direction", "baseline", "value", "effect",
-)  # fmt: skip
-
-
-def onset_rows(signs: tuple[Signs, ...]) -> pd.DataFrame:
-    """Return when each metric of the harmed flows left its usual range, earliest first.
-
-    Arrivals, failures and throttles move where their scan says; any other metric at the first of two
-    points within ten that lie beyond all but two in a thousand of those before the trouble. The onset is
-    as uncertain as its interval, and as the gap since the last point that was still usual.
-    """
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    for item in signs:
-        first = item.first_trouble()
-        if first is None and item.creeping is not None:
-            first = item.creeping.start
-        if first is None:
-            continue
-        if item.surge is not None and not item.surge_daily:
-            first = min(first, item.surge.start.to_pydatetime())
-        known: dict[str, Any] = {
-            "sent": item.surge if not item.surge_daily else None,
-            "errors": item.failures,
-            "throttles": item.throttles,
-        }
-        for metric in COMPARED:
-            if metric in ("received", "deleted", "invocations"):
-                continue
-            found = known.get(metric)
-            onset = found.start if found is not None else None
-            if metric not in known:
-                onset = _leaves_usual(item.flow.frame[metric], first, item.flow.period_s)
-            if onset is not None:
-                rows.append(_onset_row(item.flow, metric, pd.Timestamp(onset)))
-    frame = pd.DataFrame(rows, columns=list(ONSET_COLUMNS))
-    frame = frame.astype(
-        dict.fromkeys(("onset", "onset_earliest"), "datetime64[us, UTC]")
-        | dict.fromkeys(("baseline", "value", "effect"), "Float64")
-    )
-    return frame.sort_values(["onset", "queue"], kind="stable").reset_index(drop=True)
-
-
-def _leaves_usual(series: pd.Series, first: datetime, period_s: int) -> Any:
-    """Return the first moment, an hour before the trouble at the earliest, beyond the usual range."""
-    before = series[series.index < first - timedelta(seconds=period_s)].dropna()
-    after = series[series.index >= first - timedelta(hours=1)].dropna()
-    if after.empty:
-        return None
-    limit = 1.1 * float(before.quantile(0.998)) + 1e-9 if len(before) else 0.0
-    beyond = (after > limit).to_numpy()
-    for i, hit in enumerate(beyond):
-        if hit and beyond[i : i + 10].sum() >= 2:
-            return after.index[i]
-    return None
-
-
-def _onset_row(flow: Flow, metric: str, onset: Any) -> dict[str, Any]:
-    series = flow.frame[metric]
-    before = series[series.index < onset].dropna()
-    after = series[(series.index >= onset) & (series.index < onset + timedelta(hours=1))].dropna()
-    baseline = float(before.median()) if len(before) else None
-    value = float(after.max()) if len(after) else None
-    return {
-        "queue": flow.queue,
-        "function": flow.function,
-        "metric": metric,
-        "onset": onset,
-        "onset_earliest": before.index[-1] + timedelta(seconds=flow.period_s) if len(before) else None,
-        "direction": "down" if value is not None and baseline is not None and value < baseline else "up",
-        "baseline": baseline,
-        "value": value,
-        "effect": _exceeds(before, after),
-    }

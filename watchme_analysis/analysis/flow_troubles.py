@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 STARVED_MINUTES = 15.0
+# A standard queue delivers a message twice now and then, far less often than this.
+SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
 SURGE_GAP_S = 180.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
@@ -185,7 +187,7 @@ def find_surplus(flow: Flow) -> Elevation | None:
     # A message may be received an interval after it was sent, or after a failed try of its own.
     due = frame["sent"].fillna(0.0)
     lost_tries = max(0.0, (flow.count("received") or 0.0) - (flow.count("errors") or 0.0) - due.sum())
-    if lost_tries < max(10.0, 0.03 * due.sum()):
+    if lost_tries < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
         return None
     found = count_elevation(
         good.rolling(3, min_periods=1).sum() / 3,

@@ -72,7 +72,9 @@ def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: boo
     undone = undoing_change(
         view.changes, "consumer_failing", signs.flow, signs.failures.start.to_pydatetime()
     )
-    by_deploy = undone is not None and undone.time <= signs.failures.end.to_pydatetime()
+    runs = signs.flow.frame["invocations"].fillna(0.0)
+    good = runs.index[(runs > 0) & (runs.index >= signs.failures.end)]
+    by_deploy = undone is not None and (not len(good) or undone.time <= good[0].to_pydatetime())
     return [
         Evidence(
             f"The failures ended by {end:%Y-%m-%d %H:%M} UTC "

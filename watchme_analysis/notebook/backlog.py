@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from watchme_analysis.analysis import backlog_frames as frames
+from watchme_analysis.analysis.backlog_patterns import patterns
+from watchme_analysis.analysis.backlog_resend import messages_to_resend
 from watchme_analysis.analysis.flow_bins import binned, rates
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.notebook.page import Page
@@ -16,6 +18,7 @@ from watchme_analysis.views.backlog_tables import (
     change_table,
     comparison_table,
     missed_work_table,
+    resend_table,
 )
 from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
 from watchme_analysis.views.display import Picture, Shown, table
@@ -66,8 +69,9 @@ _WORK = {
     "sent_at": "sent",
     "receive_count": "receives",
     "processed": "processed",
-    "recoverable": "recoverable",
+    "recoverable": "can succeed",
     "expires_at": "expires",
+    "passed_retention": "expired since",
 }
 _ONSETS = {
     "queue": "queue",
@@ -75,10 +79,18 @@ _ONSETS = {
     "metric": "metric",
     "onset": "moved at",
     "onset_earliest": "not before",
+    "uncertainty_s": "within",
     "direction": "direction",
     "baseline": "before",
     "value": "then",
     "effect": "effect",
+    "surprise": "surprise",
+}
+_PATTERNS = {
+    "queue": "queue",
+    "pattern": "pattern",
+    "says": "what is seen",
+    "chance": "chance",
 }
 _FEW = 15
 
@@ -165,6 +177,12 @@ class BacklogPage(Page):
         empty = "no message was read from a dead-letter queue"
         return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
 
+    def patterns(self) -> Shown:
+        """Show what creeps or comes back: run times, weekdays, single devices."""
+        empty = "no run time creeps, and dead letters come neither of one weekday nor of one device"
+        frame = patterns(self.investigation, self.zone)
+        return table(frame, "What is slow or comes back", self.zone, _PATTERNS, empty=empty)
+
     def missed_work(self) -> Shown:
         """Show the work that was missed, by device."""
         return missed_work_table(self.diagnosis.extra.get("missed_work", ()))
@@ -174,6 +192,10 @@ class BacklogPage(Page):
         frame = frames.work_items(self.investigation)
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
         return table(frame, caption, self.zone, _WORK, limit=10, empty="no message was read from a queue")
+
+    def resend(self) -> Shown:
+        """Count the messages to send again, and those that are left out with the reason."""
+        return resend_table(messages_to_resend(self.investigation, self._queue))
 
     def alarms(self) -> Shown:
         """Show when each standard alarm would first have fired."""

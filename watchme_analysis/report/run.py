@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from watchme_analysis import __version__
 from watchme_analysis.importer import IMPORTS_VARIABLE
 from watchme_analysis.report import outputs
+from watchme_analysis.report.files import write_files
 from watchme_analysis.report.folder import Run, prepare, write_result
 from watchme_analysis.report.index import write_index
 from watchme_analysis.report.kernel import Kernels
@@ -112,6 +113,7 @@ def _make_report(
         "versions": _versions(),
         "notebook": request.notebook.name,
         "figures": [],
+        "files": [],
         "diagnosis": None,
     }
     try:
@@ -137,6 +139,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
         }
     result["status"] = "failed" if result["error"] else "ok"
     result["figures"] = outputs.write_figures(execution.notebook, run.path)
+    result["files"] = write_files(execution.request, result["diagnosis"], run.path)
     result["seconds"] = round(time.monotonic() - clock, 2)
     write_page(execution.notebook, result, run.path)
     write_result(run.path, result)

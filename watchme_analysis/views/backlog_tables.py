@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.backlog_resend import FILE, Resend
 from watchme_analysis.views.display import Shown, cell, duration, local_time, number
 from watchme_analysis.views.style import mark_letter
 
@@ -82,6 +83,29 @@ def missed_work_table(work: Iterable[Collection[str]]) -> Shown:
     )
     note = "" if rows else "No work item is known to be missed."
     return Shown("Work that was missed, by device", ("device", "items", "which"), rows, note, frozenset({1}))
+
+
+def resend_table(found: Resend) -> Shown:
+    """Return how many messages to send again there are, and why others are left out.
+
+    Parameters
+    ----------
+    found
+        From :func:`watchme_analysis.analysis.backlog_resend.messages_to_resend`.
+    """
+    rows = [("send again", f"{len(found.lines):,d}", "the work was never done")] if found.lines else []
+    rows += [("leave out", f"{number:,d}", reason) for reason, number in found.left_out]
+    note = "No dead letter was read from a queue." if not rows else "There is nothing to send again."
+    if found.lines:
+        note = (
+            "watchme resend CASE lists them as JSON Lines for aws sqs send-message --cli-input-json; a "
+            f"report has them beside its page, in {FILE}. Remove the cause first, and send one to try."
+        )
+    if found.without_url:
+        note += f" Fill in the URL of {', '.join(found.without_url)}: its attributes are not in the case."
+    return Shown(
+        "Dead letters: what to send again", ("", "messages", "why"), tuple(rows), note, frozenset({1})
+    )
 
 
 _NAMED = 10

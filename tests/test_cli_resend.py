@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli_resend import resend
+from watchme_analysis.errors import InputError
+from watchme_analysis.importer import import_folder
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    case = tmp_path_factory.mktemp("resend") / "case"
+    import_folder(DATA / "backlog-dlq", case)
+    return lambda *arguments: CliRunner().invoke(resend, [str(case), *arguments], catch_exceptions=False)
+
+
+def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
+    result = run()
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 991
+    assert {line["QueueUrl"].rsplit("/", 1)[-1] for line in lines} == {"asr-queue"}
+    assert len({line["MessageAttributes"]["resent_message_id"]["StringValue"] for line in lines}) == 991
+    assert result.stderr == "991 messages to send again\n"
+
+
+def test_the_list_goes_to_a_file(run, tmp_path):
+    out = tmp_path / "again.jsonl"
+    result = run("--out", str(out))
+    assert result.stdout == ""
+    assert out.read_text(encoding="utf-8").count("\n") == 991
+
+
+def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
+    assert run("--queue", "sed-queue").stderr == "0 messages to send again\n"
+    with pytest.raises(InputError, match="knows no queue 'sed'; it has asr-queue"):
+        run("--queue", "sed")
