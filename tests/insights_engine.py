@@ -17,7 +17,8 @@ DISCOVERED = {
     "@logStream": "stream",
     "@log": "log_group",
     "@ptr": "ptr",
-    "@requestId": "nullif(regexp_extract(message, '([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})', 1), '')",
+    "@requestId": r"nullif(regexp_extract(message, "
+    r"'(?:RequestId: |^\S+Z[\t ])([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})', 1), '')",
     "@type": "nullif(regexp_extract(message, '^(START|END|REPORT) RequestId', 1), '')",
     "@duration": r"try_cast(regexp_extract(message, '\tDuration: ([\d.]+) ms', 1) as double)",
     "@billedDuration": r"try_cast(regexp_extract(message, 'Billed Duration: ([\d.]+) ms', 1) as double)",

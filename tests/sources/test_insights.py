@@ -126,9 +126,19 @@ def test_a_burst_in_one_millisecond_says_truncated(front, aws):
 )
 def test_other_queries_are_never_split(front, aws, text):
     load(front, range(0, 3_600_000, 1000))
-    answer = run_query(aws, ask(text), cap=100)
+    answer = run_query(aws, ask(text), cap=10_000)
     assert answer.started == 1
     assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
+
+
+def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
+    load(front, range(0, 300_000, 1000))
+    answer = run_query(aws, ask("stats count(*) as n by @message"), cap=100)
+    assert (len(answer.rows), answer.truncated, answer.started) == (100, True, 1)
+    assert any("stats looks at several events together" in note for note in answer.notes)
+    limited = run_query(aws, ask("stats count(*) as n by @message | limit 100"), cap=100)
+    assert (len(limited.rows), limited.truncated) == (100, False)
+    assert "limit" not in front.started[-1]
 
 
 def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws):

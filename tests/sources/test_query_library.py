@@ -70,6 +70,7 @@ def test_the_queries_find_what_they_say(run):
     assert durations.longest_ms.tolist() == [30020]
     assert run("cold_starts").cold_starts.tolist() == [1]
     assert run("request")["@message"].str.contains(ID).all()
+    assert run("request_ids").set_index("@requestId").lines.to_dict() == {ID: 2, OTHER: 2}
     assert len(run("worker_recent", rows="2")) == 2
     assert len(run("worker_errors")) == 4
 

@@ -19,6 +19,8 @@ _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|
 _FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 _DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess")
 _LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure")
+# Calls with a quota of two a second, for which the gap is wider so many times.
+_SLOW = {"cloudtrail:LookupEvents": 5}
 # Parameters that name what a call is about.
 _NAMES = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 # IAM actions that are not named like the call.
@@ -226,7 +228,7 @@ class Aws:
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
-        self._next_call[action] = turn + self.pace.gap_s
+        self._next_call[action] = turn + self.pace.gap_s * _SLOW.get(action, 1)
         self.sleep(turn - time.monotonic())
 
     def _refusal(self, action: str, error: Any) -> ServiceError:

@@ -12,8 +12,10 @@ from watchme_analysis.sources.aws_json import parsed
 from watchme_analysis.sources.aws_names import resource_name
 from watchme_analysis.window import Window
 
-# Calls that change a queue, a function or how one feeds the other. Lambda's carry an API version.
+# Calls that change a queue, a function, how one feeds the other, or an alarm. Lambda's carry an API version.
 CHANGING_EVENTS = (
+    "CreateFunction20150331",
+    "DeleteFunction20150331",
     "UpdateFunctionCode20150331v2",
     "UpdateFunctionConfiguration20150331v2",
     "PutFunctionConcurrency20171031",
@@ -22,10 +24,15 @@ CHANGING_EVENTS = (
     "CreateEventSourceMapping20150331",
     "UpdateEventSourceMapping20150331",
     "DeleteEventSourceMapping20150331",
+    "CreateQueue",
+    "DeleteQueue",
     "SetQueueAttributes",
     "PurgeQueue",
     "StartMessageMoveTask",
+    "PutMetricAlarm",
+    "PutCompositeAlarm",
     "DeleteAlarms",
+    "EnableAlarmActions",
     "DisableAlarmActions",
 )
 # What began an incident may have been changed days before it showed.

@@ -14,7 +14,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,25 +40,10 @@ from watchme_analysis.sources.insights_plan import (
     spans_by_count,
     spans_from_edge,
 )
-from watchme_analysis.sources.insights_text import ascending, counting_query, with_timestamp
+from watchme_analysis.sources.insights_text import ascending, counting_query, query_limit, with_timestamp
 
 # A window that is cut finer so often has an uneven density, and its rows are counted.
 _TRUSTED = 2
-
-
-@dataclass
-class _Task:
-    """One started or waiting query of an answer."""
-
-    answer: int
-    span: Span
-    counting: int = 0  # width of the bins when it counts, else 0
-    depth: int = 0
-    tries: int = 0
-    query_id: str = ""
-    started_at: float = 0.0
-    next_poll: float = 0.0
-    not_before: float = 0.0
 
 
 def run_query(aws: Aws, query: InsightsQuery, **how: Any) -> Answer:
@@ -107,8 +91,8 @@ class _Run:
         self.answers = [Answer(query) for query in queries]
         self.pieces: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
         self.outlooks = [Outlook(query.span, query.counts, query.counts_bin_s, cap) for query in queries]
-        self.waiting: deque[_Task] = deque()
-        self.flying: list[_Task] = []
+        self.waiting: deque[Task] = deque()
+        self.flying: list[Task] = []
         self.refused: dict[int, ServiceError] = {}
         self.room = aws.pace.concurrent_queries
         for number, query in enumerate(queries):
@@ -133,14 +117,14 @@ class _Run:
             join_pieces(answer, pieces)
         return self.answers
 
-    def _first_tasks(self, number: int, query: InsightsQuery) -> list[_Task]:
+    def _first_tasks(self, number: int, query: InsightsQuery) -> list[Task]:
         if query.whole is not None:
-            return [_Task(number, query.span)]
-        return [_Task(number, span, depth=int(span.part)) for span in self.outlooks[number].first_spans()]
+            return [Task(number, query.span)]
+        return [Task(number, span, depth=int(span.part)) for span in self.outlooks[number].first_spans()]
 
-    def _more(self, task: _Task, spans: Sequence[Span], deeper: int = 1) -> None:
+    def _more(self, task: Task, spans: Sequence[Span], deeper: int = 1) -> None:
         """Let more windows of a task's answer wait."""
-        self.waiting.extend(_Task(task.answer, span, depth=task.depth + deeper) for span in spans)
+        self.waiting.extend(Task(task.answer, span, depth=task.depth + deeper) for span in spans)
 
     def _start_some(self) -> None:
         now = time.monotonic()
@@ -155,9 +139,9 @@ class _Run:
             text, limit = with_timestamp(query.text) if query.whole is None else query.text, self.cap
             if task.counting:
                 text, limit = counting_query(query.text, task.counting), 10_000
-            asked = limit if query.whole is None else None
+            own = query_limit(query.text)
             try:
-                task.query_id = start_query(self.aws, query, text, task.span, asked)
+                task.query_id = start_query(self.aws, query, text, task.span, None if own else limit)
             except BusyError:
                 self._hold_back(task)
                 return
@@ -180,7 +164,7 @@ class _Run:
         self.refused[number] = error
         self.waiting = deque(task for task in self.waiting if task.answer != number)
 
-    def _hold_back(self, task: _Task) -> None:
+    def _hold_back(self, task: Task) -> None:
         """Let a query wait while others use the account's slots up."""
         task.tries += 1
         self.room = max(1, min(self.room, len(self.flying)))
@@ -207,7 +191,7 @@ class _Run:
             self.room = min(self.room + 1, self.aws.pace.concurrent_queries)
             self._take(task, result)
 
-    def _take(self, task: _Task, result: Result) -> None:
+    def _take(self, task: Task, result: Result) -> None:
         """Take up a finished query: keep its rows, or plan what must be asked again."""
         answer = self.answers[task.answer]
         answer.scanned += float(result.statistics.get("recordsScanned") or 0)
@@ -223,18 +207,23 @@ class _Run:
         elif answer.query.whole is not None:
             answer.matched = result.matched
             self.pieces[task.answer].append((0, result.rows))
+            if len(result.rows) >= self.cap and not query_limit(answer.query.text):
+                answer.incomplete(
+                    f"{len(result.rows):,} rows are all that one query returns, and it can't be asked in "
+                    f"windows: {answer.query.whole}. Narrow it, or state a limit."
+                )
         else:
             if task.depth == 0:
                 answer.matched = result.matched
             self._take_rows(task, result)
 
-    def _take_failed(self, task: _Task, result: Result) -> None:
+    def _take_failed(self, task: Task, result: Result) -> None:
         answer = self.answers[task.answer]
         halves = task.span.parts(2) if result.status == "Timeout" and answer.query.whole is None else []
         if halves:
             self._more(task, halves)
         elif result.status == "Failed" and task.tries < 1:
-            self.waiting.append(_Task(task.answer, task.span, task.counting, task.depth, task.tries + 1))
+            self.waiting.append(Task(task.answer, task.span, task.counting, task.depth, task.tries + 1))
         else:
             self.pieces[task.answer].append((task.span.from_ms, result.rows))
             answer.incomplete(
@@ -242,13 +231,13 @@ class _Run:
                 result.status,
             )
 
-    def _take_counts(self, task: _Task, result: Result) -> None:
+    def _take_counts(self, task: Task, result: Result) -> None:
         counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in result.rows if row.get("b")]
         spans = spans_by_count(task.span, counts, task.counting, self.cap)
         # Where the count saw no need to cut, the cap did.
         self._more(task, spans if len(spans) > 1 else task.span.parts(2))
 
-    def _take_rows(self, task: _Task, result: Result) -> None:
+    def _take_rows(self, task: Task, result: Result) -> None:
         """Keep the rows of a window; where the cap cut them, keep the complete part and ask the rest."""
         rows, matched = result.rows, result.matched
         cut = matched > len(rows) if matched is not None else len(rows) >= self.cap
@@ -259,7 +248,7 @@ class _Run:
         else:
             self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
 
-    def _ask_rest(self, task: _Task, rows: list[Row], missing: float) -> None:
+    def _ask_rest(self, task: Task, rows: list[Row], missing: float) -> None:
         """Keep the complete part of a cut window and ask for so many missing rows, cut finer."""
         rising = ascending(self.answers[task.answer].query.text)
         kept, rest = complete_part(rows, task.span, rising)
@@ -269,7 +258,7 @@ class _Run:
             self.pieces[task.answer].append((task.span.from_ms if rising else rest.to_ms, kept))
             if task.depth > _TRUSTED and rest.seconds > 4 and missing > self.cap:
                 # What was expected did not hold twice: count.
-                self.waiting.append(_Task(task.answer, rest, bin_seconds(rest), task.depth))
+                self.waiting.append(Task(task.answer, rest, bin_seconds(rest), task.depth))
                 return
             parts = self.outlooks[task.answer].spans_for(rest, missing) or spans_from_edge(
                 rest, missing, filled_width_ms(rows, self.cap), self.cap, rising
@@ -278,7 +267,7 @@ class _Run:
             self._keep_cut(task, rows, "more events than one query returns share one millisecond")
         self._more(task, parts)
 
-    def _keep_cut(self, task: _Task, rows: list[Row], why: str) -> None:
+    def _keep_cut(self, task: Task, rows: list[Row], why: str) -> None:
         self.pieces[task.answer].append((task.span.from_ms, rows))
         where = f"From {_iso(task.span.first)} to {_iso(task.span.last)}"
         self.answers[task.answer].incomplete(f"{where} rows are missing: {why}.")
@@ -290,7 +279,7 @@ class _Run:
             )
         self.waiting.clear()
 
-    def _stop(self, tasks: list[_Task]) -> None:
+    def _stop(self, tasks: list[Task]) -> None:
         """Stop queries in flight; what can't be stopped ends by itself within the hour."""
         for task in tasks:
             error = stop_query(self.aws, task.query_id)

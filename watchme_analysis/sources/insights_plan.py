@@ -85,6 +85,21 @@ class Span:
         )
 
 
+@dataclass
+class Task:
+    """One started or waiting query of an answer."""
+
+    answer: int
+    span: Span
+    counting: int = 0  # width of the bins when it counts, else 0
+    depth: int = 0
+    tries: int = 0
+    query_id: str = ""
+    started_at: float = 0.0
+    next_poll: float = 0.0
+    not_before: float = 0.0
+
+
 def bin_seconds(span: Span, bins: int = 2000) -> int:
     """Return the width of the bins that a span is counted by."""
     return max(1, math.ceil(span.seconds / bins))
