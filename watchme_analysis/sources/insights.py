@@ -36,6 +36,7 @@ from watchme_analysis.sources.insights_plan import (
     FILL,
     Outlook,
     Span,
+    Task,
     bin_seconds,
     spans_by_count,
     spans_from_edge,
