@@ -43,7 +43,7 @@ class LogOptions:
     zone
         Zone of times written without one.
     engine
-        A word of :data:`ENGINES`; all give the same rows. A small log is read exactly unless one is named.
+        A word of :data:`ENGINES`; all give the same rows. A small log is read by Arrow unless one is named.
     decode_escapes
         Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
         sent; a path that is asked for is still compared with what was logged.
@@ -135,7 +135,7 @@ class AccessScan:
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
         asked = self._options.engine
-        name = "exact" if asked == "auto" and not _is_worth_it(one) else asked
+        name = "arrow" if asked == "auto" and not _is_worth_it(one) else asked
         formats = self._candidates[one.name].formats
         decode = self._options.decode_escapes
         return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)

@@ -75,7 +75,7 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     account = Account(raw, "nginx_access", "access_log")
     formats, notes = candidate_formats(raw)
     data = raw.content.data
-    engine = Engine(formats, raw.zone, engine="auto" if len(data) >= FAST_FROM else "exact")
+    engine = Engine(formats, raw.zone, engine="auto" if len(data) >= FAST_FROM else "arrow")
     constants = {"file": raw.relative, "service": raw.service("access")}
     used: Counter[str] = Counter()
     tables = []
