@@ -38,9 +38,14 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
 
 
 def test_the_recorder_refuses_what_can_not_be(tmp_path):
-    for words in (["routing", str(tmp_path)], ["routing", str(tmp_path / "new"), "--seconds", "5"]):
+    new = str(tmp_path / "new")
+    for words in (
+        ["routing", str(tmp_path)],
+        ["routing", new, "--seconds", "5"],
+        ["packet_loss", new, "--network", "loopback"],
+    ):
         done = subprocess.run(
             [sys.executable, str(RECORDER), *words], capture_output=True, text=True, check=False
         )
         assert done.returncode == 2
-        assert "new folder" in done.stderr or "raise --seconds" in done.stderr
+        assert any(text in done.stderr for text in ("new folder", "raise --seconds", "network namespace"))

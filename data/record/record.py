@@ -29,16 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from stage import HERE, Stage, free_port, namespaces_allowed
+from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
+from stage import HERE, Stage, namespaces_allowed
 
 from watchme_analysis.sources import probe_standalone
 
-CAUSES = {
-    "event_loop": "app_event_loop",
-    "thread_pool": "app_threadpool",
-    "routing": "nginx_config",
-    "healthy": "none",
-}
 MEMORY_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 Seen = tuple[float, str, int | None, float]
 
@@ -152,21 +147,6 @@ def metrics(stage: Stage, path: Path) -> Iterator[None]:
         thread.join()
 
 
-def inject(stage: Stage, options: argparse.Namespace) -> None:
-    """Begin the fault."""
-    if options.scenario == "routing":
-        stage.reload_origin(f"127.0.0.1:{free_port()}")
-    elif options.scenario != "healthy":
-        stage.store.delay_s = options.delay
-
-
-def heal(stage: Stage, options: argparse.Namespace) -> None:
-    """End the fault."""
-    if options.scenario == "routing":
-        stage.reload_origin(None)
-    stage.store.delay_s = 0.02
-
-
 def edge_rows(raw: Path) -> Iterator[str]:
     """Yield the edge's log lines, named and computed as Logpush has them."""
     for line in raw.read_text().splitlines():
@@ -238,11 +218,11 @@ def record(options: argparse.Namespace, out: Path) -> None:
             sending.start()
             time.sleep(options.fault_at)
             fault_start = time.time()
-            inject(stage, options)
+            inject(stage, options.scenario, Strength(options.delay, options.loss, options.clip_bytes))
             conf = (stage.work / "nginx.conf").read_text()
             time.sleep(options.fault_for)
             fault_end = time.time()
-            heal(stage, options)
+            heal(stage, options.scenario)
             sending.join()
             ended = time.time()
         collect(stage, out, conf, probed)
@@ -284,7 +264,7 @@ def load_test(options: argparse.Namespace) -> None:
 
 @contextmanager
 def _stage(options: argparse.Namespace) -> Iterator[Stage]:
-    name = options.app or ("event_loop" if options.scenario == "event_loop" else "thread_pool")
+    name = options.app or APPS.get(options.scenario, "thread_pool")
     isolated = options.network == "namespace" or (options.network == "auto" and namespaces_allowed())
     with tempfile.TemporaryDirectory(prefix="watchme-record-") as folder:
         Path(folder).chmod(0o755)
@@ -292,8 +272,14 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
         stage = Stage(
             Path(folder), source, options.read_timeout, options.workers, options.limit_concurrency, isolated
         )
-        with stage:
-            yield stage
+        group = None
+        try:
+            with stage:
+                group = limit_cpu(stage, options.cpus) if options.cpus else None
+                yield stage
+        finally:
+            if group is not None:
+                group.rmdir()
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -311,7 +297,14 @@ def arguments() -> argparse.ArgumentParser:
     add("--client-timeout", type=float, default=8, help="time limit of the probes, in seconds (8)")
     add("--workers", type=int, default=1, help="processes of uvicorn (1)")
     add("--limit-concurrency", type=int, help="uvicorn's --limit-concurrency (none)")
-    add("--app", choices=["event_loop", "thread_pool"], help="application, where the scenario leaves it open")
+    add("--loss", type=float, default=30, help="packet_loss: share of packets dropped, in %% (30)")
+    add("--clip-bytes", type=int, default=1_500_000, help="own_threads: size of a clip (1500000)")
+    add("--cpus", type=float, help="cores that the application may use, as a container's cpus (no limit)")
+    add(
+        "--app",
+        choices=["event_loop", "thread_pool", "own_threads"],
+        help="application, where the scenario leaves it open",
+    )
     add(
         "--network",
         choices=["auto", "namespace", "loopback"],
@@ -334,6 +327,8 @@ def main(words: list[str] | None = None) -> None:
         return
     if options.out is None or options.out.exists():
         parser.error("give a new folder for the evidence")
+    if options.scenario == "packet_loss" and (options.network == "loopback" or not namespaces_allowed()):
+        parser.error("packet_loss needs a network namespace: Linux, root, and ip")
     if options.fault_at + options.fault_for > options.seconds:
         parser.error("the fault must end within the recording: raise --seconds")
     record(options, options.out)

@@ -30,13 +30,13 @@ START_LIMIT_S = 20
 
 
 class Store(http.server.ThreadingHTTPServer):
-    """Answers every request after ``delay_s`` seconds."""
+    """Answers every request with ``clip_bytes`` after ``delay_s`` seconds."""
 
     daemon_threads = True
     request_queue_size = 512
 
     def __init__(self, host: str) -> None:
-        self.delay_s = 0.02
+        self.delay_s, self.clip_bytes = 0.02, 4096
         self.closing = threading.Event()
         super().__init__((host, 0), _StoreHandler)
 
@@ -47,10 +47,11 @@ class _StoreHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.closing.wait(self.server.delay_s)
         self.send_response(200)
-        self.send_header("Content-Length", "4096")
+        size = self.server.clip_bytes
+        self.send_header("Content-Length", str(size))
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(bytes(4096))
+            self.wfile.write(bytes(size))
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -164,6 +165,11 @@ class Stage:
         return ["ip", "netns", "exec", self._namespace] if self.isolated else []
 
     @property
+    def interfaces(self) -> tuple[str, str]:
+        """Names of the pair of interfaces to the application's network: the host's end, the container's."""
+        return f"wm{os.getpid()}h", f"wm{os.getpid()}c"
+
+    @property
     def edge_url(self) -> str:
         """Address of the edge."""
         return f"http://127.0.0.1:{self.edge_port}"
@@ -222,7 +228,7 @@ class Stage:
         wait_for(lambda: listening("127.0.0.1", self.edge_port), "The edge's Nginx")
 
     def _connect_namespace(self, host: str) -> None:
-        ns, ours, theirs = self._namespace, f"wm{os.getpid()}h", f"wm{os.getpid()}c"
+        ns, (ours, theirs) = self._namespace, self.interfaces
         for command in (
             f"ip netns add {ns}",
             f"ip link add {ours} type veth peer name {theirs} netns {ns}",
