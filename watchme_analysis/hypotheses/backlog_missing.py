@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.flows import FUNCTION_SERIES, QUEUE_SERIES
 from watchme_analysis.hypotheses.backlog_picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
 from watchme_analysis.hypotheses.base import Investigation, Missing
 
@@ -28,9 +29,11 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
     )
     runs = {*FUNCTION_METRICS, "throttles"}
     if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
-        add(10.0, f"the metrics of {names}", "Errors, throttles and run times tell causes apart.", metrics)
+        why = "Errors, throttles and run times tell causes apart." + _unusable(inv, FUNCTION_SERIES)
+        add(10.0, f"the metrics of {names}", why, metrics)
     if names := _lacking(looked_at, set(QUEUE_METRICS), [item.flow.queue for item in looked_at]):
-        add(9.0, f"the metrics of {names}", "Arrivals and age show whether work was late.", metrics)
+        why = "Arrivals and age show whether work was late." + _unusable(inv, QUEUE_SERIES)
+        add(9.0, f"the metrics of {names}", why, metrics)
     if inv.table("log_queries").empty:
         add(
             8.0 if view.affected and focus and focus.failures else 4.0,
@@ -105,6 +108,21 @@ def _lacking(looked_at: Sequence[Signs], metrics: set[str], names: Sequence[str]
         return "all queues and their functions"
     lacking = [name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.flow.asked]
     return ", ".join(dict.fromkeys(lacking))
+
+
+def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]) -> str:
+    """Return a sentence about metrics that came with statistics which don't tell what is needed."""
+    asked = inv.table("metric_queries").dropna(subset=["metric", "stat"])
+    wanted: dict[str, list[str]] = {}
+    for _, metric, stats, _ in series.values():
+        wanted.setdefault(metric, []).extend(stats)
+    found = []
+    for metric, stats in wanted.items():
+        came = set(asked.loc[asked["metric"] == metric, "stat"])
+        if came and not came & set(stats):
+            usable = " or ".join(dict.fromkeys(stats[:2]))
+            found.append(f"{metric} came as {', '.join(sorted(came))}, ask for {usable}")
+    return f" {'; '.join(found)}." if found else ""
 
 
 def _window(view: Picture) -> tuple[str, str]:
