@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from watchme_analysis.cli import cli
 from watchme_analysis.cli_access import access
 from watchme_analysis.errors import InputError
 
@@ -197,6 +198,21 @@ def test_an_error_log_of_another_time_is_told_apart(log, tmp_path):
 
     assert "2 lines lie outside of the access logs' window" in page
     assert "--log-timezone" in page
+
+
+def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
+    (tmp_path / "error.log").write_text(ERROR)
+    (tmp_path / "nginx.conf").write_text(
+        f"http {{ log_format timed '{FORMAT}'; access_log access.log timed; }}"
+    )
+    query = "select kind, link, request_file, request_line, status from linked_errors order by line"
+
+    done = CliRunner().invoke(cli, ["case", "sql", str(tmp_path), query, "--csv"], catch_exceptions=False)
+
+    assert done.output.splitlines()[1:] == [
+        "upstream_timeout_header,alone,access.log,4,504",
+        "startup,no_request,,,",
+    ]
 
 
 def test_escapes_are_decoded_where_asked(tmp_path):
