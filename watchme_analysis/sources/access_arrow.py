@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.sources.access_columns import KINDS, arrow_type
+from watchme_analysis.sources.access_columns import KINDS
 from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, TARGETS, Program
 from watchme_analysis.sources.access_spans import FoundSpans, can_find, find_spans
+from watchme_analysis.sources.arrow_arrays import arrow_type
 from watchme_analysis.sources.lines import microseconds
 from watchme_analysis.sources.nginx_fields import DURATIONS, SUMS, TIMES, UPSTREAM, upstream_columns
 
