@@ -1,0 +1,108 @@
+"""What a fit leaves open, what throttling does to healthy messages, and what is advised."""
+
+from dataclasses import replace
+
+import pytest
+
+from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation_advice import advice
+from watchme_analysis.analysis.simulation_calibration import agreement, calibrated
+from watchme_analysis.analysis.simulation_fit import Fit, Recorded
+from watchme_analysis.analysis.simulation_scenarios import Load, Scenario, compare
+from watchme_analysis.analysis.simulation_settings import (
+    ApiSettings,
+    Arrivals,
+    PollerSettings,
+    QueueSettings,
+    Settings,
+    Spell,
+)
+from watchme_analysis.analysis.simulation_throttling import burst_settings, throttling_sweep
+
+LOAD = Load((40.0,) * 5)
+THROTTLED = Settings(
+    queue=QueueSettings(visibility_timeout_s=90.0, max_receive_count=3),
+    poller=PollerSettings(reserved_concurrency=1),
+    api=ApiSettings(12.0, 0.2, slots=None),
+)
+
+
+def record_of(settings):
+    [row] = compare([Scenario("true", settings, LOAD)], 2)
+    means = {
+        name: row.estimate(name).mean for name in ("sent", "dead_lettered", "peak_visible", "peak_age_s")
+    }
+    return Recorded(**means)
+
+
+def test_a_run_gives_back_its_own_record():
+    fitted = Fit(THROTTLED, LOAD, ())
+    assert all(each.is_near for each in agreement(fitted, record_of(THROTTLED)))
+    assert calibrated(fitted, record_of(THROTTLED)) is fitted
+
+
+def test_how_often_a_throttled_batch_is_tried_is_found_from_the_record():
+    true = replace(THROTTLED, poller=replace(THROTTLED.poller, throttle_retry_s=45.0))
+    fitted = calibrated(Fit(THROTTLED, LOAD, ()), record_of(true))
+    assert fitted.settings.poller.throttle_retry_s == 45.0
+    assert any("every 45 s" in note for note in fitted.notes)
+
+
+def test_what_was_not_recorded_is_not_compared():
+    measured = Recorded(sent=200.0, dead_lettered=None, peak_visible=None, peak_age_s=None)
+    assert agreement(Fit(THROTTLED, LOAD, ()), measured) == ()
+
+
+def test_throttling_alone_loses_messages_and_maximum_concurrency_none():
+    points = throttling_sweep(*burst_settings(), replications=2)
+    mapped = [point for point in points if point.limit == "maximum"]
+    assert [point.dead_unfailed_pct.mean for point in mapped] == [0, 0]
+    impatient = [point for point in points if point.limit == "reserved" and point.patience_s == 0]
+    climbing = [point.dead_unfailed_pct.mean for point in impatient if not point.backs_off]
+    assert min(climbing) > 50
+    # Tried until a long visibility timeout has passed, by a poller that backs off: none is lost.
+    as_told = [
+        point.dead_unfailed_pct.mean
+        for point in points
+        if point.limit == "reserved" and point.backs_off and point.patience_s == 900
+    ]
+    assert as_told == [0, 0]
+
+
+def test_advice_names_what_helps_and_what_harms():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
+        api=ApiSettings(20.0, 0.3, slots=None, failing_share=0.5),
+    )
+    wanted = [
+        Scenario("as configured", settings, LOAD),
+        Scenario(
+            "more receives", replace(settings, queue=replace(settings.queue, max_receive_count=9)), LOAD
+        ),
+        Scenario("one receive", replace(settings, queue=replace(settings.queue, max_receive_count=1)), LOAD),
+        Scenario("10 x load", settings, replace(LOAD, factor=10.0)),
+    ]
+    dead, *_ = advice(compare(wanted, 4))
+    assert "Fewer with more receives" in dead
+    assert "More with one receive" in dead
+    assert "10 x load" not in dead
+
+
+def test_nothing_is_received_in_a_pause():
+    settings = Settings(
+        poller=PollerSettings(pauses=((60.0, 3600.0),)), api=ApiSettings(5.0, 0.0, slots=None)
+    )
+    outcome = simulate(settings, Arrivals([10.0, 100.0, 200.0]))
+    assert outcome.drained_s == 3605.0
+    assert outcome.peak_visible == 2
+
+
+def test_one_restart_ends_a_stretch_of_spells():
+    spells = tuple(
+        Spell(60.0 * k, 60.0 * (k + 1), 100.0, is_unhealthy=True, is_cured_by_restart=True, stretch_s=0.0)
+        for k in range(30)
+    )
+    api = ApiSettings(10.0, 0.0, slots=None, spells=spells, restarts_when_unhealthy=True)
+    outcome = simulate(Settings(queue=QueueSettings(max_receive_count=None), api=api), Arrivals([0.0, 600.0]))
+    assert outcome.restarts == 1
+    assert outcome.drained_s == pytest.approx(610.0)

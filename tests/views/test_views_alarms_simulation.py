@@ -1,0 +1,129 @@
+"""Alarms and measures as a reader sees them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchme_analysis import notebook
+from watchme_analysis.analysis.alarm_backtest import Run
+from watchme_analysis.analysis.alarm_specs import parse_specs
+from watchme_analysis.analysis.alarm_trials import Tried, tried_frame
+from watchme_analysis.analysis.simulation_scenarios import Estimate, Load, Scenario, compare
+from watchme_analysis.analysis.simulation_settings import Settings
+from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint
+from watchme_analysis.errors import InputError
+from watchme_analysis.views import style
+from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
+from watchme_analysis.views.alarm_tables import backtest_table, lessons_table
+from watchme_analysis.views.simulation_views import measures_table, plot_measures, plot_throttling
+from watchme_analysis.window import Window, parse_zone
+
+START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
+TOKYO = parse_zone("Asia/Tokyo")
+HOUR = timedelta(hours=1)
+[SPEC] = parse_specs(
+    {
+        "alarms": [
+            {"name": "dead", "over": "dlq", "metric": "M", "stat": "Sum", "period_s": 60, "threshold": 1}
+        ]
+    }
+)
+
+
+def tried(*raised, resource="a-dlq"):
+    return Tried(SPEC, resource, Run(tuple(raised), None))
+
+
+def test_a_back_test_names_rings_pages_and_silence():
+    rang = tried((START + HOUR, START + 2 * HOUR), (START + 3 * HOUR, None))
+    absent = Tried(SPEC, "c-dlq", None, "M is not in the case.")
+    frame = tried_frame([rang, tried(resource="b-dlq"), absent], START, 86_400.0, START + 4 * HOUR)
+    shown = backtest_table(frame, TOKYO)
+    [row] = shown.rows
+    assert row[:3] == ("dead", "a-dlq", "2025-12-11 11:00")
+    assert row[4:] == ("1 h", "3 h", "2", "0")
+    assert "Silent: dead (on 1)" in shown.note
+    assert "M is not in the case" in shown.note
+    unknown = backtest_table(tried_frame([rang], START, 86_400.0), TOKYO)
+    assert "before people" not in unknown.heads
+
+
+def test_the_time_axis_of_rings_is_the_readers():
+    span = style.Span(Window(START, START + 6 * HOUR), TOKYO, (START, None))
+    picture = plot_alarm_times([("dead\na-dlq", ((START + HOUR, None),))], span, START + 2 * HOUR)
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
+    assert any("people noticed" in word for word in picture.words)
+    assert "no data" in plot_alarm_times([], span).words[0]
+
+
+def test_a_threshold_that_never_rings_is_drawn_as_never():
+    parts = []
+    for threshold, rings in ((1.0, ((START + HOUR, None),)), (2.0, ())):
+        frame = tried_frame([tried(*rings)], START, 86_400.0)
+        parts.append(frame.assign(threshold=threshold, datapoints_to_alarm=1, evaluation_periods=1))
+    import pandas as pd
+
+    picture = plot_alarm_sensitivity(pd.concat(parts))
+    assert "never" in picture.words
+    assert "dead on a-dlq: 1 h to 1 h" in picture.alt
+    assert "no data" in plot_alarm_sensitivity(parts[1]).words[0]
+
+
+def test_nothing_to_better_is_said():
+    assert "Nothing" in lessons_table(()).note
+
+
+@pytest.fixture(scope="module")
+def found():
+    load = Load((30.0,) * 2)
+    return compare([Scenario("as configured", Settings(), load), Scenario("again", Settings(), load)], 3)
+
+
+def test_every_figure_of_a_measure_has_its_interval(found):
+    shown = measures_table(found)
+    assert [row[0] for row in shown.rows] == ["as configured", "again"]
+    assert all("±" in cell for row in shown.rows for cell in row[1:])
+    assert "Means of 3 runs" in shown.note
+
+
+def test_measures_are_drawn_by_name(found):
+    picture = plot_measures(found)
+    assert {"as configured", "again", "in DLQ", "oldest (min)"} <= set(picture.words)
+    assert "mathdefault" not in " ".join(picture.words)
+    assert "no data" in plot_measures(()).words[0]
+
+
+def test_throttling_is_said_loudly_where_it_loses():
+    points = [
+        ThrottlingPoint("reserved", 300.0, patience_s, 5.0, True, Estimate(share, 1.0, 3))
+        for patience_s, share in ((0.0, 40.0), (300.0, 2.0))
+    ]
+    points += [
+        ThrottlingPoint("reserved", 300.0, 300.0, 5.0, False, Estimate(60.0, 1.0, 3)),
+        ThrottlingPoint("maximum", 300.0, 300.0, 5.0, True, Estimate(0.0, 0.0, 3)),
+    ]
+    alt = plot_throttling(points).alt
+    assert "With maximum concurrency 2 no healthy message" in alt
+    assert "under 3 of 3 assumptions" in alt
+    assert "2 % as AWS's guide describes it" in alt
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"replications": 1}, "replications is 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"runs": 3}, "'runs' is unknown"),
+    ],
+)
+def test_malformed_parameters_of_a_what_if_are_refused(data, parameters, said):
+    with pytest.raises(InputError, match=said):
+        notebook.open_what_if(case=str(data / "backlog-healthy"), **parameters)
+
+
+def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
+    page = notebook.open_alarms(case=str(data / "backlog-healthy"))
+    assert "Nothing happened" in page.noticed().paragraphs[0]
+    assert "Nothing happened" in page.advice().paragraphs[0]
+    with pytest.raises(InputError, match="'who' is unknown"):
+        notebook.open_alarms(case=str(data / "backlog-healthy"), who="me")
