@@ -103,7 +103,8 @@ def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
         One row a queue (and interval, when ``interval_s`` is given): ``queue``, ``start``, ``end``,
         ``sent``, ``stock_before``, ``received``, ``deleted``, ``visible``, ``in_flight``,
         ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``, ``reasons``
-        (text), ``retry_amplification`` (receives a message).
+        (text), ``retry_amplification`` (receives a message), ``mean_stay_s`` (by Little's law; null for an
+        interval).
     """
     return balance_frame(tables, interval_s)
 

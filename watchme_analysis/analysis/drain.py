@@ -21,8 +21,9 @@ ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
 def drain_rows(flows: tuple[Flow, ...]) -> pd.DataFrame:
     """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
 
-    Capacity is what was deleted a minute while messages waited, arrivals are the last day's. The interval
-    puts the 10th and 90th percentile of the hourly arrivals against those of the capacity.
+    Capacity is what was deleted a minute while messages waited. Arrivals are the median of the last day's
+    hours, which a surge that has passed does not move. The interval puts the 10th and 90th percentile of the
+    hourly arrivals against those of the capacity.
     """
     import pandas as pd
 
@@ -55,7 +56,7 @@ def _row(flow: Flow) -> dict[str, Any] | None:
         note = "Nothing was being drained; the capacity is that of the busiest intervals of the window."
     if flow.settings.mapping_state is not None and flow.settings.mapping_state.startswith("Disabl"):
         note = "The mapping is off: counted from the moment it is on again. " + note
-    arrivals, capacity = float(hourly.mean()), float(busy.mean()) if len(busy) else 0.0
+    arrivals, capacity = float(hourly.median()), float(busy.mean()) if len(busy) else 0.0
     spread = [
         (float(hourly.quantile(a)), float(busy.quantile(1 - a)) if len(busy) else 0.0) for a in (0.1, 0.9)
     ]

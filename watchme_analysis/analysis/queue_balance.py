@@ -19,6 +19,8 @@ class Balance:
 
     ``stock_before + sent = deleted - duplicate_deletes + visible + in_flight + dead_lettered + expired +
     purged + unexplained``
+
+    ``mean_stay_s`` is how long a message stayed on average by Little's law: mean stock over arrivals.
     """
 
     queue: str
@@ -35,6 +37,7 @@ class Balance:
     unexplained: int | None
     reasons: tuple[str, ...]
     dead_letters: DeadLetterStock
+    mean_stay_s: float | None = None
 
     @property
     def lost(self) -> int:
@@ -50,7 +53,7 @@ class Balance:
 
 
 def queue_balance(flow: Flow, tables: Tables) -> Balance:
-    """Account for every message of a flow over its whole frame.
+    """Account for every message of a flow over its whole frame, and check it by Little's law.
 
     Parameters
     ----------
@@ -66,6 +69,34 @@ def queue_balance(flow: Flow, tables: Tables) -> Balance:
     means that messages were deleted more often than they were sent, which a second run of the same
     message does.
     """
+    found = _accounted(flow, tables)
+    stay_s, contradiction = mean_stay(flow)
+    reasons = (*found.reasons, contradiction) if contradiction else found.reasons
+    return replace(found, mean_stay_s=stay_s, reasons=reasons)
+
+
+def mean_stay(flow: Flow) -> tuple[float | None, str | None]:
+    """Return how long a message stayed on average by Little's law, and a sentence if that can't be.
+
+    CloudWatch's stock is the highest of an interval, so that the stay is too long by up to an interval.
+    """
+    stock = flow.frame["visible"].fillna(0.0) + flow.frame["in_flight"].fillna(0.0)
+    sent = flow.count("sent")
+    if not sent or not {"visible", "in_flight"} <= flow.asked:
+        return None, None
+    stay_s = float(stock.sum()) * flow.period_s / sent
+    oldest = flow.frame["age_s"].max()
+    if "age_s" not in flow.asked or not oldest >= 0 or stay_s <= float(oldest) + 2.0 * flow.period_s:
+        return stay_s, None
+    return stay_s, (
+        f"By Little's law a message stayed {stay_s:.0f} s on average, longer than the oldest ever was "
+        f"({oldest:.0f} s): arrivals are missing, or messages received three times, which no longer count "
+        "in that age."
+    )
+
+
+def _accounted(flow: Flow, tables: Tables) -> Balance:
+    """Account for every message of a flow."""
     sent, received, deleted = (_whole(flow.count(name)) for name in ("sent", "received", "deleted"))
     stock = dead_letter_stock(flow, tables)
     frame = flow.frame
@@ -120,15 +151,17 @@ def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFra
         if interval_s is None:
             rows.append(_row(flow, queue_balance(flow, tables)))
         else:
-            rows.extend(_by_interval(flow, interval_s))
+            rows.extend(_by_interval(flow, tables, interval_s))
     columns = [
         "queue", "start", "end", "sent", "stock_before", "received", "deleted", "visible", "in_flight",
         "dead_lettered", "expired", "purged", "duplicate_deletes", "unexplained", "reasons",
-        "retry_amplification",
+        "retry_amplification", "mean_stay_s",
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=columns)
     whole = [name for name in columns[3:14] if name != "reasons"]
-    return frame.astype(dict.fromkeys(whole, "Int64") | {"retry_amplification": "Float64"})
+    return frame.astype(
+        dict.fromkeys(whole, "Int64") | {"retry_amplification": "Float64", "mean_stay_s": "Float64"}
+    )
 
 
 def _row(flow: Flow, entry: Balance) -> dict[str, Any]:
@@ -141,47 +174,58 @@ def _row(flow: Flow, entry: Balance) -> dict[str, Any]:
             name: getattr(entry, name)
             for name in (
                 "sent", "stock_before", "received", "deleted", "visible", "in_flight", "dead_lettered",
-                "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification",
+                "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification", "mean_stay_s",
             )
         },
         "reasons": " ".join(entry.reasons),
     }  # fmt: skip
 
 
-def _by_interval(flow: Flow, interval_s: float) -> list[dict[str, Any]]:
-    """Account interval by interval; what an interval leaves over is named unexplained."""
+def _by_interval(flow: Flow, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
+    """Account interval by interval; what an interval leaves over is named unexplained, unknown stays null."""
     import pandas as pd
 
     rows = []
     previous = float(_stock_before(flow.frame))
+    known = {"sent", "deleted", "visible", "in_flight"} <= flow.asked
+    shared = dead_letter_stock(flow, tables).moved_by_all is not None
     previous_dead = 0.0
     for start, part in flow.frame.groupby(pd.Grouper(freq=f"{int(interval_s)}s")):
         if part.empty:
             continue
-        sums = {name: part[name].sum() for name in ("sent", "received", "deleted")}
+        sums = {
+            name: float(part[name].sum()) if name in flow.asked else None
+            for name in ("sent", "received", "deleted")
+        }
         visible, in_flight = (_last(part[name]) for name in ("visible", "in_flight"))
         dead = part["dlq_visible"].dropna()
         moved = max(0.0, float(dead.iloc[-1]) - previous_dead) if len(dead) else 0.0
         previous_dead = float(dead.iloc[-1]) if len(dead) else previous_dead
-        rest = previous + sums["sent"] - sums["deleted"] - visible - in_flight - moved
+        rest, reason = None, "The dead letters of this interval can't be told from other queues'."
+        if not known:
+            reason = "Not all that the balance needs was collected."
+        elif not shared:
+            rest = previous + (sums["sent"] or 0.0) - (sums["deleted"] or 0.0) - visible - in_flight - moved
+            reason = "The stock is a maximum of its last minute, and dead letters show late."
         rows.append(
             {
                 "queue": flow.queue,
                 "start": start,
                 "end": start + timedelta(seconds=interval_s),
-                **{name: round(value) for name, value in sums.items()},
+                **{name: _whole(value) for name, value in sums.items()},
                 "stock_before": round(previous),
-                "visible": round(visible),
-                "in_flight": round(in_flight),
-                "dead_lettered": round(moved),
+                "visible": round(visible) if "visible" in flow.asked else None,
+                "in_flight": round(in_flight) if "in_flight" in flow.asked else None,
+                "dead_lettered": None if shared else round(moved),
                 "expired": None,
                 "purged": None,
                 "duplicate_deletes": None,
-                "unexplained": round(rest),
-                "reasons": "The stock is a maximum of its last minute, and dead letters show late."
-                if round(rest)
-                else "",
-                "retry_amplification": sums["received"] / sums["sent"] if sums["sent"] else None,
+                "unexplained": _whole(rest),
+                "reasons": "" if rest is not None and not round(rest) else reason,
+                "retry_amplification": (
+                    sums["received"] / sums["sent"] if sums["received"] is not None and sums["sent"] else None
+                ),
+                "mean_stay_s": None,
             }
         )
         previous = visible + in_flight

@@ -117,11 +117,11 @@ def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str
     for _, metric, stats, _ in series.values():
         wanted.setdefault(metric, []).extend(stats)
     found = []
-    for metric, stats in wanted.items():
+    for metric, serving in wanted.items():
         came = set(asked.loc[asked["metric"] == metric, "stat"])
-        if came and not came & set(stats):
-            usable = " or ".join(dict.fromkeys(stats[:2]))
-            found.append(f"{metric} came as {', '.join(sorted(came))}, ask for {usable}")
+        if came and not came & set(serving):
+            usable = " or ".join(dict.fromkeys(serving[:2]))
+            found.append(f"{metric} came as {', '.join(sorted(map(str, came)))}, ask for {usable}")
     return f" {'; '.join(found)}." if found else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from watchme_analysis.analysis import backlog_frames as frames
 from watchme_analysis.analysis.backlog_patterns import patterns
 from watchme_analysis.analysis.backlog_resend import messages_to_resend
-from watchme_analysis.analysis.flow_bins import binned, rates
+from watchme_analysis.analysis.flow_bins import STEPS_S, binned, rates
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.backlog_tables import (
@@ -37,6 +37,7 @@ _BALANCE = {
     "purged": "purged",
     "unexplained": "unexplained",
     "retry_amplification": "receives a message",
+    "mean_stay_s": "mean stay",
     "reasons": "why unexplained",
 }
 _FORECAST = {
@@ -157,6 +158,17 @@ class BacklogPage(Page):
         return table(
             frames.balance(self.investigation), caption, self.zone, _BALANCE, empty="no queue is known"
         )
+
+    def balance_over_time(self) -> Shown:
+        """Account for the messages of the affected queues interval by interval."""
+        window = self.window
+        seconds = (window.end - window.start).total_seconds()
+        step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
+        frame = frames.balance(self.investigation, step_s)
+        frame = frame[frame["queue"].isin(self.affected)]
+        shown = {"queue": "queue", "start": "from", **_BALANCE}
+        empty = "no queue was affected"
+        return table(frame, "The same over time", self.zone, shown, limit=4 * _FEW, empty=empty)
 
     def forecast(self) -> Shown:
         """Say when each standing backlog will have drained."""

@@ -1,0 +1,86 @@
+"""Balance by interval, Little's law and the drain forecast against worlds whose truth is set."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from backlog_world import START, World
+
+from watchme_analysis.analysis.backlog_frames import balance, drain_forecast
+
+
+def served(hours=24, surge=(600, 660), each=12, capacity=8):
+    """A queue served first come, first served: two messages a minute, more in a surge, none lost."""
+    world = World(hours=hours)
+    for column in world.at.values():
+        column[:] = 0.0
+    waiting, moments, stays = [], [], []
+    for minute in range(60 * hours):
+        came = each if surge[0] <= minute < surge[1] else 2
+        waiting += [minute] * came
+        taken, waiting = waiting[:capacity], waiting[capacity:]
+        stays += [minute - sent for sent in taken]
+        world.at["sent"][minute] = came
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] = len(taken)
+        world.at["visible"][minute] = len(waiting)
+        world.at["age_s"][minute] = 60.0 * (minute - waiting[0]) if waiting else 0.0
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 1.0
+        moments.append(len(waiting))
+    return world, np.array(moments), np.array(stays)
+
+
+def test_every_interval_accounts_for_its_messages():
+    world, moments, _ = served()
+    frame = balance(world, 3600)
+    assert len(frame) == 24
+    assert (frame["unexplained"] == 0).all()
+    assert frame["sent"].sum() == frame["deleted"].sum() + frame["visible"].iloc[-1]
+    assert frame["visible"].tolist() == moments[59::60].tolist()
+    assert frame["stock_before"].tolist()[1:] == frame["visible"].tolist()[:-1]
+
+
+def test_what_was_not_collected_stays_null_in_every_interval():
+    world, *_ = served()
+    whole = world.table("metrics")
+    world.tables["metrics"] = whole[whole["metric"] != "NumberOfMessagesDeleted"]
+    asked = world.table("metric_queries")
+    world.tables["metric_queries"] = asked[asked["metric"] != "NumberOfMessagesDeleted"]
+    frame = balance(world, 3600)
+    assert frame["deleted"].isna().all() and frame["unexplained"].isna().all()
+    assert set(frame["reasons"]) == {"Not all that the balance needs was collected."}
+
+
+def test_little_s_law_gives_the_mean_stay():
+    world, _, stays = served()
+    (row,) = balance(world).itertuples()
+    assert row.mean_stay_s == pytest.approx(60.0 * stays.mean(), rel=0.01)
+    assert "Little" not in row.reasons
+
+
+def test_a_mean_stay_beyond_the_oldest_age_is_said_to_be_impossible():
+    world, *_ = served()
+    world.at["age_s"] = np.minimum(world.at["age_s"], 30.0)
+    world.at["sent"] = np.where(np.arange(1440) % 8 == 0, world.at["sent"], 0.0)
+    (row,) = balance(world).itertuples()
+    assert "By Little's law" in row.reasons and "arrivals are missing" in row.reasons
+
+
+def test_the_drain_forecast_holds_the_truth():
+    world, moments, _ = served(hours=16)
+    end = START + pd.Timedelta(minutes=665)
+    metrics = world.table("metrics")
+    world.tables["metrics"] = metrics[metrics["time"] < end]
+    (row,) = drain_forecast(world).itertuples()
+    truth = START + pd.Timedelta(minutes=int(np.flatnonzero(moments[665:] == 0)[0]) + 665)
+    assert row.backlog == moments[664] > 200
+    assert (row.arrivals_per_min, row.capacity_per_min) == (2.0, 8.0)
+    assert abs(row.drained_at - truth) <= pd.Timedelta(minutes=1)
+    assert row.drained_at_low - pd.Timedelta(minutes=1) <= truth
+    # A message sent now waits for all that stand before it.
+    assert row.head_of_line_delay_s == pytest.approx(60.0 * moments[664] / 8)
+
+
+def test_a_queue_that_gets_more_than_it_takes_never_drains():
+    world, *_ = served(surge=(0, 1440), each=12)
+    (row,) = drain_forecast(world).itertuples()
+    assert pd.isna(row.drained_at) and pd.isna(row.drained_at_high)
