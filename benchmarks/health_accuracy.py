@@ -139,8 +139,9 @@ def made_up() -> Iterator[Given]:
 def harmless(given: Given) -> bool:
     """Tell whether an injected fault harmed no caller, by the logs alone: then *no incident* is no mistake.
 
-    No endpoint failed in over 2 % of its requests begun within the fault, none got half a second slower at
-    its median or its 95th percentile.
+    No endpoint answered over 2 % more of its requests with a refusal, a redirect or a failure while the fault
+    lasted, or over 2 % of them half a second later than 99 of 100 at other times, or half of them half a
+    second later than half at other times.
     """
     start, end = given.truth.get("fault_start"), given.truth.get("fault_end")
     seen = requests(given.case.table("access_log"), given.case.table("edge_log"))
@@ -148,14 +149,16 @@ def harmless(given: Given) -> bool:
         return False
     seconds = seen["edge_s"].fillna(seen["nginx_s"])
     status = seen["edge_status"].fillna(seen["nginx_status"])
-    begun = seen["start"].map(lambda moment: moment.timestamp())
+    spoilt = (status >= 300) & (status != 304)
+    during = seen["start"].map(lambda moment: moment.timestamp()).between(start, end)
     for _, rows in seen.groupby("family"):
-        during = begun[rows.index].between(start, end)
-        inside, outside = rows.index[during], rows.index[~during]
-        slower = max(seconds[inside].quantile(part) - seconds[outside].quantile(part) for part in (0.5, 0.95))
-        if len(inside) >= 5 and ((status[inside] >= 499).mean() > 0.02 or slower > 0.5):
+        inside, outside = rows.index[during[rows.index]], rows.index[~during[rows.index]]
+        late = seconds[inside] > seconds[outside].quantile(0.99) + 0.5
+        more = spoilt[inside].mean() - (spoilt[outside].mean() if len(outside) else 0.0)
+        slower = seconds[inside].median() - seconds[outside].median()
+        if len(inside) >= 5 and (late.mean() > 0.02 or more > 0.02 or slower > 0.5):
             return False
-    return True
+    return bool(seconds.notna().mean() > 0.9)
 
 
 def judge(given: Given, *, ablate: bool) -> tuple[list[Asked], float, bool]:

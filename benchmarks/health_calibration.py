@@ -160,8 +160,9 @@ def page(found: Mapping[str, Any]) -> str:
         *sets,
         "",
         f"Left out are {found['harmless']['cases']} injected faults that harmed no caller: no endpoint "
-        "failed in over 2 % of its requests or got half a second slower, at its median or its 95th "
-        f"percentile. In {found['harmless']['no_incident']} of these the verdict was that nothing happened.",
+        "refused, redirected or failed over 2 % more of its requests, or answered over 2 % of them half a "
+        "second later than 99 of 100 at other times, or got half a second slower at its median. In "
+        f"{found['harmless']['no_incident']} of these the verdict was that nothing happened.",
         "",
         f"All evidence, decided verdicts (Brier's score {found['brier']:.4f}):",
         "",
