@@ -105,6 +105,12 @@ def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
     assert found.incident_end is None
 
 
+def test_without_any_metric_a_mapping_that_was_switched_off_is_still_found():
+    found = ask(stalled().without("metrics", "metric_queries"))
+    assert found.cause in ("mapping_disabled", None)
+    assert found.incident_end is None
+
+
 def test_a_mapping_that_is_off_over_an_empty_queue_harms_nobody():
     world = World()
     world.state = "Disabled"

@@ -113,6 +113,8 @@ def _first_slow(signs: Signs) -> datetime | None:
 def _last_effect(signs: Signs, cause: str) -> datetime | None:
     """Return when the cause's effect ended, None while it is there."""
     frame = signs.flow.frame
+    if frame.empty:
+        return None
     whole_end = frame.index[-1] + timedelta(seconds=signs.flow.period_s)
     if cause == "arrival_surge" and signs.surge is not None:
         end = _plain(signs.surge.end)
