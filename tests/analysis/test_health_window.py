@@ -124,3 +124,12 @@ def test_phases(second, phase):
     bounds = (START + pd.Timedelta(seconds=10), START + pd.Timedelta(seconds=20))
     assert phases(moments, *bounds).tolist() == [phase]
     assert phases(moments, None, None).isna().all()
+
+
+def test_a_little_strain_before_the_trouble_does_not_begin_it():
+    rows = [
+        (second / 4, "outside", "/a", 200, 0.3 if second < 100 and second % 12 == 0 else 0.02)
+        for second in range(160)
+    ]
+    found = find_incident(judged(seen(rows + steady(40, 70, status=502))))
+    assert abs((found.start - START).total_seconds() - 40) < 1

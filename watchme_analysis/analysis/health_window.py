@@ -36,6 +36,8 @@ CALM_S = 6.0
 CALM_ROWS = 5
 # Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
 MIN_STRAINED_SCORE = 30.0
+# Share of strained observations from which time beside an incident belongs to it.
+DENSE_STRAIN = 0.3
 # Good time after the last bad observation that counts as recovery.
 RECOVERY_S = 5.0
 # How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
@@ -311,12 +313,15 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
 
 
 def _widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
-    """Return the run with the strained time around it that is as dense, else the run itself."""
+    """Return the run with the strained time before and after it that is dense as well."""
     for shares in SCAN_SHARES:
         first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
         wider = _without_blips(pooled.iloc[first : last + 1], "strained")
         if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
-            return wider
+            begin, end = run.index[0], run.index[-1]
+            before, after = wider[wider.index < begin], wider[wider.index > end]
+            parts = [part for part in (before, after) if part["strained"].mean() >= DENSE_STRAIN]
+            return pooled.loc[pooled.index.isin(run.index.union([at for part in parts for at in part.index]))]
     return run
 
 

@@ -269,7 +269,9 @@ def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"{statuses}) "
         f"never reached Nginx, which served {len(others)} others in that time."
     )
-    strength = min(1.0, len(others) / 10)
+    # Without others, only that the log goes on before or after tells that Nginx was there.
+    around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
+    strength = max(min(1.0, len(others) / 10), 0.6 * min(1.0, len(around) / 10))
     sql = of_joined("edge", rows)
     return Seen("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
 

@@ -98,9 +98,12 @@ def _secondary(ranking: Sequence[Ranked]) -> str | None:
     for entry in ranking[1:]:
         if entry.finding.cause == "none":
             continue
+        # A process that is stuck lets its queue of connections fill up: slow connects are its doing.
+        explained = ("connect",) if ranking[0].finding.cause.startswith("app_") else ()
         for item in entry.finding.evidence:
             if (
                 item.check in MECHANISMS
+                and item.check not in explained
                 and item.weight >= SECONDARY_MARK
                 and first.get(item.statement, 0.0) <= 0
             ):
