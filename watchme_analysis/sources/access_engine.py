@@ -30,8 +30,8 @@ FAST_FROM = 16 << 20
 # one by one.
 ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
-# So many lines of a chunk are hardly all torn where a shorter format would end.
-_MANY_TORN = 3
+# So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
+_MANY_TORN, _SHARE_TORN = 3, 0.002
 _CUT = "it has no line end, so that its last value may be cut"
 
 
@@ -279,7 +279,7 @@ class Engine:
                 torn = Refused(int(row) + 1, f"it may be a torn line of {reader.formats[0].name}", line)
                 doubted.setdefault(log_format, []).append((found[-1], torn))
         for log_format, pairs in doubted.items():
-            if len(pairs) < _MANY_TORN:
+            if len(pairs) < max(_MANY_TORN, _SHARE_TORN * len(bounds[0])):
                 reader.used[log_format.name or log_format.text] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
                 refused = sorted([*refused, *(torn for _, torn in pairs)])
