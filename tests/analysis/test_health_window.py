@@ -128,7 +128,7 @@ def test_phases(second, phase):
 
 def test_a_little_strain_before_the_trouble_does_not_begin_it():
     rows = [
-        (second / 4, "outside", "/a", 200, 0.3 if second < 100 and second % 12 == 0 else 0.02)
+        (second / 4, "outside", "/a", 200, 0.3 if second < 140 and second % 4 == 0 else 0.02)
         for second in range(160)
     ]
     found = find_incident(judged(seen(rows + steady(40, 70, status=502))))
