@@ -152,7 +152,6 @@ def downstream_slow(inv: Investigation) -> Finding:
                 short=weight("runs_short_against"),
             ),
             *slow_without_failures(signs),
-            *last_words_evidence(signs, "waits_for_call", "-before_call"),
             *creep_evidence(signs, weight("creep_not_step"), 0.0),
             *surge_against(signs),
             *_deployed_before(inv, view, signs),
@@ -167,12 +166,19 @@ def downstream_slow(inv: Investigation) -> Finding:
 
 
 def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Evidence]:
-    """Weigh a deployment of the function itself right before its runs began to wait."""
+    """Weigh a deployment of the function itself right before its runs began to wait.
+
+    What the runs had logged last answers it, and says nothing else: runs also wait for an API that leaks or
+    is overrun.
+    """
     if signs.failures is None or change_for(view, "consumer_failing") is None:
         return []
     return [
-        replace(item, weight=weight("deployed_before"))
-        for item in change_evidence(inv, view, "consumer_failing")
+        *(
+            replace(item, weight=weight("deployed_before"))
+            for item in change_evidence(inv, view, "consumer_failing")
+        ),
+        *last_words_evidence(signs, "waits_for_call", "-before_call"),
     ]
 
 

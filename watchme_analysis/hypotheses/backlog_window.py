@@ -29,7 +29,7 @@ def incident_window(view: Picture, cause: str) -> tuple[datetime | None, datetim
     undone = undoing_change(view.changes, cause, signs.flow, start + timedelta(seconds=1))
     if undone is not None and _quiet_after(signs, undone.time, cause):
         return start, undone.time
-    return start, _last_effect(signs, cause)
+    return start, None if signs.flow.frame.empty else _last_effect(signs, cause)
 
 
 def earliest_start(view: Picture, cause: str, start: datetime) -> datetime:
@@ -113,8 +113,6 @@ def _first_slow(signs: Signs) -> datetime | None:
 def _last_effect(signs: Signs, cause: str) -> datetime | None:
     """Return when the cause's effect ended, None while it is there."""
     frame = signs.flow.frame
-    if frame.empty:
-        return None
     whole_end = frame.index[-1] + timedelta(seconds=signs.flow.period_s)
     if cause == "arrival_surge" and signs.surge is not None:
         end = _plain(signs.surge.end)
