@@ -268,11 +268,6 @@ WEIGHTS: dict[str, Weight] = {
         "The header came at once and the rest did not: large packets are lost on the way.",
         network=3.5, nginx=-0.7, edge=-1.0, loop=-2.0, pool=-2.0, saturation=-1.5,
     ),
-    "large_only": _weight(
-        "body",
-        "Large answers are bad and small ones are not, whatever handler makes them.",
-        network=2.0, loop=-1.0, pool=-1.0, saturation=-1.0,
-    ),
     # The process.
     "stop_and_go": _weight(
         "rhythm",
@@ -319,11 +314,7 @@ WEIGHTS: dict[str, Weight] = {
         "More threads than before compete for the CPU: the loop is one of many that want it.",
         saturation=1.8, loop=-1.0,
     ),
-    "cpu_idle": _weight(
-        "cpu",
-        "The process had CPU to spare.",
-        saturation=-1.2,
-    ),
+    "cpu_idle": _weight("cpu", "The process had CPU to spare.", saturation=-1.2),
     "files_full": _weight(
         "descriptors",
         "The process can open no more files or connections.",
@@ -340,11 +331,7 @@ WEIGHTS: dict[str, Weight] = {
         saturation=2.5, network=-0.5,
     ),
     # Source and start command.
-    "blocking_in_loop": _weight(
-        "source",
-        "The source holds calls that block the event loop.",
-        loop=0.8,
-    ),
+    "blocking_in_loop": _weight("source", "The source holds calls that block the event loop.", loop=0.8),
     "no_blocking_in_loop": _weight(
         "source",
         "No blocking call in the source is reached from a coroutine.",
