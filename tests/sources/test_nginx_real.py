@@ -6,6 +6,7 @@ Each request comes from a connection of its own, whose port tells its line in ev
 
 import base64
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -129,7 +130,9 @@ def served(tmp_path_factory):
             f"location /refused {{ proxy_pass http://127.0.0.1:{dead}; }} }}\n}}\n"
         )
         server = subprocess.Popen(
-            [NGINX, "-c", f"{folder}/nginx.conf", "-p", str(folder)], stderr=subprocess.PIPE
+            [NGINX, "-c", f"{folder}/nginx.conf", "-p", str(folder)],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TZ": "UTC"},  # its error log states no zone, and is read as UTC
         )
         try:
             _await(port, server)
