@@ -8,7 +8,7 @@ between 0 and 1, scales a weight by how many rows stand behind the observation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from watchme_analysis.hypotheses.health_weight import Weight, weight
 
 CAUSES = (
     "nginx_config",
@@ -30,324 +30,292 @@ CEILING = 0.97
 SUPPORTED_AT = 0.6
 
 
-@dataclass(frozen=True)
-class Weight:
-    """What an outcome of a check says.
-
-    Attributes
-    ----------
-    check
-        Short name of the check, a row of the matrix figure.
-    by_cause
-        Log-odds by cause; a cause that is not named gets 0.
-    reason
-        Why.
-    """
-
-    check: str
-    by_cause: dict[str, float]
-    reason: str
-
-
-def _weight(check: str, reason: str, **short: float) -> Weight:
-    names = {
-        "nginx": "nginx_config",
-        "edge": "edge_config",
-        "network": "docker_network",
-        "loop": "app_event_loop",
-        "pool": "app_threadpool",
-        "saturation": "app_saturation",
-        "none": "none",
-    }
-    return Weight(check, {names[name]: value for name, value in short.items()}, reason)
-
-
 WEIGHTS: dict[str, Weight] = {
-    "all_well": _weight(
+    "all_well": weight(
         "incident",
         "Without an endpoint that was bad for long there is nothing to explain.",
         none=7.0, nginx=-3.0, edge=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "mild": _weight(
+    "mild": weight(
         "incident",
         "Hardly anything failed or was slow: much of what is a little slower than usual has no cause listed.",
         none=1.0,
     ),
     # Vantages: the same endpoint asked from several places at the same moments.
-    "inside_clear": _weight(
+    "inside_clear": weight(
         "vantages",
         "An application that is stuck is stuck for a caller inside its own network as well.",
         nginx=1.2, edge=1.2, network=1.2, loop=-3.0, pool=-2.5, saturation=-3.0,
     ),
-    "inside_bad": _weight(
+    "inside_bad": weight(
         "vantages",
         "Nothing between the client and the container can slow a caller inside the container.",
         nginx=-3.0, edge=-3.0, network=-3.0, loop=1.0, pool=1.0, saturation=1.0,
     ),
-    "host_bad_inside_clear": _weight(
+    "host_bad_inside_clear": weight(
         "vantages",
         "Only the way from the host into the container lies between the two.",
         network=3.0, nginx=-3.0, edge=-3.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
-    "host_clear": _weight(
+    "host_clear": weight(
         "vantages",
         "The host reaches the container past Nginx: what is bad must lie before it.",
         nginx=1.5, edge=1.5, network=-3.0, loop=-2.5, pool=-2.5, saturation=-2.5,
     ),
     # Paths: what else is bad at the same time.
-    "some_paths": _weight(
+    "some_paths": weight(
         "paths",
         "A blocked loop, an exhausted process or a broken link does not choose among the paths of a service.",
         nginx=0.5, edge=0.5, network=-1.0, loop=-3.0, pool=0.3, saturation=-2.0,
     ),
-    "all_paths": _weight(
+    "all_paths": weight(
         "paths",
         "What every path of a service shares is the process and the way to it.",
         nginx=-0.7, edge=-0.7, network=0.7, loop=0.7, pool=-2.0, saturation=0.7,
     ),
-    "all_pool_paths": _weight(
+    "all_pool_paths": weight(
         "paths",
         "All paths of the service share the process, the way to it and, by the source, the thread pool.",
         nginx=-0.7, edge=-0.7, network=0.5, loop=0.5, pool=0.5, saturation=0.5,
     ),
-    "pool_paths": _weight(
+    "pool_paths": weight(
         "handlers",
         "Plain `def` handlers and background tasks share the thread pool, `async def` handlers don't "
         "need it.",
         nginx=-0.3, edge=-0.3, network=-1.0, loop=-2.5, pool=2.5, saturation=-1.5,
     ),
-    "loop_paths_too": _weight(
+    "loop_paths_too": weight(
         "handlers",
         "An `async def` handler that touches no thread is not slowed by a full thread pool.",
         loop=0.5, pool=-2.5, saturation=0.3, network=0.2,
     ),
-    "handler_off_pool": _weight(
+    "handler_off_pool": weight(
         "handlers",
         "The handler of the affected endpoint runs on the event loop and calls nothing that needs a thread.",
         pool=-2.0,
     ),
-    "others_fine": _weight(
+    "others_fine": weight(
         "services",
         "Another service behind the same edge and Nginx did well at the same time.",
         nginx=-0.2, edge=-0.2, network=0.3, loop=0.2, pool=0.1, saturation=0.1,
     ),
-    "others_bad": _weight(
+    "others_bad": weight(
         "services",
         "Containers have links of their own; what they share is the host, Nginx, the edge and what "
         "they depend on.",
         nginx=0.2, edge=0.3, network=-0.7, saturation=0.4,
     ),
     # The edge.
-    "edge_waits": _weight(
+    "edge_waits": weight(
         "edge",
         "The edge held the request while Nginx had answered quickly or had not been asked.",
         edge=4.0, nginx=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "edge_alone": _weight(
+    "edge_alone": weight(
         "edge",
         "The edge refused, redirected or answered from its cache without asking the origin.",
         edge=4.0, nginx=-3.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "edge_elsewhere": _weight(
+    "edge_elsewhere": weight(
         "edge",
         "The edge asked another origin for these paths than for the rest, and Nginx never saw them.",
         edge=4.0, nginx=-2.5, network=-2.5, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "edge_impatient": _weight(
+    "edge_impatient": weight(
         "edge",
         "The edge gave up after less time than the endpoint takes when all is well.",
         edge=3.5, nginx=-1.5, network=-1.5, loop=-1.5, pool=-1.5, saturation=-1.5,
     ),
-    "edge_never_arrived": _weight(
+    "edge_never_arrived": weight(
         "edge",
         "Requests of these paths did not reach Nginx at all while others did.",
         edge=3.0, nginx=-2.0, network=-2.5, loop=-2.5, pool=-2.5, saturation=-2.5,
     ),
-    "edge_passes_on": _weight(
+    "edge_passes_on": weight(
         "edge",
         "What was bad at the edge was as bad at Nginx, or the origin took the time: the edge added nothing.",
         edge=-3.5,
     ),
-    "outside_bad_nginx_fine": _weight(
+    "outside_bad_nginx_fine": weight(
         "edge",
         "Nginx served these paths well while callers beyond the edge were served badly.",
         edge=2.8, nginx=-2.0, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
-    "edge_rule": _weight(
+    "edge_rule": weight(
         "edge configuration",
         "The edge treats the affected paths in a way of its own that can have this effect.",
         edge=0.7,
     ),
-    "edge_plain": _weight(
+    "edge_plain": weight(
         "edge configuration",
         "The edge's configuration treats the affected paths as it treats those that did well.",
         edge=-1.0,
     ),
     # Nginx.
-    "nginx_alone": _weight(
+    "nginx_alone": weight(
         "nginx",
         "Nginx refused, redirected or answered by itself without asking the application.",
         nginx=4.0, edge=-2.0, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "nginx_limits": _weight(
+    "nginx_limits": weight(
         "nginx errors",
         "Nginx says that it limited these requests.",
         nginx=3.5, edge=-1.5, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
-    "nginx_waits": _weight(
+    "nginx_waits": weight(
         "nginx",
         "Nginx held the request itself: the upstream took a small part of the time.",
         nginx=2.5, network=-1.5, loop=-1.5, pool=-1.5, saturation=-1.5,
     ),
-    "moved_upstream": _weight(
+    "moved_upstream": weight(
         "upstream",
         "The affected paths go to an address that serves nothing well, unlike before or unlike their "
         "neighbours.",
         nginx=4.0, edge=-2.0, network=-2.5, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
-    "dead_server": _weight(
+    "dead_server": weight(
         "upstream",
         "Nginx asks a server for these paths that answers nothing, beside one that does well.",
         nginx=3.5, edge=-2.0, network=-1.5, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
-    "nginx_impatient": _weight(
+    "nginx_impatient": weight(
         "nginx",
         "Nginx gave up after less time than the endpoint takes when all is well.",
         nginx=3.5, edge=-1.5, network=-1.5, loop=-1.5, pool=-1.5, saturation=-1.5,
     ),
-    "nginx_mangles": _weight(
+    "nginx_mangles": weight(
         "nginx",
         "The application refuses what Nginx passes on, though it answers the endpoint itself.",
         nginx=2.0, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
-    "nginx_short_of": _weight(
+    "nginx_short_of": weight(
         "nginx errors",
         "Nginx ran out of what its configuration grants it, or can't resolve what it names.",
         nginx=4.0, edge=-1.5,
     ),
-    "nginx_passes_on": _weight(
+    "nginx_passes_on": weight(
         "nginx",
         "Nginx spent its time waiting for the usual upstream of these paths.",
         nginx=-1.8, edge=-0.5,
     ),
-    "nginx_rule": _weight(
+    "nginx_rule": weight(
         "nginx configuration",
         "Nginx treats the affected paths in a way of its own that can have this effect.",
         nginx=0.7,
     ),
-    "nginx_plain": _weight(
+    "nginx_plain": weight(
         "nginx configuration",
         "Nginx's configuration treats the affected paths as it treats those that did well.",
         nginx=-1.2,
     ),
     # The way from Nginx to the container.
-    "connect_slow": _weight(
+    "connect_slow": weight(
         "connect",
         "The kernel accepts a connection without the application's help: a slow connect is the way "
         "or a full queue.",
         network=2.8, nginx=-0.5, loop=-1.5, pool=-1.5, saturation=-0.5,
     ),
-    "connect_quick": _weight(
+    "connect_quick": weight(
         "connect",
         "Connections were made at once: the way to the container passes small packets.",
         network=-0.8,
     ),
-    "refused": _weight(
+    "refused": weight(
         "connect",
         "The usual address refuses or is unreachable: no port is published, no one listens, or a "
         "route is gone.",
         network=1.5, loop=-2.0, pool=-2.0, saturation=-0.3, nginx=0.3,
     ),
-    "retransmitted": _weight(
+    "retransmitted": weight(
         "connect",
         "Waits cluster just above 0.2 s, the shortest time after which TCP sends a lost packet again.",
         network=2.2, nginx=-0.7, edge=-0.7, loop=-1.0, pool=-1.0, saturation=-1.0,
     ),
-    "body_stalls": _weight(
+    "body_stalls": weight(
         "body",
         "The header came at once and the rest did not: large packets are lost on the way.",
         network=3.5, nginx=-0.7, edge=-1.0, loop=-2.0, pool=-2.0, saturation=-1.5,
     ),
     # The process.
-    "stop_and_go": _weight(
+    "stop_and_go": weight(
         "rhythm",
         "A blocked loop answers no path at all, then all that waited at once.",
         loop=3.5, pool=-2.0, saturation=-0.7, network=-1.0, nginx=-1.0, edge=-1.0,
     ),
-    "bursts": _weight(
+    "bursts": weight(
         "rhythm",
         "Far more answers than before leave right after another: what waits for the loop goes out together.",
         loop=1.5, pool=-0.7, saturation=0.3, network=-0.7,
     ),
-    "steady": _weight(
+    "steady": weight(
         "rhythm",
         "The application kept answering in its usual rhythm, so its loop was never held for long.",
         loop=-2.0, saturation=-0.3,
     ),
-    "bunched": _weight(
+    "bunched": weight(
         "rhythm",
         "Slow answers of several endpoints left Nginx within milliseconds of each other.",
         loop=1.5, pool=-1.0, network=-1.0,
     ),
-    "pool_full": _weight(
+    "pool_full": weight(
         "threads",
         "Threads stand at a ceiling while more requests are open than threads can serve.",
         pool=2.8, loop=-1.5, saturation=-0.3, nginx=-1.5, edge=-1.5, network=-1.5,
     ),
-    "pool_free": _weight(
+    "pool_free": weight(
         "threads",
         "The process had fewer threads or open requests than a thread pool holds, all along.",
         pool=-2.8,
     ),
-    "not_arriving": _weight(
+    "not_arriving": weight(
         "in flight",
         "Nginx had requests open that the application had not begun: they wait before it or for its loop.",
         loop=0.7, saturation=0.4, network=0.7, pool=-2.0,
     ),
-    "cpu_full": _weight(
+    "cpu_full": weight(
         "cpu",
         "The process used all the CPU it can get.",
         saturation=1.6, loop=1.2, network=-2.0, nginx=-1.5, edge=-1.5, pool=-0.3,
     ),
-    "cpu_threads": _weight(
+    "cpu_threads": weight(
         "cpu",
         "More threads than before compete for the CPU: the loop is one of many that want it.",
         saturation=1.8, loop=-1.0,
     ),
-    "cpu_idle": _weight("cpu", "The process had CPU to spare.", saturation=-1.2),
-    "files_full": _weight(
+    "cpu_idle": weight("cpu", "The process had CPU to spare.", saturation=-1.2),
+    "files_full": weight(
         "descriptors",
         "The process can open no more files or connections.",
         saturation=4.5, loop=-1.5, pool=-1.5, network=-1.5, nginx=-1.5, edge=-1.5,
     ),
-    "concurrency_limit": _weight(
+    "concurrency_limit": weight(
         "connections",
         "The application server itself turned requests away.",
         saturation=4.5, loop=-1.5, pool=-1.5, network=-2.0, nginx=-1.5, edge=-1.5,
     ),
-    "memory_full": _weight(
+    "memory_full": weight(
         "memory",
         "Memory grew to its limit, or the process was restarted.",
         saturation=2.5, network=-0.5,
     ),
     # Source and start command.
-    "blocking_in_loop": _weight("source", "The source holds calls that block the event loop.", loop=0.8),
-    "no_blocking_in_loop": _weight(
+    "blocking_in_loop": weight("source", "The source holds calls that block the event loop.", loop=0.8),
+    "no_blocking_in_loop": weight(
         "source",
         "No blocking call in the source is reached from a coroutine.",
         loop=-1.5,
     ),
-    "pool_work": _weight(
+    "pool_work": weight(
         "source",
         "The affected handler shares the thread pool with blocking work.",
         pool=0.8,
     ),
-    "threads_of_its_own": _weight(
+    "threads_of_its_own": weight(
         "source",
         "The source runs heavy work on threads of its own next to the loop.",
         saturation=0.8,
     ),
-    "listens_locally": _weight(
+    "listens_locally": weight(
         "start command",
         "A server bound to the loopback address can't be reached from outside its container.",
         network=2.0,
