@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.schema import empty
-from watchme_analysis.sources.access_blocks import blocks_from, in_order
+from watchme_analysis.sources.access_blocks import BLOCK_BYTES, KEPT_BLOCK_BYTES, blocks_from, in_order
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
 from watchme_analysis.sources.access_engine import FAST_FROM, Chunk, Engine, Selection, shifted
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
@@ -96,6 +96,7 @@ class AccessScan:
         many = len(inputs) > MANY_INPUTS
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
+        self.block_bytes = BLOCK_BYTES
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks, their lines numbered within their input."""
@@ -146,7 +147,9 @@ class AccessScan:
 
     def _scan(self, one: Input) -> Iterator[Chunk]:
         tally = self.tally_for(one)
-        yield from chunks_of(one.pieces(), self.engine_for(one), tally, {"file": one.name, "service": None})
+        constants = {"file": one.name, "service": None}
+        engine = self.engine_for(one)
+        yield from chunks_of(one.pieces(), engine, tally, constants, block_bytes=self.block_bytes)
         _note_change(one, tally)
         self.retrievals.append(tally.retrieval())
 
@@ -199,12 +202,14 @@ def chunks_of(
     tally: Tally,
     constants: dict[str, Any],
     threads: int | None = None,
+    *,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Chunk]:
     """Yield the chunks of a stream of bytes, their lines numbered on from the tally's, and count them there.
 
     What is torn ends the chunks, and the tally says so.
     """
-    blocks = blocks_from(pieces)
+    blocks = blocks_from(pieces, block_bytes)
     try:
         for chunk in in_order(lambda block: engine.read(block, constants), blocks, threads):
             table = shifted(chunk.table, tally.lines)
@@ -249,6 +254,7 @@ def read_access_logs(
     import pyarrow as pa
 
     scan = AccessScan(list(names), options, selection)
+    scan.block_bytes = KEPT_BLOCK_BYTES
     tables = [chunk.table for chunk in scan]
     columns = list(scan.selection.columns)
     frame = to_frame(pa.concat_tables(tables).select(columns)) if tables else empty("access_log")[columns]
