@@ -22,8 +22,8 @@ import importlib, json, pkgutil, sys
 import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
-# Compiled loops, loaded by whoever calls them; nobody else may.
-COMPILED = {"watchme_analysis.sources.access_kernel", "watchme_analysis.sources.access_lines"}
+# Compiled loops and what drives them, loaded where many lines are read; nobody else may.
+COMPILED = {f"watchme_analysis.sources.access_{name}" for name in ("compiled", "kernel", "lines", "vectors")}
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
     if found.name not in COMPILED:
