@@ -268,7 +268,7 @@ def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebook
     profile = home / ".ipython/profile_default/startup"
     profile.mkdir(parents=True)
     (profile / "first.py").write_text("raise SystemExit(4)")
-    which = "import sys\nassert sys.executable == " + repr(sys.executable)
+    which = "import sys\nassert sys.prefix == " + repr(sys.prefix)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     environment |= {"HOME": str(home), "JUPYTER_PATH": str(spec.parent.parent), "MPLBACKEND": "TkAgg"}
     code, _, err = report(
