@@ -15,6 +15,7 @@ from watchme_analysis.analysis.drain import drain_rows
 from watchme_analysis.analysis.error_kinds import logged_errors
 from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows
 from watchme_analysis.analysis.flow_onsets import onset_rows
+from watchme_analysis.analysis.flow_pairs import kept
 from watchme_analysis.analysis.flows import Flow, Tables, flows
 from watchme_analysis.analysis.queue_balance import balance_frame
 from watchme_analysis.analysis.work_done import failed_with
@@ -32,9 +33,8 @@ _PANELS = {
 
 
 def all_signs(tables: Tables) -> tuple[Signs, ...]:
-    """Return what every flow shows; what has a ``once``, as an investigation has, keeps it."""
-    once = getattr(tables, "once", None)
-    return _read_all(tables) if once is None else once(_read_all)
+    """Return what every flow shows."""
+    return kept(tables, _read_all)
 
 
 def _read_all(tables: Tables) -> tuple[Signs, ...]:
@@ -203,6 +203,10 @@ def work_items(tables: Tables) -> pd.DataFrame:
         ``recoverable``, ``expires_at``, ``passed_retention``, ``group_id``, ``deduplication_id``, ``body``;
         see :func:`watchme_analysis.analysis.work_items.message_work`.
     """
+    return kept(tables, _work_items).copy(deep=False)
+
+
+def _work_items(tables: Tables) -> pd.DataFrame:
     return message_work(tables, all_signs(tables))
 
 

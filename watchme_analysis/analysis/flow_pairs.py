@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.analysis.flows import Tables
 
+_Answer = TypeVar("_Answer")
 _DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
 
 
@@ -19,8 +21,18 @@ def is_dlq_name(name: str, names: list[str]) -> bool:
     return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
 
 
+def kept(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answer:
+    """Return ``compute(tables)``; what has a ``once``, as an investigation has, keeps the answer."""
+    once: Callable[[Callable[[Any], _Answer]], _Answer] | None = getattr(tables, "once", None)
+    return compute(tables) if once is None else once(compute)
+
+
 def dead_letter_queues(tables: Tables) -> dict[str, str]:
     """Return the dead-letter queue of each queue that has one."""
+    return dict(kept(tables, _find_dead_letter_queues))
+
+
+def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
     queues = tables.table("queues")
     found: dict[str, str] = {}
     for row in queues[queues["dlq"].notna()].itertuples():

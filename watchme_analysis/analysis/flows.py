@@ -10,6 +10,7 @@ from watchme_analysis.analysis.flow_pairs import (
     dead_letter_queues,
     functions_of,
     is_dlq_name,
+    kept,
     series_of,
 )
 
@@ -131,9 +132,7 @@ def flows(tables: Tables, queue: str | None = None) -> tuple[Flow, ...]:
     received messages and invocations, and of the names. All flows share one time span. What has a ``once``,
     as an investigation has, keeps the flows for the next caller: read their frames, don't change them.
     """
-    once = getattr(tables, "once", None)
-    found = _all_flows(tables) if once is None else once(_all_flows)
-    return tuple(flow for flow in found if queue is None or flow.queue == queue)
+    return tuple(flow for flow in kept(tables, _all_flows) if queue is None or flow.queue == queue)
 
 
 def _all_flows(tables: Tables) -> tuple[Flow, ...]:

@@ -116,6 +116,5 @@ def surely_ran(flow: Flow, sent_at: datetime | None, returning_since: datetime |
         return False
     start = sent_at - timedelta(seconds=flow.period_s)
     end = sent_at + timedelta(seconds=settings.max_receive_count * longest + flow.period_s)
-    inside = frame[(frame.index >= start) & (frame.index <= end)]
-    failed = float(inside["errors"].sum() + inside["throttles"].sum())
+    failed = float(frame["errors"].loc[start:end].sum() + frame["throttles"].loc[start:end].sum())
     return failed < settings.max_receive_count

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from watchme_analysis.analysis.backlog_frames import work_items
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.standard_alarms import standard_alarms
 from watchme_analysis.analysis.work_items import message_work, work_pairs
@@ -95,7 +96,8 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
     affected: Sequence[Signs] = () if quiet else view.affected
     change = None if cause is None or quiet else change_for(view, cause)
     by_dlq, lost_dead = _dead_letters(view)
-    work = message_work(inv, view.signs)
+    # The page asks for the work of all queues as well, which is kept.
+    work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
     alarms = standard_alarms(inv, view.flows)
