@@ -95,7 +95,7 @@ class AlarmPage(Page):
             return Passage(
                 (
                     f"{began} Nothing on record tells when people noticed (no alarm rang, nobody changed an "
-                    "affected resource): set the parameter `noticed` to see by how much alarms come first.",
+                    "affected resource): set the parameter noticed to see by how much alarms come first.",
                 )
             )
         late = duration(found.at - self._start)
