@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from watchme_analysis.analysis.access_summary import AccessSummary
     from watchme_analysis.analysis.error_requests import ErrorCandidates
     from watchme_analysis.retrieval import Retrieval
-    from watchme_analysis.sources.access_engine import Chunk
+    from watchme_analysis.sources.access_chunk import Chunk
     from watchme_analysis.sources.access_logs import AccessScan
     from watchme_analysis.sources.raw import RawFile
 

@@ -1,4 +1,4 @@
-"""Sixteen bytes at a time, against the same one by one."""
+"""Many bytes at a time, against the same one by one."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -6,26 +6,48 @@ from hypothesis import strategies as st
 from numba import njit
 
 from watchme_analysis.sources import access_vectors as vectors
+from watchme_analysis.sources.access_blocks import ROOM_BYTES
+from watchme_analysis.sources.access_gather import gather, measure
 from watchme_analysis.sources.access_kernel import run_end
-from watchme_analysis.sources.access_lines import gather, measure
 
 chars = st.sampled_from(b"\x00\n\r\x1f !\"'09AZ\\az~\x7f\x80\xc3\xff")
+WIDTH = vectors.WIDTH
 
 
 @njit
-def plain_run(buf, at, low, stop, other):
-    return vectors.plain_run(buf, at, low, stop, other)
+def plain_run(at, low, stop, other):
+    return vectors.plain_run(at, low, stop, other)
 
 
 @njit
-def is_same(buf, at, other):
-    return vectors.is_same(buf, at, other)
+def is_same(at, other):
+    return vectors.is_same(at, other)
 
 
-def readonly(data):
-    buf = np.frombuffer(data, np.uint8)
-    buf.flags.writeable = False
-    return buf
+@njit
+def starts_with(at, word, mask):
+    return vectors.starts_with(at, word, mask)
+
+
+@njit
+def leading_digits(at):
+    return vectors.leading_digits(at)
+
+
+@njit
+def matches(at, char):
+    return vectors.matches(at, char)
+
+
+@njit
+def lowest_bit(bits):
+    return vectors.lowest_bit(bits)
+
+
+def held(data):
+    """Return bytes with room behind them, and the place of the first."""
+    buf = np.frombuffer(data + bytes(ROOM_BYTES), np.uint8)
+    return buf, buf.ctypes.data
 
 
 def one_by_one(data, low, stop, other):
@@ -36,32 +58,65 @@ def one_by_one(data, low, stop, other):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(chars, min_size=20, max_size=60).map(bytes), st.sampled_from([32, 33]), chars, chars)
+@given(st.lists(chars, min_size=20, max_size=90).map(bytes), st.sampled_from([32, 33]), chars, chars)
 def test_a_run_ends_at_the_first_strange_byte(data, low, stop, other):
-    buf = readonly(data)
-    assert plain_run(buf, 4, low, stop, other) == one_by_one(data[4:20], low, stop, other)
+    buf, place = held(data)
+    padded = buf.tobytes()
+    assert plain_run(place + 4, low, stop, other) == one_by_one(padded[4 : 4 + WIDTH], low, stop, other)
     for at in (0, 3, len(data) - 1):
-        assert run_end(buf, at, low, stop, other) == at + one_by_one(data[at:], low, stop, other)
+        assert run_end(place + at, low, stop, other) == place + at + one_by_one(data[at:], low, stop, other)
 
 
 def test_two_places_are_the_same_in_all_sixteen_bytes():
     data = b"0123456789abcdef" * 2
-    assert is_same(readonly(data), 0, 16)
+    same, place = held(data)
+    assert is_same(place, place + 16), same
     for at in range(16):
-        assert not is_same(readonly(data[: 16 + at] + b"#" + data[17 + at :]), 0, 16)
+        changed, place = held(data[: 16 + at] + b"#" + data[17 + at :])
+        assert not is_same(place, place + 16), changed
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 8))
+def test_a_word_is_compared_where_its_mask_says(data, size):
+    same, place = held(data)
+    mask = int.from_bytes(b"\xff" * size, "little")
+    signed = np.array([mask], np.uint64).view(np.int64)[0]
+    word = np.array([int.from_bytes(data, "little") & mask], np.uint64).view(np.int64)[0]
+    assert starts_with(place, word, signed), same
+    for at in range(size):
+        changed, other = held(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert not starts_with(other, word, signed), changed
+
+
+@settings(max_examples=300)
+@given(st.from_regex(rb"[0-9]{0,9}", fullmatch=True), chars, st.binary(max_size=8))
+def test_digits_at_a_place_make_a_number(digits, mark, rest):
+    buf, place = held(digits + bytes([mark]) + rest)
+    data = buf[:8].tobytes()
+    expected = next((at for at, byte in enumerate(data) if not 48 <= byte <= 57), 8)
+    assert leading_digits(place) == int(data[:expected] or b"0") * 16 + expected
+
+
+@given(st.lists(st.sampled_from(b"\n ab"), min_size=WIDTH, max_size=WIDTH).map(bytes))
+def test_bytes_that_match_are_bits(data):
+    buf, place = held(data)
+    bits = matches(place, 10)
+    assert [at for at in range(WIDTH) if bits >> at & 1] == [at for at in range(WIDTH) if buf[at] == 10]
+    assert lowest_bit(bits) == (data.index(b"\n") if b"\n" in data else 64)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.binary(max_size=40)), min_size=1, max_size=12))
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=70)), min_size=1, max_size=12))
 def test_texts_come_to_stand_one_behind_the_other(texts):
-    data = b"".join(text or b"" for text in texts)
+    buf, _ = held(b"".join(text or b"" for text in texts))
     ends = np.cumsum([len(text or b"") for text in texts]).astype(np.int32)
     starts = np.array(
-        [-1 if text is None else end - len(text) for text, end in zip(texts, ends, strict=True)]
+        [-1 if text is None else end - len(text) for text, end in zip(texts, ends, strict=True)], np.int32
     )
     rows = np.arange(len(texts))[::-1].copy()
-    offsets = np.empty(len(rows) + 1, np.int64)
-    measure(starts.astype(np.int32), ends, rows, offsets)
-    out = np.empty(offsets[-1] + vectors.WIDTH, np.uint8)
-    gather(readonly(data), starts.astype(np.int32), rows, offsets, out)
+    offsets, valid = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), bool)
+    measure(starts, ends, rows, offsets, valid)
+    out = np.empty(offsets[-1] + WIDTH, np.uint8)
+    gather(buf, starts, rows, offsets, out)
     assert out[: offsets[-1]].tobytes() == b"".join(texts[row] or b"" for row in rows)
+    assert valid.tolist() == [texts[row] is not None for row in rows]

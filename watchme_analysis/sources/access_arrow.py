@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.sources.access_columns import KINDS
+from watchme_analysis.sources.access_mix import KINDS
 from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, TARGETS, Program
 from watchme_analysis.sources.access_spans import FoundSpans, can_find, find_spans
 from watchme_analysis.sources.arrow_arrays import arrow_type

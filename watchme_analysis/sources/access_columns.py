@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.schema import Kind, table_schema
+from watchme_analysis.schema import table_schema
+from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, number_array, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 ACCESS_COLUMNS = tuple(table_schema("access_log").names)
-KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
-_NULL = -(2**63)
-
-
-class Spans(NamedTuple):
-    """Where a text stands in each line; a null one starts at -1."""
-
-    starts: Array
-    ends: Array
 
 
 class Parsed(NamedTuple):
@@ -37,14 +29,6 @@ class Parsed(NamedTuple):
     ends: Array
     ints: Array
     floats: Array
-
-
-class Taken(NamedTuple):
-    """What a quick way read of a chunk: the rows asked for, how many it read, and the lines that it left."""
-
-    table: pa.Table
-    read: int
-    others: Array
 
 
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
@@ -106,8 +90,10 @@ class Columns:
                 found = Spans(*(np.where(missing, b, a) for a, b in zip(found, other, strict=True)))
         return found
 
-    def table(self, columns: Sequence[str], rows: Array, constants: dict[str, Any]) -> pa.Table:
-        """Return the columns in the rows given.
+    def table(
+        self, columns: Sequence[str], rows: Array, constants: dict[str, Any], further: pa.Table
+    ) -> pa.Table:
+        """Return the columns in the rows given, and further rows between them, in the order of their lines.
 
         Parameters
         ----------
@@ -117,74 +103,58 @@ class Columns:
             Indexes of lines.
         constants
             Columns with the same value in every row.
+        further
+            Rows of other lines, read elsewhere, with the same columns.
         """
+        import numpy as np
         import pyarrow as pa
 
-        arrays = []
-        for column in columns:
-            if column in constants:
-                arrays.append(_constant(constants[column], len(rows), arrow_type(KINDS[column])))
-            else:
-                arrays.append(self._array(column, rows))
-        return pa.table(arrays, names=list(columns))
+        mix = Mix.of(rows, further)
+        built = {}
+        asked = [column for column in columns if column not in constants]
+        numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
+        # In one piece, for which the system has large pages: they take a fraction of the time to come by.
+        held = np.empty((len(numeric), len(mix.lines)), np.int64)
+        for column, room in zip(numeric, held, strict=True):
+            built[column] = mix.numbers(column, self._numbers(column, mix.lines, room))
+        spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}
+        built.update(mix.texts(self._parsed.buf, spans))
+        for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
+            if column in asked:
+                built[column] = mix.merged(column, of(rows))
+        for column, value in constants.items():
+            built[column] = _constant(value, len(mix.lines), arrow_type(KINDS[column]))
+        return pa.table([built[column] for column in columns], names=list(columns))
 
-    def _array(self, column: str, rows: Array) -> pa.Array:
-        import pyarrow as pa
+    def _numbers(self, column: str, lines: Array, room: Array) -> Array | None:
+        """Write the numbers of lines to the room given, and return them; None when nothing fills a column."""
+        import numpy as np
 
-        special = {"line": self._line, "upstream_raw": self._upstream_raw, "extra": self._extra}
-        if column in special:
-            return special[column](rows)
-        kind = KINDS[column]
-        found = None
+        if column == "line":
+            return np.add(lines, 1, out=room)
+        if KINDS[column] == "float":
+            name = self._program.decimals.get(column)
+            if name is None:
+                return None
+            seconds = np.take(
+                self._parsed.floats[self._program.floats[name]], lines, out=room.view(np.float64)
+            )
+            if DURATIONS.get(name, 1.0) != 1.0:
+                seconds /= DURATIONS[name]
+            return seconds
+        slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
         if column == "upstream_tries" and self._program.counts_tries:
-            found = number_array(self._parsed.ints[0][rows])
-        elif kind == "float":
-            found = self._decimal(column, rows)
-        elif kind in ("int", "time"):
-            found = self._whole(column, rows)
-        elif kind == "text":
-            spans = self.text(column)
-            found = None if spans is None else self._strings(spans, rows)
-        return pa.nulls(len(rows), arrow_type(kind)) if found is None else found
-
-    def _line(self, rows: Array) -> pa.Array:
-        return number_array(rows + 1)
-
-    def _decimal(self, column: str, rows: Array) -> pa.Array | None:
-        import numpy as np
-
-        name = self._program.decimals.get(column)
-        if name is None:
-            return None
-        seconds = self._parsed.floats[self._program.floats[name]][rows]
-        if DURATIONS.get(name, 1.0) != 1.0:
-            seconds /= DURATIONS[name]
-        return number_array(seconds, ~np.isnan(seconds))
-
-    def _whole(self, column: str, rows: Array) -> pa.Array | None:
-        import numpy as np
-
-        values: Array | None = None
-        for name in self._program.wholes.get(column, ()):
-            other = self._parsed.ints[self._program.ints[name]][rows]
-            values = other if values is None else np.where(values == _NULL, other, values)
-        return None if values is None else number_array(values, values != _NULL, KINDS[column])
+            slots = [0]
+        for number, slot in enumerate(slots):
+            if number == 0:
+                np.take(self._parsed.ints[slot], lines, out=room)
+            else:
+                np.copyto(room, self._parsed.ints[slot][lines], where=room == NULL)
+        return room if slots else None
 
     def _span(self, name: str) -> Spans:
         slot = self._program.spans[name]
         return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
-
-    def _strings(self, spans: Spans, rows: Array) -> pa.Array:
-        import numpy as np
-
-        from watchme_analysis.sources.access_lines import gather, measure
-        from watchme_analysis.sources.access_vectors import WIDTH
-
-        offsets = np.empty(len(rows) + 1, np.int64)
-        measure(spans.starts, spans.ends, rows, offsets)
-        data = np.empty(offsets[-1] + WIDTH, np.uint8)
-        gather(self._parsed.buf, spans.starts, rows, offsets, data)
-        return text_array(offsets, data, spans.starts[rows] >= 0)
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
         """Return all that was logged of the upstreams where there were several tries."""
@@ -205,7 +175,7 @@ class Columns:
         """Return offsets and bytes of JSON objects of variables in rows."""
         import numpy as np
 
-        from watchme_analysis.sources.access_lines import gather_objects, measure_objects
+        from watchme_analysis.sources.access_gather import gather_objects, measure_objects
 
         keys = [f'"{name}": '.encode() for name in names]
         joined = np.frombuffer(b"".join(keys), np.uint8)
@@ -220,7 +190,7 @@ class Columns:
         import numpy as np
         import pyarrow as pa
 
-        from watchme_analysis.sources.access_lines import same_text
+        from watchme_analysis.sources.access_gather import same_text
 
         names = self._program.further
         if not names:

@@ -5,46 +5,85 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.access_columns import Columns, Parsed, Taken
-from watchme_analysis.sources.access_lines import has_prefix, parse_lines
+from watchme_analysis.sources.access_columns import Columns, Parsed
+from watchme_analysis.sources.access_gather import has_prefix
+from watchme_analysis.sources.access_lines import find_lines, parse_lines
 from watchme_analysis.sources.access_program import Program
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from watchme_analysis.sources.access_engine import Selection
 
     Array = np.ndarray[Any, Any]
 
+# Hardly any log has shorter lines on the average.
+_SHORT_LINE = 80
 
-def compiled_table(
-    program: Program, chunk: tuple[Array, Any], selection: Selection, constants: dict[str, Any]
-) -> Taken:
-    """Read the lines that leave no doubt.
+
+class CompiledLines:
+    """The lines of a chunk, taken apart by the compiled loop.
+
+    To be used up before the same thread reads another chunk: what was found lies in memory that is kept.
 
     Parameters
     ----------
     program
         What to store.
-    chunk
-        Bytes of the chunk that can't be written to, and where its lines start and end.
+    buf
+        Bytes of the chunk that can't be written to, and ``ROOM_BYTES`` more.
+    bounds
+        Where its lines start and end, all with an end.
     selection
         What is asked.
-    constants
-        Columns with the same value in every row.
+
+    Attributes
+    ----------
+    read
+        How many lines leave no doubt.
+    rows
+        Indexes of those that are asked for.
+    others
+        Indexes of the lines that do.
+    """
+
+    def __init__(
+        self, program: Program, buf: Array, bounds: tuple[Array, Array], selection: Selection
+    ) -> None:
+        import numpy as np
+
+        lines = len(bounds[0])
+        # One more, for a last line without its end may be among the further rows.
+        out = _SPACE.for_lines(program, lines + 1)
+        parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.known_times)
+        is_good = out[0][:lines]
+        good = np.flatnonzero(is_good)
+        self.read = len(good)
+        self.others = np.flatnonzero(~is_good)
+        self._columns = Columns(Parsed(buf, *out[1:]), program)
+        self._needed = selection.needed
+        self.rows = _asked(self._columns, selection, buf, good)
+
+    def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
+        """Return the rows asked for, with constant columns, and further ones between them."""
+        return self._columns.table(self._needed, self.rows, constants, further)
+
+
+def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
+    """Return where the lines in the first bytes of a buffer start and end, without their ends.
+
+    What stands behind the last line end is no line. Behind the bytes there are ``ROOM_BYTES`` more.
     """
     import numpy as np
 
-    buf, bounds = chunk
-    lines = len(bounds[0])
-    out = _SPACE.for_lines(program, lines)
-    parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.notes)
-    is_good = out[0][:lines]
-    good = np.flatnonzero(is_good)
-    columns = Columns(Parsed(buf, *out[1:]), program)
-    rows = _asked(columns, selection, buf, good)
-    others = np.flatnonzero(~is_good)
-    return Taken(columns.table(selection.needed, rows, constants), len(good), others)
+    room = size // _SHORT_LINE + 1
+    bounds = np.empty((2, room), np.int64)
+    count = find_lines(buf, size, *bounds)
+    if count > room:
+        bounds = np.empty((2, count), np.int64)
+        find_lines(buf, size, *bounds)
+    return bounds[0, :count], bounds[1, :count]
 
 
 def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> Array:
@@ -71,7 +110,7 @@ class _Space(threading.local):
     def __init__(self) -> None:
         import numpy as np
 
-        self.notes = np.empty(5, np.int64), np.empty(8, np.int64), np.empty((2, 2), np.int64)
+        self.known_times = np.empty((2, 2), np.int64)
         self._held: tuple[Array, ...] = ()
         self._shape = (-1, -1, -1, -1)
 

@@ -11,18 +11,23 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.retrieval import Rejected
-from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, Taken, rows_table
+from watchme_analysis.sources.access_blocks import ROOM_BYTES, Block, block_of
+from watchme_analysis.sources.access_chunk import Chunk, Refused, merged
+from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
-from watchme_analysis.sources.arrow_arrays import numbers_of
 from watchme_analysis.sources.line_reader import LineReader
-from watchme_analysis.sources.lines import shown
 from watchme_analysis.sources.nginx_format import LogFormat
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    from watchme_analysis.sources.access_compiled import CompiledLines
+
+    Array = np.ndarray[Any, Any]
+    # Where lines start and end, without their ends.
+    Bounds = tuple[Array, Array]
 
 # Below this many bytes loading the compiled loop costs more than it saves.
 FAST_FROM = 16 << 20
@@ -32,15 +37,8 @@ ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
 # So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
 _MANY_TORN, _SHARE_TORN = 3, 0.002
+_RETURN = 13
 _CUT = "it has no line end, so that its last value may be cut"
-
-
-class Refused(NamedTuple):
-    """A line that became no row: its number in the chunk from 1, why, and the line."""
-
-    line: int
-    reason: str
-    text: bytes
 
 
 @dataclass(frozen=True)
@@ -92,42 +90,6 @@ class Selection:
         if self.path_prefix:
             kept.append(pc.starts_with(table["path"], self.path_prefix))
         return table.filter(reduce(pc.and_, kept)) if kept else table
-
-
-class Chunk(NamedTuple):
-    """A chunk, read: ``lines == rows + len(refused) + blank + left_out``.
-
-    ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
-    lines of each format, and ``exact`` those that went the exact way. ``ended`` is False when the last line
-    has no line end.
-    """
-
-    table: pa.Table
-    refused: list[Refused]
-    lines: int
-    blank: int
-    left_out: int
-    formats: Counter[str]
-    exact: int
-    ended: bool
-
-
-def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
-    """Return a chunk's refused lines, numbered within their file."""
-    return [
-        Rejected(file, lines_before + line, reason, shown(text), len(text))
-        for line, reason, text in chunk.refused
-    ]
-
-
-def shifted(table: pa.Table, lines_before: int) -> pa.Table:
-    """Return a chunk's table with its lines numbered within their file."""
-    import pyarrow.compute as pc
-
-    if not lines_before:
-        return table
-    lines = pc.add(table["line"], lines_before)
-    return table.set_column(table.column_names.index("line"), "line", lines)
 
 
 @cache
@@ -185,53 +147,78 @@ class Engine:
         self._decode = decode
         self._programs: dict[int, Program | None] = {}
 
-    def read(self, data: Any, constants: dict[str, Any] | None = None) -> Chunk:
+    def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
         """Read a chunk.
 
         Parameters
         ----------
         data
-            Whole lines as a bytes-like object; the last one may lack its end.
+            Whole lines; the last one may lack its end.
         constants
             Columns with the same value in every row, such as ``file``.
         """
         import numpy as np
 
-        buf = np.frombuffer(data, np.uint8)
-        # The loop is compiled for what can't be written to.
-        buf.flags.writeable = False
-        bounds = _line_bounds(buf)
+        block = block_of(data)
+        size = len(block)
+        buf = block.array(ROOM_BYTES)
+        bounds = self._bounds(buf, size)
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
         if len(self._formats) > 1:
             reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
         given = constants or {}
+        chunk = buf[:size], bounds
         program = self._program(reader.formats[0]) if reader.formats else None
         if program is None:
-            return self._exact(buf, bounds, np.arange(lines), reader, given)
+            return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
-        whole = lines - (not _ended(buf))
-        taken = self._quick(program, (buf, tuple(one[:whole] for one in bounds)), given)
-        others = np.append(taken.others, np.arange(whole, lines))
-        doubtful = self._exact(buf, bounds, others, reader, given)
-        table = unescaped_table(taken.table, program.log_format.escape) if self._decode else taken.table
+        whole = lines - (not _ended(chunk[0]))
+        bounds = bounds[0][:whole], bounds[1][:whole]
+        quick = (
+            self._compiled(program, buf, bounds)
+            if self._engine == "numba" and program.fits_loop
+            else self._columnar(program, chunk[0], bounds, given)
+        )
+        doubtful = self._exact(chunk, np.append(quick.others, np.arange(whole, lines)), reader, given)
+        if self._decode:
+            table = quick.table(given, doubtful.table[:0])
+            table = merged(unescaped_table(table, program.log_format.escape), doubtful.table)
+        else:
+            table = quick.table(given, doubtful.table)
         name = program.log_format.name or program.log_format.text
         return doubtful._replace(
-            table=_merged(table, doubtful.table),
+            table=table,
             lines=lines,
-            left_out=taken.read - len(taken.table) + doubtful.left_out,
-            formats=doubtful.formats + Counter({name: taken.read}),
+            left_out=quick.read - len(quick.rows) + doubtful.left_out,
+            formats=doubtful.formats + Counter({name: quick.read}),
         )
 
-    def _quick(self, program: Program, chunk: tuple[Any, Any], constants: dict[str, Any]) -> Taken:
-        if self._engine == "numba" and program.fits_loop:
-            from watchme_analysis.sources.access_compiled import compiled_table
+    def _bounds(self, buf: Array, size: int) -> Bounds:
+        """Return where the lines in the first bytes start and end; ``ROOM_BYTES`` stand behind them."""
+        import numpy as np
 
-            return compiled_table(program, chunk, self._selection, constants)
+        if self._engine != "numba":
+            return _line_bounds(buf[:size])
+        from watchme_analysis.sources.access_compiled import line_bounds
+
+        starts, ends = line_bounds(buf, size)
+        if _ended(buf[:size]):
+            return starts, ends
+        start = int(buf[:size].tobytes().rfind(b"\n")) + 1
+        stop = size - (size > start and buf[size - 1] == _RETURN)
+        return np.append(starts, start), np.append(ends, stop)
+
+    def _compiled(self, program: Program, buf: Array, bounds: Bounds) -> CompiledLines:
+        from watchme_analysis.sources.access_compiled import CompiledLines
+
+        return CompiledLines(program, buf, bounds, self._selection)
+
+    def _columnar(self, program: Program, buf: Array, bounds: Bounds, constants: dict[str, Any]) -> _Columnar:
         from watchme_analysis.sources.access_arrow import arrow_table
 
-        table, others = arrow_table(program, chunk, self._selection.needed, constants)
-        return Taken(self._selection.filtered(table), len(table), others)
+        table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
+        return _Columnar(len(table), self._selection.filtered(table), others)
 
     def _program(self, log_format: LogFormat) -> Program | None:
         key = self._formats.index(log_format)
@@ -248,8 +235,9 @@ class Engine:
         return (self._engine == "numba" and program.fits_loop) or can_read(program)
 
     def _exact(
-        self, buf: np.ndarray[Any, Any], bounds: Any, rows: Any, reader: LineReader, constants: dict[str, Any]
+        self, chunk: tuple[Array, Bounds], rows: Array, reader: LineReader, constants: dict[str, Any]
     ) -> Chunk:
+        buf, bounds = chunk
         found: list[dict[str, Any]] = []
         refused: list[Refused] = []
         doubted: dict[LogFormat, list[tuple[dict[str, Any], Refused]]] = {}
@@ -287,11 +275,23 @@ class Engine:
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
 
 
-def _ended(buf: np.ndarray[Any, Any]) -> bool:
+class _Columnar(NamedTuple):
+    """What Arrow read of a chunk, with the names that the compiled loop has for it."""
+
+    read: int
+    rows: pa.Table
+    others: Array
+
+    def table(self, _constants: dict[str, Any], further: pa.Table) -> pa.Table:
+        """Return the rows asked for and further ones between them."""
+        return merged(self.rows, further)
+
+
+def _ended(buf: Array) -> bool:
     return len(buf) == 0 or bool(buf[-1] == 10)
 
 
-def _line_bounds(buf: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _line_bounds(buf: Array) -> Bounds:
     """Return where lines start and end, without their ends."""
     import numpy as np
 
@@ -304,7 +304,7 @@ def _line_bounds(buf: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.nd
     return starts, ends - returns
 
 
-def _lines(buf: np.ndarray[Any, Any], bounds: Any, rows: Any) -> list[bytes]:
+def _lines(buf: Array, bounds: Bounds, rows: Any) -> list[bytes]:
     starts, ends = bounds
     return [buf[starts[row] : ends[row]].tobytes() for row in rows]
 
@@ -312,19 +312,3 @@ def _lines(buf: np.ndarray[Any, Any], bounds: Any, rows: Any) -> list[bytes]:
 def _sample_rows(lines: int) -> list[int]:
     step = max(1, lines // _SAMPLE)
     return list(range(0, lines, step))[:_SAMPLE]
-
-
-def _merged(table: pa.Table, further: pa.Table) -> pa.Table:
-    """Return both tables' rows in the order of their lines: further ones, mostly few, between the others."""
-    import numpy as np
-    import pyarrow as pa
-
-    if not len(further):
-        return table
-    places = np.searchsorted(numbers_of(table["line"]), numbers_of(further["line"]))
-    parts = []
-    at = taken = 0
-    for place, count in zip(*np.unique(places, return_counts=True), strict=True):
-        parts += [table.slice(at, place - at), further.slice(taken, count)]
-        at, taken = place, taken + count
-    return pa.concat_tables([*parts, table.slice(at)]).combine_chunks()

@@ -2,8 +2,12 @@
 
 This module needs numba and is imported only where many lines are read. The kernel accepts nothing that the
 exact pattern of the same plan would read otherwise; what it is not sure of it flags as doubtful.
+
+A place is an address in memory, so that functions hand on numbers and nothing else. A chunk holds whole
+lines, each with its end, and ``ROOM_BYTES`` more that can be read but mean nothing: so nobody looks where the
+chunk ends.
 """
-# ruff: noqa: PLR0912, PLR1714, SIM110 - numba compiles plain loops and comparisons best
+# ruff: noqa: PLR1714, SIM110 - numba compiles plain loops and comparisons best
 
 from __future__ import annotations
 
@@ -12,7 +16,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numba import njit
 
-from watchme_analysis.sources.access_vectors import WIDTH, is_same, plain_run
+from watchme_analysis.sources.access_vectors import (
+    SAME,
+    WIDTH,
+    WORD,
+    byte_at,
+    is_same,
+    leading_digits,
+    plain_run,
+    starts_with,
+)
 
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, LIST_TIME, LIST_STATUS, LIST_ADDRESS, REQUEST, TARGET, UNESCAPED = 7, 8, 9, 10, 11, 12, 13, 14
@@ -30,7 +43,12 @@ _MONTH_KEYS = np.array(
 _MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
 # Ten to the power of the places that a fraction lacks for millionths.
 MICRO = 10 ** np.arange(6, -1, -1)
+TENS = 10 ** np.arange(0, 9)
+MILLION = 1_000_000
 POWERS = 10.0 ** np.arange(0, 19)
+# A space and HTTP/, as a word, and which of its bytes those are.
+SPACE_HTTP = int.from_bytes(b" HTTP/", "little")
+SPACE_HTTP_BYTES = (1 << 48) - 1
 
 _Function = TypeVar("_Function")
 _OPTIONS: Any = {"cache": True, "nogil": True, "boundscheck": False, "_nrt": False}
@@ -47,15 +65,11 @@ def compiled(function: _Function) -> _Function:
 
 
 @compiled
-def digits(buf: Any, at: int, count: int) -> Any:
-    """Return the number that so many digits at a place make, -1 when one is none."""
-    value: Any = 0
-    for offset in range(count):
-        digit = int64(buf[at + offset]) - 48
-        if digit < 0 or digit > 9:
-            return -1
-        value = value * 10 + digit
-    return value
+def digits(at: int, count: int) -> Any:
+    """Return the number that so many digits at a place make, eight at most, -1 when one is none."""
+    found = leading_digits(at)
+    number: Any = found >> 4
+    return number // TENS[(found & 15) - count] if (found & 15) >= count else -1
 
 
 @compiled
@@ -78,179 +92,172 @@ def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
 
 
 @compiled
-def repeats(buf: Any, at: int, known: int, size: int) -> Any:
+def repeats(at: int, known: int, size: int) -> Any:
     """Tell whether a text of 17 to 32 bytes stands at a place as it does at another, -1 for none."""
-    if known < 0 or max(at, known) + size > len(buf):
+    if known < 0:
         return False
-    return is_same(buf, at, known) and is_same(buf, at + size - WIDTH, known + size - WIDTH)
+    return is_same(at, known) and is_same(at + size - SAME, known + size - SAME)
 
 
 @compiled
-def zone_offset(buf: Any, at: int, gap: int) -> Any:
+def zone_offset(at: int, gap: int) -> Any:
     """Return the microseconds of a zone such as +0900 (gap 0) or +09:00 (gap 1), NULL when it is none."""
-    sign = buf[at]
-    hours = digits(buf, at + 1, 2)
-    minutes = digits(buf, at + 3 + gap, 2)
+    sign = byte_at(at)
+    hours = digits(at + 1, 2)
+    minutes = digits(at + 3 + gap, 2)
     if (sign != 43 and sign != 45) or hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
         return NULL
-    if gap == 1 and buf[at + 3] != 58:
+    if gap == 1 and byte_at(at + 3) != 58:
         return NULL
     value = (hours * 60 + minutes) * 60_000_000
     return value if sign == 43 else -value
 
 
 @compiled
-def time_local(buf: Any, at: int, end: int) -> Any:
+def time_local(at: int, end: int) -> Any:
     """Return the moment that ``$time_local`` writes, NULL when it is none."""
-    if end - at < 26 or buf[at + 2] != 47 or buf[at + 6] != 47 or buf[at + 11] != 58:
+    if end - at < 26 or byte_at(at + 2) != 47 or byte_at(at + 6) != 47 or byte_at(at + 11) != 58:
         return NULL
-    if buf[at + 14] != 58 or buf[at + 17] != 58 or buf[at + 20] != 32:
+    if byte_at(at + 14) != 58 or byte_at(at + 17) != 58 or byte_at(at + 20) != 32:
         return NULL
-    key = (int64(buf[at + 3]) << 16) | (int64(buf[at + 4]) << 8) | int64(buf[at + 5])
+    key = (byte_at(at + 3) << 16) | (byte_at(at + 4) << 8) | byte_at(at + 5)
     month = 0
     for index in range(12):
         if _MONTH_KEYS[index] == key:
             month = index + 1
-    clock = (digits(buf, at + 12, 2), digits(buf, at + 15, 2), digits(buf, at + 18, 2))
-    moment = moment_of(digits(buf, at + 7, 4), month, digits(buf, at, 2), clock)
-    offset = zone_offset(buf, at + 21, 0)
+    clock = (digits(at + 12, 2), digits(at + 15, 2), digits(at + 18, 2))
+    moment = moment_of(digits(at + 7, 4), month, digits(at, 2), clock)
+    offset = zone_offset(at + 21, 0)
     return NULL if moment == NULL or offset == NULL else moment - offset
 
 
 @compiled
-def time_iso(buf: Any, at: int, end: int) -> Any:
+def time_iso(at: int, end: int) -> Any:
     """Return the moment that ``$time_iso8601`` writes, NULL when it is none."""
-    if end - at < 20 or buf[at + 4] != 45 or buf[at + 7] != 45 or buf[at + 10] != 84:
+    if end - at < 20 or byte_at(at + 4) != 45 or byte_at(at + 7) != 45 or byte_at(at + 10) != 84:
         return NULL
-    if buf[at + 13] != 58 or buf[at + 16] != 58:
+    if byte_at(at + 13) != 58 or byte_at(at + 16) != 58:
         return NULL
-    clock = (digits(buf, at + 11, 2), digits(buf, at + 14, 2), digits(buf, at + 17, 2))
-    moment = moment_of(digits(buf, at, 4), digits(buf, at + 5, 2), digits(buf, at + 8, 2), clock)
-    if moment == NULL or buf[at + 19] == 90:
+    clock = (digits(at + 11, 2), digits(at + 14, 2), digits(at + 17, 2))
+    moment = moment_of(digits(at, 4), digits(at + 5, 2), digits(at + 8, 2), clock)
+    if moment == NULL or byte_at(at + 19) == 90:
         return moment
     if end - at < 25:
         return NULL
-    offset = zone_offset(buf, at + 19, 1)
+    offset = zone_offset(at + 19, 1)
     return NULL if offset == NULL else moment - offset
 
 
 @compiled
-def follows(buf: Any, at: int, end: int, literals: Any, span: Any) -> Any:
-    """Tell whether a literal, a span of all literals, stands at a place."""
-    begin, stop = span
-    if at + stop - begin > end:
+def follows(at: int, end: int, literal: Any) -> Any:
+    """Tell whether a literal stands at a place: its first bytes, which of them count, its place and size."""
+    word, mask, place, size = literal
+    if at + size > end or not starts_with(at, word, mask):
         return False
-    for offset in range(stop - begin):
-        if buf[at + offset] != literals[begin + offset]:
+    for offset in range(WORD, size):
+        if byte_at(at + offset) != byte_at(place + offset):
             return False
     return True
 
 
 @compiled
-def run_end(buf: Any, at: int, low: int, stop: int, other: int) -> Any:
-    """Return the first place whose byte is below ``low``, above 126 or one of two; the buffer's end if none.
+def run_end(at: int, low: int, stop: int, other: int) -> Any:
+    """Return the first place whose byte is below ``low``, above 126 or one of two.
 
-    Lines end with what is below every ``low``, but for one at the buffer's end.
+    Lines end with what is below every ``low``.
     """
-    while at + WIDTH <= len(buf):
-        run = plain_run(buf, at, low, stop, other)
+    while True:
+        run = plain_run(at, low, stop, other)
+        at += run
         if run < WIDTH:
-            return at + run
-        at += WIDTH
-    while at < len(buf) and low <= buf[at] <= 126 and buf[at] != stop and buf[at] != other:
-        at += 1
-    return at
+            return at
 
 
 @compiled
-def read_list(buf: Any, at: int, end: int, kind: int, out: Any) -> Any:
-    """Read an upstream list; return where it ends, -1 when it is none.
+def read_list(at: int, end: int, kind: int) -> Any:
+    """Read an upstream list.
 
-    ``out`` receives tries, sum in millionths (NULL without a number), last number (NULL), and the span of
-    the last entry.
+    Returns
+    -------
+    tuple
+        Where it ends, -1 when in doubt; tries; sum in millionths (NULL without a number); last number (NULL);
+        where the last entry starts and ends.
     """
-    tries, total, last, begin, stop = 0, NULL, NULL, -1, -1
+    tries, total, last, begin, stop = 0, NULL, NULL, at, at
     while True:
         begin = at
         if kind == LIST_ADDRESS:
-            at = min(run_end(buf, at, 33, 44, 34), end)
+            at = min(run_end(at, 33, 44, 34), end)
             if at == begin:
-                return -1
-        elif at < end and buf[at] == 45:
+                return -1, tries, total, last, begin, at
+        elif byte_at(at) == 45:
             at += 1
             last = NULL
         else:
-            value, count = int64(0), 0
-            while at < end and 48 <= buf[at] <= 57:
-                value = value * 10 + (int64(buf[at]) - 48)
-                at += 1
-                count += 1
-            if count == 0 or count > 11:
-                return -1
-            last = value
+            found = leading_digits(at)
+            last = found >> 4
+            at += found & 15
+            # Eight digits may be more.
+            places = -1 if at == begin or at - begin == WORD else 0
             if kind == LIST_TIME:
-                scaled = value * 1_000_000
-                if at < end and buf[at] == 46:
-                    at += 1
-                    begin_fraction = at
-                    fraction = int64(0)
-                    while at < end and 48 <= buf[at] <= 57:
-                        fraction = fraction * 10 + (int64(buf[at]) - 48)
-                        at += 1
-                    places = at - begin_fraction
-                    if places == 0 or places > 6:
-                        return -1
-                    scaled += fraction * MICRO[places]
+                scaled = last * MILLION
+                if byte_at(at) == 46:
+                    found = leading_digits(at + 1)
+                    places = -1 if places < 0 or found & 15 == 0 or found & 15 > 6 else found & 15
+                    scaled += (found >> 4) * MICRO[places]
+                    at += 1 + (found & 15)
                 total = scaled if total == NULL else total + scaled
+            if places < 0:
+                return -1, tries, total, last, begin, at
         stop = at
         tries += 1
-        if at + 1 < end and buf[at] == 44 and buf[at + 1] == 32:
+        mark = byte_at(at)
+        if mark == 44 and byte_at(at + 1) == 32:
             at += 2
-        elif at + 2 < end and buf[at] == 32 and buf[at + 1] == 58 and buf[at + 2] == 32:
+        elif mark == 32 and byte_at(at + 1) == 58 and byte_at(at + 2) == 32:
             at += 3
         else:
             break
-    if tries == 1 and stop - begin == 1 and buf[begin] == 45:
+    if tries == 1 and stop - begin == 1 and byte_at(begin) == 45:
         tries = 0
-    out[0], out[1], out[2], out[3], out[4] = tries, total, last, begin, stop
-    return at
+    return at, tries, total, last, begin, stop
 
 
 @compiled
-def split_request(buf: Any, at: int, end: int, whole: bool, spans: Any) -> Any:
-    """Split a request line (or a target alone) into spans of method, path, query, protocol.
+def split_request(at: int, end: int, whole: bool) -> Any:
+    """Split a request line, or a target alone.
 
     Only what is plain is split: an absolute target, HTTP/0.9 and garbage are left to the exact way.
+
+    Returns
+    -------
+    tuple
+        Where the method ends, and the path begins and ends, and the target ends (one byte before the
+        protocol); -1 first when in doubt. Of a target alone the method ends where it begins.
     """
-    for index in range(8):
-        spans[index] = -1
+    place = at
     if whole:
-        place = at
-        while place < end and (65 <= buf[place] <= 90 or (place > at and in_method(buf[place]))):
+        while 65 <= byte_at(place) <= 90 or (place > at and in_method(byte_at(place))):
             place += 1
-        if place == at or place >= end or buf[place] != 32:
-            return False
         tail = end - 9
-        if tail <= place or not (buf[tail] == 32 and buf[tail + 7] == 46 and 48 <= buf[tail + 6] <= 57):
-            return False
-        if not (48 <= buf[tail + 8] <= 57 and buf[tail + 1] == 72 and buf[tail + 2] == 84):
-            return False
-        if not (buf[tail + 3] == 84 and buf[tail + 4] == 80 and buf[tail + 5] == 47):
-            return False
-        spans[0], spans[1] = at, place
-        spans[6], spans[7] = tail + 1, end
+        if place == at or byte_at(place) != 32 or tail <= place or not is_protocol(tail):
+            return -1, at, at, at
         at, end = place + 1, tail
-    if at >= end or buf[at] != 47 or buf[end - 1] <= 32:
-        return False
+    if at >= end or byte_at(at) != 47 or byte_at(end - 1) <= 32:
+        return -1, at, at, at
     # A quotation mark ends the request, unless it is an escaped one.
-    mark = run_end(buf, at, 32, 63, 34)
-    while mark < end and buf[mark] != 63:
-        mark = run_end(buf, mark + 1, 32, 63, 34)
-    mark = min(mark, end)
-    spans[2], spans[3] = at, mark
-    if mark + 1 < end:
-        spans[4], spans[5] = mark + 1, end
-    return True
+    mark = run_end(at, 32, 63, 34)
+    while mark < end and byte_at(mark) != 63:
+        mark = run_end(mark + 1, 32, 63, 34)
+    return place, at, min(mark, end), end
+
+
+@compiled
+def is_protocol(at: int) -> Any:
+    """Tell whether a space and ``HTTP/1.1``, or with other digits, stand at a place."""
+    if not starts_with(at, SPACE_HTTP, SPACE_HTTP_BYTES) or byte_at(at + 7) != 46:
+        return False
+    return 48 <= byte_at(at + 6) <= 57 and 48 <= byte_at(at + 8) <= 57
 
 
 @compiled
@@ -260,66 +267,73 @@ def in_method(char: int) -> Any:
 
 
 @compiled
-def number_end(buf: Any, at: int, end: int) -> Any:
-    """Read digits and at most six places; return where they end, the digits' value, and both lengths."""
-    begin = at
-    value = int64(0)
-    while at < end and 48 <= buf[at] <= 57:
-        value = value * 10 + (int64(buf[at]) - 48)
-        at += 1
-    whole = at - begin
-    places = 0
-    if at < end and buf[at] == 46:
-        at += 1
-        while at < end and 48 <= buf[at] <= 57 and places <= 6:
-            value = value * 10 + (int64(buf[at]) - 48)
-            at += 1
-            places += 1
-        if places == 0:
-            places = 7
-    return at, value, whole, places
+def number_end(at: int) -> Any:
+    """Read digits and at most six places.
+
+    Returns
+    -------
+    tuple
+        Where they end, the value of all digits, how many there are before the point (16: that many or more)
+        and behind it (7: more than six, or none behind a point).
+    """
+    found = leading_digits(at)
+    value = found >> 4
+    whole = found & 15
+    if whole == WORD:
+        found = leading_digits(at + WORD)
+        value = value * TENS[found & 15] + (found >> 4)
+        whole += found & 15
+    at += whole
+    if byte_at(at) != 46:
+        return at, value, whole, int64(0)
+    found = leading_digits(at + 1)
+    places = found & 15
+    if places == 0 or places > 6:
+        return at, value, whole, int64(7)
+    return at + 1 + places, value * TENS[places] + (found >> 4), whole, places
 
 
 @compiled
-def enclosed_end(buf: Any, at: int, end: int, escapes: bool) -> Any:
+def enclosed_end(at: int, end: int, escapes: bool) -> Any:
     """Return where a text ends that a quotation mark encloses, -1 when in doubt."""
     while True:
-        at = run_end(buf, at, 32, 34, 92)
+        at = run_end(at, 32, 34, 92)
         if at >= end:
             return -1
-        if buf[at] == 34:
+        mark = byte_at(at)
+        if mark == 34:
             return at
-        if buf[at] != 92 or not escapes or at + 1 >= end or buf[at + 1] < 32 or buf[at + 1] > 126:
+        if mark != 92 or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
             return -1
         at += 2
 
 
 @compiled
-def token_end(buf: Any, at: int, end: int, stop: int) -> Any:
+def token_end(at: int, end: int, stop: int) -> Any:
     """Return where a word ends, before a byte (0: at the line's end); -1 when in doubt."""
-    at = run_end(buf, at, 33, stop, 34)
+    at = run_end(at, 33, stop, 34)
     if stop == 0:
         return at if at == end else -1
-    return at if at < end and buf[at] == stop else -1
+    return at if at < end and byte_at(at) == stop else -1
 
 
 @compiled
-def text_end(buf: Any, at: int, end: int, literals: Any, span: Any, anything: bool) -> Any:
+def text_end(at: int, end: int, literal: Any, anything: bool) -> Any:
     """Return where a text ends, before the literal behind it; -1 when in doubt.
 
     Spaces and quotation marks in a text that nothing encloses are doubtful: two lines may have run into one.
     """
-    begin, stop = span
-    first = literals[begin] if stop > begin else 0
+    first = byte_at(literal[2]) if literal[3] > 0 else 0
     low, other = (32, first) if anything else (33, 34)
     while True:
-        at = run_end(buf, at, low, first, other)
-        if stop == begin:
+        at = run_end(at, low, first, other)
+        if literal[3] == 0:
             return at if at == end else -1
         if at >= end:
             return -1
-        if buf[at] == first and follows(buf, at, end, literals, span):
+        mark = byte_at(at)
+        if mark == first and follows(at, end, literal):
             return at
-        if buf[at] < 32 or buf[at] > 126 or (not anything and (buf[at] == 32 or buf[at] == 34)):
+        if mark < 32 or mark > 126 or (not anything and (mark == 32 or mark == 34)):
             return -1
         at += 1

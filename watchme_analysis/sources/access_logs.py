@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.access_blocks import BLOCK_BYTES, KEPT_BLOCK_BYTES, blocks_from, in_order
+from watchme_analysis.sources.access_chunk import Chunk, shifted
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
-from watchme_analysis.sources.access_engine import FAST_FROM, Chunk, Engine, Selection, shifted
+from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
 from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader

@@ -69,8 +69,10 @@ class Program:
         return telling and all(map(_loop_finds_end, variables, literals[1:]))
 
     def kernel_plan(self) -> tuple[Any, ...]:
-        """Return literals, their bounds, kinds and slots as the loop wants them."""
+        """Return literals, their bounds and first bytes, kinds and slots as the loop wants them."""
         import numpy as np
+
+        from watchme_analysis.sources.access_vectors import WORD
 
         literals = self.log_format.literals
         bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
@@ -80,8 +82,13 @@ class Program:
         def slots(of: dict[str, int]) -> Any:
             return np.array([of.get(name, -1) for name in names], np.int64)
 
+        firsts = [literal[:WORD].ljust(WORD, b"\0") for literal in literals]
+        words: np.ndarray[Any, Any] = np.frombuffer(b"".join(firsts), np.int64)
+        counted = [(b"\xff" * min(WORD, len(literal))).ljust(WORD, b"\0") for literal in literals]
+        masks: np.ndarray[Any, Any] = np.frombuffer(b"".join(counted), np.int64)
         kinds = np.array([self._kind(variable) for variable in self.log_format.variables], np.int64)
-        return joined, bounds, kinds, *map(slots, (self.spans, self.ints, self.floats, self.lists))
+        given = map(slots, (self.spans, self.ints, self.floats, self.lists))
+        return joined, bounds, words, masks, kinds, *given
 
     def limits(self) -> tuple[bool, int, int, bool]:
         """Return the loop's last argument."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.sources.access_engine import Chunk, rejected_at
+from watchme_analysis.sources.access_chunk import Chunk, rejected_at
 from watchme_analysis.sources.nginx import format_notes
 
 if TYPE_CHECKING:

@@ -79,6 +79,18 @@ def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) 
     return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers, missing)
 
 
+def text_parts(texts: pa.Array) -> tuple[Array, Array]:
+    """Return where texts begin and, last, where the last one ends, and their bytes; the other way round."""
+    import numpy as np
+
+    _, bounds, held = texts.buffers()
+    if bounds is None or not bounds.size:
+        return np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    offsets: Array = np.frombuffer(bounds, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    data: Array = np.frombuffer(held, np.uint8) if held is not None and held.size else np.zeros(0, np.uint8)
+    return offsets, data
+
+
 def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
     """Return a column's values, None for null, as an array; times are microseconds since the epoch."""
     import numpy as np

@@ -83,11 +83,19 @@ class LineReader:
         raise ValueError(reason)
 
     def sort_by(self, sample: Iterable[bytes]) -> None:
-        """Try first the format that most lines of a sample are of; ties stay in order."""
+        """Try first the format that most lines of a sample are of; ties and the others stay in order."""
         lines = list(sample)
-        self.formats = sorted(
-            self.formats, key=lambda found: -sum(found.match(line) is not None for line in lines)
-        )
+        best, fewest = None, len(lines) + 1
+        for log_format in self.formats:
+            others = 0
+            for line in lines:
+                others += log_format.match(line) is None
+                if others >= fewest:
+                    break
+            else:
+                best, fewest = log_format, others
+        if best is not None:
+            self.formats = [best, *(one for one in self.formats if one is not best)]
 
 
 def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.errors import FormatError
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.sources.access_blocks import blocks_of, in_order
-from watchme_analysis.sources.access_engine import FAST_FROM, Engine, rejected_at, shifted
+from watchme_analysis.sources.access_chunk import rejected_at, shifted
+from watchme_analysis.sources.access_engine import FAST_FROM, Engine
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import Account, split_lines, time_span
 from watchme_analysis.sources.nginx_conf_formats import candidate_formats

@@ -227,7 +227,7 @@ class LogFormat:
         if not variable.quoted:
             return free
         # Apache and older tools write \" inside; nginx itself never does.
-        return rb".*?" if self.escape == "none" else rb"(?:[^\"\\]|\\.)*+"
+        return rb".*?" if self.escape == "none" else rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
 
 
 def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:
