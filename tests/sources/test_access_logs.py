@@ -7,10 +7,18 @@ import pyarrow as pa
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_blocks import blocks_from, blocks_of, in_order
-from watchme_analysis.sources.access_engine import Selection
+from watchme_analysis.sources.access_blocks import (
+    ROOM_BYTES,
+    Block,
+    Buffers,
+    blocks_from,
+    blocks_of,
+    in_order,
+)
+from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.access_input import TornError, unpacked
 from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.sources.nginx_format import stock_formats
 
 
 def line(second, path="/a", size=12):
@@ -188,6 +196,33 @@ def test_blocks_end_at_line_ends_and_lose_nothing():
     ):
         assert b"".join(blocks) == data
         assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
+    data = many(50) + b"garbage\n" + many(3)
+    memory = bytearray(data + bytes(ROOM_BYTES))
+
+    chunk = Engine(stock_formats(), UTC, engine=engine).read(Block(memory, 0, len(data)))
+    before = chunk.table.to_pylist()
+    memory[:] = b"#" * len(memory)
+
+    assert chunk.table.to_pylist() == before
+    assert [one.text for one in chunk.refused] == [b"garbage"]
+
+
+def test_memory_is_used_again_once_it_is_given_back():
+    buffers = Buffers()
+    pieces = [b"a line\n" * 100] * 20
+    memories = set()
+    found = b""
+    for block in blocks_from(pieces, 500, buffers):
+        memories.add(id(block.data))
+        found += bytes(block)
+        buffers.give(block)
+
+    assert found == b"".join(pieces)
+    assert len(memories) == 2
 
 
 def test_results_come_in_order_and_a_failure_comes_last():

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 # For what is read and let go, and for what is kept as a whole: larger blocks take a third less time.
 BLOCK_BYTES = 1 << 20
-KEPT_BLOCK_BYTES = 8 << 20
+KEPT_BLOCK_BYTES = 16 << 20
 # So many bytes stand behind a block's for who reads many at a time.
 ROOM_BYTES = 64
+# As much as a stream is asked for at once.
+PIECE_BYTES = 1 << 18
 _MOST_THREADS = 8
 
 Result = TypeVar("Result")
@@ -34,7 +36,7 @@ class Block:
         Which of them are the block's.
     """
 
-    data: bytes
+    data: bytes | bytearray
     start: int
     stop: int
 
@@ -42,7 +44,7 @@ class Block:
         return self.stop - self.start
 
     def __bytes__(self) -> bytes:
-        return self.data[self.start : self.stop]
+        return bytes(self.data[self.start : self.stop])
 
     def array(self, room: int = 0) -> np.ndarray[Any, Any]:
         """Return the bytes as an array that can't be written to, with so many more that mean nothing.
@@ -54,9 +56,30 @@ class Block:
         held: np.ndarray[Any, Any] = np.frombuffer(self.data, np.uint8)
         if len(held) < self.stop + room:
             held = np.concatenate([held[self.start :], np.zeros(room, np.uint8)])[: len(self) + room]
-            held.flags.writeable = False
-            return held
-        return held[self.start : self.stop + room]
+        else:
+            held = held[self.start : self.stop + room]
+        held.flags.writeable = False
+        return held
+
+
+class Buffers:
+    """Memory for blocks that is used again: fresh memory takes as long to come by as a block to be read."""
+
+    def __init__(self) -> None:
+        self._free: deque[bytearray] = deque()
+
+    def take(self, size: int) -> bytearray:
+        """Return memory of so many bytes or more, of any content."""
+        while self._free:
+            found = self._free.popleft()
+            if len(found) >= size:
+                return found
+        return bytearray(size)
+
+    def give(self, block: Block) -> None:
+        """Take back the memory of a block that nobody looks at any more."""
+        if isinstance(block.data, bytearray):
+            self._free.append(block.data)
 
 
 def block_of(data: Block | bytes | memoryview) -> Block:
@@ -75,31 +98,43 @@ def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
         at = stop
 
 
-def blocks_from(pieces: Iterable[bytes], size: int = BLOCK_BYTES) -> Iterator[Block]:
+def blocks_from(
+    pieces: Iterable[bytes], size: int = BLOCK_BYTES, buffers: Buffers | None = None
+) -> Iterator[Block]:
     """Yield blocks of whole lines of a stream's pieces; what stands behind the last line end comes last.
 
     When the pieces fail, what came before is yielded first.
+
+    Parameters
+    ----------
+    pieces
+        Bytes.
+    size
+        How large a block is at least, but for the last.
+    buffers
+        Where blocks' memory comes from, for who gives it back.
     """
-    parts: list[bytes] = []
-    filled = 0
+    memory = buffers or Buffers()
+    held, filled = memory.take(size + PIECE_BYTES + ROOM_BYTES), 0
     try:
         for piece in pieces:
-            parts.append(piece)
+            if filled + len(piece) + ROOM_BYTES > len(held):
+                held = held[:filled] + bytearray(filled + 2 * len(piece) + ROOM_BYTES)
+            held[filled : filled + len(piece)] = piece
             filled += len(piece)
-            if filled < size:
-                continue
-            data = b"".join([*parts, bytes(ROOM_BYTES)])
-            whole = data.rfind(b"\n") + 1
-            parts = [data[whole:filled]]
-            filled -= whole
+            whole = held.rfind(b"\n", 0, filled) + 1 if filled >= size else 0
             if whole:
-                yield Block(data, 0, whole)
+                block = Block(held, 0, whole)
+                held = memory.take(max(size + PIECE_BYTES, filled - whole) + ROOM_BYTES)
+                held[: filled - whole] = memoryview(block.data)[whole:filled]
+                filled -= whole
+                yield block
     except Exception:
         if filled:
-            yield block_of(b"".join(parts))
+            yield Block(held, 0, filled)
         raise
     if filled:
-        yield block_of(b"".join(parts))
+        yield Block(held, 0, filled)
 
 
 def in_order(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.schema import table_schema
 from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Columns:
         rows
             Indexes of lines.
         constants
-            Columns with the same value in every row.
+            Columns with the same text, or null, in every row.
         further
             Rows of other lines, read elsewhere, with the same columns.
         """
@@ -122,8 +122,8 @@ class Columns:
         for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
             if column in asked:
                 built[column] = mix.merged(column, of(rows))
-        for column, value in constants.items():
-            built[column] = _constant(value, len(mix.lines), arrow_type(KINDS[column]))
+        for column in set(columns) & set(constants):
+            built[column] = _repeated(constants[column], len(mix.lines))
         return pa.table([built[column] for column in columns], names=list(columns))
 
     def _numbers(self, column: str, lines: Array, room: Array) -> Array | None:
@@ -225,7 +225,12 @@ class Columns:
         return None
 
 
-def _constant(value: Any, size: int, kind: pa.DataType) -> pa.Array:
+def _repeated(text: str | None, count: int) -> pa.Array:
+    """Return a column of one text; ``pyarrow.scalar`` would load pandas."""
+    import numpy as np
     import pyarrow as pa
 
-    return pa.nulls(size, kind) if value is None else pa.repeat(pa.scalar(value, kind), size)
+    if text is None:
+        return pa.nulls(count, pa.large_string())
+    data = text.encode()
+    return text_array(np.arange(count + 1) * len(data), data * count)

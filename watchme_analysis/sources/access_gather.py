@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchme_analysis.sources.access_kernel import compiled, int64
+from watchme_analysis.sources.access_jit import compiled
+from watchme_analysis.sources.access_kernel import int64
 from watchme_analysis.sources.access_vectors import WIDTH, copy_bytes, place_of
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_blocks import PIECE_BYTES
 from watchme_analysis.sources.raw import GZIP_MAGIC
 
+# A store is asked for so much at once, since every request takes its time.
+REQUEST_BYTES = 8 << 20
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-PIECE_BYTES = 1 << 20
 _PACKED_BYTES = 256 << 10
 _NAMES = ("*access*.log*", "*access*.json*")
 
@@ -160,7 +162,7 @@ def _from_object(store: Any, key: str, size: int) -> Input:
     # Without a compression of its own the stream gives the bytes as they are stored.
     return Input(
         f"s3://{key}",
-        lambda: store.open_input_stream(key, compression=None),
+        lambda: store.open_input_stream(key, compression=None, buffer_size=REQUEST_BYTES),
         size=size,
         open_anywhere=lambda: store.open_input_file(key),
     )
@@ -227,7 +229,7 @@ def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
     source = pa.PythonFile(_Rejoined(first, stream), mode="r")
     try:
         with pa.CompressedInputStream(source, "zstd") as plain:
-            while piece := plain.read(1 << 20):
+            while piece := plain.read(PIECE_BYTES):
                 total += len(piece)
                 yield piece
     except OSError as error:

@@ -11,11 +11,11 @@ chunk ends.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numba import njit
 
+from watchme_analysis.sources.access_jit import compiled
 from watchme_analysis.sources.access_vectors import (
     SAME,
     WIDTH,
@@ -49,19 +49,6 @@ POWERS = 10.0 ** np.arange(0, 19)
 # A space and HTTP/, as a word, and which of its bytes those are.
 SPACE_HTTP = int.from_bytes(b" HTTP/", "little")
 SPACE_HTTP_BYTES = (1 << 48) - 1
-
-_Function = TypeVar("_Function")
-_OPTIONS: Any = {"cache": True, "nogil": True, "boundscheck": False, "_nrt": False}
-
-
-def compiled(function: _Function) -> _Function:
-    """Return a function as numba compiles it.
-
-    Without numba's own memory, and so without counting who refers to an array, which took two thirds of the
-    time: whatever is written to is made by numpy and given.
-    """
-    made: _Function = njit(**_OPTIONS)(function)
-    return made
 
 
 @compiled

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from watchme_analysis.sources import access_kernel as kernel
-from watchme_analysis.sources.access_kernel import compiled, int64
+from watchme_analysis.sources.access_jit import compiled
+from watchme_analysis.sources.access_kernel import int64
 from watchme_analysis.sources.access_vectors import WIDTH, byte_at, lowest_bit, matches, place_of
 
 _INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.schema import empty
-from watchme_analysis.sources.access_blocks import BLOCK_BYTES, KEPT_BLOCK_BYTES, blocks_from, in_order
+from watchme_analysis.sources.access_blocks import (
+    BLOCK_BYTES,
+    KEPT_BLOCK_BYTES,
+    Block,
+    Buffers,
+    blocks_from,
+    in_order,
+)
 from watchme_analysis.sources.access_chunk import Chunk, shifted
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
 from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection
@@ -210,9 +217,16 @@ def chunks_of(
 
     What is torn ends the chunks, and the tally says so.
     """
-    blocks = blocks_from(pieces, block_bytes)
+    buffers = Buffers()
+
+    def read(block: Block) -> Chunk:
+        try:
+            return engine.read(block, constants)
+        finally:
+            buffers.give(block)
+
     try:
-        for chunk in in_order(lambda block: engine.read(block, constants), blocks, threads):
+        for chunk in in_order(read, blocks_from(pieces, block_bytes, buffers), threads):
             table = shifted(chunk.table, tally.lines)
             tally.add(chunk, table)
             yield chunk._replace(table=table)

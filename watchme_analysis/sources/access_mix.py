@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
-from watchme_analysis.sources.arrow_arrays import number_array, numbers_of, text_array, text_parts
+from watchme_analysis.sources.arrow_arrays import nulls_of, number_array, numbers_of, text_array, text_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,6 @@ class Mix(NamedTuple):
         """
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         kind = KINDS[column]
         given = self.further[column]
@@ -79,8 +78,9 @@ class Mix(NamedTuple):
                 return pa.nulls(len(self.lines), given.type)
             values = np.full(len(self.lines), null)
         if len(given):
-            whole = given if kind == "float" else given.cast("int64")
-            values[self.places] = numbers_of(pc.fill_null(whole, null))
+            # Not by Arrow's own way to fill nulls, which would load pandas.
+            is_null = nulls_of(given.combine_chunks())
+            values[self.places] = np.where(is_null, null, numbers_of(given))
         return number_array(values, ~np.isnan(values) if kind == "float" else values != NULL, kind)
 
     def texts(self, buf: Array, columns: Mapping[str, Spans | None]) -> dict[str, pa.Array]:
@@ -113,8 +113,8 @@ class Mix(NamedTuple):
         offsets, valid = np.empty((len(filled), count + 1), np.int64), np.empty((len(filled), count), bool)
         for at, (column, spans) in enumerate(filled.items()):
             bounds, _ = text_parts(given[column])
-            is_null = given[column].is_null().to_numpy(zero_copy_only=False)
-            spans.starts[self.lines[self.places]] = np.where(is_null, -1, -2 - np.diff(bounds))
+            further = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
+            spans.starts[self.lines[self.places]] = further
             measure(spans.starts, spans.ends, self.lines, offsets[at], valid[at])
         ends = np.cumsum(offsets[:, -1]) if filled else np.zeros(1, np.int64)
         data = np.empty(int(ends[-1]) + len(filled) * WIDTH, np.uint8)

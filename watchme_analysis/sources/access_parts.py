@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
-from watchme_analysis.sources.access_input import PIECE_BYTES, ZSTD_MAGIC, Input
+from watchme_analysis.sources.access_input import REQUEST_BYTES, ZSTD_MAGIC, Input
 from watchme_analysis.sources.raw import GZIP_MAGIC
 
 PART_BYTES = 64 << 20
@@ -90,7 +90,7 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
     at = max(0, start - 1)
     stream.seek(at)
     inside = start == 0
-    while piece := stream.read(min(PIECE_BYTES, max(_LEAST_READ, stop - at))):
+    while piece := stream.read(min(REQUEST_BYTES, max(_LEAST_READ, stop - at))):
         begin = 0
         if not inside:
             begin = piece.find(b"\n") + 1

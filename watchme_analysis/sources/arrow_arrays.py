@@ -79,6 +79,18 @@ def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) 
     return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers, missing)
 
 
+def nulls_of(array: pa.Array) -> Array:
+    """Return which values of an array are null."""
+    import numpy as np
+
+    bits = array.buffers()[0]
+    if array.null_count == 0 or bits is None:
+        return np.full(len(array), array.null_count > 0)
+    valid = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+    found: Array = valid[array.offset : array.offset + len(array)] == 0
+    return found
+
+
 def text_parts(texts: pa.Array) -> tuple[Array, Array]:
     """Return where texts begin and, last, where the last one ends, and their bytes; the other way round."""
     import numpy as np
