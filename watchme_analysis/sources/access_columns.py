@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.schema import table_schema
 from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.arrow_arrays import array_of, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, room_for, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ class Columns:
         built = {}
         asked = [column for column in columns if column not in constants]
         numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
-        # In one piece, for which the system has large pages: they take a fraction of the time to come by.
-        held = np.empty((len(numeric), len(mix.lines)), np.int64)
+        held = room_for(len(numeric), len(mix.lines), kind=np.int64)
         for column, room in zip(numeric, held, strict=True):
             built[column] = mix.numbers(column, self._numbers(column, mix.lines, room))
         spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
-from watchme_analysis.sources.arrow_arrays import nulls_of, number_array, numbers_of, text_array, text_parts
+from watchme_analysis.sources.arrow_arrays import (
+    nulls_of,
+    number_array,
+    numbers_of,
+    room_for,
+    text_array,
+    text_parts,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,14 +117,14 @@ class Mix(NamedTuple):
                 filled[column] = Spans(*np.full((2, int(self.lines[-1]) + 1), -1, np.int32))
             else:
                 found[column] = pa.nulls(count, given[column].type)
-        offsets, valid = np.empty((len(filled), count + 1), np.int64), np.empty((len(filled), count), bool)
+        offsets, valid = room_for(len(filled), count + 1, kind=np.int64), np.empty((len(filled), count), bool)
         for at, (column, spans) in enumerate(filled.items()):
             bounds, _ = text_parts(given[column])
             further = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
             spans.starts[self.lines[self.places]] = further
             measure(spans.starts, spans.ends, self.lines, offsets[at], valid[at])
         ends = np.cumsum(offsets[:, -1]) if filled else np.zeros(1, np.int64)
-        data = np.empty(int(ends[-1]) + len(filled) * WIDTH, np.uint8)
+        data = room_for(int(ends[-1]) + len(filled) * WIDTH, kind=np.uint8)
         rooms = [
             data[end - size + at * WIDTH : end + at * WIDTH + WIDTH]
             for at, (end, size) in enumerate(zip(ends, offsets[:, -1], strict=False))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,19 @@ def arrow_type(kind: Kind) -> pa.DataType:
         "time": pa.timestamp("us", "UTC"),
         "bool": pa.bool_(),
     }.get(kind, pa.large_string())
+
+
+def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
+    """Return an array of any content in memory of Arrow's own.
+
+    Arrow asks the system for large pages and keeps what it gets: fresh memory of numpy's takes several times
+    as long to be written to, and a frame of many requests is mostly fresh memory.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    return np.frombuffer(pa.allocate_buffer(size), kind).reshape(shape)
 
 
 def number_array(values: Array, valid: Array | None = None, kind: Kind | None = None) -> pa.Array:
