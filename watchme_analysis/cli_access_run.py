@@ -71,22 +71,25 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     from watchme_analysis.analysis.error_requests import LINK_COLUMNS
     from watchme_analysis.sources.access_parquet import ParquetFile
 
-    errors = ErrorLogs(scan, asked)
+    logs = _error_files(scan, asked)
+    # Error logs are read as frames, and loading pandas takes a fifth of the memory that a scan does.
+    errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     written = list(_named_columns(asked) or scan.selection.columns)
-    if len(errors.log):
+    if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *LINK_COLUMNS)))
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
         for chunk in _shown(scan):
             summary.add(chunk.table)
-            errors.candidates.add(chunk.table)
+            if errors is not None:
+                errors.candidates.add(chunk.table)
             if file is not None:
                 file.add(chunk.table.select(written))
     if file is not None and not file.rows:
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
-    return Found(summary, scan.retrievals, errors.report(scan))
+    return Found(summary, scan.retrievals, errors.report(scan) if errors is not None else None)
 
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
@@ -127,38 +130,30 @@ class ErrorLogs:
     ----------
     scan
         Not read yet.
-    asked
-        The command's options; ``error_logs`` names files, or none.
+    logs
+        Error logs, one at least.
 
     Raises
     ------
     InputError
-        When a file that is named can't be read.
+        When one can't be read.
     """
 
-    def __init__(self, scan: AccessScan, asked: Asked) -> None:
+    def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
         import pandas as pd
 
         from watchme_analysis.analysis.error_requests import ErrorCandidates, within
-        from watchme_analysis.schema import empty
         from watchme_analysis.sources.nginx_errors import read_error_log
 
-        self.retrievals: list[Retrieval] = []
-        frames: list[pd.DataFrame] = []
-        for raw, skipped in _error_files(scan, asked):
-            if skipped:
-                scan.notes.append(skipped)
-                continue
-            frame, retrieval = read_error_log(raw)
-            frames.append(frame)
-            self.retrievals.append(retrieval)
-        whole = pd.concat(frames, ignore_index=True) if frames else empty("error_log")
+        read = [read_error_log(raw) for raw in logs]
+        self.retrievals = [retrieval for _, retrieval in read]
+        whole = pd.concat([frame for frame, _ in read], ignore_index=True)
         bounds = scan.selection
         self.log: pd.DataFrame = within(whole, bounds.since, bounds.until, bounds.path_prefix)
         self.candidates: ErrorCandidates = ErrorCandidates(self.log)
 
-    def report(self, scan: AccessScan) -> dict[str, Any] | None:
-        """Return the report of the lines in the window of the scan, now read; None without an error log."""
+    def report(self, scan: AccessScan) -> dict[str, Any]:
+        """Return the report of the lines in the window of the scan, now read."""
         import pyarrow as pa
 
         from watchme_analysis.analysis.access_report import error_report
@@ -166,8 +161,6 @@ class ErrorLogs:
         from watchme_analysis.schema import empty
         from watchme_analysis.sources.access_columns import to_frame
 
-        if not self.retrievals:
-            return None
         tables = self.candidates.tables()
         found = to_frame(pa.concat_tables(tables)) if tables else empty("access_log")[list(LINK_COLUMNS)]
         starts = [one.start for one in scan.retrievals if one.start]
@@ -187,8 +180,8 @@ class ErrorLogs:
         return error_report(errors_with_requests(inside, found), self.retrievals, notes)
 
 
-def _error_files(scan: AccessScan, asked: Asked) -> Iterator[tuple[RawFile, str]]:
-    """Yield error logs, each with the reason why it is left out, if it is."""
+def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
+    """Return the error logs that are named, or stand beside the logs; what is left out of these is noted."""
     from watchme_analysis.sources.access_input import find_inputs
     from watchme_analysis.sources.nginx_errors import looks_like
     from watchme_analysis.sources.raw import RawFile
@@ -196,19 +189,18 @@ def _error_files(scan: AccessScan, asked: Asked) -> Iterator[tuple[RawFile, str]
     zone = parse_zone(asked["log_timezone"])
     if asked["error_logs"]:
         names = [name for name in asked["error_logs"] if name != NO_ERRORS]
-        for one in find_inputs(names):
-            yield RawFile(Path(), one.name, zone), ""
-        return
+        return [RawFile(Path(), one.name, zone) for one in find_inputs(names)]
+    found = []
     folders = dict.fromkeys(one.path.parent for one in scan.inputs if one.path is not None)
-    for folder in folders:
-        for path in sorted(folder.glob("*error*.log*")):
-            raw = RawFile(Path(), str(path), zone)
-            if not path.is_file():
-                continue
-            if path.stat().st_size > _MOST_ERROR_BYTES:
-                yield raw, f"{path} is large and was left out: --errors {path} reads it."
-            elif path.stat().st_size and looks_like(raw):
-                yield raw, ""
+    for path in (path for folder in folders for path in sorted(folder.glob("*error*.log*"))):
+        raw = RawFile(Path(), str(path), zone)
+        if not path.is_file():
+            continue
+        if path.stat().st_size > _MOST_ERROR_BYTES:
+            scan.notes.append(f"{path} is large and was left out: --errors {path} reads it.")
+        elif path.stat().st_size and looks_like(raw):
+            found.append(raw)
+    return found
 
 
 def _shown(scan: AccessScan) -> Iterator[Chunk]:

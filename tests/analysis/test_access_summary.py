@@ -32,7 +32,7 @@ def test_requests_are_counted_by_family_of_path():
         requests({"path": "/jobs/1"}, {"path": "/jobs/22", "status": 504}, {"path": "/a"}, {"path": None})
     )
 
-    frame = summary.by_key()
+    frame = summary.by_key().to_pandas()
 
     assert frame[["key", "requests"]].to_numpy().tolist() == [["/jobs/*", 2], ["-", 1], ["/a", 1]]
     assert frame.loc[0, ["504_pct", "server_error_pct", "client_error_pct"]].tolist() == [50.0, 50.0, 0.0]
@@ -75,7 +75,7 @@ def test_parts_add_up_to_the_whole():
 
     assert left.by_key().equals(whole.by_key())
     assert left.total() == whole.total()
-    assert left.slowest()["request_time_s"].tolist() == [9.0, 3.0, 0.2, 0.1, 0.05]
+    assert left.slowest()["request_time_s"].to_pylist() == [9.0, 3.0, 0.2, 0.1, 0.05]
     assert left.upstreams().equals(whole.upstreams())
 
 
@@ -101,7 +101,7 @@ def test_other_keys(by, key):
     summary = AccessSummary(by)
     summary.add(requests({"path": "/x/1"}, by=by))
 
-    assert summary.by_key()["key"].tolist() == [key]
+    assert summary.by_key()["key"].to_pylist() == [key]
 
 
 def test_an_unknown_key_is_refused():
@@ -123,7 +123,7 @@ def test_memory_stays_bounded_when_every_request_has_its_own_path():
         paths = ({"path": f"/{at}", "request_time_s": 0.1} for at in range(start, start + 2_000))
         summary.add(requests(*paths, by="full-path"))
 
-    frame = summary.by_key()
+    frame = summary.by_key().to_pandas()
 
     assert frame["requests"].sum() == 50_000
     assert len(frame) <= 40_001

@@ -59,9 +59,7 @@ def access_report(
     ends = [one.end for one in retrievals if one.end]
     groups = summary.by_key()
     by_time = summary.by == "minute"
-    groups = groups.sort_values(
-        "key" if by_time else ORDERS[order], ascending=by_time, kind="stable", ignore_index=True
-    )
+    groups = groups.sort_by([("key", "ascending") if by_time else (ORDERS[order], "descending")])
     found = {
         "schema_version": SCHEMA_VERSION,
         "window": {"start": min(starts, default=None), "end": max(ends, default=None)},
@@ -75,11 +73,11 @@ def access_report(
         "notes": list(notes),
         "inputs": [_input(one) for one in retrievals],
         "total": summary.total(),
-        "statuses": {str(status): int(count) for status, count in summary.statuses().items()},
+        "statuses": {str(status): count for status, count in summary.statuses().items()},
         "by": summary.by,
-        "groups": _records(groups),
-        "upstreams": _records(summary.upstreams()),
-        "slowest": _records(summary.slowest()),
+        "groups": groups.to_pylist(),
+        "upstreams": summary.upstreams().to_pylist(),
+        "slowest": summary.slowest().to_pylist(),
     }
     return plain(found)  # type: ignore[no-any-return]
 
@@ -146,21 +144,22 @@ def _refused(one: Retrieval) -> int:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    import pandas as pd
+
+    return [
+        {str(name): None if value is pd.NA or value is pd.NaT else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it: missing is None, times are ISO 8601."""
-    import pandas as pd
-
     if isinstance(value, dict):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list):
         return [plain(one) for one in value]
     if isinstance(value, datetime):
-        return None if value is pd.NaT else value.isoformat()
-    if value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
+        return value.isoformat()
     if isinstance(value, float):
-        return round(value, 6)
+        return None if math.isnan(value) else round(value, 6)
     return value

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health_paths import path_family
-from watchme_analysis.analysis.latency_histogram import bucket_of, quantiles
+from watchme_analysis.analysis.grouped_sums import GroupedSums, Names
+from watchme_analysis.analysis.health_paths import families_of
+from watchme_analysis.analysis.latency_histogram import Histograms, bucket_of, quantiles
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.arrow_arrays import array_of, number_array, numbers_of
+from watchme_analysis.sources.arrow_arrays import (
+    array_of,
+    nulls_of,
+    number_array,
+    numbers_of,
+    scalar_of,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import numpy as np
     import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
 
 # What requests can be grouped by, and the column behind it.
 KEYS = {
@@ -32,10 +40,7 @@ MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
 OTHER = "(others)"
 _MOST_KEYS = 20_000
-# Parts are folded into one when they are so many, or hold so many rows together.
-_MOST_PARTS = 32
-_MOST_ROWS = 500_000
-_family = lru_cache(maxsize=4096)(path_family)
+_NO_STATUS = -1
 
 
 def columns_for(by: str) -> tuple[str, ...]:
@@ -70,209 +75,208 @@ class AccessSummary:
     slower_than_s: float | None = None
     keep_slowest: int = 10
     requests: int = 0
-    _counts: list[pa.Table] = field(default_factory=list)
-    _buckets: list[pa.Table] = field(default_factory=list)
-    _upstreams: list[pa.Table] = field(default_factory=list)
+    _keys: Names = field(default_factory=Names)
+    _upstreams: Names = field(default_factory=Names)
+    # By key and status: requests, bytes; the longest of each measure.
+    _counts: GroupedSums = field(default_factory=lambda: GroupedSums(2, 2, len(MEASURES)))
+    # By key, measure and bucket: requests, seconds.
+    _buckets: GroupedSums = field(default_factory=lambda: GroupedSums(3, 2))
+    # By upstream, its status and the status sent: requests.
+    _pairs: GroupedSums = field(default_factory=lambda: GroupedSums(3, 1))
     _slowest: list[pa.Table] = field(default_factory=list)
 
     def add(self, table: pa.Table) -> None:
         """Add requests: a table with the columns of :func:`columns_for`."""
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         if self.slower_than_s is not None:
-            table = table.filter(pc.greater_equal(table["request_time_s"], self.slower_than_s))
+            least = scalar_of(self.slower_than_s, "float")
+            table = table.filter(pc.greater_equal(table["request_time_s"], least))
         if not len(table):
             return
         self.requests += len(table)
-        base = pa.table({"key": self._key(table), "status": table["status"], "bytes": table["body_bytes"]})
-        parts = {name: table[name] for name in MEASURES}
-        for name, values in parts.items():
-            base = base.append_column(name, values)
-        self._counts.append(
-            base.group_by(["key", "status"], use_threads=False).aggregate(
-                [([], "count_all"), ("bytes", "sum"), *((name, "max") for name in MEASURES)]
+        ones = np.ones(len(table))
+        key = self._key_numbers(table)
+        status = _whole(table["status"])
+        seconds = [_floats(table[name]) for name in MEASURES]
+        self._counts.add(key, status, ones, np.nan_to_num(_floats(table["body_bytes"])), *seconds)
+        for measure, taken in enumerate(seconds):
+            bucket = bucket_of(taken)
+            known = bucket >= 0
+            self._buckets.add(
+                key[known], np.full(int(known.sum()), measure), bucket[known], ones[known], taken[known]
             )
-        )
-        for name, values in parts.items():
-            seconds = numbers_of(pc.fill_null(values, math.nan))
-            found = bucket_of(seconds)
-            buckets = number_array(found.astype(np.int64))
-            known = pa.table({"key": base["key"], "bucket": buckets, "seconds": number_array(seconds)})
-            known = known.filter(pc.greater_equal(buckets, 0))
-            counted = known.group_by(["key", "bucket"], use_threads=False).aggregate(
-                [([], "count_all"), ("seconds", "sum")]
-            )
-            measure = pa.repeat(pa.scalar(name), len(counted))
-            self._buckets.append(counted.append_column("measure", measure))
-        asked = table.filter(pc.is_valid(table["upstream_addr"]))
-        pairs = asked.group_by(["upstream_addr", "status", "upstream_status"], use_threads=False)
-        self._upstreams.append(pairs.aggregate([([], "count_all")]))
+        asked = ~nulls_of(table["upstream_addr"].combine_chunks())
+        upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
+        self._pairs.add(upstream[asked], _whole(table["upstream_status"])[asked], status[asked], ones[asked])
         order = pc.select_k_unstable(table, self.keep_slowest, [("request_time_s", "descending")])
-        self._slowest.append(table.take(order))
-        self._compact()
+        self._keep_slowest([table.take(order)])
+        if len(self._keys) > 2 * _MOST_KEYS:
+            self._join_rare_keys()
 
     def merge(self, other: AccessSummary) -> None:
         """Add what another summary by the same key has gathered."""
         self.requests += other.requests
-        self._counts += other._counts
-        self._buckets += other._buckets
-        self._upstreams += other._upstreams
-        self._slowest += other._slowest
-        self._compact(force=True)
+        self._counts.merge(other._counts.renamed(0, _renumbered(other._keys, self._keys)))
+        self._buckets.merge(other._buckets.renamed(0, _renumbered(other._keys, self._keys)))
+        self._pairs.merge(other._pairs.renamed(0, _renumbered(other._upstreams, self._upstreams)))
+        self._keep_slowest(other._slowest)
+        if len(self._keys) > 2 * _MOST_KEYS:
+            self._join_rare_keys()
 
-    def by_key(self) -> pd.DataFrame:
+    def by_key(self) -> pa.Table:
         """Return a row for each key, the most frequent first.
 
         Returns
         -------
-        DataFrame
+        pyarrow.Table
             ``key``, ``requests``, ``share_pct``, ``p50_s``, ``p90_s``, ``p99_s``, ``max_s`` of the request
             time, the same with ``upstream_`` before it, ``bytes``, and shares of the key's requests:
             ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
         """
-        frame = self._measured(*self._frames())
-        return frame.sort_values(["requests", "key"], ascending=[False, True], ignore_index=True)
+        keys = self._keys.texts()
+        found = self._measured(keys, self._counts.columns()[0], self._buckets.columns()[0])
+        return found.sort_by([("requests", "descending"), ("key", "ascending")])
 
     def total(self) -> dict[str, Any]:
         """Return the row of all requests together, as in :meth:`by_key`."""
-        counts, buckets = self._frames()
-        frame = self._measured(counts.assign(key="all"), buckets.assign(key="all"))
-        if not len(frame):
-            return {"key": "all", "requests": 0, **dict.fromkeys(map(str, frame.columns[2:]))}
-        return {str(name): _plain(value) for name, value in frame.iloc[0].items()}
+        import numpy as np
 
-    def statuses(self) -> pd.Series:
-        """Return the number of requests by status."""
-        counts, _ = self._frames()
-        return counts.groupby("status", dropna=False)["count"].sum().sort_index()
+        if not self.requests:
+            return {"key": "all", "requests": 0, **dict.fromkeys(self.by_key().column_names[2:])}
+        counts, buckets = self._counts.columns()[0], self._buckets.columns()[0]
+        (row,) = self._measured(["all"], np.zeros_like(counts), np.zeros_like(buckets)).to_pylist()
+        return dict(row)
 
-    def upstreams(self) -> pd.DataFrame:
+    def statuses(self) -> dict[int | None, int]:
+        """Return the number of requests by status, in order, those without one last."""
+        found: dict[int | None, int] = {}
+        for status, requests in zip(*self._counts.columns()[1:3], strict=True):
+            found[_known(status)] = found.get(_known(status), 0) + int(requests)
+        return dict(sorted(found.items(), key=lambda one: (one[0] is None, one[0] or 0)))
+
+    def upstreams(self) -> pa.Table:
         """Return requests by upstream, its status and the status sent: all three, and ``requests``."""
-        import pandas as pd
+        import pyarrow as pa
 
-        keys = ["upstream_addr", "upstream_status", "status"]
-        parts = [part.to_pandas(types_mapper=_nullable) for part in self._upstreams]
-        if not parts:
-            return pd.DataFrame(columns=[*keys, "requests"])
-        whole = pd.concat(parts).groupby(keys, dropna=False)["count_all"].sum()
-        return (
-            whole.rename("requests").reset_index().sort_values("requests", ascending=False, ignore_index=True)
-        )
+        texts = self._upstreams.texts()
+        upstream, theirs, status, requests = self._pairs.columns()
+        columns = {
+            "upstream_addr": array_of([texts[one] for one in upstream], "text"),
+            "upstream_status": array_of([_known(one) for one in theirs], "int"),
+            "status": array_of([_known(one) for one in status], "int"),
+            "requests": array_of([int(one) for one in requests], "int"),
+        }
+        order = [("requests", "descending"), *((name, "ascending") for name in list(columns)[:3])]
+        return pa.table(columns).sort_by(order)
 
-    def slowest(self) -> pd.DataFrame:
+    def slowest(self) -> pa.Table:
         """Return the slowest requests, the slowest first."""
-        import pandas as pd
-
-        names = ["time", "method", "path", "status", *MEASURES, "upstream_addr"]
-        if not self._slowest:
-            return pd.DataFrame(columns=names)
-        whole = pd.concat([part.select(names).to_pandas(types_mapper=_nullable) for part in self._slowest])
-        known = whole.dropna(subset=["request_time_s"])
-        ordered = known.sort_values(["request_time_s", "time"], ascending=[False, True], ignore_index=True)
-        return ordered.head(self.keep_slowest)
-
-    def _measured(self, counts: pd.DataFrame, buckets: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns of :meth:`by_key` for each key."""
-        by_key = counts.groupby("key", sort=False)
-        frame = by_key["count"].sum().astype("int64").rename("requests").to_frame()
-        frame["share_pct"] = 100 * frame["requests"] / max(1, self.requests)
-        for name, prefix in zip(MEASURES, ("", "upstream_"), strict=True):
-            found = quantiles(buckets[buckets["measure"] == name], QUANTILES)
-            for q in QUANTILES:
-                frame[f"{prefix}p{q * 100:.0f}_s"] = found[q].reindex(frame.index).astype("float64")
-            frame[f"{prefix}max_s"] = by_key[name].max().astype("float64")
-        frame["bytes"] = by_key["bytes"].sum()
-        status = counts["status"].astype("float64")
-        groups = {
-            "client_error_pct": status.between(400, 499),
-            "server_error_pct": status.between(500, 599),
-            **{f"{one}_pct": status == one for one in (499, 502, 504)},
-        }
-        for name, chosen in groups.items():
-            part = counts["count"].where(chosen, 0).groupby(counts["key"]).sum()
-            frame[name] = (100 * part.reindex(frame.index) / frame["requests"]).astype("float64")
-        return frame.reset_index()
-
-    def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        import pandas as pd
-
-        self._compact(force=True)
-        if not self._counts:
-            names = ["key", "status", "count", "bytes", *MEASURES]
-            return pd.DataFrame(columns=names), pd.DataFrame(
-                columns=["key", "bucket", "count", "seconds", "measure"]
-            )
-        counts, buckets = self._counts[0].to_pandas(), self._buckets[0].to_pandas()
-        plain = {
-            "count_all": "count",
-            "bytes_sum": "bytes",
-            "seconds_sum": "seconds",
-            **{f"{name}_max": name for name in MEASURES},
-        }
-        return counts.rename(columns=plain), buckets.rename(columns=plain)
-
-    def _key(self, table: pa.Table) -> pa.Array:
-        """Return the text that each request is grouped by; what has none is ``-``."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        values = table[KEYS[self.by]].combine_chunks()
-        if self.by == "minute":
-            return pc.fill_null(pc.strftime(pc.floor_temporal(values, unit="minute"), "%Y-%m-%dT%H:%MZ"), "-")
-        if self.by != "path":
-            return pc.fill_null(values.cast(pa.string()), "-")
-        encoded = values.dictionary_encode()
-        families = array_of([_family(path) for path in encoded.dictionary.to_pylist()], "text")
-        return pc.fill_null(families.take(encoded.indices), "-")
+        names = ["time", "method", "path", "status", *MEASURES, "upstream_addr"]
+        if not self._slowest:
+            return pa.table({name: pa.nulls(0) for name in names})
+        whole = self._slowest[0].select(names)
+        known = whole.filter(pc.is_valid(whole["request_time_s"]))
+        return known.sort_by([("request_time_s", "descending"), ("time", "ascending")])
 
-    def _compact(self, force: bool = False) -> None:
-        """Fold the parts gathered into one; the rarest keys become one when there are too many."""
+    def _measured(self, keys: Sequence[str | None], count_of: Array, bucket_of_key: Array) -> pa.Table:
+        """Return the columns of :meth:`by_key` for keys, each row of counts and of buckets being of one."""
+        import numpy as np
         import pyarrow as pa
 
-        many = len(self._counts) >= _MOST_PARTS or sum(map(len, self._buckets)) > _MOST_ROWS
-        if not self._counts or not (many or force):
-            return
-        counts = pa.concat_tables(self._counts)
-        buckets = pa.concat_tables(self._buckets)
-        sizes = counts.group_by("key", use_threads=False).aggregate([("count_all", "sum")])
-        if len(sizes) > 2 * _MOST_KEYS:
-            kept = sizes.sort_by([("count_all_sum", "descending")])["key"].slice(0, _MOST_KEYS)
-            counts, buckets = (_with_others(part, kept) for part in (counts, buckets))
-        largest = [(f"{name}_max", "max") for name in MEASURES]
-        summed = counts.group_by(["key", "status"], use_threads=False).aggregate(
-            [("count_all", "sum"), ("bytes_sum", "sum"), *largest]
-        )
-        self._counts = [summed.rename_columns(counts.column_names)]
-        joined = buckets.group_by(["key", "bucket", "measure"], use_threads=False).aggregate(
-            [("count_all", "sum"), ("seconds_sum", "sum")]
-        )
-        order = ["key", "bucket", "count_all_sum", "seconds_sum_sum", "measure"]
-        self._buckets = [joined.select(order).rename_columns(buckets.column_names)]
-        pairs = pa.concat_tables(self._upstreams)
-        keys = ["upstream_addr", "status", "upstream_status"]
-        folded = pairs.group_by(keys, use_threads=False).aggregate([("count_all", "sum")])
-        self._upstreams = [folded.select([*keys, "count_all_sum"]).rename_columns([*keys, "count_all"])]
-        slow = pa.concat_tables(self._slowest).sort_by([("request_time_s", "descending")])
-        self._slowest = [slow.slice(0, self.keep_slowest)]
+        size = len(keys)
+        _, status, count, sent, *longest = self._counts.columns()
+        _, measure, bucket, filled, seconds = self._buckets.columns()
+        requests = _sums(count_of, count, size)
+        columns = {
+            "key": array_of(keys, "text"),
+            "requests": number_array(requests.astype(np.int64)),
+            "share_pct": number_array(100 * requests / max(1, self.requests)),
+        }
+        for at, prefix in enumerate(("", "upstream_")):
+            rows = measure == at
+            histograms = Histograms(bucket_of_key[rows], bucket[rows], filled[rows], seconds[rows])
+            found = quantiles(histograms, size, QUANTILES)
+            most = np.full(size, np.nan)
+            np.fmax.at(most, count_of, longest[at])
+            for label, values in (*((f"p{q * 100:.0f}", found[q]) for q in QUANTILES), ("max", most)):
+                columns[f"{prefix}{label}_s"] = number_array(values, ~np.isnan(values))
+        columns["bytes"] = number_array(_sums(count_of, sent, size).astype(np.int64))
+        groups = {
+            "client_error_pct": (status >= 400) & (status <= 499),
+            "server_error_pct": (status >= 500) & (status <= 599),
+            **{f"{one}_pct": status == one for one in (499, 502, 504)},
+        }
+        for name, chosen in groups.items():
+            part = _sums(count_of, np.where(chosen, count, 0), size)
+            columns[name] = number_array(100 * part / requests)
+        return pa.table(columns)
+
+    def _key_numbers(self, table: pa.Table) -> Array:
+        """Return the number of the text that each request is grouped by; what has none is ``-``."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = table[KEYS[self.by]]
+        if self.by == "minute":
+            values = pc.strftime(pc.floor_temporal(values, unit="minute"), "%Y-%m-%dT%H:%MZ")
+        named = families_of if self.by == "path" else list
+        return self._keys.numbers(values.cast(pa.large_string()), named, "-")
+
+    def _keep_slowest(self, further: list[pa.Table]) -> None:
+        import pyarrow as pa
+
+        parts = [*self._slowest, *further]
+        if parts:
+            slow = pa.concat_tables(parts).sort_by([("request_time_s", "descending")])
+            self._slowest = [slow.slice(0, self.keep_slowest).combine_chunks()]
+
+    def _join_rare_keys(self) -> None:
+        """Make one key of the rarest; of those as rare as others the later ones."""
+        import numpy as np
+
+        key, _, count, *_ = self._counts.columns()
+        requests = _sums(key, count, len(self._keys))
+        kept, texts = Names(), self._keys.texts()
+        order = np.argsort(-requests, kind="stable")
+        numbers = np.zeros(len(texts), np.int64)
+        for place, number in enumerate(order.tolist()):
+            numbers[number] = kept.number(texts[number] if place < _MOST_KEYS else OTHER)
+        self._counts, self._buckets = self._counts.renamed(0, numbers), self._buckets.renamed(0, numbers)
+        self._keys = kept
 
 
-def _with_others(table: pa.Table, kept: pa.Array) -> pa.Table:
-    import pyarrow.compute as pc
+def _renumbered(other: Names, mine: Names) -> Array:
+    """Return the number here of each of another's texts."""
+    import numpy as np
 
-    known = pc.is_in(table["key"], value_set=kept.combine_chunks())
-    return table.set_column(table.column_names.index("key"), "key", pc.if_else(known, table["key"], OTHER))
-
-
-def _plain(value: Any) -> Any:
-    """Return a number as Python's own, None for a missing one."""
-    found = value.item() if hasattr(value, "item") else value
-    return None if isinstance(found, float) and math.isnan(found) else found
+    return np.array([mine.number(text) for text in other.texts()], np.int64)
 
 
-def _nullable(kind: pa.DataType) -> Any:
-    import pandas as pd
-    import pyarrow as pa
+def _known(status: Any) -> int | None:
+    return None if status == _NO_STATUS else int(status)
 
-    return {pa.int64(): pd.Int64Dtype(), pa.large_string(): pd.StringDtype()}.get(kind)
+
+def _whole(column: pa.ChunkedArray) -> Array:
+    """Return a column of statuses with -1 for null."""
+    import numpy as np
+
+    return np.where(nulls_of(column.combine_chunks()), _NO_STATUS, numbers_of(column))
+
+
+def _floats(column: pa.ChunkedArray) -> Array:
+    """Return a column of numbers with NaN for null."""
+    import numpy as np
+
+    return np.where(nulls_of(column.combine_chunks()), np.nan, numbers_of(column))
+
+
+def _sums(groups: Array, values: Array, size: int) -> Array:
+    import numpy as np
+
+    found: Array = np.bincount(groups, weights=values, minlength=size)
+    return found

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 # A part between slashes that is a number, hexadecimal, a UUID, a date with what follows it, or opaque.
 _ID = re.compile(
-    r"(?<![^/])(?:"
+    r"(?<![^/\n])(?:"
     r"\d+"
-    r"|(?=[^/]*\d)[0-9a-fA-F]{8,}"
+    r"|(?=[^/\n]*\d)[0-9a-fA-F]{8,}"
     r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    r"|\d{4}-\d{2}-\d{2}[^/]*"
-    r"|(?=(?:[^/]*\d){4})[0-9A-Za-z_-]{16,}"
-    r")(?![^/])"
+    r"|\d{4}-\d{2}-\d{2}[^/\n]*"
+    r"|(?=(?:[^/\n]*\d){4})[0-9A-Za-z_-]{16,}"
+    r")(?![^/\n])"
 )
 
 
@@ -26,6 +26,14 @@ def path_family(path: str) -> str:
     ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names stay.
     """
     return _ID.sub("*", path)
+
+
+def families_of(paths: list[str]) -> list[str]:
+    """Return :func:`path_family` of every path, all at once."""
+    joined = "\n".join(paths)
+    if joined.count("\n") != len(paths) - 1:
+        return [path_family(path) for path in paths]
+    return path_family(joined).split("\n")
 
 
 def path_families(paths: pd.Series) -> pd.Series:

@@ -8,14 +8,22 @@ at one and the same timeout. Histograms of parts add up to that of the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 _EXACT_MS = 128
 _STEPS = 64
+
+
+class Histograms(NamedTuple):
+    """Rows of histograms: which one, which bucket, how many durations, and their sum in seconds."""
+
+    group: np.ndarray[Any, Any]
+    bucket: np.ndarray[Any, Any]
+    size: np.ndarray[Any, Any]
+    seconds: np.ndarray[Any, Any]
 
 
 def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -29,34 +37,39 @@ def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.where(np.isnan(seconds), -1, buckets)
 
 
-def quantiles(buckets: pd.DataFrame, qs: Sequence[float]) -> pd.DataFrame:
+def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[float, np.ndarray[Any, Any]]:
     """Return quantiles in seconds (nearest rank): each the mean of the bucket that it falls into.
 
     Parameters
     ----------
-    buckets
-        ``key``, ``bucket``, ``count`` and ``seconds`` (the sum of the durations), a bucket in one or more
-        rows.
+    histograms
+        Rows of histograms, a bucket in one or more.
+    groups
+        How many histograms there are.
     qs
         Between 0 and 1.
 
     Returns
     -------
-    DataFrame
-        A row for each key, a column for each quantile.
+    dict
+        Quantile to ``float64[groups]``, NaN for a histogram without rows.
     """
     import numpy as np
-    import pandas as pd
 
-    whole = buckets.groupby(["key", "bucket"], as_index=False)[["count", "seconds"]].sum()
-    whole = whole.astype({"count": "int64", "seconds": "float64"})
-    whole = whole.sort_values(["key", "bucket"], ignore_index=True)
-    by_key = whole.groupby("key")["count"]
-    total, reached = by_key.transform("sum"), by_key.cumsum()
-    mean = (whole["seconds"] / whole["count"]).astype("float64").round(6)
-    found = {}
+    found = {q: np.full(groups, np.nan) for q in qs}
+    if not len(histograms.group):
+        return found
+    order = np.lexsort((histograms.bucket, histograms.group))
+    group, bucket, size, seconds = (one[order] for one in histograms)
+    first = np.flatnonzero(np.append(True, (np.diff(group) != 0) | (np.diff(bucket) != 0)))
+    group, size, seconds = group[first], np.add.reduceat(size, first), np.add.reduceat(seconds, first)
+    mean = np.round(seconds / size, 6)
+    reached = np.cumsum(size)
+    begin = np.flatnonzero(np.append(True, np.diff(group) != 0))
+    before = reached[begin] - size[begin]
+    total = np.add.reduceat(size, begin)
     for q in qs:
-        rank = np.maximum(1, np.ceil((q * total).astype("float64")))
-        there = reached >= rank
-        found[q] = mean[there].groupby(whole["key"][there]).first()
-    return pd.DataFrame(found, columns=list(qs))
+        rank = np.maximum(1, np.ceil(q * total))
+        # What is reached rises, from one histogram to the next as well.
+        found[q][group[begin]] = mean[np.searchsorted(reached, before + rank)]
+    return found

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.retrieval import Rejected
-from watchme_analysis.sources.arrow_arrays import numbers_of
+from watchme_analysis.sources.arrow_arrays import number_array, numbers_of
 from watchme_analysis.sources.lines import shown
 
 if TYPE_CHECKING:
@@ -49,11 +49,9 @@ def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
 
 def shifted(table: pa.Table, lines_before: int) -> pa.Table:
     """Return a chunk's table with its lines numbered within their file."""
-    import pyarrow.compute as pc
-
     if not lines_before:
         return table
-    lines = pc.add(table["line"], lines_before)
+    lines = number_array(numbers_of(table["line"]) + lines_before)
     return table.set_column(table.column_names.index("line"), "line", lines)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.schema import table_schema
 from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.arrow_arrays import array_of, room_for, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, repeated, room_for, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Columns:
             if column in asked:
                 built[column] = mix.merged(column, of(rows))
         for column in set(columns) & set(constants):
-            built[column] = _repeated(constants[column], len(mix.lines))
+            built[column] = repeated(constants[column], len(mix.lines))
         return pa.table([built[column] for column in columns], names=list(columns))
 
     def _numbers(self, column: str, lines: Array, room: Array) -> Array | None:
@@ -222,14 +222,3 @@ class Columns:
                     found = Spans(*(np.where(missing, b, a) for a, b in pairs))
                 return found
         return None
-
-
-def _repeated(text: str | None, count: int) -> pa.Array:
-    """Return a column of one text; ``pyarrow.scalar`` would load pandas."""
-    import numpy as np
-    import pyarrow as pa
-
-    if text is None:
-        return pa.nulls(count, pa.large_string())
-    data = text.encode()
-    return text_array(np.arange(count + 1) * len(data), data * count)

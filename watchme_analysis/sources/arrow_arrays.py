@@ -1,6 +1,7 @@
 """Arrow arrays from numpy's and from rows, and back, without pandas.
 
-``pyarrow.array`` and ``to_numpy`` import pandas, 40 MB, to tell whether something is of its kind.
+``pyarrow.array``, ``pyarrow.scalar``, whatever takes a plain value for a scalar, and ``to_numpy`` import
+pandas, 40 MB, to tell whether something is of its kind.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     Array = np.ndarray[Any, Any]
+
+# Less than this comes from memory that is at hand, and goes back there.
+_WORTH_BYTES = 1 << 20
 
 
 def arrow_type(kind: Kind) -> pa.DataType:
@@ -40,6 +44,8 @@ def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
     import pyarrow as pa
 
     size = math.prod(shape) * np.dtype(kind).itemsize
+    if size < _WORTH_BYTES:
+        return np.empty(shape, kind)
     return np.frombuffer(pa.allocate_buffer(size), kind).reshape(shape)
 
 
@@ -129,6 +135,22 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
         return text_array(offsets, b"".join(texts), valid)
     dtype = np.float64 if kind == "float" else np.int64
     return number_array(np.array([0 if value is None else value for value in values], dtype), valid, kind)
+
+
+def scalar_of(value: Any, kind: Kind) -> pa.Scalar:
+    """Return a value as Arrow's."""
+    return array_of([value], kind)[0]
+
+
+def repeated(text: str | None, count: int) -> pa.Array:
+    """Return a column of one text, or of nulls."""
+    import numpy as np
+    import pyarrow as pa
+
+    if text is None:
+        return pa.nulls(count, pa.large_string())
+    data = text.encode()
+    return text_array(np.arange(count + 1) * len(data), data * count)
 
 
 def _bitmap(valid: Array | None) -> tuple[Any, int]:
