@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import table_schema
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 ACCESS_COLUMNS = tuple(table_schema("access_log").names)
+
+_MANY_ROWS = 100_000
 
 
 class Parsed(NamedTuple):
@@ -50,7 +53,16 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
         pa.float64(): pd.Float64Dtype(),
         pa.bool_(): pd.BooleanDtype(),
     }
-    return table.to_pandas(types_mapper=dtypes.get, ignore_metadata=True, split_blocks=True)
+
+    def frame_of(part: pa.Table) -> pd.DataFrame:
+        return part.to_pandas(types_mapper=dtypes.get, ignore_metadata=True, split_blocks=True)
+
+    if len(table) < _MANY_ROWS:
+        return frame_of(table)
+    # Most of the time goes into memory that is written to for the first time, which threads do side by side.
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(lambda name: frame_of(table.select([name]))[name].array, table.column_names)
+        return pd.DataFrame(dict(zip(table.column_names, parts, strict=True)), copy=False)
 
 
 class Columns:
