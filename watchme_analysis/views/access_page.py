@@ -47,13 +47,18 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
 def _heading(report: Report, zone: tzinfo) -> str:
     window = report["window"]
     counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
-    words = {"rows": "requests", "left_out": "not asked for"}
-    told = [f"{count:,} {words.get(name, name)}" for name, count in counts.items()]
-    logs = f"{len(report['inputs'])} log{'s' * (len(report['inputs']) != 1)}"
-    lines = [
-        f"{_clock(window['start'], zone)} .. {_clock(window['end'], zone)} {zone}   {logs}, "
-        f"{report['lines']:,} lines: {', '.join(told)}"
+    told = [
+        _counted(counts["rows"], "request"),
+        *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
+        f"{counts['left_out']:,} not asked for",
     ]
+    logs = _counted(len(report["inputs"]), "log")
+    span = f"{_clock(window['start'], zone)} .. {_clock(window['end'], zone)} {zone}   "
+    lines = [
+        f"{span if window['start'] else ''}{logs}, {_counted(report['lines'], 'line')}: {', '.join(told)}"
+    ]
+    if not report["lines"] and not report["truncated"]:
+        lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
         lines.append("No request is in the window, or of the path, that was asked for.")
     if report["requests"] != report["rows"]:
@@ -64,6 +69,10 @@ def _heading(report: Report, zone: tzinfo) -> str:
     return "\n".join(lines)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def _about(one: Report) -> list[str]:
     """Return what there is to say of an input: its notes, and what was rejected by reason."""
     lines = [f"{one['name']}: {note}" for note in one["notes"]]
@@ -71,9 +80,15 @@ def _about(one: Report) -> list[str]:
         lines.append(f"{one['name']}: INCOMPLETE, rows are missing")
     if one["rejected"]:
         share = _percent(100 * one["rejected"] / one["lines"])
-        lines.append(f"{one['name']}: {one['rejected']:,} lines rejected ({share}), such as")
+        lines.append(f"{one['name']}: {_counted(one['rejected'], 'line')} rejected ({share}), such as")
     examples = one["first_rejected"][:_REJECTED_SHOWN]
-    lines += [f"  line {item['line']}: {item['reason']}: {_cut(item['text'], 80)}" for item in examples]
+    lines += [
+        # What is torn off is no line.
+        f"  line {item['line']}: {item['reason']}: {_cut(item['text'], 80)}"
+        if item["line"]
+        else f"  {item['reason']}"
+        for item in examples
+    ]
     if one["lines"] and one["rejected"] == one["lines"]:
         lines.append("  None of its lines was understood: --format says how they are written.")
     return lines
