@@ -445,3 +445,136 @@ def test_the_rules_of_ruff_add_what_the_list_of_calls_lacks(tmp_path):
         ("blocking_file", "os.path.exists", "event_loop", "GET /health"),
         ("blocking_sleep", "time.sleep", "event_loop", "GET /health"),
     }
+
+
+def test_routers_of_a_class_of_their_own_and_what_a_class_registers_on_itself(tmp_path):
+    laid(
+        tmp_path,
+        routers="""
+        from fastapi import APIRouter, FastAPI
+
+        class UserRouter(APIRouter):
+            def __init__(self, prefix="", **rest):
+                super().__init__(prefix=prefix, **rest)
+
+        class Service(FastAPI):
+            def __init__(self, **rest):
+                super().__init__(**rest)
+                self.add_api_route("/health", self.health)
+
+            async def health(self): ...
+        """,
+        app="""
+        from routers import Service, UserRouter
+        users = UserRouter(prefix="/users")
+        app = Service()
+
+        class Users:
+            @users.get("/{name}")
+            def one(self, name): ...
+
+        app.include_router(users, prefix="/v1")
+        """,
+    )
+    assert handlers(tmp_path) == {("GET", "/v1/users/{name}"): "thread_pool"}
+    assert handlers(tmp_path, "routers.py") == {("GET", "/health"): "event_loop"}
+
+
+def test_a_prefix_of_settings_that_a_function_chooses(tmp_path):
+    laid(
+        tmp_path,
+        settings="""
+        class Base:
+            prefix: str = "/api"
+
+        class Production(Base):
+            debug = False
+
+        KINDS = {"production": Production}
+
+        def settings(name) -> Base:
+            kind = KINDS[name]
+            return kind()
+        """,
+        app="""
+        from fastapi import APIRouter, FastAPI
+        from settings import settings
+        router = APIRouter()
+
+        @router.get("/health")
+        async def health(): ...
+
+        def make() -> FastAPI:
+            chosen = settings("production")
+            made = FastAPI()
+            made.include_router(router, prefix=chosen.prefix)
+            return made
+
+        app = make()
+        """,
+    )
+    assert handlers(tmp_path) == {("GET", "/api/health"): "event_loop"}
+
+
+def test_the_chain_leads_through_generic_bases_super_and_injected_interfaces(tmp_path):
+    laid(
+        tmp_path,
+        store="""
+        import time
+        from abc import ABC, abstractmethod
+
+        class Repository(dict):
+            def create(self, row):
+                time.sleep(1)
+
+        class Users(Repository[str]):
+            def create(self, row):
+                super().create(row)
+
+        class Cases(ABC):
+            @abstractmethod
+            async def make(self): ...
+
+        class RealCases(Cases):
+            async def make(self):
+                Users().create({})
+        """,
+        app="""
+        from fastapi import Depends, FastAPI
+        from containers import Container, Provide
+        from store import Cases
+        app = FastAPI()
+
+        @app.post("/users")
+        async def users(cases: Cases = Depends(Provide[Container.cases])):
+            await cases.make()
+        """,
+    )
+    assert ("blocking_sleep", "time.sleep", "event_loop", "POST /users") in calls(tmp_path, "store.py")
+
+
+def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_package(tmp_path):
+    laid(
+        tmp_path,
+        core__redis="LIMIT = 3",
+        core__settings="NAME = 'x'",
+        core__cache="""
+        from redis import Redis
+        from settings import NAME
+
+        def get(name):
+            return Redis().get(name)
+        """,
+        app="""
+        from fastapi import FastAPI
+        from core.cache import get
+        app = FastAPI()
+
+        @app.get("/health")
+        async def health():
+            return get("x")
+        """,
+    )
+    assert calls(tmp_path, "core/cache.py") == {
+        ("blocking_io", "redis.Redis().get", "event_loop", "GET /health")
+    }

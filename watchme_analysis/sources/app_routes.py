@@ -13,7 +13,7 @@ from watchme_analysis.sources.python_tree import Function, Module, body_nodes, o
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
-_APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)\(\)")
+_APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ class Routes:
         """Return a name for the application or router that an expression means, the same in every module."""
         if isinstance(node, ast.Name):
             at = scope
+            if node.id == "self" and scope is not None and scope.owner is not None:
+                return f"{scope.owner}()"
             while at is not None:
                 if node.id in at.bindings:
                     return f"{at.qualname}.{node.id}"
@@ -131,7 +133,7 @@ class Routes:
             base = self.project.resolve(node.value, scope, module) or ""
             owner = self.project.class_of(base)
             if owner is not None:
-                return owner.attributes.get(node.attr), owner.module
+                return self.project.attribute(owner, node.attr)
         dotted = self.identity(node, module, scope)
         name, _, attribute = dotted.rpartition(".")
         holder = self.project.modules.get(name)
@@ -149,11 +151,19 @@ class Routes:
 
     def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
         value = self.project.resolve(node, scope, module) or ""
-        if _APPLICATIONS.fullmatch(value):
+        if self._makes_application(value):
             return True
         # Of unknown origin (a parameter, a missing module), but named like one.
         name = ast.unparse(node).rpartition(".")[2]
         return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
+
+    def _makes_application(self, value: str) -> bool:
+        """Tell whether a described value is an application or router, or of a class made from one."""
+        if not value.endswith("()"):
+            return False
+        owner = self.project.class_of(value)
+        names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
+        return any(_APPLICATIONS.fullmatch(name) for name in names)
 
     def _decorated(self, function: Function) -> None:
         decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
@@ -196,10 +206,12 @@ class Routes:
         call = node.value
         assert isinstance(call, ast.Call)
         value = self.project.resolve(call, scope, module) or ""
-        if not _APPLICATIONS.fullmatch(value):
+        if not self._makes_application(value):
             return
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         owner = self.identity(target, module, scope)
+        # What a class of its own registers on ``self`` belongs to each instance.
+        self._parents[value].append((owner, ""))
         for keyword in call.keywords:
             if keyword.arg == "prefix":
                 self._prefixes[owner] = self.text(keyword.value, module, scope)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
+from watchme_analysis.sources.python_imports import imports_of
 from watchme_analysis.sources.python_tree import (
     Class,
     Function,
@@ -36,6 +37,16 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
 }
 
 
+def _is_abstract(function: Function) -> bool:
+    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
+    return any(ast.unparse(decorator).endswith("abstractmethod") for decorator in decorators)
+
+
+def _base_name(node: ast.expr) -> str:
+    """Return the last name of a base as written, without its parameters."""
+    return ast.unparse(node.value if isinstance(node, ast.Subscript) else node).rpartition(".")[2]
+
+
 class Project:
     """The modules of a folder and what their names stand for.
 
@@ -58,8 +69,14 @@ class Project:
             self.modules[module.name] = module
             module.bindings = bindings_of(own_nodes(tree))
             self._collect(module, tree, module.name, None, None)
+        self._lineages: dict[str, list[Class]] = {}
+        self._by_base: dict[str, list[Class]] = {}
+        for kind in self.classes.values():
+            for base in {_base_name(node) for node in kind.bases}:
+                self._by_base.setdefault(base, []).append(kind)
+        defined = {*self.functions, *self.classes}
         for module in self.modules.values():
-            self._collect_imports(module)
+            module.imports = imports_of(module, self.modules, defined)
 
     def _collect(
         self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
@@ -85,38 +102,6 @@ class Project:
             else:
                 self._collect(module, child, prefix, owner, outer)
 
-    def _collect_imports(self, module: Module) -> None:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    target = alias.name if alias.asname else alias.name.partition(".")[0]
-                    module.imports[alias.asname or target] = self._local(target, module)
-            elif isinstance(node, ast.ImportFrom):
-                base = node.module or ""
-                if node.level:
-                    package = module.package.split(".") if module.package else []
-                    up = package[: len(package) - node.level + 1]
-                    base = ".".join([*up, *([base] if base else [])])
-                else:
-                    base = self._local(base, module)
-                for alias in node.names:
-                    module.imports[alias.asname or alias.name] = (
-                        f"{base}.{alias.name}" if base else alias.name
-                    )
-
-    def _local(self, name: str, importer: Module) -> str:
-        """Return the project's own module that an absolute import means, else the name itself.
-
-        The folder that the application is started from is not known, so that each folder above the
-        importing file is tried, nearest first.
-        """
-        folders = importer.package.split(".") if importer.package else []
-        for length in range(len(folders), -1, -1):
-            candidate = ".".join([*folders[:length], name])
-            if candidate in self.modules or any(m.startswith(candidate + ".") for m in self.modules):
-                return candidate
-        return name
-
     def resolve(
         self, node: ast.expr | None, scope: Function | None, module: Module, depth: int = _DEPTH
     ) -> str | None:
@@ -128,16 +113,25 @@ class Project:
             return self.resolve(inner(node), *scoped)
         if isinstance(node, ast.Name):
             return self._resolve_name(node.id, scope, module, depth)
-        if not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
-            return None
+        is_super = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+        if is_super or not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+            return self._above(scope) if is_super else None
         base = self.resolve(node.func if isinstance(node, ast.Call) else node.value, *scoped)
         if base is None or isinstance(node, ast.Subscript):
-            return base and f"{base}[]"
+            # ``Repository[User]`` is the class itself.
+            return base if base in self.classes else base and f"{base}[]"
         return (
             self.member(base, node.attr, depth - 1)
             if isinstance(node, ast.Attribute)
             else self.called(base, depth - 1)
         )
+
+    def _above(self, scope: Function | None) -> str | None:
+        """Return what ``super()`` stands for: an instance of the project's class next above."""
+        while scope is not None and scope.owner is None:
+            scope = scope.outer
+        lineage = self._lineage(self.classes[scope.owner]) if scope is not None and scope.owner else []
+        return f"{lineage[1].qualname}()" if len(lineage) > 1 else None
 
     def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: int) -> str | None:
         at = scope
@@ -181,7 +175,8 @@ class Project:
         if dependency is not None:
             value = self.resolve(dependency, scope.outer, scope.module, depth)
             made = self.called(value, depth) if value is not None else None
-            if made is not None and not made.startswith("?"):
+            known = made is not None and not made.startswith("?")
+            if known and "[]" not in str(made):
                 return made
         kind = self._plain_type(annotation, scope)
         value = self.resolve(kind, scope.outer, scope.module, depth) if kind is not None else None
@@ -257,38 +252,57 @@ class Project:
 
     def _lineage(self, owner: Class) -> list[Class]:
         """Return a class and those that it inherits from, nearest first."""
+        if owner.qualname in self._lineages:
+            return self._lineages[owner.qualname]
         found = [owner]
         for at in found:
-            for base in at.bases:
-                value = self.resolve(base, None, at.module)
-                parent = self.classes.get(value) if value else None
+            for parent in map(self.classes.get, self._bases(at)):
                 if parent is not None and parent not in found:
                     found.append(parent)
+        self._lineages[owner.qualname] = found
         return found
+
+    def _bases(self, owner: Class) -> list[str]:
+        """Return the dotted names of what a class inherits from directly."""
+        return [name for base in owner.bases if (name := self.resolve(base, None, owner.module))]
+
+    def ancestors(self, owner: Class) -> list[str]:
+        """Return the dotted names of all classes that one inherits from, also those of other packages."""
+        return [name for at in self._lineage(owner) for name in self._bases(at)]
+
+    def attribute(self, owner: Class, name: str) -> tuple[ast.expr | None, Module]:
+        """Return what a class attribute is bound to, in the class or a base, and the module of that."""
+        holders = [at for at in self._lineage(owner) if name in at.attributes]
+        return (holders[0].attributes[name], holders[0].module) if holders else (None, owner.module)
 
     def _heirs(self, owner: Class) -> list[Class]:
         """Return the classes that name this one as a base: what ``self`` may be in its methods."""
-        name = owner.qualname.rpartition(".")[2]
-        named = [c for c in self.classes.values() if any(ast.unparse(b).endswith(name) for b in c.bases)]
+        named = self._by_base.get(owner.qualname.rpartition(".")[2], [])
         return [heir for heir in named if heir is not owner and owner in self._lineage(heir)]
 
     def method(self, owner: Class, name: str) -> Function | None:
-        """Return a method, its own or one of a base class."""
-        return next((c.methods[name] for c in self._lineage(owner) if name in c.methods), None)
+        """Return a method, its own or of a base class; for an abstract one that of a class which has it."""
+        found = next((c.methods[name] for c in self._lineage(owner) if name in c.methods), None)
+        if found is None or not _is_abstract(found):
+            return found
+        made = (heir.methods[name] for heir in self._heirs(owner) if name in heir.methods)
+        return next((method for method in made if not _is_abstract(method)), found)
 
     def called(self, value: str, depth: int = _DEPTH) -> str:
         """Return what calling a described value gives: what an own function returns, where it can be told."""
         function = self.functions.get(value)
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
+        result: str | None = None
         for node in body_nodes(function):
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 result = self.resolve(node.value, function, function.module, depth - 2)
-                if result is not None and not result.startswith("?"):
+                # An element of a collection is of a kind that the annotation tells, if anything does.
+                if result is not None and not result.startswith("?") and "[]" not in result:
                     return result
         if function.node.returns is not None:
             kind = self._plain_type(function.node.returns, function)
-            result = self.resolve(kind, function.outer, function.module, depth - 2)
-            if result is not None and "." in result:
-                return f"{result}()"
-        return f"{value}()"
+            declared = self.resolve(kind, function.outer, function.module, depth - 2)
+            if declared is not None and "." in declared:
+                return f"{declared}()"
+        return result if result is not None and not result.startswith("?") else f"{value}()"

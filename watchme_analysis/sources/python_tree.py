@@ -92,8 +92,17 @@ def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     return pairs + list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
 
 
+# Types whose parameter is what they hold or give: their values are of no class of the project's own.
+_COLLECTIONS = {
+    "list", "dict", "set", "frozenset", "tuple", "type", "sequence", "iterable", "iterator", "mapping",
+    "union",
+    "callable", "awaitable", "coroutine", "generator", "asyncgenerator", "asynciterator", "asynciterable",
+    "literal", "classvar", "final", "deque", "defaultdict",
+}  # fmt: skip
+
+
 def plain_type(node: ast.expr | None) -> ast.expr | None:
-    """Return the type itself of ``Annotated[T, ..]``, ``Optional[T]``, ``T | None`` or a string."""
+    """Return the type of ``Annotated[T, ..]``, ``Optional[T]``, ``T | None``, ``T[..]``, or a string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
             return plain_type(ast.parse(node.value, mode="eval").body)
@@ -102,8 +111,9 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return plain_type(node.left)
     if isinstance(node, ast.Subscript):
-        if ast.unparse(node.value).rpartition(".")[2] not in ("Annotated", "Optional"):
-            return None
+        name = ast.unparse(node.value).rpartition(".")[2]
+        if name not in ("Annotated", "Optional"):
+            return None if name.lower() in _COLLECTIONS else node.value
         return plain_type(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice)
     return node
 
