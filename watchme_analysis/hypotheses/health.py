@@ -8,6 +8,7 @@ the next test.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from watchme_analysis.analysis.health_paths import path_family
 from watchme_analysis.analysis.health_requests import ERROR_KINDS
@@ -21,6 +22,7 @@ from watchme_analysis.hypotheses.base import (
     registered,
 )
 from watchme_analysis.hypotheses.health_app import rhythms, source
+from watchme_analysis.hypotheses.health_container import container
 from watchme_analysis.hypotheses.health_edge import edge
 from watchme_analysis.hypotheses.health_facts import Facts, facts
 from watchme_analysis.hypotheses.health_network import network
@@ -32,7 +34,13 @@ from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_observed, select
 from watchme_analysis.hypotheses.health_vantages import paths, vantages
 from watchme_analysis.hypotheses.health_verdict import conclude
-from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS
+from watchme_analysis.hypotheses.health_weights import (
+    EXPLAINED_STRENGTH,
+    EXPLAINS,
+    NONE_PRIOR,
+    SHRINK,
+    WEIGHTS,
+)
 
 CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     vantages,
@@ -44,6 +52,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     network,
     rhythms,
     process,
+    container,
     source,
 )
 LOGS = ("probes", "access_log", "edge_log", "error_log")
@@ -55,7 +64,23 @@ def observed(inv: Investigation) -> tuple[Seen, ...]:
     if found.incident is None:
         return (_all_well(found),)
     seen = [one for check in CHECKS for one in check(found)]
-    return (*_mild(found), *seen)
+    return (*_mild(found), *_explained(seen))
+
+
+def _explained(seen: list[Seen]) -> list[Seen]:
+    """Weaken what follows from something else that was seen: it is no second witness."""
+    strong = [one for one in seen if one.outcome in EXPLAINS and one.strength >= 0.5]
+    by = {name: WEIGHTS[one.outcome].check for one in strong for name in EXPLAINS[one.outcome]}
+    return [
+        one
+        if one.outcome not in by
+        else replace(
+            one,
+            statement=f"{one.statement} That follows from what was seen of {by[one.outcome]}.",
+            strength=one.strength * EXPLAINED_STRENGTH,
+        )
+        for one in seen
+    ]
 
 
 def _mild(found: Facts) -> list[Seen]:

@@ -84,7 +84,9 @@ def _by_app_log(found: Facts) -> Seen | None:
             sql,
             shape.silent_share,
             "share",
-            details={LOOP: detail},
+            # Only its CPU tells a process that is blocked from one that gets none.
+            1.0 if (found.table("host_metrics")["metric"] == "cpu_pct").any() else 0.7,
+            {LOOP: detail},
         )
     if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
         text = f"The application answers in bursts: {numbers}."

@@ -15,6 +15,10 @@ SATURATION = "app_saturation"
 # A core is full when sampling leaves no more than this.
 FULL_PCT = 88.0
 IDLE_PCT = 35.0
+# A process is held at its CPU when this many samples show no more than this share of the usual dispersion.
+HELD_SAMPLES = 8
+HELD_DISPERSION = 0.2
+HELD_LEAST_PCT = 2.0
 
 
 def cpu(
@@ -71,7 +75,7 @@ def cpu(
         words = f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)"
         strength = 0.4
     else:
-        return _idle(used, calm, samples("cpu_pct"))
+        return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"))
     seen = [
         Seen(
             "cpu_full",
@@ -92,6 +96,40 @@ def cpu(
             rows, sql = int(mine["threads"].notna().sum()), samples("threads")
             seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
     return seen
+
+
+def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Seen]:
+    """Find a process that gets no more CPU than it uses: level use at any height while requests wait.
+
+    Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
+    by a quota or by neighbours, a process uses in every second what it is given.
+    """
+    if not {"cpu_pct", "in_flight"} <= set(mine.columns) & set(before.columns):
+        return []
+    rows = mine[["cpu_pct", "in_flight"]].dropna()
+    busy = rows.loc[rows["in_flight"] >= 1, "cpu_pct"]
+    usual = before["cpu_pct"].dropna()
+    if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < 0.9 * len(rows):
+        return []
+    middle, steadier = float(busy.median()), _dispersion(busy) / max(_dispersion(usual), 1e-9)
+    if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
+        return []
+    waiting = float(rows["in_flight"].median())
+    words = f"CPU of the process is held at {middle:.0f} % while {waiting:.0f} requests wait"
+    text = (
+        f"CPU of the process stayed level at {middle:.0f} % (nine tenths of samples between "
+        f"{busy.quantile(0.05):.0f} and {busy.quantile(0.95):.0f} %, its variance for its height "
+        f"{1 / max(steadier, 0.01):.0f} times less than before) while {waiting:.0f} requests were open: it "
+        "gets no more."
+    )
+    count, sql = int(mine["cpu_pct"].notna().sum()), samples("cpu_pct")
+    return [Seen("cpu_held", text, "host_metrics", count, sql, middle, "pct", details={SATURATION: words})]
+
+
+def _dispersion(used: pd.Series) -> float:
+    """Return the variance of samples over their mean, by quantiles; no smaller than sampling's own."""
+    spread = max(float(used.quantile(0.9) - used.quantile(0.1)) / 2.56, 0.3)
+    return spread**2 / max(float(used.median()), 0.5)
 
 
 def _idle(used: pd.Series, calm: float, sql: str) -> list[Seen]:

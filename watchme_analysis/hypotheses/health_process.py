@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
+from watchme_analysis.hypotheses.health_container import container_of
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
 from watchme_analysis.hypotheses.health_seen import Seen
@@ -22,6 +22,15 @@ POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
 POOL_TOKENS = 40
 FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
 CONCURRENCY_WORDS = r"Exceeded concurrency limit"
+# How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
+CONNECTION_WORDS = (
+    r"QueuePool limit|PoolTimeout|[Cc]onnection pool (?:is full|exhausted|timeout)|pool timeout|PoolError"
+    r"|EmptyPoolError|[Tt]oo many (?:clients|connections)|remaining connection slots|max_connections"
+    r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
+    r"|[Cc]ouldn't get a connection"
+)
+# Memory this near its limit is at it: the kernel kills before the last sample.
+NEAR_LIMIT = 0.85
 MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 
 
@@ -83,21 +92,12 @@ def process(found: Facts) -> list[Seen]:
                 return within(found, "host_metrics", mine, *said)
 
             seen += _threads(found, during, samples)
+            granted = container_of(found)
             others = _others_cpu(metrics, service, during)
-            seen += cpu(during, others, before, samples, _cores(found, service))
-            seen += _files(found, during, samples)
-            seen += _memory(during, before, samples)
+            seen += cpu(during, others, before, samples, granted.cpus if granted else None)
+            seen += _files(found, during, samples, granted.open_files if granted else None)
+            seen += _memory(during, before, samples, granted.memory_bytes if granted else None)
     return seen + _log_words(found) + _turned_away(found)
-
-
-def _cores(found: Facts, service: str) -> float | None:
-    """Return how many cores the compose file grants the affected container, None where it doesn't say."""
-    table = found.table("compose_settings")
-    limits = table[table["path"].isin(["cpus", "deploy.resources.limits.cpus"])]
-    mine = limits[limits["service"].map(lambda name: bool(service) and service in str(name)).astype(bool)]
-    values = {str(value).strip('"') for value in (mine if len(mine) else limits)["value"]}
-    said = values.pop() if len(values) == 1 else ""
-    return float(said) if re.fullmatch(r"\d+(\.\d+)?|\.\d+", said) and float(said) > 0 else None
 
 
 def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
@@ -171,13 +171,13 @@ def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen
     return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
 
 
-def _files(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
+def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float | None = None) -> list[Seen]:
     name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
     if name is None:
         return []
     files = during[name].dropna()
     limits = floats(found.table("app_processes")["open_files_limit"])
-    known = [limit for limit in limits if limit >= files.max()]
+    known = [limit for limit in (*limits, granted or float("nan")) if limit >= files.max()]
     most = float(files.max()) if len(files) else 0.0
     limit = min(known, default=float("nan"))
     if len(files) >= 3 and most >= 0.95 * limit:
@@ -197,12 +197,17 @@ def _files(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     return []
 
 
-def _memory(during: pd.DataFrame, before: pd.DataFrame, samples: Samples) -> list[Seen]:
+def _memory(
+    during: pd.DataFrame, before: pd.DataFrame, samples: Samples, granted_bytes: float | None = None
+) -> list[Seen]:
     if "rss_mb" not in during or "rss_mb" not in before or len(before) < 3:
         return []
     usual, most = float(before["rss_mb"].median()), float(during["rss_mb"].max())
-    if most >= 3 * usual and most - usual >= 300:
+    granted = granted_bytes / 2**20 if granted_bytes else float("nan")
+    at_limit = most >= NEAR_LIMIT * granted and usual < NEAR_LIMIT * granted
+    if at_limit or (most >= 3 * usual and most - usual >= 300):
         words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
+        words += f" of the {granted:.0f} MB that compose grants" if at_limit else ""
         return [
             Seen(
                 "memory_full",
@@ -212,7 +217,7 @@ def _memory(during: pd.DataFrame, before: pd.DataFrame, samples: Samples) -> lis
                 samples("rss_mb"),
                 most,
                 "MB",
-                0.5,
+                1.0 if at_limit else 0.5,
                 {SATURATION: words},
             )
         ]
@@ -228,25 +233,29 @@ def _log_words(found: Facts) -> list[Seen]:
     mine = found.of_incident(log[log["service"].fillna("") == service])
     messages = mine["message"].fillna("")
     seen = []
-    for outcome, words, said in (
+    for outcome, words, meaning in (
         ("files_full", FILES_WORDS, "it can open no more files or sockets"),
         ("concurrency_limit", CONCURRENCY_WORDS, "it turned requests away at its limit of connections"),
         ("memory_full", MEMORY_WORDS, "it ran out of memory"),
+        ("connections_used_up", CONNECTION_WORDS, "it waited in vain for a free connection of a pool"),
     ):
         said_so = mine[messages.str.contains(words, regex=True)]
         hits = len(said_so)
         if hits >= 2:
-            sql = lines("app_log", said_so)
+            # By its words: a process out of descriptors says so thousands of times a second.
+            of_service = f"coalesce(service, '') = {quoted(service)}"
+            said = f"regexp_matches(message, {quoted(words)})"
+            sql = within(found, "app_log", of_service, said)
             seen.append(
                 Seen(
                     outcome,
-                    f"The application logged {hits} times that {said}.",
+                    f"The application logged {hits} times that {meaning}.",
                     "app_log",
                     hits,
                     sql,
                     float(hits),
                     "lines",
-                    details={SATURATION: f"the application says that {said} ({hits} lines)"},
+                    details={SATURATION: f"the application says that {meaning} ({hits} lines)"},
                 )
             )
     starts = mine[

@@ -239,8 +239,8 @@ WEIGHTS: dict[str, Weight] = {
     # The process.
     "stop_and_go": weight(
         "rhythm",
-        "A blocked loop answers no path at all, then all that waited at once.",
-        loop=3.5, pool=-2.0, saturation=-0.7, network=-1.0, nginx=-1.0, edge=-1.0,
+        "A blocked loop answers no path at all, then all that waited at once; a starved one now and then.",
+        loop=3.5, pool=-2.0, saturation=0.7, network=-1.0, nginx=-1.0, edge=-1.0,
     ),
     "bursts": weight(
         "rhythm",
@@ -255,7 +255,7 @@ WEIGHTS: dict[str, Weight] = {
     "bunched": weight(
         "rhythm",
         "Slow answers of several endpoints left Nginx within milliseconds of each other.",
-        loop=1.5, pool=-1.0, network=-1.0,
+        loop=1.5, pool=-1.0, saturation=0.5, network=-1.0,
     ),
     "pool_full": weight(
         "threads",
@@ -282,7 +282,17 @@ WEIGHTS: dict[str, Weight] = {
         "More threads than before compete for the CPU: the loop is one of many that want it.",
         saturation=1.8, loop=-1.0,
     ),
-    "cpu_idle": weight("cpu", "The process had CPU to spare.", saturation=-1.2),
+    "cpu_idle": weight("cpu", "The process had CPU to spare.", saturation=-1.8),
+    "cpu_held": weight(
+        "cpu",
+        "Work comes and goes; CPU that stays level while requests wait is all that the process gets.",
+        saturation=3.5, loop=-2.0, pool=-1.0, network=-2.0, nginx=-1.5, edge=-1.5,
+    ),
+    "host_cpu_full": weight(
+        "host cpu",
+        "The host or control group is out of CPU, and the process itself uses little of it.",
+        saturation=3.5, loop=-1.5, pool=-1.0, network=-0.7, nginx=-0.7, edge=-0.7,
+    ),
     "files_full": weight(
         "descriptors",
         "The process can open no more files or connections.",
@@ -292,6 +302,11 @@ WEIGHTS: dict[str, Weight] = {
         "connections",
         "The application server itself turned requests away.",
         saturation=4.5, loop=-1.5, pool=-1.5, network=-2.0, nginx=-1.5, edge=-1.5,
+    ),
+    "connections_used_up": weight(
+        "connections",
+        "The application itself says that it waits for a free connection of a pool.",
+        saturation=4.0, loop=-1.0, pool=-0.3, network=-1.5, nginx=-1.5, edge=-1.5,
     ),
     "memory_full": weight(
         "memory",
@@ -315,9 +330,27 @@ WEIGHTS: dict[str, Weight] = {
         "The source runs heavy work on threads of its own next to the loop.",
         saturation=0.8,
     ),
+    "not_published": weight(
+        "ports",
+        "Nginx asks a port that served well before and that no container publishes now.",
+        network=2.5, nginx=0.3, loop=-1.5, pool=-1.5, saturation=-1.0,
+    ),
     "listens_locally": weight(
         "start command",
         "A server bound to the loopback address can't be reached from outside its container.",
         network=2.0,
     ),
 }  # fmt: skip
+
+# What one observation explains of others: they follow from it whatever else holds, and say little more. A
+# process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
+EXPLAINED_STRENGTH = 0.25
+_STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "cpu_held": _STANDSTILL,
+    "host_cpu_full": _STANDSTILL,
+    "files_full": _STANDSTILL,
+    "concurrency_limit": _STANDSTILL,
+    # Who waits for a connection holds a thread, and paths that need none do well.
+    "connections_used_up": ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle"),
+}

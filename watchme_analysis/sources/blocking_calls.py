@@ -101,17 +101,28 @@ def _length(loop: ast.For, constants: dict[str, float]) -> float | None:
 
 
 def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
-    """Return the length of a ``range``, -1 when it can't be told, None for another iterable."""
+    """Return the known length of a ``range``, -1 when nothing of it is known, None for another iterable."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
         return None
     values = [number(argument, constants) for argument in node.args]
     if not values or any(value is None for value in values):
-        return -1
+        least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
+        return least if least > 1000 else -1
     known = [value for value in values if value is not None]
     if len(known) == 1:
         return max(known[0], 0)
     step = known[2] if len(known) > 2 else 1
     return max((known[1] - known[0]) / step, 0) if step else -1
+
+
+def _factor(node: ast.expr, constants: dict[str, float]) -> float:
+    """Return the constant factors of a product such as ``int(seconds * 48000)``: 48000."""
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        return _factor(node.args[0], constants)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factor(node.left, constants) * _factor(node.right, constants)
+    known = number(node, constants)
+    return known if known is not None and known >= 1 else 1.0
 
 
 def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:
