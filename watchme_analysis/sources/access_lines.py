@@ -10,7 +10,14 @@ import numpy as np
 from watchme_analysis.sources import access_kernel as kernel
 from watchme_analysis.sources.access_jit import compiled
 from watchme_analysis.sources.access_kernel import int64
-from watchme_analysis.sources.access_vectors import WIDTH, byte_at, lowest_bit, matches, place_of
+from watchme_analysis.sources.access_vectors import (
+    WIDTH,
+    byte_at,
+    leading_digits,
+    lowest_bit,
+    matches,
+    place_of,
+)
 
 _INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC
 _TIME_LOCAL, _TIME_ISO = kernel.TIME_LOCAL, kernel.TIME_ISO
@@ -87,6 +94,17 @@ def _read_number(at: int, kind: int) -> Any:
 
 
 @compiled
+def _ipv4_end(at: int) -> Any:
+    """Return where an IPv4 address ends that stands at a place, -1 when none does."""
+    for part in range(4):
+        count = leading_digits(at) & 15
+        if count == 0 or count > 3 or (part < 3 and byte_at(at + count) != 46):
+            return -1
+        at += count + 1
+    return at - 1
+
+
+@compiled
 def _is_address(at: int, end: int) -> Any:
     """Tell whether a span is surely an IPv4 or IPv6 address."""
     dots, run, colons = 0, 0, 0
@@ -121,6 +139,10 @@ def _read_text(at: int, end: int, kinds: Any, literal: Any) -> Any:
     kind, json = kinds
     if kind == _QUOTED or kind == _REQUEST or kind == _TARGET:
         return kernel.enclosed_end(at, end, not json)
+    if kind == _ADDRESS and literal[3] > 0:
+        stop = _ipv4_end(at)
+        if stop >= 0 and byte_at(stop) == byte_at(literal[2]):
+            return stop
     if kind == _ADDRESS or kind == _TOKEN:
         stop = kernel.token_end(at, end, byte_at(literal[2]) if literal[3] > 0 else 0)
         if kind == _ADDRESS and stop >= 0 and not _is_address(at, stop):
