@@ -141,13 +141,33 @@ def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
     assert "limit" not in front.started[-1]
 
 
-def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws):
-    offsets = range(0, 3_600_000, 1000)
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
+    front.end_is_whole_second = whole_second
+    offsets = range(500, 3_600_000, 1000)
     load(front, offsets)
     answer = run_query(aws, ask(**counted(offsets)), cap=400)
     assert Counter(numbers(answer)) == Counter(range(3600))
-    assert answer.scanned <= 1.05 * 3600
-    assert answer.started == 12
+    assert not answer.truncated
+    # One event tells which it is; the last second of each window is then all that may be owed.
+    assert answer.scanned <= 3600 + 1
+    assert answer.started <= (13 if whole_second else 12 + 1 + 11)
+    started = len(front.started)
+    again = run_query(aws, ask(**counted(offsets)), cap=400)
+    assert (again.started, again.scanned, len(front.started)) == (12, 3600, started + 12)
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, whole_second):
+    front.end_is_whole_second = whole_second
+    offsets = range(0, 3_600_000, 1000)
+    load(front, offsets)
+    answer = run_query(aws, ask(**counted(offsets)), cap=100)
+    assert Counter(numbers(answer)) == Counter(range(3600))
+    assert not answer.truncated
+    windows = 60
+    assert answer.started <= windows + aws.pace.concurrent_queries
+    assert answer.scanned <= 3600 + windows + aws.pace.concurrent_queries
 
 
 def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front, aws):

@@ -80,7 +80,7 @@ class Pace:
     gap_s: float = 0.1
     concurrent_queries: int = 10
     first_poll_s: float = 0.3
-    longest_poll_s: float = 5.0
+    longest_poll_s: float = 15.0
     backoff_s: float = 0.3
     longest_backoff_s: float = 10.0
     attempts: int = 8
@@ -100,6 +100,8 @@ class Aws:
         Calls that went out so far, tries included.
     cancelled
         Set from outside to give up.
+    learned
+        What the answers told of how a service behaves.
     """
 
     place: Place = field(default_factory=Place)
@@ -107,6 +109,7 @@ class Aws:
     actions: set[str] = field(default_factory=set)
     calls: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
+    learned: dict[str, Any] = field(default_factory=dict)
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: dict[str, float] = field(default_factory=dict, repr=False)

@@ -12,36 +12,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchme_analysis.errors import RetryableServiceError, ServiceError
-from watchme_analysis.sources.aws_client import Aws, BusyError, CancelledError
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.insights_calls import (
     HIGHEST_LIMIT,
-    OPEN,
     Answer,
     InsightsQuery,
     Result,
     Row,
-    fetch_pages,
-    poll_query,
     start_query,
-    stop_query,
 )
-from watchme_analysis.sources.insights_join import complete_part, epoch_ms, filled_width_ms, join_pieces
+from watchme_analysis.sources.insights_ends import Ends
+from watchme_analysis.sources.insights_flight import Flight
+from watchme_analysis.sources.insights_join import complete_part, filled_width_ms, join_pieces
 from watchme_analysis.sources.insights_plan import (
     FILL,
     Outlook,
     Span,
     Task,
     bin_seconds,
+    epoch_ms,
     spans_by_count,
     spans_from_edge,
 )
-from watchme_analysis.sources.insights_text import ascending, counting_query, query_limit, with_timestamp
+from watchme_analysis.sources.insights_text import (
+    ascending,
+    bounded,
+    counting_query,
+    query_limit,
+    with_timestamp,
+)
 
 # A window that is cut finer so often has an uneven density, and its rows are counted.
 _TRUSTED = 2
@@ -92,26 +96,33 @@ class _Run:
         self.answers = [Answer(query) for query in queries]
         self.pieces: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
         self.outlooks = [Outlook(query.span, query.counts, query.counts_bin_s, cap) for query in queries]
-        self.waiting: deque[Task] = deque()
-        self.flying: list[Task] = []
         self.refused: dict[int, ServiceError] = {}
-        self.room = aws.pace.concurrent_queries
+        self.ends = Ends(aws.learned.get("insights_end_is_whole"))
+        self.flight = Flight(aws, deadline, self._start, self._refuse)
         for number, query in enumerate(queries):
-            self.waiting.extend(self._first_tasks(number, query))
+            self.flight.add(self._first_tasks(number, query))
 
     def all(self, progress: Callable[[str], None] | None) -> list[Answer]:
         """Run everything and return the answers."""
+        flight = self.flight
         try:
-            while self.waiting or self.flying:
+            while not flight.idle or self.ends.owed:
                 if time.monotonic() >= self.deadline:
                     self._give_up()
                     break
-                self._start_some()
-                self._poll_next()
+                for task, result in flight.ended():
+                    self._take(task, result)
+                self._settle_ends()
                 if progress is not None:
-                    progress(f"{len(self.flying)} queries running, {len(self.waiting)} waiting")
+                    rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
+                    progress(
+                        f"{len(flight.flying)} queries running, {len(flight.waiting)} waiting, {rows:,} rows"
+                    )
         finally:
-            self._stop(self.flying)
+            for task, error in flight.stop():  # the error that ended the run matters more
+                self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {error}")
+        if self.ends.whole is not None:
+            self.aws.learned["insights_end_is_whole"] = self.ends.whole
         if len(self.refused) == len(self.answers) > 0:
             raise next(iter(self.refused.values()))
         for answer, pieces in zip(self.answers, self.pieces, strict=True):
@@ -125,72 +136,49 @@ class _Run:
 
     def _more(self, task: Task, spans: Sequence[Span], deeper: int = 1) -> None:
         """Let more windows of a task's answer wait."""
-        self.waiting.extend(Task(task.answer, span, depth=task.depth + deeper) for span in spans)
+        self.flight.add(Task(task.answer, span, depth=task.depth + deeper) for span in spans)
 
-    def _start_some(self) -> None:
-        now = time.monotonic()
-        for _ in range(len(self.waiting)):
-            if len(self.flying) >= self.room:
-                return
-            task = self.waiting.popleft()
-            if task.not_before > now:
-                self.waiting.append(task)
-                continue
-            query = self.answers[task.answer].query
-            text, limit = with_timestamp(query.text) if query.whole is None else query.text, self.cap
-            if task.counting:
-                text, limit = counting_query(query.text, task.counting), 10_000
-            own = query_limit(query.text)
-            try:
-                task.query_id = start_query(self.aws, query, text, task.span, None if own else limit)
-            except BusyError:
-                self._hold_back(task)
-                return
-            except (RetryableServiceError, CancelledError):
-                raise
-            except ServiceError as error:
-                self._refuse(task.answer, error)
-                return
-            self.answers[task.answer].started += 1
-            task.started_at = time.monotonic()
-            task.next_poll = task.started_at + self.aws.pace.first_poll_s
-            self.flying.append(task)
+    def _start(self, task: Task) -> str:
+        query = self.answers[task.answer].query
+        span, text, limit = task.span, query.text, self.cap
+        # The window's own end has no neighbour that could tell what it owes.
+        task.last = self.ends.last(span, sure=not span.part or span.to_ms >= query.span.to_ms)
+        if task.telling:
+            task.last, text, limit = span.first, "fields @timestamp", 1
+        elif task.counting:
+            text, limit = counting_query(query.text, task.counting), 10_000
+        elif query.whole is None:
+            text = with_timestamp(text)
+        elif bounded(text):
+            span = Span(span.from_ms, span.to_ms)
+        else:
+            # Its rows can't be cut to the window, so the second at the window's end is left out.
+            task.last = max(span.first, span.end - 1)
+        own = None if query_limit(query.text) and not task.telling else limit
+        name = start_query(self.aws, query, span.narrowed(text), (span.first, task.last), own)
+        self.answers[task.answer].started += 1
+        return name
 
-    def _refuse(self, number: int, error: ServiceError) -> None:
+    def _refuse(self, task: Task, error: ServiceError) -> None:
         """Give one answer up: what is wrong with its query costs no other."""
+        number = task.answer
         answer = self.answers[number]
         groups = answer.query.log_groups
         named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
         answer.incomplete(f"{named} could not be asked: {error}", "Refused")
         self.refused[number] = error
-        self.waiting = deque(task for task in self.waiting if task.answer != number)
+        left = [task for task in self.flight.waiting if task.answer != number]
+        self.flight.waiting.clear()
+        self.flight.add(left)
 
-    def _hold_back(self, task: Task) -> None:
-        """Let a query wait while others use the account's slots up."""
-        task.tries += 1
-        self.room = max(1, min(self.room, len(self.flying)))
-        task.not_before = time.monotonic() + self.aws.backoff(task.tries)
-        self.waiting.appendleft(task)
-
-    def _poll_next(self) -> None:
-        due = [task.next_poll for task in self.flying] or [task.not_before for task in self.waiting]
-        if not due:
-            return
-        self.aws.sleep(min(*due, self.deadline) - time.monotonic())
-        now = time.monotonic()
-        for task in [task for task in self.flying if task.next_poll <= now]:
-            page = poll_query(self.aws, task.query_id)
-            if str(page.get("status", "Unknown")) in OPEN:
-                pace = self.aws.pace
-                age = time.monotonic() - task.started_at
-                wait = min(max(pace.first_poll_s, age / 4), pace.longest_poll_s)
-                task.next_poll = time.monotonic() + wait
-                continue
-            result = fetch_pages(self.aws, task.query_id, page)
-            self.flying.remove(task)
-            # A slot is free again, so one more may be tried.
-            self.room = min(self.room + 1, self.aws.pace.concurrent_queries)
-            self._take(task, result)
+    def _settle_ends(self) -> None:
+        """Ask how far an end reaches where that matters, and for what windows turn out to owe."""
+        question = self.ends.question
+        if question is not None:
+            self.ends.asked = True
+            self.flight.add([Task(*question, telling=True)])
+        due = self.ends.due(idle=self.flight.idle)
+        self.flight.add(Task(number, span, depth=1) for number, span in due if number not in self.refused)
 
     def _take(self, task: Task, result: Result) -> None:
         """Take up a finished query: keep its rows, or plan what must be asked again."""
@@ -198,6 +186,9 @@ class _Run:
         answer.scanned += float(result.statistics.get("recordsScanned") or 0)
         answer.bytes_scanned += float(result.statistics.get("bytesScanned") or 0)
         answer.bytes_skipped += float(result.statistics.get("estimatedBytesSkipped") or 0)
+        if task.telling:
+            self.ends.whole = result.status == "Complete" and bool(result.rows)
+            return
         if answer.query.whole is None and not task.counting:
             matched = result.matched if result.status == "Complete" else None
             self._more(task, self.outlooks[task.answer].next_spans(task.span, matched), deeper=0)
@@ -224,11 +215,11 @@ class _Run:
         if halves:
             self._more(task, halves)
         elif result.status == "Failed" and task.tries < 1:
-            self.waiting.append(Task(task.answer, task.span, task.counting, task.depth, task.tries + 1))
+            self.flight.add([Task(task.answer, task.span, task.counting, task.depth, task.tries + 1)])
         else:
             self.pieces[task.answer].append((task.span.from_ms, result.rows))
             answer.incomplete(
-                f"A query from {_iso(task.span.first)} to {_iso(task.span.last)} ended as {result.status}.",
+                f"A query from {_iso(task.span.first)} to {_iso(task.last)} ended as {result.status}.",
                 result.status,
             )
 
@@ -241,13 +232,18 @@ class _Run:
     def _take_rows(self, task: Task, result: Result) -> None:
         """Keep the rows of a window; where the cap cut them, keep the complete part and ask the rest."""
         rows, matched = result.rows, result.matched
+        self.ends.see(task.answer, rows, task.last)
         cut = matched > len(rows) if matched is not None else len(rows) >= self.cap
         if not cut:
-            self.pieces[task.answer].append((task.span.from_ms, rows))
+            self._keep(task, rows)
         elif all(row.get("@ptr") for row in rows):
             self._ask_rest(task, rows, (matched or 2 * len(rows)) - len(rows))
         else:
             self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
+
+    def _keep(self, task: Task, rows: list[Row]) -> None:
+        self.pieces[task.answer].append((task.span.from_ms, rows))
+        self.ends.owe(task.answer, task.span, task.last)
 
     def _ask_rest(self, task: Task, rows: list[Row], missing: float) -> None:
         """Keep the complete part of a cut window and ask for so many missing rows, cut finer."""
@@ -256,10 +252,17 @@ class _Run:
         if rest is task.span:
             parts = rest.parts(math.ceil((missing + len(rows)) / (FILL * self.cap)))
         else:
-            self.pieces[task.answer].append((task.span.from_ms if rising else rest.to_ms, kept))
-            if task.depth > _TRUSTED and rest.seconds > 4 and missing > self.cap:
+            if rising:
+                self.pieces[task.answer].append((task.span.from_ms, kept))
+            else:
+                self.pieces[task.answer].append((rest.to_ms, kept))
+                self.ends.owe(task.answer, Span(rest.to_ms, task.span.to_ms), task.last)
+            if missing + len(rows) - len(kept) <= self.cap:
+                self._more(task, [rest])
+                return
+            if task.depth > _TRUSTED and rest.seconds > 4:
                 # What was expected did not hold twice: count.
-                self.waiting.append(Task(task.answer, rest, bin_seconds(rest), task.depth))
+                self.flight.add([Task(task.answer, rest, bin_seconds(rest), task.depth)])
                 return
             parts = self.outlooks[task.answer].spans_for(rest, missing) or spans_from_edge(
                 rest, missing, filled_width_ms(rows, self.cap), self.cap, rising
@@ -270,23 +273,16 @@ class _Run:
 
     def _keep_cut(self, task: Task, rows: list[Row], why: str) -> None:
         self.pieces[task.answer].append((task.span.from_ms, rows))
-        where = f"From {_iso(task.span.first)} to {_iso(task.span.last)}"
+        where = f"From {_iso(task.span.first)} to {_iso(task.last)}"
         self.answers[task.answer].incomplete(f"{where} rows are missing: {why}.")
 
     def _give_up(self) -> None:
-        for task in [*self.flying, *self.waiting]:
-            self.answers[task.answer].incomplete(
+        late = {task.answer for task in [*self.flight.flying, *self.flight.waiting]}
+        for number in sorted(late | {number for number, _ in self.ends.owed}):
+            self.answers[number].incomplete(
                 "The deadline passed before all rows were there: raise it, or narrow the window.", "Timeout"
             )
-        self.waiting.clear()
-
-    def _stop(self, tasks: list[Task]) -> None:
-        """Stop queries in flight; what can't be stopped ends by itself within the hour."""
-        for task in tasks:
-            error = stop_query(self.aws, task.query_id)
-            if error is not None:  # the error that ended the run matters more
-                self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {error}")
-        tasks.clear()
+        self.flight.waiting.clear()
 
 
 def _iso(second: int) -> str:

@@ -135,7 +135,9 @@ class Result:
         return float(value) if value is not None else None
 
 
-def start_query(aws: Aws, query: InsightsQuery, text: str, span: Span, limit: int | None) -> str:
+def start_query(
+    aws: Aws, query: InsightsQuery, text: str, seconds: tuple[int, int], limit: int | None
+) -> str:
     """Start a query and return its id.
 
     Parameters
@@ -146,8 +148,8 @@ def start_query(aws: Aws, query: InsightsQuery, text: str, span: Span, limit: in
         Whose log groups are asked.
     text
         What is asked of them.
-    span
-        Stretch of the window that is asked.
+    seconds
+        First and last epoch second that is asked, both included.
     limit
         Rows to return at most; None leaves it to the text.
 
@@ -159,14 +161,11 @@ def start_query(aws: Aws, query: InsightsQuery, text: str, span: Span, limit: in
         When the service refuses, such as for a malformed query.
     """
     identifiers = any(group.startswith("arn:") for group in query.log_groups)
-    # Rows of a splittable query are cut to the window by their times. Others can't be, so the second
-    # at the window's end is left out: it is not part of the window, and the end is inclusive.
-    last = span.last if query.whole is None else max(span.first, span.last - 1)
     parameters: dict[str, Any] = {
         "logGroupIdentifiers" if identifiers else "logGroupNames": list(query.log_groups),
-        "queryString": span.narrowed(text),
-        "startTime": span.first,
-        "endTime": last,
+        "queryString": text,
+        "startTime": seconds[0],
+        "endTime": seconds[1],
     }
     if limit is not None:
         parameters["limit"] = limit

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from watchme_analysis.sources.insights_calls import Answer, Row
-from watchme_analysis.sources.insights_plan import FILL, Span
+from watchme_analysis.sources.insights_plan import FILL, Span, epoch_ms
 from watchme_analysis.sources.insights_text import ascending
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
@@ -68,11 +66,6 @@ def filled_width_ms(rows: list[Row], cap: int) -> float:
     last = rows[-max(2, len(rows) // 4) :]
     between = abs(epoch_ms(last[-1]["@timestamp"]) - epoch_ms(last[0]["@timestamp"]))
     return max(1, between) / len(last) * FILL * cap
-
-
-def epoch_ms(text: str) -> int:
-    """Return an Insights time as epoch milliseconds."""
-    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _once_each(pieces: list[tuple[int, list[Row]]]) -> list[Row]:

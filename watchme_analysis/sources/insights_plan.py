@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Start of a bin in epoch seconds, and the events in it.
 Counts = tuple[tuple[int, int], ...]
 
 # A window is planned to be this full, so that uneven densities rarely overflow it.
 FILL = 0.8
+# Parts of a span that are this wide meet at whole seconds.
+_WIDE_MS = 2000
+# A part may be wider than asked for by so little of itself.
+_ABOUT = 0.01
 # Up to so many windows are asked without knowing what share of the events a filter leaves.
 _FEW = 8
 # Where nothing is known, three of so many slices are asked first.
@@ -26,8 +33,7 @@ class Span:
     """A half-open stretch of time that a query is answerable for, in epoch milliseconds.
 
     StartQuery takes whole seconds with both ends included. A part of a window therefore filters by the
-    millisecond, so that neighbours share no event and leave none out, whether an inclusive end means its
-    first millisecond or the whole of its second.
+    millisecond, so that neighbours share no event and leave none out.
 
     Attributes
     ----------
@@ -47,29 +53,45 @@ class Span:
         return self.from_ms // 1000
 
     @property
-    def last(self) -> int:
-        """Last second to ask for."""
+    def end(self) -> int:
+        """First second that is no more part of it."""
         return -(-self.to_ms // 1000)
+
+    @property
+    def length_ms(self) -> int:
+        """Length in milliseconds."""
+        return self.to_ms - self.from_ms
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return (self.to_ms - self.from_ms) / 1000
+        return self.length_ms / 1000
 
     def parts(self, count: int) -> list[Span]:
-        """Return the span cut into about equal parts, at whole seconds where it is long; [] for 1 ms."""
-        return self.cut_at(self.steps(max(2, count))) if self.to_ms - self.from_ms > 1 else []
+        """Return the span cut into about so many equal parts; [] for 1 ms."""
+        return self.cut_at(self.steps(self.length_ms / max(2, count))) if self.length_ms > 1 else []
 
     def parts_for(self, rows: float, cap: int) -> list[Span]:
         """Return the span in as few parts as hold so many rows that lie evenly."""
         count = math.ceil(rows / (FILL * cap))
         return self.parts(count) if count > 1 else [Span(self.from_ms, self.to_ms)]
 
-    def steps(self, count: int) -> list[int]:
-        """Return the milliseconds at which so many about equal parts meet."""
-        length = self.to_ms - self.from_ms
-        unit = 1000 if self.seconds >= 2 * count else 1
-        return [(self.from_ms + length * n // count) // unit * unit for n in range(1, count)]
+    def steps(self, width_ms: float) -> list[int]:
+        """Return the milliseconds at which parts of about a width meet.
+
+        A query scans whole seconds, so wide parts meet at them, and narrow ones share no more of them than
+        their width asks for: each second is cut for itself.
+        """
+        if width_ms >= _WIDE_MS:
+            count = math.ceil(self.length_ms / width_ms - _ABOUT)
+            return [(self.from_ms + self.length_ms * n // count) // 1000 * 1000 for n in range(1, count)]
+        seconds = range(self.first, self.end)
+        if len(seconds) == 1:
+            count = math.ceil(self.length_ms / width_ms - _ABOUT)
+            return [self.from_ms + self.length_ms * n // count for n in range(1, count)]
+        count = math.ceil(1000 / width_ms - _ABOUT)
+        steps = (1000 * second + 1000 * n // count for second in seconds for n in range(count))
+        return [step for step in steps if self.from_ms < step < self.to_ms]
 
     def cut_at(self, cuts: Iterable[int]) -> list[Span]:
         """Return the span cut at the milliseconds that lie inside it."""
@@ -94,10 +116,17 @@ class Task:
     counting: int = 0  # width of the bins when it counts, else 0
     depth: int = 0
     tries: int = 0
+    telling: bool = False  # whether it asks how far an inclusive end reaches
+    last: int = 0  # last second asked for
     query_id: str = ""
     started_at: float = 0.0
     next_poll: float = 0.0
     not_before: float = 0.0
+
+
+def epoch_ms(text: str) -> int:
+    """Return an Insights time as epoch milliseconds."""
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def bin_seconds(span: Span, bins: int = 2000) -> int:
@@ -123,10 +152,8 @@ def spans_by_count(span: Span, counts: Iterable[tuple[int, float]], bin_s: int, 
     held = 0.0
     for start, rows in counts:
         if rows > FILL * cap:
-            # An inclusive end reaches a second into what follows: rather from the full bin into a light
-            # one than the other way round.
             full = Span(start * 1000, (start + bin_s) * 1000)
-            cuts += [full.from_ms - 1000, *full.steps(math.ceil(rows / (FILL * cap))), full.to_ms]
+            cuts += [full.from_ms, *full.steps(full.length_ms * FILL * cap / rows), full.to_ms]
             held = 0.0
         elif held + rows > FILL * cap:
             cuts.append(start * 1000)
@@ -152,12 +179,16 @@ def spans_from_edge(rest: Span, missing: float, width_ms: float, cap: int, risin
     rising
         Whether the oldest rows came first.
     """
+    width = max(1.0, width_ms)
     count = math.ceil(missing / (FILL * cap))
-    length = rest.to_ms - rest.from_ms
-    if width_ms * count >= length:
+    if width * count >= rest.length_ms:
         return rest.parts_for(missing, cap)
-    steps = [max(1, round(width_ms * n)) for n in range(1, count)]
-    return rest.cut_at([rest.from_ms + step if rising else rest.to_ms - step for step in steps])
+    reach = round(width * max(1, count - 1))
+    edge = rest.from_ms + reach if rising else rest.to_ms - reach
+    near = Span(rest.from_ms, edge) if rising else Span(edge, rest.to_ms)
+    # What follows shares no second with it.
+    second = edge // 1000 * 1000 + (1000 if rising else 0)
+    return rest.cut_at([edge, second, *near.steps(width)])
 
 
 class Outlook:
@@ -183,7 +214,7 @@ class Outlook:
         self.known = bool(counts)
         self.bin_s = bin_s if counts else max(1, math.ceil(span.seconds / _SLICES))
         first = span.from_ms // 1000
-        self.counts = counts or tuple((second, 1) for second in range(first, span.last, self.bin_s))
+        self.counts = counts or tuple((second, 1) for second in range(first, span.end, self.bin_s))
         self._gaps: list[Span] = []
         self._awaited = 0
         self._ratios: list[float] = []

@@ -6,6 +6,8 @@ import re
 
 # Commands that treat each event alone, so that windows put together give what the whole gives.
 _EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
+# Commands that see only what those before them leave, so that a filter in front bounds what they work on.
+_BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pattern"}
 _LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
 _SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
 _ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
@@ -99,6 +101,14 @@ def why_whole(query: str) -> str | None:
         else:
             return f"{name} looks at several events together"
     return None
+
+
+def bounded(query: str) -> bool:
+    """Tell whether a filter in front of a query bounds all that it looks at.
+
+    ``diff`` looks at the time before as well, ``join`` at other events, ``source`` must stand first.
+    """
+    return {command_name(command) for command in split_commands(query)} <= _BOUNDED
 
 
 def ascending(query: str) -> bool:
