@@ -1,4 +1,4 @@
-"""Logs Insights in memory on a clock of its own: thousands of retrievals in the time that one takes over HTTP.
+"""Logs Insights in memory on a clock of its own: many retrievals in the time of one over HTTP.
 
 It knows what windows are made of: the filter by milliseconds, order, limit, and counts by bin.
 """
@@ -55,29 +55,30 @@ class Model:
     def call(self, _, operation, **asked):
         return getattr(self, operation)(**asked)
 
-    def start_query(self, queryString, startTime, endTime, limit=10_000, **_):
+    def start_query(self, limit=10_000, **asked):
+        text, first, last = (asked[name] for name in ("queryString", "startTime", "endTime"))
         moments = self.moments
-        low = bisect_left(moments, startTime * 1000)
-        high = bisect_right(moments, endTime * 1000 + (999 if self.whole else 0))
+        low = bisect_left(moments, first * 1000)
+        high = bisect_right(moments, last * 1000 + (999 if self.whole else 0))
         self.scanned.update(moment // 1000 for moment in moments[low:high])
-        found = BOUNDS.match(queryString)
+        found = BOUNDS.match(text)
         if found:
             low = max(low, bisect_left(moments, int(found[1])))
             high = min(high, bisect_left(moments, int(found[2])))
-        bins = re.search(r"by bin\((\d+)s\)", queryString)
+        bins = re.search(r"by bin\((\d+)s\)", text)
         if bins:
             width = int(bins[1]) * 1000
             counts = Counter(moment // width * width for moment in moments[low:high])
             rows = [{"b": written(at), "n": str(count)} for at, count in sorted(counts.items())]
         else:
-            order = range(low, high) if "@timestamp asc" in queryString else range(high - 1, low - 1, -1)
+            order = range(low, high) if "@timestamp asc" in text else range(high - 1, low - 1, -1)
             rows = [{"@timestamp": written(moments[n]), "@ptr": str(n)} for n in order[:limit]]
         self.queries.append((self.now + self.takes, rows, high - low))
         return {"queryId": str(len(self.queries) - 1)}
 
-    def get_query_results(self, queryId):
+    def get_query_results(self, **asked):
         self.polls += 1
-        ready, rows, matched = self.queries[int(queryId)]
+        ready, rows, matched = self.queries[int(asked["queryId"])]
         if self.now < ready:
             return {"status": "Running", "rows": []}
         return {"status": "Complete", "rows": rows, "statistics": {"recordsMatched": float(matched)}}

@@ -90,7 +90,7 @@ def test_bursts_of_all_kinds_are_scanned_about_once(known, usual, most):
 @pytest.mark.parametrize("whole", [True, False])
 def test_neighbours_share_no_second(whole):
     offsets = [500 + 1000 * n for n in range(3600)]
-    model, answer, scanned = retrieve(offsets, cap=400, whole=whole)
+    model, answer, _ = retrieve(offsets, cap=400, whole=whole)
     # One event is scanned twice: it tells how far an end reaches.
     assert Counter(model.scanned.values()) in ({1: 3600}, {1: 3599, 2: 1})
     assert model.learned == {"insights_end_is_whole": whole}

@@ -2,6 +2,9 @@ import pytest
 
 from watchme_analysis.sources.insights_text import (
     ascending,
+    bounded,
+    column_kinds,
+    columns_known,
     columns_of,
     counting_query,
     query_limit,
@@ -64,8 +67,20 @@ def test_columns():
         "n",
         "max(@duration)",
     ]
-    assert columns_of('parse @message "status=*, t=*" as status, t | display status') == ["status"]
+    assert columns_of('parse @message "status=*, t=*" as status, t | display status') == ["status", "@ptr"]
     assert columns_of("parse @message /x=(?<x>\\d+)/") == ["x", "@ptr"]
+
+
+def test_kinds_of_columns():
+    text = "stats count(*) as n, max(@timestamp) as last, avg(@duration), sum(x) as s by bin(5m), status"
+    assert column_kinds(text) == {"bin(5m)": "time", "n": "whole", "last": "time", "avg(@duration)": "number"}
+    assert column_kinds("fields @timestamp as t, @message, x") == {
+        "t": "time",
+        "@message": "text",
+        "@ptr": "text",
+    }
+    assert columns_known(text)
+    assert not columns_known("pattern @message")
 
 
 def test_timestamp_is_added_where_windows_need_it():
@@ -81,3 +96,9 @@ def test_counting_and_order():
     )
     assert ascending(query)
     assert not ascending("fields a")
+
+
+def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
+    assert bounded("filter a > 1 | stats count(*) by b | sort b | limit 3")
+    assert not bounded("pattern @message | diff")
+    assert not bounded("source logGroups() | fields @message")

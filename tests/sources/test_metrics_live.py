@@ -1,4 +1,5 @@
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -201,3 +202,22 @@ def test_faults_on_the_way(account):
     queries = metric_queries(catalogue(["sed-queue"], [], []), 60)
     answer = get_metric_data(Aws(pace=FAST), queries, Window(NOW - timedelta(hours=2), NOW))
     assert answer["MetricDataResults"][0]["Values"] == [7.0]
+
+
+def test_two_that_keep_the_same_answer_at_once_leave_a_whole_one(tmp_path):
+    store = AnswerStore(tmp_path, "here")
+    value = {"rows": ["x" * 1000] * 2000}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.save(["same"], value, NOW), range(40)))
+    assert store.load(["same"]).value == value
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".gz"]
+
+
+def test_an_answer_that_can_not_be_kept_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        AnswerStore(tmp_path, "here").save(["same"], 1, NOW)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

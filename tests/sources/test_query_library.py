@@ -119,11 +119,46 @@ def test_dtypes():
     assert frame.time.isna().tolist() == [False, True]
 
 
-def test_an_empty_answer_has_the_same_columns(front):
-    front.engine.load(GROUP, [])
-    text = library_query("reports").filled()
-    answer = run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), Window(START, START + timedelta(1))))
-    assert list(answer_frame(answer).columns) == list(library_query("reports").columns)
+def test_numbers_keep_their_digits_and_texts_stay_texts():
+    rows = [
+        {"id": "9007199254740993", "@message": "12", "@ptr": "7"},
+        {"id": "1.5", "@message": "13", "@ptr": "8"},
+    ]
+    frame = typed_frame(["id", "@message", "@ptr"], rows, {"@message": "text", "@ptr": "text"})
+    assert frame.id.tolist() == ["9007199254740993", "1.5"]
+    assert frame["@message"].tolist() == ["12", "13"]
+    assert frame["@ptr"].tolist() == ["7", "8"]
+    assert typed_frame(["m"], [{"m": "6.7E7"}, {"m": "1.28E8"}]).m.tolist() == [6.7e7, 1.28e8]
+
+
+def test_a_time_that_came_as_milliseconds_is_a_time():
+    frame = typed_frame(["last", "n"], [{"last": "1765414800120", "n": "1765414800120"}], {"last": "time"})
+    assert frame["last"][0] == pd.Timestamp("2025-12-11T01:00:00.120Z")
+    assert str(frame.n.dtype) == "Int64"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fields @message",
+        "fields @timestamp, @duration, x | display x, @timestamp",
+        "stats count(*) as n, avg(@duration) as ms, max(@timestamp) as last by bin(5m) as time",
+        library_query("reports").filled(),
+    ],
+)
+def test_an_empty_answer_has_the_same_columns_of_the_same_types(front, text):
+    start = int(START.timestamp() * 1000)
+    line = "REPORT RequestId: 1\tDuration: 14 ms\tBilled Duration: 15 ms\tMemory Size: 128 MB\t"
+    line += "Max Memory Used: 67 MB\t"
+    front.engine.load(GROUP, [(start + 60_000 * n, line, "s") for n in range(3)])
+    window = Window(START, START + timedelta(minutes=10))
+    filled = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window), cap=2))
+    before = Window(START - timedelta(minutes=10), START)
+    empty = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), before)))
+    assert (len(filled) > 0, len(empty)) == (True, 0)
+    expected = filled.dtypes.drop("@initDuration", errors="ignore")
+    assert empty.dtypes[expected.index].to_dict() == expected.to_dict()
+    assert list(empty.columns) == list(filled.columns)
 
 
 def test_flattened_messages_overwrite_nothing(front):

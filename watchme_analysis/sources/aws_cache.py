@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -63,9 +65,15 @@ class AnswerStore:
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_bytes(gzip.compress(text.encode(), 6))
-        unfinished.replace(path)
+        # Under a name of its own, so that whoever keeps the same answer meanwhile writes another file.
+        handle, unfinished = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(gzip.compress(text.encode(), 6))
+            Path(unfinished).replace(path)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
         return json.loads(text)["value"]
 
 

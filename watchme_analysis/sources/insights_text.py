@@ -11,6 +11,18 @@ _BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pa
 _LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
 _SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
 _ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
+# Of these expressions the kind is known whatever the values look like.
+_KINDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
+    for kind, pattern in (
+        ("time", r"@timestamp|@ingestionTime|(?:bin|datefloor|dateceil|fromMillis)\s*\(.*\)"),
+        ("time", r"(?:min|max|earliest|latest)\s*\(\s*@(?:timestamp|ingestionTime)\s*\)"),
+        ("whole", r"(?:count|count_distinct)\s*\([^()]*\)"),
+        ("number", r"(?:avg|pct|median|stddev|percentile)\s*\([^()]*\)"),
+        ("number", r"@(?:duration|billedDuration|initDuration|memorySize|maxMemoryUsed)"),
+        ("text", r"@(?:message|logStream|log|ptr|requestId|type|entity|xrayTraceId|xraySegmentId)"),
+    )
+)
 _DISPLAYED = ("@timestamp", "@message")
 
 
@@ -143,24 +155,42 @@ def columns_of(query: str) -> list[str]:
 
     ``display`` and ``stats`` replace what was shown before; ``fields`` and ``parse`` add to it.
     """
-    shown: list[str] = []
-    fixed = False
+    return list(_shown(query))
+
+
+def columns_known(query: str) -> bool:
+    """Tell whether a query's text says all columns of its rows, as it doesn't with ``pattern`` and others."""
+    return {command_name(command) for command in split_commands(query)} <= _BOUNDED - {"pattern"}
+
+
+def column_kinds(query: str) -> dict[str, str]:
+    """Return ``time``, ``whole``, ``number`` or ``text`` for the columns of which a query's text tells it."""
+    kinds = {}
+    for name, expression in _shown(query).items():
+        kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(expression)), None)
+        if kind is not None:
+            kinds[name] = kind
+    return kinds
+
+
+def _shown(query: str) -> dict[str, str]:
+    """Return what a query shows: columns, and the expression that each is of."""
+    shown: dict[str, str] = {}
+    fixed = aggregated = False
     for command in split_commands(query):
         name = command_name(command)
         rest = command[len(name) :]
         if name in {"display", "stats"}:
-            shown, fixed = [], True
+            shown, fixed, aggregated = {}, True, aggregated or name == "stats"
         if name == "stats":
             values, _, keys = _partition_by(rest)
-            shown = [_column(part) for part in [*_split_list(keys), *_split_list(values)]]
+            shown = dict(_column(part) for part in [*_split_list(keys), *_split_list(values)])
         elif name in {"fields", "display"}:
-            shown += [_column(part) for part in _split_list(rest)]
+            shown |= dict(_column(part) for part in _split_list(rest))
         elif name == "parse" and not fixed:
-            shown += _parsed_columns(rest)
-    shown = shown or list(_DISPLAYED)
-    if not fixed:
-        shown.append("@ptr")
-    return list(dict.fromkeys(shown))
+            shown |= dict.fromkeys(_parsed_columns(rest), "")
+    shown = shown or {name: name for name in _DISPLAYED}
+    return shown if aggregated else shown | {"@ptr": "@ptr"}
 
 
 def _partition_by(text: str) -> tuple[str, str, str]:
@@ -171,9 +201,10 @@ def _partition_by(text: str) -> tuple[str, str, str]:
     return text, "", ""
 
 
-def _column(text: str) -> str:
+def _column(text: str) -> tuple[str, str]:
     alias = _ALIAS.search(text)
-    return (alias["alias"] if alias else text).strip("`")
+    expression = (text[: alias.start()] if alias else text).strip().strip("`")
+    return (alias["alias"].strip("`") if alias else expression), expression
 
 
 def _parsed_columns(text: str) -> list[str]:
