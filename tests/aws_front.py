@@ -43,6 +43,7 @@ class Front:
         self.now = lambda: datetime.now(UTC)
         self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
         self.points_per_call = 100_800
+        self.asked = []  # GetMetricData's calls
         self.composite_alarms = []  # which moto has none of
         self.alarm_history = []
         self.trail = []
@@ -120,8 +121,14 @@ class Front:
     def get_metric_data(self, asked):
         if len(asked["MetricDataQueries"]) > 500:
             raise RefusalError("ValidationError", "at most 500 queries")
+        self.asked.append(asked)
         start, end = asked["StartTime"], asked["EndTime"]
         age = self.now().timestamp() - start
+        selects = [
+            query for query in asked["MetricDataQueries"] if query.get("Expression", "").startswith("SELECT")
+        ]
+        if len(selects) > 1:
+            raise RefusalError("ValidationError", "at most one Metrics Insights query")
         results = {}
         for query in asked["MetricDataQueries"]:
             if "MetricStat" not in query:
@@ -133,9 +140,12 @@ class Front:
             key = (metric["Namespace"], metric["MetricName"], dimensions)
             values = self.metrics.get(key) or self.of_log_group(*key)
             bins = defaultdict(list)
+            # A start is rounded down by its age; intervals begin there.
+            first = start // finest * finest
+            phase = first % period
             for second, sample in values.items():
-                if start // period * period <= second < end:
-                    bins[second // period * period].append(sample)
+                if first <= second < end:
+                    bins[(second - phase) // period * period + phase].append(sample)
             points = (
                 []
                 if period < finest
@@ -277,6 +287,7 @@ FAULTS = {
     "busy": RefusalError("LimitExceededException", "too many queries"),
     "500": RefusalError("InternalFailure", "try later", 500),
     "expired": RefusalError("InvalidParameterException", "the token has expired"),
+    "bad token": RefusalError("InvalidNextToken", "the token does not hold any more"),
     "denied": RefusalError("AccessDeniedException", "not allowed"),
 }
 

@@ -1,4 +1,6 @@
+import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,20 @@ def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
     assert run("--queue", "sed-queue").stderr == "0 messages to send again\n"
     with pytest.raises(InputError, match="knows no queue 'sed'; it has asr-queue"):
         run("--queue", "sed")
+
+
+def test_what_the_sender_set_is_set_again(tmp_path):
+    folder = tmp_path / "evidence"
+    shutil.copytree(DATA / "backlog-dlq", folder)
+    dump = folder / "queues" / "asr-queue-dlq-messages.json.gz"
+    messages = json.loads(gzip.decompress(dump.read_bytes()))
+    trace = {"DataType": "String", "StringValue": "t-1"}
+    messages["Messages"][0]["MessageAttributes"] = {"trace": trace}
+    dump.write_bytes(gzip.compress(json.dumps(messages).encode()))
+    import_folder(folder, tmp_path / "case")
+    result = CliRunner().invoke(resend, [str(tmp_path / "case")], catch_exceptions=False)
+    lines = [json.loads(line)["MessageAttributes"] for line in result.stdout.splitlines()]
+    first = messages["Messages"][0]["MessageId"]
+    assert [line for line in lines if "trace" in line] == [
+        {"trace": trace, "resent_message_id": {"DataType": "String", "StringValue": first}}
+    ]

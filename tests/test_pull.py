@@ -191,6 +191,40 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
+def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp_path):
+    sqs = boto3.client("sqs")
+    dlq = sqs.create_queue(QueueName="v2-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    redrive = {"deadLetterTargetArn": arn("sqs", "v2-dlq.fifo"), "maxReceiveCount": 3}
+    attributes = {"FifoQueue": "true", "RedrivePolicy": json.dumps(redrive)}
+    sqs.create_queue(QueueName="v2.fifo", Attributes=attributes)
+    for n in range(24):
+        sqs.send_message(
+            QueueUrl=dlq, MessageBody="{}", MessageGroupId="d1-sed", MessageDeduplicationId=str(n)
+        )
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, queues=("v2.fifo",)), tmp_path / "case")
+    read = len(pulled.report.case.table("queue_messages"))
+    assert read
+    if read < 24:  # a real queue hands out no more of a group than ten at once
+        assert any("of a group while some of it are being read" in note for note in pulled.notes)
+    state = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["All"])["Attributes"]
+    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, capsys):
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    given = {
+        "trace": {"DataType": "String", "StringValue": "t-1"},
+        "sum": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"device_id": "d"}), MessageAttributes=given)
+    pull(Aws(pace=FAST), request(), tmp_path / "case")
+    (kept,) = open_case(tmp_path / "case").table("queue_messages").message_attributes
+    assert json.loads(kept)["trace"] == given["trace"]
+    assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+
+
 def test_the_raw_answers_give_the_same_case(account, tmp_path):
     pull(Aws(pace=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
     imported = import_folder(tmp_path / "raw", tmp_path / "again").case
@@ -239,7 +273,25 @@ def test_what_is_named_must_exist(account, tmp_path):
         pull(Aws(pace=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
     with pytest.raises(InputError, match="Nothing is named"):
         pull(Aws(pace=FAST), Request(WINDOW), tmp_path / "case")
+    with pytest.raises(NotFoundError, match=r"nobody.*check name, region and profile"):
+        pull(Aws(pace=FAST), Request(WINDOW, functions=("nobody",)), tmp_path / "case")
     assert not (tmp_path / "case").exists()
+
+
+def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
+    pages = Aws.pages
+
+    def aliased(self, service, operation, key, **asked):
+        """As Lambda answers where the mapping is of an alias: under the queue alone."""
+        found = pages(self, service, operation, key, **asked)
+        if operation == "list_event_source_mappings":
+            found = [{**item, "FunctionArn": item["FunctionArn"] + ":live"} for item in found]
+        return [] if "FunctionName" in asked else found
+
+    monkeypatch.setattr(Aws, "pages", aliased)
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    mappings = pulled.report.case.table("event_source_mappings")
+    assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
 
 
 def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):

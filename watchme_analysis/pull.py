@@ -245,7 +245,12 @@ class _Pull:
         self._write(f"queues/{name}-messages.json", {"Messages": messages})
         held = int(attributes.get("ApproximateNumberOfMessages", 0))
         if len(messages) < held:
-            self.notes.append(f"{len(messages)} of about {held} messages of {name} were read.")
+            why = (
+                ": a FIFO queue hands out no more of a group while some of it are being read"
+                if name.endswith(".fifo")
+                else ""
+            )
+            self.notes.append(f"{len(messages)} of about {held} messages of {name} were read{why}.")
         if messages:
             self.notes.append(f"Reading {name} counts as one receive of each message read.")
 

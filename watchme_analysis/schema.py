@@ -456,6 +456,7 @@ group_id | text | MessageGroupId
 deduplication_id | text | MessageDeduplicationId
 device_id | text | device_id of a JSON body | the body names none
 work_key | text | recorded_at, else local_date, of a JSON body | the body names none
+message_attributes | json | MessageAttributes, those of the sender | it set none, or they were not asked for
 attributes | json | all system attributes
 """
         ),

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.sources.aws_cache import AnswerStore, Keeper, NotKeptError
 from watchme_analysis.sources.aws_client import Aws, Pace
 from watchme_analysis.sources.cloudwatch_metrics import read_answers
-from watchme_analysis.sources.metric_intervals import completeness
+from watchme_analysis.sources.metric_intervals import completeness, filled
 from watchme_analysis.sources.metrics import (
+    MAX_POINTS,
     Metric,
     batches,
     catalogue,
@@ -167,9 +169,9 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
 
 def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
     now = datetime.now(UTC).replace(microsecond=0)
-    start = (now - timedelta(hours=2)).replace(second=0)
+    start = (now - timedelta(hours=5)).replace(second=0)
     second = int(start.timestamp())
-    front.metrics[SENT] = {second + 60 * n: n for n in range(120)}
+    front.metrics[SENT] = {second + 60 * n: n for n in range(300)}
     queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], 60)
     store = AnswerStore(tmp_path, "here")
 
@@ -182,13 +184,13 @@ def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
     assert ask(hour)["MetricDataResults"] == first["MetricDataResults"]
     assert front.calls["GetMetricData"] == 1
     # A late point of the settled part is not seen, one of the tail is.
-    front.metrics[SENT] |= {second: 99, second + 60 * 110: 99}
-    values = [float(n) for n in range(120)]
-    values[110] = 99.0
+    front.metrics[SENT] |= {second: 99, second + 60 * 150: 99}
+    values = [float(n) for n in range(300)]
+    values[150] = 99.0
     for _ in range(2):
         answer = ask(now)["MetricDataResults"][0]
         assert answer["Values"] == values
-        assert len(set(answer["Timestamps"])) == 120
+        assert len(set(answer["Timestamps"])) == 300
     assert front.calls["GetMetricData"] == 3
     assert ask(now, offline=True)["MetricDataResults"] == [answer]
     with pytest.raises(NotKeptError, match="once without --offline"):
@@ -221,3 +223,60 @@ def test_an_answer_that_can_not_be_kept_leaves_nothing_behind(tmp_path, monkeypa
     with pytest.raises(OSError, match="disk full"):
         AnswerStore(tmp_path, "here").save(["same"], 1, NOW)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("period", [60, 300, 3600])
+def test_a_start_within_an_interval_gives_the_intervals_of_the_clock(account, period):
+    account.now = lambda: datetime.now(UTC)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=4)
+    account.metrics[SENT] = {int(hour.timestamp()) + 60 * n: 1 for n in range(180)}
+    window = Window(hour + timedelta(minutes=7, seconds=33), hour + timedelta(hours=2))
+    frame, _ = get_metrics(Aws(pace=FAST), [Metric(*SENT, "Sum")], window, period_s=period)
+    assert set(frame.completeness) == {"value"}
+    assert set(frame.value) == {period / 60}
+    assert frame.time.iloc[0] == pd.Timestamp(window.start).floor(f"{period}s")
+
+
+def test_points_of_intervals_beside_the_clock_are_not_missing():
+    window = Window(NOW - timedelta(minutes=33), NOW - timedelta(minutes=3))
+    times = pd.date_range(window.start, periods=6, freq="5min", unit="us")
+    frame = filled(pd.Series([1.0, 0.0, 2.0, None, 3.0, 4.0], index=times).dropna(), window, 300, None)
+    assert frame.completeness.tolist() == ["value", "zero", "value", "missing", "value", "value"]
+
+
+def test_a_token_that_no_longer_holds_starts_over(account):
+    start = NOW - timedelta(hours=1)
+    account.metrics[SENT] = {int(start.timestamp()) + 60 * n: n for n in range(60)}
+    account.points_per_call = 25
+    account.faults["GetMetricData"].extend([None, "bad token"])
+    queries = metric_queries([Metric(*SENT, "Sum")], 60)
+    (result,) = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))["MetricDataResults"]
+    assert result["Values"] == [float(n) for n in range(60)]
+    account.faults["GetMetricData"].extend([None, "bad token", None, "bad token"])
+    with pytest.raises(ServiceError, match="InvalidNextToken"):
+        get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))
+
+
+def test_what_refers_to_all_goes_with_all_and_selects_go_alone():
+    window = Window(NOW - timedelta(hours=1), NOW)
+    wanted = metric_queries(catalogue([f"q{n}" for n in range(40)], [], []), 60)
+    total = {"Id": "total", "Expression": "SUM(METRICS())"}
+    assert len(batches([*wanted, total], window)) == 1
+    with pytest.raises(InputError, match=r"641 metric queries refer to each other .* split"):
+        batches([*metric_queries(catalogue([f"q{n}" for n in range(80)], [], []), 60), total], window)
+    selects = [
+        {"Id": f"s{n}", "Expression": 'SELECT MAX(Errors) FROM "AWS/Lambda"', "Period": 60} for n in (1, 2)
+    ]
+    assert [len(batch) for batch in batches([*wanted[:3], *selects], window)] == [4, 1]
+
+
+def test_a_call_asks_for_no_more_points_than_come_at_once(account):
+    account.metrics[SENT] = {int((NOW - timedelta(days=14)).timestamp()): 1}
+    queries = metric_queries(catalogue([f"q{n}" for n in range(20)], [], []), 60)
+    get_metric_data(Aws(pace=FAST), queries, Window(NOW - timedelta(days=14), NOW))
+    points = [
+        sum((call["EndTime"] - call["StartTime"]) / 60 for _ in call["MetricDataQueries"])
+        for call in account.asked
+    ]
+    assert sum(len(call["MetricDataQueries"]) for call in account.asked) == len(queries)
+    assert max(points) <= MAX_POINTS < sum(points)

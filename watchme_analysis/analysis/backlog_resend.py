@@ -10,6 +10,8 @@ from watchme_analysis.analysis.backlog_frames import work_items
 from watchme_analysis.analysis.flows import Tables
 
 FILE = "resend.jsonl"
+# SQS takes so many attributes with a message.
+_MOST_ATTRIBUTES = 10
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,15 @@ def messages_to_resend(tables: Tables, queue: str | None = None, *, unknown_too:
     the same work as a message that is in the list (a device's day, else the same body); and what can only
     fail again, as its input is missing or unreadable. Bodies are those of the dump,
     so a message that has passed its retention can be sent all the same. FIFO queues get the group and the
-    deduplication id that the message had, so that within five minutes nothing is taken twice.
+    deduplication id that the message had, so that within five minutes nothing is taken twice. Attributes that
+    the sender set are set again where the dump has them.
     """
     frame = work_items(tables)
     dead = frame[frame["state"] == "dead_lettered"]
     if queue is not None:
         dead = dead[dead["queue"] == queue]
     dead = dead.sort_values(["sent_at", "message_id"], kind="stable")
-    urls = _urls(tables)
+    urls, given = _urls(tables), _given_attributes(tables)
     lines: list[str] = []
     reasons: dict[str, int] = {}
     named: set[tuple[str, str, str]] = set()
@@ -71,7 +74,7 @@ def messages_to_resend(tables: Tables, queue: str | None = None, *, unknown_too:
             reasons[reason] = reasons.get(reason, 0) + 1
             continue
         named.add(_work(row))
-        lines.append(_line(row, urls))
+        lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
     return Resend(tuple(lines), tuple(sorted(reasons.items())), tuple(sorted(used - set(urls))))
 
@@ -113,10 +116,26 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
     if queue.endswith(".fifo"):
         entry["MessageGroupId"] = _first_known(row, "group_id", "device_id", "message_id")
         entry["MessageDeduplicationId"] = _first_known(row, "deduplication_id", "message_id")
-    entry["MessageAttributes"] = {
-        "resent_message_id": {"DataType": "String", "StringValue": str(row["message_id"])}
-    }
+    entry["MessageAttributes"] = _attributes(row)
     return json.dumps(entry, ensure_ascii=False)
+
+
+def _attributes(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that its sender gave a message, and which one it was where there is room."""
+    kept = row["message_attributes"]
+    given: dict[str, Any] = json.loads(kept) if isinstance(kept, str) else {}
+    if len(given) < _MOST_ATTRIBUTES:
+        given["resent_message_id"] = {"DataType": "String", "StringValue": str(row["message_id"])}
+    return given
+
+
+def _given_attributes(tables: Tables) -> dict[str, str]:
+    """Return the attributes that senders gave, by message."""
+    messages = tables.table("queue_messages")
+    if "message_attributes" not in messages:  # a case of before they were kept
+        return {}
+    known = messages.dropna(subset=["message_id", "message_attributes"])
+    return dict(zip(known["message_id"].astype(str), known["message_attributes"].astype(str), strict=True))
 
 
 def _first_known(row: dict[str, Any], *names: str) -> str:

@@ -19,6 +19,8 @@ from watchme_analysis.window import Window
 
 # Points, events and entries of a window may still be on their way for so long after its end.
 SETTLED_AFTER = timedelta(minutes=15)
+# Some points of metrics come hours late, and asking for them again costs next to nothing.
+POINTS_KEPT_AFTER = timedelta(hours=3)
 
 
 class NotKeptError(ServiceError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from watchme_analysis.errors import ServiceError
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.aws_json import parsed
 from watchme_analysis.sources.aws_names import resource_name
@@ -20,6 +22,7 @@ CHANGING_EVENTS = (
     "UpdateFunctionConfiguration20150331v2",
     "PutFunctionConcurrency20171031",
     "DeleteFunctionConcurrency20171031",
+    "CreateAlias20150331",
     "UpdateAlias20150331",
     "CreateEventSourceMapping20150331",
     "UpdateEventSourceMapping20150331",
@@ -29,11 +32,13 @@ CHANGING_EVENTS = (
     "SetQueueAttributes",
     "PurgeQueue",
     "StartMessageMoveTask",
+    "CancelMessageMoveTask",
     "PutMetricAlarm",
     "PutCompositeAlarm",
     "DeleteAlarms",
     "EnableAlarmActions",
     "DisableAlarmActions",
+    "SetAlarmState",
 )
 # What began an incident may have been changed days before it showed.
 CHANGES_BEFORE = timedelta(days=7)
@@ -76,6 +81,8 @@ def discover(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope
     """
     scope = Scope()
     for name in functions:
+        # Lambda lists no mappings of a function that doesn't exist, without a word.
+        aws.call("lambda", "get_function_configuration", FunctionName=resource_name(name))
         _add_function(aws, scope, resource_name(name))
     for name in queues:
         _add_queue(aws, scope, resource_name(name))
@@ -103,7 +110,12 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
         "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]
     )
     for mapping in mappings:
-        _add_function(aws, scope, resource_name(str(mapping.get("FunctionArn"))))
+        function = resource_name(str(mapping.get("FunctionArn")))
+        _add_function(aws, scope, function)
+        # Those of a version or alias are not among the function's own.
+        known = scope.mappings[function]
+        if mapping.get("UUID") not in {other.get("UUID") for other in known}:
+            known.append(mapping)
 
 
 def _add_function(aws: Aws, scope: Scope, name: str) -> None:
@@ -149,6 +161,7 @@ def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
                 VisibilityTimeout=_SAMPLE_HIDDEN_S,
                 WaitTimeSeconds=0,
                 MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
             )
             received = answer.get("Messages", [])
             # A short poll asks some of SQS's servers only, so one empty answer is no proof of the end.
@@ -156,16 +169,41 @@ def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
             handles += [message["ReceiptHandle"] for message in received]
             messages.update((message["MessageId"], message) for message in received)
     finally:
-        for at in range(0, len(handles), 10):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for number, handle in enumerate(handles[at : at + 10])
-            ]
+        _show_again(aws, url, handles)
+    return [_as_printed(message) for message in messages.values()]
+
+
+def _show_again(aws: Aws, url: str, handles: Sequence[str]) -> None:
+    """Make messages visible again; a batch that fails costs no other, and is told in the end."""
+    problem: ServiceError | None = None
+    for at in range(0, len(handles), 10):
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(handles[at : at + 10])
+        ]
+        try:
+            # What an entry says to have failed is visible already, as its time to be hidden is over.
             aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
-    return [
-        {name: value for name, value in message.items() if name != "ReceiptHandle"}
-        for message in messages.values()
-    ]
+        except ServiceError as error:
+            problem = error
+    if problem is not None:
+        raise ServiceError(
+            f"Messages that were read stay hidden for {_SAMPLE_HIDDEN_S} s at most, none is lost: {problem}"
+        ) from problem
+
+
+def _as_printed(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as the CLI prints it, without its handle, which is of no more use."""
+    attributes = {
+        name: {part: _base64(value) if isinstance(value, bytes) else value for part, value in item.items()}
+        for name, item in message.get("MessageAttributes", {}).items()
+    }
+    kept = {name: value for name, value in message.items() if name != "ReceiptHandle"}
+    return {**kept, "MessageAttributes": attributes} if attributes else kept
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def get_alarms(aws: Aws) -> dict[str, Any]:

@@ -14,13 +14,24 @@ if TYPE_CHECKING:
 _IDENTITY = ["id", "metric", "resource", "stat"]
 
 
-def intervals(start: datetime, end: datetime, period_s: int) -> pd.DatetimeIndex:
-    """Return the starts of the intervals that a window touches; CloudWatch rounds its start down."""
+def intervals(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
+    """Return the starts of the intervals that a window touches, by the clock or so many seconds after it."""
     import pandas as pd
 
-    step = pd.Timedelta(seconds=period_s)
-    first = pd.Timestamp(start).floor(step)
+    step, phase = pd.Timedelta(seconds=period_s), pd.Timedelta(seconds=phase_s)
+    first = (pd.Timestamp(start) - phase).floor(step) + phase
     return pd.date_range(first, end, freq=step, inclusive="left", unit="us")
+
+
+def _phase_s(values: pd.Series, period_s: int) -> float:
+    """Return how long after those of the clock a series' intervals start, where its points agree on that.
+
+    They do so where the start that was asked lay within an interval of the clock.
+    """
+    import pandas as pd
+
+    apart = set((values.index - pd.Timestamp(0, tz="UTC")) % pd.Timedelta(seconds=period_s))
+    return float(apart.pop().total_seconds()) if len(apart) == 1 else 0.0
 
 
 def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetime | None) -> int:
@@ -85,7 +96,7 @@ def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime 
     """
     import pandas as pd
 
-    grid = intervals(window.start, window.end, period_s)
+    grid = intervals(window.start, window.end, period_s, _phase_s(values, period_s))
     frame = pd.DataFrame({"time": grid, "value": values.reindex(grid).astype("Float64").array})
     known = frame["value"].notna()
     kinds = pd.Series("value", index=frame.index, dtype="string")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.window import Window
 
@@ -52,6 +53,7 @@ _KINDS = (
     ("AWS/Lambda", "FunctionName", _FUNCTION),
     ("AWS/EC2", "InstanceId", _INSTANCE),
 )
+_ALL = re.compile(r"\bMETRICS\s*\(")
 _NAME = re.compile(r"\b[a-z]\w*\b")
 
 
@@ -125,22 +127,44 @@ def get_metric_data(
     series: dict[tuple[str, str], dict[str, Any]] = {}
     messages: list[Any] = []
     for batch in batches(queries, window):
-        parameters: dict[str, Any] = {
+        parameters = {
             "MetricDataQueries": batch,
-            "StartTime": window.start,
+            "StartTime": _aligned(window.start, max(map(_period, batch))),
             "EndTime": window.end,
             "ScanBy": "TimestampDescending" if newest_first else "TimestampAscending",
         }
-        while True:
-            answer = aws.call("cloudwatch", "get_metric_data", **parameters)
+        for answer in _pages(aws, parameters):
             messages.extend(answer.get("Messages", []))
             for result in answer.get("MetricDataResults", []):
                 _append(series, result)
-            token = answer.get("NextToken")
-            if not token or token == parameters.get("NextToken"):
-                break
-            parameters["NextToken"] = token
     return {"MetricDataResults": list(series.values()), "Messages": messages}
+
+
+def _aligned(start: datetime, period_s: int) -> datetime:
+    """Return the start of the interval that a moment lies in.
+
+    CloudWatch rounds a start down by its age, not by the period, so that the intervals of a start in the
+    middle of one are not those of the clock.
+    """
+    return start - timedelta(seconds=start.timestamp() // 1 % period_s, microseconds=start.microsecond)
+
+
+def _pages(aws: Aws, parameters: dict[str, Any], tries: int = 2) -> list[dict[str, Any]]:
+    """Return all pages of an answer, read anew from the first where a token no longer holds."""
+    pages: list[dict[str, Any]] = []
+    token: str | None = None
+    while True:
+        more: dict[str, Any] = {"NextToken": token} if token else {}
+        try:
+            pages.append(aws.call("cloudwatch", "get_metric_data", **parameters, **more))
+        except ServiceError as error:
+            if token is None or tries <= 1 or "InvalidNextToken" not in str(error):
+                raise
+            return _pages(aws, parameters, tries - 1)
+        following = pages[-1].get("NextToken")
+        if not following or following == token:
+            return pages
+        token = following
 
 
 def _append(series: dict[tuple[str, str], dict[str, Any]], result: dict[str, Any]) -> None:
@@ -154,17 +178,39 @@ def _append(series: dict[tuple[str, str], dict[str, Any]], result: dict[str, Any
 
 
 def batches(queries: Sequence[dict[str, Any]], window: Window) -> list[list[dict[str, Any]]]:
-    """Return the queries in batches that a call takes: at most 500, and as many points as come at once."""
+    """Return the queries in batches that a call takes: at most 500, and as many points as come at once.
+
+    Metric math stays with what it refers to, and no two Metrics Insights queries (``SELECT ..``) share a
+    call, as CloudWatch wants it.
+
+    Raises
+    ------
+    InputError
+        When more queries refer to each other than a call takes.
+    """
     found: list[list[dict[str, Any]]] = []
     points = 0.0
+    selects = 0
     for group in _with_references(queries):
+        if len(group) > MAX_QUERIES:
+            raise InputError(
+                f"{len(group)} metric queries refer to each other ({group[0]['Id']}, {group[1]['Id']}, ..), "
+                f"and CloudWatch takes {MAX_QUERIES} in a call: split their expressions."
+            )
         more = sum(window.seconds / _period(query) + 1 for query in group)
-        if not found or len(found[-1]) + len(group) > MAX_QUERIES or points + more > MAX_POINTS:
+        selecting = sum(_expression(query).lstrip().upper().startswith("SELECT") for query in group)
+        full = not found or len(found[-1]) + len(group) > MAX_QUERIES or points + more > MAX_POINTS
+        if full or (selects and selecting):
             found.append([])
-            points = 0.0
+            points, selects = 0.0, 0
         found[-1].extend(group)
         points += more
+        selects += selecting
     return found
+
+
+def _expression(query: dict[str, Any]) -> str:
+    return str(query.get("Expression", ""))
 
 
 def _period(query: dict[str, Any]) -> int:
@@ -172,11 +218,13 @@ def _period(query: dict[str, Any]) -> int:
 
 
 def _with_references(queries: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Return groups of queries that refer to each other, in order."""
+    """Return groups of queries that refer to each other, in order; ``METRICS()`` refers to all others."""
     home = {query["Id"]: number for number, query in enumerate(queries)}
     groups: dict[int, list[dict[str, Any]]] = {number: [query] for number, query in enumerate(queries)}
     for query in queries:
-        for name in _NAME.findall(query.get("Expression", "")):
+        expression = _expression(query)
+        names = list(home) if _ALL.search(expression) else _NAME.findall(expression)
+        for name in names:
             here, there = home[query["Id"]], home.get(name)
             if there is None or there == here:
                 continue

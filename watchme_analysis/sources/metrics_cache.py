@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from watchme_analysis.sources.aws_cache import SETTLED_AFTER, Keeper, NotKeptError, not_kept
+from watchme_analysis.sources.aws_cache import POINTS_KEPT_AFTER, Keeper, NotKeptError, not_kept
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.metrics import get_metric_data
 from watchme_analysis.window import Window
@@ -58,7 +58,7 @@ def kept_metric_data(
 
 def _settled(queries: Sequence[dict[str, Any]], window: Window, now: datetime) -> datetime:
     """Return up to when points are kept: they no longer change, and the rest begins with an interval."""
-    settled = now - SETTLED_AFTER
+    settled = now - POINTS_KEPT_AFTER
     if any("Expression" in query for query in queries):
         # Some functions of metric math look at the whole window.
         return window.end if window.end <= settled else window.start

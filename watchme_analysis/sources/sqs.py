@@ -111,6 +111,7 @@ def message_row(file: str, queue: str | None, message: dict[str, Any]) -> dict[s
         "deduplication_id": known.get("MessageDeduplicationId"),
         "device_id": device,
         "work_key": work,
+        "message_attributes": as_json(message.get("MessageAttributes") or None),
         "attributes": as_json(attributes),
     }
 
