@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
+from watchme_analysis.cli_aws import Progress
 from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
@@ -102,7 +103,7 @@ def test_parameters_and_groups_by_hand(groups):
     result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
     assert result.exit_code == 0, result.output
     assert groups.started[0]["queryString"].endswith("limit 1")
-    assert "1 queries scanned" in result.stderr
+    assert "1 query scanned" in result.stderr
 
 
 def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(groups):
@@ -126,3 +127,30 @@ def test_bad_input_is_told(groups):
     result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
     assert "is a uuid" in str(result.exception)
     assert not groups.started
+
+
+def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(groups):
+    logs = boto3.client("logs")
+    at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
+    logs.create_log_stream(logGroupName=GROUPS[0], logStreamName="s")
+    events = [{"timestamp": at, "message": "x" * 1000}]
+    logs.put_log_events(logGroupName=GROUPS[0], logStreamName="s", logEvents=events)
+    groups.faults["GetMetricData"].append("denied")
+    told = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
+    assert told.exit_code == 0
+    assert "expected to scan 0.000 GB, less than 0.0001 USD" in told.stderr
+    groups.faults["GetMetricData"].append("denied")
+    refused = run(
+        "run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h", "--max-scan-gb", "1e-8"
+    )
+    assert "--max-scan-gb" in str(refused.exception)
+    groups.faults["GetMetricData"].append("denied")
+    groups.faults["DescribeLogGroups"].append("denied")
+    blind = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "4h")
+    assert "what ap-southeast-2 will scan is not known; at the ceiling it stops" in blind.stderr
+
+
+def test_progress_is_said_now_and_then_where_no_line_can_change(monkeypatch, capsys):
+    monkeypatch.setattr("watchme_analysis.cli_aws._SAY_EVERY_S", 0.0)
+    Progress()("logs: 3 queries running")
+    assert capsys.readouterr().err == "logs: 3 queries running, 0 s ...\n"

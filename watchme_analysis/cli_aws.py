@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Exit code when some of what was asked could not be had.
 PARTLY_FAILED = 1
+
+# Where no line can change, one is printed so often.
+_SAY_EVERY_S = 30.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,20 +97,31 @@ def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
     profile = aws.place.profile or os.environ.get("AWS_PROFILE") or "default"
     account = keeper.get(f"the account of {aws.place}", [profile, aws.region], aws.account)
     cache = Cache(folder, f"{account}/{aws.region}")
-    return Asking(cache, options["refresh"], options["offline"], deadline_s=options["deadline"])
+    return Asking(
+        cache,
+        options["refresh"],
+        options["offline"],
+        deadline_s=options["deadline"],
+        max_scan_bytes=options["max_scan_gb"] * 1e9,
+    )
 
 
 class Progress:
-    """One changing line on a terminal, nothing elsewhere."""
+    """One changing line on a terminal; elsewhere, such as in a log, a line every half minute."""
 
     def __init__(self) -> None:
         self._shown = False
+        self._began = self._said = time.monotonic()
 
     def __call__(self, text: str) -> None:
         """Show what is being done."""
+        now = time.monotonic()
         if sys.stderr.isatty():
-            click.echo(f"\r\033[K{text} ...", nl=False, err=True)
+            click.echo(f"\r\033[K{text}, {now - self._began:.0f} s ...", nl=False, err=True)
             self._shown = True
+        elif now - self._said >= _SAY_EVERY_S:
+            self._said = now
+            click.echo(f"{text}, {now - self._began:.0f} s ...", err=True)
 
     def say(self, text: str) -> None:
         """Print a sentence that stays."""

@@ -99,7 +99,8 @@ def _tell(pulled: Pulled, target: Path) -> None:
     for table, entry in case.coverage().items():
         click.echo(f"  {table:<22} {entry['rows']:>9,} rows")
     queries = case.table("log_queries")
-    cut = [name for name in queries["query_name"][queries["truncated"]] if name not in pulled.failures]
+    answered = queries[queries["truncated"] & queries["rows"].notna()]
+    cut = [name for name in answered["query_name"] if name not in pulled.failures]
     if cut:
         click.echo(f"samples, cut at their limit: {', '.join(cut)}")
     click.echo(f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, {usd_words(pulled.usd)}")

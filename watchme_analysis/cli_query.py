@@ -139,15 +139,15 @@ def _planned(
     queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
 ) -> list[InsightsQuery]:
     """Return the queries planned by what came into their groups; say what they cost, or refuse them."""
-    from watchme_analysis.sources.insights_cost import check_ceiling, incoming, planned, told
+    from watchme_analysis.sources.insights_cost import check_ceiling, foreseen, planned, told
 
     groups = [group for query in queries for group in query.log_groups]
     try:
-        came = incoming(aws, groups, queries[0].window)
+        came, sizes = foreseen(aws, groups, queries[0].window)
     except ServiceError as error:
-        say(f"note: what {aws.region} will scan is not known, so no ceiling is kept: {error}")
+        say(f"note: what {aws.region} will scan is not known; at the ceiling it stops: {error}")
         return queries
-    expected = sum(part.size_bytes or 0 for part in came.values())
+    expected = sum(sizes.values())
     price = options["usd_per_gb"]
     say(f"{aws.region}: expected to scan {told(expected, price)}")
     check_ceiling(expected, options["max_scan_gb"], price)
@@ -168,8 +168,9 @@ def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
     from watchme_analysis.sources.insights_cost import told
 
     missing = ", rows are missing" if answer.truncated else ""
+    queries = f"{answer.started} {'query' if answer.started == 1 else 'queries'}"
     click.echo(
-        f"{place}: {len(answer.rows):,} rows{missing}; {answer.started} queries scanned "
+        f"{place}: {len(answer.rows):,} rows{missing}; {queries} scanned "
         f"{told(answer.bytes_scanned, usd_per_gb)}",
         err=True,
     )

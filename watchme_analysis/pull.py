@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import ImportReport, import_folder
+from watchme_analysis.sources.aws_aside import Aside
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.aws_state import (
     Scope,
@@ -27,20 +28,21 @@ from watchme_analysis.sources.aws_state import (
     get_function,
     sample_messages,
 )
-from watchme_analysis.sources.insights_ask import Asking, ask
+from watchme_analysis.sources.insights_ask import Asking
 from watchme_analysis.sources.insights_calls import InsightsQuery
 from watchme_analysis.sources.insights_cost import (
+    BYTES_PER_GB,
     USD_PER_GB,
     check_ceiling,
     cost_usd,
-    incoming,
+    foreseen,
     planned,
     told,
 )
-from watchme_analysis.sources.insights_pull import pull_queries
+from watchme_analysis.sources.insights_pull import ask_logs, pull_queries
 from watchme_analysis.sources.metrics import catalogue, metric_queries, period_for
 from watchme_analysis.sources.metrics_cache import kept_metric_data
-from watchme_analysis.sources.raw_answers import query_answer, query_entry, write_answer
+from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
 
 
@@ -170,26 +172,45 @@ class _Pull:
         request = self.request
         self.progress("queues and functions")
         self.scope = self._discovered()
-        self._state()
-        self._part("metrics", self._metrics)
-        window = request.window
-        self._record("alarms", "alarms.json", partial(get_alarms, self.aws))
-        self._record(
-            "alarm history", "alarm-history.json", partial(get_alarm_history, self.aws, window), window
-        )
-        self._record(
-            "changes (CloudTrail)", "cloudtrail.json", partial(get_changes, self.aws, window), window
-        )
-        self._logs()
+        with Aside(self.aws, "cloudtrail", self._changes) as changes:
+            self._ask(request)
+            self._part("changes (CloudTrail)", changes.finish)
         self._settings()
-        if all(path.name == "queries.json" for path in self.folder.rglob("*.json*")):
-            raise ServiceError("Nothing could be had: " + " ".join(self.failures.values()))
+        if self._has_nothing():
+            raise ServiceError("Nothing could be had: " + " ".join(dict.fromkeys(self.failures.values())))
         if request.asking.offline and self.keeper.oldest is not None:
             oldest = self.keeper.oldest.isoformat(timespec="seconds")
             self.notes.append(f"Offline: nothing was asked, state is as of {oldest}.")
         report = import_folder(self.folder, case)
         usd = cost_usd(self.scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.scanned, usd)
+
+    def _has_nothing(self) -> bool:
+        """Tell whether nothing came of what was named; what the account has anyway is no case."""
+        groups = self.request.log_groups
+        found = self.scope.queues or self.scope.functions or self.request.instances
+        if not found and all(f"logs of {group}" in self.failures for group in groups):
+            return True
+        return all(path.name == "queries.json" for path in self.folder.rglob("*.json*"))
+
+    def _ask(self, request: Request) -> None:
+        """Ask for what is known of the scope, one part after the other."""
+        self._state()
+        self._part("metrics", self._metrics)
+        window = request.window
+        self._record("alarms", "alarms.json", partial(get_alarms, self.aws))
+        history = partial(get_alarm_history, self.aws, window)
+        self._record("alarm history", "alarm-history.json", history, window)
+        self._logs()
+
+    def _changes(self, aws: Aws) -> None:
+        """Ask for recorded changes, at two calls a second."""
+        window = self.request.window
+        keeper = self.request.asking.keeper()
+        changes = keeper.get("changes (CloudTrail)", [], partial(get_changes, aws, window), window)
+        self._write("cloudtrail.json", changes)
+        if keeper.oldest is not None:
+            self.keeper.oldest = min(self.keeper.oldest or keeper.oldest, keeper.oldest)
 
     def _discovered(self) -> Scope:
         request = self.request
@@ -269,37 +290,32 @@ class _Pull:
         self._part(name, lambda: self._write(file, self.keeper.get(name, [], ask_for, window)))
 
     def _logs(self) -> None:
-        """Ask each function's and each named log group's queries, one group's failure costing no other."""
-        queries = pull_queries(self.scope.functions, self.request.log_groups, self.request.window)
-        if queries and not self.request.asking.offline:
+        """Ask each function's and each named log group's queries."""
+        request = self.request
+        queries = pull_queries(self.scope.functions, request.log_groups, request.window)
+        if queries and not request.asking.offline:
             self._part("estimate of the logs", lambda: self._plan(queries))
-        listed: list[dict[str, Any]] = []
-        for group, own in queries.items():
-            self.progress(f"logs of {group}")
-            try:
-                answers = ask(self.aws, own, self.request.asking, self.progress)
-            except WatchmeError as error:
-                self.failures[f"logs of {group}"] = str(error)
-                listed += [query_entry(query, None) for query in own]
-                continue
-            for answer in answers:
-                listed.append(query_entry(answer.query, answer, self.request.usd_per_gb))
-                self._write(f"logs/{answer.query.name}.json", query_answer(answer))
-                self.scanned += answer.bytes_scanned
-                if answer.truncated:
-                    self.failures[answer.query.name] = " ".join(answer.notes)
-                else:
-                    self.notes += [f"{answer.query.name}: {note}" for note in answer.notes]
-        if listed:
-            self._write("logs/queries.json", listed)
+        self.progress("logs")
+        asking = replace(request.asking, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
+        logs = ask_logs(self.aws, queries, asking, request.usd_per_gb, self._log_progress)
+        for name, answer in logs.answers.items():
+            self._write(f"logs/{name}.json", answer)
+        if logs.listed:
+            self._write("logs/queries.json", logs.listed)
+        self.failures |= logs.failures
+        self.notes += logs.notes
+        self.scanned += logs.scanned
+
+    def _log_progress(self, text: str) -> None:
+        self.progress(f"logs: {text}")
 
     def _plan(self, queries: dict[str, list[InsightsQuery]]) -> None:
         """Plan queries by what came into their groups, and refuse them above the ceiling."""
-        known = incoming(self.aws, list(queries), self.request.window)
+        known, sizes = foreseen(self.aws, list(queries), self.request.window)
         total = 0.0
         for group, own in queries.items():
             own[:] = [planned(query, known) for query in own]
-            total += len(own) * (known[group].size_bytes or 0)
+            total += len(own) * sizes[group]
         price = self.request.usd_per_gb
         check_ceiling(total, self.request.max_scan_gb, price)
         if total:

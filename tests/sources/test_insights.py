@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -267,6 +268,33 @@ def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     assert answer.truncated
     assert any("deadline" in note for note in answer.notes)
     assert front.stopped == ["query-0"]
+
+
+def test_at_the_ceiling_nothing_more_is_asked(front, aws):
+    offsets = range(500, 3_600_000, 1000)
+    load(front, offsets)
+    (answer,) = run_queries(aws, [ask(**counted(offsets))], cap=100, max_scan_bytes=20_000)
+    assert (answer.truncated, answer.status) == (True, "Stopped")
+    assert any("more than the ceiling" in note for note in answer.notes)
+    assert 20_000 < answer.bytes_scanned < 80_000
+    assert len(answer.rows) < 3600
+
+
+def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
+    load(front, range(10))
+    front.faults["StartQuery"].extend([None] + ["throttle"] * 20)
+    answers = run_queries(Aws(pace=replace(FAST, concurrent_queries=1)), [ask(), ask()])
+    assert [(len(answer.rows), answer.truncated) for answer in answers] == [(10, False), (0, True)]
+    assert any("It broke off: logs:StartQuery" in note for note in answers[1].notes)
+
+
+def test_throttled_calls_slow_down_and_recover(front):
+    aws = Aws(pace=replace(FAST, gap_s=1e-4))
+    front.faults["StartQuery"].extend(["throttle"] * 3)
+    load(front, [0])
+    run_query(aws, ask())
+    assert aws._slower["logs:StartQuery"] == pytest.approx(0.9 * 8)
+    assert aws._slower["logs:GetQueryResults"] == 1
 
 
 def test_giving_up_or_failing_stops_everything_in_flight(front, aws):

@@ -21,10 +21,16 @@ _DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|Not
 _LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure")
 # Calls with a quota of two a second, for which the gap is wider so many times.
 _SLOW = {"cloudtrail:LookupEvents": 5}
+# A call that was throttled keeps at most so many gaps, and comes back to one as it goes well.
+_SLOWEST = 16.0
 # Parameters that name what a call is about.
 _NAMES = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 # IAM actions that are not named like the call.
 _ACTIONS = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
+
+
+class ThrottledError(RetryableServiceError):
+    """More calls a second than the service takes."""
 
 
 class BusyError(RetryableServiceError):
@@ -66,8 +72,8 @@ class Pace:
     Attributes
     ----------
     gap_s
-        Least time between two calls of one operation, as each has a quota of its own; 0.1 keeps below
-        those of Insights in most regions, and what is throttled all the same is tried again.
+        Least time between two calls of one operation, as each has a quota of its own. It doubles with
+        each throttled call, since quotas differ by region and are shared with others, and shrinks again.
     concurrent_queries
         Queries in flight at once. An account has about 100, shared with dashboards.
     first_poll_s, longest_poll_s
@@ -113,6 +119,7 @@ class Aws:
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: dict[str, float] = field(default_factory=dict, repr=False)
+    _slower: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def region(self) -> str:
@@ -162,6 +169,14 @@ class Aws:
                 ) from error
         return self._clients[service]
 
+    def beside(self, service: str) -> Aws:
+        """Return another that asks a service with the same credentials, for a thread of its own."""
+        other = Aws(self.place, self.pace)
+        # Clients may be used by several threads, but not made by them.
+        other._clients = {name: self.client(name) for name in (service, "sts")}
+        other._session = self._session
+        return other
+
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an operation (boto3's method name) and return its answer without metadata.
 
@@ -195,7 +210,10 @@ class Aws:
                 cause = error
             else:
                 answer.pop("ResponseMetadata", None)
+                self._slower[action] = max(1.0, 0.9 * self._slower.get(action, 1.0))
                 return answer
+            if isinstance(problem, ThrottledError):
+                self._slower[action] = min(_SLOWEST, 2 * self._slower.get(action, 1.0))
             if not problem.retryable or isinstance(problem, BusyError) or attempt + 1 == self.pace.attempts:
                 raise problem from cause
             self.sleep(self.backoff(attempt))
@@ -231,7 +249,8 @@ class Aws:
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
-        self._next_call[action] = turn + self.pace.gap_s * _SLOW.get(action, 1)
+        slower = _SLOW.get(action, 1) * self._slower.get(action, 1.0)
+        self._next_call[action] = turn + self.pace.gap_s * slower
         self.sleep(turn - time.monotonic())
 
     def _refusal(self, action: str, error: Any) -> ServiceError:
@@ -242,7 +261,8 @@ class Aws:
         if code == "LimitExceededException":
             return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
         if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
-            return RetryableServiceError(f"{said}, {self.pace.attempts} times: try again later.")
+            kind = ThrottledError if _THROTTLED.search(code) else RetryableServiceError
+            return kind(f"{said}, {self.pace.attempts} times: try again later.")
         if _LOGIN.search(code):
             return ServiceError(f"{said}: log in again, or give another --profile.")
         if _DENIED.search(code):

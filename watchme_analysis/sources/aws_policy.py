@@ -13,7 +13,7 @@ ACTIONS = (
     "lambda:GetFunctionConcurrency",
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",
-    "logs:DescribeLogGroups",  # of `watchme query` alone
+    "logs:DescribeLogGroups",  # for `watchme query`, and for sizes that no metric tells
     "logs:GetQueryResults",
     "logs:StartQuery",
     "logs:StopQuery",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchme_analysis.errors import ServiceError
+from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.insights_calls import (
     HIGHEST_LIMIT,
@@ -49,6 +49,7 @@ from watchme_analysis.sources.insights_text import (
 
 # A window that is cut finer so often has an uneven density, and its rows are counted.
 _TRUSTED = 2
+_MISSING = "all rows were there: raise it, or narrow the window."
 
 
 def run_query(aws: Aws, query: InsightsQuery, **how: Any) -> Answer:
@@ -62,6 +63,7 @@ def run_queries(
     *,
     cap: int = HIGHEST_LIMIT,
     deadline_s: float = 900,
+    max_scan_bytes: float = math.inf,
     progress: Callable[[str], None] | None = None,
 ) -> list[Answer]:
     """Ask queries side by side and return their answers in the same order.
@@ -76,16 +78,19 @@ def run_queries(
         Rows that a query may return (StartQuery's ``limit``, at most 100,000).
     deadline_s
         Seconds after which what still runs is stopped and said to be missing.
+    max_scan_bytes
+        Ceiling of what may be scanned, after which nothing more is asked and what lacks is said to be
+        missing.
     progress
         Called with a sentence from time to time.
 
     Raises
     ------
     ServiceError
-        When the service refuses every query, or can't be asked any more; all queries in flight are stopped
-        first. Where it refuses some, their answers say so.
+        When the service refuses every query, or can't be asked any more before any is answered; all queries
+        in flight are stopped first. Where it refuses or answers some, the others' answers say so.
     """
-    return _Run(aws, queries, cap, time.monotonic() + deadline_s).all(progress)
+    return _Run(aws, queries, cap, time.monotonic() + deadline_s).all(progress, max_scan_bytes)
 
 
 class _Run:
@@ -102,25 +107,31 @@ class _Run:
         for number, query in enumerate(queries):
             self.flight.add(self._first_tasks(number, query))
 
-    def all(self, progress: Callable[[str], None] | None) -> list[Answer]:
+    def all(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[Answer]:
         """Run everything and return the answers."""
         flight = self.flight
         try:
             while not flight.idle or self.ends.owed:
+                scanned = sum(answer.bytes_scanned for answer in self.answers)
                 if time.monotonic() >= self.deadline:
-                    self._give_up()
+                    self._give_up(f"The deadline passed before {_MISSING}", "Timeout")
+                    break
+                if scanned > max_scan_bytes:
+                    said = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling, before {_MISSING}"
+                    self._give_up(said, "Stopped")
                     break
                 for task, result in flight.ended():
                     self._take(task, result)
                 self._settle_ends()
                 if progress is not None:
-                    rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
-                    progress(
-                        f"{len(flight.flying)} queries running, {len(flight.waiting)} waiting, {rows:,} rows"
-                    )
+                    progress(self._state())
+        except RetryableServiceError as error:
+            late = self._give_up(f"It broke off: {error}", "Broken off")
+            if len(late | set(self.refused)) == len(self.answers):
+                raise
         finally:
-            for task, error in flight.stop():  # the error that ended the run matters more
-                self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {error}")
+            for task, why in flight.stop():  # the error that ended the run matters more
+                self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {why}")
         if self.ends.whole is not None:
             self.aws.learned["insights_end_is_whole"] = self.ends.whole
         if len(self.refused) == len(self.answers) > 0:
@@ -128,6 +139,10 @@ class _Run:
         for answer, pieces in zip(self.answers, self.pieces, strict=True):
             join_pieces(answer, pieces)
         return self.answers
+
+    def _state(self) -> str:
+        rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
+        return f"{len(self.flight.flying)} queries running, {len(self.flight.waiting)} waiting, {rows:,} rows"
 
     def _first_tasks(self, number: int, query: InsightsQuery) -> list[Task]:
         if query.whole is not None:
@@ -276,13 +291,14 @@ class _Run:
         where = f"From {_iso(task.span.first)} to {_iso(task.last)}"
         self.answers[task.answer].incomplete(f"{where} rows are missing: {why}.")
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: str, status: str) -> set[int]:
+        """Say of answers that lack something why, and return which they are."""
         late = {task.answer for task in [*self.flight.flying, *self.flight.waiting]}
-        for number in sorted(late | {number for number, _ in self.ends.owed}):
-            self.answers[number].incomplete(
-                "The deadline passed before all rows were there: raise it, or narrow the window.", "Timeout"
-            )
+        late |= {number for number, _ in self.ends.owed}
+        for number in sorted(late):
+            self.answers[number].incomplete(why, status)
         self.flight.waiting.clear()
+        return late
 
 
 def _iso(second: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,13 @@ from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.insights import run_queries
 from watchme_analysis.sources.insights_cache import Cache, answer_of, rest_of
 from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, Answer, InsightsQuery
-from watchme_analysis.sources.insights_cost import USD_PER_GB, check_ceiling, incoming, planned
+from watchme_analysis.sources.insights_cost import (
+    BYTES_PER_GB,
+    USD_PER_GB,
+    check_ceiling,
+    foreseen,
+    planned,
+)
 from watchme_analysis.sources.insights_frame import answer_frame, retrieval_of
 from watchme_analysis.window import Window
 
@@ -40,6 +47,8 @@ class Asking:
         Rows that one query may return.
     deadline_s
         Seconds after which what runs is stopped.
+    max_scan_bytes
+        Ceiling of what queries may scan, whatever was foreseen.
     """
 
     cache: Cache | None = None
@@ -47,6 +56,7 @@ class Asking:
     offline: bool = False
     cap: int = HIGHEST_LIMIT
     deadline_s: float = 900
+    max_scan_bytes: float = math.inf
 
     def keeper(self) -> Keeper:
         """Return what asks for anything else than log queries in the same way."""
@@ -89,7 +99,12 @@ def ask(
         zip(
             left,
             run_queries(
-                aws, list(left.values()), cap=asking.cap, deadline_s=asking.deadline_s, progress=progress
+                aws,
+                list(left.values()),
+                cap=asking.cap,
+                deadline_s=asking.deadline_s,
+                max_scan_bytes=asking.max_scan_bytes,
+                progress=progress,
             ),
             strict=True,
         )
@@ -140,9 +155,10 @@ def get_log_rows(
         When the service refuses the query.
     """
     if not asking.offline:
-        known = incoming(aws, query.log_groups, query.window)
-        check_ceiling(sum(part.size_bytes or 0 for part in known.values()), max_scan_gb, usd_per_gb)
+        known, size = foreseen(aws, query.log_groups, query.window)
+        check_ceiling(sum(size.values()), max_scan_gb, usd_per_gb)
         query = planned(query, known)
+    asking = replace(asking, max_scan_bytes=max_scan_gb * BYTES_PER_GB)
     answer = ask(aws, [query], asking)[0]
     return answer_frame(answer), retrieval_of(answer, usd_per_gb)
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.sources.aws_client import Aws
+from watchme_analysis.sources.aws_names import resource_name
 from watchme_analysis.sources.insights_calls import InsightsQuery
 from watchme_analysis.sources.insights_plan import Counts
 from watchme_analysis.sources.metrics import (
@@ -89,6 +90,49 @@ def incoming(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, I
             counts = [(int(window.start.timestamp()), 0)]
         values = sizes.get("Values", [])
         found[group] = Incoming(sum(values) if values else None, tuple(sorted(counts)), period)
+    return found
+
+
+def foreseen(
+    aws: Aws, log_groups: Sequence[str], window: Window
+) -> tuple[dict[str, Incoming], dict[str, float]]:
+    """Return what came into log groups, and the bytes that a query over each will scan.
+
+    Where CloudWatch's count of them may not be asked or has expired, the bytes are a log group's size, spread
+    evenly over the time that it keeps.
+
+    Returns
+    -------
+    known, sizes
+        By log group; a group is missing from ``known`` where its events are not counted.
+    """
+    try:
+        known = incoming(aws, log_groups, window)
+    except RetryableServiceError:
+        raise
+    except ServiceError:
+        known = {}
+    sizes = {group: known[group].size_bytes for group in log_groups if group in known}
+    untold = [
+        group for group in log_groups if sizes.get(group) is None and not (known and known[group].counts)
+    ]
+    spread = stored(aws, untold, window) if untold else {}
+    return known, {group: spread.get(group, sizes.get(group) or 0.0) for group in log_groups}
+
+
+def stored(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, float]:
+    """Return the share of log groups' sizes that falls to a window, as if they had grown evenly."""
+    found = {}
+    now = datetime.now(UTC)
+    for group in log_groups:
+        name = resource_name(group)
+        listed = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+        entry = next((item for item in listed if item["logGroupName"] == name), None)
+        if entry is None:
+            continue
+        age_s = max(3600.0, now.timestamp() - entry.get("creationTime", 0) / 1000)
+        kept_s = min(age_s, entry.get("retentionInDays", math.inf) * 86400)
+        found[group] = float(entry.get("storedBytes", 0)) * min(1.0, window.seconds / kept_s)
     return found
 
 

@@ -66,7 +66,12 @@ class Flight:
         now = time.monotonic()
         done = []
         for task in [task for task in self.flying if task.next_poll <= now]:
-            result = self._polled(task)
+            try:
+                result = self._polled(task)
+            except ServiceError:
+                if not done:
+                    raise
+                return done  # what ended is taken up first; the next poll tells again
             if result is not None:
                 done.append((task, result))
         return done
@@ -86,6 +91,7 @@ class Flight:
                 self._hold_back(task)
                 return
             except (RetryableServiceError, CancelledError):
+                self.waiting.appendleft(task)
                 raise
             except ServiceError as error:
                 self._refused(task, error)
