@@ -64,7 +64,7 @@ class Flight:
             return []
         self.aws.sleep(min(*due, self.deadline) - time.monotonic())
         now = time.monotonic()
-        done = []
+        done: list[tuple[Task, Result]] = []
         for task in [task for task in self.flying if task.next_poll <= now]:
             try:
                 result = self._polled(task)
