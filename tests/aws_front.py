@@ -98,7 +98,8 @@ class Front:
                 query["polls"] -= 1
                 query["status"] = "Running"
                 half = query["rows"][: len(query["rows"]) // 2][: self.page]
-                return {"results": half, "statistics": {"recordsMatched": 0.0}, "status": "Running"}
+                scanned = {"recordsMatched": 0.0, "bytesScanned": query["statistics"]["bytesScanned"] / 2}
+                return {"results": half, "statistics": scanned, "status": "Running"}
             query["status"] = query["final"]
         rows = query["rows"] if query["status"] == "Complete" else query["rows"][:1]
         start = int(asked.get("nextToken", "0"))

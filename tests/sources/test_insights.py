@@ -268,6 +268,7 @@ def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     assert answer.truncated
     assert any("deadline" in note for note in answer.notes)
     assert front.stopped == ["query-0"]
+    assert answer.bytes_scanned > 0  # stopped, and paid for all the same
 
 
 def test_at_the_ceiling_nothing_more_is_asked(front, aws):

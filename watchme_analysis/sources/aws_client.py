@@ -255,7 +255,8 @@ class Aws:
 
     def _refusal(self, action: str, error: Any) -> ServiceError:
         detail = error.response.get("Error", {})
-        code, text = str(detail.get("Code", "")), " ".join(str(detail.get("Message", "")).split())[:300]
+        code, said = str(detail.get("Code", "")), str(detail.get("Message", ""))
+        text = " ".join(re.sub(r"<[^>]*>", " ", said).split())[:300]  # a gateway answers with a page
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         said = f"{action} in {self.where} said {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":

@@ -130,6 +130,8 @@ class _Run:
             if len(late | set(self.refused)) == len(self.answers):
                 raise
         finally:
+            for task in flight.flying:  # what is stopped is paid for all the same
+                self.answers[task.answer].bytes_scanned += task.bytes_seen
             for task, why in flight.stop():  # the error that ended the run matters more
                 self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {why}")
         if self.ends.whole is not None:
@@ -142,7 +144,8 @@ class _Run:
 
     def _state(self) -> str:
         rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
-        return f"{len(self.flight.flying)} queries running, {len(self.flight.waiting)} waiting, {rows:,} rows"
+        running, waiting = len(self.flight.flying), len(self.flight.waiting)
+        return f"queries: {running} running, {waiting} waiting; {rows:,} rows so far"
 
     def _first_tasks(self, number: int, query: InsightsQuery) -> list[Task]:
         if query.whole is not None:

@@ -114,6 +114,7 @@ class Flight:
         page = poll_query(self.aws, task.query_id)
         age = time.monotonic() - task.started_at
         if str(page.get("status", "Unknown")) in OPEN:
+            task.bytes_seen = float((page.get("statistics") or {}).get("bytesScanned") or 0)
             pace = self.aws.pace
             wait = min(max(pace.first_poll_s, age / 4), pace.longest_poll_s)
             task.next_poll = time.monotonic() + wait

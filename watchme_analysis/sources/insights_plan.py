@@ -118,6 +118,7 @@ class Task:
     tries: int = 0
     telling: bool = False  # whether it asks how far an inclusive end reaches
     last: int = 0  # last second asked for
+    bytes_seen: float = 0.0  # what it had scanned when it was polled last
     query_id: str = ""
     started_at: float = 0.0
     next_poll: float = 0.0
