@@ -22,7 +22,9 @@ from watchme_analysis.sources.insights_ask import Asking
 from watchme_analysis.sources.insights_cache import Cache
 from watchme_analysis.window import Window
 
-FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01)
+FAST = Pace(
+    gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01, long_poll_s=0
+)
 NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(hours=6)
 WINDOW = Window(START, NOW - timedelta(hours=1))
@@ -223,6 +225,33 @@ def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, cap
     (kept,) = open_case(tmp_path / "case").table("queue_messages").message_attributes
     assert json.loads(kept)["trace"] == given["trace"]
     assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+
+
+def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(account, monkeypatch):
+    call, left = Aws.call, [3]
+
+    def failing(self, service, operation, **asked):
+        answer = call(self, service, operation, **asked)
+        if operation == "change_message_visibility_batch" and left[0]:
+            left[0] -= 1
+            failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
+            gone = {"Id": "1", "Code": "MessageNotInflight", "SenderFault": True}
+            answer["Failed"] = [failed, gone]
+        return answer
+
+    monkeypatch.setattr(Aws, "call", failing)
+    url = boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    with pytest.raises(ServiceError, match=r"stay hidden .* none is lost: .* InternalError"):
+        sample_messages(Aws(pace=FAST), url, 10)
+    left[0] = 2
+    assert len(sample_messages(Aws(pace=FAST), url, 10)) == 10
+
+
+def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
+    old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
+    notes = pull(Aws(pace=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
+    assert any("CloudTrail's events of the last 90 days" in note for note in notes)
+    assert any("alarms of the last 30 days" in note for note in notes)
 
 
 def test_the_raw_answers_give_the_same_case(account, tmp_path):

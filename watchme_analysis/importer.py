@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -277,11 +278,20 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
 
 
 def _replace(work: Path, target: Path) -> None:
-    """Put the finished case in place; a case that stood there is moved away first."""
-    if target.exists():
+    """Put the finished case in place; a case that stood there is moved away first.
+
+    Another process may put the same case there meanwhile, which is then moved away in turn.
+    """
+    for last in (False, False, True):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-        target.rename(old / "case")
-        work.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        work.rename(target)
+        try:
+            with suppress(FileNotFoundError):
+                target.rename(old / "case")
+            work.rename(target)
+        except OSError:
+            if last:
+                raise
+        else:
+            return
+        finally:
+            shutil.rmtree(old, ignore_errors=True)

@@ -20,6 +20,9 @@ from watchme_analysis.importer import ImportReport, import_folder
 from watchme_analysis.sources.aws_aside import Aside
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.aws_state import (
+    CHANGES_BEFORE,
+    HISTORY_KEPT,
+    TRAIL_KEPT,
     Scope,
     discover,
     get_alarm_history,
@@ -172,6 +175,7 @@ class _Pull:
         request = self.request
         self.progress("queues and functions")
         self.scope = self._discovered()
+        self._note_what_is_forgotten()
         with Aside(self.aws, "cloudtrail", self._changes) as changes:
             self._ask(request)
             self._part("changes (CloudTrail)", changes.finish)
@@ -184,6 +188,19 @@ class _Pull:
         report = import_folder(self.folder, case)
         usd = cost_usd(self.scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.scanned, usd)
+
+    def _note_what_is_forgotten(self) -> None:
+        """Note what AWS no longer holds of the window, as it answers like nothing had happened."""
+        age = datetime.now(UTC) - self.request.window.start
+        if age + CHANGES_BEFORE > TRAIL_KEPT:
+            self.notes.append(
+                f"Only CloudTrail's events of the last {TRAIL_KEPT.days} days can be looked up, and changes "
+                f"from {CHANGES_BEFORE.days} days before the window on are asked for."
+            )
+        if age > HISTORY_KEPT:
+            self.notes.append(
+                f"CloudWatch keeps what happened to alarms of the last {HISTORY_KEPT.days} days."
+            )
 
     def _has_nothing(self) -> bool:
         """Tell whether nothing came of what was named; what the account has anyway is no case."""

@@ -6,6 +6,7 @@ import pytest
 from botocore.session import get_session
 
 from watchme_analysis.sources.aws_policy import ACTIONS, SAMPLING_ACTIONS
+from watchme_analysis.sources.aws_state import TRAIL_KEPT
 from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, OPEN
 from watchme_analysis.sources.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
 
@@ -55,9 +56,41 @@ def test_get_metric_data():
     assert "exclusive" in text(asked["EndTime"].documentation)
 
 
+def test_a_start_of_metrics_is_rounded_by_its_age():
+    start = text(
+        model("cloudwatch").operation_model("GetMetricData").input_shape.members["StartTime"].documentation
+    )
+    assert "less than 15 days ago - Round down to the nearest whole minute" in start
+    assert "greater than 63 days ago - Round down to the nearest 1-hour" in start
+
+
+def test_what_a_sample_of_messages_relies_on():
+    sqs = model("sqs")
+    whole = text(sqs.operation_model("ChangeMessageVisibilityBatch").documentation)
+    assert "check for batch errors even when the call returns an HTTP status code of 200" in whole
+    assert "SenderFault" in sqs.shape_for("BatchResultErrorEntry").members
+    receive = sqs.operation_model("ReceiveMessage")
+    assert "you might not receive any messages in a particular" in text(receive.documentation)
+    assert "returns more messages than this value" in text(
+        receive.input_shape.members["MaxNumberOfMessages"].documentation
+    )
+
+
+def test_changes_are_looked_up_for_so_long_and_by_one_attribute():
+    operation = model("cloudtrail").operation_model("LookupEvents")
+    whole = text(operation.documentation)
+    assert f"within the last {TRAIL_KEPT.days} days" in whole
+    assert "limited to two per second" in whole
+    assert "can contain only one item" in text(
+        operation.input_shape.members["LookupAttributes"].documentation
+    )
+
+
 def test_alarm_history_has_metric_alarms_alone_unless_asked():
     asked = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
     assert "only metric alarms are returned" in text(asked["AlarmTypes"].documentation)
+    whole = text(model("cloudwatch").operation_model("DescribeAlarmHistory").documentation)
+    assert "either all metric alarms or all composite alarms" in whole
 
 
 @pytest.mark.parametrize("action", [*ACTIONS, *SAMPLING_ACTIONS])

@@ -81,6 +81,8 @@ class Pace:
         costs a query of seconds about one poll and one of minutes a few calls a minute.
     backoff_s, longest_backoff_s, attempts
         Full jitter doubles up from the first to the longest wait; tries before giving up.
+    long_poll_s
+        Wait for a message where a queue seems to be empty.
     """
 
     gap_s: float = 0.1
@@ -90,6 +92,7 @@ class Pace:
     backoff_s: float = 0.3
     longest_backoff_s: float = 10.0
     attempts: int = 8
+    long_poll_s: int = 1
 
 
 @dataclass

@@ -40,10 +40,12 @@ CHANGING_EVENTS = (
     "DisableAlarmActions",
     "SetAlarmState",
 )
+# LookupEvents reaches so far back, DescribeAlarmHistory so far.
+TRAIL_KEPT = timedelta(days=90)
+HISTORY_KEPT = timedelta(days=30)
 # What began an incident may have been changed days before it showed.
 CHANGES_BEFORE = timedelta(days=7)
 _SAMPLE_HIDDEN_S = 120
-_EMPTY_RECEIVES = 3
 
 
 @dataclass
@@ -150,22 +152,24 @@ def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
     """
     messages: dict[str, dict[str, Any]] = {}
     handles: list[str] = []
-    empty = 0
+    empty = False
     try:
-        while len(messages) < most and empty < _EMPTY_RECEIVES:
+        while len(messages) < most:
             answer = aws.call(
                 "sqs",
                 "receive_message",
                 QueueUrl=url,
                 MaxNumberOfMessages=min(10, most - len(messages)),
                 VisibilityTimeout=_SAMPLE_HIDDEN_S,
-                WaitTimeSeconds=0,
+                WaitTimeSeconds=aws.pace.long_poll_s if empty else 0,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
             received = answer.get("Messages", [])
-            # A short poll asks some of SQS's servers only, so one empty answer is no proof of the end.
-            empty = 0 if received else empty + 1
+            if empty and not received:
+                break
+            # A poll that doesn't wait asks some of SQS's servers alone, so that an empty answer is no proof.
+            empty = not received
             handles += [message["ReceiptHandle"] for message in received]
             messages.update((message["MessageId"], message) for message in received)
     finally:
@@ -175,21 +179,32 @@ def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
 
 def _show_again(aws: Aws, url: str, handles: Sequence[str]) -> None:
     """Make messages visible again; a batch that fails costs no other, and is told in the end."""
-    problem: ServiceError | None = None
+    problem: object = None
     for at in range(0, len(handles), 10):
         entries = [
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
             for number, handle in enumerate(handles[at : at + 10])
         ]
         try:
-            # What an entry says to have failed is visible already, as its time to be hidden is over.
-            aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
+            problem = _shown(aws, url, entries) or problem
         except ServiceError as error:
             problem = error
     if problem is not None:
         raise ServiceError(
             f"Messages that were read stay hidden for {_SAMPLE_HIDDEN_S} s at most, none is lost: {problem}"
-        ) from problem
+        )
+
+
+def _shown(aws: Aws, url: str, entries: list[dict[str, Any]], tries: int = 3) -> str | None:
+    """Make a batch visible again; return what kept some of it from that."""
+    answer = aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
+    # Where the fault is the sender's, its time to be hidden is over already.
+    failed = {item["Id"]: item for item in answer.get("Failed", []) if not item.get("SenderFault")}
+    if not failed:
+        return None
+    if tries <= 1:
+        return f"sqs:ChangeMessageVisibility said {next(iter(failed.values())).get('Code')}"
+    return _shown(aws, url, [entry for entry in entries if entry["Id"] in failed], tries - 1)
 
 
 def _as_printed(message: dict[str, Any]) -> dict[str, Any]:
@@ -221,16 +236,20 @@ def get_alarms(aws: Aws) -> dict[str, Any]:
 
 
 def get_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
-    """Return what alarms did in a window."""
-    items = aws.pages(
-        "cloudwatch",
-        "describe_alarm_history",
-        "AlarmHistoryItems",
-        AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-        StartDate=window.start,
-        EndDate=window.end,
-    )
-    return {"AlarmHistoryItems": items}
+    """Return what alarms did in a window; metric and composite ones are asked for one after the other."""
+    items = [
+        item
+        for kind in ("MetricAlarm", "CompositeAlarm")
+        for item in aws.pages(
+            "cloudwatch",
+            "describe_alarm_history",
+            "AlarmHistoryItems",
+            AlarmTypes=[kind],
+            StartDate=window.start,
+            EndDate=window.end,
+        )
+    ]
+    return {"AlarmHistoryItems": sorted(items, key=lambda item: item["Timestamp"], reverse=True)}
 
 
 def get_changes(aws: Aws, window: Window) -> dict[str, Any]:
