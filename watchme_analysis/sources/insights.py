@@ -109,30 +109,16 @@ class _Run:
 
     def all(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[Answer]:
         """Run everything and return the answers."""
-        flight = self.flight
         try:
-            while not flight.idle or self.ends.owed:
-                scanned = sum(answer.bytes_scanned for answer in self.answers)
-                if time.monotonic() >= self.deadline:
-                    self._give_up(f"The deadline passed before {_MISSING}", "Timeout")
-                    break
-                if scanned > max_scan_bytes:
-                    said = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling, before {_MISSING}"
-                    self._give_up(said, "Stopped")
-                    break
-                for task, result in flight.ended():
-                    self._take(task, result)
-                self._settle_ends()
-                if progress is not None:
-                    progress(self._state())
+            self._go(progress, max_scan_bytes)
         except RetryableServiceError as error:
             late = self._give_up(f"It broke off: {error}", "Broken off")
             if len(late | set(self.refused)) == len(self.answers):
                 raise
         finally:
-            for task in flight.flying:  # what is stopped is paid for all the same
+            for task in self.flight.flying:  # what is stopped is paid for all the same
                 self.answers[task.answer].bytes_scanned += task.bytes_seen
-            for task, why in flight.stop():  # the error that ended the run matters more
+            for task, why in self.flight.stop():  # the error that ended the run matters more
                 self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {why}")
         if self.ends.whole is not None:
             self.aws.learned["insights_end_is_whole"] = self.ends.whole
@@ -141,6 +127,23 @@ class _Run:
         for answer, pieces in zip(self.answers, self.pieces, strict=True):
             join_pieces(answer, pieces)
         return self.answers
+
+    def _go(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
+        """Ask until nothing is left to ask, the deadline passes or the ceiling is reached."""
+        while not self.flight.idle or self.ends.owed:
+            scanned = sum(answer.bytes_scanned for answer in self.answers)
+            if time.monotonic() >= self.deadline:
+                self._give_up(f"The deadline passed before {_MISSING}", "Timeout")
+                return
+            if scanned > max_scan_bytes:
+                said = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling, before {_MISSING}"
+                self._give_up(said, "Stopped")
+                return
+            for task, result in self.flight.ended():
+                self._take(task, result)
+            self._settle_ends()
+            if progress is not None:
+                progress(self._state())
 
     def _state(self) -> str:
         rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
