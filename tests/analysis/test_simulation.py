@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation import simulate, simulate_together
 from watchme_analysis.analysis.simulation_queue import IN_FLIGHT, VISIBLE, FifoQueue
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
+    Earlier,
+    Host,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -114,8 +116,9 @@ def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
     assert [message for _, message, _ in queue.receive(10.0, 10)] == [2]
     assert queue.receive(10.0, 10) == []
     # It was not deleted, so that it comes again before those behind it.
-    assert queue.next_return_s() == 40.0
-    queue.return_first()
+    assert queue.hidden[0] == first
+    assert queue.is_hidden(queue.hidden.popleft())
+    queue.come_back(0)
     again, behind = queue.receive(41.0, 2)
     assert (again[1], behind[1]) == (0, 1)
     queue.delete(first)  # its visibility timeout has ended
@@ -135,8 +138,10 @@ def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
     now_s = 100.0
     for _ in range(60):
         now_s += random.uniform(0, 20)
-        while queue.next_return_s() <= now_s:
-            queue.return_first()
+        while queue.hidden and queue.hidden[0][0] <= now_s:
+            receipt = queue.hidden.popleft()
+            if queue.is_hidden(receipt):
+                queue.come_back(receipt[1])
         held = {groups[message] for message, state in enumerate(queue.state) if state == IN_FLIGHT}
         receipts = queue.receive(now_s, random.randint(1, 4))
         taken = [message for _, message, _ in receipts]
@@ -236,7 +241,104 @@ def test_old_messages_expire():
     )
     outcome = simulate(settings, Arrivals([0.0] * 100))
     assert (outcome.deleted, outcome.expired) == (22, 78)
-    assert outcome.lost == 78
+    # The two in flight are worked on to the end all the same.
+    assert outcome.lost == 76
+
+
+def test_an_old_receipt_deletes_nothing():
+    # 40 s of work against a visibility timeout of 30 s: received again before the first run ends.
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=30.0, max_receive_count=3),
+        poller=PollerSettings(max_concurrency=5),
+        api=ApiSettings(40.0, 0.0, slots=None),
+        function_timeout_s=60.0,
+    )
+    outcome = simulate(settings, Arrivals([0.0]))
+    assert (outcome.invocations, outcome.duplicates) == (3, 2)
+    # At 90 s it has been received three times; the third run would have deleted it at 100 s.
+    assert (outcome.dead_lettered, outcome.deleted, outcome.lost) == (1, 0, 0)
+    # Nobody else can receive it, so that the run's receipt is the latest even after its time.
+    alone = replace(settings, poller=PollerSettings(max_concurrency=1))
+    assert simulate(alone, Arrivals([0.0])).deleted == 1
+
+
+def test_settings_change_in_the_middle_of_a_run():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=10.0, max_receive_count=None),
+        poller=PollerSettings(reserved_concurrency=1),
+        api=ApiSettings(20.0, 0.0, slots=None),
+        function_timeout_s=30.0,
+        earlier=(
+            Earlier("visibility_timeout_s", 1000.0, 100.0),
+            Earlier("reserved_concurrency", 1000.0, None),
+        ),
+    )
+    calm = simulate(settings, Arrivals([0.0, 1.0, 995.0]))
+    assert (calm.throttles, calm.duplicates, calm.drained_s) == (0, 0, 1015.0)
+    changed = simulate(settings, Arrivals([0.0, 1.0, 995.0, 1001.0, 1002.0]))
+    assert changed.throttles > 0
+    assert changed.duplicates > 0
+    # What is in flight keeps the visibility timeout under which it was received.
+    stuck = replace(settings, api=ApiSettings(50.0, 0.0, slots=None))
+    assert [row[1] for row in simulate(stuck, Arrivals([995.0])).series[17:19]] == [0, 0]
+
+
+def test_as_many_calls_as_were_counted_hold_as_many_failures():
+    spell = Spell(0.0, 600.0, failing_share=0.25, calls=8)
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=1000.0, max_receive_count=None),
+        api=ApiSettings(1.0, 0.0, slots=None, spells=(spell,)),
+    )
+    for seed in range(5):
+        assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2
+        assert simulate(settings, Arrivals([10.0 * n for n in range(16)]), seed).errors == 4
+
+
+def test_apis_share_the_processors_of_a_host():
+    work = ApiSettings(10.0, 0.0, slots=None)
+    one = Settings(api=work, function_timeout_s=100.0)
+    pair = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([0.0, 0.0]))]
+    # Four pieces of 10 s on two processors; alone, each line has them for itself.
+    assert [run.drained_s for run in simulate_together(pair, Host(cores=2.0))] == [20.0, 20.0]
+    assert [run.drained_s for run in simulate_together(pair)] == [10.0, 10.0]
+    # The third comes when half of the first two is done; until they end, all go on at two thirds of the pace.
+    late = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([5.0]))]
+    assert [run.drained_s for run in simulate_together(late, Host(cores=2.0))] == pytest.approx([12.5, 17.5])
+
+
+def test_queues_share_an_api():
+    one = Settings(api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=100.0)
+    pair = [(one, Arrivals([0.0, 0.1])), (one, Arrivals([0.2, 0.3]))]
+    found = simulate_together(pair, Host(cores=None, slots=1))
+    assert [run.drained_s for run in found] == [20.0, 40.0]
+    assert found == simulate_together(pair, Host(cores=None, slots=1))
+
+
+def test_work_goes_on_after_the_answer_and_is_lost_in_a_restart():
+    api = ApiSettings(1.0, 0.0, slots=None, background_s=50.0)
+    outcome = simulate(Settings(api=api), Arrivals([0.0]))
+    assert (outcome.deleted, outcome.drained_s, outcome.lost) == (1, 1.0, 0)
+    restarting = replace(
+        api,
+        restarts_when_unhealthy=True,
+        checks_to_unhealthy=1,
+        spells=(Spell(25.0, 35.0, is_unhealthy=True, is_cured_by_restart=True),),
+    )
+    outcome = simulate(Settings(api=restarting), Arrivals([0.0, 100.0]))
+    assert (outcome.deleted, outcome.restarts, outcome.lost) == (2, 1, 1)
+
+
+@given(st.lists(st.tuples(SETTINGS, arrivals()), min_size=1, max_size=3), st.integers(0, 9), st.data())
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_every_message_of_every_queue_is_accounted_for(lines, seed, data):
+    host = Host(data.draw(st.none() | st.floats(0.5, 4)), data.draw(st.none() | st.integers(1, 3)))
+    found = simulate_together(lines, host, seed)
+    for outcome, (_, messages) in zip(found, lines, strict=True):
+        kept = outcome.visible + outcome.in_flight
+        assert outcome.sent == outcome.deleted + kept + outcome.dead_lettered + outcome.expired
+        horizon_s = max(settings.horizon_s for settings, _ in lines)
+        assert outcome.sent == sum(sent_s <= horizon_s for sent_s in messages.sent_s)
+    assert simulate_together(lines, host, seed) == found
 
 
 def test_seeds_differ():

@@ -1,68 +1,67 @@
-"""A simulated API with limited capacity, its health checks and restarts, and the agenda of a run."""
+"""A simulated API with limited capacity, its health checks and its restarts."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappush
-from itertools import count
+from itertools import chain, repeat
 from random import Random
 from typing import Any
 
+from watchme_analysis.analysis.simulation_agenda import Action, Agenda
+from watchme_analysis.analysis.simulation_host import Desk, Processors
 from watchme_analysis.analysis.simulation_settings import ApiSettings, Arrivals, Spell
 
 # How soon a caller learns that nobody listens.
 REFUSAL_S = 0.1
-
-
-class Agenda:
-    """What is to happen, in order of time; what is due at the same time keeps the order of its entry."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.entries: list[tuple[float, int, Callable[[Any], None], Any]] = []
-        self.numbers = count()
-
-    def at(self, time_s: float, action: Callable[[Any], None], argument: Any = None) -> None:
-        """Note an action for a time."""
-        heappush(self.entries, (time_s, next(self.numbers), action, argument))
+# What a health check costs an idle machine.
+CHECK_S = 0.1
+_BLOCK = 1024
 
 
 class Call:
     """Who calls the API, and for which message; it may give up, but calls again only when answered."""
 
-    __slots__ = ("is_lost", "message", "since_s")
-
-    def __init__(self, message: int) -> None:
-        self.message = message
-        self.since_s = 0.0
-        self.is_lost = False
+    __slots__ = ("message", "since_s")
+    message: int
+    since_s: float
 
 
 class Api:
-    """Works on calls in their order, as many at once as it has slots.
+    """Works on calls in their order, as many at once as its desk has places.
 
     Parameters
     ----------
+    settings, arrivals
+        Of the run.
+    agenda
+        Of the run.
+    random
+        Draws service times and failures.
     answer
         Called with the call and whether it succeeded when its work is done, or lost.
+    shared
+        Desk and processors that it shares with other APIs; None for what it has alone.
     """
 
     def __init__(
         self,
         settings: ApiSettings,
+        arrivals: Arrivals,
         agenda: Agenda,
         random: Random,
-        arrivals: Arrivals,
         answer: Callable[[Any, bool], None],
+        shared: tuple[Desk | None, Processors | None] = (None, None),
     ) -> None:
         self.settings = settings
         self.agenda = agenda
         self.random = random
         self.arrivals = arrivals
         self.answer = answer
+        desk, self.processors = shared
+        self.desk = Desk(settings.slots) if desk is None and settings.slots is not None else desk
         self.is_done = bytearray(len(arrivals.sent_s))
         self.duplicates = 0
         self.waits_s = 0.0
@@ -70,88 +69,128 @@ class Api:
         self.unhealthy = 0
         self.restarts = 0
         self._has_started = bytearray(len(arrivals.sent_s))
-        self._slots = math.inf if settings.slots is None else settings.slots
-        self._working = 0
-        self._waiting: deque[Call] = deque()
         self._failed_checks = 0
         self._away_until_s = -math.inf
         self._cured_until_s = -math.inf
         self._spell_starts = [spell.start_s for spell in settings.spells]
+        self._urns: dict[int, list[int]] = {}
         self._may_fail = bool(arrivals.failing or settings.spells or settings.failing_share)
-        self._draw = _sampler(settings.variation, random)
+        self._draw = factors(settings.variation, random).__next__
+        # Takes a call; where there is nothing to ask about, without asking: nothing is called more often.
+        is_plain = self.desk is None and not settings.restarts_when_unhealthy
+        self.call: Callable[[Any], None] = self.start if is_plain else self._receive
 
-    def call(self, call: Call) -> None:
-        """Take a call."""
-        now_s = self.agenda.now_s
+    def _receive(self, call: Call) -> None:
+        now_s, desk = self.agenda.now_s, self.desk
         call.since_s = now_s
         if now_s < self._away_until_s:
             self.agenda.at(now_s + REFUSAL_S, self._refuse, call)
-        elif self._working < self._slots:
-            self._start(call)
+        elif desk is None:
+            self.start(call)
+        elif desk.taken < desk.places:
+            desk.taken += 1
+            self.start(call)
         else:
-            self._waiting.append(call)
+            desk.waiting.append((self, call))
 
     def _refuse(self, call: Call) -> None:
         self.answer(call, False)
 
-    def _spell(self) -> Spell | None:
-        """Return the spell of this moment, unless a restart has ended it."""
-        now_s = self.agenda.now_s
-        position = bisect_right(self._spell_starts, now_s) - 1
-        if position < 0:
-            return None
-        spell = self.settings.spells[position]
-        began_s = spell.start_s if spell.stretch_s is None else spell.stretch_s
-        cured = spell.is_cured_by_restart and began_s < self._cured_until_s
-        return None if cured or now_s >= spell.end_s else spell
-
-    def _start(self, call: Call) -> None:
-        message, settings, now_s = call.message, self.settings, self.agenda.now_s
+    def start(self, call: Call) -> None:
+        """Begin to work on a call."""
+        message, agenda = call.message, self.agenda
         if not self._has_started[message]:
             self._has_started[message] = 1
             self.started += 1
-            self.waits_s += now_s - self.arrivals.sent_s[message]
-        mean_s, fails = settings.mean_s, False
+            self.waits_s += agenda.now_s - self.arrivals.sent_s[message]
+        action: Action = self._complete
+        mean_s = self.settings.mean_s
         if self._may_fail:
             mean_s, fails = self._fate(message)
-        time_s = self._draw(mean_s)
-        if self._waiting:
-            time_s *= 1 + settings.slowdown_per_waiting * len(self._waiting)
-        self._working += 1
-        # Agenda.at, spelled out where it is called most.
-        action = self._fail if fails else self._complete
-        heappush(self.agenda.entries, (now_s + time_s, next(self.agenda.numbers), action, call))
+            if fails:
+                action = self._fail
+        time_s = mean_s * self._draw()
+        if self.desk is not None and self.settings.slowdown_per_waiting:
+            time_s *= 1 + self.settings.slowdown_per_waiting * len(self.desk.waiting)
+        if self.processors is None:
+            # Agenda.at, spelled out where it is called most.
+            heappush(agenda.entries, (agenda.now_s + time_s, next(agenda.numbers), action, call))
+        else:
+            self.processors.add(time_s, action, call)
+
+    def _spell(self) -> tuple[int, Spell] | None:
+        """Return the spell of this moment and its place, unless a restart has ended it."""
+        now_s = self.agenda.now_s
+        place = bisect_right(self._spell_starts, now_s) - 1
+        if place < 0:
+            return None
+        spell = self.settings.spells[place]
+        began_s = spell.start_s if spell.stretch_s is None else spell.stretch_s
+        cured = spell.is_cured_by_restart and began_s < self._cured_until_s
+        return None if cured or now_s >= spell.end_s else (place, spell)
 
     def _fate(self, message: int) -> tuple[float, bool]:
         """Return the mean service time of this moment, and whether the call will fail."""
-        settings, spell = self.settings, self._spell()
-        mean_s, share = settings.mean_s, settings.failing_share
-        if spell is not None:
+        found = self._spell()
+        mean_s, share = self.settings.mean_s, self.settings.failing_share
+        if found is not None:
+            place, spell = found
             mean_s = mean_s if spell.mean_s is None else spell.mean_s
             share = spell.failing_share
+            if spell.calls and share and message not in self.arrivals.failing:
+                return mean_s, self._is_drawn(place, spell)
         if message in self.arrivals.failing:
             return mean_s, True
         return mean_s, bool(share) and self.random.random() < share
 
+    def _is_drawn(self, place: int, spell: Spell) -> bool:
+        """Draw without putting back from the calls that were counted, so many of which failed."""
+        urn = self._urns.get(place)
+        if urn is None or not urn[0]:
+            urn = self._urns[place] = [spell.calls, round(spell.calls * spell.failing_share)]
+        fails = self.random.random() * urn[0] < urn[1]
+        urn[0] -= 1
+        urn[1] -= fails
+        return fails
+
     def _complete(self, call: Call) -> None:
-        if call.is_lost:
-            return  # in a restart, and answered then
-        self._working -= 1
-        if self.is_done[call.message]:
-            self.duplicates += 1
+        if self.settings.background_s:
+            self._go_on(call.message)
         else:
-            self.is_done[call.message] = 1
-        if self._waiting:
-            self._start(self._waiting.popleft())
+            self._finish(call.message)
+        if self.desk is not None:
+            self.desk.leave()
         self.answer(call, True)
 
+    def _go_on(self, message: int) -> None:
+        time_s = self.settings.background_s * self._draw()
+        if self.processors is None:
+            self.agenda.at(self.agenda.now_s + time_s, self._finish, message)
+        else:
+            self.processors.add(time_s, self._finish, message)
+
+    def _finish(self, message: int) -> None:
+        if self.is_done[message]:
+            self.duplicates += 1
+        else:
+            self.is_done[message] = 1
+
     def _fail(self, call: Call) -> None:
-        if call.is_lost:
-            return
-        self._working -= 1
-        if self._waiting:
-            self._start(self._waiting.popleft())
+        if self.desk is not None:
+            self.desk.leave()
         self.answer(call, False)
+
+    def settle(self) -> None:
+        """Finish what was accepted and is not done yet, though nobody waits for it any more."""
+        going_on = [*self.agenda.entries, *(self.processors.work if self.processors else ())]
+        going_on.sort(key=lambda entry: entry[:2])
+        messages = [entry[3].message for entry in going_on if entry[2] == self._complete]
+        messages += [entry[3] for entry in going_on if entry[2] == self._finish]
+        if self.desk is not None:
+            waiting = [call.message for api, call in self.desk.waiting if api is self]
+            messages += [message for message in waiting if message not in self.arrivals.failing]
+        for message in messages:
+            self._finish(message)
 
     def check_health(self, _: object = None) -> None:
         """Ask /health once, count, restart if it is time, and come again after the interval."""
@@ -159,9 +198,7 @@ class Api:
         self.agenda.at(now_s + settings.check_interval_s, self.check_health)
         if now_s < self._away_until_s:
             return
-        spell = self._spell()
-        is_stuck = bool(self._waiting) and now_s - self._waiting[0].since_s > settings.check_timeout_s
-        if not is_stuck and not (spell is not None and spell.is_unhealthy):
+        if not self._is_slow_to_answer() and not self._is_in_an_unhealthy_spell():
             self._failed_checks = 0
             return
         self._failed_checks += 1
@@ -170,30 +207,48 @@ class Api:
             if settings.restarts_when_unhealthy:
                 self._restart()
 
+    def _is_slow_to_answer(self) -> bool:
+        limit_s = self.settings.check_timeout_s
+        if self.processors is not None and CHECK_S / self.processors.pace > limit_s:
+            return True
+        if self.desk is None or not self.desk.waiting:
+            return False
+        return self.agenda.now_s - self.desk.waiting[0][1].since_s > limit_s
+
+    def _is_in_an_unhealthy_spell(self) -> bool:
+        found = self._spell()
+        return found is not None and found[1].is_unhealthy
+
     def _restart(self) -> None:
+        """Lose what is being worked on, in the foreground and after the answer, and be away for a while."""
         now_s = self.agenda.now_s
         self.restarts += 1
         self._failed_checks = 0
         self._away_until_s = now_s + self.settings.restart_s
         self._cured_until_s = now_s
-        ends = (self._complete, self._fail)
-        working = [entry[3] for entry in self.agenda.entries if entry[2] in ends and not entry[3].is_lost]
+        ends: tuple[Action, ...] = (self._complete, self._fail)
+        struck = self.agenda.drop((*ends, self._finish))
+        if self.processors is not None:
+            struck += self.processors.drop((*ends, self._finish))
+        working: list[Call] = [entry[3] for entry in struck if entry[2] in ends]
         # In the order of their coming, which is not that of the agenda.
-        lost = sorted(working, key=lambda call: (call.since_s, call.message)) + list(self._waiting)
-        self._working = 0
-        self._waiting.clear()
-        for call in working:
-            call.is_lost = True
-        for call in lost:
+        working.sort(key=lambda call: (call.since_s, call.message))
+        waited = [] if self.desk is None else self.desk.empty(self, len(working))
+        for call in (*working, *waited):
             self.answer(call, False)
 
 
-def _sampler(variation: float, random: Random) -> Callable[[float], float]:
-    """Return a function that draws a service time of a mean."""
-    uniform, log = random.random, math.log
+def factors(variation: float, random: Random) -> Iterator[float]:
+    """Return service times of mean 1, without end: all alike, exponential for 1, else lognormal."""
     if variation == 0:
-        return lambda mean_s: mean_s
+        return repeat(1.0)
+    import numpy as np
+
+    # In blocks, which take a tenth of the time of single ones.
+    drawn = np.random.default_rng(random.getrandbits(64))
     if variation == 1:
-        return lambda mean_s: -log(1.0 - uniform()) * mean_s
+        return chain.from_iterable(iter(lambda: drawn.standard_exponential(_BLOCK).tolist(), None))
     sigma = math.sqrt(math.log1p(variation**2))
-    return lambda mean_s: random.lognormvariate(log(mean_s) - sigma**2 / 2, sigma)
+    return chain.from_iterable(
+        iter(lambda: drawn.lognormal(-(sigma**2) / 2, sigma, _BLOCK).tolist(), None)
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from statistics import NormalDist
+from statistics import NormalDist, median
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.simulation_scenarios import Load
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
+    Earlier,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -31,6 +32,8 @@ UNUSUAL = 1.5
 DRAIN_S = 86_400.0
 # Nothing received for so long while messages wait is a poller that is switched off.
 PAUSE_S = 600.0
+# An interval's maximum tells of the variation from so many runs on, and so many intervals must agree.
+_FOR_MAXIMUM, _INTERVALS = 4, 2
 # Where all runs were cut off, as if this share had been: how long they would have taken is not known.
 SURE = 0.999
 
@@ -66,7 +69,7 @@ def recorded(flow: Flow, tables: Tables) -> Recorded:
     return Recorded(flow.count("sent"), dead, highest("visible"), highest("age_s"))
 
 
-def fit(flow: Flow, measured: Recorded) -> Fit:
+def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fit:
     """Return the settings and load that stand for a flow.
 
     Parameters
@@ -75,6 +78,9 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
         Queue with function and metrics.
     measured
         What :func:`recorded` tells of it.
+    earlier
+        What was set before it was changed in the window, of
+        :func:`watchme_analysis.analysis.simulation_changes.earlier_settings`.
 
     Raises
     ------
@@ -112,6 +118,9 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
         notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
     spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s)
     poison, passing = _failing_shares(flow, measured, spells)
+    if passing and not poison:
+        # Nothing fails for good: what failed did so then, as known to the interval.
+        spells, passing = _spells(flow, usual_s, max(variation, 0.2), timeout_s, with_passing=True), 0.0
     pauses = _pauses(frame, flow.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
@@ -149,7 +158,7 @@ def fit(flow: Flow, measured: Recorded) -> Fit:
     )
     api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
     horizon_s = len(frame) * flow.period_s + DRAIN_S
-    settings = Settings(queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s)
+    settings = Settings(queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s, earlier=earlier)
     return Fit(settings, load, tuple(notes))
 
 
@@ -165,14 +174,41 @@ def _usual(frame: pd.DataFrame) -> tuple[float, float]:
     calm = measured[measured["errors"].fillna(0) == 0]
     chosen = calm if len(calm) else measured
     usual_s = max(float(chosen["duration_avg_s"].median()), 0.001)
+    spread = _within(chosen)
+    return usual_s, _between(chosen, usual_s) if spread is None else spread
+
+
+def _within(frame: pd.DataFrame) -> float | None:
+    """Return the variation within intervals, by how far their maximum lies above their mean; None if unknown.
+
+    The highest of n lognormal times lies about z standard deviations above their median, z being that of the
+    highest of n normal ones (Blom). This tells what runs differ by, without what intervals differ by.
+    """
+    many = frame[(frame["invocations"] >= _FOR_MAXIMUM) & frame["duration_max_s"].notna()]
+    sigmas = []
+    for row in many.itertuples():
+        above = math.log(max(row.duration_max_s / row.duration_avg_s, 1.0))
+        z = NormalDist().inv_cdf((row.invocations - 0.375) / (row.invocations + 0.25))
+        # log(max) = log(mean) - sigma^2 / 2 + z sigma
+        sigmas.append(z - math.sqrt(max(z * z - 2 * above, 0.0)))
+    return math.sqrt(math.expm1(median(sigmas) ** 2)) if len(sigmas) >= _INTERVALS else None
+
+
+def _between(frame: pd.DataFrame, usual_s: float) -> float:
+    """Return the variation by what the means of intervals differ."""
     # Averages of n runs vary by a factor of the square root of n less than the runs.
-    off = (chosen["duration_avg_s"] / usual_s - 1) * chosen["invocations"].fillna(1).clip(lower=1) ** 0.5
+    off = (frame["duration_avg_s"] / usual_s - 1) * frame["invocations"].fillna(1).clip(lower=1) ** 0.5
     near = off[off.abs() < UNUSUAL]
-    return usual_s, min(float((near**2).mean() ** 0.5) if len(near) else 0.3, 2.0)
+    return min(float((near**2).mean() ** 0.5) if len(near) else 0.3, 2.0)
 
 
-def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> tuple[Spell, ...]:
-    """Return a spell for each interval that was not as usual, up to the next with runs of the function."""
+def _spells(
+    flow: Flow, usual_s: float, variation: float, timeout_s: float, with_passing: bool = False
+) -> tuple[Spell, ...]:
+    """Return a spell for each interval that was not as usual, up to the next with runs of the function.
+
+    With passing failures, an interval in which only some runs failed is one of them.
+    """
     sigma = math.sqrt(math.log1p(variation**2))
     frame = flow.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
@@ -185,15 +221,18 @@ def _spells(flow: Flow, usual_s: float, variation: float, timeout_s: float) -> t
         mean_s = float(row.duration_avg_s)
         share = _share(row)
         is_cut_off = share > 0 and row.duration_max_s >= CUT_OFF * timeout_s
-        failing = share if fails and not is_cut_off else 0.0
+        failing = share if (fails or with_passing) and not is_cut_off else 0.0
         if is_cut_off:
             beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
             mean_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
-        elif not failing and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
-            continue
+        elif usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
+            if not failing:
+                continue
+            mean_s = usual_s if with_passing and not fails else mean_s
         is_next = bool(found) and found[-1].end_s == start_s
         stretch_s = found[-1].stretch_s if is_next else start_s
-        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, stretch_s=stretch_s))
+        calls = int(row.invocations) if failing else 0
+        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, stretch_s=stretch_s))
     return tuple(found)
 
 

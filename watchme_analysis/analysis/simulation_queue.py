@@ -34,24 +34,23 @@ class StandardQueue:
         self.ready: deque[int] = deque()
         self.returned: deque[int] = deque()
         self._oldest = 0
-        self._visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
+        self.dead = 0
+        # Receives up to which what comes back comes before what waits.
+        self._first_until = NOT_COUNTED_FROM if settings.returns_first else 0
+        self.visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
         limit = settings.max_receive_count
-        self._max_receives = float("inf") if limit is None else limit
+        self.max_receives = float("inf") if limit is None else limit
 
     def count(self, state: int) -> int:
-        """Return how many messages are in a state."""
-        # Nothing before the oldest that is left is visible or in flight.
-        first = self._oldest if state <= IN_FLIGHT else 0
-        return self.state.count(state, first)
+        """Return how many messages are visible, or in flight."""
+        # Nothing before the oldest that is left is either.
+        return self.state.count(state, self._oldest)
 
     def send(self, message: int) -> None:
         """Take a message from its producer."""
         self.sent += 1
         self.left += 1
         self.state[message] = VISIBLE
-        self._offer(message)
-
-    def _offer(self, message: int) -> None:
         self.ready.append(message)
 
     def receive(self, now_s: float, at_most: int) -> list[Receipt]:
@@ -73,44 +72,39 @@ class StandardQueue:
             self._leave(message, EXPIRED)
             return None
         number = self.receives[message] + 1
-        if number > self._max_receives:
+        if number > self.max_receives:
             self._leave(message, DEAD)
             return None
         self.state[message] = IN_FLIGHT
         self.receives[message] = number
-        receipt = (now_s + self._visibility_s, message, number)
+        receipt = (now_s + self.visibility_s, message, number)
         self.hidden.append(receipt)
         return receipt
 
     def _leave(self, message: int, state: int) -> None:
         self.state[message] = state
         self.left -= 1
+        self.dead += state == DEAD
 
     def delete(self, receipt: Receipt) -> None:
-        """Delete a message with the receipt of a receive; a standard queue takes old ones too."""
-        message = receipt[1]
-        if self.state[message] <= IN_FLIGHT:
+        """Delete a message if the receipt is that of its latest receive; an older one deletes nothing."""
+        _, message, number = receipt
+        if self.state[message] <= IN_FLIGHT and self.receives[message] == number:
             self.state[message] = DELETED
             self.left -= 1
 
-    def next_return_s(self) -> float:
-        """Return when the next message in flight becomes visible again, infinity for never."""
-        hidden, state, receives = self.hidden, self.state, self.receives
-        while hidden:
-            end_s, message, receive = hidden[0]
-            if state[message] == IN_FLIGHT and receives[message] == receive:
-                return end_s
-            hidden.popleft()
-        return float("inf")
+    def is_hidden(self, receipt: Receipt) -> bool:
+        """Return whether a message is still in flight from this receive."""
+        _, message, number = receipt
+        return self.state[message] == IN_FLIGHT and self.receives[message] == number
 
-    def return_first(self) -> None:
-        """Make the message of :meth:`next_return_s` visible."""
-        self._show(self.hidden.popleft()[1])
+    def come_back(self, message: int) -> None:
+        """Make a message visible again whose visibility timeout has ended.
 
-    def _show(self, message: int) -> None:
-        """Make a message visible again: it comes before newer ones, unless it came back too often."""
+        It comes before newer ones where that is set, unless it came back too often.
+        """
         self.state[message] = VISIBLE
-        if self.receives[message] > NOT_COUNTED_FROM:
+        if self.receives[message] > self._first_until:
             self.ready.append(message)
         else:
             self.returned.append(message)
@@ -161,6 +155,13 @@ class FifoQueue(StandardQueue):
             self._listed.add(group)
             self.ready.append(group)
 
+    def send(self, message: int) -> None:
+        """Take a message from its producer."""
+        self.sent += 1
+        self.left += 1
+        self.state[message] = VISIBLE
+        self._offer(message)
+
     def _offer(self, message: int) -> None:
         group = self.groups[message]
         heappush(self._waiting.setdefault(group, []), message)
@@ -192,9 +193,8 @@ class FifoQueue(StandardQueue):
             super().delete(receipt)
             self._release(message)
 
-    def return_first(self) -> None:
-        """Make the message of :meth:`next_return_s` visible, and its group free when it was the last."""
-        message = self.hidden.popleft()[1]
+    def come_back(self, message: int) -> None:
+        """Make a message visible again, and its group free when it was the last."""
         self._in_flight[self.groups[message]] -= 1
         self.state[message] = VISIBLE
         self._offer(message)

@@ -42,6 +42,8 @@ class Load:
         Senders, each a message group of a FIFO queue.
     failing_share
         Share of the messages whose every run fails.
+    within_s
+        Messages come within so many seconds from the start of their interval; None: anywhere in it.
     """
 
     counts: tuple[float, ...] = field(repr=False)
@@ -49,6 +51,7 @@ class Load:
     factor: float = 1.0
     devices: int = 30
     failing_share: float = 0.0
+    within_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,12 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 def arrivals_of(load: Load, seed: int) -> Arrivals:
     """Return messages that follow a load; a broken count is rounded at random so that means hold."""
     random = Random(seed)
+    width_s = load.interval_s if load.within_s is None else load.within_s
     sent_s: list[float] = []
     for position, count in enumerate(load.counts):
         wanted = count * load.factor
         whole = int(wanted) + (random.random() < wanted - int(wanted))
-        sent_s += [(position + random.random()) * load.interval_s for _ in range(whole)]
+        sent_s += [position * load.interval_s + random.random() * width_s for _ in range(whole)]
     sent_s.sort()
     groups = [random.randrange(load.devices) for _ in sent_s]
     failing = frozenset(

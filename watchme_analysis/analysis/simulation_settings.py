@@ -10,12 +10,26 @@ from watchme_analysis.errors import InputError
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """An SQS queue; its dead-letter queue takes what was received ``max_receive_count`` times in vain."""
+    """An SQS queue; its dead-letter queue takes what was received ``max_receive_count`` times in vain.
+
+    ``returns_first`` tells whether what comes back is received before what has not been yet; SQS promises no
+    order. Groups of a FIFO queue keep theirs.
+    """
 
     visibility_timeout_s: float = 300.0
     retention_s: float = 345_600.0
     max_receive_count: int | None = 3
     is_fifo: bool = False
+    returns_first: bool = True
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How a poller backs off: above which share of attempts in vain, by what factor, down to how many."""
+
+    above_share: float = 0.0
+    factor: float = 0.5
+    least_batches: int = 5
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,7 @@ class PollerSettings:
     batch_size, batching_window_s
         Messages of a batch, and how long a batch may wait to fill.
     start_batches
-        Batches processed at once before scaling; also what back-off leaves at the least.
+        Batches processed at once before scaling.
     first_ramp, further_ramp
         Batches added in the first minute with a backlog, and in each minute after it.
     max_batches
@@ -42,8 +56,11 @@ class PollerSettings:
         After how long a throttled batch is given up; its messages come back when their visibility timeout
         ends. None is what the Developer Guide says: it is tried until the visibility timeout has passed.
     backs_off
-        Whether errors and throttles reduce the batches processed at once, as the Developer Guide says. It
-        doesn't say by how much: it is halved each minute here. False is a poller that only ever scales up.
+        Whether errors and throttles reduce the batches processed at once, as the Developer Guide says. False
+        is a poller that only ever scales up.
+    backoff
+        How, which the guide doesn't say: from which share of failed and throttled attempts in a minute on,
+        to which part of the batches, and to how many at the least.
     partial_batch_responses
         Only the failed messages of a batch come back.
     pauses
@@ -61,6 +78,7 @@ class PollerSettings:
     throttle_retry_s: float = 5.0
     throttle_patience_s: float | None = None
     backs_off: bool = True
+    backoff: Backoff = Backoff()
     partial_batch_responses: bool = False
     pauses: tuple[tuple[float, float], ...] = ()
 
@@ -77,6 +95,9 @@ class Spell:
         Mean service time; None for the usual one.
     failing_share
         Share of calls that fail at their end, in place of the usual one.
+    calls
+        How many calls that share was counted over. So many calls then hold exactly that many failures, in
+        random order; 0 draws each on its own.
     is_unhealthy
         Health checks fail in it.
     is_cured_by_restart
@@ -89,6 +110,7 @@ class Spell:
     end_s: float
     mean_s: float | None = None
     failing_share: float = 0.0
+    calls: int = 0
     is_unhealthy: bool = False
     is_cured_by_restart: bool = False
     stretch_s: float | None = None
@@ -107,6 +129,8 @@ class ApiSettings:
         Calls worked on at once; others wait, and are worked on even when the caller has given up. None: any.
     failing_share
         Share of calls that fail at their end for no lasting reason.
+    background_s
+        Mean of the work that goes on after a call was answered; only then is the work done.
     slowdown_per_waiting
         By how much of itself a service time grows with each call waiting at its start.
     check_interval_s, check_timeout_s, checks_to_unhealthy
@@ -121,6 +145,7 @@ class ApiSettings:
     variation: float = 0.3
     slots: int | None = 2
     failing_share: float = 0.0
+    background_s: float = 0.0
     slowdown_per_waiting: float = 0.0
     check_interval_s: float = 30.0
     check_timeout_s: float = 10.0
@@ -138,9 +163,48 @@ class BreakerSettings:
     pause_s: float = 120.0
 
 
+# Settings that people change while a queue is in use, as they are told from one another.
+CHANGEABLE = (
+    "visibility_timeout_s",
+    "max_receive_count",
+    "reserved_concurrency",
+    "max_concurrency",
+    "function_timeout_s",
+)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What one of the :data:`CHANGEABLE` settings was until it was changed within the run."""
+
+    field: str
+    until_s: float
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine that several APIs share.
+
+    Attributes
+    ----------
+    cores
+        Processors. What is worked on at once shares them fairly, and nothing takes more than one; None for
+        as many as there are calls.
+    slots
+        Calls that all APIs together work on at once, as one API does that all call; others wait. None: any.
+    """
+
+    cores: float | None = 2.0
+    slots: int | None = None
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Everything of a run but its arrivals; ``horizon_s`` ends it if it has not drained before."""
+    """Everything of a run but its arrivals; ``horizon_s`` ends it if it has not drained before.
+
+    ``earlier`` tells what was set otherwise for a part of the run, in order of time.
+    """
 
     queue: QueueSettings = QueueSettings()
     poller: PollerSettings = PollerSettings()
@@ -148,6 +212,7 @@ class Settings:
     function_timeout_s: float = 30.0
     breaker: BreakerSettings | None = None
     horizon_s: float = 86_400.0
+    earlier: tuple[Earlier, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no queue could be set to.
@@ -209,7 +274,8 @@ class Outcome:
     dead_unfailed
         Dead-lettered messages of which no run ever failed: throttling alone used up their receives.
     lost
-        Dead-lettered and expired messages whose work was never completed.
+        Messages whose work was never completed and that no queue holds any more: dead-lettered, expired, or
+        deleted because an API had accepted what it then lost in a restart.
     duplicates
         Completions of work that had been completed before.
     invocations, errors, timeouts, throttles
