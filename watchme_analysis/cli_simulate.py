@@ -12,8 +12,9 @@ import click
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.flows import Flow
-    from watchme_analysis.analysis.simulation_fit import Fit, Recorded
+    from watchme_analysis.analysis.simulation_calibration import Agreement
+    from watchme_analysis.analysis.simulation_fit import Recorded
+    from watchme_analysis.analysis.simulation_model import Model
     from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate, Scenario
 
 # Heading, field of an outcome, and what a unit of the column is in the field's unit.
@@ -46,6 +47,13 @@ Examples:
 @click.argument("case", type=click.Path(path_type=Path), required=False)
 @click.option("--queue", help="Queue of the CASE to fit; the one with the oldest message if not given.")
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API works on at once.")
+@click.option(
+    "--cores",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Processors of a host that APIs share.",
+)
 @click.option("--replications", type=click.IntRange(1), default=10, show_default=True, help="Runs of each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same figures.")
 @click.option(
@@ -63,6 +71,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.analysis import simulation_scenarios as model
 
     measured: Recorded | None = None
+    fitted: Model | None = None
     notes: tuple[str, ...] = ()
     if case is None:
         if queue is not None:
@@ -74,28 +83,29 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
 
             settings = replace(settings, api=replace(settings.api, slots=api_slots))
             title = title.replace("one slot", f"{api_slots} slots")
+        wanted = model.scenarios(settings, load)
     else:
-        flow, fitted, measured = _fitted(case, queue, api_slots)
-        settings, load, notes = fitted.settings, fitted.load, fitted.notes
-        title = f"{flow.queue}, fitted to {case}"
-    found = model.compare(
-        model.scenarios(settings, load), options["replications"], options["seed"], options["processes"]
-    )
+        fitted = _model(case, queue, api_slots, options["cores"])
+        wanted, measured, notes = fitted.scenarios, fitted.in_all, fitted.notes
+        names = [flow.queue for flow in fitted.flows]
+        title = f"{' and '.join(names)}{', added up' if names[1:] else ''}; fitted to {case}"
+    found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
+    near = () if fitted is None else fitted.agreements(found[0])
     if options["as_json"]:
-        click.echo(json.dumps(_json(found, measured, notes), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(_json(found, measured, notes, near), ensure_ascii=False, indent=1))
         return
     click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
     click.echo(_table(found, measured))
     click.echo("\n" + LEGEND)
-    for note in (*notes, *_loud(found)):
+    for note in (*_loud(found), *_off(near), *notes):
         click.echo(note)
 
 
-def _fitted(case: Path, queue: str | None, slots: int | None) -> tuple[Flow, Fit, Recorded]:
-    """Return the flow that is asked about, its fit, and what was recorded of it."""
+def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Model:
+    """Return the model of the flow that is asked about, else of the one with the oldest message."""
     from watchme_analysis.analysis.flows import flows
-    from watchme_analysis.analysis.simulation_calibration import calibrated
-    from watchme_analysis.analysis.simulation_fit import fit, recorded, with_slots
+    from watchme_analysis.analysis.simulation_fit import recorded
+    from watchme_analysis.analysis.simulation_model import model_of
     from watchme_analysis.case import open_case
 
     opened = open_case(case)
@@ -104,10 +114,8 @@ def _fitted(case: Path, queue: str | None, slots: int | None) -> tuple[Flow, Fit
     if not wanted:
         names = ", ".join(flow.queue for flow in found) or "none"
         raise InputError(f"The case {case} has no queue {queue or 'at all'}: its queues are {names}.")
-    measured = [recorded(flow, opened) for flow in wanted]
-    worst = max(range(len(wanted)), key=lambda place: measured[place].peak_age_s or 0.0)
-    fitted = calibrated(fit(wanted[worst], measured[worst]), measured[worst])
-    return wanted[worst], fitted if slots is None else with_slots(fitted, slots), measured[worst]
+    worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
+    return model_of(opened, found, worst, slots, cores)
 
 
 def _estimate(row: Comparison, name: str) -> Estimate:
@@ -149,7 +157,12 @@ def _table(found: tuple[Comparison, ...], measured: Recorded | None) -> str:
     )
 
 
-def _json(found: tuple[Comparison, ...], measured: Recorded | None, notes: tuple[str, ...]) -> dict[str, Any]:
+def _json(
+    found: tuple[Comparison, ...],
+    measured: Recorded | None,
+    notes: tuple[str, ...],
+    near: tuple[tuple[str, Agreement], ...],
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     def figures(row: Comparison) -> dict[str, Any]:
@@ -158,9 +171,20 @@ def _json(found: tuple[Comparison, ...], measured: Recorded | None, notes: tuple
 
     return {
         "recorded": None if measured is None else asdict(measured),
-        "notes": [*notes, *_loud(found)],
+        "agreement": [{"queue": queue, **asdict(each)} for queue, each in near],
+        "notes": [*_loud(found), *_off(near), *notes],
         "scenarios": [{"name": row.scenario.name, **figures(row)} for row in found],
     }
+
+
+def _off(near: tuple[tuple[str, Agreement], ...]) -> tuple[str, ...]:
+    """Say which figures runs with the case's own settings do not give back."""
+    return tuple(
+        f"READ WITH CARE: {queue}: {each.figure} was {each.recorded:,.0f} on record, and is "
+        f"{each.simulated:,.0f} in runs with the same settings ({each.lowest:,.0f} to {each.highest:,.0f})."
+        for queue, each in near
+        if not each.is_near
+    )
 
 
 def _is_reserved(scenario: Scenario) -> bool:

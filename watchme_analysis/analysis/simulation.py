@@ -90,9 +90,7 @@ def _check(arrivals: Arrivals) -> None:
         )
 
 
-def _run(
-    agenda: Agenda, lines: Sequence[Line], processors: Processors | None, horizon_s: float
-) -> list[int]:
+def _run(agenda: Agenda, lines: Sequence[Line], processors: Processors | None, horizon_s: float) -> list[int]:
     """Go from event to event, and return how many messages each line was sent."""
     arrivals, owners = _merged(lines)
     upcoming = iter(arrivals)
@@ -126,7 +124,5 @@ def _merged(lines: Sequence[Line]) -> tuple[Sequence[float], Iterator[Line]]:
     """Return the arrivals of all lines in order, and whose each is."""
     if len(lines) == 1:
         return lines[0].queue.sent_s, repeat(lines[0])
-    pairs = sorted(
-        (sent_s, number) for number, line in enumerate(lines) for sent_s in line.queue.sent_s
-    )
+    pairs = sorted((sent_s, number) for number, line in enumerate(lines) for sent_s in line.queue.sent_s)
     return [sent_s for sent_s, _ in pairs], iter([lines[number] for _, number in pairs])

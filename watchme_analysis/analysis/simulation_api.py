@@ -24,7 +24,8 @@ _BLOCK = 1024
 class Call:
     """Who calls the API, and for which message; it may give up, but calls again only when answered."""
 
-    __slots__ = ("message", "since_s")
+    __slots__ = ("is_alive", "message", "since_s")
+    is_alive: bool
     message: int
     since_s: float
 
@@ -73,6 +74,7 @@ class Api:
         self._away_until_s = -math.inf
         self._cured_until_s = -math.inf
         self._spell_starts = [spell.start_s for spell in settings.spells]
+        self._answers = settings.answers
         self._urns: dict[int, list[int]] = {}
         self._may_fail = bool(arrivals.failing or settings.spells or settings.failing_share)
         self._draw = factors(settings.variation, random).__next__
@@ -109,10 +111,12 @@ class Api:
             mean_s, fails = self._fate(message)
             if fails:
                 action = self._fail
+        if self._answers:
+            mean_s *= self._slowdown()
         time_s = mean_s * self._draw()
         if self.desk is not None and self.settings.slowdown_per_waiting:
             time_s *= 1 + self.settings.slowdown_per_waiting * len(self.desk.waiting)
-        if self.processors is None:
+        if self.processors is None or self._answers:
             # Agenda.at, spelled out where it is called most.
             heappush(agenda.entries, (agenda.now_s + time_s, next(agenda.numbers), action, call))
         else:
@@ -153,11 +157,27 @@ class Api:
         urn[1] -= fails
         return fails
 
+    def _slowdown(self) -> float:
+        """Return how many times as long as usual an answer takes, by the work that the host has before it."""
+        assert self.processors is not None, "answers depend on the work of a host"
+        left_s = self.processors.unfinished_s()
+        answers = self._answers
+        place = bisect_right(answers, (left_s, math.inf))
+        if place == 0:
+            return answers[0][1] / self.settings.mean_s
+        # Beyond the last pair it goes on as between the last two.
+        place = min(place, len(answers) - 1)
+        (low_s, quick_s), (high_s, slow_s) = answers[place - 1], answers[place]
+        share = (left_s - low_s) / (high_s - low_s) if high_s > low_s else 0.0
+        return (quick_s + share * (slow_s - quick_s)) / self.settings.mean_s
+
     def _complete(self, call: Call) -> None:
-        if self.settings.background_s:
-            self._go_on(call.message)
-        else:
-            self._finish(call.message)
+        late_share = self.settings.late_share
+        if call.is_alive or late_share == 1 or self.random.random() < late_share:
+            if self.settings.background_s:
+                self._go_on(call.message)
+            else:
+                self._finish(call.message)
         if self.desk is not None:
             self.desk.leave()
         self.answer(call, True)
@@ -249,6 +269,4 @@ def factors(variation: float, random: Random) -> Iterator[float]:
     if variation == 1:
         return chain.from_iterable(iter(lambda: drawn.standard_exponential(_BLOCK).tolist(), None))
     sigma = math.sqrt(math.log1p(variation**2))
-    return chain.from_iterable(
-        iter(lambda: drawn.lognormal(-(sigma**2) / 2, sigma, _BLOCK).tolist(), None)
-    )
+    return chain.from_iterable(iter(lambda: drawn.lognormal(-(sigma**2) / 2, sigma, _BLOCK).tolist(), None))

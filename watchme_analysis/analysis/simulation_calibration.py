@@ -7,29 +7,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from watchme_analysis.analysis.simulation_fit import Fit, Recorded
-from watchme_analysis.analysis.simulation_scenarios import Scenario, compare
+from watchme_analysis.analysis.simulation_scenarios import Comparison, Scenario, compare
 from watchme_analysis.analysis.simulation_settings import Backoff, Settings
 
 # Figures that are compared, and how much of a difference in each is none.
 FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
 # A run that is off by less than this share in every figure gives back the record.
 TOLERANCE = 0.2
-_REPLICATIONS = 3
+REPLICATIONS = 3
 _RETRIES_S = (1.0, 2.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 # In shares of an interval, from its start on: schedules begin on the minute.
 _WIDTHS = (0.25, 0.05)
 # Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
-_WORTH = 0.1
+WORTH = 0.1
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """A figure as it was recorded, and as the fit's own run gives it back."""
+    """A figure as it was recorded, and as runs with the fit's own settings give it back.
+
+    Attributes
+    ----------
+    figure
+        Field of an outcome.
+    recorded, simulated
+        What was recorded, and the mean of the runs.
+    is_near
+        Whether the two differ by no more than :data:`TOLERANCE`.
+    lowest, highest
+        Of the single runs: the record is one of a kind, too.
+    """
 
     figure: str
     recorded: float
     simulated: float
     is_near: bool
+    lowest: float
+    highest: float
 
 
 def calibrated(fitted: Fit, measured: Recorded) -> Fit:
@@ -49,29 +63,37 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     come. A fit that gives back the record within 20 % stays as it is.
     """
     best, agreements = fitted, agreement(fitted, measured)
-    nearest = _distance(agreements)
-    for vary in (_arrivals, _orders, _retries, _backoffs):
+    nearest = distance(agreements)
+    for vary in (_retries, _arrivals, _orders, _backoffs):
         if all(each.is_near for each in agreements):
             break
         for candidate in vary(best):
             found = agreement(candidate, measured)
-            if _distance(found) < nearest - _WORTH:
-                best, agreements, nearest = candidate, found, _distance(found)
+            if distance(found) < nearest - WORTH:
+                best, agreements, nearest = candidate, found, distance(found)
     return best
 
 
-def agreement(fitted: Fit, measured: Recorded, replications: int = _REPLICATIONS) -> tuple[Agreement, ...]:
+def agreement(fitted: Fit, measured: Recorded, replications: int = REPLICATIONS) -> tuple[Agreement, ...]:
     """Return how near a run with the flow's own settings comes to what was recorded of it."""
     [found] = compare([Scenario("own", fitted.settings, fitted.load)], replications)
+    return agreement_of(found, measured)
+
+
+def agreement_of(found: Comparison, measured: Recorded) -> tuple[Agreement, ...]:
+    """Return how near simulated runs of one queue come to what was recorded of it."""
     result = []
     for name, small in FIGURES:
         wanted, got = getattr(measured, name), found.estimate(name).mean
         if wanted is not None and got is not None:
-            result.append(Agreement(name, wanted, got, abs(got - wanted) <= max(TOLERANCE * wanted, small)))
+            is_near = abs(got - wanted) <= max(TOLERANCE * wanted, small)
+            each = [getattr(outcome, name) for outcome in found.outcomes]
+            result.append(Agreement(name, wanted, got, is_near, min(each), max(each)))
     return tuple(result)
 
 
-def _distance(agreements: tuple[Agreement, ...]) -> float:
+def distance(agreements: tuple[Agreement, ...]) -> float:
+    """Return how far figures are from the record, in natural logarithms, added up."""
     small = dict(FIGURES)
     return sum(
         abs(math.log((each.simulated + small[each.figure]) / (each.recorded + small[each.figure])))

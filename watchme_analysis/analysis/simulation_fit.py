@@ -158,7 +158,9 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
     )
     api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
     horizon_s = len(frame) * flow.period_s + DRAIN_S
-    settings = Settings(queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s, earlier=earlier)
+    settings = Settings(
+        queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s, earlier=earlier
+    )
     return Fit(settings, load, tuple(notes))
 
 

@@ -53,6 +53,7 @@ class Processors:
         self.work: list[tuple[float, int, Action, Any]] = []
         self._had_s = 0.0
         self._since_s = 0.0
+        self._left_s = 0.0
         self._looks_at_s = float("inf")
 
     @property
@@ -60,9 +61,15 @@ class Processors:
         """How fast work goes on, 1 being an idle machine."""
         return min(1.0, self.cores / len(self.work)) if self.work else 1.0
 
+    def unfinished_s(self) -> float:
+        """Return how much work is left, in seconds of one processor."""
+        self._advance()
+        return self._left_s
+
     def add(self, work_s: float, action: Action, argument: Any) -> None:
         """Begin a piece of work; the action is taken at its end."""
         self._advance()
+        self._left_s += work_s
         heappush(self.work, (self._had_s + work_s, next(self.agenda.numbers), action, argument))
         self._look_again()
 
@@ -72,12 +79,15 @@ class Processors:
         struck = [piece for piece in self.work if piece[2] in actions]
         self.work = [piece for piece in self.work if piece[2] not in actions]
         heapify(self.work)
+        self._left_s -= sum(piece[0] - self._had_s for piece in struck)
         self._look_again()
         return struck
 
     def _advance(self) -> None:
         now_s = self.agenda.now_s
-        self._had_s += (now_s - self._since_s) * self.pace
+        had_s = (now_s - self._since_s) * self.pace
+        self._had_s += had_s
+        self._left_s = max(self._left_s - had_s * len(self.work), 0.0)
         self._since_s = now_s
 
     def _look_again(self) -> None:

@@ -9,7 +9,15 @@ from random import Random
 from watchme_analysis.analysis.simulation_agenda import Agenda
 from watchme_analysis.analysis.simulation_api import Api, Call
 from watchme_analysis.analysis.simulation_host import Desk, Processors
-from watchme_analysis.analysis.simulation_queue import DEAD, DELETED, EXPIRED, IN_FLIGHT, VISIBLE, Receipt, queue_of
+from watchme_analysis.analysis.simulation_queue import (
+    DEAD,
+    DELETED,
+    EXPIRED,
+    IN_FLIGHT,
+    VISIBLE,
+    Receipt,
+    queue_of,
+)
 from watchme_analysis.analysis.simulation_settings import Arrivals, Outcome, Settings
 
 MINUTE_S = 60.0
@@ -18,7 +26,7 @@ MINUTE_S = 60.0
 class Run(Call):
     """One invocation of the function with a batch, or the batch waiting to be invoked."""
 
-    __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "is_alive", "position")
+    __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "position")
     deadline_s: float
     gives_up_s: float
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation import simulate, simulate_together
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
+    Host,
     Outcome,
     QueueSettings,
     Settings,
@@ -56,11 +57,25 @@ class Load:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A name, and what is simulated under it."""
+    """A name, and what is simulated under it.
+
+    Attributes
+    ----------
+    name
+        What is different in it.
+    settings, load
+        Of the queue.
+    beside
+        Settings and load of other queues, simulated at the same time; the figures are those of all.
+    host
+        What the APIs of all share.
+    """
 
     name: str
     settings: Settings
     load: Load
+    beside: tuple[tuple[Settings, Load], ...] = ()
+    host: Host | None = None
 
 
 @dataclass(frozen=True)
@@ -84,26 +99,57 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A scenario with its outcomes, one of each replication."""
+    """A scenario with its outcomes, one of each queue in each replication."""
 
     scenario: Scenario
-    outcomes: tuple[Outcome, ...] = field(repr=False)
+    runs: tuple[tuple[Outcome, ...], ...] = field(repr=False)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What became of the messages of all queues together, one of each replication."""
+        return tuple(together(run) for run in self.runs)
+
+    def of_line(self, place: int) -> Comparison:
+        """Return the outcomes of one of the queues alone."""
+        return Comparison(self.scenario, tuple((run[place],) for run in self.runs))
 
     def estimate(self, name: str) -> Estimate:
         """Return the mean of a field of the outcomes with its interval."""
         return estimate([getattr(outcome, name) for outcome in self.outcomes])
 
     def drain_s(self) -> Estimate:
-        """Return how long the queue took to empty after the last interval with arrivals began."""
-        counts = self.scenario.load.counts
-        last = max((position for position, count in enumerate(counts) if count > 0), default=0)
-        start_s = last * self.scenario.load.interval_s
+        """Return how long the queues took to empty after the last interval with arrivals began."""
+        loads = [self.scenario.load, *(load for _, load in self.scenario.beside)]
+        start_s = max(
+            position * load.interval_s
+            for load in loads
+            for position, count in enumerate((1.0, *load.counts[1:]))
+            if count > 0
+        )
         return estimate(
             [
                 None if outcome.drained_s is None else max(outcome.drained_s - start_s, 0.0)
                 for outcome in self.outcomes
             ]
         )
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes of several queues as one: counts added up, the highest age, the last to empty."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    emptied = [outcome.drained_s for outcome in outcomes]
+    added = {
+        name: sum(getattr(outcome, name) for outcome in outcomes)
+        for name in Outcome.__dataclass_fields__
+        if name not in {"drained_s", "mean_wait_s", "peak_age_s", "series"}
+    }
+    return Outcome(
+        **added,
+        peak_age_s=max(outcome.peak_age_s for outcome in outcomes),
+        drained_s=None if None in emptied else max(time_s for time_s in emptied if time_s is not None),
+        mean_wait_s=None,
+    )
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:
@@ -157,12 +203,21 @@ def usual_settings() -> Settings:
     )
 
 
+def _throughout(settings: Settings, *fields: str) -> Settings:
+    """Return settings of which some hold for the whole run, whatever was set earlier."""
+    return replace(settings, earlier=tuple(each for each in settings.earlier if each.field not in fields))
+
+
 def _queue(settings: Settings, **changes: Any) -> Settings:
-    return replace(settings, queue=replace(settings.queue, **changes))
+    return replace(_throughout(settings, *changes), queue=replace(settings.queue, **changes))
 
 
 def _poller(settings: Settings, **changes: Any) -> Settings:
-    return replace(settings, poller=replace(settings.poller, **changes))
+    return replace(_throughout(settings, *changes), poller=replace(settings.poller, **changes))
+
+
+def _timeout(settings: Settings, timeout_s: float) -> Settings:
+    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=timeout_s)
 
 
 def _restarting(settings: Settings) -> Settings:
@@ -186,13 +241,13 @@ def _reserved(settings: Settings, patience_s: float | None) -> Settings:
 
 
 def _together(settings: Settings) -> Settings:
-    longer = replace(settings, function_timeout_s=60.0)
+    longer = _timeout(settings, 60.0)
     return _restarting(_mapped(_queue(longer, visibility_timeout_s=360.0, max_receive_count=5)))
 
 
 MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ("as configured", lambda settings: settings),
-    ("function timeout 60 s", lambda settings: replace(settings, function_timeout_s=60.0)),
+    ("function timeout 60 s", lambda settings: _timeout(settings, 60.0)),
     ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
     (
         "visibility timeout 6 x function timeout",
@@ -221,25 +276,51 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
 )
 
 
-def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
-    """Return each measure that changes something, some together, and ten times the load."""
-    changed = [(name, change(settings)) for name, change in MEASURES]
+def scenarios(
+    settings: Settings,
+    load: Load,
+    beside: tuple[tuple[Settings, Load], ...] = (),
+    host: Host | None = None,
+) -> tuple[Scenario, ...]:
+    """Return each measure that changes something, some together, and ten times the load.
+
+    Parameters
+    ----------
+    settings, load
+        Of the queue.
+    beside, host
+        Queues that are simulated with it, and what they share: each measure is taken on all of them.
+    """
+    lines = ((settings, load), *beside)
+
+    def scenario(name: str, change: Callable[[Settings], Settings], factor: float = 1.0) -> Scenario:
+        (first, own), *others = [
+            (change(each), replace(sent, factor=sent.factor * factor)) for each, sent in lines
+        ]
+        return Scenario(name, first, own, tuple(others), host)
+
     alone = [
-        Scenario(name, after, load)
-        for position, (name, after) in enumerate(changed)
-        if position == 0 or after != settings
+        scenario(name, change)
+        for position, (name, change) in enumerate(MEASURES)
+        if position == 0 or any(change(each) != each for each, _ in lines)
     ]
-    heavy = replace(load, factor=load.factor * 10)
     return (
         *alone,
-        Scenario("10 x load", settings, heavy),
-        Scenario("10 x load with " + TOGETHER, _together(settings), heavy),
+        scenario("10 x load", lambda each: each, 10.0),
+        scenario("10 x load with " + TOGETHER, _together, 10.0),
     )
 
 
-def _replicate(task: tuple[Settings, Load, int]) -> Outcome:
-    settings, load, seed = task
-    return simulate(settings, arrivals_of(load, seed), seed)
+def _replicate(task: tuple[Scenario, int]) -> tuple[Outcome, ...]:
+    scenario, seed = task
+    if not scenario.beside and scenario.host is None:
+        return (simulate(scenario.settings, arrivals_of(scenario.load, seed), seed),)
+    lines = ((scenario.settings, scenario.load), *scenario.beside)
+    wanted = [
+        (settings, arrivals_of(load, seed + 104_729 * number))
+        for number, (settings, load) in enumerate(lines)
+    ]
+    return simulate_together(wanted, scenario.host, seed)
 
 
 def compare(
@@ -265,17 +346,13 @@ def compare(
     """
     if replications < 1:
         raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
-    tasks = [
-        (scenario.settings, scenario.load, seed * 1_000_003 + number)
-        for scenario in wanted
-        for number in range(replications)
-    ]
+    tasks = [(scenario, seed * 1_000_003 + number) for scenario in wanted for number in range(replications)]
     if processes == 1:
-        outcomes = [_replicate(task) for task in tasks]
+        runs = [_replicate(task) for task in tasks]
     else:
         with ProcessPoolExecutor(processes) as pool:
-            outcomes = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
+            runs = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
     return tuple(
-        Comparison(scenario, tuple(outcomes[start : start + replications]))
-        for scenario, start in zip(wanted, range(0, len(outcomes), replications), strict=True)
+        Comparison(scenario, tuple(runs[start : start + replications]))
+        for scenario, start in zip(wanted, range(0, len(runs), replications), strict=True)
     )

@@ -131,6 +131,12 @@ class ApiSettings:
         Share of calls that fail at their end for no lasting reason.
     background_s
         Mean of the work that goes on after a call was answered; only then is the work done.
+    answers
+        On a shared host, how long an answer takes on average by how much work the host has before it: pairs
+        of seconds of unfinished work, ascending, and seconds. What comes after the answer is what costs the
+        host time. Empty: answers take ``mean_s`` of the host's own time.
+    late_share
+        Share of the calls that are worked on though their caller has given up before the answer.
     slowdown_per_waiting
         By how much of itself a service time grows with each call waiting at its start.
     check_interval_s, check_timeout_s, checks_to_unhealthy
@@ -146,6 +152,8 @@ class ApiSettings:
     slots: int | None = 2
     failing_share: float = 0.0
     background_s: float = 0.0
+    answers: tuple[tuple[float, float], ...] = ()
+    late_share: float = 1.0
     slowdown_per_waiting: float = 0.0
     check_interval_s: float = 30.0
     check_timeout_s: float = 10.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
 from watchme_analysis.analysis.flows import Flow, flows
 from watchme_analysis.analysis.simulation_advice import advice
-from watchme_analysis.analysis.simulation_calibration import agreement, calibrated
-from watchme_analysis.analysis.simulation_fit import Fit, Recorded, fit, recorded
-from watchme_analysis.analysis.simulation_scenarios import Comparison, compare, scenarios
+from watchme_analysis.analysis.simulation_fit import Recorded, recorded
+from watchme_analysis.analysis.simulation_model import Model, model_of
+from watchme_analysis.analysis.simulation_scenarios import Comparison, compare
 from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint, burst_settings, throttling_sweep
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.page import Page
@@ -52,13 +53,12 @@ class WhatIfPage(Page):
         return max(pairs, key=lambda pair: pair[1].peak_age_s or 0.0)
 
     @cached_property
-    def _fit(self) -> Fit:
-        flow, measured = self._chosen
-        return calibrated(fit(flow, measured), measured)
+    def _model(self) -> Model:
+        return model_of(self.investigation, flows(self.investigation), self._chosen[0])
 
     @cached_property
     def _found(self) -> tuple[Comparison, ...]:
-        return compare(scenarios(self._fit.settings, self._fit.load), self.replications, self.seed)
+        return compare(self._model.scenarios, self.replications, self.seed, os.cpu_count() or 1)
 
     @cached_property
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:
@@ -66,18 +66,17 @@ class WhatIfPage(Page):
 
     def assumptions(self) -> Passage:
         """Say which queue is simulated, and what had to be assumed."""
-        flow, _ = self._chosen
-        return Passage(
-            (f"Simulated is {flow.queue} with {flow.function or 'its function'}.",), self._fit.notes
-        )
+        named = [f"{flow.queue} with {flow.function or 'its function'}" for flow in self._model.flows]
+        added = " Figures below are those of all of them, added up." if named[1:] else ""
+        return Passage((f"Simulated is {', '.join(named)}.{added}",), self._model.notes)
 
     def agreement(self) -> Shown:
-        """Show whether a run with the case's own settings gives back what was recorded."""
-        return agreement_table(agreement(self._fit, self._chosen[1], self.replications))
+        """Show whether runs with the case's own settings give back what was recorded."""
+        return agreement_table(self._model.agreements(self._found[0]))
 
     def measures(self) -> Shown:
         """Show what each measure comes to."""
-        return measures_table(self._found, self._chosen[1])
+        return measures_table(self._found, self._model.in_all)
 
     def figure(self) -> Picture:
         """Draw dead letters, duplicates and age by measure."""

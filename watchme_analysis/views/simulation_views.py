@@ -88,23 +88,25 @@ def _written(found: Estimate, unit: float, runs: int) -> str:
     return text if found.half_width is None else f"{text} ± {found.half_width / unit:,.{digits}f}"
 
 
-def agreement_table(agreements: Sequence[Agreement]) -> Shown:
-    """Return what was recorded against what a run with the case's own settings gives back."""
+def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> Shown:
+    """Return what was recorded of each queue against what runs with the case's own settings give back."""
     rows = []
-    for each in agreements:
+    for queue, each in agreements:
         write = duration if each.figure.endswith("_s") else number
         rows.append(
             (
+                queue,
                 _FIGURE_WORDS.get(each.figure, each.figure),
                 write(each.recorded),
                 write(each.simulated),
+                f"{write(each.lowest)} to {write(each.highest)}",
                 "yes" if each.is_near else "no: read what follows with care",
             )
         )
-    heads = ("figure", "recorded", "simulated", "within 20 %")
+    heads = ("queue", "figure", "recorded", "simulated", "single runs", "within 20 %")
     note = "" if rows else "Nothing was recorded that a run could be held against."
     return Shown(
-        "Does the simulation give back what was recorded?", heads, tuple(rows), note, frozenset({1, 2})
+        "Does the simulation give back what was recorded?", heads, tuple(rows), note, frozenset({2, 3, 4})
     )
 
 
