@@ -38,6 +38,7 @@ def backtest_command(
     noticed: the first reaction on record, or --noticed.
     """
     from watchme_analysis.analysis.alarm_existing import existing_alarms
+    from watchme_analysis.analysis.alarm_lessons import lessons
     from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
     from watchme_analysis.analysis.alarm_sensitivity import sensitivity as swept
     from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
@@ -92,6 +93,12 @@ def backtest_command(
         + (f"; could not be tried: {untried}" if untried else "")
         + " (--json lists them)"
     )
+    if not sensitivity:
+        for each in lessons(opened, watched, specs, start, window.seconds):
+            click.echo(f"better: {each.alarm} on {each.resource}: {each.finding}")
+            click.echo(f"        {each.instead}; then it {each.effect}")
+    for note in loaded.coverage().get("metrics", {}).get("notes", ()):
+        click.echo(f"metrics: {note}", err=True)
 
 
 def _table(frame: Any, zone: Any) -> str:

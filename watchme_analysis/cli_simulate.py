@@ -31,7 +31,8 @@ COLUMNS = (
 LEGEND = """\
 never failed: in the DLQ though no run of the function ever failed, as throttled receives count too
 lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
-drain: from the last arrival to the empty queue; "not" where some runs ended with messages left
+drain: the longest stretch in which messages had waited for over a minute, from the first of them until none
+did; "not" where some runs ended with messages left
 as AWS's guide describes it: a throttled batch is tried until the visibility timeout has passed, by a
 poller that backs off; how often and how far is not published, so that "given up at once" shows the worst
 (`watchme report what-if` tries what lies between)"""
@@ -115,6 +116,8 @@ def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Mo
         names = ", ".join(flow.queue for flow in found) or "none"
         raise InputError(f"The case {case} has no queue {queue or 'at all'}: its queues are {names}.")
     worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
+    for note in opened.coverage().get("metrics", {}).get("notes", ()):
+        click.echo(f"metrics: {note}", err=True)
     return model_of(opened, found, worst, slots, cores)
 
 

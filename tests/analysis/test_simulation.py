@@ -283,6 +283,16 @@ def test_settings_change_in_the_middle_of_a_run():
     assert [row[1] for row in simulate(stuck, Arrivals([995.0])).series[17:19]] == [0, 0]
 
 
+def test_how_long_a_backlog_took_is_told_from_one_that_never_was():
+    settings = Settings(poller=PollerSettings(max_concurrency=1), api=ApiSettings(20.0, 0.0, slots=None))
+    calm = simulate(settings, Arrivals([30.0, 600.0]))
+    assert calm.behind_s == 0
+    # Ten pieces of 20 s, sent at 30 s: the last is done at 230 s.
+    burst = simulate(settings, Arrivals([30.0] * 10 + [5000.0]))
+    assert burst.behind_s == pytest.approx(200.0, abs=60.0)
+    assert burst.drained_s == 5020.0
+
+
 def test_as_many_calls_as_were_counted_hold_as_many_failures():
     spell = Spell(0.0, 600.0, failing_share=0.25, calls=8)
     settings = Settings(

@@ -101,7 +101,8 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         )
     if not frame["duration_avg_s"].notna().any():
         raise InputError(
-            f"{flow.queue} can't be simulated: the case has no Duration of its function; pull its metrics."
+            f"{flow.queue} can't be simulated: the case has no average Duration of its function; pull its "
+            "metrics with the statistics Average and Maximum."
         )
     known = flow.settings
     notes = []

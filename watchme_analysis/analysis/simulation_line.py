@@ -87,6 +87,9 @@ class Line:
         self.is_trying = False
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.last_left_s = 0.0
+        self.late_s = max(MINUTE_S, 2 * settings.api.mean_s)
+        self.behind_since_s: float | None = None
+        self.behind_s = 0.0
         self.series: list[tuple[float, int, int, int, float]] = []
         self.peak_age_s, self.peak_visible = 0.0, 0
 
@@ -315,9 +318,18 @@ class Line:
         self.peak_age_s = max(self.peak_age_s, age_s)
         visible = queue.count(VISIBLE)
         self.peak_visible = max(self.peak_visible, visible)
+        self._note_delay(now_s, queue.oldest_s(now_s))
         self.series.append((now_s, visible, queue.count(IN_FLIGHT), queue.dead, age_s))
         self._scale(visible)
         self.poll()
+
+    def _note_delay(self, now_s: float, oldest_s: float) -> None:
+        if oldest_s > self.late_s:
+            if self.behind_since_s is None:
+                self.behind_since_s = now_s - oldest_s
+        elif self.behind_since_s is not None:
+            self.behind_s = max(self.behind_s, now_s - self.behind_since_s)
+            self.behind_since_s = None
 
     def _scale(self, visible: int) -> None:
         poller, backoff = self.settings.poller, self.settings.poller.backoff
@@ -347,6 +359,9 @@ class Line:
         assert queue.sent == sent == queue.left + deleted + len(dead) + expired, "messages are not conserved"
         assert queue.dead == len(dead), "dead letters are not those that were counted"
         api.settle()
+        end_s = min(self.last_left_s, horizon_s)
+        if not queue.left:
+            self._note_delay(end_s, 0.0)
         return Outcome(
             sent=sent,
             deleted=deleted,
@@ -366,7 +381,8 @@ class Line:
             breaker_openings=self.breaker_openings,
             peak_visible=self.peak_visible,
             peak_age_s=self.peak_age_s,
-            drained_s=None if queue.left else min(self.last_left_s, horizon_s),
+            drained_s=None if queue.left else end_s,
+            behind_s=self.behind_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
             series=tuple(self.series),
         )

@@ -139,6 +139,13 @@ class StandardQueue:
                 return now_s - self.sent_s[position]
         return 0.0
 
+    def oldest_s(self, now_s: float) -> float:
+        """Return the age of the oldest message that is left, received in vain or not, 0 without one."""
+        position = self._skip_gone()
+        if position == len(self.state) or self.state[position] == UNSENT:
+            return 0.0
+        return now_s - self.sent_s[position]
+
 
 class FifoQueue(StandardQueue):
     """Messages of a group are received in order, and none while another of the group is in flight."""

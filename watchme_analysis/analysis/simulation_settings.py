@@ -295,6 +295,9 @@ class Outcome:
         Highest backlog, and highest age of the oldest message, sampled each minute as CloudWatch does.
     drained_s
         When the last message left the queue; None when some were left.
+    behind_s
+        The longest stretch in which some message had waited for more than a minute (or two mean service
+        times), from the sending of the first of them on: how long it took to work off a backlog.
     mean_wait_s
         From sending to the start of the first work on a message, over those with a start; None without.
     series
@@ -320,5 +323,6 @@ class Outcome:
     peak_visible: int
     peak_age_s: float
     drained_s: float | None
+    behind_s: float
     mean_wait_s: float | None
     series: tuple[tuple[float, int, int, int, float], ...] = field(default=(), repr=False)

@@ -71,7 +71,8 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
     note = (
         f"Means of {runs} runs ± half their 95 % interval, with the same arrivals in every row but for ten "
         "times the load. Never failed: dead-lettered though no run failed, as throttled receives count. "
-        "Drain: from the last arrival to the empty queue; “not” where runs ended with messages left."
+        "Drain: the longest stretch in which messages had waited for over a minute, from the first of them "
+        "until none did; “not” where runs ended with messages left."
     )
     heads = ("measure", *(head for _, head, _ in COLUMNS))
     return Shown(
