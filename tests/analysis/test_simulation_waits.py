@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from watchme_analysis.analysis.simulation import simulate
+from watchme_analysis.analysis.simulation_api import factors
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
     Arrivals,
@@ -58,6 +59,21 @@ def test_waits_with_equal_service_times_are_exactly_those_of_the_recursion(serve
         heappush(free_s, start_s + 1.0)
         waits_s.append(start_s - time_s)
     found = simulate(limited(servers, where, variation=0.0), Arrivals(sent_s))
+    assert found.mean_wait_s == pytest.approx(math.fsum(waits_s) / len(waits_s), rel=1e-9)
+
+
+@pytest.mark.parametrize("where", ["mapping", "api"])
+@pytest.mark.parametrize("variation", [1.0, 0.5])
+def test_waits_with_random_service_times_are_exactly_those_of_the_recursion(variation, where):
+    # Of which Erlang's formula is the mean; the numbers are those that the run draws, one a message.
+    sent_s = poisson(3.6, 20_000, 2)
+    drawn = factors(variation, Random("service times 5"))
+    free_s, waits_s = [0.0] * 4, []
+    for time_s in sent_s:
+        start_s = max(time_s, heappop(free_s))
+        heappush(free_s, start_s + next(drawn))
+        waits_s.append(start_s - time_s)
+    found = simulate(limited(4, where, variation), Arrivals(sent_s), seed=5)
     assert found.mean_wait_s == pytest.approx(math.fsum(waits_s) / len(waits_s), rel=1e-9)
 
 

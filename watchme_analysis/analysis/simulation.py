@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop
-from itertools import pairwise, repeat
+from itertools import islice, repeat
 from math import inf
+from operator import gt
 
 from watchme_analysis.analysis.simulation_agenda import Agenda
 from watchme_analysis.analysis.simulation_host import Desk, Processors
@@ -82,7 +83,7 @@ def simulate_together(
 
 def _check(arrivals: Arrivals) -> None:
     sent_s = arrivals.sent_s
-    if any(later < earlier for earlier, later in pairwise(sent_s)):
+    if any(map(gt, sent_s, islice(sent_s, 1, None))):
         raise InputError("The arrivals of a simulation go back in time: sort them.")
     if arrivals.groups and len(arrivals.groups) != len(sent_s):
         raise InputError(

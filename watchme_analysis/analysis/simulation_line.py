@@ -187,11 +187,15 @@ class Line:
     def _come_back(self, _: object) -> None:
         """Make visible again what has been in flight for too long, and look again when more is due."""
         queue, now_s = self.queue, self.agenda.now_s
-        hidden = queue.hidden
-        while hidden and (hidden[0][0] <= now_s or not queue.is_hidden(hidden[0])):
-            receipt = hidden.popleft()
-            if queue.is_hidden(receipt):
-                queue.come_back(receipt[1])
+        hidden, state, receives = queue.hidden, queue.state, queue.receives
+        while hidden:
+            end_s, message, number = hidden[0]
+            # Queue.is_hidden, spelled out: nearly all that is met here has long been deleted.
+            if state[message] == IN_FLIGHT and receives[message] == number:
+                if end_s > now_s:
+                    break
+                queue.come_back(message)
+            hidden.popleft()
         self.is_watching_hidden = bool(hidden)
         if hidden:
             self.agenda.at(hidden[0][0], self._come_back)
@@ -353,11 +357,11 @@ class Line:
         queue, api = self.queue, self.api
         state = queue.state
         visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)
-        dead = [message for message in range(sent) if state[message] == DEAD]
+        dead = [message for message in range(sent) if state[message] == DEAD] if queue.dead else []
         deleted, expired = state.count(DELETED), state.count(EXPIRED)
         assert queue.left == visible + in_flight, "messages left the queue uncounted"
         assert queue.sent == sent == queue.left + deleted + len(dead) + expired, "messages are not conserved"
-        assert queue.dead == len(dead), "dead letters are not those that were counted"
+        assert len(dead) == queue.dead == state.count(DEAD), "dead letters are not those that were counted"
         api.settle()
         end_s = min(self.last_left_s, horizon_s)
         if not queue.left:
@@ -370,7 +374,7 @@ class Line:
             dead_lettered=len(dead),
             expired=expired,
             dead_unfailed=sum(not self.ever_failed[message] for message in dead),
-            lost=sum(state[message] > IN_FLIGHT and not api.is_done[message] for message in range(sent)),
+            lost=sum(state[message] > IN_FLIGHT for message in api.undone(sent)),
             duplicates=api.duplicates,
             invocations=self.invocations,
             errors=self.errors,

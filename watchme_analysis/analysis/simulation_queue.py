@@ -53,33 +53,35 @@ class StandardQueue:
         self.state[message] = VISIBLE
         self.ready.append(message)
 
-    def receive(self, now_s: float, at_most: int) -> list[Receipt]:
-        """Return the receipts of one receive; what came too often or is too old leaves the queue instead."""
-        ready, returned = self.ready, self.returned
+    def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
+        """Return the receipts of one receive; what came too often or is too old leaves the queue instead.
+
+        Of all that is ready, or of the messages given.
+        """
+        ready = self.ready if only is None else only
+        returned, state, receives = self.returned, self.state, self.receives
         taken: list[Receipt] = []
         while ready or returned:
-            receipt = self._take(returned.popleft() if returned else ready.popleft(), now_s)
-            if receipt is not None:
-                taken.append(receipt)
-                if len(taken) == at_most:
-                    break
+            message = returned.popleft() if returned else ready.popleft()
+            if state[message]:  # all but VISIBLE, which is 0
+                continue
+            number = receives[message] + 1
+            if number > self.max_receives or self.sent_s[message] + self._retention_s <= now_s:
+                self._refuse(message, now_s)
+                continue
+            state[message] = IN_FLIGHT
+            receives[message] = number
+            receipt = (now_s + self.visibility_s, message, number)
+            self.hidden.append(receipt)
+            taken.append(receipt)
+            if len(taken) == at_most:
+                break
         return taken
 
-    def _take(self, message: int, now_s: float) -> Receipt | None:
-        if self.state[message]:  # all but VISIBLE, which is 0
-            return None
-        if self.sent_s[message] + self._retention_s <= now_s:
-            self._leave(message, EXPIRED)
-            return None
-        number = self.receives[message] + 1
-        if number > self.max_receives:
-            self._leave(message, DEAD)
-            return None
-        self.state[message] = IN_FLIGHT
-        self.receives[message] = number
-        receipt = (now_s + self.visibility_s, message, number)
-        self.hidden.append(receipt)
-        return receipt
+    def _refuse(self, message: int, now_s: float) -> None:
+        """Take out of the queue what is too old, or came too often."""
+        is_old = self.sent_s[message] + self._retention_s <= now_s
+        self._leave(message, EXPIRED if is_old else DEAD)
 
     def _leave(self, message: int, state: int) -> None:
         self.state[message] = state
@@ -174,7 +176,7 @@ class FifoQueue(StandardQueue):
         heappush(self._waiting.setdefault(group, []), message)
         self._list(group)
 
-    def receive(self, now_s: float, at_most: int) -> list[Receipt]:
+    def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
         """Return the receipts of one receive, those of a group in their order."""
         taken: list[Receipt] = []
         while self.ready and len(taken) < at_most:
@@ -182,8 +184,7 @@ class FifoQueue(StandardQueue):
             self._listed.discard(group)
             waiting = self._waiting[group]
             while waiting and len(taken) < at_most:
-                receipt = self._take(heappop(waiting), now_s)
-                if receipt is not None:
+                for receipt in super().receive(now_s, 1, deque([heappop(waiting)])):
                     taken.append(receipt)
                     self._in_flight[group] = self._in_flight.get(group, 0) + 1
         return taken
