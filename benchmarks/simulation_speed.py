@@ -2,12 +2,13 @@
 
     .venv/bin/python benchmarks/simulation_speed.py [--messages N] [--rounds N]
 
-A Poisson stream meets a limit of four at once and exponential service times. Speed is told by processor time,
-which a busy machine stretches less, beside the clock. The waits are those of all rounds together, with a 95 %
-interval: streams are stretched to their rate, and what service times were drawn longer or shorter than on
-average is taken out by regression, as both means are known. The same stream is then given to simpy and to ciw,
-where they are installed (`pip install simpy ciw`; the project doesn't need them), and to the least there is: a
-heap of two events a message in plain Python. All take turns, so that a busy minute hits all of them.
+A Poisson stream meets a limit of four at once and exponential service times. Speed is told by processor
+time, which a busy machine stretches less, beside the clock. The waits are those of all rounds together,
+with a 95 % interval: streams are stretched to their rate, and what service times were drawn longer or
+shorter than on average is taken out by regression, as both means are known. The same stream is then given
+to simpy and to ciw, where they are installed (`pip install simpy ciw`; the project doesn't need them),
+and to the least there is: a heap of two events a message in plain Python. All take turns, so that a busy
+minute hits all of them.
 """
 
 from __future__ import annotations

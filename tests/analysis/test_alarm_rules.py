@@ -1,4 +1,4 @@
-"""Every short history of points against a second reading of the User Guide's rules, and what follows from them.
+"""Every short history of points against a second reading of the User Guide's rules, and what follows.
 
 The reading here goes by the guide's steps and takes a missing point for each thing that it may stand for; it
 shares nothing with the function that is tested.
@@ -32,8 +32,8 @@ def by_the_guide(points, n, m, treatment, before):
         return "ALARM"
     if False in real:
         return "OK"  # the tables' rows 0 - X - - and - - - - 0
-    # "the oldest available breaching datapoint ... is at least as old as the value of Datapoints to Alarm, and
-    # all other more recent data points are breaching or missing"; it "does not go immediately into ALARM" before.
+    # "the oldest available breaching datapoint ... is at least as old as the value of Datapoints to Alarm,
+    # and all other more recent data points are breaching or missing"; before, nothing changes.
     oldest = max((age for age, point in enumerate(reversed(points), 1) if point), default=0)
     missing = "INSUFFICIENT_DATA" if not real else "ALARM" if oldest >= m else before
     return before if treatment == "ignore" else missing  # ignore: "the current alarm state is maintained"
