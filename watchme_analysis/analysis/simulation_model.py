@@ -142,17 +142,15 @@ def _together(tables: Tables, flows: Sequence[Flow], flow: Flow, cores: float) -
         Model((each,), (own,), (fitted,), None, ())
         for each, own, fitted in zip(ordered, measured, fits, strict=True)
     ]
-    best, nearest = None, sum(map(_off, alone))
-    shared = base
+    shared, nearest = base, float("inf")
     for vary in (_backoffs, late_shares):
-        chosen = shared
+        best = shared
         for candidate in vary(shared):
-            model = _model(ordered, measured, candidate)
-            off = _off(model)
+            off = _off(_model(ordered, measured, candidate))
             if off < nearest:
-                best, nearest, chosen = model, off, candidate
-        shared = chosen
-    return best
+                best, nearest = candidate, off
+        shared = best
+    return _model(ordered, measured, shared) if nearest < sum(map(_off, alone)) else None
 
 
 def _backoffs(shared: SharedFit) -> Iterator[SharedFit]:

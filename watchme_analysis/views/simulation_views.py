@@ -31,7 +31,7 @@ _PANELS = (
     ("duplicates", "done twice", 1.0),
     ("peak_age_s", "oldest (min)", 60.0),
 )
-_LABEL = 30
+_LABEL = 42
 _ROW_IN = 0.36
 _FIGURE_WORDS = {
     "peak_visible": "peak backlog (messages)",
@@ -157,7 +157,9 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
     axis.set_xscale("symlog", linthresh=1.0)
     axis.set_xlim(-0.4, max(top * 2, 2.0))
     axis.xaxis.set_major_locator(FixedLocator(ticks))
-    axis.xaxis.set_major_formatter(FixedFormatter([number(tick) for tick in ticks]))
+    # "1,000" would run into its neighbour.
+    names = [number(tick) if tick < 1000 else f"{tick / 1000:.0f}k" for tick in ticks]
+    axis.xaxis.set_major_formatter(FixedFormatter(names))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.grid(visible=False, axis="y")
 
