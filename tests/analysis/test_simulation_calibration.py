@@ -12,6 +12,7 @@ from watchme_analysis.analysis.simulation_scenarios import Load, Scenario, compa
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
     Arrivals,
+    BreakerSettings,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -82,10 +83,28 @@ def test_advice_names_what_helps_and_what_harms():
         Scenario("one receive", replace(settings, queue=replace(settings.queue, max_receive_count=1)), LOAD),
         Scenario("10 x load", settings, replace(LOAD, factor=10.0)),
     ]
-    dead, *_ = advice(compare(wanted, 4))
-    assert "Fewer with more receives" in dead
-    assert "More with one receive" in dead
+    best, dead, *_ = advice(compare(wanted, 4))
+    assert best.startswith("“more receives” does best: ")
+    assert "Fewer with “more receives”" in dead
+    assert "More with “one receive”" in dead
     assert "10 x load" not in dead
+
+
+def test_where_every_run_fails_no_measure_is_said_to_help():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
+        api=ApiSettings(20.0, 0.0, slots=None, failing_share=1.0),
+    )
+    held_back = replace(settings, breaker=BreakerSettings(), horizon_s=4000.0)
+    wanted = [
+        Scenario("as configured", settings, LOAD),
+        Scenario(
+            "more receives", replace(settings, queue=replace(settings.queue, max_receive_count=9)), LOAD
+        ),
+        # Fewer dead letters, as the run ends before they die.
+        Scenario("circuit breaker", held_back, LOAD),
+    ]
+    assert advice(compare(wanted, 2))[0].startswith("No measure keeps these messages from")
 
 
 def test_nothing_is_received_in_a_pause():

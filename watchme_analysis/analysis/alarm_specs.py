@@ -76,6 +76,8 @@ class AlarmSpec:
         rule = self.rule
         what = self.expression or " / ".join(self.metrics)
         limit = f"{rule.threshold:g}" if self.of_timeout is None else f"{self.of_timeout:.0%} of the timeout"
+        if self.metrics == ("Duration",) and self.of_timeout is None:
+            limit = f"{rule.threshold / 1000:g} s"  # which CloudWatch counts in milliseconds
         sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(
             rule.comparison, "≥" if rule.comparison.startswith("Greater") else "≤"
         )

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.alarm_existing import existing_alarms
-from watchme_analysis.analysis.alarm_lessons import lessons
+from watchme_analysis.analysis.alarm_lessons import FLAPS, lessons
 from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
 from watchme_analysis.analysis.alarm_sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
 from watchme_analysis.analysis.alarm_specs import AlarmSpec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_BARS = 14
+_BY_TIME = ["minutes_after_start", "times_raised"]
 
 
 @dataclass
@@ -152,16 +153,32 @@ class AlarmPage(Page):
                 vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
                 first = f"Nothing happened: {', '.join(vain) or 'no alarm'} would have rung in vain."
             return Passage((first,))
-        best = useful.sort_values(["minutes_after_start", "times_raised"], kind="stable").iloc[0]
-        calm = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
+        calm = useful[useful["times_raised"] < FLAPS]
+        best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
         said = [
-            f"The first to tell without a ring in vain is {best['alarm']} on {best['resource']}, "
-            f"{duration(float(best['minutes_after_start']) * 60)} after the start, with "
-            f"{int(best['times_raised'])} pages in this window."
+            f"The first to tell without a ring in vain{' or on and on' * bool(len(calm))} is "
+            f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, with "
+            f"{_pages(best)} in this window."
         ]
-        if calm["alarm"] != best["alarm"]:
+        sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
+        said += [
+            f"{row['alarm']} on {row['resource']} rings {_after(row)} after the start, but {_pages(row)} for "
+            "one incident teach people not to listen: see above what would be better."
+            for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
+        ]
+        quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
+        if quiet["alarm"] != best["alarm"]:
             said.append(
-                f"The quietest is {calm['alarm']}: {int(calm['times_raised'])} pages, the first "
-                f"{duration(float(calm['minutes_after_start']) * 60)} after the start."
+                f"The quietest is {quiet['alarm']} on {quiet['resource']}: {_pages(quiet)}, the first "
+                f"{_after(quiet)} after the start."
             )
         return Passage(tuple(said))
+
+
+def _after(row: pd.Series) -> str:
+    return duration(float(row["minutes_after_start"]) * 60)
+
+
+def _pages(row: pd.Series) -> str:
+    count = int(row["times_raised"])
+    return f"{count} page{'s' * (count != 1)}"
