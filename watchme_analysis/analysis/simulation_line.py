@@ -8,6 +8,7 @@ from random import Random
 
 from watchme_analysis.analysis.simulation_agenda import Agenda
 from watchme_analysis.analysis.simulation_api import Api, Call
+from watchme_analysis.analysis.simulation_gates import Gates
 from watchme_analysis.analysis.simulation_host import Desk, Processors
 from watchme_analysis.analysis.simulation_queue import (
     DEAD,
@@ -79,12 +80,8 @@ class Line:
         self.invocations = self.errors = self.timeouts = self.throttles = 0
         self.before = (0, 0)  # attempts and those in vain, up to the minute before
         self.ramps = 0
-        self.has_gates = bool(settings.breaker or poller.pauses or poller.batching_window_s > 0)
-        self.window_opens_s = inf
-        self.failures_in_row = 0
-        self.breaker_until_s = -inf
-        self.breaker_openings = 0
-        self.is_trying = False
+        self.gates = Gates(settings, agenda, self.queue, self._wakes)
+        self.has_gates = self.gates.are_there
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.last_left_s = 0.0
         self.late_s = max(MINUTE_S, 2 * settings.api.mean_s)
@@ -98,8 +95,7 @@ class Line:
         agenda, settings = self.agenda, self.settings
         agenda.at(0.0, self._each_minute)
         agenda.at(settings.api.check_interval_s, self.api.check_health)
-        for _, end_s in settings.poller.pauses:
-            agenda.at(end_s, self._wakes)
+        self.gates.begin()
         for number, each in enumerate(settings.earlier):
             later = [other for other in settings.earlier[number + 1 :] if other.field == each.field]
             value = later[0].value if later else configured(settings, each.field)
@@ -110,7 +106,7 @@ class Line:
         queue = self.queue
         while self.batches < self.allowed and (queue.ready or queue.returned):
             now_s = self.agenda.now_s
-            if self.has_gates and self._is_held_back(now_s):
+            if self.has_gates and self.gates.are_closed(self.batches):
                 return
             batch = queue.receive(now_s, self.batch_size)
             if not batch:  # all that was ready has left the queue
@@ -127,28 +123,6 @@ class Line:
                 patience_s = self.settings.poller.throttle_patience_s
                 run.gives_up_s = now_s + (queue.visibility_s if patience_s is None else patience_s)
                 self._throttle(run)
-
-    def _is_held_back(self, now_s: float) -> bool:
-        """Return whether breaker, pause or batching window keep the poller from receiving."""
-        if now_s < self.breaker_until_s or (self.is_trying and self.batches):
-            return True
-        if any(start_s <= now_s < end_s for start_s, end_s in self.settings.poller.pauses):
-            return True
-        return self.settings.poller.batching_window_s > 0 and self._waits_to_fill(now_s)
-
-    def _waits_to_fill(self, now_s: float) -> bool:
-        """Return whether the batching window holds back what could be received."""
-        poller = self.settings.poller
-        if self.queue.count(VISIBLE) >= poller.batch_size:
-            self.window_opens_s = inf
-            return False
-        if self.window_opens_s == inf:
-            self.window_opens_s = now_s + poller.batching_window_s
-            self.agenda.at(self.window_opens_s, self._wakes)
-        if now_s < self.window_opens_s:
-            return True
-        self.window_opens_s = inf
-        return False
 
     def _wakes(self, _: object) -> None:
         self.poll()
@@ -264,24 +238,8 @@ class Line:
                 queue.delete(receipt)
         self.last_left_s = self.agenda.now_s
         if self.has_gates:
-            self._note_for_breaker(bool(failed))
+            self.gates.note(bool(failed))
         self.poll()
-
-    def _note_for_breaker(self, has_failed: bool) -> None:
-        breaker = self.settings.breaker
-        if breaker is None:
-            return
-        if not has_failed:
-            self.failures_in_row, self.is_trying = 0, False
-            return
-        self.failures_in_row += 1
-        now_s = self.agenda.now_s
-        is_open = now_s < self.breaker_until_s
-        if not is_open and (self.is_trying or self.failures_in_row >= breaker.failures_to_open):
-            self.breaker_openings += 1
-            self.breaker_until_s = now_s + breaker.pause_s
-            self.is_trying = True
-            self.agenda.at(self.breaker_until_s, self._wakes)
 
     def _change(self, change: tuple[str, float | None]) -> None:
         """Change a setting in the middle of the run; what has begun under the one before keeps it."""
@@ -382,7 +340,7 @@ class Line:
             throttles=self.throttles,
             unhealthy=api.unhealthy,
             restarts=api.restarts,
-            breaker_openings=self.breaker_openings,
+            breaker_openings=self.gates.breaker_openings,
             peak_visible=self.peak_visible,
             peak_age_s=self.peak_age_s,
             drained_s=None if queue.left else end_s,
