@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -63,6 +64,8 @@ class Episode:
 
 def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
     """Return the episodes of a flow's backlog in order."""
+    import numpy as np
+
     frame = flow.frame
     stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
     busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
@@ -77,33 +80,36 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
             groups.append([place])
     step = timedelta(seconds=flow.period_s)
     found = []
+    age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
     for group in groups:
         part = slice(group[0], group[-1] + 1)
-        ages = frame["age_s"].iloc[part].dropna()
-        waiting = frame["age_s"].iloc[part][frame["visible"].iloc[part] >= WAITING].dropna()
+        ages = age[part][~np.isnan(age[part])]
+        waiting = age[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
         found.append(
             Episode(
                 start=frame.index[group[0]].to_pydatetime(),
                 end=(frame.index[group[-1]] + step).to_pydatetime(),
-                peak=float(stock.iloc[part].max()),
-                peak_visible=float(frame["visible"].iloc[part].fillna(0.0).max()),
+                peak=float(standing[part].max()),
+                peak_visible=float(np.nan_to_num(visible[part]).max()),
                 peak_age_s=float(ages.max()) if len(ages) else None,
                 waiting_age_s=float(waiting.max()) if len(waiting) else None,
                 open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
                 grew_from=frame.index[group[0]].to_pydatetime(),
             )
         )
-    found = [replace(episode, grew_from=_growth(episode, found, stock)) for episode in found]
+    peaks = sorted(episode.peak for episode in found)
+    found = [replace(episode, grew_from=_growth(episode, peaks, stock)) for episode in found]
     return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
 
 
-def _growth(episode: Episode, all_of_them: list[Episode], stock: pd.Series) -> datetime:
+def _growth(episode: Episode, peaks: list[float], stock: pd.Series) -> datetime:
     """Return when an episode last stood at what the others reach, before it peaked; its start if never."""
-    usual = max((other.peak for other in all_of_them if other.peak < episode.peak / SEVERAL), default=0.0)
-    inside = stock[(stock.index >= episode.start) & (stock.index < episode.end)]
-    rising = inside[inside.index <= inside.idxmax()]
-    low = rising.index[rising <= usual]
-    return low[-1].to_pydatetime() if len(low) else episode.start
+    smaller = bisect_left(peaks, episode.peak / SEVERAL)
+    usual = peaks[smaller - 1] if smaller else 0.0
+    first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)
+    inside = stock.to_numpy()[first:end]
+    low = (inside[: inside.argmax() + 1] <= usual).nonzero()[0]
+    return stock.index[first + low[-1]].to_pydatetime() if len(low) else episode.start
 
 
 def _alike(one: Episode, other: Episode) -> bool:

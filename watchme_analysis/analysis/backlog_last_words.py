@@ -22,10 +22,13 @@ class LastWords:
         Runs whose last line names a call: they waited for its answer.
     before_call
         Runs that never came to the call which good runs of the function log.
+    lines
+        The last line of each of these runs, by its pointer.
     """
 
     calling: int = 0
     before_call: int = 0
+    lines: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -73,5 +76,6 @@ def last_words(
     good = set(lines.loc[calls, "request_id"]) - set(
         own.loc[own["kind"].isin(["timeout", "error"]), "request_id"]
     )
-    reached = set(lines.loc[calls, "request_id"])
-    return LastWords(len(calling), len(timed_out - reached) if good else 0)
+    silent = timed_out - set(lines.loc[calls, "request_id"]) if good else set()
+    ends = late[late["request_id"].isin(calling | silent)].groupby("request_id")["ptr"].last()
+    return LastWords(len(calling), len(silent), tuple(sorted(ends)))

@@ -90,6 +90,14 @@ class Signs:
     last_words: LastWords = field(default_factory=LastWords)
 
     @property
+    def failing_logged(self) -> tuple[datetime | None, datetime | None]:
+        """Between which moments logged errors belong to the failures; unbounded without any."""
+        if self.failures is None:
+            return None, None
+        slack = timedelta(seconds=self.flow.period_s)
+        return _plain(self.failures.start - slack), _plain(self.failures.end + slack)
+
+    @property
     def worst(self) -> Episode | None:
         """The worst backlog: old messages, not a daily peak, more than a retry or two."""
         bad = [
@@ -111,7 +119,7 @@ class Signs:
     @property
     def errors_counted(self) -> bool:
         """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
-        return {"errors", "invocations"} <= self.flow.asked
+        return "failed" in self.flow.asked
 
     @property
     def stalled(self) -> bool:
@@ -191,8 +199,8 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         slow=find_slow(flow),
         timed_out_share=timed_out_share(inside, flow.settings.function_timeout_s),
         passed_share=None
-        if inside is None or not {"errors", "invocations"} <= flow.asked or not inside["invocations"].sum()
-        else float(1.0 - inside["errors"].sum() / inside["invocations"].sum()),
+        if inside is None or "failed" not in flow.asked or not inside["tried"].sum()
+        else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
         errors=logged_errors(
             tables.table("log_events"),
             tables.table("log_queries"),

@@ -148,7 +148,7 @@ def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[
     values, times = series.to_numpy(), series.index
     parts: list[tuple[Any, float, float]] = []
     begin, begin_time, since = float(held), times[0], 0
-    for i in range(1, len(values)):
+    for i in _lower(series):
         level = _median(values[max(since, i - FALL_POINTS) : i])
         ahead = values[i : i + FALL_POINTS]
         slept = times[i] - times[i - 1] >= ASLEEP_AFTER and ahead.max() < level - 1
@@ -157,6 +157,15 @@ def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[
             begin, begin_time, since = 0.0 if slept else float(ahead.min()), times[i], i
     end = float(at_end) if at_end is not None else _median(values[max(since, len(values) - FALL_POINTS) :])
     return [*parts, (begin_time, begin, end)]
+
+
+def _lower(series: pd.Series) -> list[int]:
+    """Return the places that can begin a fall: lower than a few points before, or after a silence."""
+    import numpy as np
+
+    before = series.rolling(FALL_POINTS, min_periods=1).max().shift(1).to_numpy()
+    slept = series.index.to_series().diff().to_numpy() >= np.timedelta64(ASLEEP_AFTER)
+    return [int(place) for place in np.flatnonzero((series.to_numpy() < before) | slept) if place]
 
 
 def _median(values: Any) -> float:

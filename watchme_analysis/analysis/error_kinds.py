@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class LoggedErrors:
         True when the query matched more than it returned.
     asked
         False when no log of this function is in the case.
+    first
+        When the first of them was logged.
     """
 
     counts: Counter[str]
@@ -103,6 +106,7 @@ class LoggedErrors:
     total: int
     truncated: bool
     asked: bool
+    first: datetime | None = None
 
     def share(self, *kinds: str) -> float:
         """Return the share of these kinds, 0 without errors."""
@@ -153,4 +157,5 @@ def logged_errors(
         int(sum(counts.values())),
         bool(asked["truncated"].fillna(False).any()),
         len(asked) > 0,
+        events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
     )

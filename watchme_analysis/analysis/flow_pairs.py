@@ -42,7 +42,7 @@ def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
         messages[messages["source_queue"].notna()].drop_duplicates(["queue", "source_queue"]).itertuples()
     ):
         found.setdefault(row.source_queue, row.queue)
-    names = set(tables.table("metrics")["resource"].dropna()) | set(queues["queue"].dropna())
+    names = set(tables.table("metrics")["resource"].dropna().unique()) | set(queues["queue"].dropna())
     for name in sorted(names):
         bare = name.removesuffix(".fifo")
         if not _DLQ_NAME.search(bare):
@@ -99,13 +99,37 @@ def series_of(
     indexed: dict[Any, pd.DataFrame], resource: str | None, metric: str, stats: tuple[str, ...]
 ) -> tuple[pd.Series, int] | None:
     """Return a series and its period, the preferred statistic first, then the finest period."""
+    key = preferred_key(indexed, resource, metric, stats)
+    if key is None:
+        return None
+    group = indexed[key].drop_duplicates("time", keep="last")
+    return group.set_index("time")["value"].astype("float64"), int(key[3])
+
+
+def preferred_key(
+    indexed: dict[Any, Any], resource: str | None, metric: str, stats: tuple[str, ...]
+) -> tuple[Any, ...] | None:
+    """Return the key of a series: the preferred statistic first, then the finest period; None without one."""
     for stat in stats:
         keys = [key for key in indexed if key[:3] == (resource, metric, stat)]
         if keys:
-            key = min(keys, key=lambda item: item[3])
-            group = indexed[key]
-            return group.set_index("time")["value"].astype("float64"), int(key[3])
+            finest: tuple[Any, ...] = min(keys, key=lambda item: item[3])
+            return finest
     return None
+
+
+def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
+    """Return the metric points by resource, metric, statistic and period, in order of time.
+
+    Points that name no resource, metric or time are left out; repeated ones are kept.
+    """
+    metrics = tables.table("metrics")
+    metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
+    groups = metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
+    return {
+        key: group if group["time"].is_monotonic_increasing else group.sort_values("time", kind="stable")
+        for key, group in groups
+    }
 
 
 def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:

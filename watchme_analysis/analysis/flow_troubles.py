@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
+# With fewer dead letters, a rise to less than this share is what retries are for.
+FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
 # A standard queue delivers a message twice now and then, far less often than this.
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
@@ -52,22 +54,24 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
     messages died, so is a weaker rise.
     """
     frame = flow.frame
-    found = rate_elevation(frame["errors"], frame["invocations"], flow.period_s)
+    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
     if found is None:
         return None
     # Each dead letter that failed did so at least once: fewer errors leave another way to die.
-    explains = float(frame["errors"].sum()) >= dead_lettered >= 3
+    explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
     step = timedelta(seconds=flow.period_s)
+    if _few_messages(flow, found, dead_lettered):
+        return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
-        errors, runs = frame["errors"].sum(), frame["invocations"].sum()
-        if errors < FAILURE_EVENTS or (errors < FAILING_THROUGHOUT * runs and not found.score >= enough):
+        failed, tried = frame["failed"].sum(), frame["tried"].sum()
+        if failed < FAILURE_EVENTS or (failed < FAILING_THROUGHOUT * tried and not found.score >= enough):
             return None
-        hit = frame.index[frame["errors"].fillna(0.0) > 0]
-        within = frame["invocations"][hit[0] : hit[-1]].sum()
-        found = Elevation(hit[0], hit[-1] + step, float(errors), float(within), 0.0, FAILURE_SCORE)
-    failing = frame.index[frame["errors"].fillna(0.0) > 0]
+        hit = frame.index[frame["failed"].fillna(0.0) > 0]
+        within = frame["tried"][hit[0] : hit[-1]].sum()
+        found = Elevation(hit[0], hit[-1] + step, float(failed), float(within), 0.0, FAILURE_SCORE)
+    failing = frame.index[frame["failed"].fillna(0.0) > 0]
     end = found.end
     for moment in failing[failing >= found.end]:
         if moment - end > 3 * step:
@@ -76,11 +80,19 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
     return replace(found, end=end)
 
 
+def _few_messages(flow: Flow, found: Elevation, dead_lettered: int) -> bool:
+    """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
+    if dead_lettered >= FEWEST_DEAD:
+        return False
+    tries = dead_lettered * (flow.settings.max_receive_count or 0)
+    return found.rate < RARE or (dead_lettered > 0 and found.observed <= tries + FEWEST_DEAD)
+
+
 def find_slow(flow: Flow) -> Elevation | None:
     """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
     runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
     # Runs that fail at once, each message tried several times, would make the good ones look slow.
-    clean = runs[flow.frame.loc[runs.index, "errors"].fillna(0.0) == 0]
+    clean = runs[flow.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
     usual = _weighted_median(clean if len(clean) >= MIN_CLEAN else runs)
     if usual is None:
         return None
@@ -99,12 +111,12 @@ def find_slow(flow: Flow) -> Elevation | None:
 
 def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
     """Return the share of failures in intervals whose longest run reached the timeout."""
-    if inside is None or timeout_s is None or not inside["errors"].sum():
+    if inside is None or timeout_s is None or not inside["failed"].sum():
         return None
-    if inside["duration_max_s"].isna().all() or inside["errors"].isna().all():
+    if inside["duration_max_s"].isna().all() or inside["failed"].isna().all():
         return None
     at_limit = inside["duration_max_s"] >= AT_TIMEOUT * timeout_s
-    return float(inside.loc[at_limit, "errors"].sum() / inside["errors"].sum())
+    return float(inside.loc[at_limit, "failed"].sum() / inside["failed"].sum())
 
 
 def run_times(flow: Flow, failures: Elevation | None) -> tuple[float | None, float | None]:
@@ -176,18 +188,27 @@ def find_throttles(flow: Flow) -> Stretch | None:
 
 
 def find_surplus(flow: Flow) -> Elevation | None:
-    """Return the interval in which messages were received again though nothing failed or was throttled."""
+    """Return the interval in which messages were received again though nothing failed or was throttled.
+
+    Each such receive is a second good run, which deletes its message once more; what came back without that
+    had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
+    that there the receives that no failure explains must do.
+    """
     frame = flow.frame
     # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
-    if not {"sent", "received", "invocations", "errors", "throttles"} <= flow.asked:
+    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= flow.asked:
         return None
     if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
         return None
-    good = (frame["received"].fillna(0.0) - frame["errors"].fillna(0.0)).clip(lower=0.0)
+    # A run that fails sends all messages of its batch back.
+    each = 1.0 if flow.by_message else _messages_a_run(flow)
+    good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
     # A message may be received an interval after it was sent, or after a failed try of its own.
     due = frame["sent"].fillna(0.0)
-    lost_tries = max(0.0, (flow.count("received") or 0.0) - (flow.count("errors") or 0.0) - due.sum())
-    if lost_tries < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
+    again = float(good.sum() - due.sum())
+    if "deleted" in flow.asked and not flow.settings.is_fifo:
+        again = min(again, (flow.count("deleted") or 0.0) - due.sum() + _standing(flow))
+    if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
         return None
     found = count_elevation(
         good.rolling(3, min_periods=1).sum() / 3,
@@ -195,6 +216,16 @@ def find_surplus(flow: Flow) -> Elevation | None:
         flow.period_s,
     )
     return found if found is not None and found.score >= 5.0 else None
+
+
+def _messages_a_run(flow: Flow) -> float:
+    return max(1.0, (flow.count("received") or 0.0) / max(flow.count("invocations") or 0.0, 1.0))
+
+
+def _standing(flow: Flow) -> float:
+    """Return the messages that were sent and not deleted because they still wait or died."""
+    last = flow.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
+    return float(last.to_numpy().sum())
 
 
 def find_starved(flow: Flow) -> Stretch | None:

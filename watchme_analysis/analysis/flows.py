@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from watchme_analysis.analysis.failed_tries import failed_tries
 from watchme_analysis.analysis.flow_pairs import (
     answered_series,
     dead_letter_queues,
     functions_of,
     is_dlq_name,
     kept,
+    metric_groups,
     series_of,
 )
 
@@ -49,6 +51,7 @@ FUNCTION_SERIES = {
     "concurrency": ("AWS/Lambda", "ConcurrentExecutions", ("Maximum", "Average"), "max"),
 }
 COUNTS = ("sent", "received", "deleted", "empty_receives", "invocations", "errors", "throttles")
+METRIC_NAMES = {name: entry[1] for name, entry in (QUEUE_SERIES | FUNCTION_SERIES).items()}
 COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
 
 
@@ -73,6 +76,7 @@ class Settings:
     batch_size: int | None = None
     mapping_state: str | None = None
     is_fifo: bool | None = None
+    reports_failures: bool | None = None
     dlq_retention_s: float | None = None
 
 
@@ -88,12 +92,15 @@ class Flow:
         Length of the grid's intervals.
     frame
         Indexed by the start of the interval (UTC), the columns of :data:`COLUMNS`; null where
-        CloudWatch returned no point.
+        CloudWatch returned no point. ``tried`` and ``failed`` follow from them: see
+        :mod:`watchme_analysis.analysis.failed_tries`.
     settings
         Configuration.
     asked
         Columns whose series was asked for and wholly answered, so that a missing point means "nothing
         published". Without an answer, or with a torn one, a missing point means nothing at all.
+    by_message
+        Whether ``tried`` and ``failed`` count messages, not runs.
     """
 
     queue: str
@@ -103,11 +110,17 @@ class Flow:
     frame: pd.DataFrame = field(repr=False)
     settings: Settings = Settings()
     asked: frozenset[str] = frozenset()
+    by_message: bool = False
 
     @property
     def name(self) -> str:
         """The queue's name, for sentences."""
         return self.queue
+
+    @property
+    def tries(self) -> str:
+        """What a try is, for sentences: a run, or a message where the function tells which ones failed."""
+        return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
 
     def count(self, column: str) -> float | None:
         """Return a counter's total, or None when the series was never asked for or answered."""
@@ -145,17 +158,14 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
     dead = dead_letter_queues(tables)
     names = sorted(
         set(queues.index.dropna())
-        | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"])
+        | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"].unique())
         | set(asked.loc[asked["namespace"] == "AWS/SQS", "resource"].dropna())
         | set(tables.table("event_source_mappings")["queue"].dropna())
         | set(dead)
     )
     targets = set(dead.values())
     sources = [name for name in names if name not in targets and not is_dlq_name(name, names)]
-    indexed = {
-        key: group.sort_values("time", kind="stable").drop_duplicates("time", keep="last")
-        for key, group in metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
-    }
+    indexed = kept(tables, metric_groups)
     span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
     wanted = answered_series(asked, {key[:3] for key in indexed})
     functions = functions_of(tables, sources, indexed)
@@ -169,7 +179,12 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
         else:
             frame["cpu_pct"] = pd.Series(index=frame.index, dtype="float64")
         settings = _settings(tables, name, functions.get(name), dlq)
-        found.append(Flow(name, functions.get(name), dlq, period, frame, settings, known))
+        # Throttled receives were not deleted either, so that there only Errors tells what failed.
+        by_message = bool(settings.reports_failures) and not float(frame["throttles"].sum()) > 0
+        frame[["tried", "failed"]] = failed_tries(frame, period, by_message)
+        if ({"received", "deleted"} if by_message else {"invocations", "errors"}) <= known:
+            known |= {"tried", "failed"}
+        found.append(Flow(name, functions.get(name), dlq, period, frame, settings, known, by_message))
     return tuple(found)
 
 
@@ -263,5 +278,11 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         batch_size=value(mapping, "batch_size", int),
         mapping_state=value(mapping, "state", str),
         is_fifo=value(attributes, "is_fifo", bool),
+        reports_failures=_reports_failures(value(mapping, "response_types", str)),
         dlq_retention_s=value(dead, "retention_s"),
     )
+
+
+def _reports_failures(response_types: str | None) -> bool | None:
+    """Tell whether a mapping's function reports failed messages one by one; None where nothing tells."""
+    return None if response_types is None else "ReportBatchItemFailures" in response_types

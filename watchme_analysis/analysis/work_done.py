@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,15 +84,13 @@ def moment_key(text: str) -> str:
         return text
 
 
-def surely_ran(flow: Flow, sent_at: datetime | None, returning_since: datetime | None = None) -> bool:
-    """Tell whether a message of a dead-letter queue ran well at least once, by the counters alone.
+def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[[datetime | None], bool]:
+    """Return what tells whether a dead letter sent at a moment ran well at least once, by the counters alone.
 
     Parameters
     ----------
     flow
         The flow of the message's own queue.
-    sent_at
-        When it was sent.
     returning_since
         Since when messages come back though nothing failed, if they do: since then the visibility timeout
         is the one that is set now.
@@ -102,19 +101,25 @@ def surely_ran(flow: Flow, sent_at: datetime | None, returning_since: datetime |
     failed in its lifetime than it had receives, one of its own runs succeeded.
     """
     settings, frame = flow.settings, flow.frame
-    received, invoked = flow.count("received"), flow.count("invocations")
-    known = {"errors", "throttles", "received", "invocations"} <= flow.asked
-    if not known or sent_at is None or settings.max_receive_count is None or not received or not invoked:
-        return False
-    if invoked < 0.98 * received:
-        return False
+    received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
     visibility_s = settings.visibility_timeout_s or 0.0
     longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
-    if returning_since is not None and sent_at >= returning_since and visibility_s:
-        longest = visibility_s + SLOW_POLL_S
-    if not longest:
-        return False
-    start = sent_at - timedelta(seconds=flow.period_s)
-    end = sent_at + timedelta(seconds=settings.max_receive_count * longest + flow.period_s)
-    failed = float(frame["errors"].loc[start:end].sum() + frame["throttles"].loc[start:end].sum())
-    return failed < settings.max_receive_count
+    known = {"failed", "throttles", "received", "invocations"} <= flow.asked
+    if not known or most is None or not received or not invoked or invoked < 0.98 * received or not longest:
+        return lambda _: False
+    failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()
+    step = timedelta(seconds=flow.period_s)
+
+    def until(bound: int) -> float:
+        return float(failed[bound - 1]) if bound else 0.0
+
+    def ran(sent_at: datetime | None) -> bool:
+        if sent_at is None:
+            return False
+        returning = returning_since is not None and sent_at >= returning_since and visibility_s
+        life_s = visibility_s + SLOW_POLL_S if returning else longest
+        first = frame.index.searchsorted(sent_at - step)
+        last = frame.index.searchsorted(sent_at + timedelta(seconds=most * life_s) + step, "right")
+        return until(int(last)) - until(int(first)) < most
+
+    return ran

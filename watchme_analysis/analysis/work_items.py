@@ -55,6 +55,12 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
     by_queue = {item.flow.queue: item for item in signs}
     by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
     done, failed = work_done(tables), failed_with(tables)
+    sure = {
+        item.flow.queue: surely_ran(
+            item.flow, None if item.surplus is None else item.surplus.start.to_pydatetime()
+        )
+        for item in signs
+    }
     ends = _end(tables, signs)
     rows = []
     for row in messages.itertuples():
@@ -71,9 +77,8 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
         device = row.device_id if _known(row.device_id) else None
         recorded, local = _work_of(body, row.work_key if _known(row.work_key) else None, place)
         key = _key_in_body(body) or recorded or local
-        since = None if own.surplus is None else own.surplus.start.to_pydatetime()
         ran = done.has(row.message_id, flow.function, device, key)
-        ran = ran or (is_dead and surely_ran(flow, sent_at, since))
+        ran = ran or (is_dead and sure[flow.queue](sent_at))
         rows.append(
             {
                 "queue": flow.queue,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from watchme_analysis.analysis.backlog_frames import work_items
@@ -13,7 +12,8 @@ from watchme_analysis.analysis.work_items import message_work, work_pairs
 from watchme_analysis.hypotheses import backlog_faults, backlog_load, backlog_messages, backlog_settings
 from watchme_analysis.hypotheses.backlog_missing import missing_evidence
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, picture, surge_leads
-from watchme_analysis.hypotheses.backlog_window import earliest_start, incident_window, latest_start
+from watchme_analysis.hypotheses.backlog_start import Start
+from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
 
 QUESTION = "backlog"
@@ -36,13 +36,12 @@ def diagnose(inv: Investigation) -> Diagnosis:
     named = top.probability >= NAMED_AT and top.finding.log_odds > 0
     healthy = named and top.finding.cause == "healthy"
     cause = top.finding.cause if named else None
-    start = end = None
-    if cause is not None and not healthy:
-        start, end = incident_window(view, cause)
-    elif not healthy and view.first_trouble is not None:
-        start, end = incident_window(view, top.finding.cause)
+    begun = end = None
+    if not healthy and (cause is not None or view.first_trouble is not None):
+        begun, end = incident_window(view, top.finding.cause)
+    start = None if begun is None else begun.moment
     secondary = None if cause is None or healthy else secondary_cause(view, cause)
-    extra = _extra(inv, view, cause, start)
+    extra = _extra(inv, view, cause, begun)
     missing = missing_evidence(inv, view)
     return Diagnosis(
         question=QUESTION,
@@ -90,7 +89,7 @@ def _saturated(signs: Signs) -> bool:
     )
 
 
-def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime | None) -> dict[str, Any]:
+def _extra(inv: Investigation, view: Picture, cause: str | None, begun: Start | None) -> dict[str, Any]:
     """Return the fields that only this question has."""
     quiet = cause == "healthy"
     affected: Sequence[Signs] = () if quiet else view.affected
@@ -101,9 +100,7 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
     alarms = standard_alarms(inv, view.flows)
-    early = late = None
-    if start is not None and cause is not None and not quiet:
-        early, late = earliest_start(view, cause, start), latest_start(view, cause, start)
+    known = None if cause is None or quiet else begun
     return {
         "queues": sorted(item.flow.queue for item in affected),
         "functions": sorted({item.flow.function for item in affected if item.flow.function}),
@@ -115,8 +112,10 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, start: datetime
         "dead_lettered_work": work_pairs(dead),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": bool(missed.empty or not any(item.throttles for item in affected)),
-        "incident_start_earliest": None if early is None else early.isoformat(timespec="milliseconds"),
-        "incident_start_latest": None if late is None else late.isoformat(timespec="milliseconds"),
+        "incident_start_earliest": None
+        if known is None
+        else known.earliest.isoformat(timespec="milliseconds"),
+        "incident_start_latest": None if known is None else known.latest.isoformat(timespec="milliseconds"),
         "alarms": [
             {
                 **entry,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.flow_troubles import FAILURE_EVENTS
-from watchme_analysis.hypotheses.backlog_picture import errors_sql, function_sql, surge_leads
+from watchme_analysis.hypotheses.backlog_picture import surge_leads
+from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
-from watchme_analysis.hypotheses.base import Evidence
+from watchme_analysis.hypotheses.base import Evidence, Investigation
 
 KIND_WORDS = {
     "function": "about the function itself",
@@ -24,7 +28,11 @@ MANY_TIMES = 5.0
 
 
 def error_evidence(
-    signs: Signs, for_kinds: tuple[str, ...], name: str, unclear_kinds: tuple[str, ...] = ()
+    inv: Investigation,
+    signs: Signs,
+    for_kinds: tuple[str, ...],
+    name: str,
+    unclear_kinds: tuple[str, ...] = (),
 ) -> list[Evidence]:
     """Weigh the logged errors: for the cause by the share of its kinds, against it by the rest.
 
@@ -43,15 +51,25 @@ def error_evidence(
         Evidence(
             f"{errors.counts[main]} of {errors.total} logged errors of {signs.flow.function}{cut} are "
             f"{KIND_WORDS[main]}, such as “{errors.examples.get(main, '')}”.",
-            "log_events",
-            errors.total,
-            weight(name, share) + weight("own_error_absent", against),
+            weight=weight(name, share) + weight("own_error_absent", against),
             effect=share,
             effect_unit="share",
-            sql=errors_sql(signs),
             check="error kind",
+            **matching(
+                inv,
+                "log_events",
+                ("function", "=", signs.flow.function),
+                ("kind", "in", ("error", "timeout")),
+                *_bounds(*signs.failing_logged),
+                once_by="ptr",
+            ),
         )
     ]
+
+
+def _bounds(start: datetime | None, end: datetime | None) -> list[tuple[str, str, Any]]:
+    """Return the conditions that a row lies within bounds."""
+    return [("time", operator, bound) for operator, bound in ((">=", start), ("<", end)) if bound is not None]
 
 
 def _log_stands_in(signs: Signs) -> bool:
@@ -65,7 +83,7 @@ def _log_stands_in(signs: Signs) -> bool:
 
 
 def share_evidence(
-    signs: Signs, all_weight: str = "all_fail", some_weight: str = "some_pass"
+    inv: Investigation, signs: Signs, all_weight: str = "all_fail", some_weight: str = "some_pass"
 ) -> list[Evidence]:
     """Weigh whether all runs failed or others passed meanwhile."""
     failures, passed = signs.failures, signs.passed_share
@@ -75,45 +93,41 @@ def share_evidence(
     value = weight(all_weight) if mostly else weight(some_weight) if passed >= 0.5 else 0.0
     return [
         Evidence(
-            f"{failures.observed:.0f} of {failures.base:.0f} runs of {signs.flow.function} failed between "
+            f"{failures.observed:.0f} of {failures.base:.0f} {signs.flow.tries} failed between "
             f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
             f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
-            "metrics",
-            int(failures.base),
-            value,
+            weight=value,
             effect=1 - passed,
             effect_unit="share",
-            sql=function_sql(signs, ("Errors", "Invocations")),
             check="share of runs failing",
+            **points(inv, signs.flow, ("failed", "tried"), failures.start, failures.end),
         )
     ]
 
 
-def no_failures_evidence(signs: Signs, value: float) -> list[Evidence]:
+def no_failures_evidence(inv: Investigation, signs: Signs, value: float) -> list[Evidence]:
     """Weigh that no more runs failed than ever."""
     if signs.failures is not None or not signs.errors_counted:
         return []
-    failed, runs = signs.flow.count("errors") or 0.0, signs.flow.count("invocations") or 0.0
+    failed, tried = signs.flow.count("failed") or 0.0, signs.flow.count("tried") or 0.0
     return [
         Evidence(
-            f"{failed:.0f} of {runs:.0f} runs of {signs.flow.function} failed, spread over the window.",
-            "metrics",
-            int(runs),
-            value,
-            effect=failed / runs if runs else 0.0,
+            f"{failed:.0f} of {tried:.0f} {signs.flow.tries} failed, spread over the window.",
+            weight=value,
+            effect=failed / tried if tried else 0.0,
             effect_unit="share",
-            sql=function_sql(signs, ("Errors", "Invocations")),
             check="share of runs failing",
+            **points(inv, signs.flow, ("failed", "tried")),
         )
     ]
 
 
 def run_time_evidence(
-    signs: Signs, *, limit: float, longer: float, usual: float, short: float
+    inv: Investigation, signs: Signs, *, limit: float, longer: float, usual: float, short: float
 ) -> list[Evidence]:
     """Weigh run times during the failures: at the limit, longer, as usual or shorter than before."""
     during, before = signs.run_during_s, signs.run_before_s
-    if during is None:
+    if during is None or signs.failures is None:
         return []
     at_limit = signs.timed_out_share or 0.0
     ratio = during / before if before else None
@@ -130,18 +144,16 @@ def run_time_evidence(
     return [
         Evidence(
             f"Runs of {signs.flow.function} take {during:.2f} s (median) in the trouble, {words}.",
-            "metrics",
-            int(signs.failures.base) if signs.failures else 0,
-            value,
+            weight=value,
             effect=ratio,
             effect_unit="ratio",
-            sql=function_sql(signs, ("Duration",)),
             check="run time",
+            **points(inv, signs.flow, ("duration_avg_s", "duration_max_s"), None, signs.failures.end),
         )
     ]
 
 
-def creep_evidence(signs: Signs, present: float, absent: float) -> list[Evidence]:
+def creep_evidence(inv: Investigation, signs: Signs, present: float, absent: float) -> list[Evidence]:
     """Weigh a run time that rises over many hours."""
     ramp, creep = signs.ramp, signs.creeping
     if "duration_avg_s" not in signs.flow.asked:
@@ -162,18 +174,16 @@ def creep_evidence(signs: Signs, present: float, absent: float) -> list[Evidence
     return [
         Evidence(
             f"The run time of {signs.flow.function} {words}.",
-            "metrics",
-            int(signs.flow.frame["duration_avg_s"].notna().sum()),
-            value,
+            weight=value,
             effect=creep.growth if creep else None,
             effect_unit="ratio" if creep else None,
-            sql=function_sql(signs, ("Duration",)),
             check="creeping run time",
+            **points(inv, signs.flow, ("duration_avg_s",)),
         )
     ]
 
 
-def surge_against(signs: Signs) -> list[Evidence]:
+def surge_against(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh against an API fault that a surge came first."""
     if not surge_leads(signs) or signs.surge is None:
         return []
@@ -182,24 +192,27 @@ def surge_against(signs: Signs) -> list[Evidence]:
             f"{signs.surge.observed:.0f} messages came to {signs.flow.queue} from "
             f"{signs.surge.start:%Y-%m-%d %H:%M} UTC, {signs.surge.rate:.0f} times the usual, before "
             "anything else moved.",
-            "metrics",
-            int(signs.surge.observed),
-            weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),
+            weight=weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),
             effect=signs.surge.rate,
             effect_unit="ratio",
-            sql=function_sql(signs, ("NumberOfMessagesSent",)),
             check="arrivals",
+            **points(inv, signs.flow, (arrivals_column(signs),), signs.surge.start, signs.surge.end),
         )
     ]
 
 
-def slow_without_failures(signs: Signs) -> list[Evidence]:
+def arrivals_column(signs: Signs) -> str:
+    """Return what tells the arrivals: runs where nobody counted messages."""
+    return "sent" if "sent" in signs.flow.asked else "invocations"
+
+
+def slow_without_failures(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh runs that got slower without failing, while messages waited."""
     if signs.failures is not None:
         return []
     trouble = signs.slow or signs.worst
     if trouble is None:
-        return no_failures_evidence(signs, weight("runs_usual"))
+        return no_failures_evidence(inv, signs, weight("runs_usual"))
     runs = signs.flow.frame["duration_avg_s"].dropna()
     during = runs[(runs.index >= trouble.start) & (runs.index < trouble.end)].median()
     before = runs[runs.index < trouble.start].median()
@@ -212,18 +225,16 @@ def slow_without_failures(signs: Signs) -> list[Evidence]:
         Evidence(
             f"Runs of {signs.flow.function} take {during:.1f} s (median) from "
             f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before; {others}.",
-            "metrics",
-            len(runs),
-            weight(slow) if ratio >= 2.0 else weight("backlog_not_slow"),
+            weight=weight(slow) if ratio >= 2.0 else weight("backlog_not_slow"),
             effect=ratio,
             effect_unit="ratio",
-            sql=function_sql(signs, ("Duration",)),
             check="run time",
+            **points(inv, signs.flow, ("duration_avg_s",), None, trouble.end),
         )
     ]
 
 
-def last_words_evidence(signs: Signs, calling: str, before_call: str) -> list[Evidence]:
+def last_words_evidence(inv: Investigation, signs: Signs, calling: str, before_call: str) -> list[Evidence]:
     """Weigh what the runs that timed out had logged last, by names of weights ("-" turns one round)."""
     words = signs.last_words
     if not words.total:
@@ -237,13 +248,10 @@ def last_words_evidence(signs: Signs, calling: str, before_call: str) -> list[Ev
         Evidence(
             f"Of {words.total} runs of {signs.flow.function} that timed out and whose log is there, "
             f"{words.calling} last named the call that they made, {words.before_call} never came to it.",
-            "log_events",
-            words.total,
-            value(calling, words.calling) + value(before_call, words.before_call),
+            weight=value(calling, words.calling) + value(before_call, words.before_call),
             effect=words.calling / words.total,
             effect_unit="share",
-            sql=f"select time, request_id, message from log_events where function = '{signs.flow.function}' "
-            "and kind in ('application', 'timeout') order by request_id, time",
             check="last words",
+            **matching(inv, "log_events", ("ptr", "in", words.lines)),
         )
     ]

@@ -16,7 +16,14 @@ from watchme_analysis.hypotheses.backlog_evidence import (
     slow_without_failures,
     surge_against,
 )
-from watchme_analysis.hypotheses.backlog_picture import Picture, change_evidence, change_for, picture
+from watchme_analysis.hypotheses.backlog_picture import (
+    Picture,
+    change_evidence,
+    change_for,
+    change_rows,
+    picture,
+)
+from watchme_analysis.hypotheses.backlog_rows import matching
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
@@ -38,18 +45,19 @@ def consumer_failing(inv: Investigation) -> Finding:
         deployed = signs.failures is not None and change_for(view, "consumer_failing") is not None
         # Code that waits for ever dies of the time limit as well, but then a deployment brought it.
         evidence = [
-            *error_evidence(signs, ("function",), "own_error", ("timeout",) if deployed else ()),
-            *share_evidence(signs),
-            *last_words_evidence(signs, "-waits_for_call", "before_call"),
+            *error_evidence(inv, signs, ("function",), "own_error", ("timeout",) if deployed else ()),
+            *share_evidence(inv, signs),
+            *last_words_evidence(inv, signs, "-waits_for_call", "before_call"),
             *_end_evidence(inv, view, signs, deployed),
             *run_time_evidence(
+                inv,
                 signs,
                 limit=0.0 if deployed else weight("runs_at_limit_against"),
                 longer=weight("runs_longer_against"),
                 usual=0.0,
                 short=weight("runs_short"),
             ),
-            *no_failures_evidence(signs, weight("no_failures")),
+            *no_failures_evidence(inv, signs, weight("no_failures")),
         ]
         if signs.failures is not None:
             evidence += change_evidence(inv, view, "consumer_failing")
@@ -83,11 +91,13 @@ def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: boo
                 if by_deploy and undone is not None
                 else "though nothing of the function was changed again."
             ),
-            "changes",
-            len(inv.table("changes")),
-            weight("healed_by_deploy") if by_deploy else weight("healed"),
-            sql='select time, event_name, resource, "user" from changes order by time',
+            weight=weight("healed_by_deploy") if by_deploy else weight("healed"),
             check="how it ended",
+            **(
+                change_rows(inv, undone)
+                if by_deploy and undone is not None
+                else matching(inv, "changes", ("time", ">=", signs.failures.start))
+            ),
         )
     ]
 
@@ -106,18 +116,19 @@ def downstream_down(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         evidence = [
-            *error_evidence(signs, ("unreachable", "server_error"), "unreachable_error"),
-            *share_evidence(signs),
+            *error_evidence(inv, signs, ("unreachable", "server_error"), "unreachable_error"),
+            *share_evidence(inv, signs),
             *run_time_evidence(
+                inv,
                 signs,
                 limit=weight("runs_at_limit_against"),
                 longer=0.0,
                 usual=weight("runs_as_refused"),
                 short=weight("runs_as_refused"),
             ),
-            *no_failures_evidence(signs, weight("no_failures")),
-            *creep_evidence(signs, weight("creep_not_step"), 0.0),
-            *surge_against(signs),
+            *no_failures_evidence(inv, signs, weight("no_failures")),
+            *creep_evidence(inv, signs, weight("creep_not_step"), 0.0),
+            *surge_against(inv, signs),
         ]
         evidence += [item for item in change_evidence(inv, view, "downstream_down") if item.weight > 0]
     return Finding(
@@ -142,18 +153,19 @@ def downstream_slow(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         evidence = [
-            *error_evidence(signs, ("timeout",), "timeout_error"),
-            *share_evidence(signs, some_weight="some_pass_slow"),
+            *error_evidence(inv, signs, ("timeout",), "timeout_error"),
+            *share_evidence(inv, signs, some_weight="some_pass_slow"),
             *run_time_evidence(
+                inv,
                 signs,
                 limit=weight("runs_at_limit"),
                 longer=weight("runs_longer"),
                 usual=weight("runs_usual"),
                 short=weight("runs_short_against"),
             ),
-            *slow_without_failures(signs),
-            *creep_evidence(signs, weight("creep_not_step"), 0.0),
-            *surge_against(signs),
+            *slow_without_failures(inv, signs),
+            *creep_evidence(inv, signs, weight("creep_not_step"), 0.0),
+            *surge_against(inv, signs),
             *_deployed_before(inv, view, signs),
         ]
         evidence += [item for item in change_evidence(inv, view, "downstream_slow") if item.weight > 0]
@@ -178,7 +190,7 @@ def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Ev
             replace(item, weight=weight("deployed_before"))
             for item in change_evidence(inv, view, "consumer_failing")
         ),
-        *last_words_evidence(signs, "waits_for_call", "-before_call"),
+        *last_words_evidence(inv, signs, "waits_for_call", "-before_call"),
     ]
 
 
@@ -196,16 +208,17 @@ def slow_leak(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         evidence = [
-            *creep_evidence(signs, weight("creep"), weight("no_creep")),
-            *error_evidence(signs, ("timeout",), "timeout_error"),
+            *creep_evidence(inv, signs, weight("creep"), weight("no_creep")),
+            *error_evidence(inv, signs, ("timeout",), "timeout_error"),
             *run_time_evidence(
+                inv,
                 signs,
                 limit=weight("runs_at_limit"),
                 longer=weight("runs_longer"),
                 usual=weight("runs_not_longer_leak"),
                 short=weight("runs_short_against"),
             ),
-            *surge_against(signs),
+            *surge_against(inv, signs),
         ]
     return Finding(
         "slow_leak",

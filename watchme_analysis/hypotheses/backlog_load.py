@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.backlog_signs import Signs
-from watchme_analysis.hypotheses.backlog_evidence import share_evidence
-from watchme_analysis.hypotheses.backlog_picture import (
-    change_evidence,
-    function_sql,
-    picture,
-    surge_leads,
-)
+from watchme_analysis.hypotheses.backlog_evidence import arrivals_column, share_evidence
+from watchme_analysis.hypotheses.backlog_picture import change_evidence, picture, surge_leads
+from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
@@ -32,12 +28,13 @@ def arrival_surge(inv: Investigation) -> Finding:
             counted = "sent" in signs.flow.asked
             words = "kept to their rhythm" + ("" if counted else ", as far as the runs tell")
             evidence.append(
-                _arrivals(signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
+                _arrivals(inv, signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
             )
         else:
             leads = surge_leads(signs)
             evidence.append(
                 _arrivals(
+                    inv,
                     signs,
                     f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {surge.end:%H:%M} UTC, "
                     f"{surge.rate:.0f} times the usual, {'before' if leads else 'after'} the first trouble",
@@ -45,7 +42,7 @@ def arrival_surge(inv: Investigation) -> Finding:
                 )
             )
             if leads:
-                evidence += _at_capacity(signs)
+                evidence += _at_capacity(inv, signs)
     return Finding(
         "arrival_surge",
         tuple(evidence),
@@ -53,26 +50,19 @@ def arrival_surge(inv: Investigation) -> Finding:
     )
 
 
-def _arrivals(signs: Signs, words: str, value: float) -> Evidence:
+def _arrivals(inv: Investigation, signs: Signs, words: str, value: float) -> Evidence:
     surge = signs.surge
     return Evidence(
         f"Arrivals at {signs.flow.queue} {words}.",
-        "metrics",
-        int(signs.flow.frame[_counted(signs)[0]].notna().sum()),
-        value,
+        weight=value,
         effect=surge.rate if surge is not None and not signs.surge_daily else None,
         effect_unit="ratio" if surge is not None and not signs.surge_daily else None,
-        sql=function_sql(signs, (_counted(signs)[1],)),
         check="arrivals",
+        **points(inv, signs.flow, (arrivals_column(signs),)),
     )
 
 
-def _counted(signs: Signs) -> tuple[str, str]:
-    """Return what tells the arrivals, column and metric: runs where nobody counted messages."""
-    return ("sent", "NumberOfMessagesSent") if "sent" in signs.flow.asked else ("invocations", "Invocations")
-
-
-def _at_capacity(signs: Signs) -> list[Evidence]:
+def _at_capacity(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh that the function ran at its maximum while messages waited."""
     limits = [
         limit
@@ -88,13 +78,11 @@ def _at_capacity(signs: Signs) -> list[Evidence]:
         Evidence(
             f"{signs.flow.function} ran at its limit of {min(limits)} in {share:.0%} of the intervals in "
             "which messages waited.",
-            "metrics",
-            len(waiting),
-            weight("capacity_reached", share),
+            weight=weight("capacity_reached", share),
             effect=share,
             effect_unit="share",
-            sql=function_sql(signs, ("ConcurrentExecutions",)),
             check="capacity",
+            **points(inv, signs.flow, ("concurrency", "visible")),
         )
     ]
 
@@ -120,13 +108,11 @@ def throttled(inv: Investigation) -> Finding:
             Evidence(
                 f"{number:.0f} deliveries to {signs.flow.function} were throttled{since}, "
                 f"{signs.throttled_share:.0%} of all attempts.",
-                "metrics",
-                int(signs.flow.frame["invocations"].notna().sum()),
-                weight("throttles") if known else weight("no_throttles"),
+                weight=weight("throttles") if known else weight("no_throttles"),
                 effect=signs.throttled_share,
                 effect_unit="share",
-                sql=function_sql(signs, ("Throttles", "Invocations")),
                 check="throttles",
+                **points(inv, signs.flow, ("throttles", "invocations")),
             )
         )
         if known:
@@ -136,20 +122,20 @@ def throttled(inv: Investigation) -> Finding:
                     Evidence(
                         f"{signs.flow.function} may run {reserved} at a time, while the poller asks for five "
                         "or more at once.",
-                        "functions",
-                        1,
-                        weight("low_reserve"),
+                        weight=weight("low_reserve"),
                         effect=float(reserved),
                         effect_unit="executions",
-                        sql=f"select * from functions where function = '{signs.flow.function}'",
                         check="settings",
+                        **matching(inv, "functions", ("function", "=", signs.flow.function)),
                     )
                 )
             evidence += change_evidence(inv, view, "throttled")
             if signs.failures is not None:
-                evidence += share_evidence(signs, "failures_lead", "failures_lead")
+                evidence += share_evidence(inv, signs, "failures_lead", "failures_lead")
             if surge_leads(signs):
-                evidence.append(_arrivals(signs, "rose before the first throttle", weight("surge_explains")))
+                evidence.append(
+                    _arrivals(inv, signs, "rose before the first throttle", weight("surge_explains"))
+                )
     return Finding(
         "throttled",
         tuple(evidence),

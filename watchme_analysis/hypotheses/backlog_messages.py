@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.flows import METRIC_NAMES
 from watchme_analysis.hypotheses.backlog_evidence import error_evidence, no_failures_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog_picture import (
     FUNCTION_METRICS,
     QUEUE_METRICS,
     Picture,
-    function_sql,
     picture,
 )
+from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
@@ -29,11 +30,11 @@ def poison_messages(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         evidence = [
-            *error_evidence(signs, ("message", "code_or_message"), "message_error"),
-            *share_evidence(signs, "all_fail_poison", "others_pass"),
-            *_same_messages(signs),
-            *_devices(signs),
-            *no_failures_evidence(signs, weight("no_failures")),
+            *error_evidence(inv, signs, ("message", "code_or_message"), "message_error"),
+            *share_evidence(inv, signs, "all_fail_poison", "others_pass"),
+            *_same_messages(inv, signs),
+            *_devices(inv, signs),
+            *no_failures_evidence(inv, signs, weight("no_failures")),
         ]
     return Finding(
         "poison_messages",
@@ -43,10 +44,10 @@ def poison_messages(inv: Investigation) -> Finding:
     )
 
 
-def _same_messages(signs: Signs) -> list[Evidence]:
+def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh that failed runs are whole sets of tries: dead letters times the allowed receives."""
     tries, failures = signs.flow.settings.max_receive_count, signs.failures
-    failed, passed = signs.flow.count("errors"), signs.passed_share
+    failed, passed = signs.flow.count("failed"), signs.passed_share
     if not tries or failures is None or not failed or passed is None or not signs.dead_lettered:
         return []
     spent = min(1.0, signs.dead_lettered * tries / failed)
@@ -56,18 +57,20 @@ def _same_messages(signs: Signs) -> list[Evidence]:
         Evidence(
             f"{signs.dead_lettered} dead letters used up {signs.dead_lettered * tries} tries of "
             f"{failed:.0f} failed ones: what fails once fails {'always' if spent > 0.8 else 'not always'}.",
-            "metrics",
-            int(failed),
-            weight("same_messages_fail") if spent > 0.8 else weight("tries_succeed") if spent < 0.4 else 0.0,
+            weight=weight("same_messages_fail")
+            if spent > 0.8
+            else weight("tries_succeed")
+            if spent < 0.4
+            else 0.0,
             effect=spent,
             effect_unit="share",
-            sql=function_sql(signs, ("Errors", "ApproximateNumberOfMessagesVisible")),
             check="same messages fail",
+            **points(inv, signs.flow, ("failed", "dlq_visible")),
         )
     ]
 
 
-def _devices(signs: Signs) -> list[Evidence]:
+def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh how far dead letters pile up on few devices."""
     total = sum(signs.devices.values())
     if total < 5:
@@ -79,14 +82,17 @@ def _devices(signs: Signs) -> list[Evidence]:
         Evidence(
             f"{number} of {total} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
             f"{device}, the rest from {len(signs.devices) - 1} others.",
-            "queue_messages",
-            total,
-            weight("one_device") if piled else weight("many_devices", 1.0 - share),
+            weight=weight("one_device") if piled else weight("many_devices", 1.0 - share),
             effect=share,
             effect_unit="share",
-            sql=f"select device_id, count(*) n from queue_messages where queue = '{signs.flow.dlq}' "
-            "group by 1 order by 2 desc",
             check="devices",
+            **matching(
+                inv,
+                "queue_messages",
+                ("queue", "=", signs.flow.dlq),
+                ("source_queue", "null or", signs.flow.queue),
+                ("device_id", "known", None),
+            ),
         )
     ]
 
@@ -110,26 +116,25 @@ def healthy(inv: Investigation) -> Finding:
     view = inv.once(picture)
     return Finding(
         "healthy",
-        tuple(_harm(view) if view.affected else _no_harm(view)),
+        tuple(_harm(inv, view) if view.affected else _no_harm(inv, view)),
         next_test="Look at a wider window, and at the alarms of the people who called.",
     )
 
 
-def _harm(view: Picture) -> list[Evidence]:
+def _harm(inv: Investigation, view: Picture) -> list[Evidence]:
     signs = view.affected[0]
     return [
         Evidence(
             f"{len(view.affected)} of {len(view.signs)} queues show trouble; {signs.flow.queue} the most: "
             f"{', '.join(signs.harms).replace('_', ' ')}.",
-            "metrics",
-            len(signs.flow.frame),
-            weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
+            weight=weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
             check="harm",
+            **points(inv, signs.flow, (*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles")),
         )
     ]
 
 
-def _no_harm(view: Picture) -> list[Evidence]:
+def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
     found = []
     seen = {
         name: sum(name in item.flow.asked and len(item.flow.frame) > 0 for item in view.signs)
@@ -142,12 +147,11 @@ def _no_harm(view: Picture) -> list[Evidence]:
             Evidence(
                 f"In {len(view.signs)} queues nothing was late, repeated, failing in numbers or lost "
                 f"({', '.join(watched)} were looked at).",
-                "metrics",
-                sum(len(item.flow.frame) for item in view.signs),
-                weight("no_harm", share),
+                weight=weight("no_harm", share),
                 effect=share,
                 effect_unit="share of metrics",
                 check="harm",
+                **points(inv, view.flows, watched),
             )
         )
     blind = [name for name, number in seen.items() if number < max(1, len(view.signs))]
@@ -156,10 +160,9 @@ def _no_harm(view: Picture) -> list[Evidence]:
         found.append(
             Evidence(
                 f"Not all queues have {', '.join(blind)}: trouble can hide there.",
-                "metric_queries",
-                0,
-                weight("blind_to_harm", len(blind)) + (weight("blind_to_work") if work else 0.0),
+                weight=weight("blind_to_harm", len(blind)) + (weight("blind_to_work") if work else 0.0),
                 check="blind spots",
+                **matching(inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in blind])),
             )
         )
     daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
@@ -167,10 +170,9 @@ def _no_harm(view: Picture) -> list[Evidence]:
         found.append(
             Evidence(
                 f"{daily[0].flow.queue} holds a backlog at the same time every day and drains it by itself.",
-                "metrics",
-                len(daily[0].flow.frame),
-                weight("daily_peak"),
+                weight=weight("daily_peak"),
                 check="daily peak",
+                **points(inv, daily[0].flow, ("visible", "in_flight", "age_s")),
             )
         )
     return found

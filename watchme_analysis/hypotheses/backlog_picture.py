@@ -9,6 +9,7 @@ from watchme_analysis.analysis.backlog_changes import Change, fitting_change, re
 from watchme_analysis.analysis.backlog_frames import all_signs
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.hypotheses.backlog_rows import Rows, matching
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
 
@@ -74,26 +75,6 @@ def _severity(signs: Signs) -> float:
     )
 
 
-def function_sql(signs: Signs, metrics: tuple[str, ...]) -> str:
-    """Return the query for metrics of a flow's function or queue."""
-    names = ", ".join(f"'{name}'" for name in metrics)
-    resources = ", ".join(
-        f"'{name}'" for name in (signs.flow.queue, signs.flow.function, signs.flow.dlq) if name
-    )
-    return (
-        "select time, resource, metric, stat, value from metrics "
-        f"where resource in ({resources}) and metric in ({names}) order by time"
-    )
-
-
-def errors_sql(signs: Signs) -> str:
-    """Return the query for the errors that a flow's function logged."""
-    return (
-        "select time, request_id, error_type, message from log_events "
-        f"where function = '{signs.flow.function}' and kind in ('error', 'timeout') order by time"
-    )
-
-
 def change_for(view: Picture, cause: str) -> Change | None:
     """Return the change that fits a cause for the worst-hit flow, or None."""
     focus, first = view.focus, view.first_trouble
@@ -134,13 +115,11 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
             Evidence(
                 f"{change.what} on {change.resource} by {change.user or 'unknown'} at "
                 f"{change.time:%Y-%m-%d %H:%M:%S} UTC, {when}.",
-                "changes",
-                1,
-                weight("change_fits"),
+                weight=weight("change_fits"),
                 effect=minutes,
                 effect_unit=None if minutes is None else "min",
-                sql=f"select * from changes where event_id = '{change.event_id}'",
                 check="change",
+                **change_rows(inv, change),
             )
         ]
     if table.empty:
@@ -148,13 +127,17 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
     return [
         Evidence(
             f"None of {len(table)} recorded changes could have done this and came right before.",
-            "changes",
-            len(table),
-            weight("no_change"),
-            sql='select time, event_name, resource, "user" from changes order by time',
+            weight=weight("no_change"),
             check="change",
+            **matching(inv, "changes"),
         )
     ]
+
+
+def change_rows(inv: Investigation, change: Change) -> Rows:
+    """Return the row of a change."""
+    named = ("event_id", "=", change.event_id) if change.event_id is not None else ("time", "=", change.time)
+    return matching(inv, "changes", named, ("event_name", "=", change.event_name))
 
 
 def lead_s(signs: Signs) -> float | None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.backlog_signs import Signs
-from watchme_analysis.hypotheses.backlog_picture import (
-    change_evidence,
-    function_sql,
-    picture,
-)
+from watchme_analysis.hypotheses.backlog_picture import change_evidence, picture
+from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
@@ -25,21 +22,19 @@ def visibility_misconfig(inv: Investigation) -> Finding:
     signs = next((item for item in view.affected if item.surplus), view.focus)
     evidence: list[Evidence] = []
     if signs is not None and "received" in signs.flow.asked:
-        evidence += _redelivery(signs)
-        evidence += _visibility(signs)
+        evidence += _redelivery(inv, signs)
+        evidence += _visibility(inv, signs)
         if signs.surplus is not None:
             evidence += change_evidence(inv, view, "visibility_misconfig")
             if signs.balance.duplicate_deletes:
                 evidence.append(
                     Evidence(
                         f"{signs.flow.queue}: {signs.balance.duplicate_deletes} more deletes than messages.",
-                        "metrics",
-                        int(signs.flow.count("deleted") or 0),
-                        weight("repeated_deletes"),
+                        weight=weight("repeated_deletes"),
                         effect=float(signs.balance.duplicate_deletes),
                         effect_unit="messages",
-                        sql=function_sql(signs, ("NumberOfMessagesDeleted", "NumberOfMessagesSent")),
                         check="deletes",
+                        **points(inv, signs.flow, ("deleted", "sent")),
                     )
                 )
     return Finding(
@@ -49,31 +44,30 @@ def visibility_misconfig(inv: Investigation) -> Finding:
     )
 
 
-def _redelivery(signs: Signs) -> list[Evidence]:
+def _redelivery(inv: Investigation, signs: Signs) -> list[Evidence]:
     received, sent = signs.flow.count("received") or 0.0, signs.flow.count("sent") or 0.0
-    failed = signs.flow.count("errors") or 0.0
+    failed = signs.flow.count("failed") or 0.0
     found = signs.surplus is not None
+    tries = "tries" if signs.flow.by_message else "runs"
     # Messages came back, but nobody counted the failures and throttles that bring them back.
-    uncounted = not {"sent", "invocations", "errors", "throttles"} <= signs.flow.asked
+    uncounted = not {"sent", "invocations", "errors", "throttles", "failed"} <= signs.flow.asked
     if uncounted and received > 1.03 * sent:
         return []
     return [
         Evidence(
             f"{signs.flow.queue} handed out {received:.0f} messages for {sent:.0f} sent and {failed:.0f} "
-            f"failed runs{' and throttles' if signs.throttles else ''}"
+            f"failed {tries}{' and throttles' if signs.throttles else ''}"
             + (f", the surplus since {signs.surplus.start:%Y-%m-%d %H:%M} UTC." if signs.surplus else "."),
-            "metrics",
-            int(received),
-            weight("redelivered") if found else weight("not_redelivered"),
+            weight=weight("redelivered") if found else weight("not_redelivered"),
             effect=received / sent if sent else None,
             effect_unit="receives a message" if sent else None,
-            sql=function_sql(signs, ("NumberOfMessagesReceived", "NumberOfMessagesSent", "Errors")),
             check="redelivery",
+            **points(inv, signs.flow, ("received", "sent", "failed")),
         )
     ]
 
 
-def _visibility(signs: Signs) -> list[Evidence]:
+def _visibility(inv: Investigation, signs: Signs) -> list[Evidence]:
     limit = signs.flow.settings.visibility_timeout_s
     longest = signs.flow.frame["duration_max_s"].dropna()
     if limit is None or longest.empty:
@@ -86,15 +80,13 @@ def _visibility(signs: Signs) -> list[Evidence]:
         Evidence(
             f"{signs.flow.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s (p90 of the "
             "longest run an interval)" + (f", the function may take {timeout:.0f} s." if timeout else "."),
-            "queues",
-            1,
-            weight("visibility_short")
+            weight=weight("visibility_short")
             if short
             else weight("visibility_long") + advice * weight("visibility_advice"),
             effect=limit / run if run else None,
             effect_unit="ratio" if run else None,
-            sql=f"select queue, visibility_timeout_s from queues where queue = '{signs.flow.queue}'",
             check="settings",
+            **matching(inv, "queues", ("queue", "=", signs.flow.queue)),
         )
     ]
 
@@ -112,7 +104,7 @@ def mapping_disabled(inv: Investigation) -> Finding:
     signs = next((item for item in view.affected if item.starved or item.stalled), view.focus)
     evidence: list[Evidence] = []
     if signs is not None:
-        evidence = [*_starvation(signs), *_mapping(signs)]
+        evidence = [*_starvation(inv, signs), *_mapping(inv, signs)]
         if signs.starved is not None or signs.stalled:
             evidence += change_evidence(inv, view, "mapping_disabled")
     return Finding(
@@ -122,11 +114,10 @@ def mapping_disabled(inv: Investigation) -> Finding:
     )
 
 
-def _starvation(signs: Signs) -> list[Evidence]:
+def _starvation(inv: Investigation, signs: Signs) -> list[Evidence]:
     if not {"visible", "received"} <= signs.flow.asked:
-        return _waiting(signs)
+        return _waiting(inv, signs)
     starved = signs.starved
-    waiting = int((signs.flow.frame["visible"].fillna(0.0) > 0).sum())
     words = (
         f"Messages waited in {signs.flow.queue} for {starved.minutes:.0f} min from "
         f"{starved.start:%Y-%m-%d %H:%M} UTC and none was received"
@@ -136,18 +127,22 @@ def _starvation(signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             words + ".",
-            "metrics",
-            waiting,
-            weight("starved") if starved else weight("still_received"),
+            weight=weight("starved") if starved else weight("still_received"),
             effect=starved.minutes if starved else None,
             effect_unit="min" if starved else None,
-            sql=function_sql(signs, ("NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible")),
             check="receives",
+            **points(
+                inv,
+                signs.flow,
+                ("received", "visible"),
+                starved.start if starved else None,
+                starved.end if starved else None,
+            ),
         )
     ]
 
 
-def _waiting(signs: Signs) -> list[Evidence]:
+def _waiting(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh the snapshot of the queue where its metrics are missing."""
     if not signs.stalled:
         return []
@@ -155,18 +150,16 @@ def _waiting(signs: Signs) -> list[Evidence]:
         Evidence(
             f"{signs.balance.visible} messages waited in {signs.flow.queue} when its attributes were read, "
             "and its mapping is off.",
-            "queues",
-            1,
-            weight("waiting_unpolled"),
+            weight=weight("waiting_unpolled"),
             effect=float(signs.balance.visible),
             effect_unit="messages",
-            sql=f"select queue, visible, in_flight from queues where queue = '{signs.flow.queue}'",
             check="receives",
+            **matching(inv, "queues", ("queue", "=", signs.flow.queue)),
         )
     ]
 
 
-def _mapping(signs: Signs) -> list[Evidence]:
+def _mapping(inv: Investigation, signs: Signs) -> list[Evidence]:
     state = signs.flow.settings.mapping_state
     if state is None:
         return []
@@ -174,10 +167,8 @@ def _mapping(signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             f"The mapping of {signs.flow.queue} to {signs.flow.function} is {state}.",
-            "event_source_mappings",
-            1,
-            weight("mapping_off") if off else weight("mapping_on"),
-            sql=f"select * from event_source_mappings where queue = '{signs.flow.queue}'",
+            weight=weight("mapping_off") if off else weight("mapping_on"),
             check="mapping",
+            **matching(inv, "event_source_mappings", ("queue", "=", signs.flow.queue)),
         )
     ]

@@ -1,0 +1,71 @@
+"""Tries at messages that failed, also where the Errors metric can't count them.
+
+A function that reports which messages of its batch failed (``ReportBatchItemFailures``) ends well as a run:
+Errors stays at zero while its messages come back. What it did not delete, it failed.
+Source: AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+# A run lasts at most this many intervals when deletes are matched with receives; Lambda allows 15 minutes.
+LONGEST_RUN_S = 900.0
+
+
+def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> pd.DataFrame:
+    """Return what was tried and what of it failed, by interval.
+
+    Parameters
+    ----------
+    frame
+        A flow's metrics on their grid.
+    period_s
+        Length of an interval.
+    reports_failures
+        Whether the function reports failed messages one by one. Then a try is a received message, and one
+        that no run deleted in the time that runs take has failed; else a try is a run, and Errors counts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``tried`` and ``failed``; null where nothing was published.
+    """
+    import pandas as pd
+
+    if not reports_failures:
+        return pd.DataFrame({"tried": frame["invocations"], "failed": frame["errors"]})
+    received = frame["received"].where(frame["received"] > 0)
+    longest = float(frame["duration_max_s"].max())
+    longest = LONGEST_RUN_S if math.isnan(longest) else min(longest, LONGEST_RUN_S)
+    left = _not_deleted(
+        received.fillna(0.0).to_numpy(dtype=float),
+        frame["deleted"].fillna(0.0).to_numpy(dtype=float),
+        1 + math.ceil(longest / period_s),
+    )
+    failed = pd.Series(left, index=frame.index).where(received.notna())
+    # A run that crashed or timed out is counted as before, and deleted nothing either.
+    return pd.DataFrame({"tried": received, "failed": failed.where(failed >= frame["errors"].fillna(0.0),
+                                                                   frame["errors"])})  # fmt: skip
+
+
+def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int) -> np.ndarray:
+    """Return of each interval's receives those that no delete within the next intervals accounts for.
+
+    A delete goes to the earliest receive that still wants one, as runs end about as they began.
+    """
+    left = received.copy()
+    for place in deleted.nonzero()[0]:
+        rest = deleted[place]
+        for source in range(max(0, int(place) - intervals), int(place) + 1):
+            taken = min(left[source], rest)
+            left[source] -= taken
+            rest -= taken
+            if not rest:
+                break
+    return left
