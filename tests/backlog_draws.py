@@ -44,6 +44,8 @@ def make(seed, path, cause=None, tweak=None):
     rng = random.Random(f"{seed}")
     world = draw(rng, cause or CAUSES[seed % len(CAUSES)])
     options = evidence(rng, world)
+    if options["changes"] is None:
+        world.change = None
     if tweak is not None:
         tweak(world, options)
     model = Model(world.queues, world.seconds, rng)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.gaps import lost_points
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -49,6 +51,10 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
         1 + math.ceil(longest / period_s),
     )
     failed = pd.Series(left, index=frame.index).where(received.notna())
+    # Where a point of the deletes is lost, nobody knows what of these receives failed.
+    lost = lost_points(frame, ("received", "deleted", "visible"))
+    unknown = lost[::-1].rolling(1 + math.ceil(longest / period_s), min_periods=1).max()[::-1] > 0
+    failed, received = failed.mask(unknown), received.mask(unknown)
     # A run that crashed or timed out is counted as before, and deleted nothing either.
     return pd.DataFrame({"tried": received, "failed": failed.where(failed >= frame["errors"].fillna(0.0),
                                                                    frame["errors"])})  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.flows import Flow
+from watchme_analysis.analysis.gaps import lost_points
 from watchme_analysis.analysis.scan import (
     Elevation,
     count_elevation,
@@ -66,7 +67,8 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
         failed, tried = frame["failed"].sum(), frame["tried"].sum()
-        if failed < FAILURE_EVENTS or (failed < FAILING_THROUGHOUT * tried and not found.score >= enough):
+        often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)
+        if failed < FAILURE_EVENTS or not often:
             return None
         hit = frame.index[frame["failed"].fillna(0.0) > 0]
         within = frame["tried"][hit[0] : hit[-1]].sum()
@@ -205,9 +207,14 @@ def find_surplus(flow: Flow) -> Elevation | None:
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
     # A message may be received an interval after it was sent, or after a failed try of its own.
     due = frame["sent"].fillna(0.0)
+    # Around a lost point nothing says what was due.
+    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
+    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
+    good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
     again = float(good.sum() - due.sum())
     if "deleted" in flow.asked and not flow.settings.is_fifo:
-        again = min(again, (flow.count("deleted") or 0.0) - due.sum() + _standing(flow))
+        deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
+        again = min(again, deleted - due.sum() + _standing(flow))
     if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
         return None
     found = count_elevation(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+# A series that has a point in so many of the intervals in which its like have one should have it in all.
+USUALLY_PUBLISHED = 0.9
+
 
 def silent_stretches(
     moments: pd.Series, *, factor: float = 20.0, at_least_s: float = 30.0
@@ -40,3 +43,26 @@ def silent_stretches(
         (pd.Timestamp(ordered[at - 1]).to_pydatetime(), pd.Timestamp(ordered[at]).to_pydatetime())
         for at in spacing.index[spacing > limit]
     ]
+
+
+def lost_points(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+    """Return where one of some series lacks a point that was due.
+
+    Parameters
+    ----------
+    frame
+        Metrics on one grid.
+    columns
+        Series that are published together, as those of one queue are.
+
+    Returns
+    -------
+    pandas.Series
+        True in an interval that lacks a point of a series which has one in nearly all intervals (nine in ten)
+        in which any of the series has. A series that names only what is above zero lacks nothing.
+    """
+    known = frame[list(columns)].notna()
+    published = known.any(axis=1)
+    usual = known[published].mean() >= USUALLY_PUBLISHED
+    due = [name for name in columns if bool(usual.get(name, False))]
+    return published & ~known[due].all(axis=1)

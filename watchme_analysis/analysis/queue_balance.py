@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.dead_letter_stock import DeadLetterStock, dead_letter_stock
 from watchme_analysis.analysis.flows import Flow, Tables, flows
+from watchme_analysis.analysis.gaps import lost_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,7 +280,8 @@ def _unreceived_fall(flow: Flow) -> float:
     visible = frame["visible"].fillna(0.0)
     fall = visible.shift(2) - visible
     taken = frame["received"].fillna(0.0).rolling(3, min_periods=1).sum()
-    return float((fall - taken).max()) if len(frame) > 2 else 0.0
+    lost = lost_points(frame, ("visible", "received")).astype(float).rolling(3, min_periods=1).max() > 0
+    return float((fall - taken).mask(lost, 0.0).max()) if len(frame) > 2 else 0.0
 
 
 def _reached_retention(flow: Flow) -> bool:

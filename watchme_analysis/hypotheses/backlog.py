@@ -57,7 +57,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
         missing_evidence=missing,
         extra=extra,
         summary=_summary(
-            view, ranking, cause, secondary, extra, (start, end), [item.what for item in missing]
+            view, ranking, cause, secondary, extra, (begun, end), [item.what for item in missing]
         ),
     )
 
@@ -140,6 +140,26 @@ def _dead_letters(view: Picture) -> tuple[dict[str, int], dict[str, int]]:
     return taken, lost
 
 
+def _bounds(view: Picture, begun: Start | None) -> str:
+    """Return between which moments an incident can have begun, where that is more than its period tells."""
+    if begun is None or view.focus is None:
+        return ""
+    if (begun.latest - begun.earliest).total_seconds() <= 2.0 * view.focus.flow.period_s:
+        return ""
+    return f" (it began between {begun.earliest:%Y-%m-%d %H:%M} UTC and {begun.latest:%Y-%m-%d %H:%M} UTC)"
+
+
+def _missing_work(extra: dict[str, Any]) -> str:
+    """Return in words how much work is missing, and whether that is sure."""
+    number = len(extra["missed_work"])
+    if extra["missed_work_certain"]:
+        return f"{number} device-days of work are missing"
+    return (
+        f"up to {number} device-days of work are missing (a throttled delivery can run later all the same; "
+        "nothing recorded tells which did)"
+    )
+
+
 def _summary(
     view: Picture,
     ranking: Sequence[Ranked],
@@ -149,7 +169,8 @@ def _summary(
     *rest: Any,
 ) -> tuple[str, ...]:
     """Return the diagnosis in three sentences."""
-    (start, end), missing = rest
+    (begun, end), missing = rest
+    start = None if begun is None else begun.moment
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
     number = len(view.signs)
     collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
@@ -180,8 +201,7 @@ def _summary(
     also = f", which set off {secondary.replace('_', ' ')}" if secondary else ""
     return (
         f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",
-        f"It touched {', '.join(extra['queues'])} {span}; {extra['dead_letters']} messages reached "
-        f"dead-letter queues, {extra['lost']} were lost, {len(extra['missed_work'])} device-days of work "
-        "are missing.",
+        f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; {extra['dead_letters']} "
+        f"messages reached dead-letter queues, {extra['lost']} were lost, {_missing_work(extra)}.",
         f"Next: {top.finding.next_test}",
     )

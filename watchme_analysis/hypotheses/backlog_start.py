@@ -52,7 +52,7 @@ def incident_start(view: Picture, cause: str) -> Start | None:
     if seen is not None:
         return seen
     first = _first_effect(view, signs, cause)
-    return None if first is None else _between_runs(signs, first)
+    return None if first is None else _between_runs(signs, first, cause)
 
 
 def _seen_to_begin(signs: Signs, cause: str) -> Start | None:
@@ -67,7 +67,7 @@ def _seen_to_begin(signs: Signs, cause: str) -> Start | None:
     if cause == "mapping_disabled" and signs.starved is not None:
         return _stopped_polling(signs)
     first = _first_poison(signs) if cause == "poison_messages" else None
-    return None if first is None else Start(first, _last_good(signs, first) or first, first + step)
+    return None if first is None else Start(first, _last_good(signs, first, cause) or first, first + step)
 
 
 def signs_for(view: Picture, cause: str) -> Signs | None:
@@ -82,22 +82,30 @@ def signs_for(view: Picture, cause: str) -> Signs | None:
     return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
 
 
-def _between_runs(signs: Signs, first: datetime) -> Start:
+def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     """Return the start of a fault that first showed in an interval."""
     step = timedelta(seconds=signs.flow.period_s)
     shown = _first_error(signs, first) or first + step
-    good = _last_good(signs, first)
+    good = _last_good(signs, first, cause)
     if good is None:
         return Start(first, first, shown)
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
     return Start(shown - before, good, shown)
 
 
-def _last_good(signs: Signs, first: datetime) -> datetime | None:
-    """Return when the last run began, at the earliest, that was still well before an interval."""
-    frame = signs.flow.frame
-    well = frame["tried"].fillna(0.0) - frame["failed"].fillna(0.0)
-    good = frame.index[(well > 0) & (frame.index < first)]
+def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
+    """Return when the last run began that was well, and would not have been under the fault.
+
+    Runs that a setting does not touch are well also under it: one at a time under a low concurrency, a short
+    one under a short visibility timeout.
+    """
+    frame, settings = signs.flow.frame, signs.flow.settings
+    well = frame["tried"].fillna(0.0) > frame["failed"].fillna(0.0)
+    if cause == "throttled" and settings.reserved_concurrency is not None:
+        well &= frame["concurrency"].fillna(0.0) > settings.reserved_concurrency
+    elif cause == "visibility_misconfig" and settings.visibility_timeout_s is not None:
+        well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
+    good = frame.index[well & (frame.index < first)]
     return good[-1].to_pydatetime() if len(good) else None
 
 
