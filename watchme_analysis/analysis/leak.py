@@ -19,6 +19,7 @@ MIN_BINS = 12
 NEARLY_AS_GOOD = 4.0
 # Stretches of the rise whose spread is measured apart, and intervals that one must have.
 STRETCHES, MIN_STRETCH = 5, 8
+REFINED = 3
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, fl
     """Return the hour at which the run time leaves its level, and the span of nearly as good hours.
 
     Fitted are the curves of :func:`_fits` to every interval's average up to the end of the rise, on a
-    logarithmic scale; the simplest that does is taken, as each further parameter blurs where it begins.
+    logarithmic scale; a curve with a further parameter must fit better for it.
     """
     import numpy as np
 
@@ -136,14 +137,13 @@ def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, fl
     first = float(knots[int(np.argmin(np.min(np.array(fits), axis=1)))])
     runs = _by_precision(t, y, runs, first)
     fits = [_fits(t, y, runs, knot) for knot in knots]
-    shape = _simplest(len(t), np.min(np.array(fits), axis=0))
     # The coarse search finds the neighbourhood, and finer ones the moment within it.
-    likelihood: Any = -0.5 * len(t) * np.log(np.array(fits)[:, shape])
+    likelihood: Any = _likelihood(len(t), fits)
     for _ in range(2):
         near = knots[likelihood >= likelihood.max() - NEARLY_AS_GOOD]
         low, high = max(0.0, float(near.min()) - step), min(float(t[-1]) * 0.9, float(near.max()) + step)
         knots, step = np.linspace(low, high, 61), (high - low) / 60.0
-        likelihood = -0.5 * len(t) * np.log([_fits(t, y, runs, knot)[shape] for knot in knots])
+        likelihood = _likelihood(len(t), [_fits(t, y, runs, knot) for knot in knots])
     near = knots[likelihood >= likelihood.max() - NEARLY_AS_GOOD]
     return float(knots[int(np.argmax(likelihood))]), float(near.min()), float(near.max())
 
@@ -169,12 +169,17 @@ def _by_precision(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -
     return weights / float(np.mean(weights))
 
 
-def _simplest(points: int, misfits: np.ndarray) -> int:
-    """Return the curve with the best fit for its parameters (Schwarz's criterion): :func:`_fits`' order."""
+def _likelihood(points: int, misfits: list[tuple[float, float, float]]) -> np.ndarray:
+    """Return the log-likelihood of each knot by the curve that is best there, less what its parameters cost.
+
+    The cost is Schwarz's criterion. Which curve the rise follows is not known, so that the span of nearly as
+    good knots is that of all of them.
+    """
     import numpy as np
 
     parameters = np.array([1, 1, 2])
-    return int(np.argmin(points * np.log(misfits) + parameters * np.log(points)))
+    found = -0.5 * points * np.log(np.array(misfits)) - 0.5 * parameters * np.log(points)
+    return np.asarray(found.max(axis=1))
 
 
 def _fits(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> tuple[float, float, float]:
@@ -204,8 +209,14 @@ def _fits(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> tuple[
     shape = np.expm1(rates * later[None, :])
     weight = (own / y[~flat] ** 2)[None, :]
     scale = (weight * shape * (y[~flat] - level)).sum(1) / np.maximum((weight * shape**2).sum(1), 1e-12)
-    fitted = level + np.maximum(scale, 0.0)[:, None] * shape
-    both = (own * np.log(y[~flat] / fitted) ** 2).sum(1)
+    scale = np.maximum(scale, 1e-9)
+    # Relative errors favour low curves; a few Gauss-Newton steps make it the best on a logarithmic scale.
+    for _ in range(REFINED):
+        fitted = level + scale[:, None] * shape
+        slope = shape / fitted
+        gain = (own * slope * np.log(y[~flat] / fitted)).sum(1) / np.maximum((own * slope**2).sum(1), 1e-12)
+        scale = np.maximum(scale + gain, 0.1 * scale)
+    both = (own * np.log(y[~flat] / (level + scale[:, None] * shape)) ** 2).sum(1)
     return misfit(constant_rate), misfit(float(both[0])), misfit(float(both.min()))
 
 
