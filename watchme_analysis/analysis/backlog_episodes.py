@@ -19,6 +19,8 @@ GAP_INTERVALS = 2
 WAITING = 4
 # An episode is measured against those that are this many times smaller.
 SEVERAL = 3.0
+# Retries of single messages keep a queue from being empty: this share of the peak is no backlog yet.
+A_FEW = 0.02
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
 def _growth(episode: Episode, peaks: list[float], stock: pd.Series) -> datetime:
     """Return when an episode last stood at what the others reach, before it peaked; its start if never."""
     smaller = bisect_left(peaks, episode.peak / SEVERAL)
-    usual = peaks[smaller - 1] if smaller else 0.0
+    usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * episode.peak)
     first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)
     inside = stock.to_numpy()[first:end]
     low = (inside[: inside.argmax() + 1] <= usual).nonzero()[0]

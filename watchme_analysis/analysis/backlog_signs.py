@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Ages that people call a backlog; the team's own alarm stands at 600 s.
 BACKLOG_AGE_S = 600.0
+# A trouble of this share of another one's messages is not what the question is about.
+MINOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,9 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     failures = find_failures(flow, balance.dead_lettered or 0)
     throttles = find_throttles(flow)
     surge, daily = find_surge(flow)
+    episodes = backlog_episodes(flow)
+    if surge is not None and not daily and _beside(failures, surge, episodes, balance.dead_lettered or 0):
+        failures = None
     before, during = run_times(flow, failures)
     messages = tables.table("queue_messages")
     dead = messages[
@@ -216,10 +221,24 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         surplus=find_surplus(flow),
         starved=find_starved(flow),
         ramp=run_time_ramp(flow),
-        episodes=backlog_episodes(flow),
+        episodes=episodes,
         devices=devices,
         first_sent_by_main_device=_first_sent(dead, devices),
     )
+
+
+def _beside(
+    failures: Elevation | None, surge: Elevation, episodes: tuple[Episode, ...], dead_lettered: int
+) -> bool:
+    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
+
+    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
+    """
+    if failures is None or failures.start >= surge.start:
+        return False
+    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
+    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
+    return failures.observed + dead_lettered <= MINOR * waited
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:

@@ -43,32 +43,39 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
     if not reports_failures:
         return pd.DataFrame({"tried": frame["invocations"], "failed": frame["errors"]})
     received = frame["received"].where(frame["received"] > 0)
-    longest = float(frame["duration_max_s"].max())
-    longest = LONGEST_RUN_S if math.isnan(longest) else min(longest, LONGEST_RUN_S)
+    longest, usual = (
+        LONGEST_RUN_S if math.isnan(value) else min(value, LONGEST_RUN_S)
+        for value in (float(frame["duration_max_s"].max()), float(frame["duration_max_s"].median()))
+    )
+    intervals = math.ceil(longest / period_s)
     left = _not_deleted(
         received.fillna(0.0).to_numpy(dtype=float),
         frame["deleted"].fillna(0.0).to_numpy(dtype=float),
-        1 + math.ceil(longest / period_s),
+        intervals,
+        short=usual <= 0.5 * period_s,
     )
     failed = pd.Series(left, index=frame.index).where(received.notna())
-    # Where a point of the deletes is lost, nobody knows what of these receives failed.
-    lost = lost_points(frame, ("received", "deleted", "visible"))
-    unknown = lost[::-1].rolling(1 + math.ceil(longest / period_s), min_periods=1).max()[::-1] > 0
+    # Where a point of the deletes is lost, or still to come, nobody knows what of these receives failed.
+    lost = lost_points(frame, ("received", "deleted", "visible")).astype(float)
+    unknown = lost[::-1].rolling(1 + intervals, min_periods=1).max()[::-1] > 0
+    unknown.iloc[len(unknown) - intervals :] = True
     failed, received = failed.mask(unknown), received.mask(unknown)
     # A run that crashed or timed out is counted as before, and deleted nothing either.
     return pd.DataFrame({"tried": received, "failed": failed.where(failed >= frame["errors"].fillna(0.0),
                                                                    frame["errors"])})  # fmt: skip
 
 
-def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int) -> np.ndarray:
+def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, short: bool) -> np.ndarray:
     """Return of each interval's receives those that no delete within the next intervals accounts for.
 
-    A delete goes to the earliest receive that still wants one, as runs end about as they began.
+    Runs end about as they began, so that a delete goes to the earliest receive that still wants one; where
+    runs are short, to one of its own interval first.
     """
     left = received.copy()
     for place in deleted.nonzero()[0]:
         rest = deleted[place]
-        for source in range(max(0, int(place) - intervals), int(place) + 1):
+        sources = range(max(0, int(place) - intervals), int(place) + 1)
+        for source in reversed(sources) if short else sources:
             taken = min(left[source], rest)
             left[source] -= taken
             rest -= taken

@@ -51,6 +51,7 @@ FUNCTION_SERIES = {
     "concurrency": ("AWS/Lambda", "ConcurrentExecutions", ("Maximum", "Average"), "max"),
 }
 COUNTS = ("sent", "received", "deleted", "empty_receives", "invocations", "errors", "throttles")
+FEW_THROTTLED = 0.02
 METRIC_NAMES = {name: entry[1] for name, entry in (QUEUE_SERIES | FUNCTION_SERIES).items()}
 COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
 
@@ -179,8 +180,9 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
         else:
             frame["cpu_pct"] = pd.Series(index=frame.index, dtype="float64")
         settings = _settings(tables, name, functions.get(name), dlq)
-        # Throttled receives were not deleted either, so that there only Errors tells what failed.
-        by_message = bool(settings.reports_failures) and not float(frame["throttles"].sum()) > 0
+        # Throttled receives were not deleted either: where there are many, only Errors tells what failed.
+        many = float(frame["throttles"].sum()) > FEW_THROTTLED * float(frame["invocations"].sum())
+        by_message = bool(settings.reports_failures) and not many
         frame[["tried", "failed"]] = failed_tries(frame, period, by_message)
         if ({"received", "deleted"} if by_message else {"invocations", "errors"}) <= known:
             known |= {"tried", "failed"}

@@ -75,10 +75,11 @@ def _bounds(start: datetime | None, end: datetime | None) -> list[tuple[str, str
 def _log_stands_in(signs: Signs) -> bool:
     """Tell whether the log alone shows failing runs: no metric counted them, and the log explains the harm.
 
-    Every dead letter failed at least once, so fewer errors than dead letters leave another way to die.
+    A dead letter that died of failures failed every try, so fewer errors than that leave another way to die.
     """
     errors = signs.errors
-    enough = errors.total >= max(FAILURE_EVENTS, signs.dead_lettered) or errors.truncated
+    tries = signs.dead_lettered * (signs.flow.settings.max_receive_count or 1)
+    enough = errors.total >= max(FAILURE_EVENTS, tries) or errors.truncated
     return not signs.errors_counted and enough
 
 

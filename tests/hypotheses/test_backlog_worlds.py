@@ -1,0 +1,63 @@
+"""Verdicts over made-up worlds: other names, regions and rhythms, each cause, and what looks like another."""
+
+from datetime import datetime
+
+import pytest
+from backlog_draws import CAUSES, make, upload
+
+from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+from watchme_analysis.importer import import_folder
+
+
+def asked(tmp_path, seed, cause, tweak=None):
+    truth = make(seed, tmp_path / "raw", cause, tweak)
+    case = import_folder(tmp_path / "raw", tmp_path / "case").case
+    return diagnose(Investigation(case, "backlog")), truth
+
+
+def reports_failures(world, options):
+    for queue in world.queues:
+        queue.partial = True
+        queue.batch = 1 if queue.fifo else 5
+
+
+def loses_points(world, options):
+    reports_failures(world, options)
+    options["missing_points"] = 0.003
+
+
+def one_bad_message(world, options):
+    loses_points(world, options)
+    upload(world, 0.5 * world.seconds, world.devices[0], world.queues[0], poison="404")
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_is_found_and_its_dead_letters_are_counted(tmp_path, cause):
+    found, truth = asked(tmp_path, 31, cause)
+    assert found.cause == cause
+    assert found.extra["queues"] == truth["queues_affected"]
+    assert found.extra["dead_letters"] == truth["messages_lost_to_dlq"]
+    assert found.extra["dead_lettered_work"] == truth["dead_lettered_work"]
+    assert (found.incident_end is None) == (truth["incident_end"] is None)
+    if truth["incident_start"] is not None:
+        # A creep has no sharp start; its bounds hold it nine times in ten.
+        begun = datetime.fromisoformat(truth["incident_start"])
+        slack = 2 * truth["window"]["period_s"] * (30 if cause == "slow_leak" else 1)
+        near = abs((found.incident_start - begun).total_seconds()) <= slack
+        early = datetime.fromisoformat(found.extra["incident_start_earliest"])
+        assert near or early <= begun <= datetime.fromisoformat(found.extra["incident_start_latest"])
+
+
+@pytest.mark.parametrize("cause", ["consumer_failing", "downstream_down", "poison_messages"])
+def test_messages_that_a_function_reports_as_failed_did_fail(tmp_path, cause):
+    found, truth = asked(tmp_path, 32, cause, reports_failures)
+    assert found.cause == cause
+    assert found.extra["queues"] == truth["queues_affected"]
+
+
+@pytest.mark.parametrize("tweak", [reports_failures, loses_points, one_bad_message])
+def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, tweak):
+    found, _ = asked(tmp_path, 33, "healthy", tweak)
+    assert (found.verdict, found.cause) == ("no_incident", "healthy")
+    assert found.extra["lost"] == 0
