@@ -298,6 +298,15 @@ def test_throttled_calls_slow_down_and_recover(front):
     assert aws._slower["logs:GetQueryResults"] == 1
 
 
+def test_a_deadline_ends_a_series_of_throttled_calls(front):
+    patient = replace(FAST, attempts=10_000, backoff_s=0.05, longest_backoff_s=0.05)
+    front.faults["StartQuery"].extend(["throttle"] * 10_000)
+    load(front, [0])
+    with pytest.raises(RetryableServiceError, match="time after time: try again later"):
+        run_query(Aws(pace=patient), ask(), deadline_s=0.3)
+    assert 1 < front.calls["StartQuery"] < 1000
+
+
 def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
     front.polls = 10_000
     load(front, range(10))

@@ -5,6 +5,7 @@ botocore's own retries are off, so that every call that goes out is one that was
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import threading
@@ -109,6 +110,8 @@ class Aws:
         Calls that went out so far, tries included.
     cancelled
         Set from outside to give up.
+    until
+        Moment of the monotonic clock after which nothing is tried once more.
     learned
         What the answers told of how a service behaves.
     """
@@ -118,6 +121,7 @@ class Aws:
     actions: set[str] = field(default_factory=set)
     calls: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
+    until: float = math.inf
     learned: dict[str, Any] = field(default_factory=dict)
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -217,9 +221,11 @@ class Aws:
                 return answer
             if isinstance(problem, ThrottledError):
                 self._slower[action] = min(_SLOWEST, 2 * self._slower.get(action, 1.0))
-            if not problem.retryable or isinstance(problem, BusyError) or attempt + 1 == self.pace.attempts:
+            wait = self.backoff(attempt)
+            last = attempt + 1 == self.pace.attempts or time.monotonic() + wait > self.until
+            if not problem.retryable or isinstance(problem, BusyError) or last:
                 raise problem from cause
-            self.sleep(self.backoff(attempt))
+            self.sleep(wait)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
@@ -266,7 +272,7 @@ class Aws:
             return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
         if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
             kind = ThrottledError if _THROTTLED.search(code) else RetryableServiceError
-            return kind(f"{said}, {self.pace.attempts} times: try again later.")
+            return kind(f"{said}, time after time: try again later.")
         if _LOGIN.search(code):
             return ServiceError(f"{said}: log in again, or give another --profile.")
         if _DENIED.search(code):

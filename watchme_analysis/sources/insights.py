@@ -109,6 +109,7 @@ class _Run:
 
     def all(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[Answer]:
         """Run everything and return the answers."""
+        self.aws.until = self.deadline
         try:
             self._go(progress, max_scan_bytes)
         except RetryableServiceError as error:
@@ -116,6 +117,7 @@ class _Run:
             if len(late | set(self.refused)) == len(self.answers):
                 raise
         finally:
+            self.aws.until = math.inf
             for task in self.flight.flying:  # what is stopped is paid for all the same
                 self.answers[task.answer].bytes_scanned += task.bytes_seen
             for task, why in self.flight.stop():  # the error that ended the run matters more
