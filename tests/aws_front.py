@@ -37,6 +37,7 @@ class Front:
         self.query_s = 0.0  # how long a query runs, whatever the polls
         self.slots = 100
         self.end_is_whole_second = True
+        self.takes_one_second = True  # start and end may be the same
         self.timeout_over_s = None
         self.fail_next = 0
         self.latency_s = 0.0
@@ -60,6 +61,8 @@ class Front:
         for bound in ("startTime", "endTime"):
             if asked[bound] > 1e11:  # milliseconds, which some clients send
                 asked[bound] /= 1000
+        if asked["startTime"] == asked["endTime"] and not self.takes_one_second:
+            raise RefusalError("InvalidParameterException", "the end must be after the start")
         missing = [group for group in groups if group not in self.engine.tables]
         if missing:
             raise RefusalError("ResourceNotFoundException", f"log group {missing[0]} does not exist")

@@ -112,6 +112,19 @@ def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     assert not answer.truncated
 
 
+@pytest.mark.parametrize("whole_second", [True, False])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front, aws, whole_second, order):
+    front.takes_one_second, front.end_is_whole_second = False, whole_second
+    offsets = [0, 500, *(60_000 + n % 1000 for n in range(2000)), *range(120_000, 1_200_000, 3001)]
+    load(front, offsets)
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    for counts in (counted(offsets), {"counts": ()}):
+        answer = run_query(Aws(pace=FAST), ask(text, **counts), cap=100)
+        assert Counter(numbers(answer)) == Counter(range(len(offsets)))
+        assert not answer.truncated
+
+
 def test_a_burst_in_one_millisecond_says_truncated(front, aws):
     load(front, [0, *([60_000] * 300), 120_000])
     answer = run_query(aws, ask(), cap=100)

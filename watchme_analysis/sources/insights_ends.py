@@ -34,6 +34,8 @@ class Ends:
         Whether that was asked.
     doubtful
         Whether a window came without a witness: one may never come, so windows had better owe nothing.
+    wide
+        Whether a query must reach over more than one second, because one second alone was refused.
     """
 
     whole: bool | None = None
@@ -41,6 +43,7 @@ class Ends:
     witness: tuple[int, int] | None = None
     asked: bool = False
     doubtful: bool = False
+    wide: bool = False
 
     def last(self, span: Span, *, sure: bool) -> int:
         """Return the last second to ask for.
@@ -53,10 +56,10 @@ class Ends:
             Whether all of it must come whatever an end means; nothing is owed then.
         """
         end = span.to_ms - 1
-        hopeful = self.whole is None and not sure and not self.doubtful
-        if end % 1000 == 0 or self.whole or hopeful:
-            return end // 1000
-        return end // 1000 + 1
+        hopeful = self.whole is None and not (sure or self.doubtful or self.wide)
+        reached = end % 1000 == 0 or self.whole or hopeful
+        last = end // 1000 if reached else end // 1000 + 1
+        return max(last, span.first + 1) if self.wide else last
 
     def see(self, answer: int, rows: Sequence[Row], last: int) -> None:
         """Learn from rows in order of time; the query asked for them up to a second."""
@@ -98,7 +101,7 @@ class Ends:
     @property
     def question(self) -> tuple[int, Span] | None:
         """The answer and the span of one event by which to tell, None where that is not worth a query."""
-        if self.whole is not None or self.asked or self.witness is None or not self.owed:
+        if self.whole is not None or self.asked or self.wide or self.witness is None or not self.owed:
             return None
         answer, moment = self.witness
         return answer, Span(moment, moment + 1)
