@@ -83,4 +83,7 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
         f"instead of {(base.estimate(name).mean or 0.0) / unit:,.0f}"
         for name, words, unit, _ in _FIGURES
     )
-    return (f"“{best.scenario.name}” does best: {figures}.",)
+    api = best.scenario.settings.api
+    cured = any(spell.is_cured_by_restart for spell in api.spells) and api.restarts_when_unhealthy
+    doubt = " A restart is taken to cure what makes runs slow: try it by hand first." if cured else ""
+    return (f"“{best.scenario.name}” does best: {figures}.{doubt}",)

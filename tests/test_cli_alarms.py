@@ -1,0 +1,92 @@
+"""The command ``watchme alarms backtest``, also on evidence that is not as it should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli_alarms import alarms
+from watchme_analysis.cli_simulate import simulate
+from watchme_analysis.errors import InputError
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """A copy of a bundled case to spoil."""
+    return Path(shutil.copytree(DATA / "backlog-49", tmp_path / "evidence"))
+
+
+def backtest(folder, *options):
+    return CliRunner().invoke(alarms, ["backtest", str(folder), *options], catch_exceptions=False)
+
+
+def changed(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_would_be_better_is_printed_beside_the_back_test():
+    result = backtest(DATA / "backlog-dlq")
+    assert result.exit_code == 0
+    better = [line for line in result.output.splitlines() if line.startswith("better: ")]
+    assert any(
+        "message-age on asr-queue: A message that fails each time is dead-lettered after" in line
+        for line in better
+    )
+    assert any("pages 145 times for one incident" in line for line in better)
+
+
+def test_points_that_contradict_one_another_are_told(evidence):
+    def contradict(answer):
+        for series in answer["MetricDataResults"]:
+            series["Timestamps"] += series["Timestamps"][:3]
+            series["Values"] += [value + 1 for value in series["Values"][:3]]
+
+    changed(evidence / "metrics" / "lambda.json", contradict)
+    result = backtest(evidence)
+    assert "had another value in an earlier answer; the last one is kept" in result.stderr
+
+
+def test_a_dump_without_its_queries_says_that_labels_were_read(evidence):
+    whole = backtest(evidence).stdout
+    (evidence / "metrics" / "metric-data-queries.json").unlink()
+    result = backtest(evidence)
+    assert "no list of queries beside it, so series are told by their labels" in result.stderr
+    # What rings rings at the same times; what can't be told apart is not tried.
+    assert [line for line in result.stdout.splitlines() if "asr" in line and "better" not in line] == [
+        line for line in whole.splitlines() if "asr" in line and "better" not in line
+    ]
+
+
+def test_statistics_that_no_alarm_reads_leave_it_untried_and_the_queue_unfitted(evidence):
+    def as_trimmed_means(queries):
+        for query in queries if isinstance(queries, list) else queries["MetricDataQueries"]:
+            stat = query["MetricStat"]
+            stat["Stat"] = {"Average": "IQM", "Maximum": "TM(10%:90%)"}.get(stat["Stat"], stat["Stat"])
+
+    changed(evidence / "metrics" / "metric-data-queries.json", as_trimmed_means)
+    rows = json.loads(backtest(evidence, "--json").stdout)
+    untried = {row["alarm"]: row["note"] for row in rows if row["times_raised"] is None}
+    assert untried["message-age"].startswith("ApproximateAgeOfOldestMessage (Maximum) of ")
+    assert "is not in the case" in untried["message-age"]
+    with pytest.raises(InputError, match="no average Duration"):
+        CliRunner().invoke(simulate, [str(evidence), "--processes", "1"], catch_exceptions=False)
+
+
+def test_without_a_redrive_policy_nothing_is_dead_lettered(evidence):
+    for path in (evidence / "queues").glob("*.json"):
+        if not path.name.endswith("-messages.json"):
+            changed(path, lambda queue: queue["Attributes"].pop("RedrivePolicy", None))
+    result = CliRunner().invoke(
+        simulate, [str(evidence), "--replications", "1", "--processes", "1", "--json"], catch_exceptions=False
+    )
+    found = json.loads(result.stdout)
+    assert "No redrive policy is known: nothing is dead-lettered." in found["notes"]
+    assert found["scenarios"][0]["dead_lettered"]["mean"] == 0
