@@ -278,9 +278,24 @@ def test_settings_change_in_the_middle_of_a_run():
     changed = simulate(settings, Arrivals([0.0, 1.0, 995.0, 1001.0, 1002.0]))
     assert changed.throttles > 0
     assert changed.duplicates > 0
-    # What is in flight keeps the visibility timeout under which it was received.
-    stuck = replace(settings, api=ApiSettings(50.0, 0.0, slots=None))
-    assert [row[1] for row in simulate(stuck, Arrivals([995.0])).series[17:19]] == [0, 0]
+    # What is in flight keeps the visibility timeout of its receive: back at 1095 s, then each 10 s.
+    failing = Arrivals([995.0], failing=frozenset([0]))
+    limited = replace(settings, queue=replace(settings.queue, max_receive_count=3), function_timeout_s=5.0)
+    outcome = simulate(limited, failing)
+    assert (outcome.invocations, outcome.dead_lettered, outcome.drained_s) == (3, 1, 1115.0)
+
+
+def test_a_run_keeps_the_timeout_under_which_it_began():
+    settings = Settings(
+        api=ApiSettings(50.0, 0.0, slots=None),
+        function_timeout_s=30.0,
+        earlier=(Earlier("function_timeout_s", 100.0, 60.0),),
+    )
+    assert simulate(settings, Arrivals([90.0])).timeouts == 0
+    assert simulate(settings, Arrivals([110.0])).timeouts == 3
+    cut_off = replace(settings, api=ApiSettings(70.0, 0.0, slots=None))
+    # Begun under 60 s, cut off at 150 s; then twice under 30 s.
+    assert simulate(cut_off, Arrivals([90.0])).timeouts == 3
 
 
 def test_how_long_a_backlog_took_is_told_from_one_that_never_was():
