@@ -40,6 +40,7 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
         "message-age on asr-queue: A message that fails each time is dead-lettered after" in line
         for line in better
     )
+    assert "age above 270 s, 1 of 60 points, and an alarm on the first dead letter" in result.output
     assert any("pages 145 times for one incident" in line for line in better)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 AGE = "ApproximateAgeOfOldestMessage"
 # A message that fails every time is gone after its receives; an alarm must ring well before.
 EARLY = 0.5
+# A memory that bridges the pauses between half-hourly bursts.
+HOUR_S = 3600
 # From so many rings for one incident on nobody listens any more.
 FLAPS = 6
 
@@ -88,7 +90,7 @@ class _World:
             if highest is not None and highest >= EARLY * lasts_s:
                 seen = f", and the highest age on record is {highest:.0f} s"
             limit = float(round(lasts_s * EARLY))
-            better = replace(spec, rule=replace(spec.rule, threshold=limit))
+            better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), flow)
             found.append(
                 Lesson(
                     spec.name,
@@ -96,7 +98,7 @@ class _World:
                     f"A message that fails each time is dead-lettered after {receives} receives × "
                     f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
                     "needs a queue that is stuck, failing runs alone keep the alarm silent.",
-                    f"age above {limit:.0f} s, and an alarm on the first dead letter",
+                    f"age above {limit:.0f} s{calmed}, and an alarm on the first dead letter",
                     self._effect(better, flow),
                 )
             )
@@ -158,8 +160,7 @@ class _World:
         if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
             return []
         frame = self._tried(spec)
-        better = replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
-        held = self._tried(better).set_index("resource")
+        held = self._tried(_holding(spec)).set_index("resource")
         found = []
         for _, row in frame[frame["minutes_after_start"].notna()].iterrows():
             pages, fewer = int(row["times_raised"]), _number(held.loc[row["resource"], "times_raised"])
@@ -177,12 +178,28 @@ class _World:
             )
         return found
 
+    def _calm(self, spec: AlarmSpec, flow: Flow) -> tuple[AlarmSpec, str]:
+        """Return an alarm that rings on and on with a longer memory, and how that reads, or as it is."""
+        hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
+        longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
+        pages, fewer = (
+            _number(self._tried(each, flow).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
+        )
+        if pages < FLAPS or fewer > pages / 2:
+            return spec, ""
+        return longer, f", {spec.rule.datapoints_to_alarm} of {hour} points"
+
     def _tried(self, spec: AlarmSpec, flow: Flow | None = None) -> pd.DataFrame:
         flows = self.flows if flow is None else (flow,)
         return tried_frame(try_alarms(self.tables, flows, (spec,)), self.start, self.span_s)
 
     def _effect(self, spec: AlarmSpec, flow: Flow) -> str:
         return _said(self._tried(spec, flow).iloc[0])
+
+
+def _holding(spec: AlarmSpec) -> AlarmSpec:
+    """Return an alarm that keeps its state where no point comes."""
+    return replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
 
 
 def _is_later(late: Any, early: Any) -> bool:
