@@ -86,7 +86,7 @@ def test_a_fit_to_timeouts_gives_back_backlog_and_age():
     assert found.estimate("peak_visible").mean == pytest.approx(measured.peak_visible, rel=0.2)
     assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.2)
     assert found.estimate("timeouts").mean == pytest.approx(flow.count("errors"), rel=0.2)
-    assert any("extrapolated" in note for note in fitted.notes)
+    assert any("extrapolated" in note for note in fitted.timing)
     assert with_slots(fitted, 1).settings.api.slots == 1
 
 

@@ -40,11 +40,15 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Fit:
-    """What was taken from a flow, and in sentences what had to be assumed."""
+    """What was taken from a flow, and in sentences what had to be assumed.
+
+    ``timing`` is what was assumed of service times, which holds for a queue that is simulated alone.
+    """
 
     settings: Settings
     load: Load
     notes: tuple[str, ...]
+    timing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,21 +132,22 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         notes.append(
             f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
         )
-    notes.append(
+    timing = [
         f"Usual service time {usual_s:.1f} s with a variation of {variation:.2f}; other times in "
         f"{len(spells)} intervals of {flow.period_s} s."
-    )
+    ]
     cut_off = sum(spell.mean_s is not None and spell.mean_s >= timeout_s for spell in spells)
     if cut_off:
-        notes.append(
+        timing.append(
             f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
             "taken is extrapolated, and so is what a longer timeout helps."
         )
-    notes.append(
+    timing.append(
         "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
         "unless its slots are given, and a restart is taken to cure what makes runs longer than half the "
-        "timeout. For FIFO 30 devices are assumed."
+        "timeout."
     )
+    notes.append("For FIFO 30 devices are assumed.")
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
     load = Load(counts, float(flow.period_s), failing_share=poison)
     poller = PollerSettings(
@@ -162,7 +167,7 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
     settings = Settings(
         queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s, earlier=earlier
     )
-    return Fit(settings, load, tuple(notes))
+    return Fit(settings, load, tuple(notes), tuple(timing))
 
 
 def with_slots(fitted: Fit, slots: int) -> Fit:

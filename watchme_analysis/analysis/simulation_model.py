@@ -106,7 +106,7 @@ def model_of(
     own, measured = _alone(tables, flow)
     if slots is not None:
         own = with_slots(own, slots)
-    return Model((flow,), (measured,), (own,), None, own.notes)
+    return Model((flow,), (measured,), (own,), None, (*own.timing, *own.notes))
 
 
 def _alone(tables: Tables, flow: Flow, with_calibration: bool = True) -> tuple[Fit, Recorded]:
@@ -171,5 +171,5 @@ def _backing_off(shared: SharedFit, backoff: Backoff) -> SharedFit:
 def _model(flows: Sequence[Flow], measured: Sequence[Recorded], shared: SharedFit) -> Model:
     notes = [shared.note]
     for each in shared.fits:
-        notes += [note for note in each.notes if "spell" not in note and note not in notes]
+        notes += [note for note in each.notes if note not in notes]
     return Model(tuple(flows), tuple(measured), shared.fits, shared.host, tuple(notes))
