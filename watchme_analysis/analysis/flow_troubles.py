@@ -26,7 +26,6 @@ FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
 # A standard queue delivers a message twice now and then, far less often than this.
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
-SURGE_GAP_S = 180.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
 # Intervals without a failure from which the usual run time is taken; with fewer, from all.
@@ -162,16 +161,32 @@ def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
 
 
 def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, period_s: int) -> Elevation:
-    """Return the surge with the raised intervals that touch it: the scan leaves out the busiest minutes."""
-    step, near = timedelta(seconds=period_s), max(1, round(SURGE_GAP_S / period_s))
-    raised = counts > 2.0 * expected + 1.0
-    start, end = found.start, found.end
-    # At its busy minutes the rhythm itself is high, and the surge on top of it no longer twice as high.
-    while steps := next((k for k in range(1, near + 1) if raised.get(start - k * step, False)), 0):
-        start -= steps * step
-    while steps := next((k for k in range(near) if raised.get(end + k * step, False)), -1) + 1:
-        end += steps * step
-    return replace(found, start=start, end=end)
+    """Return the surge with its bounds where they are likeliest: the scan leaves out the busiest minutes.
+
+    A surge adds so many messages to each interval, or lets each sender send so many times as much; the one
+    that explains the scan's stretch better tells, interval by interval, whether it was already on.
+    """
+    import numpy as np
+
+    first, last = counts.index.searchsorted(found.start), counts.index.searchsorted(found.end)
+    usual = np.maximum(expected.to_numpy(), 1e-3)
+    seen, n = counts.to_numpy(), max(1, last - first)
+    more = max(found.observed - found.base, 1.0) / n
+    times = max(found.observed / max(found.base, 1e-9), 1.01)
+    added, multiplied = (
+        seen * np.log1p(more / usual) - more,
+        seen * np.log(times) - usual * (times - 1.0),
+    )
+    on = max(added, multiplied, key=lambda gain: gain[first:last].sum())
+    middle = (first + last) // 2
+    # What speaks for the surge, summed from its middle outwards, is greatest at its bounds.
+    before, after = np.cumsum(on[: middle + 1][::-1]), np.cumsum(on[middle:])
+    step = timedelta(seconds=period_s)
+    return replace(
+        found,
+        start=counts.index[middle - int(np.argmax(before))],
+        end=counts.index[middle + int(np.argmax(after))] + step,
+    )
 
 
 def find_throttles(flow: Flow) -> Stretch | None:
