@@ -17,6 +17,7 @@ SAME_TIME_OF_DAY = timedelta(minutes=20)
 # Two empty intervals don't end an episode: a retry leaves short gaps.
 GAP_INTERVALS = 2
 WAITING = 4
+LOST_POINTS = 2
 # An episode is measured against those that are this many times smaller.
 SEVERAL = 3.0
 # Retries of single messages keep a queue from being empty: this share of the peak is no backlog yet.
@@ -68,7 +69,8 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
     """Return the episodes of a flow's backlog in order."""
     import numpy as np
 
-    frame = flow.frame
+    # A lost point is not an empty queue.
+    frame = flow.frame[["visible", "in_flight", "age_s"]].ffill(limit=LOST_POINTS)
     stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
     busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
     if not busy.any():

@@ -24,6 +24,7 @@ SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 # With fewer dead letters, a rise to less than this share is what retries are for.
 FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
+LOST_POINTS = 2
 # A standard queue delivers a message twice now and then, far less often than this.
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
@@ -255,7 +256,9 @@ def find_starved(flow: Flow) -> Stretch | None:
     frame = flow.frame
     if not {"visible", "received"} <= flow.asked or frame.empty:
         return None
-    idle = ((frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) == 0)).to_numpy()
+    # A lost point is not an empty queue.
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    idle = (waiting & (frame["received"].fillna(0.0) == 0)).to_numpy()
     best, begin = (0, 0), None
     for i, value in enumerate([*idle, False]):
         if value and begin is None:

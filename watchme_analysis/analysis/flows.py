@@ -180,14 +180,23 @@ def _all_flows(tables: Tables) -> tuple[Flow, ...]:
         else:
             frame["cpu_pct"] = pd.Series(index=frame.index, dtype="float64")
         settings = _settings(tables, name, functions.get(name), dlq)
-        # Throttled receives were not deleted either: where there are many, only Errors tells what failed.
-        many = float(frame["throttles"].sum()) > FEW_THROTTLED * float(frame["invocations"].sum())
-        by_message = bool(settings.reports_failures) and not many
+        by_message = bool(settings.reports_failures) and not _undeleted_otherwise(frame, settings)
         frame[["tried", "failed"]] = failed_tries(frame, period, by_message)
         if ({"received", "deleted"} if by_message else {"invocations", "errors"}) <= known:
             known |= {"tried", "failed"}
         found.append(Flow(name, functions.get(name), dlq, period, frame, settings, known, by_message))
     return tuple(found)
+
+
+def _undeleted_otherwise(frame: pd.DataFrame, settings: Settings) -> bool:
+    """Tell whether messages stay undeleted that did not fail, so that only Errors tells what failed.
+
+    Many were throttled, or a FIFO queue refuses the deletes that come after a short visibility timeout.
+    """
+    many = float(frame["throttles"].sum()) > FEW_THROTTLED * float(frame["invocations"].sum())
+    hidden_s = settings.visibility_timeout_s
+    late = bool(settings.is_fifo) and hidden_s is not None and hidden_s < frame["duration_max_s"].median()
+    return many or late
 
 
 def _host_cpu(indexed: dict[Any, pd.DataFrame]) -> pd.Series | None:
