@@ -4,7 +4,8 @@
 
 CASES holds one folder a case (raw or imported), TRUTH one JSON file a case of the same name. Printed are,
 per case, verdict, start, dead letters, work and alarms against the truth; then the sums, and how often
-verdicts of a given confidence were right. With --ablate every case is also diagnosed without each table.
+verdicts of a given confidence were right. With --ablate every case is also diagnosed without each table, with
+--rows the query of every statement is run and its rows are counted.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main():
     parser.add_argument("cases", type=Path)
     parser.add_argument("truth", type=Path)
     parser.add_argument("--ablate", action="store_true", help="diagnose without each table, too")
+    parser.add_argument("--rows", action="store_true", help="run the query of every statement, too")
     options = parser.parse_args()
     sums, sure = Counter(), defaultdict(list)
     for folder in sorted(path for path in options.cases.iterdir() if path.is_dir()):
@@ -49,6 +51,12 @@ def main():
         print(
             folder.name, found.verdict, found.cause, found.secondary_cause, f"{found.confidence:.2f}", marks
         )
+        if options.rows:
+            stated = [item for entry in found.ranking for item in entry.finding.evidence]
+            sums["statements"] += len(stated)
+            sums["statements that give their rows"] += sum(
+                len(case.sql(item.sql)) == item.rows for item in stated
+            )
         if options.ablate:
             for names in LEFT_OUT:
                 less = diagnose(Investigation(without(case, names), "backlog"))
@@ -73,12 +81,16 @@ def compare(found, truth):
         (item["first"] and datetime.fromisoformat(item["first"]))
         == ((known := truth["first_alarm"][item["alarm"]]["by_resource"][item["resource"]]["first"])
             and datetime.fromisoformat(known))
-        for item in extra["alarms"]
+        for item in (extra["alarms"] if "first_alarm" in truth else ())
     ]  # fmt: skip
+    told = (extra["incident_start_earliest"], extra["incident_start_latest"])
+    early, late = (moment and datetime.fromisoformat(moment) for moment in told)
+    near = start is None or (minutes is not None and abs(minutes) <= bound)
     return {
         "cause": found.cause == truth["cause"],
         "secondary": found.secondary_cause == truth["secondary_cause"],
-        "start within two periods": start is None or (minutes is not None and abs(minutes) <= bound),
+        "start within two periods": near,
+        "start bracketed": near or (early is not None and early <= start <= late),
         "start error min": minutes,
         "open or closed": (found.incident_end is None) == (truth["incident_end"] is None),
         "queues": extra["queues"] == sorted(truth["queues_affected"]),
