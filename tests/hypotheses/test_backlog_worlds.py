@@ -27,6 +27,11 @@ def loses_points(world, options):
     options["missing_points"] = 0.003
 
 
+def tight_reserve(world, options):
+    for queue in world.queues:
+        queue.function.reserved, queue.max_receives = 3, 10
+
+
 def one_bad_message(world, options):
     loses_points(world, options)
     upload(world, 0.5 * world.seconds, world.devices[0], world.queues[0], poison="404")
@@ -56,7 +61,7 @@ def test_messages_that_a_function_reports_as_failed_did_fail(tmp_path, cause):
     assert found.extra["queues"] == truth["queues_affected"]
 
 
-@pytest.mark.parametrize("tweak", [reports_failures, loses_points, one_bad_message])
+@pytest.mark.parametrize("tweak", [reports_failures, loses_points, one_bad_message, tight_reserve])
 def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, tweak):
     found, _ = asked(tmp_path, 33, "healthy", tweak)
     assert (found.verdict, found.cause) == ("no_incident", "healthy")

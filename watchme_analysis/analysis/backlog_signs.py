@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BACKLOG_AGE_S = 600.0
 # A trouble of this share of another one's messages is not what the question is about.
 MINOR = 0.1
+# Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
+RETURNING = 0.02
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,19 @@ class Signs:
         invoked, throttled = self.flow.count("invocations"), self.flow.count("throttles")
         return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
 
+    def _throttled_beyond_use(self, throttles: Stretch) -> bool:
+        """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
+
+        Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
+        """
+        if self.throttled_share < 0.02 or throttles.count < 20:
+            return False
+        frame, sent = self.flow.frame, self.flow.count("sent")
+        edge = 0.1 * (frame.index[-1] - frame.index[0])
+        always = throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge
+        back = sent is None or (self.flow.count("received") or 0.0) > (1.0 + RETURNING) * sent
+        return not always or back or self.dead_lettered >= 3 or self.worst is not None
+
     @property
     def dead_lettered(self) -> int:
         """Messages moved to the dead-letter queue, 0 when unknown."""
@@ -143,7 +158,7 @@ class Signs:
             found.append("backlog")
         if self.starved is not None or self.stalled:
             found.append("starved")
-        if self.throttles is not None and self.throttled_share >= 0.02 and self.throttles.count >= 20:
+        if self.throttles is not None and self._throttled_beyond_use(self.throttles):
             found.append("throttles")
         if self.surplus is not None:
             found.append("redelivery")
