@@ -114,18 +114,22 @@ def edge_configuration() -> str:
 
 
 def process_metrics(at: Addresses) -> str:
-    """Sample CPU, open connections, threads, memory and open files of the process each second."""
+    """Sample what the process and its host use each second, and how often its quota held it back."""
     return (
         "# on the host, as root; Ctrl-C ends it\n"
         "P=$(docker inspect -f '{{.State.Pid}}' CONTAINER); H=$(getconf CLK_TCK)\n"
         "used() { sed 's/.*) //' /proc/$P/stat | awk '{print $12 + $13}'; }\n"
-        "echo timestamp,cpu_pct,in_flight,threads,rss_mb,open_files > FOLDER/metrics.csv\n"
-        "A=$(used); while sleep 1; do B=$(used); "
+        "host() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6}' /proc/stat; }\n"
+        "C=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$P/cgroup)/cpu.stat\n"
+        "echo timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,host_cpu_pct,nr_throttled "
+        "> FOLDER/metrics.csv\n"
+        "A=$(used); set -- $(host); while sleep 1; do B=$(used); set -- $(host) $1 $2; "
         'echo "$(date +%s),$(( (B - A) * 100 / H )),'
         f"$(nsenter -t $P -n ss -Htn state established '( sport = :{at.port} )' | wc -l),"
         "$(awk '/^Threads/ {print $2}' /proc/$P/status),"
         "$(awk '/^VmRSS/ {print int($2 / 1024)}' /proc/$P/status),"
-        '$(ls /proc/$P/fd | wc -l)" >> FOLDER/metrics.csv; A=$B; done'
+        "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"
+        "$(awk '/^nr_throttled/ {print $2}' $C 2>/dev/null)\" >> FOLDER/metrics.csv; A=$B; done"
     )
 
 

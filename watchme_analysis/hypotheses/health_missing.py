@@ -170,8 +170,8 @@ def _of_application(found: Facts, at: collect.Addresses) -> list[tuple[bool, _Wi
         (
             not {"threads", "cpu_pct"} <= metrics,
             _Wish(
-                "CPU, threads, open requests and open files of the process, second by second",
-                "they tell a full thread pool, a busy CPU and exhausted descriptors from a blocked loop",
+                "CPU, threads, open requests and files of the process, and the host's CPU, each second",
+                "they tell a full thread pool, a lack of CPU and exhausted descriptors from a blocked loop",
                 collect.process_metrics(at),
                 APP,
                 0.8,

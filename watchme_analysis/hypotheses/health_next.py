@@ -70,9 +70,8 @@ def next_test(found: Facts, cause: str) -> str:
             "the main thread is idle."
         ),
         "app_saturation": (
-            "While it hangs, run top -H -p PID, ls /proc/PID/fd | wc -l and ss -ltn: one of CPU, "
-            "descriptors or the "
-            "listen queue stands at its limit."
+            "While it hangs, run top -H -p PID, vmstat 1 5, ls /proc/PID/fd | wc -l and ss -ltn: one of the "
+            "process's CPU, the host's, descriptors or the listen queue stands at its limit."
         ),
         "none": (
             "Probe the endpoint from inside, from the host and from outside at the same time for ten minutes."
