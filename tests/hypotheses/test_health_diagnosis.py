@@ -282,6 +282,23 @@ def test_a_second_fault_is_named():
     assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
 
 
+def test_two_faults_that_contradict_each_other_are_both_named():
+    """Half of the checks are refused by a limit, the rest wait for a thread, as do callers inside."""
+    refused = {"status": 503, "header_s": 0.0, "upstream": False, "error": "limit_req"}
+    stuck = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
+
+    def both(path, second):
+        return {"inside_s": 7.0} | (refused if second % 1 < 0.5 else stuck) if path == HEALTH else None
+
+    made = case(both, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
+    said = health.diagnose(investigate(made))
+    assert said.verdict == "supported"
+    assert {said.cause, said.secondary_cause} == {"nginx_config", "app_threadpool"}
+    assert [entry.status for entry in said.ranking[:2]] == ["supported", "supported"]
+    assert said.confidence < 0.9
+    assert said.summary[1].startswith("Two causes hold at once")
+
+
 def test_what_explains_others_and_what_is_explained_are_outcomes():
     assert set(EXPLAINS) <= set(WEIGHTS)
     assert {name for names in EXPLAINS.values() for name in names} <= set(WEIGHTS)

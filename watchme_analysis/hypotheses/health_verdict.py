@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from watchme_analysis.analysis.health_concurrency import pile_up_start
@@ -28,6 +29,11 @@ MECHANISMS = (
     "descriptors",
     "connections",
 )
+# Two faults at once are rare: together they must explain this much more than the better one alone, in
+# log-odds as weighed. What one fault leaves of marks that look like another's stays below.
+TWO_FAULTS_GAIN = 5.0
+# Few double faults were recorded: no more is promised of them.
+TWO_FAULTS_CONFIDENCE = 0.75
 # Share of what callers met that must have a duration before slowness can be ruled out.
 TIMED_SHARE = 0.3
 
@@ -56,9 +62,17 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
         verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
     else:
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
+    second = _second_fault(ranking) if found.incident is not None else None
+    if second is not None:
+        if verdict == "inconclusive":
+            verdict, cause, confidence = "supported", first.finding.cause, TWO_FAULTS_CONFIDENCE
+        both = (first, second)
+        ranking = tuple(replace(one, status="supported") if one in both else one for one in ranking)
+        first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(found, probability)
-    secondary = _secondary(ranking) if verdict == "supported" else None
+    secondary = second.finding.cause if second is not None else _secondary(ranking)
+    secondary = secondary if verdict == "supported" else None
     incident = found.incident
     return Diagnosis(
         question="health",
@@ -109,6 +123,37 @@ def _secondary(ranking: Sequence[Ranked]) -> str | None:
             ):
                 return entry.finding.cause
     return None
+
+
+def _second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
+    """Return the cause that explains, together with the first, far more than the first alone.
+
+    Each of the two must bear a strong mark of a mechanism that the other doesn't explain: what contradicts
+    one of them is then the other's doing.
+    """
+    first = ranking[0]
+    mine = _weights(first)
+    best: tuple[float, Ranked] | None = None
+    for entry in ranking[1:]:
+        theirs = _weights(entry)
+        if "none" in (first.finding.cause, entry.finding.cause):
+            continue
+        together = sum(max(mine.get(key, 0.0), theirs.get(key, 0.0)) for key in {*mine, *theirs})
+        gain = together - sum(mine.values())
+        marked = all(
+            any(
+                own[key] >= SECONDARY_MARK and other.get(key, 0.0) <= 0 and key[0] in MECHANISMS
+                for key in own
+            )
+            for own, other in ((mine, theirs), (theirs, mine))
+        )
+        if marked and gain >= TWO_FAULTS_GAIN and (best is None or gain > best[0]):
+            best = gain, entry
+    return best[1] if best is not None else None
+
+
+def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
+    return {(item.check, item.statement): item.weight for item in entry.finding.evidence}
 
 
 def _what(found: Facts) -> str:
@@ -163,6 +208,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement.rstrip(".") if best else "")
+    second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
+    if second is not None:
+        also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")
+        return f"Two causes hold at once: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
     return f"The cause is {CAUSE_WORDS[finding.cause]} ({min(first.probability, CEILING):.0%}): {reason}."
 
 
