@@ -33,7 +33,8 @@ def cpu(
     Parameters
     ----------
     mine
-        Metrics of the affected process in the incident, a column each, times as index.
+        Metrics of the affected process in the incident, a column each, times as index; ``waiting`` holds the
+        requests that Nginx has open at it, where that is known.
     others
         ``cpu_pct`` of the other processes measured, a column each, over the same time.
     before
@@ -104,17 +105,19 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
     Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
     by a quota or by neighbours, a process uses in every second what it is given.
     """
-    if not {"cpu_pct", "in_flight"} <= set(mine.columns) & set(before.columns):
+    gauges = [name for name in ("in_flight", "waiting") if name in mine]
+    if not gauges or "cpu_pct" not in before:
         return []
-    rows = mine[["cpu_pct", "in_flight"]].dropna()
-    busy = rows.loc[rows["in_flight"] >= 1, "cpu_pct"]
+    # What the process has not begun waits for it as well.
+    rows = mine.assign(open=mine[gauges].max(axis=1))[["cpu_pct", "open"]].dropna()
+    busy = rows.loc[rows["open"] >= 1, "cpu_pct"]
     usual = before["cpu_pct"].dropna()
     if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < 0.9 * len(rows):
         return []
     middle, steadier = float(busy.median()), _dispersion(busy) / max(_dispersion(usual), 1e-9)
     if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
         return []
-    waiting = float(rows["in_flight"].median())
+    waiting = float(rows["open"].median())
     words = f"CPU of the process is held at {middle:.0f} % while {waiting:.0f} requests wait"
     text = (
         f"CPU of the process stayed level at {middle:.0f} % (nine tenths of samples between "

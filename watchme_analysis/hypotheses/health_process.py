@@ -94,7 +94,9 @@ def process(found: Facts) -> list[Seen]:
             seen += _threads(found, during, samples)
             granted = container_of(found)
             others = _others_cpu(metrics, service, during)
-            seen += cpu(during, others, before, samples, granted.cpus if granted else None)
+            outer = waiting(found, during.index)
+            open_too = during if outer is None else during.assign(waiting=outer)
+            seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
             seen += _files(found, during, samples, granted.open_files if granted else None)
             seen += _memory(during, before, samples, granted.memory_bytes if granted else None)
     return seen + _log_words(found) + _turned_away(found)
@@ -147,20 +149,29 @@ def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]
     return seen
 
 
-def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen]:
-    """Compare the requests that Nginx had open with those that the process knew of."""
+def waiting(found: Facts, at: pd.Index) -> pd.Series | None:
+    """Return how many requests Nginx had open at the affected service at some moments; None: unknown."""
     import numpy as np
+    import pandas as pd
 
     rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])]
     if rows.empty or not rows["nginx_s"].notna().any():
-        return []
+        return None
     begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
-    at = gauge.index.to_numpy()
-    waiting = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
-    busy = waiting >= 2
+    moments = at.to_numpy()
+    now = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
+    return pd.Series(now, index=at, dtype="float64")
+
+
+def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen]:
+    """Compare the requests that Nginx had open with those that the process knew of."""
+    outer = waiting(found, gauge.index)
+    if outer is None:
+        return []
+    busy = (outer >= 2).to_numpy()
     if busy.sum() < 3:
         return []
-    outside, inside = float(waiting[busy].mean()), float(gauge.to_numpy()[busy].mean())
+    outside, inside = float(outer[busy].mean()), float(gauge[busy].mean())
     if inside > 0.4 * outside:
         return []
     text = (

@@ -306,7 +306,7 @@ WEIGHTS: dict[str, Weight] = {
     "connections_used_up": weight(
         "connections",
         "The application itself says that it waits for a free connection of a pool.",
-        saturation=4.0, loop=-1.0, pool=-0.3, network=-1.5, nginx=-1.5, edge=-1.5,
+        saturation=4.5, loop=-1.5, pool=-0.5, network=-1.5, nginx=-1.5, edge=-1.5,
     ),
     "memory_full": weight(
         "memory",

@@ -167,17 +167,20 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float) -> l
         if frame[frame["time"].notna()].empty
     ]
 
+    # A row is as high as its label has lines, so that labels do not run into each other.
+    heights = [1 + label.count("\n") for label, _, _ in rows]
+    places = [sum(heights[:row]) + height / 2 for row, height in enumerate(heights)]
+
     def draw(axis: Axes) -> None:
         style.title(axis, "events" + (f" (no {' and no '.join(absent)})" if absent else ""))
-        for place, (_, color, times) in enumerate(rows):
+        for place, (_, color, times) in zip(places, rows, strict=True):
             ticks: dict[str, Any] = {"marker": "|", "ms": 10, "mew": 0.9, "color": color, "linestyle": "none"}
             axis.plot(times.to_numpy(), [place] * len(times), **ticks)
-        axis.set_ylim(len(rows) - 0.4, -0.6)
-        axis.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=7.5)
+        axis.set_ylim(sum(heights) + 0.1, -0.1)
+        axis.set_yticks(places, [label for label, _, _ in rows], fontsize=7.5)
         axis.grid(visible=False, axis="y")
 
-    lines = sum(1 + label.count("\n") for label, _, _ in rows)
-    return [_Panel(0.35 + 0.17 * max(lines, 1) + 0.04 * len(rows), draw)]
+    return [_Panel(0.35 + 0.17 * max(sum(heights), 1), draw)]
 
 
 def _metric_panels(metrics: pd.DataFrame) -> list[_Panel]:
