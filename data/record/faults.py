@@ -12,6 +12,7 @@ CAUSES = {
     "event_loop": "app_event_loop",
     "thread_pool": "app_threadpool",
     "own_threads": "app_saturation",
+    "neighbours": "app_saturation",
     "packet_loss": "docker_network",
     "routing": "nginx_config",
     "healthy": "none",
@@ -35,11 +36,14 @@ class Strength:
         Share of packets to the container that are dropped.
     clip_bytes
         Size of a clip; the work of a job grows with it.
+    neighbours
+        Busy processes that share the application's control group.
     """
 
     delay_s: float
     loss_pct: float
     clip_bytes: int
+    neighbours: int
 
 
 def inject(stage: Stage, scenario: str, strength: Strength) -> None:
@@ -50,6 +54,9 @@ def inject(stage: Stage, scenario: str, strength: Strength) -> None:
         lose_packets(stage, strength.loss_pct)
     elif scenario == "own_threads":
         stage.store.clip_bytes = strength.clip_bytes
+    elif scenario == "neighbours":
+        for number in range(strength.neighbours):
+            stage.start_neighbour(f"neighbour-{number}")
     elif scenario != "healthy":
         stage.store.delay_s = strength.delay_s
 
@@ -60,6 +67,7 @@ def heal(stage: Stage, scenario: str) -> None:
         stage.reload_origin(None)
     elif scenario == "packet_loss":
         lose_packets(stage, 0)
+    stage.end_neighbours()
     stage.store.delay_s, stage.store.clip_bytes = USUAL_DELAY_S, USUAL_CLIP_BYTES
 
 
@@ -115,6 +123,7 @@ def limit_cpu(stage: Stage, cpus: float) -> Path | None:
         (group / "cgroup.procs").write_text(str(stage.processes["app"].pid))
     except OSError:
         return None
+    stage.group = group
     return group
 
 

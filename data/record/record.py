@@ -124,9 +124,13 @@ def metrics(stage: Stage, path: Path) -> Iterator[None]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / ticks_per_s
 
+    def throttled() -> str:
+        lines = (stage.group / "cpu.stat").read_text().splitlines() if stage.group is not None else []
+        return next((line.split()[1] for line in lines if line.startswith("nr_throttled ")), "")
+
     def sample() -> None:
         with path.open("w") as file:
-            file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files\n")
+            file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,nr_throttled\n")
             before, at = cpu_s(), time.monotonic()
             while not stop.wait(1):
                 now, used = time.monotonic(), cpu_s()
@@ -135,8 +139,8 @@ def metrics(stage: Stage, path: Path) -> Iterator[None]:
                 threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
                 rss_mb = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * MEMORY_PAGE_MB
                 files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-                row = (time.time(), pct, stage.open_requests(), threads, rss_mb, files)
-                file.write("{:.3f},{:.1f},{},{},{:.1f},{}\n".format(*row))
+                row = (time.time(), pct, stage.open_requests(), threads, rss_mb, files, throttled())
+                file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
 
     thread = threading.Thread(target=sample)
     thread.start()
@@ -218,7 +222,8 @@ def record(options: argparse.Namespace, out: Path) -> None:
             sending.start()
             time.sleep(options.fault_at)
             fault_start = time.time()
-            inject(stage, options.scenario, Strength(options.delay, options.loss, options.clip_bytes))
+            strength = Strength(options.delay, options.loss, options.clip_bytes, options.neighbours)
+            inject(stage, options.scenario, strength)
             conf = (stage.work / "nginx.conf").read_text()
             time.sleep(options.fault_for)
             fault_end = time.time()
@@ -276,6 +281,8 @@ def _stage(options: argparse.Namespace) -> Iterator[Stage]:
         try:
             with stage:
                 group = limit_cpu(stage, options.cpus) if options.cpus else None
+                if options.scenario == "neighbours" and group is None:
+                    raise SystemExit("neighbours needs the right to make a control group for the CPU.")
                 yield stage
         finally:
             if group is not None:
@@ -299,7 +306,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--limit-concurrency", type=int, help="uvicorn's --limit-concurrency (none)")
     add("--loss", type=float, default=30, help="packet_loss: share of packets dropped, in %% (30)")
     add("--clip-bytes", type=int, default=1_500_000, help="own_threads: size of a clip (1500000)")
-    add("--cpus", type=float, help="cores that the application may use, as a container's cpus (no limit)")
+    add(
+        "--cpus",
+        type=float,
+        help="cores that the application may use, as a container's cpus (no limit; neighbours: 0.25)",
+    )
+    add("--neighbours", type=int, default=12, help="neighbours: busy processes that share its cores (12)")
     add(
         "--app",
         choices=["event_loop", "thread_pool", "own_threads"],
@@ -322,6 +334,8 @@ def main(words: list[str] | None = None) -> None:
     options = parser.parse_args(words)
     if options.delay is None:
         options.delay = 1.5 if options.scenario == "event_loop" else 6.0
+    if options.cpus is None and options.scenario == "neighbours":
+        options.cpus = 0.25
     if options.scenario == "load":
         load_test(options)
         return

@@ -113,6 +113,8 @@ class Stage:
         How the application and the origin are set up.
     isolated
         Whether the application stands in a network namespace.
+    group
+        Control group of the application, where it has one.
     """
 
     work: Path
@@ -121,6 +123,7 @@ class Stage:
     workers: int = 1
     limit_concurrency: int | None = None
     isolated: bool = False
+    group: Path | None = None
     store: Store = field(init=False)
     edge_port: int = field(init=False)
     origin_port: int = field(init=False)
@@ -198,6 +201,19 @@ class Stage:
         path = self.work / "nginx.conf"
         path.write_text(confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, health))
         self.processes["origin"].send_signal(signal.SIGHUP)
+
+    def start_neighbour(self, name: str) -> None:
+        """Have a process that never rests share the application's control group, as on a crowded host."""
+        self._run(name, [sys.executable, "-c", "while True: pass"])
+        if self.group is not None:
+            (self.group / "cgroup.procs").write_text(str(self.processes[name].pid))
+
+    def end_neighbours(self) -> None:
+        """End the neighbours."""
+        for name in [name for name in self.processes if name.startswith("neighbour-")]:
+            process = self.processes.pop(name)
+            process.kill()
+            process.wait()
 
     def open_requests(self) -> int:
         """Return how many requests the application has open."""

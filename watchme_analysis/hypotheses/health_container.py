@@ -63,7 +63,7 @@ def _machine(found: Facts) -> list[Seen]:
         return [
             Seen(
                 "host_cpu_full",
-                f"{words[0].upper()}{words[1:]}, of which the process itself used little.",
+                f"{words[0].upper()}{words[1:]}, while the process itself used little CPU.",
                 "host_metrics",
                 count,
                 sql,

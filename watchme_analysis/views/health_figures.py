@@ -120,7 +120,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
     style.title(axis, "mean time by layer (beside: requests)")
     _stack(axis, bars)
     axis.set_xlabel("time (s)")
-    seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 100
+    seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 400
     used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
     style.key(
         figure, [Patch(color=color, label=text) for layer, (text, color) in LAYERS.items() if layer in used]
