@@ -282,6 +282,15 @@ def test_a_second_fault_is_named():
     assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
 
 
+def test_a_calm_inside_alone_names_nobody_before_it():
+    """All paths are slow but inside, and nothing tells which of edge, Nginx and network does it."""
+    made = case(on_service(header_s=3.0))
+    for name in ("error_log", "edge_log", "config_directives", "app_log", "host_metrics"):
+        made = without(made, name)
+    said = health.diagnose(investigate(made))
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+
+
 def test_two_faults_that_contradict_each_other_are_both_named():
     """Half of the checks are refused by a limit, the rest wait for a thread, as do callers inside."""
     refused = {"status": 503, "header_s": 0.0, "upstream": False, "error": "limit_req"}

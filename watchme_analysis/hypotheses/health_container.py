@@ -20,7 +20,7 @@ _MACHINE = re.compile(r"host|node|machine|system|total|group|cgroup")
 _MACHINE_NAMES = re.compile(r"host|node|machine|system|ec2")
 # From which share of a machine's CPU there is none left for who asks, and the most that the process may use
 # of it itself.
-FULL_PCT = 90.0
+FULL_PCT = 85.0
 OWN_SHARE = 0.6
 # Share of time that a hypervisor takes or tasks stand waiting for CPU (PSI) that a caller notices.
 STOLEN_PCT = 20.0

@@ -29,6 +29,10 @@ MECHANISMS = (
     "descriptors",
     "connections",
 )
+# That all is well inside says that the fault lies before the application, not where: one of these needs a
+# mark of its own this strong.
+OWN_MARK = 0.85
+BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
 # Two faults at once are rare: together they must explain this much more than the better one alone, in
 # log-odds as weighed. What one fault leaves of marks that look like another's stays below.
 TWO_FAULTS_GAIN = 5.0
@@ -58,7 +62,7 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
         verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
     elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
-    elif first.finding.cause != "none" and first.status == "supported":
+    elif first.finding.cause != "none" and first.status == "supported" and _has_mark(first):
         verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
     else:
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
@@ -123,6 +127,12 @@ def _secondary(ranking: Sequence[Ranked]) -> str | None:
             ):
                 return entry.finding.cause
     return None
+
+
+def _has_mark(entry: Ranked) -> bool:
+    """Tell whether a cause before the application shows by more than that the application is well."""
+    strongest = max((item.weight for item in entry.finding.evidence), default=0.0)
+    return entry.finding.cause not in BEFORE_APPLICATION or strongest >= OWN_MARK
 
 
 def _second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
