@@ -220,6 +220,9 @@ def slow_leak(inv: Investigation) -> Finding:
             ),
             *surge_against(inv, signs),
         ]
+        if "duration_avg_s" not in signs.flow.asked:
+            # Without run times nothing tells a creep that has come to its end from an API that hangs.
+            evidence += share_evidence(inv, signs, some_weight="some_pass_slow")
     return Finding(
         "slow_leak",
         tuple(evidence),
