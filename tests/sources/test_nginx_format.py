@@ -133,7 +133,7 @@ def test_a_format_that_another_begins_with_is_known():
     assert not combined.begins(common) and not common.begins(common)
 
 
-@pytest.mark.parametrize("filling", [b"A" * 70_000, b"A" * 70_000 + LINE, LINE[:40] + b"a" * 70_000])
+@pytest.mark.parametrize("filling", [b"A" * 70_000, LINE[:40] + b"a" * 70_000])
 def test_a_long_line_without_the_literals_in_their_order_is_none(filling):
     assert COMBINED.match(filling) is None
     assert COMBINED.match(LINE.replace(b"/a ", b"/" + b"a" * 70_000 + b" ")) is not None

@@ -9,6 +9,7 @@ from watchme_analysis.sources.access_columns import Columns, Parsed
 from watchme_analysis.sources.access_gather import has_prefix
 from watchme_analysis.sources.access_lines import find_lines, parse_lines
 from watchme_analysis.sources.access_program import Program
+from watchme_analysis.sources.arrow_arrays import room_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,10 +79,10 @@ def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
     import numpy as np
 
     room = size // _SHORT_LINE + 1
-    bounds = np.empty((2, room), np.int64)
+    bounds = room_for(2, room, kind=np.int64)
     count = find_lines(buf, size, *bounds)
     if count > room:
-        bounds = np.empty((2, count), np.int64)
+        bounds = room_for(2, count, kind=np.int64)
         find_lines(buf, size, *bounds)
     return bounds[0, :count], bounds[1, :count]
 

@@ -160,7 +160,9 @@ def _request(values: Values, used: set[str]) -> dict[str, object]:
     whole = values.get("request")
     parts = split_request(whole) if whole is not None else None
     if parts is not None:
-        used.update(name for name in _REQUEST_PARTS if _repeats(name, values, parts))
+        target = f"{parts['path']}?{parts['query']}" if parts["query"] else parts["path"]
+        said = (target, parts["method"], parts["query"], parts["path"])
+        used.update(name for name in _REQUEST_PARTS if values.get(name) in said)
         if values.get("server_protocol") == parts["protocol"]:
             used.add("server_protocol")
         return dict(parts)
@@ -180,12 +182,6 @@ def _request(values: Values, used: set[str]) -> dict[str, object]:
         used.add(query)
         row["query"] = values[query]
     return row
-
-
-def _repeats(name: str, values: Values, parts: Mapping[str, str | None]) -> bool:
-    value = values.get(name)
-    target = f"{parts['path']}?{parts['query']}" if parts["query"] else parts["path"]
-    return value in (target, parts["method"], parts["query"], parts["path"])
 
 
 def upstream_columns(values: Values) -> dict[str, object]:

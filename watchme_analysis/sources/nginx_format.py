@@ -209,7 +209,7 @@ class LogFormat:
         return values
 
     def _has_literals(self, line: bytes) -> bool:
-        """Tell whether the literals stand in a line in their order; a pattern takes far longer to miss one."""
+        """Tell whether the literals stand in a line in order; a pattern takes far longer to miss one."""
         at = 0
         for literal in self.literals:
             at = line.find(literal, at)
