@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from watchme_analysis.hypotheses.health_weights import CEILING
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "watchme_analysis" / "hypotheses" / "health_calibration.json"
+# Verdicts on recordings that the rules had not seen, as they were when first asked; the rules went on since.
+FIRST_LOOKS = Path(__file__).with_name("health_first_looks.csv")
 PAGE = ROOT / "docs" / "calibration.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
@@ -106,6 +109,20 @@ def _bin(one: Bin) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def unseen() -> dict[str, Any]:
+    """Return the figures of first looks: how many verdicts, how many left open, and bins of the others."""
+    with FIRST_LOOKS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    told = [(float(row["confidence"]), row["outcome"] == "right") for row in rows if row["outcome"] != "open"]
+    return {
+        "of": " and ".join(dict.fromkeys(row["set"] for row in rows)),
+        "cases": len(rows),
+        "open": len(rows) - len(told),
+        "bins": [_bin(one) for one in reliability(told)],
+        "brier": round(brier(told), 4),
+    }
+
+
 def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) -> None:
     """Write the figures that reports quote, and say where they are."""
     whole = [row for row in rows if row.evidence == "all" and not row.harmless]
@@ -124,6 +141,7 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
             "no_incident": sum(row.said.verdict == "no_incident" for row in silent),
         },
         "edges": [list(pair) for pair in pairwise(EDGES)],
+        "unseen": unseen(),
         "bins": [_bin(one) for one in reliability(decided(whole))],
         "brier": round(brier(decided(whole)), 4),
         "cross_validated": crossed,
@@ -150,7 +168,7 @@ def page(found: Mapping[str, Any]) -> str:
         f"{part['open']} |"
         for part in found["sets"]
     ]
-    crossed, cut = found["cross_validated"], found["evidence_taken_away"]
+    crossed, cut, first = found["cross_validated"], found["evidence_taken_away"], found["unseen"]
     low, high = crossed["factor"]
     lines = [
         f"Measured on {found['date']}.",
@@ -164,7 +182,14 @@ def page(found: Mapping[str, Any]) -> str:
         "second later than 99 of 100 at other times, or got half a second slower at its median. In "
         f"{found['harmless']['no_incident']} of these the verdict was that nothing happened.",
         "",
-        f"All evidence, decided verdicts (Brier's score {found['brier']:.4f}):",
+        f"**First looks**: {first['of']} when the rules had not seen them, {first['cases']} verdicts, "
+        f"{first['open']} of them inconclusive; the others (Brier's score {first['brier']:.4f}). Reports "
+        "quote these. What was wrong was mended since, for which nothing unseen is left:",
+        "",
+        *_bins(first["bins"]),
+        "",
+        "All evidence of all sets by the rules as they are, which have seen them; decided verdicts "
+        f"(Brier's score {found['brier']:.4f}):",
         "",
         *_bins(found["bins"]),
         "",

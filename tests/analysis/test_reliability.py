@@ -52,13 +52,18 @@ def test_probabilities_and_surprise_follow_the_factor():
 
 FIGURES = {
     "date": "2026-01-02",
-    "sets": [{"name": "one", "cases": 50, "open": 3}, {"name": "two", "cases": 10, "open": 1}],
-    "edges": [[0.8, 0.9], [0.9, 0.95], [0.95, 1.0]],
-    "bins": [
-        {"low": 0.8, "high": 0.9, "count": 10, "right": 8},
-        {"low": 0.9, "high": 0.95, "count": 12, "right": 11},
-        {"low": 0.95, "high": 1.0, "count": 30, "right": 30},
-    ],
+    "edges": [[0.0, 0.8], [0.8, 0.9], [0.9, 0.95], [0.95, 1.0]],
+    "unseen": {
+        "cases": 60,
+        "open": 4,
+        "bins": [
+            {"low": 0.8, "high": 0.9, "count": 10, "right": 8},
+            {"low": 0.9, "high": 0.95, "count": 12, "right": 11},
+            {"low": 0.95, "high": 1.0, "count": 30, "right": 30},
+        ],
+    },
+    # What the rules have seen says less of them.
+    "bins": [{"low": 0.95, "high": 1.0, "count": 99, "right": 99}],
 }
 
 
@@ -73,8 +78,8 @@ FIGURES = {
     ],
 )
 def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidence, said):
-    figures = FIGURES if confidence >= 0.5 else FIGURES | {"edges": [], "bins": []}
-    assert track_record(verdict, confidence, figures) == f"Of 60 validation cases (2026-01-02), {said}"
+    cases = "Of 60 recorded cases that the rules had not seen (2026-01-02)"
+    assert track_record(verdict, confidence, FIGURES) == f"{cases}, {said}"
 
 
 def test_nothing_is_said_where_nothing_was_measured():
@@ -87,7 +92,7 @@ def test_the_page_on_calibration_states_the_figures_that_ship():
     assert f"Measured on {found['date']}." in text
     for part in found["sets"]:
         assert f"| {part['name']} | {part['what']} | {part['cases']} | {part['right']} |" in text
-    for one in found["bins"]:
+    for one in (*found["bins"], *found["unseen"]["bins"]):
         assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
 
 
@@ -96,7 +101,9 @@ def test_the_figures_that_ship_add_up():
     decided = sum(part["right"] + part["wrong"] for part in found["sets"])
     assert decided == sum(one["count"] for one in found["bins"])
     assert sum(part["right"] for part in found["sets"]) == sum(one["right"] for one in found["bins"])
-    for one in found["bins"]:
+    unseen = found["unseen"]
+    assert unseen["cases"] == unseen["open"] + sum(one["count"] for one in unseen["bins"])
+    for one in (*found["bins"], *unseen["bins"]):
         assert [one["interval"][0], one["interval"][1]] == pytest.approx(
             wilson(one["right"], one["count"]), abs=1e-3
         )

@@ -43,15 +43,14 @@ def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | N
         Empty when nothing is known of such verdicts.
     """
     found = measured() if figures is None else figures
-    sets = found.get("sets", ())
-    if not sets:
+    unseen = found.get("unseen", {})
+    if not unseen.get("cases"):
         return ""
-    made = f"{sum(part['cases'] for part in sets)} validation cases ({found['date']})"
+    made = f"{unseen['cases']} recorded cases that the rules had not seen ({found['date']})"
     if verdict == "inconclusive":
-        asked, count = sum(part["cases"] for part in sets), sum(part["open"] for part in sets)
-        return f"Of {made}, {count} ended inconclusive with all of their evidence." if asked else ""
+        return f"Of {made}, {unseen['open']} ended inconclusive with all of their evidence."
     low, high = (SURE, 1.0) if confidence >= SURE else _bounds(found, confidence)
-    mine = [one for one in found["bins"] if low <= one["low"] and one["high"] <= high]
+    mine = [one for one in unseen["bins"] if low <= one["low"] and one["high"] <= high]
     count, right = (sum(one[name] for one in mine) for name in ("count", "right"))
     if not count:
         return f"Of {made}, none had a confidence like this one."
