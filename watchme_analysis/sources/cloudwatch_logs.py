@@ -77,7 +77,8 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
         cost_usd=query["cost_usd"],
         cached_at=query["cached_at"],
     )
-    yield piece(raw, "cloudwatch_logs", "log_queries", [query], truncated=query["truncated"])
+    # The query itself is there whole; its rows are not.
+    yield piece(raw, "cloudwatch_logs", "log_queries", [query])
 
 
 def read_queries(raw: RawFile) -> Iterator[Piece]:
