@@ -136,4 +136,7 @@ def test_a_format_that_another_begins_with_is_known():
 @pytest.mark.parametrize("filling", [b"A" * 70_000, LINE[:40] + b"a" * 70_000])
 def test_a_long_line_without_the_literals_in_their_order_is_none(filling):
     assert COMBINED.match(filling) is None
-    assert COMBINED.match(LINE.replace(b"/a ", b"/" + b"a" * 70_000 + b" ")) is not None
+    long = LINE.replace(b"/a ", b"/" + b"a" * 70_000 + b" ")
+    assert COMBINED.match(long) is not None
+    # Nothing stands between the last two literals.
+    assert COMBINED.match(long.replace(b"curl/8.5", b"")) is not None
