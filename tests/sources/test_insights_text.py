@@ -27,6 +27,9 @@ def test_commands_and_limits():
     assert query_limit(query) == 20
     assert query_limit("fields @message | limit 5 | head 3") == 3
     assert query_limit("fields limit_5") is None
+    assert query_limit("fields dislike / 2 as half | limit 4") == 4
+    assert query_limit("parse /a|b(?<x>c)/ | limit 5") == 5
+    assert split_commands("fields a, (b | c) | filter d") == ["fields a, (b | c)", "filter d"]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,7 @@ def test_commands_and_limits():
         "fields @timestamp, @message",
         "fields @timestamp | filter @message like /stats|limit/ | sort @timestamp asc",
         'parse @message "a *" as b | filter b > 3 | display b',
+        "fields @timestamp, timestamp, @@timestamp, @message as timestamp",
     ],
 )
 def test_queries_over_single_events_can_be_split(query):
@@ -53,6 +57,10 @@ def test_queries_over_single_events_can_be_split(query):
         ("fields @message | diff", "diff"),
         ("fields a | join type=left left=x right=y on x.a=y.a (SOURCE z)", "join"),
         ("anomaly a", "anomaly"),
+        ("filter a in (SOURCE 'g' | filter b = 1 | fields a) | fields @message", "subquery"),
+        ("fields @ingestionTime as @timestamp, @message", "@timestamp"),
+        ('parse @message "* *" as @timestamp, b', "@timestamp"),
+        ("fields a as @ptr", "@ptr"),
     ],
 )
 def test_queries_over_several_events_cannot_and_say_why(query, word):
@@ -102,3 +110,4 @@ def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
     assert bounded("filter a > 1 | stats count(*) by b | sort b | limit 3")
     assert not bounded("pattern @message | diff")
     assert not bounded("source logGroups() | fields @message")
+    assert not bounded("filter a in (SOURCE 'g' | fields a) | stats count(*)")

@@ -11,6 +11,10 @@ _BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pa
 _LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
 _SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
 _ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
+# After these a slash begins a pattern; anywhere else it divides.
+_BEFORE_PATTERN = re.compile(r"(?:\blike|=~|\bparse(?:\s+\S+)?)\s*$", re.IGNORECASE)
+# What windows are cut and put together by.
+_IDENTITY = ("@timestamp", "@ptr")
 # Of these expressions the kind is known whatever the values look like.
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
@@ -27,15 +31,8 @@ _DISPLAYED = ("@timestamp", "@message")
 
 
 def split_commands(query: str) -> list[str]:
-    """Return the commands of a query; pipes in quotes, patterns and comments don't separate."""
-    query = _without_comments(query)
-    commands, start = [], 0
-    for at in _outside_quotes(query):
-        if query[at] == "|":
-            commands.append(query[start:at])
-            start = at + 1
-    commands.append(query[start:])
-    return [command.strip() for command in commands if command.strip()]
+    """Return the commands of a query; pipes in quotes, patterns, comments and subqueries don't separate."""
+    return _split(_without_comments(query), "|")
 
 
 def _without_comments(query: str) -> str:
@@ -59,7 +56,7 @@ def _outside_quotes(text: str) -> list[int]:
                 at += 1
             elif char == quote or (quote == "#" and char == "\n"):
                 quote = ""
-        elif char in "\"'`" or (char == "/" and re.search(r"(?:like|=~|parse\s+\S+)\s*$", text[:at])):
+        elif char in "\"'`" or (char == "/" and _BEFORE_PATTERN.search(text[:at])):
             quote = char
         else:
             found.append(at)
@@ -69,12 +66,12 @@ def _outside_quotes(text: str) -> list[int]:
     return found
 
 
-def _split_list(text: str) -> list[str]:
-    """Split at commas that stand in no quotes or parentheses."""
+def _split(text: str, separator: str) -> list[str]:
+    """Split at separators that stand in no quotes or parentheses."""
     parts, depth, start = [], 0, 0
     for at in _outside_quotes(text):
         depth += {"(": 1, ")": -1}.get(text[at], 0)
-        if text[at] == "," and depth == 0:
+        if text[at] == separator and depth == 0:
             parts.append(text[start:at])
             start = at + 1
     parts.append(text[start:])
@@ -102,7 +99,12 @@ def why_whole(query: str) -> str | None:
     sorts = 0
     for command in split_commands(query):
         name = command_name(command)
+        if _nests(command):
+            return "a subquery looks at other events"
         if name in _EACH_EVENT:
+            named = _named(command, name)
+            if named:
+                return f"it calls something else {named}, by which windows are put together"
             continue
         if name == "sort":
             sorts += 1
@@ -115,12 +117,27 @@ def why_whole(query: str) -> str | None:
     return None
 
 
+def _nests(command: str) -> bool:
+    """Tell whether a command holds a subquery."""
+    return any(command[at] == "|" for at in _outside_quotes(command))
+
+
+def _named(command: str, name: str) -> str | None:
+    """Return which of the columns that windows are put together by a command makes of something else."""
+    shown = dict.fromkeys(_parsed_columns(command), "") if name == "parse" else {}
+    if name in {"fields", "display"}:
+        shown = dict(_column(part) for part in _split(command[len(name) :], ","))
+    return next((column for column in _IDENTITY if shown.get(column, column) != column), None)
+
+
 def bounded(query: str) -> bool:
     """Tell whether a filter in front of a query bounds all that it looks at.
 
-    ``diff`` looks at the time before as well, ``join`` at other events, ``source`` must stand first.
+    ``diff`` looks at the time before as well, ``join`` and subqueries at other events, ``source`` must stand
+    first.
     """
-    return {command_name(command) for command in split_commands(query)} <= _BOUNDED
+    commands = split_commands(query)
+    return {command_name(command) for command in commands} <= _BOUNDED and not any(map(_nests, commands))
 
 
 def ascending(query: str) -> bool:
@@ -184,9 +201,9 @@ def _shown(query: str) -> dict[str, str]:
             shown, fixed, aggregated = {}, True, aggregated or name == "stats"
         if name == "stats":
             values, _, keys = _partition_by(rest)
-            shown = dict(_column(part) for part in [*_split_list(keys), *_split_list(values)])
+            shown = dict(_column(part) for part in [*_split(keys, ","), *_split(values, ",")])
         elif name in {"fields", "display"}:
-            shown |= dict(_column(part) for part in _split_list(rest))
+            shown |= dict(_column(part) for part in _split(rest, ","))
         elif name == "parse" and not fixed:
             shown |= dict.fromkeys(_parsed_columns(rest), "")
     shown = shown or {name: name for name in _DISPLAYED}
