@@ -155,6 +155,34 @@ def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
     assert "limit" not in front.started[-1]
 
 
+def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(front, aws):
+    front.counted_over = 5
+    load(front, range(0, 300_000, 1000))
+    answer = run_query(aws, ask())
+    assert (len(answer.rows), answer.truncated, answer.started) == (300, True, 1)
+    assert any("300 rows came, and CloudWatch counts 305: ask again" in note for note in answer.notes)
+    # As many rows as come at most may be all there are: only what follows them tells.
+    front.counted_over = 0
+    answer = run_query(aws, ask(), cap=300)
+    assert (sorted(numbers(answer)), answer.truncated) == (list(range(300)), False)
+    assert answer.started == 2
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws, order):
+    front.most_rows = 10_000
+    load(front, [*range(0, 3_600_000, 1000), *(1_800_000 + n // 15 for n in range(15_000))])
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    answer = run_query(aws, ask(text))
+    assert sorted(numbers(answer)) == list(range(18_600))
+    assert not answer.truncated
+    for whole in ("stats count(*) as n by @message", "fields @message | limit 18000"):
+        answer = run_query(aws, ask(whole))
+        assert (len(answer.rows), answer.truncated) == (10_000, True)
+    answer = run_query(aws, ask("fields @message | limit 10000"))
+    assert (len(answer.rows), answer.truncated) == (10_000, False)
+
+
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
     front.end_is_whole_second = whole_second

@@ -227,9 +227,10 @@ class _Run:
         elif answer.query.whole is not None:
             answer.matched = result.matched
             self.pieces[task.answer].append((0, result.rows))
-            if len(result.rows) >= self.cap and not query_limit(answer.query.text):
+            count = len(result.rows)
+            if (count >= self.cap or result.at_usual_limit) and count != query_limit(answer.query.text):
                 answer.incomplete(
-                    f"{len(result.rows):,} rows are all that one query returns, and it can't be asked in "
+                    f"{count:,} rows are all that one query returns, and it can't be asked in "
                     f"windows: {answer.query.whole}. Narrow it, or state a limit."
                 )
         else:
@@ -261,11 +262,14 @@ class _Run:
         """Keep the rows of a window; where the cap cut them, keep the complete part and ask the rest."""
         rows, matched = result.rows, result.matched
         self.ends.see(task.answer, rows, task.last)
-        cut = matched > len(rows) if matched is not None else len(rows) >= self.cap
-        if not cut:
+        missing = len(rows) if matched is None else max(0.0, matched - len(rows))
+        if len(rows) < self.cap and not (missing and result.at_usual_limit):
             self._keep(task, rows)
+            if result.lacks:
+                where = f"From {_iso(task.span.first)} to {_iso(task.last)}"
+                self.answers[task.answer].incomplete(f"{where} {result.lacks}: ask again.")
         elif all(row.get("@ptr") for row in rows):
-            self._ask_rest(task, rows, (matched or 2 * len(rows)) - len(rows))
+            self._ask_rest(task, rows, missing)
         else:
             self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
 
@@ -295,7 +299,9 @@ class _Run:
             parts = self.outlooks[task.answer].spans_for(rest, missing) or spans_from_edge(
                 rest, missing, filled_width_ms(rows, self.cap), self.cap, rising
             )
-        if not parts:
+        if not parts and not missing:
+            self._keep(task, rows)
+        elif not parts:
             self._keep_cut(task, rows, "more events than one query returns share one millisecond")
         self._more(task, parts)
 

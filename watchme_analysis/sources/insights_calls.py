@@ -22,6 +22,8 @@ from watchme_analysis.window import Window
 
 MAX_GROUPS = 50
 HIGHEST_LIMIT = 100_000
+# What a query returns unless asked, and what some return whatever they are asked.
+USUAL_LIMIT = 10_000
 OPEN = frozenset({"Scheduled", "Running", "Unknown"})
 
 Row = dict[str, str]
@@ -133,6 +135,19 @@ class Result:
         """Events that matched."""
         value = self.statistics.get("recordsMatched")
         return float(value) if value is not None else None
+
+    @property
+    def at_usual_limit(self) -> bool:
+        """Whether the rows are as many as a lower limit than the one asked lets come."""
+        return bool(self.rows) and len(self.rows) % USUAL_LIMIT == 0
+
+    @property
+    def lacks(self) -> str | None:
+        """What the service counted more of than came; its own count of rows stands before that of matches."""
+        counted = self.statistics.get("resultCount", self.matched)
+        if counted is None or counted <= len(self.rows):
+            return None
+        return f"{len(self.rows):,} rows came, and CloudWatch counts {counted:,.0f}"
 
 
 def start_query(
