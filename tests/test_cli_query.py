@@ -49,6 +49,22 @@ def test_groups_are_found_and_more_than_fifty_asked(groups):
     assert "30 rows" in result.stderr or "50 rows" in result.stderr
 
 
+def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_counts(groups, capsys):
+    at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
+    for first, group in enumerate((GROUPS[0], GROUPS[55])):
+        moments = range(at + first, at + 10, 2)
+        groups.engine.load(group, [(moment, "[ERROR] KeyError: 'x'\n", "s") for moment in moments])
+    code, rows, err = ask(capsys, "worker_errors")
+    times = [row["@timestamp"] for row in rows if "KeyError" in row["@message"]]
+    assert (code, len(times), times) == (0, 10, sorted(times))
+    assert f"{GROUPS[0]} .. {GROUPS[49]}: 54 rows; 1 query" in err
+    code, rows, _ = ask(capsys, "errors_by_type")
+    fifties = [f"{GROUPS[0]} .. {GROUPS[49]}", f"{GROUPS[50]} .. {GROUPS[59]}"]
+    assert [(row["log_groups"], row["errors"]) for row in rows] == [(fifties[0], 5), (fifties[1], 5)]
+    _, rows, _ = ask(capsys, "errors_by_type", "--log-group", GROUPS[0])
+    assert "log_groups" not in rows[0]
+
+
 def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
     # Log groups lie in one region, so the other has none that fit.
     regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
@@ -138,7 +154,7 @@ def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(groups):
     groups.faults["GetMetricData"].append("denied")
     told = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
     assert told.exit_code == 0
-    assert "expected to scan 0.000 GB, less than 0.0001 USD" in told.stderr
+    assert "expected to scan less than 0.001 GB, less than 0.0001 USD" in told.stderr
     groups.faults["GetMetricData"].append("denied")
     refused = run(
         "run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h", "--max-scan-gb", "1e-8"

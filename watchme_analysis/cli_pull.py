@@ -90,7 +90,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 
 
 def _tell(pulled: Pulled, target: Path) -> None:
-    from watchme_analysis.sources.insights_cost import usd_words
+    from watchme_analysis.sources.insights_cost import size_words, usd_words
 
     case = pulled.report.case
     scope = pulled.scope
@@ -103,7 +103,7 @@ def _tell(pulled: Pulled, target: Path) -> None:
     cut = [name for name in answered["query_name"] if name not in pulled.failures]
     if cut:
         click.echo(f"samples, cut at their limit: {', '.join(cut)}")
-    click.echo(f"log queries scanned {pulled.bytes_scanned / 1e9:.3f} GB, {usd_words(pulled.usd)}")
+    click.echo(f"log queries scanned {size_words(pulled.bytes_scanned)}, {usd_words(pulled.usd)}")
     for note in pulled.notes:
         click.echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():

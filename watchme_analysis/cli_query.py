@@ -62,13 +62,22 @@ def show(name: str) -> None:
 def run(name: str, **options: Any) -> int:
     """Run a query and print its rows; what it scanned and what is missing goes to standard error.
 
+    More than 50 log groups are asked 50 at a time: events come together in order of time, but what looks at
+    several events, such as stats, gives rows for each 50, named in a column.
+
     Exits with 1 when rows are missing: a deadline passed, or some of several accounts, regions or fifties of
     log groups could not be asked (the rows of the others are printed).
     """
     import pandas as pd
 
     from watchme_analysis.sources.aws_client import Aws, Place
-    from watchme_analysis.sources.insights_ask import ask, ask_everywhere, in_groups
+    from watchme_analysis.sources.insights_ask import (
+        ask,
+        ask_everywhere,
+        in_groups,
+        put_together,
+        spread_label,
+    )
     from watchme_analysis.sources.insights_frame import answer_frame
     from watchme_analysis.sources.query_library import library_query
 
@@ -96,11 +105,16 @@ def run(name: str, **options: Any) -> int:
     parts: list[pd.DataFrame] = []
     for place, found in answers.items():
         for answer in found:
+            where = place if len(found) == 1 else f"{place}, {spread_label(answer.query)}"
+            _tell(where, answer, options["usd_per_gb"])
+        joined = put_together(found)
+        for answer in joined:
             frame = answer_frame(answer, flatten=options["flatten"])
+            if len(joined) > 1:
+                frame.insert(0, "log_groups", spread_label(answer.query))
             if len(places) > 1:
                 frame.insert(0, "place", place)
             parts.append(frame)
-            _tell(place, answer, options["usd_per_gb"])
     if not parts:
         raise ServiceError(" ".join(f"{place} could not be asked: {why}" for place, why in failures.items()))
     for place, why in failures.items():
@@ -169,8 +183,9 @@ def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
 
     missing = ", rows are missing" if answer.truncated else ""
     queries = f"{answer.started} {'query' if answer.started == 1 else 'queries'}"
+    rows = f"{len(answer.rows):,} {'row' if len(answer.rows) == 1 else 'rows'}"
     click.echo(
-        f"{place}: {len(answer.rows):,} rows{missing}; {queries} scanned "
+        f"{place}: {rows}{missing}; {queries} scanned "
         f"{told(answer.bytes_scanned, usd_per_gb)}",
         err=True,
     )

@@ -25,7 +25,7 @@ from watchme_analysis.sources.aws_json import (
     whole,
 )
 from watchme_analysis.sources.aws_names import log_group_function, resource_name
-from watchme_analysis.sources.insights_cost import BYTES_PER_GB, USD_PER_GB, cost_usd, usd_words
+from watchme_analysis.sources.insights_cost import USD_PER_GB, cost_usd, size_words, usd_words
 from watchme_analysis.sources.insights_text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
 from watchme_analysis.sources.raw import Piece, RawFile, Source
@@ -218,7 +218,7 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if table != "log_queries" or not frame["bytes_scanned"].notna().any():
         return frame, []
     scanned, cost = float(frame["bytes_scanned"].sum()), float(frame["cost_usd"].sum())
-    return frame, [f"The queries scanned {scanned / BYTES_PER_GB:.3f} GB, {usd_words(cost)}."]
+    return frame, [f"The queries scanned {size_words(scanned)}, {usd_words(cost)}."]
 
 
 def answer_name(path: str) -> str:

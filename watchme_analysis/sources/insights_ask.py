@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from heapq import merge
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import WatchmeError
@@ -23,6 +24,7 @@ from watchme_analysis.sources.insights_cost import (
     planned,
 )
 from watchme_analysis.sources.insights_frame import answer_frame, retrieval_of
+from watchme_analysis.sources.insights_text import ascending
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -169,6 +171,28 @@ def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = 
         InsightsQuery(text, tuple(log_groups[at : at + MAX_GROUPS]), window, name)
         for at in range(0, len(log_groups), MAX_GROUPS)
     ]
+
+
+def spread_label(query: InsightsQuery) -> str:
+    """Return the log groups of a query in a few words."""
+    first, last = query.log_groups[0], query.log_groups[-1]
+    return first if first == last else f"{first} .. {last}"
+
+
+def put_together(answers: Sequence[Answer]) -> list[Answer]:
+    """Return answers to one query over several fifties of log groups as one, where that gives the whole.
+
+    Rows of single events come in the order of time; other answers, such as of ``stats``, stay apart.
+    """
+    first = answers[0].query
+    if len(answers) == 1 or first.whole is not None:
+        return list(answers)
+    rows = merge(
+        *(answer.rows for answer in answers),
+        key=lambda row: row.get("@timestamp", ""),
+        reverse=not ascending(first.text),
+    )
+    return [Answer(first, list(rows))]
 
 
 def ask_everywhere(

@@ -55,8 +55,12 @@ def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
 
 def told(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
     """Return a scan and its price in words."""
-    size = f"{scanned_bytes / BYTES_PER_GB:.3f} GB"
-    return f"{size}, {usd_words(cost_usd(scanned_bytes, usd_per_gb))} at {usd_per_gb:g} USD a GB"
+    return f"{size_words(scanned_bytes)}, {usd_words(cost_usd(scanned_bytes, usd_per_gb))} at {usd_per_gb:g} USD a GB"
+
+
+def size_words(size: float) -> str:
+    """Return a number of bytes in words."""
+    return "less than 0.001 GB" if 0 < size < 0.001 * BYTES_PER_GB else f"{size / BYTES_PER_GB:.3f} GB"
 
 
 def usd_words(usd: float) -> str:
