@@ -297,6 +297,9 @@ FAULTS = {
     "expired": RefusalError("InvalidParameterException", "the token has expired"),
     "bad token": RefusalError("InvalidNextToken", "the token does not hold any more"),
     "denied": RefusalError("AccessDeniedException", "not allowed"),
+    "stale": RefusalError("ExpiredTokenException", "The security token included is expired"),
+    "clock": RefusalError("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"),
+    "malformed": RefusalError("MalformedQueryException", "unexpected symbol found"),
 }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pandas as pd
 import pytest
+from botocore.client import BaseClient
 from click.testing import CliRunner
 
 from watchme_analysis.case import open_case
@@ -16,7 +17,6 @@ from watchme_analysis.importer import import_folder
 from watchme_analysis.pull import Request, pull
 from watchme_analysis.sources.aws_cache import NotKeptError
 from watchme_analysis.sources.aws_client import Aws, NotFoundError, Pace
-from watchme_analysis.sources.aws_policy import policy
 from watchme_analysis.sources.aws_state import sample_messages
 from watchme_analysis.sources.insights_ask import Asking
 from watchme_analysis.sources.insights_cache import Cache
@@ -263,19 +263,40 @@ def test_the_raw_answers_give_the_same_case(account, tmp_path):
         pd.testing.assert_frame_equal(imported.table(table), pulled.table(table))
 
 
-def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch):
+def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
+    """By botocore's own account of all calls that the two commands make."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    account.polls = 10**6
-    aws = Aws(pace=FAST)
-    pull(aws, request(asking=Asking(deadline_s=0.2)), tmp_path / "stopped")
-    account.polls = 1
     boto3.client("logs").create_log_group(logGroupName=GROUP)
-    aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/lambda/")
-    aws.account()
-    printed = json.loads(CliRunner().invoke(cli, ["pull", "--print-policy"]).output)
-    assert printed == policy()
-    allowed = {action for statement in printed["Statement"] for action in statement["Action"]}
-    assert allowed == aws.actions
+    called, make = set(), BaseClient._make_api_call
+
+    def noted(self, operation, parameters):
+        called.add((self.meta.service_model.signing_name, operation))
+        return make(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    monkeypatch.setattr("watchme_analysis.sources.aws_client._SLOW", {})
+    account.polls = 10**6
+    cases = [tmp_path / "one", tmp_path / "two"]
+    assert run(capsys, "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
+    account.polls = 1
+    assert run(capsys, "query", "run", "worker_errors")[0] == 0
+    sampling = {("sqs", "ReceiveMessage"), ("sqs", "ChangeMessageVisibilityBatch")}
+    assert sampling < called
+    assert allowed(capsys) == {
+        f"{service}:{operation.removesuffix('Batch')}"
+        for service, operation in {("cloudwatch" if s == "monitoring" else s, o) for s, o in called}
+    }
+    called.clear()
+    assert run(capsys, "pull", "health", cases[1], "--queue", "sed-queue", "--function", "sed-worker")[0] == 0
+    assert not called & sampling
+    names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
+    assert allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
+
+
+def allowed(capsys, *words):
+    """The actions of the printed policy."""
+    _, printed, _ = run(capsys, "pull", *words, "--print-policy")
+    return {action for statement in json.loads(printed)["Statement"] for action in statement["Action"]}
 
 
 def test_a_part_that_fails_costs_no_other(account, tmp_path):

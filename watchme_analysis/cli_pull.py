@@ -55,14 +55,14 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     from watchme_analysis.sources.aws_client import Aws, Place
     from watchme_analysis.sources.aws_policy import policy
 
+    sample = options["dlq_sample"]
+    if sample is None:
+        sample = 0 if question == "health" else 1000
     if options["print_policy"]:
-        click.echo(json.dumps(policy(sampling=options["dlq_sample"] != 0), indent=2))
+        click.echo(json.dumps(policy(sampling=sample > 0), indent=2))
         return 0
     if question is None:
         raise click.UsageError("Say what to pull: health or backlog.")
-    sample = options["dlq_sample"]
-    if sample is None:
-        sample = 1000 if question == "backlog" else 0
     aws = Aws(Place(options["profile"], options["region"]))
     asking = asking_of(options, aws)
     named = [list(options[kind]) for kind in ("queues", "functions", "instances", "log_groups")]

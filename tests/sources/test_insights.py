@@ -294,6 +294,23 @@ def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
         run_query(aws, ask("frobnicate @message"))
 
 
+@pytest.mark.parametrize(
+    ("fault", "next_step"),
+    [
+        ("stale", "log in again, or give another --profile"),
+        ("clock", "check this machine's clock, or log in again"),
+        ("denied", "`watchme pull --print-policy` prints the permissions needed"),
+        ("malformed", r"check what was asked \(names, parameters, window\)"),
+    ],
+)
+def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_step):
+    load(front, [0])
+    front.faults["StartQuery"].append(fault)
+    with pytest.raises(ServiceError, match=rf"logs:StartQuery in ap-southeast-2 said \w+: .*: {next_step}\.$"):
+        run_query(aws, ask())
+    assert front.calls["StartQuery"] == 1
+
+
 def test_few_slots_are_shared(front, aws):
     front.slots = 2
     front.polls = 2

@@ -19,7 +19,9 @@ from watchme_analysis.errors import RetryableServiceError, ServiceError
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
 _FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 _DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess")
-_LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure")
+_LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthentication")
+# A clock that is minutes off spoils the signature of every call.
+_CLOCK = re.compile(r"Signature|RequestExpired|RequestTimeTooSkewed")
 # Calls with a quota of two a second, for which the gap is wider so many times.
 _SLOW = {"cloudtrail:LookupEvents": 5}
 # A call that was throttled keeps at most so many gaps, and comes back to one as it goes well.
@@ -275,11 +277,13 @@ class Aws:
             return kind(f"{said}, time after time: try again later.")
         if _LOGIN.search(code):
             return ServiceError(f"{said}: log in again, or give another --profile.")
+        if _CLOCK.search(code):
+            return ServiceError(f"{said}: check this machine's clock, or log in again.")
         if _DENIED.search(code):
             return ServiceError(f"{said}: `watchme pull --print-policy` prints the permissions needed.")
         if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
             return NotFoundError(f"{said}: check name, region and profile.")
-        return ServiceError(f"{said}.")
+        return ServiceError(f"{said}: check what was asked (names, parameters, window).")
 
     def _breakage(self, action: str, error: Exception) -> ServiceError:
         from botocore.exceptions import (
