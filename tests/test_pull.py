@@ -8,7 +8,6 @@ import boto3
 import pandas as pd
 import pytest
 from botocore.client import BaseClient
-from click.testing import CliRunner
 
 from watchme_analysis.case import open_case
 from watchme_analysis.cli import cli
@@ -290,7 +289,9 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     assert run(capsys, "pull", "health", cases[1], "--queue", "sed-queue", "--function", "sed-worker")[0] == 0
     assert not called & sampling
     names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
-    assert allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
+    assert (
+        allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
+    )
 
 
 def allowed(capsys, *words):

@@ -185,8 +185,7 @@ def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
     queries = f"{answer.started} {'query' if answer.started == 1 else 'queries'}"
     rows = f"{len(answer.rows):,} {'row' if len(answer.rows) == 1 else 'rows'}"
     click.echo(
-        f"{place}: {rows}{missing}; {queries} scanned "
-        f"{told(answer.bytes_scanned, usd_per_gb)}",
+        f"{place}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
         err=True,
     )
     for note in answer.notes:

@@ -306,7 +306,9 @@ def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
 def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_step):
     load(front, [0])
     front.faults["StartQuery"].append(fault)
-    with pytest.raises(ServiceError, match=rf"logs:StartQuery in ap-southeast-2 said \w+: .*: {next_step}\.$"):
+    with pytest.raises(
+        ServiceError, match=rf"logs:StartQuery in ap-southeast-2 said \w+: .*: {next_step}\.$"
+    ):
         run_query(aws, ask())
     assert front.calls["StartQuery"] == 1
 

@@ -18,10 +18,21 @@ from watchme_analysis.errors import RetryableServiceError, ServiceError
 
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
 _FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
-_DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess")
-_LOGIN = re.compile(r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthentication")
-# A clock that is minutes off spoils the signature of every call.
-_CLOCK = re.compile(r"Signature|RequestExpired|RequestTimeTooSkewed")
+_NEXT_STEPS = tuple(
+    (re.compile(pattern), next_step)
+    for pattern, next_step in (
+        (
+            r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthentication",
+            "log in again, or give another --profile",
+        ),
+        # A clock that is minutes off spoils the signature of every call.
+        (r"Signature|RequestExpired|TooSkewed", "check this machine's clock, or log in again"),
+        (
+            r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess",
+            "`watchme pull --print-policy` prints the permissions needed",
+        ),
+    )
+)
 # Calls with a quota of two a second, for which the gap is wider so many times.
 _SLOW = {"cloudtrail:LookupEvents": 5}
 # A call that was throttled keeps at most so many gaps, and comes back to one as it goes well.
@@ -275,12 +286,9 @@ class Aws:
         if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
             kind = ThrottledError if _THROTTLED.search(code) else RetryableServiceError
             return kind(f"{said}, time after time: try again later.")
-        if _LOGIN.search(code):
-            return ServiceError(f"{said}: log in again, or give another --profile.")
-        if _CLOCK.search(code):
-            return ServiceError(f"{said}: check this machine's clock, or log in again.")
-        if _DENIED.search(code):
-            return ServiceError(f"{said}: `watchme pull --print-policy` prints the permissions needed.")
+        for pattern, next_step in _NEXT_STEPS:
+            if pattern.search(code):
+                return ServiceError(f"{said}: {next_step}.")
         if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
             return NotFoundError(f"{said}: check name, region and profile.")
         return ServiceError(f"{said}: check what was asked (names, parameters, window).")

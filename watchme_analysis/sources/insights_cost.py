@@ -55,7 +55,8 @@ def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
 
 def told(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
     """Return a scan and its price in words."""
-    return f"{size_words(scanned_bytes)}, {usd_words(cost_usd(scanned_bytes, usd_per_gb))} at {usd_per_gb:g} USD a GB"
+    price = usd_words(cost_usd(scanned_bytes, usd_per_gb))
+    return f"{size_words(scanned_bytes)}, {price} at {usd_per_gb:g} USD a GB"
 
 
 def size_words(size: float) -> str:
