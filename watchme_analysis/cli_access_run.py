@@ -154,15 +154,11 @@ class ErrorLogs:
 
     def report(self, scan: AccessScan) -> dict[str, Any]:
         """Return the report of the lines in the window of the scan, now read."""
-        import pyarrow as pa
-
         from watchme_analysis.analysis.access_report import error_report
         from watchme_analysis.analysis.error_requests import LINK_COLUMNS, errors_with_requests, within
-        from watchme_analysis.schema import empty
-        from watchme_analysis.sources.access_columns import to_frame
+        from watchme_analysis.sources.access_frame import frame_of
 
-        tables = self.candidates.tables()
-        found = to_frame(pa.concat_tables(tables)) if tables else empty("access_log")[list(LINK_COLUMNS)]
+        found = frame_of(self.candidates.tables(), LINK_COLUMNS)
         starts = [one.start for one in scan.retrievals if one.start]
         ends = [one.end for one in scan.retrievals if one.end]
         inside = self.log

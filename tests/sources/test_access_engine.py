@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_columns import to_frame
 from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.nginx_format import STOCK, compile_format
 
@@ -298,16 +297,3 @@ def test_plain_lines_need_no_second_look():
     assert chunk.exact == 0
     assert json.loads(chunk.table["extra"][0].as_py()) == {"http_x_forwarded_for": "198.51.100.7"}
     assert chunk.table["time"].type == pa.timestamp("us", "UTC")
-
-
-def test_a_large_frame_is_made_in_threads_and_the_same():
-    chunk = Engine(FORMATS[1:2], UTC).read(LINE.replace(b"\n", b' "-"\n') + LINE.replace(b"\n", b' "a"\n'))
-    assert len(chunk.table) == 2
-    many = pa.concat_tables([chunk.table] * 50_000)
-
-    frame = to_frame(many)
-
-    few = to_frame(chunk.table)
-    assert len(frame) == 100_000
-    assert frame.dtypes.equals(few.dtypes)
-    assert frame.tail(2).reset_index(drop=True).equals(few)

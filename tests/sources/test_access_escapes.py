@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_columns import to_frame
 from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.access_escapes import unescaped
+from watchme_analysis.sources.access_frame import frame_of
 from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
 from watchme_analysis.sources.nginx_format import STOCK, compile_format
 
@@ -42,7 +42,7 @@ def test_both_ways_decode_the_same(name):
 
     chunk = engine.read(LINE * 3 + LINE.replace(rb"\x", b"-"))
 
-    frame = to_frame(chunk.table)
+    frame = frame_of([chunk.table], chunk.table.column_names)
     assert frame["path"].tolist()[:3] == ["/café"] * 3
     assert frame["query"].tolist() == ['q="'] * 3 + ["q=-22"]
     assert frame["user_agent"].tolist()[0] == "a \\x41\n"

@@ -211,18 +211,27 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     assert [one.text for one in chunk.refused] == [b"garbage"]
 
 
-def test_memory_is_used_again_once_it_is_given_back():
+@pytest.mark.parametrize("size", [500, 4 << 20])
+def test_memory_is_used_again_once_it_is_given_back(size):
     buffers = Buffers()
-    pieces = [b"a line\n" * 100] * 20
+    pieces = [b"a line\n" * (size // 50)] * 60
     memories = set()
     found = b""
-    for block in blocks_from(pieces, 500, buffers):
+    for block in blocks_from(pieces, size, buffers):
         memories.add(id(block.data))
         found += bytes(block)
         buffers.give(block)
 
     assert found == b"".join(pieces)
     assert len(memories) == 2
+
+
+def test_a_piece_larger_than_the_memory_held_finds_room():
+    line = b"x" * (3 << 20) + b"\n"
+    blocks = [bytes(block) for block in blocks_from([b"short\nand ", line * 3, b"tail"], 5 << 20)]
+
+    assert b"".join(blocks) == b"short\nand " + line * 3 + b"tail"
+    assert blocks[0].endswith(line)
 
 
 def test_results_come_in_order_and_a_failure_comes_last():

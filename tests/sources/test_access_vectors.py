@@ -7,7 +7,6 @@ from numba import njit
 
 from watchme_analysis.sources import access_vectors as vectors
 from watchme_analysis.sources.access_blocks import ROOM_BYTES
-from watchme_analysis.sources.access_gather import gather, measure
 from watchme_analysis.sources.access_kernel import run_end
 
 chars = st.sampled_from(b"\x00\n\r\x1f !\"'09AZ\\az~\x7f\x80\xc3\xff")
@@ -103,20 +102,3 @@ def test_bytes_that_match_are_bits(data):
     bits = matches(place, 10)
     assert [at for at in range(WIDTH) if bits >> at & 1] == [at for at in range(WIDTH) if buf[at] == 10]
     assert lowest_bit(bits) == (data.index(b"\n") if b"\n" in data else 64)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.binary(max_size=70)), min_size=1, max_size=12))
-def test_texts_come_to_stand_one_behind_the_other(texts):
-    buf, _ = held(b"".join(text or b"" for text in texts))
-    ends = np.cumsum([len(text or b"") for text in texts]).astype(np.int32)
-    starts = np.array(
-        [-1 if text is None else end - len(text) for text, end in zip(texts, ends, strict=True)], np.int32
-    )
-    rows = np.arange(len(texts))[::-1].copy()
-    offsets, valid = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), bool)
-    measure(starts, ends, rows, offsets, valid)
-    out = np.empty(offsets[-1] + WIDTH, np.uint8)
-    gather(buf, starts, rows, offsets, out)
-    assert out[: offsets[-1]].tobytes() == b"".join(texts[row] or b"" for row in rows)
-    assert valid.tolist() == [texts[row] is not None for row in rows]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.sources.access_mix import KINDS
 from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, TARGETS, Program
 from watchme_analysis.sources.access_spans import FoundSpans, can_find, find_spans
-from watchme_analysis.sources.arrow_arrays import arrow_type
+from watchme_analysis.sources.arrow_arrays import arrow_type, nulls
 from watchme_analysis.sources.lines import microseconds
 from watchme_analysis.sources.nginx_fields import DURATIONS, SUMS, TIMES, UPSTREAM, upstream_columns
 
@@ -156,7 +156,7 @@ class _Values:
         else:
             texts = [self._text(name) for name in self._program.texts.get(column, ())]
             found = pc.coalesce(*texts) if texts else None
-        return pa.nulls(len(self.sure), arrow_type(kind)) if found is None else found
+        return nulls(len(self.sure), arrow_type(kind)) if found is None else found
 
     def _doubt_unless(self, sure: pa.Array) -> None:
         import pyarrow.compute as pc
@@ -262,7 +262,7 @@ class _Values:
             found[column] = (
                 pc.if_else(single, logged[name], None).cast(kind)
                 if name in logged
-                else pa.nulls(len(several), kind)
+                else nulls(len(several), kind)
             )
         if logged:
             found["upstream_tries"] = pa.array(asked.astype(np.int64))
@@ -292,7 +292,6 @@ class _Values:
 
     def _extra(self) -> pa.Array:
         """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         pieces = []
@@ -304,7 +303,7 @@ class _Values:
             escaped = pc.replace_substring(values, "\\", "\\\\")
             pieces.append(pc.coalesce(_joined(f', "{name}": "', escaped, '"'), ""))
         if not pieces:
-            return pa.nulls(len(self.sure), pa.large_string())
+            return nulls(len(self.sure), arrow_type("text"))
         inside = pc.utf8_slice_codeunits(_joined(*pieces), start=len(", "))
         return pc.if_else(pc.equal(inside, ""), None, _joined("{", inside, "}"))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap as mmap_module
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,12 +17,14 @@ if TYPE_CHECKING:
 
 # For what is read and let go, and for what is kept as a whole: larger blocks take a third less time.
 BLOCK_BYTES = 1 << 20
-KEPT_BLOCK_BYTES = 16 << 20
+KEPT_BLOCK_BYTES = 8 << 20
 # So many bytes stand behind a block's for who reads many at a time.
 ROOM_BYTES = 64
 # As much as a stream is asked for at once.
 PIECE_BYTES = 1 << 18
 _MOST_THREADS = 8
+# From here on memory is worth large pages.
+_LARGE_BYTES = 4 << 20
 
 Result = TypeVar("Result")
 
@@ -36,7 +41,7 @@ class Block:
         Which of them are the block's.
     """
 
-    data: bytes | bytearray
+    data: bytes | bytearray | mmap
     start: int
     stop: int
 
@@ -66,20 +71,31 @@ class Buffers:
     """Memory for blocks that is used again: fresh memory takes as long to come by as a block to be read."""
 
     def __init__(self) -> None:
-        self._free: deque[bytearray] = deque()
+        self._free: deque[bytearray | mmap] = deque()
 
-    def take(self, size: int) -> bytearray:
+    def take(self, size: int) -> bytearray | mmap:
         """Return memory of so many bytes or more, of any content."""
         while self._free:
             found = self._free.popleft()
             if len(found) >= size:
                 return found
-        return bytearray(size)
+        return _memory(size)
 
     def give(self, block: Block) -> None:
         """Take back the memory of a block that nobody looks at any more."""
-        if isinstance(block.data, bytearray):
+        if not isinstance(block.data, bytes):
             self._free.append(block.data)
+
+
+def _memory(size: int) -> bytearray | mmap:
+    if size < _LARGE_BYTES:
+        return bytearray(size)
+    found = mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    # Linux has pages of 2 MiB, and so a page's cost once instead of 512 times.
+    if hasattr(mmap_module, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            found.madvise(mmap_module.MADV_HUGEPAGE)
+    return found
 
 
 def block_of(data: Block | bytes | memoryview) -> Block:
@@ -119,7 +135,9 @@ def blocks_from(
     try:
         for piece in pieces:
             if filled + len(piece) + ROOM_BYTES > len(held):
-                held = held[:filled] + bytearray(filled + 2 * len(piece) + ROOM_BYTES)
+                larger = memory.take(2 * (filled + len(piece)) + ROOM_BYTES)
+                larger[:filled] = memoryview(held)[:filled]
+                held = larger
             held[filled : filled + len(piece)] = piece
             filled += len(piece)
             whole = held.rfind(b"\n", 0, filled) + 1 if filled >= size else 0

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import table_schema
 from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
 from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
-from watchme_analysis.sources.arrow_arrays import array_of, repeated, room_for, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, nulls, repeated, room_for, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
     Array = np.ndarray[Any, Any]
 
 ACCESS_COLUMNS = tuple(table_schema("access_log").names)
-
-_MANY_ROWS = 100_000
 
 
 class Parsed(NamedTuple):
@@ -40,29 +36,6 @@ def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Tab
 
     arrays = [array_of([row.get(column) for row in rows], KINDS[column]) for column in columns]
     return pa.table(arrays, names=list(columns))
-
-
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a frame with the glossary's dtypes."""
-    import pandas as pd
-    import pyarrow as pa
-
-    dtypes = {
-        pa.large_string(): pd.StringDtype(),
-        pa.int64(): pd.Int64Dtype(),
-        pa.float64(): pd.Float64Dtype(),
-        pa.bool_(): pd.BooleanDtype(),
-    }
-
-    def frame_of(part: pa.Table) -> pd.DataFrame:
-        return part.to_pandas(types_mapper=dtypes.get, ignore_metadata=True, split_blocks=True)
-
-    if len(table) < _MANY_ROWS:
-        return frame_of(table)
-    # Most of the time goes into memory that is written to for the first time, which threads do side by side.
-    with ThreadPoolExecutor() as pool:
-        parts = pool.map(lambda name: frame_of(table.select([name]))[name].array, table.column_names)
-        return pd.DataFrame(dict(zip(table.column_names, parts, strict=True)), copy=False)
 
 
 class Columns:
@@ -122,46 +95,49 @@ class Columns:
         import pyarrow as pa
 
         mix = Mix.of(rows, further)
-        built = {}
         asked = [column for column in columns if column not in constants]
         numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
         held = room_for(len(numeric), len(mix.lines), kind=np.int64)
-        for column, room in zip(numeric, held, strict=True):
-            built[column] = mix.numbers(column, self._numbers(column, mix.lines, room))
+        built = mix.numbers(numeric, held, self._fill(numeric, mix.lines, held))
         spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}
         built.update(mix.texts(self._parsed.buf, spans))
         for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
             if column in asked:
                 built[column] = mix.merged(column, of(rows))
         for column in set(columns) & set(constants):
-            built[column] = repeated(constants[column], len(mix.lines))
+            text = constants[column]
+            count = len(mix.lines)
+            built[column] = nulls(count, arrow_type("text")) if text is None else repeated(text, count)
         return pa.table([built[column] for column in columns], names=list(columns))
 
-    def _numbers(self, column: str, lines: Array, room: Array) -> Array | None:
-        """Write the numbers of lines to the room given, and return them; None when nothing fills a column."""
+    def _fill(self, columns: Sequence[str], lines: Array, held: Array) -> set[str]:
+        """Write the numbers of lines, one column to each row of what is held; return what anything fills."""
         import numpy as np
 
-        if column == "line":
-            return np.add(lines, 1, out=room)
-        if KINDS[column] == "float":
-            name = self._program.decimals.get(column)
-            if name is None:
-                return None
-            seconds = np.take(
-                self._parsed.floats[self._program.floats[name]], lines, out=room.view(np.float64)
-            )
-            if DURATIONS.get(name, 1.0) != 1.0:
-                seconds /= DURATIONS[name]
-            return seconds
-        slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
+        from watchme_analysis.sources.access_gather import take
+
+        sources = {column: self._sources(column) for column in columns}
+        first = [one[0].ctypes.data if one else 0 for one in sources.values()]
+        take(np.array(first, np.int64), lines, held)
+        for room, (column, found) in zip(held, sources.items(), strict=True):
+            for other in found[1:]:
+                np.copyto(room, other[lines], where=room == NULL)
+            unit = DURATIONS.get(self._program.decimals.get(column, ""), 1.0)
+            if unit != 1.0:
+                seconds = room.view(np.float64)
+                seconds /= unit
+            if column == "line":
+                np.add(lines, 1, out=room)
+        return {column for column, found in sources.items() if found or column == "line"}
+
+    def _sources(self, column: str) -> list[Array]:
+        """Return the numbers of all lines that fill a column, the best first."""
+        if column in self._program.decimals:
+            return [self._parsed.floats[self._program.floats[self._program.decimals[column]]]]
         if column == "upstream_tries" and self._program.counts_tries:
-            slots = [0]
-        for number, slot in enumerate(slots):
-            if number == 0:
-                np.take(self._parsed.ints[slot], lines, out=room)
-            else:
-                np.copyto(room, self._parsed.ints[slot][lines], where=room == NULL)
-        return room if slots else None
+            return [self._parsed.ints[0]]
+        slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
+        return [self._parsed.ints[slot] for slot in slots]
 
     def _span(self, name: str) -> Spans:
         slot = self._program.spans[name]
@@ -170,11 +146,10 @@ class Columns:
     def _upstream_raw(self, rows: Array) -> pa.Array:
         """Return all that was logged of the upstreams where there were several tries."""
         import numpy as np
-        import pyarrow as pa
 
         several = np.flatnonzero(self._parsed.ints[0][rows] > 1) if self._program.lists else rows[:0]
         if not len(several):
-            return pa.nulls(len(rows), pa.large_string())
+            return nulls(len(rows), arrow_type("text"))
         chosen = np.ix_(np.array(list(self._program.lists.values())), rows[several])
         spans = self._parsed.starts[chosen], self._parsed.ends[chosen]
         offsets, data = self._objects(self._program.lists, spans, np.arange(len(several)))
@@ -199,13 +174,12 @@ class Columns:
 
     def _extra(self, rows: Array) -> pa.Array:
         import numpy as np
-        import pyarrow as pa
 
         from watchme_analysis.sources.access_gather import same_text
 
         names = self._program.further
         if not names:
-            return pa.nulls(len(rows), pa.large_string())
+            return nulls(len(rows), arrow_type("text"))
         starts = np.stack([self._span(name).starts for name in names])
         ends = np.stack([self._span(name).ends for name in names])
         for index, name in enumerate(names):

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.access_columns import Columns, Parsed
-from watchme_analysis.sources.access_gather import has_prefix
+from watchme_analysis.sources.access_gather import has_prefix, split
 from watchme_analysis.sources.access_lines import find_lines, parse_lines
 from watchme_analysis.sources.access_program import Program
 from watchme_analysis.sources.arrow_arrays import room_for
@@ -58,10 +58,9 @@ class CompiledLines:
         # One more, for a last line without its end may be among the further rows.
         out = _SPACE.for_lines(program, lines + 1)
         parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.known_times)
-        is_good = out[0][:lines]
-        good = np.flatnonzero(is_good)
-        self.read = len(good)
-        self.others = np.flatnonzero(~is_good)
+        good, others = np.empty((2, lines), np.int64)
+        self.read = split(out[0][:lines], good, others)
+        good, self.others = good[: self.read], others[: lines - self.read]
         self._columns = Columns(Parsed(buf, *out[1:]), program)
         self._needed = selection.needed
         self.rows = _asked(self._columns, selection, buf, good)

@@ -4,48 +4,142 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchme_analysis.sources.access_jit import compiled
-from watchme_analysis.sources.access_kernel import int64
-from watchme_analysis.sources.access_vectors import WIDTH, copy_bytes, place_of
+from watchme_analysis.sources.access_jit import compiled, compiled_for_little
+from watchme_analysis.sources.access_kernel import NULL, int64
+from watchme_analysis.sources.access_vectors import WIDTH, copy_bytes, place_of, small_at, word_at
+
+_UNSIGNED = int64(2**63 - 1)
+_INFINITY = int64(0x7FF0 << 48)
+# So many rows' lines, and what is known of them, fit a core's own cache.
+_AT_ONCE = 2048
 
 
 @compiled
-def measure(starts: Any, ends: Any, rows: Any, offsets: Any, valid: Any) -> None:
-    """Fill in where the texts of a span in the rows given come to stand in a row, and which are no null.
+def split(is_good: Any, good: Any, others: Any) -> Any:
+    """Fill in the indexes of what is good and of what isn't, and return how many are good."""
+    count = 0
+    for index in range(len(is_good)):
+        good[count] = index
+        others[index - count] = index
+        count += is_good[index]
+    return count
 
-    A null starts at -1; what starts at -2 - n is a text of n bytes that will be put in.
+
+@compiled
+def weave(rows: Any, further: Any, woven: Any, places: Any) -> None:
+    """Fill in both of two ascending rows of numbers in order, and where the further ones come to stand."""
+    taken = 0
+    for index in range(len(woven)):
+        is_further = taken < len(further) and (
+            index - taken == len(rows) or further[taken] < rows[index - taken]
+        )
+        woven[index] = further[taken] if is_further else rows[index - taken]
+        if is_further:
+            places[taken] = index
+            taken += 1
+
+
+@compiled
+def take(sources: Any, rows: Any, taken: Any) -> None:
+    """Fill in the numbers of several columns in the rows given.
+
+    ``sources`` says at which place the numbers of eight bytes of a column stand, 0 for one that is left as it
+    is; ``taken`` is ``int64[columns, rows]``.
     """
-    at = int64(0)
-    for index in range(len(rows)):
-        row = rows[index]
-        start = int64(starts[row])
-        offsets[index] = at
-        valid[index] = start != -1
-        if start >= 0:
-            at += ends[row] - start
-        elif start < -1:
-            at -= start + 2
-    offsets[len(rows)] = at
+    for column in range(len(sources)):
+        source = sources[column]
+        for index in range(len(rows) if source != 0 else 0):
+            taken[column, index] = word_at(source + 8 * rows[index])
 
 
 @compiled
-def gather(buf: Any, starts: Any, rows: Any, offsets: Any, data: Any) -> None:
-    """Copy the texts of a span in the rows given to where they come to stand.
+def valid_numbers(values: Any, are_floats: Any, bits: Any, missing: Any) -> None:
+    """Fill in which numbers of several columns are no null, and how many of each are.
 
-    ``buf`` has ``ROOM_BYTES`` more, and ``data`` room for ``WIDTH`` more: vectors are written whole, and what
-    is too much of one is written over by the next.
+    Parameters
+    ----------
+    values
+        ``int64[columns, rows]``; ``NULL`` is null, or whatever is no number as a ``float64``.
+    are_floats
+        Which columns are of ``float64``.
+    bits
+        A bit for each number, the first the lowest: ``uint8[columns, rows / 8]``, rounded up. Not written
+        where nothing is null.
+    missing
+        ``int64[columns]``.
     """
-    source, target = place_of(buf), place_of(data)
-    for index in range(len(rows)):
-        begin = int64(starts[rows[index]])
-        at, stop = offsets[index], offsets[index + 1]
-        while begin >= 0 and at < stop:
-            copy_bytes(target + at, source + begin)
-            at += WIDTH
-            begin += WIDTH
+    for column in range(len(values)):
+        # Without its sign what is no number is larger than infinity.
+        is_float, count = are_floats[column], 0
+        for index in range(len(values[column])):
+            value = values[column, index]
+            count += (value & _UNSIGNED) > _INFINITY if is_float else value == NULL
+        missing[column] = count
+        for first in range(0, len(values[column]) if count > 0 else 0, 8):
+            byte = 0
+            for index in range(first, min(first + 8, len(values[column]))):
+                value = values[column, index]
+                is_null = (value & _UNSIGNED) > _INFINITY if is_float else value == NULL
+                byte |= int64(not is_null) << (index - first)
+            bits[column, first >> 3] = byte
 
 
 @compiled
+def measure(spans: Any, rows: Any, offsets: Any, bits: Any, missing: Any) -> None:
+    """Fill in where the texts of several spans in the rows given come to stand, and which are no null.
+
+    Parameters
+    ----------
+    spans
+        At which places the starts and the ends of a span stand, ``int32`` each: ``int64[spans, 2]``. A null
+        starts at -1; what starts at -2 - n is a text of n bytes that will be put in.
+    rows
+        ``int64[rows]``.
+    offsets
+        Where a text begins and, last, the last one ends: ``int64[spans, rows + 1]``.
+    bits, missing
+        As for :func:`valid_numbers`.
+    """
+    for column in range(len(spans)):
+        starts, ends = spans[column]
+        at, count = int64(0), 0
+        for first in range(0, len(rows), 8):
+            byte = 0
+            for index in range(first, min(first + 8, len(rows))):
+                start = small_at(starts + 4 * rows[index])
+                offsets[column, index] = at
+                if start == -1:
+                    count += 1
+                    continue
+                byte |= 1 << (index - first)
+                at += small_at(ends + 4 * rows[index]) - start if start >= 0 else -2 - start
+            bits[column, first >> 3] = byte
+        offsets[column, len(rows)] = at
+        missing[column] = count
+
+
+@compiled
+def gather(buf: Any, spans: Any, rows: Any, offsets: Any, targets: Any) -> None:
+    """Copy the texts of several spans in the rows given to where they come to stand.
+
+    ``buf`` has ``ROOM_BYTES`` more, and what is at ``targets``, the place of each span's first text, room for
+    ``WIDTH`` more: vectors are written whole, and what is too much of one is written over by the next.
+    """
+    source = place_of(buf)
+    # All columns of some rows, then those of the next: what they are read from is still at hand.
+    for first in range(0, len(rows), _AT_ONCE):
+        for column in range(len(spans)):
+            starts, target = spans[column, 0], targets[column]
+            for index in range(first, min(first + _AT_ONCE, len(rows))):
+                begin = small_at(starts + 4 * rows[index])
+                at, stop = offsets[column, index], offsets[column, index + 1]
+                while begin >= 0 and at < stop:
+                    copy_bytes(target + at, source + begin)
+                    at += WIDTH
+                    begin += WIDTH
+
+
+@compiled_for_little
 def put(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) -> None:
     """Copy texts that stand one behind the other to the places given of a row."""
     for index in range(len(places)):

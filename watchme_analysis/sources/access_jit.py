@@ -15,7 +15,7 @@ from numba.core import config as _config
 config: Any = _config
 # Whatever is compiled holds parts of these.
 _SOURCES = ("gather", "jit", "kernel", "lines", "vectors")
-_OPTIONS: Any = {"cache": True, "nogil": True, "boundscheck": False, "_nrt": False}
+_OPTIONS: Any = {"cache": True, "boundscheck": False, "_nrt": False}
 _Function = TypeVar("_Function")
 
 
@@ -34,16 +34,28 @@ def cache_folder() -> str:
 
 
 def compiled(function: _Function) -> _Function:
-    """Return a function as numba compiles it.
+    """Return a function as numba compiles it, to run while others run Python.
 
     Without numba's own memory, and so without counting who refers to an array, which took two thirds of the
     time: whatever is written to is made by numpy and given.
     """
+    return _made(function, nogil=True)
+
+
+def compiled_for_little(function: _Function) -> _Function:
+    """Return a function as :func:`compiled` does, but to be done before others run Python.
+
+    Who lets others run waits for them up to some milliseconds afterwards.
+    """
+    return _made(function, nogil=False)
+
+
+def _made(function: _Function, *, nogil: bool) -> _Function:
     before = config.CACHE_DIR
     folder = cache_folder()
     config.CACHE_DIR = folder
     try:
-        made: _Function = njit(**_OPTIONS)(function)
+        made: _Function = njit(**_OPTIONS, nogil=nogil)(function)
     finally:
         config.CACHE_DIR = before
     return made

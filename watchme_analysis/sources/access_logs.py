@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError, InputError
-from watchme_analysis.schema import empty
 from watchme_analysis.sources.access_blocks import (
     BLOCK_BYTES,
     KEPT_BLOCK_BYTES,
@@ -19,8 +18,9 @@ from watchme_analysis.sources.access_blocks import (
     in_order,
 )
 from watchme_analysis.sources.access_chunk import Chunk, shifted
-from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, to_frame
+from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
 from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection
+from watchme_analysis.sources.access_frame import frame_of
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
 from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
 MANY_INPUTS = 1000
+# How logs are named that hold more than their size, and hardly so many times as much.
+_PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst"), 15
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,14 @@ class AccessScan:
                 return reader.formats[0]
         names = ", ".join(one.name for one in self.inputs)
         raise FormatError(f"No line of {names} is of a log_format that is known: --format says which it is.")
+
+    def expected_rows(self, first: int) -> int:
+        """Return about how many rows there will be, by those of the first chunk: rather too many."""
+        unpacked = sum(
+            (one.size or 0) * (_PACKED_TIMES if one.name.endswith(_PACKED_NAMES) else 1)
+            for one in self.inputs
+        )
+        return first + int(1.1 * first * unpacked / self.block_bytes)
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
@@ -266,11 +276,8 @@ def read_access_logs(
     InputError, FormatError
         As :class:`AccessScan`.
     """
-    import pyarrow as pa
-
     scan = AccessScan(list(names), options, selection)
     scan.block_bytes = KEPT_BLOCK_BYTES
-    tables = [chunk.table for chunk in scan]
     columns = list(scan.selection.columns)
-    frame = to_frame(pa.concat_tables(tables).select(columns)) if tables else empty("access_log")[columns]
+    frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
     return frame, scan.retrievals

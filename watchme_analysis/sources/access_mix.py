@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.arrow_arrays import (
+    Bits,
+    nulls,
     nulls_of,
     number_array,
     numbers_of,
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
 NULL = -(2**63)
-# So many rows' lines, and what is known of them, fit a core's own cache.
-_AT_ONCE = 2048
 
 
 class Spans(NamedTuple):
@@ -59,36 +59,50 @@ class Mix(NamedTuple):
         """Put further rows, which are few, where they belong between those of some lines."""
         import numpy as np
 
-        lines = numbers_of(further["line"]) - 1
-        before = np.searchsorted(rows, lines)
-        return cls(np.insert(rows, before, lines), before + np.arange(len(lines)), further)
+        from watchme_analysis.sources.access_gather import weave
 
-    def numbers(self, column: str, values: Array | None) -> pa.Array:
-        """Return a column of numbers.
+        lines = numbers_of(further["line"]) - 1
+        woven, places = np.empty(len(rows) + len(lines), np.int64), np.empty_like(lines)
+        weave(rows, lines, woven, places)
+        return cls(woven, places, further)
+
+    def numbers(self, columns: Sequence[str], held: Array, filled: Collection[str]) -> dict[str, pa.Array]:
+        """Return columns of numbers.
 
         Parameters
         ----------
-        column
-            Name.
-        values
-            Numbers of all rows, ``NULL`` or NaN for null; those of further rows mean nothing and are written
-            over. None when nothing fills the column.
+        columns
+            Their names.
+        held
+            Numbers of all rows, each as a whole one of eight bytes: ``int64[columns, rows]``, ``NULL`` or NaN
+            for null. Those of further rows mean nothing and are written over.
+        filled
+            The columns that anything fills; what stands in the others means nothing.
         """
         import numpy as np
-        import pyarrow as pa
 
-        kind = KINDS[column]
-        given = self.further[column]
-        null: Any = np.nan if kind == "float" else NULL
-        if values is None:
-            if given.null_count == len(given):
-                return pa.nulls(len(self.lines), given.type)
-            values = np.full(len(self.lines), null)
-        if len(given):
+        from watchme_analysis.sources.access_gather import valid_numbers
+
+        count = len(self.lines)
+        given = {column: self.further[column].combine_chunks() for column in columns}
+        are_floats = np.array([KINDS[column] == "float" for column in columns], bool)
+        for room, (column, further) in zip(held, given.items(), strict=True):
+            null: Any = np.array(np.nan).view(np.int64) if KINDS[column] == "float" else NULL
+            if column not in filled:
+                room.fill(null)
             # Not by Arrow's own way to fill nulls, which would load pandas.
-            is_null = nulls_of(given.combine_chunks())
-            values[self.places] = np.where(is_null, null, numbers_of(given))
-        return number_array(values, ~np.isnan(values) if kind == "float" else values != NULL, kind)
+            if len(further):
+                room[self.places] = np.where(nulls_of(further), null, numbers_of(further).view(np.int64))
+        bits, missing = np.empty((len(columns), (count + 7) // 8), np.uint8), np.empty(len(columns), np.int64)
+        valid_numbers(held, are_floats, bits, missing)
+        found = {}
+        for at, (column, room) in enumerate(zip(columns, held, strict=True)):
+            if missing[at] == count:
+                found[column] = nulls(count, given[column].type)
+            else:
+                values = room.view(np.float64) if are_floats[at] else room
+                found[column] = number_array(values, Bits(bits[at], int(missing[at])), KINDS[column])
+        return found
 
     def texts(self, buf: Array, columns: Mapping[str, Spans | None]) -> dict[str, pa.Array]:
         """Return columns of texts.
@@ -101,7 +115,6 @@ class Mix(NamedTuple):
             Where the texts stand in each line, by column, which is written to; None when nothing fills it.
         """
         import numpy as np
-        import pyarrow as pa
 
         from watchme_analysis.sources.access_gather import gather, measure, put
         from watchme_analysis.sources.access_vectors import WIDTH
@@ -116,28 +129,26 @@ class Mix(NamedTuple):
             elif given[column].null_count < len(given[column]):
                 filled[column] = Spans(*np.full((2, int(self.lines[-1]) + 1), -1, np.int32))
             else:
-                found[column] = pa.nulls(count, given[column].type)
-        offsets, valid = room_for(len(filled), count + 1, kind=np.int64), np.empty((len(filled), count), bool)
-        for at, (column, spans) in enumerate(filled.items()):
+                found[column] = nulls(count, given[column].type)
+        if not filled:
+            return found
+        further_lines = self.lines[self.places]
+        for column, spans in filled.items():
             bounds, _ = text_parts(given[column])
-            further = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
-            spans.starts[self.lines[self.places]] = further
-            measure(spans.starts, spans.ends, self.lines, offsets[at], valid[at])
-        ends = np.cumsum(offsets[:, -1]) if filled else np.zeros(1, np.int64)
-        data = room_for(int(ends[-1]) + len(filled) * WIDTH, kind=np.uint8)
-        rooms = [
-            data[end - size + at * WIDTH : end + at * WIDTH + WIDTH]
-            for at, (end, size) in enumerate(zip(ends, offsets[:, -1], strict=False))
-        ]
-        # All columns of some rows, then those of the next: what they are read from is still at hand.
-        for first in range(0, count, _AT_ONCE):
-            some = self.lines[first : first + _AT_ONCE]
-            for at, spans in enumerate(filled.values()):
-                gather(buf, spans.starts, some, offsets[at, first : first + len(some) + 1], rooms[at])
+            spans.starts[further_lines] = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
+        places = np.array([[one.ctypes.data for one in spans] for spans in filled.values()], np.int64)
+        offsets = room_for(len(filled), count + 1, kind=np.int64)
+        bits, missing = np.empty((len(filled), (count + 7) // 8), np.uint8), np.empty(len(filled), np.int64)
+        measure(places, self.lines, offsets, bits, missing)
+        sizes = offsets[:, -1] + WIDTH
+        ends = np.cumsum(sizes)
+        data = room_for(int(ends[-1]), kind=np.uint8)
+        gather(buf, places, self.lines, offsets, data.ctypes.data + ends - sizes)
         for at, column in enumerate(filled):
+            room = data[ends[at] - sizes[at] : ends[at]]
             bounds, texts = text_parts(given[column])
-            put(texts, bounds, self.places, offsets[at], rooms[at])
-            found[column] = text_array(offsets[at], rooms[at][:-WIDTH], valid[at])
+            put(texts, bounds, self.places, offsets[at], room)
+            found[column] = text_array(offsets[at], room[:-WIDTH], Bits(bits[at], int(missing[at])))
         return found
 
     def merged(self, column: str, values: pa.Array) -> pa.Array:
@@ -146,7 +157,7 @@ class Mix(NamedTuple):
 
         given = self.further[column].combine_chunks()
         if values.null_count == len(values) and given.null_count == len(given):
-            return pa.nulls(len(self.lines), values.type)
+            return nulls(len(self.lines), values.type)
         parts, at = [], 0
         for number, place in enumerate(self.places):
             parts += [values.slice(at, place - number - at), given.slice(number, 1)]

@@ -90,6 +90,26 @@ def byte_at(_typing: Any, at: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def small_at(_typing: Any, at: Any) -> Any:
+    """Return the ``int32`` at a place: ``small_at(at)``."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.sext(_load(builder, given[0], ir.IntType(32)), _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def word_at(_typing: Any, at: Any) -> Any:
+    """Return the eight bytes at a place as a whole number: ``word_at(at)``."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return _load(builder, given[0], _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def starts_with(_typing: Any, at: Any, word: Any, mask: Any) -> Any:
     """Tell whether the eight bytes at a place are those of a word where a mask has ones.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind
 
@@ -49,7 +50,21 @@ def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
     return np.frombuffer(pa.allocate_buffer(size), kind).reshape(shape)
 
 
-def number_array(values: Array, valid: Array | None = None, kind: Kind | None = None) -> pa.Array:
+class Bits(NamedTuple):
+    """Which values are no null: a bit for each, the first the lowest of a byte, and the number of nulls."""
+
+    bits: Array
+    nulls: int
+
+    @classmethod
+    def of(cls, valid: Array) -> Bits:
+        """Return as bits which values are no null: ``bool[values]``."""
+        import numpy as np
+
+        return cls(np.packbits(valid, bitorder="little"), len(valid) - int(np.count_nonzero(valid)))
+
+
+def number_array(values: Array, valid: Array | Bits | None = None, kind: Kind | None = None) -> pa.Array:
     """Return numbers of eight bytes as an array that shares their memory.
 
     Parameters
@@ -70,17 +85,18 @@ def number_array(values: Array, valid: Array | None = None, kind: Kind | None = 
     return pa.Array.from_buffers(target, len(plain), [bitmap, pa.py_buffer(plain)], missing)
 
 
-def numbers_of(column: pa.ChunkedArray) -> Array:
+def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
     """Return a column of numbers of eight bytes as numpy's; what stands in place of a null is undefined."""
     import numpy as np
+    import pyarrow as pa
 
-    array = column.combine_chunks()
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = np.float64 if str(array.type) == "double" else np.int64
     found: Array = np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
     return found
 
 
-def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) -> pa.Array:
+def text_array(offsets: Array, data: Array | bytes, valid: Array | Bits | None = None) -> pa.Array:
     """Return texts that stand one behind the other, as UTF-8, as an array that shares their memory.
 
     Parameters
@@ -142,22 +158,39 @@ def scalar_of(value: Any, kind: Kind) -> pa.Scalar:
     return array_of([value], kind)[0]
 
 
-def repeated(text: str | None, count: int) -> pa.Array:
-    """Return a column of one text, or of nulls."""
-    import numpy as np
-    import pyarrow as pa
+def repeated(text: str, count: int) -> pa.Array:
+    """Return a column of one text; columns of the same text share their memory."""
+    return _repeated(text, _even(count)).slice(0, count)
 
-    if text is None:
-        return pa.nulls(count, pa.large_string())
+
+def nulls(count: int, kind: pa.DataType) -> pa.Array:
+    """Return a column of nulls; columns of the same type share their memory."""
+    return _nulls(kind, _even(count)).slice(0, count)
+
+
+def _even(count: int) -> int:
+    """Return a power of two from a count on, so that columns of about the same length share."""
+    return 1 << max(10, count - 1).bit_length()
+
+
+@lru_cache(maxsize=8)
+def _repeated(text: str, count: int) -> pa.Array:
+    import numpy as np
+
     data = text.encode()
     return text_array(np.arange(count + 1) * len(data), data * count)
 
 
-def _bitmap(valid: Array | None) -> tuple[Any, int]:
-    """Return the bits of what is no null, None for everything, and the number of nulls."""
-    import numpy as np
+@lru_cache(maxsize=8)
+def _nulls(kind: pa.DataType, count: int) -> pa.Array:
     import pyarrow as pa
 
-    if valid is None or valid.all():
-        return None, 0
-    return pa.py_buffer(np.packbits(valid, bitorder="little")), len(valid) - int(np.count_nonzero(valid))
+    return pa.nulls(count, kind)
+
+
+def _bitmap(valid: Array | Bits | None) -> tuple[Any, int]:
+    """Return the bits of what is no null, None for everything, and the number of nulls."""
+    import pyarrow as pa
+
+    found = valid if valid is None or isinstance(valid, Bits) else Bits.of(valid)
+    return (None, 0) if found is None or found.nulls == 0 else (pa.py_buffer(found.bits), found.nulls)

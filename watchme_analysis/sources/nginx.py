@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import FormatError
-from watchme_analysis.schema import conform, empty
+from watchme_analysis.schema import conform
 from watchme_analysis.sources.access_blocks import blocks_of, in_order
 from watchme_analysis.sources.access_chunk import rejected_at, shifted
 from watchme_analysis.sources.access_engine import FAST_FROM, Engine
@@ -18,6 +18,7 @@ from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from watchme_analysis.retrieval import Retrieval
 
@@ -69,9 +70,8 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     FormatError
         When the stated format is unknown or can't be compiled.
     """
-    import pyarrow as pa
-
-    from watchme_analysis.sources.access_columns import to_frame
+    from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
+    from watchme_analysis.sources.access_frame import frame_of
 
     account = Account(raw, "nginx_access", "access_log")
     formats, notes = candidate_formats(raw)
@@ -79,17 +79,19 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     engine = Engine(formats, raw.zone, engine="auto" if len(data) >= FAST_FROM else "arrow")
     constants = {"file": raw.relative, "service": raw.service("access")}
     used: Counter[str] = Counter()
-    tables = []
-    lines = 0
-    for chunk in in_order(lambda block: engine.read(block, constants), blocks_of(data)):
-        tables.append(shifted(chunk.table, lines))
-        account.rejected += rejected_at(chunk, raw.relative, lines)
-        account.blank_lines += chunk.blank
-        used += chunk.formats
-        lines += chunk.lines
-    account.lines = lines
+
+    def tables() -> Iterator[pa.Table]:
+        lines = 0
+        for chunk in in_order(lambda block: engine.read(block, constants), blocks_of(data)):
+            account.rejected += rejected_at(chunk, raw.relative, lines)
+            account.blank_lines += chunk.blank
+            used.update(chunk.formats)
+            yield shifted(chunk.table, lines)
+            lines += chunk.lines
+        account.lines = lines
+
+    frame = conform("access_log", frame_of(tables(), ACCESS_COLUMNS))
     account.notes += [*notes, *format_notes(used)]
-    frame = conform("access_log", to_frame(pa.concat_tables(tables))) if tables else empty("access_log")
     return frame, account.retrieval(len(frame), time_span(frame, "time"))
 
 
