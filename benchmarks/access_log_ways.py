@@ -64,7 +64,7 @@ def aggregate(path: Path, engine: str = "numba") -> int:
     from watchme_analysis.sources.access_engine import Selection
     from watchme_analysis.sources.access_logs import AccessScan, LogOptions
 
-    summary = AccessSummary()
+    summary = AccessSummary(by_loop=engine == "numba")
     for chunk in AccessScan([path], LogOptions(FORMAT, engine=engine), Selection(columns_for("path"))):
         summary.add(chunk.table)
     summary.by_key(), summary.total(), summary.upstreams(), summary.slowest()

@@ -75,6 +75,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     # Error logs are read as frames, and loading pandas takes a fifth of the memory that a scan does.
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
+    summary.by_loop = scan.uses_loop
     written = list(_named_columns(asked) or scan.selection.columns)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *LINK_COLUMNS)))

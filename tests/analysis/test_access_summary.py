@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchme_analysis.analysis.access_summary import AccessSummary, columns_for
+from watchme_analysis.analysis.health_paths import families_by_loop, path_family
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.arrow_arrays import array_of
 
 TIME = pa.timestamp("us", "UTC")
 TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
@@ -128,3 +130,40 @@ def test_memory_stays_bounded_when_every_request_has_its_own_path():
     assert frame["requests"].sum() == 50_000
     assert len(frame) <= 40_001
     assert frame.loc[0, "key"] == "(others)"
+
+
+parts = st.one_of(
+    st.from_regex(r"[0-9]{0,12}", fullmatch=True),
+    st.from_regex(r"[0-9a-fA-F]{6,10}", fullmatch=True),
+    st.from_regex(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", fullmatch=True),
+    st.from_regex(r"[0-9a-f]{7,9}(-[0-9a-f]{3,5}){3}-[0-9a-f]{11,13}", fullmatch=True),
+    st.from_regex(r"20[0-9]{2}-[0-9]{1,2}-[0-9]{2}.{0,4}", fullmatch=True),
+    st.from_regex(r"[0-9A-Za-z_-]{14,18}", fullmatch=True),
+    st.text("ab9_-.*é٣\n", max_size=20),
+)
+paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda found: "/" + "/".join(found)))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(paths, max_size=12), st.integers(0, 3))
+def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
+    values = array_of(given_paths, "text").slice(cut)
+    found = families_by_loop(values)
+    assert found.to_pylist() == [one if one is None else path_family(one) for one in given_paths[cut:]]
+
+
+def test_a_summary_by_the_loop_is_the_same():
+    by_loop, by_pattern = AccessSummary(by_loop=True), AccessSummary()
+    for summary in (by_loop, by_pattern):
+        for path in ("/v1/results/54b49bfd9d25", "/é/1", None, "/health", "/é/2"):
+            summary.add(requests({"path": path}, {"path": "/jobs/7", "request_time_s": 0.5}))
+    assert by_loop.by_key().equals(by_pattern.by_key())
+    assert by_loop.by_key().num_rows == 5
+
+
+def test_the_slowest_of_all_parts_are_kept_the_slowest_first():
+    summary = AccessSummary(keep_slowest=3)
+    for part in ([0.1, None, 0.4], [0.2, 0.3], [None], [0.05], [0.4, 9.0]):
+        summary.add(timed(part))
+
+    assert summary.slowest()["request_time_s"].to_pylist() == [9.0, 0.4, 0.4]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.grouped_sums import GroupedSums, Names
-from watchme_analysis.analysis.health_paths import families_of
+from watchme_analysis.analysis.health_paths import families_by_loop, families_of
 from watchme_analysis.analysis.latency_histogram import Histograms, bucket_of, quantiles
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.arrow_arrays import (
@@ -16,6 +17,7 @@ from watchme_analysis.sources.arrow_arrays import (
     number_array,
     numbers_of,
     scalar_of,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -69,11 +71,14 @@ class AccessSummary:
         Only requests that took at least so long are counted; None for all.
     keep_slowest
         How many of the slowest requests are kept.
+    by_loop
+        Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
     """
 
     by: str = "path"
     slower_than_s: float | None = None
     keep_slowest: int = 10
+    by_loop: bool = False
     requests: int = 0
     _keys: Names = field(default_factory=Names)
     _upstreams: Names = field(default_factory=Names)
@@ -100,18 +105,21 @@ class AccessSummary:
         key = self._key_numbers(table)
         status = _whole(table["status"])
         seconds = [_floats(table[name]) for name in MEASURES]
-        self._counts.add(key, status, ones, np.nan_to_num(_floats(table["body_bytes"])), *seconds)
+        self._counts.add(key, status, ones, _floats(table["body_bytes"], 0.0), *seconds)
         for measure, taken in enumerate(seconds):
             bucket = bucket_of(taken)
             known = bucket >= 0
             self._buckets.add(
                 key[known], np.full(int(known.sum()), measure), bucket[known], ones[known], taken[known]
             )
-        asked = ~nulls_of(table["upstream_addr"].combine_chunks())
+        asked = ~nulls_of(whole(table["upstream_addr"]))
         upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
         self._pairs.add(upstream[asked], _whole(table["upstream_status"])[asked], status[asked], ones[asked])
-        order = pc.select_k_unstable(table, self.keep_slowest, [("request_time_s", "descending")])
-        self._keep_slowest([table.take(order)])
+        # Most parts hold nothing that is slower than what is kept.
+        slow = np.flatnonzero(seconds[0] > self._slow_from_s())
+        if len(slow):
+            slowest = slow[np.argsort(-seconds[0][slow], kind="stable")[: self.keep_slowest]]
+            self._keep_slowest([table.take(number_array(slowest))])
         if len(self._keys) > 2 * _MOST_KEYS:
             self._join_rare_keys()
 
@@ -224,8 +232,16 @@ class AccessSummary:
         values = table[KEYS[self.by]]
         if self.by == "minute":
             values = pc.strftime(pc.floor_temporal(values, unit="minute"), "%Y-%m-%dT%H:%MZ")
-        named = families_of if self.by == "path" else list
-        return self._keys.numbers(values.cast(pa.large_string()), named, "-")
+        texts = whole(values if values.type == pa.large_string() else values.cast(pa.large_string()))
+        if self.by == "path" and self.by_loop:
+            return self._keys.numbers(families_by_loop(texts), list, "-")
+        return self._keys.numbers(texts, families_of if self.by == "path" else list, "-")
+
+    def _slow_from_s(self) -> float:
+        """Return the seconds that a request must take more than to be among the slowest."""
+        if not self._slowest or len(self._slowest[0]) < self.keep_slowest:
+            return -math.inf
+        return float(numbers_of(self._slowest[0]["request_time_s"]).min())
 
     def _keep_slowest(self, further: list[pa.Table]) -> None:
         import pyarrow as pa
@@ -265,14 +281,14 @@ def _whole(column: pa.ChunkedArray) -> Array:
     """Return a column of statuses with -1 for null."""
     import numpy as np
 
-    return np.where(nulls_of(column.combine_chunks()), _NO_STATUS, numbers_of(column))
+    return np.where(nulls_of(whole(column)), _NO_STATUS, numbers_of(column))
 
 
-def _floats(column: pa.ChunkedArray) -> Array:
-    """Return a column of numbers with NaN for null."""
+def _floats(column: pa.ChunkedArray, null: float = math.nan) -> Array:
+    """Return a column of numbers with another for null."""
     import numpy as np
 
-    return np.where(nulls_of(column.combine_chunks()), np.nan, numbers_of(column))
+    return np.where(nulls_of(whole(column)), null, numbers_of(column))
 
 
 def _sums(groups: Array, values: Array, size: int) -> Array:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from watchme_analysis.sources.arrow_arrays import array_of, bool_array, nulls_of, text_array, text_parts
+
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # A part between slashes that is a number, hexadecimal, a UUID, a date with what follows it, or opaque.
 _ID = re.compile(
@@ -34,6 +37,24 @@ def families_of(paths: list[str]) -> list[str]:
     if joined.count("\n") != len(paths) - 1:
         return [path_family(path) for path in paths]
     return path_family(joined).split("\n")
+
+
+def families_by_loop(paths: pa.Array) -> pa.Array:
+    """Return :func:`path_family` of every path by the compiled loop, which needs numba; null stays null."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from watchme_analysis.sources.access_paths import families
+
+    offsets, texts = text_parts(paths)
+    data, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty_like(offsets)
+    doubtful = np.empty(len(paths), bool)
+    doubts = families(texts, offsets, data, bounds, doubtful)
+    found = text_array(bounds, data, ~nulls_of(paths))
+    if not doubts:
+        return found
+    exact = families_of(paths.filter(bool_array(doubtful)).to_pylist())
+    return pc.replace_with_mask(found, bool_array(doubtful), array_of(exact, "text"))
 
 
 def path_families(paths: pd.Series) -> pd.Series:

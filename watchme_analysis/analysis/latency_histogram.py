@@ -30,11 +30,12 @@ def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the histogram bucket of each duration; -1 for a missing one."""
     import numpy as np
 
-    milliseconds = np.round(np.nan_to_num(seconds, nan=0.0) * 1000)
+    missing = np.isnan(seconds)
+    milliseconds = np.round(np.where(missing, 0.0, seconds) * 1000)
     exact = milliseconds < _EXACT_MS
     above = np.log2(np.where(exact, _EXACT_MS, milliseconds) / _EXACT_MS) * _STEPS
     buckets = np.where(exact, milliseconds, _EXACT_MS + np.floor(above)).astype(np.int64)
-    return np.where(np.isnan(seconds), -1, buckets)
+    return np.where(missing, -1, buckets)
 
 
 def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[float, np.ndarray[Any, Any]]:

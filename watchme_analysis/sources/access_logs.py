@@ -19,7 +19,7 @@ from watchme_analysis.sources.access_blocks import (
 )
 from watchme_analysis.sources.access_chunk import Chunk, shifted
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
-from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection
+from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection, chosen_engine
 from watchme_analysis.sources.access_frame import frame_of
 from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
 from watchme_analysis.sources.access_tally import Tally
@@ -150,6 +150,14 @@ class AccessScan:
             for one in self.inputs
         )
         return first + int(1.1 * first * unpacked / self.block_bytes)
+
+    @property
+    def uses_loop(self) -> bool:
+        """Whether the compiled loop reads any of it, so that numba is at hand."""
+        asked = self._options.engine
+        if asked == "auto":
+            return chosen_engine(asked) == "numba" and any(_is_worth_it(one) for one in self.inputs)
+        return asked == "numba"
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""

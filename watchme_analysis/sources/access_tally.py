@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.sources.access_chunk import Chunk, rejected_at
+from watchme_analysis.sources.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.sources.nginx import format_notes
 
 if TYPE_CHECKING:
@@ -59,9 +60,6 @@ class Tally:
 
     def add(self, chunk: Chunk, table: pa.Table) -> None:
         """Count a chunk whose table, numbered within the input, is given beside it."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         rows = len(chunk.table)
         assert chunk.lines == rows + len(chunk.refused) + chunk.blank + chunk.left_out, self.name
         self.rejected += rejected_at(chunk, self.name, self.lines)[: KEPT_REJECTED - len(self.rejected)]
@@ -73,8 +71,10 @@ class Tally:
         self.formats += chunk.formats
         self.ended = chunk.ended
         if "time" in table.column_names and rows:
-            bounds = pc.min_max(table["time"].cast(pa.int64()))
-            self._widen([one for one in (bounds["min"].as_py(), bounds["max"].as_py()) if one is not None])
+            moments = whole(table["time"])
+            known = numbers_of(moments)
+            known = known[~nulls_of(moments)] if moments.null_count else known
+            self._widen([int(known.min()), int(known.max())] if len(known) else [])
 
     def merge(self, later: Tally) -> None:
         """Add the account of the part that follows."""

@@ -88,9 +88,8 @@ def number_array(values: Array, valid: Array | Bits | None = None, kind: Kind | 
 def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
     """Return a column of numbers of eight bytes as numpy's; what stands in place of a null is undefined."""
     import numpy as np
-    import pyarrow as pa
 
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = whole(column)
     kind = np.float64 if str(array.type) == "double" else np.int64
     found: Array = np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
     return found
@@ -113,6 +112,22 @@ def text_array(offsets: Array, data: Array | bytes, valid: Array | Bits | None =
     bitmap, missing = _bitmap(valid)
     buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers, missing)
+
+
+def bool_array(values: Array) -> pa.Array:
+    """Return truth values as an array."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(Bits.of(values).bits)])
+
+
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, copied only when it is several."""
+    import pyarrow as pa
+
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def nulls_of(array: pa.Array) -> Array:
