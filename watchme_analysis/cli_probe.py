@@ -24,13 +24,10 @@ def _span_s(name: str, text: str) -> float:
 
 
 def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        name, colon, value = pair.partition(":")
-        if not colon or not name.strip():
-            raise click.BadParameter(f"{pair!r} is no header: write NAME: VALUE.", param_hint="--header")
-        found[name.strip()] = value.strip()
-    return found
+    try:
+        return probe_standalone.read_headers(pairs)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--header") from error
 
 
 # With a URL the option adds one; alone it says where all the others are asked from.
@@ -69,7 +66,12 @@ Examples:
 @click.option(
     "--timeout", default="30s", show_default=True, help="Time limit of a probe, all steps together."
 )
-@click.option("--header", multiple=True, metavar="NAME: VALUE", help="Further request header, such as Host.")
+@click.option(
+    "--header",
+    multiple=True,
+    metavar="NAME: VALUE",
+    help="Further request header, such as Host; @FILE reads such lines from a file, where a secret belongs.",
+)
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @click.option("--output", default="probes.csv", show_default=True, help="File to append to.")
 @click.option("--quiet", is_flag=True, help="Don't show each probe.")
@@ -81,7 +83,8 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     URLs are asked from outside, through the edge, unless an option says otherwise. All are asked at the same
     moments, each over a new connection and never twice at once: status, time, error, and how long looking up
     the name, connecting, TLS and the first byte took. It may run for days; the file may be rotated meanwhile.
-    Put the file beside the logs of an incident and `watchme import` reads it.
+    Headers are sent and never written down. Put the file beside the logs of an incident and `watchme import`
+    reads it.
     """
     from watchme_analysis.sources import probing
 
@@ -95,10 +98,10 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < probing.MIN_INTERVAL_S or timeout_s <= 0:
         raise InputError("Probing is gentle: --every at least 1s, and --timeout above 0.")
-    if options["curl"]:
-        click.echo(probing.curl_lines(targets, every_s, timeout_s))
-        return
     headers = _headers(options["header"])
+    if options["curl"]:
+        click.echo(probing.curl_lines(targets, every_s, timeout_s, options["header"]))
+        return
     writer = probe_standalone.Writer(options["output"], options["quiet"])
     try:
         probe_standalone.append(options["output"], [])

@@ -244,12 +244,64 @@ def test_what_can_not_be_probed_is_said(arguments, tmp_path):
     assert not (tmp_path / "p.csv").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--every", "soon"], ["--header", "nothing"]])
-def test_malformed_options_are_usage_errors(arguments, tmp_path):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--every", "soon"],
+        ["--header", "hunter2"],
+        ["--header", "X-Key: hunter2\r\nX-More: 1"],
+        ["--header", "X Key: hunter2"],
+        ["--header", "X-Key: hunter2…"],
+        ["--header", "@hunter1"],
+    ],
+)
+def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp_path):
     result = CliRunner().invoke(
         command, ["http://127.0.0.1/", "--output", str(tmp_path / "p.csv"), *arguments]
     )
     assert result.exit_code == 2
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("way", ["command", "script"])
+def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
+    (tmp_path / "secret.txt").write_text("Authorization: Bearer hunter2\n\nX-Other: hunter2\n")
+    headers = ["--header", "Host: api.example.com", "--header", f"@{tmp_path / 'secret.txt'}"]
+    words = [server.url + "/health", server.url + "/cut", *headers, "--output", str(tmp_path / "probes.csv")]
+    if way == "command":
+        said = CliRunner().invoke(command, [*words, "--for", "0.1s"])
+    else:
+        (tmp_path / "probe.py").write_text(probing.standalone_script())
+        script = [sys.executable, "-I", "-S", str(tmp_path / "probe.py"), *words, "--for", "0.1"]
+        said = subprocess.run(script, check=False, capture_output=True, text=True, timeout=20)
+    assert "2 probes written" in (said.output if way == "command" else said.stderr)
+    assert len(server.seen) == 2
+    for _, sent in server.seen:
+        assert (sent["Host"], sent["Authorization"], sent["X-Other"]) == (
+            "api.example.com",
+            "Bearer hunter2",
+            "hunter2",
+        )
+    shown = said.output if way == "command" else said.stdout + said.stderr
+    assert "hunter2" not in (tmp_path / "probes.csv").read_text() + shown
+
+
+def test_the_curl_lines_hold_no_header_but_the_host_and_refuse_to_run_without_the_others(server, tmp_path):
+    headers = ["Host: api.example.com", "X-Api-Key: hunter2"]
+    lines = probing.curl_lines([("host", server.url + "/health")], 1, 0.5, headers)
+    assert "hunter2" not in lines
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    once = lines.replace("while :; do", "for once in 1; do")
+
+    def ran(**given):
+        environment = {**os.environ, **given}
+        return subprocess.run(["sh", "-c", once], check=False, cwd=tmp_path, env=environment, timeout=20)
+
+    assert ran().returncode != 0
+    assert ran(X_API_KEY="hunter2").returncode == 0
+    (_, sent) = server.seen[-1]
+    assert (len(server.seen), sent["Host"], sent["X-Api-Key"]) == (1, "api.example.com", "hunter2")
 
 
 def test_rows_are_appended_under_the_header_that_is_there(tmp_path):

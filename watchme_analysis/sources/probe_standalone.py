@@ -4,10 +4,12 @@
 Needs Python 3.8 or newer and nothing else, so that it can be copied into a container:
 
     python3 probe.py --vantage inside http://127.0.0.1:8017/health
+    python3 probe.py --header 'Host: api.example.com' --header @headers.txt http://127.0.0.1/health
 
 Each probe opens a new connection and writes one line: timestamp (UTC), vantage, path, status (empty: no
 answer), seconds, error, dns_s, connect_s, tls_s (how long each step took) and ttfb_s (from the start of the
-probe to the first byte). Stop it with Ctrl-C.
+probe to the first byte). Headers are sent and never written down; one in a file (`Authorization: ...`) does
+not show in the list of processes either. Stop it with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import csv
 import http.client
 import io
 import os
+import re
 import signal
 import socket
 import ssl
@@ -47,6 +50,31 @@ TIMEOUTS = (TimeoutError, socket.timeout)
 # Steps of a probe as they are named in errors.
 LOOKING_UP, CONNECTING, SHAKING_HANDS = "looking up the name", "connecting", "shaking hands over TLS"
 WAITING, READING = "waiting for the answer", "reading the answer"
+
+
+def read_headers(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the request headers given as ``NAME: VALUE`` or ``@FILE``, a file of such lines.
+
+    Raises ValueError for what is no header. A message never repeats a value: it may be a secret.
+    """
+    found: dict[str, str] = {}
+    for number, pair in enumerate(pairs, 1):
+        lines, where = [pair], f"--header number {number}"
+        if pair.startswith("@"):
+            where = pair[1:]
+            with open(where, encoding="utf-8") as file:  # noqa: PTH123
+                lines = [line for line in file.read().splitlines() if line.strip()]
+        for line in lines:
+            name, colon, value = (part.strip(" \t") for part in line.partition(":"))
+            # A line break would begin another header.
+            if (
+                not colon
+                or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+                or not re.fullmatch(r"[ -~]*", value)
+            ):
+                raise ValueError(f"{where} is no header: write NAME: VALUE, in one line of ASCII.")
+            found[name] = value
+    return found
 
 
 def error_text(step: str, error: Exception, timeout_s: float) -> str:
@@ -265,6 +293,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--every", type=float, default=10, metavar="S", help="seconds between probes (default: 10)")
     add("--for", type=float, dest="for_s", metavar="S", help="seconds to go on (default: until Ctrl-C)")
     add("--timeout", type=float, default=30, metavar="S", help="time limit of a probe (default: 30)")
+    add("--header", action="append", default=[], metavar="H", help="NAME: VALUE, or @FILE of such lines")
     add("--output", default="probes.csv", help="file to append to (default: probes.csv)")
     add("--insecure", action="store_true", help="accept any certificate")
     options = parser.parse_args(arguments)
@@ -275,12 +304,13 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("probe at most once a second, with a time limit above 0")
     writer = Writer(options.output)
     try:
+        headers = read_headers(options.header)
         append(options.output, [])
     except (OSError, ValueError) as error:
         parser.error(str(error))
 
     def ask(url: str) -> dict[str, Any]:
-        return fetch(url, options.timeout, {}, options.insecure)
+        return fetch(url, options.timeout, headers, options.insecure)
 
     targets = [(options.vantage, url) for url in options.url]
     run(targets, options.every, options.for_s, ask, writer, stop_on_signals())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
 import shlex
 import ssl
 from collections.abc import Iterable, Mapping
@@ -157,7 +158,9 @@ def standalone_script() -> str:
     return Path(probe_standalone.__file__).read_text(encoding="utf-8")
 
 
-def curl_lines(targets: Iterable[tuple[str, str]], every_s: float, timeout_s: float) -> str:
+def curl_lines(
+    targets: Iterable[tuple[str, str]], every_s: float, timeout_s: float, headers: Iterable[str] = ()
+) -> str:
     """Return shell lines that probe with curl and write the same columns.
 
     Parameters
@@ -166,7 +169,11 @@ def curl_lines(targets: Iterable[tuple[str, str]], every_s: float, timeout_s: fl
         Vantage and URL of each.
     every_s, timeout_s
         Pause between probes and time limit of each, in seconds.
+    headers
+        Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed but for ``Host``: the lines
+        read them from variables, since what is printed may end up in a log.
     """
+    unset, options = _curl_headers(headers)
     # curl's times all count from the start: awk takes the steps apart. Status 000 means no answer.
     wanted = "%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
     wanted += "%{time_starttransfer}"
@@ -174,13 +181,28 @@ def curl_lines(targets: Iterable[tuple[str, str]], every_s: float, timeout_s: fl
         '{print $1, $2, ($3 > 0 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
         '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
     )
-    lines = [f"[ -s probes.csv ] || echo {','.join(probe_standalone.COLUMNS)} >> probes.csv", "while :; do"]
+    begin = f"[ -s probes.csv ] || echo {','.join(probe_standalone.COLUMNS)} >> probes.csv"
+    lines = [*unset, begin, "while :; do"]
     for vantage, url in targets:
         path = urlsplit(url).path or "/"
         prefix = f"%Y-%m-%dT%H:%M:%SZ,{vantage},{path.replace('%', '%%')},"
         lines.append(
             f"  printf '%s' \"$(date -u {shlex.quote('+' + prefix)})\" >> probes.csv; "
             f"curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} -w {shlex.quote(wanted)} "
-            f"{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)} >> probes.csv"
+            f"{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)} >> probes.csv"
         )
     return "\n".join([*lines, f"  sleep {every_s:g}", "done"])
+
+
+def _curl_headers(headers: Iterable[str]) -> tuple[list[str], str]:
+    """Return lines that ask for the values that are not printed, and curl's options."""
+    unset, options = [], []
+    for header in headers:
+        name = header.partition(":")[0].strip()
+        if header.startswith("@") or name.lower() == "host":
+            options.append(f"-H {shlex.quote(header)} ")
+            continue
+        variable = re.sub(r"\W", "_", name.upper())
+        unset.append(f': "${{{variable}:?set it to the value of the header {name}}}"')
+        options.append(f'-H "{name}: ${variable}" ')
+    return unset, "".join(options)
