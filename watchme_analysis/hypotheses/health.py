@@ -25,6 +25,7 @@ from watchme_analysis.hypotheses.health_app import rhythms, source
 from watchme_analysis.hypotheses.health_container import container
 from watchme_analysis.hypotheses.health_edge import edge
 from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.hypotheses.health_lookalikes import Lookalike, shared_weight, untold
 from watchme_analysis.hypotheses.health_network import network
 from watchme_analysis.hypotheses.health_next import next_test, not_covered
 from watchme_analysis.hypotheses.health_nginx import nginx
@@ -56,6 +57,8 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     source,
 )
 LOGS = ("probes", "access_log", "edge_log", "error_log")
+# How much calm says that one kind of record shows, against all three.
+ONE_PLACE, PROBES_ALONE = 0.7, 0.65
 
 
 def observed(inv: Investigation) -> tuple[Seen, ...]:
@@ -64,7 +67,19 @@ def observed(inv: Investigation) -> tuple[Seen, ...]:
     if found.incident is None:
         return (_all_well(found),)
     seen = [one for check in CHECKS for one in check(found)]
-    return (*_mild(found), *_explained(seen))
+    return (*_mild(found), *(_shared(one, inv.once(alike)) for one in _explained(seen)))
+
+
+def alike(inv: Investigation) -> tuple[Lookalike, ...]:
+    """Return the causes that this case does not tell apart; use as ``inv.once(alike)``."""
+    found = inv.once(facts)
+    return untold(found) if found.incident is not None else ()
+
+
+def _shared(one: Seen, pairs: tuple[Lookalike, ...]) -> Seen:
+    """Say of what was seen that another cause would show the same."""
+    reasons = [pair.reason for pair in pairs if one.outcome in pair.outcomes]
+    return replace(one, statement=" ".join([one.statement, *reasons])) if reasons else one
 
 
 def _explained(seen: list[Seen]) -> list[Seen]:
@@ -106,9 +121,11 @@ def _all_well(found: Facts) -> Seen:
     text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
+    # Probes tell of the paths that they ask, a log of all that callers asked.
+    alone = ONE_PLACE if table != "probes" or asked else PROBES_ALONE
     shares = outer.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
-    strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, 0.7) * max(0.0, 1 - 2 * worst)
+    strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0
     sql = of_observed(once) if len(once) else select(table)
     return Seen("all_well", text, table, len(once), sql, bad / max(total, 1), "share", strength)
@@ -126,7 +143,7 @@ def _finding(inv: Investigation, cause: str) -> Finding:
     evidence, details = [], []
     for one in inv.once(observed):
         weight = WEIGHTS[one.outcome]
-        value = weight.by_cause.get(cause, 0.0) * one.strength * SHRINK
+        value = shared_weight(one.outcome, cause, inv.once(alike)) * one.strength * SHRINK
         if cause in one.details and weight.by_cause.get(cause, 0.0) > 0:
             details.append((value, one.details[cause], weight.check))
         if value:
@@ -241,4 +258,4 @@ def diagnose(inv: Investigation) -> Diagnosis:
     found = inv.once(facts)
     entries = registered("health")
     findings = [entry.check(inv) for entry in entries]
-    return conclude(found, findings, {entry.cause: entry.prior for entry in entries})
+    return conclude(found, findings, {entry.cause: entry.prior for entry in entries}, inv.once(alike))

@@ -84,9 +84,7 @@ def _by_app_log(found: Facts) -> Seen | None:
             sql,
             shape.silent_share,
             "share",
-            # Only its CPU tells a process that is blocked from one that gets none.
-            1.0 if (found.table("host_metrics")["metric"] == "cpu_pct").any() else 0.7,
-            {LOOP: detail},
+            details={LOOP: detail},
         )
     if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
         text = f"The application answers in bursts: {numbers}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from watchme_analysis.hypotheses import health_collect as collect
@@ -10,29 +10,44 @@ from watchme_analysis.hypotheses.base import Missing
 from watchme_analysis.hypotheses.health_facts import Facts
 
 FRONT = ("nginx_config", "edge_config", "docker_network")
+# More than any other piece of evidence is worth.
+DECIDES = 3.0
 APP = ("app_event_loop", "app_threadpool", "app_saturation")
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """Evidence that may be missing: when it is, what it separates, and how to get it."""
+    """Evidence that may be missing: what it separates, how to get it, and the table it would fill."""
 
     what: str
     why: str
     how: str
     separates: tuple[str, ...]
     importance: float
+    table: str = ""
 
 
-def missing_evidence(found: Facts, probability: Mapping[str, float]) -> tuple[Missing, ...]:
-    """Return what is not there, the most useful for the causes still in question first."""
-    wishes = [wish for absent, wish in _wishes(found) if absent]
+def missing_evidence(
+    found: Facts, probability: Mapping[str, float], deciding: Collection[str] = ()
+) -> tuple[Missing, ...]:
+    """Return what is not there, the most useful for the causes still in question first.
+
+    Parameters
+    ----------
+    found
+        The facts.
+    probability
+        By cause.
+    deciding
+        Tables without which two likely causes look the same: what fills them comes before all else.
+    """
+    wishes = [wish for absent, wish in _wishes(found) if absent or wish.table in deciding]
     total = sum(probability.values()) or 1.0
     entropy = 1.0 - max(probability.values(), default=1.0) / total
     said = []
     for wish in wishes:
         concerned = sum(probability.get(cause, 0.0) for cause in wish.separates) / total
-        value = wish.importance * (0.2 + concerned + entropy)
+        value = wish.importance * (0.2 + concerned + entropy) + (DECIDES if wish.table in deciding else 0.0)
         said.append(Missing(wish.what, wish.why, wish.how, value))
     return tuple(sorted(said, key=lambda item: -item.value))
 
@@ -175,6 +190,7 @@ def _of_application(found: Facts, at: collect.Addresses) -> list[tuple[bool, _Wi
                 collect.process_metrics(at),
                 APP,
                 0.8,
+                "host_metrics",
             ),
         ),
         (
@@ -185,6 +201,7 @@ def _of_application(found: Facts, at: collect.Addresses) -> list[tuple[bool, _Wi
                 collect.application_log(),
                 APP,
                 0.7,
+                "app_log",
             ),
         ),
         (

@@ -10,6 +10,7 @@ from watchme_analysis.analysis.health_concurrency import pile_up_start
 from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict, weigh
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_lookalikes import Lookalike, deciding_tables
 from watchme_analysis.hypotheses.health_missing import missing_evidence
 from watchme_analysis.hypotheses.health_process import gauges
 from watchme_analysis.hypotheses.health_weights import CEILING, SUPPORTED_AT
@@ -52,8 +53,10 @@ CAUSE_WORDS = {
 }
 
 
-def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, float]) -> Diagnosis:
-    """Rank the findings and state the verdict."""
+def conclude(
+    found: Facts, findings: Sequence[Finding], priors: Mapping[str, float], alike: Sequence[Lookalike] = ()
+) -> Diagnosis:
+    """Rank the findings and state the verdict; ``alike`` are causes that the case does not tell apart."""
     ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
     first = ranking[0]
     verdict: Verdict
@@ -74,7 +77,7 @@ def conclude(found: Facts, findings: Sequence[Finding], priors: Mapping[str, flo
         ranking = tuple(replace(one, status="supported") if one in both else one for one in ranking)
         first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
-    missing = missing_evidence(found, probability)
+    missing = missing_evidence(found, probability, deciding_tables(alike, probability))
     secondary = second.finding.cause if second is not None else _secondary(ranking)
     secondary = secondary if verdict == "supported" else None
     incident = found.incident

@@ -345,12 +345,13 @@ WEIGHTS: dict[str, Weight] = {
 # What one observation explains of others: they follow from it whatever else holds, and say little more. A
 # process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
 EXPLAINED_STRENGTH = 0.25
-_STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
+STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
+# Who waits for a connection holds a thread, and paths that need none do well.
+WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
 EXPLAINS: dict[str, tuple[str, ...]] = {
-    "cpu_held": _STANDSTILL,
-    "host_cpu_full": _STANDSTILL,
-    "files_full": _STANDSTILL,
-    "concurrency_limit": _STANDSTILL,
-    # Who waits for a connection holds a thread, and paths that need none do well.
-    "connections_used_up": ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle"),
+    "cpu_held": STANDSTILL,
+    "host_cpu_full": STANDSTILL,
+    "files_full": STANDSTILL,
+    "concurrency_limit": STANDSTILL,
+    "connections_used_up": WAITING_FOR_THREADS,
 }
