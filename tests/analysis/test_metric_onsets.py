@@ -39,3 +39,12 @@ def test_order_and_repeats_of_the_points_do_not_matter():
 
 def test_too_little_is_silent():
     assert metric_onsets(daily(1).iloc[:2], OnsetRule()) == ()
+
+
+def test_two_hours_show_a_faint_shift_that_one_hour_does_not():
+    series = daily(9, noise=1.0)
+    at = series.index[288 * 7]
+    series[at : at + pd.Timedelta(hours=3)] += 2.25
+    assert metric_onsets(series, OnsetRule(hours=(1.0,))) == ()
+    (onset,) = metric_onsets(series)
+    assert at <= onset.time <= at + pd.Timedelta(hours=3)

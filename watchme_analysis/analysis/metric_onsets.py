@@ -1,10 +1,11 @@
-"""Onsets in one metric by itself: when an hour of it looks like none of the days before.
+"""Onsets in one metric by itself: when an hour of it, or two, look like none of the days before.
 
 Six features of the last hour (last value, mean, spread, highest, lowest, change against the hour before) are
 each ranked among all that the same feature showed over the last days. The empirical probability of so
 extreme a value is the feature's surprise, in natural logarithms; what lies beyond everything seen adds to it
-by how far beyond it lies. The mean of the six decides, so that one odd value is no onset; nothing is assumed
-of the metric's distribution.
+by how far beyond it lies. The mean of the six decides, so that one odd value is no onset. The same is asked
+of the last two hours, in which what is odd for long stands out from what is odd for a moment, and the more
+surprising of the two counts. Nothing is assumed of the metric's distribution.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ TAIL = 0.05
 
 @dataclass(frozen=True)
 class OnsetRule:
-    """When an hour counts as an onset.
+    """When a stretch counts as an onset.
 
     Attributes
     ----------
     hours
-        Length of the window that is looked at.
+        Lengths of the windows that are looked at.
     days
         How far back it is compared with.
     surprise
-        From which mean surprise of the features on: 4.7 is like one in a hundred for each of them at once.
+        From which mean surprise of the features on: 4.9 is like one in 130 for each of them at once.
     beyond, most_beyond
         What lying beyond the history adds: ``beyond`` for each time the history's range (5th to 95th
         percentile), up to ``most_beyond`` ranges.
@@ -43,9 +44,9 @@ class OnsetRule:
         How long it must have been quiet before an onset is a new one.
     """
 
-    hours: float = 1.0
-    days: float = 5.0
-    surprise: float = 4.7
+    hours: tuple[float, ...] = (1.0, 2.0)
+    days: float = 6.0
+    surprise: float = 4.9
     beyond: float = 3.0
     most_beyond: float = 1.0
     quiet_hours: float = 6.0
@@ -58,7 +59,7 @@ class Onset:
     Attributes
     ----------
     time
-        Start of the first interval at which the hour up to it was surprising.
+        Start of the first interval at which the hour, or two, up to it was surprising.
     feature
         The feature that surprised most.
     surprise
@@ -89,26 +90,29 @@ def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Ons
     tuple of Onset
         In order of time. Nothing is reported before a part of the history has been seen.
     """
+    import pandas as pd
+
     rule = rule or OnsetRule()
     known = series.dropna()
     known = known[~known.index.duplicated(keep="last")].sort_index()
     if len(known) < 3:
         return ()
-    surprise = onset_surprise(known, rule)
-    total = surprise.mean(axis=1)
+    surprises = [onset_surprise(known, rule, hours) for hours in rule.hours]
+    means = pd.concat([surprise.mean(axis=1) for surprise in surprises], axis=1)
+    total, leading = means.max(axis=1), means.idxmax(axis=1)
     period_s = float(known.index.to_series().diff().median().total_seconds())
     found: list[Onset] = []
     last, quiet = None, timedelta(hours=rule.quiet_hours)
     for moment in total.index[total >= rule.surprise]:
         if last is None or moment - last >= quiet:
-            feature = str(surprise.loc[moment].idxmax())
+            feature = str(surprises[int(leading[moment])].loc[moment].idxmax())
             found.append(Onset(moment.to_pydatetime(), feature, float(total[moment]), period_s))
         last = moment
     return tuple(found)
 
 
-def onset_surprise(known: pd.Series, rule: OnsetRule) -> pd.DataFrame:
-    """Return by time and feature how surprising the last hour was.
+def onset_surprise(known: pd.Series, rule: OnsetRule, hours: float) -> pd.DataFrame:
+    """Return by time and feature how surprising the last hours were.
 
     Parameters
     ----------
@@ -116,18 +120,20 @@ def onset_surprise(known: pd.Series, rule: OnsetRule) -> pd.DataFrame:
         Values by time, in order, without nulls.
     rule
         What to compare with.
+    hours
+        Length of the window.
 
     Returns
     -------
     pandas.DataFrame
         :data:`FEATURES`: minus the logarithm of the two-sided empirical probability, plus what lies beyond.
-        Zero in hours that can't reach the rule's surprise, whose ranks are not counted.
+        Zero in windows that can't reach the rule's surprise, whose ranks are not counted.
     """
     import numpy as np
     import pandas as pd
 
     period_s = float(known.index.to_series().diff().median().total_seconds())
-    hour = max(2, round(rule.hours * 3600.0 / period_s))
+    hour = max(2, round(hours * 3600.0 / period_s))
     past = max(4 * hour, round(rule.days * 86400.0 / period_s))
     features = _features(known, hour)
     before = features.shift(hour).rolling(past, min_periods=max(2 * hour, round(LEAST_HISTORY * past)))
@@ -147,7 +153,7 @@ def onset_surprise(known: pd.Series, rule: OnsetRule) -> pd.DataFrame:
 
 
 def _features(known: pd.Series, hour: int) -> pd.DataFrame:
-    """Return the features of the hour up to each point; null where the hour has a gap in it."""
+    """Return the features of the window up to each point; null where it has a gap in it."""
     import pandas as pd
 
     rolled = known.rolling(hour, min_periods=hour)
@@ -162,7 +168,7 @@ def _features(known: pd.Series, hour: int) -> pd.DataFrame:
             "change": mean - mean.shift(hour),
         }
     )
-    # An hour with a gap in it spans more than an hour, and is no hour to compare.
+    # An hour with a gap in it spans more than an hour, and is none to compare.
     stamps = known.index.to_series()
     spans = (stamps - stamps.shift(2 * hour - 1)).dt.total_seconds()
     usual = stamps.diff().median().total_seconds()
