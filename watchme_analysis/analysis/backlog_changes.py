@@ -109,16 +109,20 @@ def fitting_change(changes: tuple[Change, ...], cause: str, flow: Flow, first_ba
         if change.time >= first_bad + step:
             continue
         survived = int(((runs > change.time) & (runs < first_bad)).sum())
-        if survived <= 3 or _hurts_at_times(change, cause, flow):
+        if survived <= 3 or _hurts_at_times(change, changes, cause, flow):
             return change
     return None
 
 
-def _hurts_at_times(change: Change, cause: str, flow: Flow) -> bool:
-    """Tell whether the value that a change set is one that ordinary load runs into."""
+def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flow: Flow) -> bool:
+    """Tell whether the value that a change set is one that ordinary load ran into while it stood."""
     if change.value is None:
         return False
+    kinds = {cause, f"undo:{cause}"}
     later = flow.frame[flow.frame.index >= change.time]
+    for other in changes:
+        if other.time > change.time and flow.queue in other.queues and kinds & set(other.causes):
+            later = later[later.index < other.time]
     if cause == "visibility_misconfig":
         longest = later["duration_max_s"].dropna()
         return bool(len(longest)) and change.value < float(longest.quantile(0.9))

@@ -27,6 +27,8 @@ STARVED_MINUTES = 15.0
 LOST_POINTS = 2
 # A standard queue delivers a message twice now and then, far less often than this.
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
+# Over so many intervals is summed up what was due.
+SURPLUS_SUMMED = 5
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
 # Intervals without a failure from which the usual run time is taken; with fewer, from all.
@@ -223,9 +225,7 @@ def find_surplus(flow: Flow) -> Elevation | None:
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
     # A message may be received an interval after it was sent, or after a failed try of its own.
     due = frame["sent"].fillna(0.0)
-    # Around a lost point nothing says what was due.
-    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
-    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
+    lost = _around_lost_points(frame)
     good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
     again = float(good.sum() - due.sum())
     if "deleted" in flow.asked and not flow.settings.is_fifo:
@@ -235,10 +235,33 @@ def find_surplus(flow: Flow) -> Elevation | None:
         return None
     found = count_elevation(
         good.rolling(3, min_periods=1).sum() / 3,
-        due.rolling(5, min_periods=1).sum() / 5 + 0.01,
+        due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
         flow.period_s,
     )
-    return found if found is not None and found.score >= 5.0 else None
+    if found is None or found.score < 5.0:
+        return None
+    return replace(found, start=_first_surplus(good - due, found.start, flow.period_s))
+
+
+def _first_surplus(more: pd.Series, start: pd.Timestamp, period_s: int) -> pd.Timestamp:
+    """Return the interval in which more was received than had been sent: sums over several begin early."""
+    reach = timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
+    summed = more[start - reach : start + reach].cumsum()[start:]
+    begun = summed.index[summed > 0]
+    return begun[0] if len(begun) else start
+
+
+def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
+    """Tell around which intervals a point is lost, so that nothing says which receives were due.
+
+    Where messages wait, what is sent in one interval is received in another: the whole stretch until the
+    queue is empty is unknown then.
+    """
+    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
+    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    stretch = (waiting != waiting.shift()).cumsum()
+    return lost | (waiting & lost.groupby(stretch).transform("any"))
 
 
 def _messages_a_run(flow: Flow) -> float:

@@ -88,7 +88,8 @@ def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     shown = _first_error(signs, first) or first + step
     good = _last_good(signs, first, cause)
     if good is None:
-        return Start(first, first, shown)
+        # No run before would have shown it.
+        good = min(first, _plain(signs.flow.frame.index[0]))
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
     return Start(shown - before, good, shown)
 
@@ -105,6 +106,8 @@ def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
         well &= frame["concurrency"].fillna(0.0) > settings.reserved_concurrency
     elif cause == "visibility_misconfig" and settings.visibility_timeout_s is not None:
         well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
+        # A run that is shown to go wrong began before its message came back.
+        first -= timedelta(seconds=settings.visibility_timeout_s + signs.flow.period_s)
     good = frame.index[well & (frame.index < first)]
     return good[-1].to_pydatetime() if len(good) else None
 

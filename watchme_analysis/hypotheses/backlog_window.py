@@ -39,7 +39,9 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
             None if signs.throttles.open or signs.flow.settings.reserved_concurrency else signs.throttles.end
         )
     if cause == "mapping_disabled" and signs.starved is not None:
-        return None if signs.starved.open else signs.starved.end
+        # After a purge nothing waits any more, and still nobody polls.
+        off = (signs.flow.settings.mapping_state or "").startswith("Disabl")
+        return None if signs.starved.open or off else signs.starved.end
     if cause == "visibility_misconfig" and signs.surplus is not None:
         limit, longest = signs.flow.settings.visibility_timeout_s, frame["duration_max_s"].dropna()
         short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
