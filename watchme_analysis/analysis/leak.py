@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 BINS = 60
 MIN_BINS = 12
-# Knots within these units of log-likelihood of the best make the interval. That is wider than the usual 2, as
-# the true curve is none of the fitted ones; on made-up creeps it then held the start nine times in ten.
-NEARLY_AS_GOOD = 4.0
+# Knots whose weighted squares are within this of the least make the interval: 95 % of chi-square for one.
+AS_GOOD = 3.84
+# Points that are fitted at most, the share of them that a knot may lie in, and rounds of finer knots.
+MOST_POINTS, KNOTS_TO, REFINED = 800, 0.95, 2
 # Stretches of the rise whose spread is measured apart, and intervals that one must have.
 STRETCHES, MIN_STRETCH = 5, 8
-REFINED = 3
+# Near its end a timeout bends the rise; up to this share of its top it tells where it begins.
+LOWER = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Ramp:
     Attributes
     ----------
     start
-        Where the rise begins by the best broken-line fit to the logarithm.
+        Where the rise begins by the best fit of a level that grows from there on.
     start_low, start_high
-        Starts whose fit is nearly as good (2 units of log-likelihood).
+        Starts whose fit is about as good: 95 % of chi-square.
     hours
         From the start to the end of the rise.
     before_s, after_s
@@ -89,7 +91,8 @@ def run_time_ramp(flow: Flow) -> Ramp | None:
     rising = medians.iloc[: top + 1]
     hours = rising.index.to_numpy(dtype=float) * width / 3600.0
     values = np.log(np.maximum(rising.to_numpy(dtype=float), 1e-3))
-    knot, low, high = _knot(frame, width, top)
+    half = int(medians.index[int(np.argmax(smooth.to_numpy() >= LOWER * smooth.max()))])
+    knot, low, high = _knot(frame, (half + 0.5) * width / 3600.0)
     after = hours >= knot
     if after.sum() < 3:
         return None
@@ -113,111 +116,99 @@ def _at(origin: pd.Timestamp, hours: float) -> datetime:
     return (origin + timedelta(hours=float(hours))).to_pydatetime()  # type: ignore[no-any-return]
 
 
-def _knot(frame: pd.DataFrame, width: float, top: int) -> tuple[float, float, float]:
-    """Return the hour at which the run time leaves its level, and the span of nearly as good hours.
+def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
+    """Return the hour at which the run time leaves its level, and the span of hours that fit as well.
 
-    Fitted are the curves of :func:`_fits` to every interval's average up to the end of the rise, on a
-    logarithmic scale; a curve with a further parameter must fit better for it.
+    Fitted by least squares to the averages of intervals up to ``end_hours``, each weighed by its precision,
+    is a level that from the knot on grows by ``a (exp(r (t - knot)) - 1) / r``: by a constant amount an hour
+    where r is zero, else by a constant rate of the part that grows. Means, not logarithms, are fitted, since
+    the average of a few runs is no biased measure of their mean, and its logarithm is.
     """
+    import numpy as np
+
+    t, y, runs = _points(frame, end_hours)
+    if len(t) < MIN_BINS:
+        return 0.0, 0.0, 0.0
+    last = KNOTS_TO * float(t[-1])
+    knots: Any = np.linspace(0.0, last, 61)
+    rates: Any = np.concatenate([[0.0], np.geomspace(0.05, 12.0, 40) / float(t[-1])])
+    # A first fit takes the spread to grow with the level; a second one knows it from both sides of the knot.
+    weights = runs / np.maximum(y, 1e-6) ** 2
+    for _ in range(2):
+        misfit = _misfits(t, y, weights, knots, rates)
+        knot, rate = np.unravel_index(int(misfit.argmin()), misfit.shape)
+        weights = _by_precision(t, y, runs, float(knots[knot]))
+    misfit = _misfits(t, y, weights, knots, rates)
+    rate = np.unravel_index(int(misfit.argmin()), misfit.shape)[1]
+    # Finer rates, then finer knots in the neighbourhood that the coarse ones found.
+    near = rates[max(1, rate - 2) : rate + 3]
+    rates = np.concatenate([[0.0], np.linspace(near[0], near[-1], 61)])
+    for _ in range(REFINED):
+        best = _misfits(t, y, weights, knots, rates).min(axis=1)
+        good, step = knots[best <= best.min() + AS_GOOD], float(knots[1] - knots[0])
+        knots = np.linspace(max(0.0, float(good.min()) - step), min(last, float(good.max()) + step), 61)
+    best = _misfits(t, y, weights, knots, rates).min(axis=1)
+    good = knots[best <= best.min() + AS_GOOD]
+    return float(knots[int(np.argmin(best))]), float(good.min()), float(good.max())
+
+
+def _points(frame: pd.DataFrame, end_hours: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hours, averages and runs of the intervals up to an hour, many short ones put together."""
     import numpy as np
 
     hours = (frame.index - frame.index[0]).total_seconds().to_numpy() / 3600.0
     values = frame["duration_avg_s"].to_numpy(dtype=float)
-    # Near its end a timeout bends the rise; its lower half tells where it begins.
-    inside = (hours <= (top + 0.5) * width / 3600.0) & (values > 0) & (values <= 0.5 * values.max())
-    stride = max(1, int(inside.sum()) // 800)
-    t, y = hours[inside][::stride], values[inside][::stride]
-    runs = frame["invocations"].to_numpy(dtype=float)[inside][::stride]
-    if len(t) < MIN_BINS:
-        return 0.0, 0.0, 0.0
-    step = float(t[-1]) * 0.9 / 60.0
-    knots: Any = np.linspace(0.0, float(t[-1]) * 0.9, 61)
-    fits = [_fits(t, y, runs, knot) for knot in knots]
-    # What grows has another spread than what stays: each part is weighed by its own, found from a first fit.
-    first = float(knots[int(np.argmin(np.min(np.array(fits), axis=1)))])
-    runs = _by_precision(t, y, runs, first)
-    fits = [_fits(t, y, runs, knot) for knot in knots]
-    # The coarse search finds the neighbourhood, and finer ones the moment within it.
-    likelihood: Any = _likelihood(len(t), fits)
-    for _ in range(2):
-        near = knots[likelihood >= likelihood.max() - NEARLY_AS_GOOD]
-        low, high = max(0.0, float(near.min()) - step), min(float(t[-1]) * 0.9, float(near.max()) + step)
-        knots, step = np.linspace(low, high, 61), (high - low) / 60.0
-        likelihood = _likelihood(len(t), [_fits(t, y, runs, knot) for knot in knots])
-    near = knots[likelihood >= likelihood.max() - NEARLY_AS_GOOD]
-    return float(knots[int(np.argmax(likelihood))]), float(near.min()), float(near.max())
+    runs = frame["invocations"].to_numpy(dtype=float)
+    kept = (hours <= end_hours) & (values > 0) & (runs > 0)
+    hours, values, runs = hours[kept], values[kept], runs[kept]
+    if not len(hours):
+        return hours, values, runs
+    width = max(float(hours[-1]) / MOST_POINTS, 1e-9)
+    _, places = np.unique((hours // width).astype(int), return_inverse=True)
+    total = np.bincount(places, runs)
+    return np.bincount(places, runs * hours) / total, np.bincount(places, runs * values) / total, total
 
 
 def _by_precision(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> np.ndarray:
     """Return weights: runs over the variance of one, which is taken from stretches before and after a knot.
 
-    Within a stretch the run time is nearly a line on a logarithmic scale, so that what neighbours differ by
-    tells the variance, whatever curve is fitted.
+    Within a stretch the run time hardly changes from one interval to the next, so that what neighbours differ
+    by tells the variance, whatever curve is fitted.
     """
     import numpy as np
 
     flat = t < knot
-    stretches = (np.flatnonzero(flat), *np.array_split(np.flatnonzero(~flat), STRETCHES))
-    weights = runs.astype(float)
-    logs = np.log(y)
-    for part in stretches:
-        if len(part) < MIN_STRETCH:
-            continue
-        one, other = part[:-1], part[1:]
-        spread = (logs[other] - logs[one]) ** 2 / (1.0 / runs[one] + 1.0 / runs[other])
-        weights[part] = runs[part] / max(float(np.mean(spread)), 1e-6)
-    return weights / float(np.mean(weights))
+    differ = np.diff(y) ** 2 / (1.0 / runs[1:] + 1.0 / runs[:-1])
+    weights = runs / max(float(differ.mean()), 1e-9)
+    for part in (np.flatnonzero(flat), *np.array_split(np.flatnonzero(~flat), STRETCHES)):
+        if len(part) >= MIN_STRETCH:
+            weights[part] = runs[part] / max(float(differ[part[:-1]].mean()), 1e-9)
+    return weights
 
 
-def _likelihood(points: int, misfits: list[tuple[float, float, float]]) -> np.ndarray:
-    """Return the log-likelihood of each knot by the curve that is best there, less what its parameters cost.
-
-    The cost is Schwarz's criterion. Which curve the rise follows is not known, so that the span of nearly as
-    good knots is that of all of them.
-    """
+def _misfits(
+    t: np.ndarray, y: np.ndarray, weights: np.ndarray, knots: np.ndarray, rates: np.ndarray
+) -> np.ndarray:
+    """Return the weighted squares that the best level and growth leave, by knot and rate."""
     import numpy as np
 
-    parameters = np.array([1, 1, 2])
-    found = -0.5 * points * np.log(np.array(misfits)) - 0.5 * parameters * np.log(points)
-    return np.asarray(found.max(axis=1))
-
-
-def _fits(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> tuple[float, float, float]:
-    """Return the mean squared log residuals, weighted by runs, of the best curves with their knot there.
-
-    The curves: a level that grows by a constant rate, one that grows by a constant amount, and
-    ``level + a (exp(k (t - knot)) - 1)``, which has both as special cases.
-    """
-    import numpy as np
-
-    flat = t < knot
-    later = t[~flat] - knot
-    if len(later) < 3:
-        return float("inf"), float("inf"), float("inf")
-    level = (
-        float(np.exp(np.average(np.log(y[flat]), weights=runs[flat]))) if flat.sum() >= 3 else float(y.min())
-    )
-    before = float(np.sum(runs[flat] * np.log(y[flat] / level) ** 2))
-    grown, own = np.log(y[~flat] / level), runs[~flat]
-
-    def misfit(after: float) -> float:
-        return float(max((before + after) / runs.sum(), 1e-12))
-
-    rate = max(float((own * later * grown).sum() / max((own * later**2).sum(), 1e-12)), 0.0)
-    constant_rate = float((own * (grown - rate * later) ** 2).sum())
-    rates = np.linspace(1e-4, 12.0, 40)[:, None] / max(float(later[-1]), 1e-9)
-    shape = np.expm1(rates * later[None, :])
-    weight = (own / y[~flat] ** 2)[None, :]
-    scale = (weight * shape * (y[~flat] - level)).sum(1) / np.maximum((weight * shape**2).sum(1), 1e-12)
-    scale = np.maximum(scale, 1e-9)
-    # Relative errors favour low curves; a few Gauss-Newton steps make it the best on a logarithmic scale.
-    for _ in range(REFINED):
-        fitted = level + scale[:, None] * shape
-        slope = shape / fitted
-        gain = (own * slope * np.log(y[~flat] / fitted)).sum(1) / np.maximum((own * slope**2).sum(1), 1e-12)
-        scale = np.maximum(scale + gain, 0.1 * scale)
-    both = (own * np.log(y[~flat] / (level + scale[:, None] * shape)) ** 2).sum(1)
-    return misfit(constant_rate), misfit(float(both[0])), misfit(float(both.min()))
+    whole, mean, square = weights.sum(), weights @ y, weights @ y**2
+    left = np.empty((len(knots), len(rates)))
+    for place, knot in enumerate(knots):
+        later = np.maximum(t - knot, 0.0)[None, :]
+        safe = np.maximum(rates, 1e-9)[:, None]
+        shape = np.expm1(safe * later) / safe
+        first, second, both = shape @ weights, shape**2 @ weights, shape @ (weights * y)
+        free = whole * second - first**2
+        growth = np.maximum(
+            (whole * both - first * mean) / np.maximum(free, 1e-12 * whole * second + 1e-30), 0
+        )
+        level = (mean - growth * first) / whole
+        left[place] = (
+            square - 2 * level * mean - 2 * growth * both
+            + level**2 * whole + 2 * level * growth * first + growth**2 * second
+        )  # fmt: skip
+    return left
 
 
 def _steepest_share(hours: np.ndarray, values: np.ndarray) -> float:
