@@ -5,7 +5,11 @@ import random
 
 import pytest
 from backlog_world import METRICS, World
+from click.testing import CliRunner
 
+from watchme_analysis.analysis.backlog_frames import balance
+from watchme_analysis.case import open_case
+from watchme_analysis.cli import cli
 from watchme_analysis.hypotheses.backlog import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
@@ -168,3 +172,31 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     whys = " ".join(item.why for item in found.missing_evidence)
     assert "Errors came as SampleCount, ask for Sum" in whys
     assert "NumberOfMessagesSent came as SampleCount, ask for Sum" in whys
+
+
+def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue_now(raw):
+    whole = read(raw / "queues/jobs.json")
+    policy = {"deadLetterTargetArn": f"{ARN}new-dlq", "maxReceiveCount": 3}
+    whole["Attributes"]["RedrivePolicy"] = json.dumps(policy)
+    write(raw / "queues/jobs.json", whole)
+    found, _ = ask(raw)
+    assert found.extra["dead_letters"] == 280
+    (row,) = balance(open_case(raw.parent / "case")).itertuples()
+    assert "names new-dlq now, but its dead letters lie in jobs-dlq" in row.reasons
+
+
+def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
+    (raw / "metrics/metric-data-queries.json").unlink()
+    answers = read(raw / "metrics/all.json")
+    for answer in answers["MetricDataResults"]:
+        answer["Label"] = answer["Id"]
+    write(raw / "metrics/all.json", answers)
+    _, notes = ask(raw)
+    number = len(answers["MetricDataResults"])
+    assert f"{number} series name no metric and tell nothing; put the queries that were asked" in notes
+
+
+def test_a_person_reads_the_notes_below_the_answer(raw):
+    (raw / "metrics/metric-data-queries.json").unlink()
+    result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw)])
+    assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout

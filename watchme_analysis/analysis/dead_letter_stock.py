@@ -98,7 +98,7 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
     total_lost = round(sum(amount for _, amount in lost))
     risen = series[series > held + (held > 0)]
     rise = None if risen.empty or not round(gained) else risen.index[0]
-    notes = []
+    notes = _other_policy(tables, flow)
     if total_lost:
         notes.append(f"{total_lost} messages left {flow.dlq}; what came in meanwhile isn't seen there.")
     moved, told_apart = (
@@ -118,6 +118,15 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
         exact=not (total_lost or held) and told_apart and whole is not None,
         notes=tuple(notes),
     )
+
+
+def _other_policy(tables: Tables, flow: Flow) -> list[str]:
+    """Return a note where the redrive policy names another queue than that in which the letters lie."""
+    queues = tables.table("queues")
+    named = queues.loc[(queues["queue"] == flow.queue) & queues["dlq"].notna(), "dlq"]
+    if named.empty or named.iloc[-1] == flow.dlq:
+        return []
+    return [f"Its redrive policy names {named.iloc[-1]} now, but its dead letters lie in {flow.dlq}."]
 
 
 def _own_share(flow: Flow, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:

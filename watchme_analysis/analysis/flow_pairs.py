@@ -28,7 +28,11 @@ def kept(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answer:
 
 
 def dead_letter_queues(tables: Tables) -> dict[str, str]:
-    """Return the dead-letter queue of each queue that has one."""
+    """Return the dead-letter queue of each queue that has one.
+
+    It is the one in which most of its dead letters lie, as a redrive policy may have been changed since;
+    where none was seen, the one that the policy names.
+    """
     return dict(kept(tables, _find_dead_letter_queues))
 
 
@@ -38,10 +42,8 @@ def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
     for row in queues[queues["dlq"].notna()].itertuples():
         found[row.queue] = row.dlq
     messages = tables.table("queue_messages")
-    for row in (
-        messages[messages["source_queue"].notna()].drop_duplicates(["queue", "source_queue"]).itertuples()
-    ):
-        found.setdefault(row.source_queue, row.queue)
+    # Ascending, so that the fullest one is kept.
+    found |= dict(messages.groupby("source_queue")["queue"].value_counts(ascending=True).index)
     names = set(tables.table("metrics")["resource"].dropna().unique()) | set(queues["queue"].dropna())
     for name in sorted(names):
         bare = name.removesuffix(".fifo")

@@ -66,6 +66,12 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
     if inferred:
         notes.append(f"{raw.relative}: the statistic of {inferred} series is inferred from label and values.")
     notes.extend(f"{raw.relative}: {note}" for note in identities.notes)
+    unnamed = sum(row["metric"] is None for row in series)
+    if unnamed:
+        notes.append(
+            f"{raw.relative}: {unnamed} series name no metric and tell nothing; put the queries that were "
+            "asked beside it, as metric-data-queries.json."
+        )
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
     short = sorted({str(row["id"]) for row in series if _is_short(last_status[(row["id"], row["label"])])})
     pages = any(isinstance(value, dict) and value.get("NextToken") for value in values)

@@ -11,6 +11,8 @@ from tabulate import tabulate
 
 from watchme_analysis.views.moments import localised
 
+# Notes of a table shown below a diagnosis.
+_MOST_NOTES = 3
 _WIDTH = 100
 
 
@@ -164,7 +166,18 @@ def diagnosis_text(
             lines.append(_bullet(f"{item['what']}: {item['why']}"))
             lines.append(textwrap.indent(str(item["how"]), "    "))
     lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
+    lines += _coverage_notes(diagnosis["coverage"])
     return "\n".join(lines)
+
+
+def _coverage_notes(coverage: Mapping[str, Any]) -> list[str]:
+    """Return what was odd about the evidence, a few notes a table."""
+    shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
+    lines = [_bullet(f"{name}: {note}") for name, note in shown]
+    more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
+    if more:
+        lines.append(_bullet(f"{more} more: watchme case show"))
+    return ["", "Notes:", *lines] if lines else []
 
 
 def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
