@@ -23,7 +23,7 @@ _EDGE_FIELDS = (
 )  # fmt: skip
 _EDGE_PHASES = (
     "http_request_cache_settings", "http_request_firewall_custom", "http_ratelimit", "http_request_origin",
-    "http_config_settings",
+    "http_config_settings", "http_request_dynamic_redirect", "http_request_transform",
 )  # fmt: skip
 _CLOUDFLARE = "https://api.cloudflare.com/client/v4/zones/ZONE"
 
@@ -108,6 +108,7 @@ def edge_configuration() -> str:
     """Export the zone's settings and the rules that concern a request."""
     return (
         f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/settings > FOLDER/edge-settings.json\n"
+        f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/pagerules > FOLDER/edge-settings-pages.json\n"
         f"for phase in {' '.join(_EDGE_PHASES)}; do curl -sH 'Authorization: Bearer TOKEN' "
         f"{_CLOUDFLARE}/rulesets/phases/$phase/entrypoint > FOLDER/edge-settings-$phase.json; done"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watchme_analysis.hypotheses.health_edge_rules import timeout_words
 from watchme_analysis.hypotheses.health_facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health_rules import edge_rule_words
 from watchme_analysis.hypotheses.health_seen import Seen
@@ -221,6 +222,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"not {usual} that served the rest; Nginx saw none of them."
     )
     detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
+    rule = edge_rule_words(found)
     return Seen(
         "edge_elsewhere",
         text,
@@ -230,7 +232,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         float(len(rows)),
         "requests",
         min(1.0, len(rows) / 6),
-        {EDGE: detail},
+        {EDGE: detail + (f" ({rule})" if rule else "")},
     )
 
 
@@ -248,6 +250,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     detail = (
         f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
     )
+    rule = timeout_words(found) or edge_rule_words(found)
     return Seen(
         "edge_impatient",
         text,
@@ -257,7 +260,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         cut,
         "s",
         min(1.0, len(rows) / 6),
-        {EDGE: detail},
+        {EDGE: detail + (f" ({rule})" if rule else "")},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchme_analysis.hypotheses.health_edge_rules import unread
 from watchme_analysis.hypotheses.health_facts import Facts
 
 _NEEDS = {
@@ -37,9 +38,10 @@ _NEEDS = {
 
 def not_covered(found: Facts, cause: str) -> tuple[str, ...]:
     """Return what a hypothesis could not look at in this case, in sentences."""
-    return tuple(
+    absent = tuple(
         f"No {table}: {what} could not be seen." for table, what in _NEEDS[cause] if not found.has(table)
     )
+    return (*absent, *unread(found)) if cause == "edge_config" else absent
 
 
 def next_test(found: Facts, cause: str) -> str:

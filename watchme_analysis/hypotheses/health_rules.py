@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.health_config import Location, differences
+from watchme_analysis.hypotheses.health_edge_rules import setting_words, settings
 from watchme_analysis.hypotheses.health_facts import Facts, listed
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import select
@@ -24,7 +25,7 @@ _EDGE_HARM = (
 def edge_rules(found: Facts) -> list[Seen]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
     if not found.edge_routes:
-        return _settings(found)
+        return settings(found)
     words = edge_rule_words(found)
     sql = select("config_directives", "layer = 'edge'")
     rows = int((found.table("config_directives")["layer"] == "edge").sum())
@@ -35,12 +36,14 @@ def edge_rules(found: Facts) -> list[Seen]:
         text = (
             f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
         )
-        return [Seen("edge_plain", text, "config_directives", rows, sql)]
-    return []
+        return settings(found) or [Seen("edge_plain", text, "config_directives", rows, sql)]
+    return settings(found)
 
 
 def edge_rule_words(found: Facts) -> str | None:
     """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
+    if not found.edge_routes:
+        return setting_words(found)
     calm = found.calm_neighbours()
     for endpoint in found.endpoints:
         mine = found.edge_routes.serving(endpoint)
@@ -87,27 +90,6 @@ def _harm(mine: Location, other: Location | None) -> str | None:
 
 def _caches(place: Location) -> bool:
     return place.value("proxy_cache") not in (None, "off")
-
-
-def _settings(found: Facts) -> list[Seen]:
-    """Look for rules that name an affected path in an export of the edge's settings."""
-    table = found.table("edge_settings")
-    if table.empty:
-        return []
-    text = table["value"].fillna("")
-    hits = table[
-        text.map(lambda value: any(endpoint.strip("/") and endpoint in value for endpoint in found.endpoints))
-    ]
-    if hits.empty:
-        return []
-    first = hits.iloc[0]
-    words = f"a rule names the path ({first['path']}: {first['value']})"
-    statement = f"The edge's settings hold {len(hits)} rules that name {listed(found.endpoints)}; {words}."
-    return [
-        Seen(
-            "edge_rule", statement, "edge_settings", len(hits), select("edge_settings"), details={EDGE: words}
-        )
-    ]
 
 
 _NGINX_HARM = (
