@@ -84,3 +84,18 @@ def test_a_queue_that_gets_more_than_it_takes_never_drains():
     world, *_ = served(surge=(0, 1440), each=12)
     (row,) = drain_forecast(world).itertuples()
     assert pd.isna(row.drained_at) and pd.isna(row.drained_at_high)
+
+
+def test_a_message_that_comes_and_goes_in_the_first_interval_was_not_there_before():
+    world, *_ = served()
+    world.at["in_flight"][0] = 1.0
+    (row,) = balance(world).itertuples()
+    assert (row.stock_before, row.unexplained, row.purged) == (0, 0, 0)
+
+
+def test_one_message_that_vanishes_is_no_purge():
+    world, *_ = served()
+    world.at["sent"][900:910], world.at["received"][900:910], world.at["deleted"][900:910] = 0, 0, 0
+    world.at["sent"][903] = world.at["visible"][903] = 1
+    (row,) = balance(world).itertuples()
+    assert (row.unexplained, row.purged) == (1, 0)

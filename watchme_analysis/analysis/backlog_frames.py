@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.backlog_changes import recorded_changes
 from watchme_analysis.analysis.backlog_signs import Signs, read_signs
 from watchme_analysis.analysis.drain import drain_rows
-from watchme_analysis.analysis.error_kinds import logged_errors
+from watchme_analysis.analysis.error_kinds import KIND_WORDS, logged_errors
 from watchme_analysis.analysis.flow_baseline import OWNER, comparison_rows
 from watchme_analysis.analysis.flow_onsets import onset_rows
 from watchme_analysis.analysis.flow_pairs import kept
@@ -140,18 +140,19 @@ def drain_forecast(tables: Tables) -> pd.DataFrame:
 
 
 def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
-    """Count dead letters by ``device_id``, ``error``, ``receive_count``, ``age_hours`` or ``queue``.
+    """Count dead letters by ``device_id``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
 
     Returns
     -------
     pandas.DataFrame
-        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first.
+        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first, counts and ages in
+        their order.
     """
     import pandas as pd
 
     from watchme_analysis.errors import InputError
 
-    keys = ("device_id", "error", "receive_count", "age_hours", "queue")
+    keys = ("device_id", "error", "receive_count", "age_days", "queue")
     if key not in keys:
         raise InputError(f"Dead letters can't be counted by {key!r}: use one of {', '.join(keys)}.")
     frame = work_items(tables)
@@ -161,17 +162,17 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     if key == "error":
         frame = frame.assign(error=_errors_of(tables, frame))
-    elif key == "age_hours":
-        last = tables.table("metrics")["time"].max()
-        frame = frame.assign(age_hours=((last - frame["sent_at"]).dt.total_seconds() // 3600).astype("Int64"))
+    elif key == "age_days":
+        last = pd.concat([tables.table("metrics")["time"], frame["sent_at"]]).max()
+        frame = frame.assign(age_days=(last - frame["sent_at"]).dt.days.astype("Int64"))
     groups = frame.groupby(columns[: columns.index("messages")], dropna=False)
     counted = groups.agg(
         messages=("message_id", "nunique"), first_sent=("sent_at", "min"), last_sent=("sent_at", "max")
     ).reset_index()
     counted["share"] = counted["messages"] / counted.groupby("queue")["messages"].transform("sum")
-    return counted.sort_values(["messages", "queue"], ascending=[False, True], kind="stable")[
-        columns
-    ].reset_index(drop=True)
+    order = ["queue", key] if key in ("receive_count", "age_days") else ["messages", "queue"]
+    counted = counted.sort_values(order, ascending=[order[0] == "queue", True], kind="stable")
+    return counted[columns].reset_index(drop=True)
 
 
 def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
@@ -185,7 +186,7 @@ def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
     for flow in flows(tables):
         errors = logged_errors(events, tables.table("log_queries"), flow.function)
         if errors.main is not None and errors.share(errors.main) >= 0.95:
-            usual[flow.queue] = f"{errors.main.replace('_', ' ')} (as nearly all of {flow.function})"
+            usual[flow.queue] = f"{KIND_WORDS[errors.main]}, as nearly all that {flow.function} logged"
     return [
         by_message.get(str(row.message_id), usual.get(str(row.queue), "not logged with the message"))
         for row in frame.itertuples()

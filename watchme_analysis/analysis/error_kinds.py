@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+KIND_WORDS = {
+    "function": "about the function itself",
+    "timeout": "time-outs",
+    "unreachable": "about an API that doesn't answer (refused, 502, 503)",
+    "overload": "about an API that wants fewer requests",
+    "server_error": "500s of the API",
+    "message": "about the message (4xx, unreadable)",
+    "code_or_message": "Python errors of the code or of the message",
+    "other": "of another kind",
+}
 # First match wins: the more specific comes first. Each kind is a place where the fault can sit.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # The runtime never reached, or could not load, the handler; or the process died.

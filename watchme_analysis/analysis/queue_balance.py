@@ -13,6 +13,9 @@ from watchme_analysis.analysis.gaps import lost_points
 if TYPE_CHECKING:
     import pandas as pd
 
+# Fewer messages that vanish are no purge unless one was recorded: counts are approximate.
+LEAST_PURGE = 3
+
 
 @dataclass(frozen=True)
 class Balance:
@@ -130,7 +133,7 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
             "or were deleted by an old receipt after they had reached the dead-letter queue."
         )
     elif rest > 0:
-        if _purge_events(flow, tables) or _unreceived_fall(flow) >= 0.5 * rest:
+        if _purge_events(flow, tables) or _unreceived_fall(flow) >= max(LEAST_PURGE, 0.5 * rest):
             purged, rest = rest, 0
             reasons.append(f"{purged} messages vanished from the backlog without being received: a purge.")
         elif _reached_retention(flow):
@@ -247,14 +250,19 @@ def _last(series: pd.Series) -> float:
 
 
 def _stock_before(frame: pd.DataFrame) -> int:
-    """Return the messages that were there when the window began.
+    """Return the messages that were there when the window began: the fewest that explain its first interval.
 
-    The first interval's maximum holds what was sent in that interval too, so that is taken off.
+    Its highest stocks hold what was sent and received in it too, and what was in flight may be deleted later
+    in it, so that stocks and deletes can't be summed.
     """
     if frame.empty:
         return 0
-    first = frame.iloc[0].fillna(0.0)
-    return max(0, round(float(first["visible"] + first["in_flight"] + first["deleted"] - first["sent"])))
+    sent, received, deleted, visible, in_flight = (
+        float(frame[name].iloc[:1].fillna(0.0).iloc[0])
+        for name in ("sent", "received", "deleted", "visible", "in_flight")
+    )
+    waited, ran = max(received, visible) - sent, max(deleted, in_flight) - received
+    return round(max(0.0, waited) + max(0.0, ran))
 
 
 def _at_end(flow: Flow, tables: Tables) -> tuple[int, int]:

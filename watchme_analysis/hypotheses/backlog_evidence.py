@@ -6,22 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.error_kinds import KIND_WORDS
 from watchme_analysis.analysis.flow_troubles import FAILURE_EVENTS
 from watchme_analysis.hypotheses.backlog_picture import surge_leads
 from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
-
-KIND_WORDS = {
-    "function": "about the function itself",
-    "timeout": "time-outs",
-    "unreachable": "about an API that doesn't answer (refused, 502, 503)",
-    "overload": "about an API that wants fewer requests",
-    "server_error": "500s of the API",
-    "message": "about the message (4xx, unreadable)",
-    "code_or_message": "Python errors of the code or of the message",
-    "other": "of another kind",
-}
 
 # From this many times the usual arrivals on, a rise is beyond what an ordinary day brings.
 MANY_TIMES = 5.0

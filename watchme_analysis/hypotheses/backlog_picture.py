@@ -126,7 +126,9 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
         return []
     return [
         Evidence(
-            f"None of {len(table)} recorded changes could have done this and came right before.",
+            "The one recorded change could not have done this, or did not come right before."
+            if len(table) == 1
+            else f"None of {len(table)} recorded changes could have done this and came right before.",
             weight=weight("no_change"),
             check="change",
             **matching(inv, "changes"),

@@ -56,6 +56,8 @@ _DEAD = {
     "queue": "queue",
     "device_id": "device",
     "error": "error",
+    "receive_count": "receives",
+    "age_days": "days old",
     "messages": "messages",
     "share": "share of the queue's",
     "first_sent": "first sent",
@@ -183,6 +185,14 @@ class BacklogPage(Page):
     def dead_letters_by_error(self) -> Shown:
         """Count dead letters by the error that their function ended with."""
         return self._dead_letters("error", "Dead letters by error")
+
+    def dead_letters_by_receives(self) -> Shown:
+        """Count dead letters by how often they were received."""
+        return self._dead_letters("receive_count", "Dead letters by receives")
+
+    def dead_letters_by_age(self) -> Shown:
+        """Count dead letters by whole days since they were sent, up to the end of the data."""
+        return self._dead_letters("age_days", "Dead letters by age")
 
     def _dead_letters(self, key: str, caption: str) -> Shown:
         frame = frames.dead_letters_by(self.investigation, key)
