@@ -110,6 +110,13 @@ def test_the_backlog_page_accounts_for_what_happened(data):
 def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
     page = notebook.open_backlog(case=str(data / "backlog-dlq"))
     assert sum(int(row[2]) for row in page.dead_letters_by_device().rows) == 991
+    assert [row[1:3] for row in page.dead_letters_by_receives().rows] == [("4", "991")]
+    ages = page.dead_letters_by_age().rows
+    assert [row[1] for row in ages] == ["0", "1", "2", "3"]
+    assert sum(int(row[2]) for row in ages) == 991
+    assert page.dead_letters_by_error().rows[0][1] == (
+        "about the function itself, as nearly all that asr-worker logged"
+    )
     assert len(page.missed_work().rows) == 7
     assert page.messages().caption.startswith("Dead letters and waiting messages: 991")
     named = [row for row in page.changes().rows if row[-1] == "named as what began it"]

@@ -145,8 +145,8 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first, counts and ages in
-        their order.
+        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first, counts and
+        ages in their order.
     """
     import pandas as pd
 
