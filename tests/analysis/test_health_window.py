@@ -1,13 +1,8 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.health_window import (
-    MIN_SPAN_S,
-    densest_run,
-    find_incident,
-    judged,
-    phases,
-)
+from watchme_analysis.analysis.health_scan import MIN_SPAN_S, densest_run
+from watchme_analysis.analysis.health_window import find_incident, judged, phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 
@@ -87,6 +82,32 @@ def test_waves_with_calm_between_them_are_one_incident():
     found = find_incident(judged(seen(rows + steady(90, 110))))
     assert found.start == START + pd.Timedelta(seconds=30)
     assert abs((found.end - START).total_seconds() - 84) < 2
+
+
+def test_thin_trouble_beside_an_incident_is_not_its_end():
+    rows = steady(0, 20) + steady(20, 40, status=504)
+    for second in range(40, 140):
+        rows += steady(second, second + 1, status=504 if second % 4 == 1 else 200)
+    found = find_incident(judged(seen(rows)))
+    assert (found.start - START).total_seconds() == 20
+    assert abs((found.end - START).total_seconds() - 40) < 5
+
+
+def test_a_beginning_that_is_a_little_thinner_stays_part_of_the_incident():
+    rows = steady(0, 8)
+    for second in range(8, 40):
+        is_bad = second % 3 == 2 or second > 18
+        rows += steady(second, second + 1, status=504 if is_bad else 200)
+    found = find_incident(judged(seen(rows)))
+    assert (found.start - START).total_seconds() == 8
+
+
+def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner():
+    rows = steady(-10, 0)
+    for second in range(20):
+        rows += steady(second, second + 1, duration_s=0.25 if second % 5 in (0, 3) else 0.02)
+    found = find_incident(judged(seen(rows + steady(20, 40, status=504) + steady(40, 60))))
+    assert (found.start - START).total_seconds() == 20
 
 
 def test_a_blip_is_no_incident():

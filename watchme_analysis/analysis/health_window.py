@@ -1,8 +1,7 @@
 """Which endpoints failed or slowed down, and from when to when.
 
 Each observation is judged against what its own endpoint usually does as seen from its own vantage; the
-incident is the interval in which bad observations are densest: the contiguous run with the highest sum of
-log-likelihood ratios (Kadane's maximum subarray over a Bernoulli scan statistic, Kulldorff 1997).
+incident is the interval in which bad observations are densest (:mod:`watchme_analysis.analysis.health_scan`).
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.health_scan import MIN_SCORE, refined, scan, widened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,22 +23,8 @@ SLOW_MARGIN_S = 0.5
 STRAIN_MARGIN_S = 0.15
 # A quantile low enough that an incident over most of the record does not set the standard.
 USUAL_QUANTILE = 0.2
-# Share of bad observations in an incident and outside of one, for the scan; the second pair finds
-# thin, intermittent trouble.
-SCAN_SHARES = ((0.5, 0.02), (0.15, 0.01))
-MIN_SCORE = 8.0
-MIN_BAD = 4
-# Anything shorter is a blip: a reload, a garbage collection, a deploy.
-MIN_SPAN_S = 8.0
-# Trouble no longer than this, apart from the rest by so much good time and so many good requests, is a
-# start or reload of its own.
-BLIP_S = 4.0
-CALM_S = 6.0
-CALM_ROWS = 5
 # Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
 MIN_STRAINED_SCORE = 30.0
-# Share of strained observations from which time beside an incident belongs to it.
-DENSE_STRAIN = 0.3
 # Good time after the last bad observation that counts as recovery.
 RECOVERY_S = 5.0
 # How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
@@ -162,74 +149,6 @@ def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).sort_values("start", kind="stable", ignore_index=True)
 
 
-def densest_run(bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]:
-    """Return first and last index and score of the run where ``bad`` is densest.
-
-    Parameters
-    ----------
-    bad
-        Booleans in order of time.
-    shares
-        Share of bad observations inside and outside of an incident.
-    """
-    inside, outside = shares
-    gain = math.log(inside / outside)
-    loss = math.log((1 - inside) / (1 - outside))
-    best, best_from, best_to = 0.0, 0, -1
-    total, since = 0.0, 0
-    for at, value in enumerate(bad):
-        total += gain if value else loss
-        if total <= 0:
-            total, since = 0.0, at + 1
-        elif total > best:
-            best, best_from, best_to = total, since, at
-    return best_from, best_to, best
-
-
-def _scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the densest run that lasts, and its score; empty when too weak or too short."""
-    for shares in SCAN_SHARES:
-        first, last, score = densest_run(rows[column].to_numpy(), shares)
-        run = rows.iloc[first : last + 1]
-        if score < least or run[column].sum() < MIN_BAD:
-            continue
-        run = _without_blips(run, column)
-        if _span_s(run[run[column]]) >= MIN_SPAN_S:
-            return run, score
-    return rows.iloc[:0], 0.0
-
-
-def _without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Cut what is short and far from the rest off a run: a start or reload before the trouble itself."""
-    places = run[column].to_numpy().nonzero()[0]
-    if len(places) < 2:
-        return run
-    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
-    left, right = 0, len(places)
-    for _ in range(len(places)):
-        head = _blip(seconds[left:right], places[left:right])
-        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
-        if not head and not tail:
-            break
-        left, right = (left + head, right) if head else (left, right - tail)
-    return run.iloc[places[left] : places[right - 1] + 1]
-
-
-def _blip(seconds: Any, places: Any) -> int:
-    """Return how many leading marks are a blip: few, short, far from a rest that is dense."""
-    import numpy as np
-
-    apart, between = np.diff(seconds), np.diff(places) - 1
-    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
-    if not len(far):
-        return 0
-    count = int(far[0]) + 1
-    rest = apart[count:]
-    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
-    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
-    return count if is_dense and is_short else 0
-
-
 def _one_client(run: pd.DataFrame, column: str) -> bool:
     """Tell whether all trouble is one client's while others are served well."""
     bad, good = run[run[column]], run[~run[column]]
@@ -268,10 +187,11 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     # What was probed on purpose is what was asked about.
     affected = sorted(affected, key=lambda name: name not in probed)
     pooled = rows[rows["family"].isin(affected)]
-    run, score = _scan(pooled, "strained" if is_mild else "bad")
+    run, score = scan(pooled, "strained" if is_mild else "bad")
     if not len(run):
         run, score = runs[worst]
-    run = _widened(pooled, run)
+    run = refined(pooled, run, "strained" if is_mild else "bad")
+    run = widened(pooled, run)
     bad = run[run["strained"]]
     first, last = bad["start"].iloc[0], bad["start"].iloc[-1]
     after = pooled[pooled["start"] > last]
@@ -304,29 +224,12 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
     ):
         found = {}
         for name, group in groups.items():
-            run, score = _scan(group, column, least)
+            run, score = scan(group, column, least)
             if len(run) and not _one_client(run, column):
                 found[name] = (run, score)
         if found:
             return found, column == "strained"
     return {}, False
-
-
-def _widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
-    """Return the run with the strained time before and after it that is dense as well."""
-    for shares in SCAN_SHARES:
-        first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
-        wider = _without_blips(pooled.iloc[first : last + 1], "strained")
-        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
-            begin, end = run.index[0], run.index[-1]
-            before, after = wider[wider.index < begin], wider[wider.index > end]
-            parts = [part for part in (before, after) if part["strained"].mean() >= DENSE_STRAIN]
-            return pooled.loc[pooled.index.isin(run.index.union([at for part in parts for at in part.index]))]
-    return run
-
-
-def _span_s(bad: pd.DataFrame) -> float:
-    return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
 
 
 def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:

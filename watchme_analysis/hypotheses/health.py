@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from watchme_analysis.analysis.health_paths import path_family
 from watchme_analysis.analysis.health_requests import ERROR_KINDS
-from watchme_analysis.analysis.health_window import BLIP_S, requests_judged
+from watchme_analysis.analysis.health_scan import BLIP_S
+from watchme_analysis.analysis.health_window import requests_judged
 from watchme_analysis.hypotheses.base import (
     Diagnosis,
     Evidence,
