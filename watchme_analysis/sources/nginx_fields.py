@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from functools import lru_cache
+from typing import NamedTuple
 
 from watchme_analysis.sources.lines import microseconds, number, whole_number
 
@@ -92,6 +94,8 @@ def split_list(value: str | None) -> list[str]:
     """Return the entries of an upstream variable, one for each try."""
     if value is None:
         return []
+    if "," not in value and len(words := value.split()) < 2:
+        return words
     return [entry.strip() for entry in _SEPARATOR.split(value) if entry.strip()]
 
 
@@ -110,36 +114,82 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
     ValueError
         When a value is not what its variable holds.
     """
-    row: dict[str, object] = {"time": _time(values, zone)}
-    used = set(_USED)
-    for columns, convert in ((SINGLE, str), (WHOLE, whole_number)):
-        for column, names in columns.items():
-            name = next((name for name in names if values.get(name) is not None), None)
+    plan = _plan(tuple(values))
+    row: dict[str, object] = {"time": _time(values, plan.times, zone)}
+    used: set[str] = set()
+    for columns, convert in ((plan.texts, str), (plan.wholes, whole_number)):
+        for column, names in columns:
+            name = next((name for name in names if values[name] is not None), None)
             if name is None:
                 continue
-            used.add(name)
             try:
                 row[column] = convert(values[name])
             except ValueError as error:
                 raise ValueError(f"${name}: {error}") from None
             # A second name for the same value says nothing more.
-            used.update(other for other in names if values.get(other) == values[name])
-    duration = next((name for name in DURATIONS if name in values), "request_time")
-    taken = _decimal(duration, values.get(duration))
-    row["request_time_s"] = None if taken is None else taken / DURATIONS[duration]
-    row.update(_request(values, used))
+            if len(names) > 1:
+                used.update(other for other in names if values[other] == values[name])
+    taken = _decimal(plan.duration, values.get(plan.duration))
+    row["request_time_s"] = None if taken is None else taken / DURATIONS[plan.duration]
+    row.update(_request(values, plan.request, used))
     row.update(upstream_columns(values))
-    further = {
-        name: value for name, value in values.items() if value is not None and name not in used and name
-    }
+    further = {name: values[name] for name in plan.others if values[name] is not None and name not in used}
     row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
     return row
 
 
-def _time(values: Values, zone: tzinfo) -> int | None:
+class _Plan(NamedTuple):
+    """Which of the variables of a line fill which column.
+
+    Attributes
+    ----------
+    texts, wholes
+        Columns and the variables that may fill them, the best first.
+    times
+        Variables with a time, the best first.
+    duration
+        The one with the time that the request took.
+    request
+        Those that may repeat a part of the request.
+    others
+        Those that stand in ``extra``, unless they fill a column or repeat what does.
+    """
+
+    texts: tuple[tuple[str, tuple[str, ...]], ...]
+    wholes: tuple[tuple[str, tuple[str, ...]], ...]
+    times: tuple[str, ...]
+    duration: str
+    request: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def _plan(names: tuple[str, ...]) -> _Plan:
+    """Return the plan of lines with these variables: lines of a format all have the same."""
+    texts, wholes = (
+        tuple(
+            (column, found)
+            for column, candidates in columns.items()
+            if (found := tuple(name for name in candidates if name in names))
+        )
+        for columns in (SINGLE, WHOLE)
+    )
+    # What alone can fill a column does.
+    sole = {found[0] for _, found in (*texts, *wholes) if len(found) == 1}
+    return _Plan(
+        texts,
+        wholes,
+        tuple(name for name in TIMES if name in names),
+        next((name for name in DURATIONS if name in names), "request_time"),
+        tuple(name for name in _REQUEST_PARTS if name in names and name != "request"),
+        tuple(name for name in names if name and name not in _USED and name not in sole),
+    )
+
+
+def _time(values: Values, names: Sequence[str], zone: tzinfo) -> int | None:
     found: int | None = None
-    for name in TIMES:
-        value = values.get(name)
+    for name in names:
+        value = values[name]
         if value is None:
             continue
         moment = microseconds(value, zone)
@@ -156,13 +206,13 @@ def _decimal(name: str, value: str | None) -> float | None:
         raise ValueError(f"${name}: {error}") from None
 
 
-def _request(values: Values, used: set[str]) -> dict[str, object]:
+def _request(values: Values, repeating: Sequence[str], used: set[str]) -> dict[str, object]:
     whole = values.get("request")
     parts = split_request(whole) if whole is not None else None
     if parts is not None:
         target = f"{parts['path']}?{parts['query']}" if parts["query"] else parts["path"]
         said = (target, parts["method"], parts["query"], parts["path"])
-        used.update(name for name in _REQUEST_PARTS if values.get(name) in said)
+        used.update(name for name in repeating if values[name] in said)
         if values.get("server_protocol") == parts["protocol"]:
             used.add("server_protocol")
         return dict(parts)
