@@ -242,7 +242,13 @@ def _refused(values: Values, text: Callable[[Values], str], chance: random.Rando
     return [*lines, Line(noise, None)]
 
 
-def log_lines(count: int, seed: int = 7) -> Iterator[Line]:
+def by_client(values: Values, number: int) -> Values:
+    """Return values as a client of a number sends them, from an address kept for benchmarks (RFC 2544)."""
+    address = f"198.{18 + number // 65536}.{number // 256 % 256}.{number % 256}"
+    return values._replace(client=address, agent=AGENTS[number % len(AGENTS)])
+
+
+def log_lines(count: int, seed: int = 7, clients: int | None = None) -> Iterator[Line]:
     """Yield lines in the order of their time.
 
     Parameters
@@ -251,11 +257,16 @@ def log_lines(count: int, seed: int = 7) -> Iterator[Line]:
         How many.
     seed
         Of the pseudo-random numbers; the same lines come of the same seed.
+    clients
+        How many clients there are, each with an address and an agent of its own, 131,072 at most; some
+        66,000 addresses with any of the agents unless given.
     """
     chance = random.Random(seed)
     second, clock = -1, ""
     for at in range(count):
         values, request = values_at(at, chance)
+        if clients is not None:
+            values = by_client(values, chance.randrange(clients))
         if values.moment // 1000 != second:
             second = values.moment // 1000
             clock = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
@@ -278,8 +289,8 @@ def log_lines(count: int, seed: int = 7) -> Iterator[Line]:
             yield found[0 if chance.random() < 0.01 else chance.randrange(1, len(found))]
 
 
-def write_log(path: Path, lines: int, seed: int = 7) -> None:
-    """Write a log and, beside it, what is in it."""
+def write_log(path: Path, lines: int, seed: int = 7, clients: int | None = None) -> None:
+    """Write a log and, beside it, what is in it; what is asked is as for :func:`log_lines`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -290,7 +301,7 @@ def write_log(path: Path, lines: int, seed: int = 7) -> None:
     schema: pa.Schema | None = None
     truth = path.with_suffix(".truth.parquet")
     with path.open("wb") as file:
-        for number, line in enumerate(log_lines(lines, seed), 1):
+        for number, line in enumerate(log_lines(lines, seed, clients), 1):
             file.write(line.data + b"\n")
             if line.row:
                 rows.append({"line": number, **line.row})
