@@ -5,8 +5,8 @@
 
 Three logs are written, of 200,000 and 2,000,000 lines (about 670 MB), hostile lines among them, the third
 of 100,000 clients, since GoAccess keeps each visitor. Every way reads in a process of its own, warm;
-medians of rounds in which the ways take turns are compared. What isn't installed is named and left out. That every cell
-is right is proven by ``access_log_proof.py``.
+medians of rounds in which the ways take turns are compared. What isn't installed is named and left out.
+That every cell is right is proven by ``access_log_proof.py``.
 """
 
 from __future__ import annotations
