@@ -51,3 +51,14 @@ def test_a_series_that_is_silent_at_zero_has_lost_nothing():
     frame["deleted"] = 4.0
     frame.iloc[7, frame.columns.get_loc("deleted")] = np.nan
     assert lost_points(frame, ("received", "deleted", "visible")).sum() == 1
+
+
+def test_runs_across_the_borders_of_intervals_make_nothing_fail():
+    frame = flow_frame([2, 2, 2, 0, 0, 0], [1, 2, 2, 1, 0, 0])
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].sum() == 0
+
+
+def test_a_delete_goes_to_no_run_that_crashed():
+    # Two crash in the second interval, so that its one delete is that of the first.
+    frame = flow_frame([1, 2, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], errors=[0, 2, 0, 0, 0, 0])
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].fillna(0).tolist() == [0, 2, 0, 0, 0, 0]

@@ -48,28 +48,32 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
         for value in (float(frame["duration_max_s"].max()), float(frame["duration_max_s"].median()))
     )
     intervals = math.ceil(longest / period_s)
+    # A run that crashed or timed out deleted nothing of what it began with.
+    crashed = frame["errors"].fillna(0.0).clip(upper=received.fillna(0.0))
     left = _not_deleted(
-        received.fillna(0.0).to_numpy(dtype=float),
+        (received.fillna(0.0) - crashed).to_numpy(dtype=float),
         frame["deleted"].fillna(0.0).to_numpy(dtype=float),
         intervals,
         short=usual <= 0.5 * period_s,
     )
-    failed = pd.Series(left, index=frame.index).where(received.notna())
+    failed = (pd.Series(left, index=frame.index) + crashed).where(received.notna())
     # Where a point of the deletes is lost, or still to come, nobody knows what of these receives failed.
     lost = lost_points(frame, ("received", "deleted", "visible")).astype(float)
     unknown = lost[::-1].rolling(1 + intervals, min_periods=1).max()[::-1] > 0
     unknown.iloc[len(unknown) - intervals :] = True
     failed, received = failed.mask(unknown), received.mask(unknown)
-    # A run that crashed or timed out is counted as before, and deleted nothing either.
-    return pd.DataFrame({"tried": received, "failed": failed.where(failed >= frame["errors"].fillna(0.0),
-                                                                   frame["errors"])})  # fmt: skip
+    # What is not known of receives is known of runs.
+    known = failed.where(failed >= frame["errors"].fillna(0.0), frame["errors"])
+    return pd.DataFrame({"tried": received, "failed": known})
 
 
 def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, short: bool) -> np.ndarray:
     """Return of each interval's receives those that no delete within the next intervals accounts for.
 
     Runs end about as they began, so that a delete goes to the earliest receive that still wants one; where
-    runs are short, to one of its own interval first.
+    runs are short, to one of its own interval first. A delete for which nothing is left there takes the place
+    of an earlier one, which then goes further back: in traffic without a gap, runs across borders of
+    intervals shift all deletes by one.
     """
     left = received.copy()
     for place in deleted.nonzero()[0]:
@@ -81,4 +85,14 @@ def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, s
             rest -= taken
             if not rest:
                 break
+        earliest = int(place)
+        while rest:
+            before = [at for at in range(max(0, earliest - intervals), earliest) if deleted[at]]
+            if not before:
+                break
+            earliest = before[0]
+            for source in range(earliest, max(-1, earliest - intervals - 1), -1):
+                taken = min(left[source], rest)
+                left[source] -= taken
+                rest -= taken
     return left
