@@ -63,6 +63,7 @@ def flow(name, slows=True, busy=True):
         }  # fmt: skip
         for column, value in row.items():
             frame.iloc[minute, frame.columns.get_loc(column)] = value
+    frame[["tried", "failed"]] = frame[["invocations", "errors"]]
     known = Known(300.0, 345_600.0, 3, 30.0, max_concurrency=20)
     return Flow(f"queue-{name}", f"worker-{name}", None, 60, frame, known, frozenset(COLUMNS))
 

@@ -155,6 +155,7 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         max_concurrency=known.max_concurrency,
         reserved_concurrency=known.reserved_concurrency or None,
         pauses=pauses,
+        partial_batch_responses=bool(known.reports_failures),
     )
     queue = QueueSettings(
         visibility_timeout_s=known.visibility_timeout_s or 300.0,
@@ -179,7 +180,7 @@ def with_slots(fitted: Fit, slots: int) -> Fit:
 def _usual(frame: pd.DataFrame) -> tuple[float, float]:
     """Return mean and variation of the durations of intervals without a failed run."""
     measured = frame[frame["duration_avg_s"].notna()]
-    calm = measured[measured["errors"].fillna(0) == 0]
+    calm = measured[measured["failed"].fillna(0) == 0]
     chosen = calm if len(calm) else measured
     usual_s = max(float(chosen["duration_avg_s"].median()), 0.001)
     spread = _within(chosen)
@@ -239,19 +240,20 @@ def _spells(
             mean_s = usual_s if with_passing and not fails else mean_s
         is_next = bool(found) and found[-1].end_s == start_s
         stretch_s = found[-1].stretch_s if is_next else start_s
-        calls = int(row.invocations) if failing else 0
+        calls = int(row.tried) if failing else 0
         found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, stretch_s=stretch_s))
     return tuple(found)
 
 
 def _share(row: Any) -> float:
-    return 0.0 if math.isnan(row.errors) else min(row.errors / row.invocations, 1.0)
+    return min(row.failed / row.tried, 1.0) if row.tried > 0 and row.failed > 0 else 0.0
 
 
 def _all_fail(flow: Flow, ran: pd.DataFrame) -> list[bool]:
     """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
 
-    Messages must have come in such a stretch: where only what failed before fails again, it is the message.
+    Several messages must have come in such a stretch: where only what failed before fails again, or one
+    fails, it is the message.
     """
     bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
     sent = flow.frame["sent"].fillna(0.0)
@@ -263,7 +265,7 @@ def _all_fail(flow: Flow, ran: pd.DataFrame) -> list[bool]:
             end += 1
         if bad[start]:
             came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
-            found[start:end] = [bool(came > 0)] * (end - start)
+            found[start:end] = [bool(came > 1)] * (end - start)
         start = end
     return found
 
@@ -280,8 +282,8 @@ def _failing_shares(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -
     starts = {spell.start_s for spell in bad}
     at_s = (frame.index - frame.index[0]).total_seconds()
     outside = [time_s not in starts for time_s in at_s]
-    errors = float(frame["errors"].fillna(0.0)[outside].sum())
-    runs = float(frame["invocations"].fillna(0.0)[outside].sum())
+    errors = float(frame["failed"].fillna(0.0)[outside].sum())
+    runs = float(frame["tried"].fillna(0.0)[outside].sum())
     sent = measured.sent or 0.0
     if not errors or not runs or not sent:
         return 0.0, 0.0
@@ -292,7 +294,8 @@ def _failing_shares(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -
 
 def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
     """Return the stretches in which nothing was received though messages waited."""
-    waits = frame["visible"].fillna(0.0) > 0
+    # A lost point doesn't end a stretch: what waited before still does.
+    waits = frame["visible"].ffill().fillna(0.0) > 0
     if not frame["received"].notna().any() and not frame["invocations"].notna().any():
         return ()
     idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)

@@ -1,0 +1,60 @@
+"""What is taken from a flow for its simulation."""
+
+import numpy as np
+import pandas as pd
+
+from watchme_analysis.analysis.failed_tries import failed_tries
+from watchme_analysis.analysis.flows import COLUMNS, Flow
+from watchme_analysis.analysis.flows import Settings as Known
+from watchme_analysis.analysis.simulation_fit import Recorded, fit
+
+MINUTES = 120
+
+
+def flow(reports_failures=False, **changed):
+    """Four messages every ten minutes, done within their minute, but for what is changed."""
+    index = pd.date_range("2026-01-01", periods=MINUTES, freq="1min", tz="UTC")
+    frame = pd.DataFrame(0.0, index=index, columns=list(COLUMNS))
+    frame["duration_avg_s"] = frame["duration_max_s"] = np.nan
+    frame.loc[frame.index[::10], ["sent", "received", "deleted", "invocations"]] = 4.0
+    frame.loc[frame.index[::10], ["duration_avg_s", "duration_max_s"]] = 2.0
+    for column, values in changed.items():
+        for minute, value in values.items():
+            frame.iloc[minute, frame.columns.get_loc(column)] = value
+    frame = frame.join(failed_tries(frame, 60, reports_failures))
+    known = Known(180.0, 345_600.0, 3, 30.0, reports_failures=reports_failures)
+    return Flow("queue", "worker", None, 60, frame, known, frozenset(COLUMNS))
+
+
+def fitted(*args, dead=0, **changed):
+    return fit(flow(*args, **changed), Recorded(48.0, dead, 0.0, 0.0)).settings
+
+
+def test_messages_that_a_function_gives_back_fail_though_it_counts_no_error():
+    settings = fitted(True, deleted={50: 1.0})
+    assert settings.poller.partial_batch_responses
+    [spell] = settings.api.spells
+    assert (spell.start_s, spell.calls, spell.failing_share) == (3000.0, 4, 0.75)
+
+
+def test_one_message_that_fails_alone_is_bad_and_no_outage():
+    alone = {55: 1.0}
+    failing = {
+        "sent": alone, "received": alone, "invocations": alone, "errors": alone, "duration_avg_s": {55: 2.0},
+        "duration_max_s": {55: 2.0},
+    }  # fmt: skip
+    assert not fitted(dead=1, **failing).api.spells
+    several = dict.fromkeys((55, 56), 1.0)
+    two = dict(failing, sent=several, received=several, invocations=several, errors=several)
+    two |= {"duration_avg_s": {55: 2.0, 56: 2.0}, "duration_max_s": {55: 2.0, 56: 2.0}}
+    assert len(fitted(dead=2, **two).api.spells) == 2
+
+
+def test_a_lost_point_ends_no_pause():
+    waits = dict.fromkeys(range(61, 80), 4.0)
+    nothing = {70: 0.0}
+    settings = fitted(
+        visible=waits | {72: np.nan}, received=nothing, deleted=nothing, invocations=nothing,
+        duration_avg_s={70: np.nan}, duration_max_s={70: np.nan},
+    )  # fmt: skip
+    assert settings.poller.pauses == ((3660.0, 4800.0),)
