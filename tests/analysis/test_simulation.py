@@ -106,6 +106,18 @@ def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_conc
     assert 0 < kept.dead_unfailed == kept.dead_lettered < 15
 
 
+def test_throttled_batches_do_not_come_back_in_step():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=1000.0),
+        poller=PollerSettings(reserved_concurrency=1, throttle_retry_s=10.0),
+        api=ApiSettings(100.0, 0.0, slots=None),
+        function_timeout_s=900.0,
+    )
+    tried = [simulate(settings, Arrivals([0.0, 0.0]), seed).throttles for seed in range(20)]
+    assert len(set(tried)) > 1
+    assert 9 < sum(tried) / len(tried) < 13
+
+
 def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
     messages = Arrivals([0.0, 1.0, 2.0, 3.0], [7, 7, 8, 7])
     queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, is_fifo=True), messages)

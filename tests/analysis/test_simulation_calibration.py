@@ -49,6 +49,14 @@ def test_how_often_a_throttled_batch_is_tried_is_found_from_the_record():
     assert any("every 45 s" in note for note in fitted.notes)
 
 
+def test_how_many_devices_send_to_a_fifo_queue_is_found_from_the_record():
+    true = replace(THROTTLED, queue=QueueSettings(300.0, is_fifo=True), poller=PollerSettings())
+    [row] = compare([Scenario("true", true, replace(LOAD, devices=1000))], 2)
+    names = ("sent", "dead_lettered", "peak_visible", "peak_age_s")
+    measured = Recorded(**{name: row.estimate(name).mean for name in names})
+    assert calibrated(Fit(true, replace(LOAD, devices=5), ()), measured).load.devices > 5
+
+
 def test_what_was_not_recorded_is_not_compared():
     measured = Recorded(sent=200.0, dead_lettered=None, peak_visible=None, peak_age_s=None)
     assert agreement(Fit(THROTTLED, LOAD, ()), measured) == ()

@@ -15,9 +15,10 @@ FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
 # A run that is off by less than this share in every figure gives back the record.
 TOLERANCE = 0.2
 REPLICATIONS = 3
-_RETRIES_S = (1.0, 2.0, 10.0, 20.0, 30.0, 45.0, 60.0)
+_RETRIES_S = (1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 # In shares of an interval, from its start on: schedules begin on the minute.
 _WIDTHS = (0.25, 0.05)
+_DEVICES = (5, 100, 1000)
 # Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
 WORTH = 0.1
 
@@ -64,7 +65,7 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     """
     best, agreements = fitted, agreement(fitted, measured)
     nearest = distance(agreements)
-    for vary in (_retries, _arrivals, _orders, _backoffs):
+    for vary in (_retries, _devices, _arrivals, _orders, _backoffs):
         if all(each.is_near for each in agreements):
             break
         for candidate in vary(best):
@@ -115,6 +116,13 @@ def _arrivals(fitted: Fit) -> Iterator[Fit]:
         )
 
 
+def _devices(fitted: Fit) -> Iterator[Fit]:
+    if fitted.settings.queue.is_fifo:
+        for many in _DEVICES:
+            note = f"{many} devices come nearest to the record."
+            yield replace(fitted, load=replace(fitted.load, devices=many), notes=(*fitted.notes[:-1], note))
+
+
 def _orders(fitted: Fit) -> Iterator[Fit]:
     queue = fitted.settings.queue
     if not queue.is_fifo:
@@ -153,7 +161,7 @@ def _backoffs(fitted: Fit) -> Iterator[Fit]:
 
 
 # Backs off later and further than is assumed otherwise.
-BACKOFFS = (Backoff(0.5, 0.67, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2))
+BACKOFFS = (Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2))
 
 
 def in_words(backoff: Backoff) -> str:

@@ -65,6 +65,7 @@ class Line:
         self.queue = queue_of(settings.queue, arrivals)
         # Text, so that arrivals drawn from the same seed are not the same numbers again.
         random = Random(f"service times {seed}")
+        self.random = Random(f"retries {seed}")
         self.api = Api(settings.api, arrivals, agenda, random, self._answered, shared)
         poller = settings.poller
         self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
@@ -141,7 +142,7 @@ class Line:
         """Turn a batch away; it is tried again until patience ends."""
         self.throttles += 1
         now_s = self.agenda.now_s
-        again_s = now_s + self.settings.poller.throttle_retry_s
+        again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
         if now_s >= run.gives_up_s:
             # The messages stay in flight until their visibility timeout ends; the poller backs off first.
             self.agenda.at(again_s, self._let_go)

@@ -51,7 +51,8 @@ class PollerSettings:
     reserved_concurrency
         Of the function: messages are received above it, and their invocations throttled.
     throttle_retry_s
-        Time between two attempts to invoke a throttled batch, which AWS doesn't publish.
+        Mean time between two attempts to invoke a throttled batch, which AWS doesn't publish. Each is drawn
+        between half and one and a half of it, as clients do that must not come back in step.
     throttle_patience_s
         After how long a throttled batch is given up; its messages come back when their visibility timeout
         ends. None is what the Developer Guide says: it is tried until the visibility timeout has passed.
