@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.nginx_routing import effective_locations, route, upstream_addresses
+from watchme_analysis.analysis.nginx_routing import (
+    effective_locations,
+    places_of,
+    route_among,
+    upstream_addresses,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +83,18 @@ class Routes:
     frame: pd.DataFrame
     layer: str
 
+    @cached_property
+    def places(self) -> list[dict[str, Any]]:
+        """The layer's locations, one mapping each: paths by the hundred are looked up in them."""
+        return places_of(self.frame, self.layer)
+
     def __bool__(self) -> bool:
         """Tell whether the layer's configuration is there."""
         return bool((self.frame["layer"] == self.layer).any())
 
     def serving(self, path: str) -> Location | None:
         """Return the location that serves a path; None when only the server block does, or none."""
-        return self._serving(self.frame, path)
+        return self._serving(self.places, path)
 
     def wider(self, path: str) -> Location | None:
         """Return the location that would serve a path if its exact one (``=``) were not there.
@@ -94,21 +105,24 @@ class Routes:
         place = self.serving(path)
         if place is None or place.modifier != "=":
             return None
-        return self._serving(self.frame[~(self.frame["location_id"] == place.number).fillna(False)], path)
+        return self._serving([row for row in self.places if row["location_id"] != place.number], path)
 
     def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
         """Return, by path, the path under which the application is asked; nothing where it is not known."""
         if not self:
             return {}
-        routed = {path: route(self.frame, path, layer=self.layer) for path in paths}
+        routed = {path: route_among(self.places, path) for path in paths}
         return {path: row["upstream_path"] for path, row in routed.items() if row and row["upstream_path"]}
 
-    def _serving(self, frame: pd.DataFrame, path: str) -> Location | None:
-        row = route(frame, path, layer=self.layer)
+    def _serving(self, places: list[dict[str, Any]], path: str) -> Location | None:
+        row = route_among(places, path)
         if row is None or row["modifier"] == "server":
             return None
-        mine = frame[(frame["layer"] == self.layer) & (frame["server_id"] == row["server_id"])]
-        server = mine[mine["modifier"] == "server"].iloc[0]
+        server = next(
+            other
+            for other in places
+            if other["server_id"] == row["server_id"] and other["modifier"] == "server"
+        )
         settings, outer = _settings(row["directives"]), _settings(server["directives"])
         own = {name: values for name, values in settings.items() if outer.get(name) != values}
         label = " ".join(part for part in ("location", row["modifier"], row["path"]) if part)

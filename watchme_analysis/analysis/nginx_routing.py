@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -123,7 +123,19 @@ def route(
         for (None: nothing is passed on, or a variable decides); None when the layer has no server.
     """
     frame = directives if "server_id" in directives.columns else effective_locations(directives)
-    rows = _records(frame[frame["layer"] == layer])
+    return route_among(places_of(frame, layer), path, host)
+
+
+def route_among(rows: Sequence[Location], path: str, host: str | None = None) -> Location | None:
+    """Return what :func:`route` does, of locations that were taken out of the frame once for many paths.
+
+    Parameters
+    ----------
+    rows
+        From :func:`places_of`.
+    path, host
+        As for :func:`route`.
+    """
     server = _choose_server(rows, host)
     if server is None:
         return None
@@ -135,11 +147,11 @@ def route(
     return found | {"upstream_path": upstream_path(found, clean)}
 
 
-def _records(frame: pd.DataFrame) -> list[Location]:
-    """Return rows as dictionaries in which missing is None."""
+def places_of(frame: pd.DataFrame, layer: str = "nginx") -> list[Location]:
+    """Return the rows of a layer in :func:`effective_locations` as dictionaries; missing is None."""
     import pandas as pd
 
-    rows: list[Location] = frame.to_dict("records")
+    rows: list[Location] = frame[frame["layer"] == layer].to_dict("records")
     for row in rows:
         row.update({name: None for name in _INTEGERS if pd.isna(row[name])})
     return rows
