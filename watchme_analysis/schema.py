@@ -636,11 +636,14 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column in schema.columns:
         dtype = DTYPES[column.kind]
-        # A column of nothing but nulls may have any dtype on the way here.
-        if column.name not in frame.columns or frame[column.name].isna().all():
-            columns[column.name] = pd.Series([None] * len(frame), index=frame.index, dtype=dtype)
+        values = frame[column.name] if column.name in frame.columns else None
+        if values is not None and values.dtype == dtype:
+            columns[column.name] = values
             continue
-        values = frame[column.name]
+        # A column of nothing but nulls may have any dtype on the way here.
+        if values is None or values.isna().all():
+            columns[column.name] = pd.Series(None, index=frame.index, dtype=dtype)
+            continue
         try:
             columns[column.name] = values.astype(dtype)
         except (TypeError, ValueError) as error:
