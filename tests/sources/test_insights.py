@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import watchme_analysis.sources.insights_outlook as outlook
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.sources.aws_client import Aws, CancelledError, Pace
 from watchme_analysis.sources.insights import run_queries, run_query
@@ -473,10 +474,11 @@ bursts = st.lists(
     seed=st.integers(0, 9),
     rising=st.booleans(),
     known=st.sampled_from(["nothing", "wrong", "minutes", "seconds"]),
+    worth=st.sampled_from([0, 1000]),
 )
 def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more):
-    whole, seed, rising, known, accident = (
-        more[name] for name in ("whole", "seed", "rising", "known", "accident")
+    whole, seed, rising, known, accident, worth = (
+        more[name] for name in ("whole", "seed", "rising", "known", "accident", "worth")
     )
     spread = random.Random(seed)
     offsets = [
@@ -505,7 +507,9 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more)
     }[known]
     text = f"fields @timestamp, @message | sort @timestamp {order}"
     query = ask(text, end=START + timedelta(minutes=10), **counts)
-    answer = run_query(Aws(pace=FAST), query, cap=cap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outlook, "_WORTH", worth)
+        answer = run_query(Aws(pace=FAST), query, cap=cap)
     got = numbers(answer)
     assert len(got) == len(set(got))
     times = [row["@timestamp"] for row in answer.rows]

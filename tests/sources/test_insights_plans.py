@@ -11,6 +11,7 @@ from insights_model import Model, least
 
 import watchme_analysis.sources.insights as retrieval
 import watchme_analysis.sources.insights_flight as flight
+import watchme_analysis.sources.insights_outlook as outlook
 from watchme_analysis.sources.insights_calls import InsightsQuery
 from watchme_analysis.sources.insights_plan import Span
 from watchme_analysis.window import Window
@@ -85,6 +86,46 @@ def test_bursts_of_all_kinds_are_scanned_about_once(known, usual, most):
     assert len(found) > 50
     assert sum(found) / len(found) <= usual
     assert max(found) <= most
+
+
+def burst(rows, width_ms, seed):
+    spread = random.Random(seed)
+    at = spread.randrange(HOUR_MS - width_ms)
+    return [spread.randrange(HOUR_MS) for _ in range(500)] + [
+        at + spread.randrange(width_ms) for _ in range(rows)
+    ]
+
+
+@pytest.mark.parametrize("width_ms", [1000, 4000, 15_000, 60_000])
+@pytest.mark.parametrize("times", [1.3, 4, 10])
+def test_a_burst_in_a_known_minute_is_scanned_once_where_queries_are_worth_it(width_ms, times, monkeypatch):
+    monkeypatch.setattr(outlook, "_WORTH", 0)
+    found, most = [], 0
+    for seed in range(8):
+        how = {"whole": seed % 2 == 0, "order": "asc" if seed % 3 else "desc"}
+        _, answer, scanned = retrieve(burst(round(1000 * times), width_ms, seed), **how)
+        assert not answer.truncated
+        found.append(scanned)
+        most = max(most, answer.started)
+    # Windows of a crowded second itself are planned to be four fifths full.
+    assert sum(found) / len(found) <= (1.25 if width_ms == 1000 else 1.05)
+    assert max(found) <= (1.45 if width_ms == 1000 else 1.2)
+    assert most <= 3 * 60
+
+
+def test_few_queries_are_made_where_little_is_to_be_saved():
+    _, answer, _ = retrieve(burst(4000, 4000, 1))
+    assert answer.started < 30
+    # So many crowded minutes are no burst, and one whose rows lie evenly is cut evenly.
+    evenly = [60_000 * minute + n * 12 for minute in range(10) for n in range(5000)]
+    assert retrieve(evenly)[1].started < 100
+
+
+def test_a_minute_whose_rows_lie_evenly_is_cut_evenly(monkeypatch):
+    monkeypatch.setattr(outlook, "_WORTH", 0)
+    _, answer, scanned = retrieve([600_000 + n * 12 for n in range(5000)])
+    assert answer.started <= 4 + 2 * 7
+    assert scanned <= 1.05
 
 
 @pytest.mark.parametrize("whole", [True, False])

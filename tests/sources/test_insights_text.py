@@ -7,6 +7,7 @@ from watchme_analysis.sources.insights_text import (
     columns_known,
     columns_of,
     counting_query,
+    leaves_none_out,
     query_limit,
     split_commands,
     why_whole,
@@ -111,3 +112,9 @@ def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
     assert not bounded("pattern @message | diff")
     assert not bounded("source logGroups() | fields @message")
     assert not bounded("filter a in (SOURCE 'g' | fields a) | stats count(*)")
+
+
+def test_without_a_filter_each_event_is_a_row():
+    assert leaves_none_out("fields a | parse @message 'x *' as x | sort @timestamp asc | display x")
+    assert not leaves_none_out("fields a | filter a > 1")
+    assert not leaves_none_out("filterIndex a = 1 | fields a")

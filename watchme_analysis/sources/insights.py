@@ -29,9 +29,9 @@ from watchme_analysis.sources.insights_calls import (
 from watchme_analysis.sources.insights_ends import Ends
 from watchme_analysis.sources.insights_flight import Flight
 from watchme_analysis.sources.insights_join import complete_part, filled_width_ms, join_pieces
+from watchme_analysis.sources.insights_outlook import Outlook
 from watchme_analysis.sources.insights_plan import (
     FILL,
-    Outlook,
     Span,
     Task,
     bin_seconds,
@@ -43,6 +43,7 @@ from watchme_analysis.sources.insights_text import (
     ascending,
     bounded,
     counting_query,
+    leaves_none_out,
     query_limit,
     with_timestamp,
 )
@@ -100,7 +101,10 @@ class _Run:
         self.aws, self.cap, self.deadline = aws, cap, deadline
         self.answers = [Answer(query) for query in queries]
         self.pieces: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
-        self.outlooks = [Outlook(query.span, query.counts, query.counts_bin_s, cap) for query in queries]
+        self.outlooks = [
+            Outlook(query.span, query.counts, query.counts_bin_s, cap, all_rows=leaves_none_out(query.text))
+            for query in queries
+        ]
         self.refused: dict[int, ServiceError] = {}
         self.ends = Ends(aws.learned.get("insights_end_is_whole"))
         self.flight = Flight(aws, deadline, self._start, self._refuse)
@@ -204,7 +208,7 @@ class _Run:
         question = self.ends.question
         if question is not None:
             self.ends.asked = True
-            self.flight.add([Task(*question, telling=True)])
+            self.flight.add_first(Task(*question, telling=True))  # others owe the less the sooner it tells
         due = self.ends.due(idle=self.flight.idle)
         self.flight.add(Task(number, span, depth=1) for number, span in due if number not in self.refused)
 

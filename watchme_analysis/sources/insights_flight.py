@@ -51,6 +51,10 @@ class Flight:
         """Let queries wait for their turn."""
         self.waiting.extend(tasks)
 
+    def add_first(self, task: Task) -> None:
+        """Let a query come next."""
+        self.waiting.appendleft(task)
+
     @property
     def idle(self) -> bool:
         """Whether nothing waits or flies."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import median
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -20,12 +19,6 @@ FILL = 0.8
 _WIDE_MS = 2000
 # A part may be wider than asked for by so little of itself.
 _ABOUT = 0.01
-# Up to so many windows are asked without knowing what share of the events a filter leaves.
-_FEW = 8
-# Where nothing is known, three of so many slices are asked first.
-_SLICES = 48
-# A filter that left nothing in three windows may still leave some elsewhere.
-_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +59,10 @@ class Span:
     def seconds(self) -> float:
         """Length in seconds."""
         return self.length_ms / 1000
+
+    def __contains__(self, other: Span) -> bool:
+        """Whether another span lies within this one."""
+        return self.from_ms <= other.from_ms and other.to_ms <= self.to_ms
 
     def parts(self, count: int) -> list[Span]:
         """Return the span cut into about so many equal parts; [] for 1 ms."""
@@ -190,106 +187,3 @@ def spans_from_edge(rest: Span, missing: float, width_ms: float, cap: int, risin
     # What follows shares no second with it.
     second = edge // 1000 * 1000 + (1000 if rising else 0)
     return rest.cut_at([edge, second, *near.steps(width)])
-
-
-class Outlook:
-    """Where the rows of a query are expected, and the windows to ask for them in.
-
-    Events that came into a log group bound the rows from above. How many of them a filter leaves, or how
-    many there are where nothing is known, three windows tell before the others are planned; they are
-    windows like all others, so that nothing is scanned twice.
-
-    Parameters
-    ----------
-    span
-        The whole.
-    counts, bin_s
-        Start of each bin in epoch seconds and the events in it, and the width of the bins; no counts when
-        nothing is known.
-    cap
-        Rows that one query returns at most.
-    """
-
-    def __init__(self, span: Span, counts: Counts, bin_s: int, cap: int) -> None:
-        self.span, self.cap = span, cap
-        self.known = bool(counts)
-        self.bin_s = bin_s if counts else max(1, math.ceil(span.seconds / _SLICES))
-        first = span.from_ms // 1000
-        self.counts = counts or tuple((second, 1) for second in range(first, span.end, self.bin_s))
-        self._gaps: list[Span] = []
-        self._awaited = 0
-        self._ratios: list[float] = []
-
-    def first_spans(self) -> list[Span]:
-        """Return what to ask for first: the whole, all windows, or three that tell how to cut the rest."""
-        if self.known and sum(rows for _, rows in self.counts) <= FILL * self.cap:
-            return [self.span]
-        if self.known:
-            spans = spans_by_count(self.span, self.counts, self.bin_s, self.cap)
-            if len(spans) <= _FEW:
-                return spans
-        elif self.span.seconds < _SLICES:
-            return [self.span]
-        else:
-            spans = self.span.cut_at(second * 1000 for second, _ in self.counts)
-        middle = len(spans) // 2
-        probes = [spans[0], spans[middle], spans[-1]]
-        self._gaps = [Span(a.to_ms, b.from_ms) for a, b in pairwise(probes)]
-        self._awaited = len(probes)
-        return probes
-
-    def next_spans(self, span: Span, matched: float | None) -> list[Span]:
-        """Take up what a window held (None: it failed) and return what is to be asked now.
-
-        The windows that the first three leave come with the last of these; otherwise there are none.
-        """
-        if not self._awaited:
-            return []
-        self._awaited -= 1
-        expected = self.expected(span)
-        if matched is not None and expected:
-            self._ratios.append(matched / expected)
-        if self._awaited:
-            return []
-        return [part for gap in self._gaps for part in self._cut(gap, self._ratio())]
-
-    def spans_for(self, rest: Span, missing: float) -> list[Span]:
-        """Return the rest of a cut window that holds so many rows, cut as the counts say; [] when they can't.
-
-        Bins wider than a third of it say nothing about where in it the rows lie.
-        """
-        expected = self.expected(rest)
-        if not self.known or not expected or rest.seconds < 3 * self.bin_s:
-            return []
-        return self._cut(rest, missing / expected)
-
-    def expected(self, span: Span) -> float:
-        """Return the events of the counts that lie in a span, those of a bin being spread evenly."""
-        total = 0.0
-        for second, rows in self.counts:
-            start, end = second * 1000, (second + self.bin_s) * 1000
-            shared = min(end, span.to_ms) - max(start, span.from_ms)
-            total += rows * max(0, shared) / (end - start)
-        return total
-
-    def _ratio(self) -> float:
-        """Return the rows to expect for an event counted.
-
-        Where events are counted, the highest share of the three makes windows that nowhere overflow. Where
-        nothing is known, one of the three may lie in a burst, and the middle one is told by the others.
-        """
-        if not self._ratios:
-            return 1.0
-        if self.known:
-            return min(1.0, max(_LEAST_SHARE, *self._ratios))
-        return max(median(self._ratios), 0.0)
-
-    def _cut(self, span: Span, ratio: float) -> list[Span]:
-        if not self.known:
-            return span.parts_for(self.expected(span) * ratio, self.cap)
-        counts = [
-            (second, rows * ratio)
-            for second, rows in self.counts
-            if span.from_ms < (second + self.bin_s) * 1000 and second * 1000 < span.to_ms
-        ]
-        return spans_by_count(span, counts, self.bin_s, self.cap)

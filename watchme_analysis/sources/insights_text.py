@@ -6,6 +6,8 @@ import re
 
 # Commands that treat each event alone, so that windows put together give what the whole gives.
 _EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
+# Commands that make a row of each event.
+_ALL_EVENTS = frozenset({"fields", "display", "parse", "unmask", "sort"})
 # Commands that see only what those before them leave, so that a filter in front bounds what they work on.
 _BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pattern"}
 _LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
@@ -138,6 +140,11 @@ def bounded(query: str) -> bool:
     """
     commands = split_commands(query)
     return {command_name(command) for command in commands} <= _BOUNDED and not any(map(_nests, commands))
+
+
+def leaves_none_out(query: str) -> bool:
+    """Tell whether each event is a row, as nothing filters them."""
+    return {command_name(command) for command in split_commands(query)} <= _ALL_EVENTS
 
 
 def ascending(query: str) -> bool:
