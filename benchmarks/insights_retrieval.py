@@ -3,9 +3,9 @@
     python benchmarks/insights_retrieval.py [--peer PYTHON] [CASE ...]
 
 PYTHON is an interpreter that has awswrangler, in an environment of its own (`python3 -m venv peers &&
-peers/bin/pip install -r benchmarks/requirements-peers.txt`); without it this package is measured alone. The
-server answers every call after 50 ms and lets every query run for half a second. It counts in a process of its
-own, each client runs in a fresh one, so that peak memory is the client's.
+peers/bin/pip install -r benchmarks/requirements-peers.txt`); without it this package is measured alone.
+The server answers every call after 50 ms and lets every query run for half a second. It counts in a process
+of its own, each client runs in a fresh one, so that peak memory is the client's.
 
 Columns: recall and duplicates against what the server holds; whether the client says that rows are missing;
 queries started; events scanned over the least that any plan can scan, which is each once, and those of a

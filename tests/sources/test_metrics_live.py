@@ -12,6 +12,7 @@ from watchme_analysis.sources.cloudwatch_metrics import read_answers
 from watchme_analysis.sources.metric_intervals import completeness, filled
 from watchme_analysis.sources.metrics import (
     MAX_POINTS,
+    Expression,
     Metric,
     batches,
     catalogue,
@@ -141,6 +142,41 @@ def test_a_tidy_frame_of_any_metrics(front):
     late, _ = get_metrics(Aws(pace=FAST), wanted[:1], Window(now - timedelta(minutes=5), now), period_s=300)
     assert set(late.completeness) == {"not_settled"}
     assert get_metrics(Aws(pace=FAST), [], Window(start, now), period_s=60)[0].empty
+
+
+def test_metric_math_is_a_series_among_the_metrics_that_it_refers_to(front):
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=40)
+    second = int(start.timestamp())
+    front.metrics[SENT] = {second: [0, 4], second + 120: [3]}
+    wanted = [
+        Expression("100 * m1 / (m2 + 1)", "share"),
+        Metric(*SENT, "Maximum"),
+        Metric(*SENT, "SampleCount"),
+        Metric(*SENT, "p50"),
+        Expression("m3 + 1"),
+    ]
+    frame, retrieval = get_metrics(Aws(pace=FAST), wanted, Window(start, start + timedelta(minutes=3)))
+    found = {
+        (metric if pd.isna(stat) else stat): list(rows.value.fillna(-1))
+        for (metric, stat), rows in frame.groupby(["metric", "stat"], dropna=False)
+    }
+    assert found["share"] == [100 * 4 / 3, -1, 150]
+    assert found["m3 + 1"] == [5, -1, 4]
+    assert found["Maximum"] == [4, -1, 3]
+    assert frame[frame.metric == "share"].completeness.tolist() == ["value", "missing", "value"]
+    assert frame[frame.metric == "share"].namespace.isna().all()
+    assert (retrieval.rows, retrieval.truncated) == (15, False)
+
+
+def test_an_expression_of_several_series_gives_each_by_its_label(monkeypatch):
+    window = Window(NOW - timedelta(hours=7), NOW - timedelta(hours=7) + timedelta(minutes=1))
+    point = {"Id": "m0", "Timestamps": [window.start.isoformat()], "StatusCode": "Complete"}
+    series = [{**point, "Label": label, "Values": [value]} for label, value in (("a", 1.0), ("b", 2.0))]
+    answer = {"MetricDataResults": series, "Messages": [], "Asked": {"At": NOW.isoformat()}}
+    monkeypatch.setattr("watchme_analysis.sources.metrics_frame.kept_metric_data", lambda *_: answer)
+    frame, _ = get_metrics(Aws(pace=FAST), [Expression("SEARCH('x', 'Sum')")], window, period_s=60)
+    found = frame[frame.completeness == "value"]
+    assert found[["metric", "value"]].to_numpy().tolist() == [["a", 1.0], ["b", 2.0]]
 
 
 def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):

@@ -67,6 +67,22 @@ class Metric:
     stat: str
 
 
+@dataclass(frozen=True)
+class Expression:
+    """Metric math over what is asked with it, which it calls m0, m1, and so on by its place.
+
+    Attributes
+    ----------
+    text
+        Such as ``100 * m1 / m0``.
+    label
+        What the series is called; the text unless given.
+    """
+
+    text: str
+    label: str = ""
+
+
 def catalogue(queues: Sequence[str], functions: Sequence[str], instances: Sequence[str]) -> list[Metric]:
     """Return the metrics that an incident of queues, functions and instances needs."""
     return [
@@ -83,24 +99,23 @@ def period_for(start: datetime, now: datetime) -> int:
     return next((period for oldest, period in RETENTION if age <= oldest), 86_400)
 
 
-def metric_queries(metrics: Sequence[Metric], period_s: int) -> list[dict[str, Any]]:
-    """Return GetMetricData's queries for metrics, named m0, m1, and so on."""
+def metric_queries(metrics: Sequence[Metric | Expression], period_s: int) -> list[dict[str, Any]]:
+    """Return GetMetricData's queries for metrics and metric math, named m0, m1, and so on."""
     return [
-        {
-            "Id": f"m{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": item.namespace,
-                    "MetricName": item.metric,
-                    "Dimensions": [{"Name": name, "Value": value} for name, value in item.dimensions],
-                },
-                "Period": period_s,
-                "Stat": item.stat,
-            },
-            "ReturnData": True,
-        }
+        {"Id": f"m{number}", **_query(item, period_s), "ReturnData": True}
         for number, item in enumerate(metrics)
     ]
+
+
+def _query(item: Metric | Expression, period_s: int) -> dict[str, Any]:
+    if isinstance(item, Expression):
+        return {"Expression": item.text, "Label": item.label or item.text, "Period": period_s}
+    metric = {
+        "Namespace": item.namespace,
+        "MetricName": item.metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in item.dimensions],
+    }
+    return {"MetricStat": {"Metric": metric, "Period": period_s, "Stat": item.stat}}
 
 
 def get_metric_data(
