@@ -38,6 +38,8 @@ def test_get_query_results():
     assert statuses == OPEN | {"Complete", "Failed", "Cancelled", "Timeout"}
     statistics = set(operation.output_shape.members["statistics"].members)
     assert statistics >= {"recordsMatched", "recordsScanned", "bytesScanned", "estimatedBytesSkipped"}
+    rows = text(operation.output_shape.members["statistics"].members["resultCount"].documentation)
+    assert "total number of output rows across all pages" in rows
     assert "expires after 1 hour" in text(operation.input_shape.members["nextToken"].documentation)
     assert "Running , this operation returns only partial results" in text(operation.documentation)
     assert model("logs").metadata["protocol"] == "json"  # whose rows are taken out before botocore reads them
