@@ -22,12 +22,15 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     result = run("--replications", "2")
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[2].split()[:3] == ["measure", "in", "DLQ"]
-    assert lines[3].startswith("as configured")
+    head = next(place for place, line in enumerate(lines) if line.split()[:3] == ["measure", "in", "DLQ"])
+    assert lines[head + 1].startswith("as configured")
     assert "recorded" not in result.output.split("never failed:")[0]
     warnings = [line for line in lines if line.startswith("WARNING")]
     assert warnings
-    assert all("reserved 2" in line for line in warnings)
+    assert all("reserved 2" in line and "at once" in line for line in warnings)
+    assert lines[2] == warnings[0], "what loses healthy messages comes before all figures"
+    assert any("does best" in line for line in lines[:head])
+    assert "Configured: function timeout 30 s, visibility timeout 900 s" in result.output
     assert run("--replications", "2").output == result.output
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from watchme_analysis.analysis.simulation_calibration import Agreement
     from watchme_analysis.analysis.simulation_fit import Recorded
     from watchme_analysis.analysis.simulation_model import Model
-    from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate, Scenario
+    from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate
 
 # Heading, field of an outcome, and what a unit of the column is in the field's unit.
 COLUMNS = (
@@ -29,6 +29,7 @@ COLUMNS = (
     ("throttles", "throttles", 1),
 )
 LEGEND = """\
+figures: means with half their 95 % interval; without one, all runs came to the same
 never failed: in the DLQ though no run of the function ever failed, as throttled receives count too
 lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
 drain: the longest stretch in which messages had waited for over a minute, from the first of them until none
@@ -70,6 +71,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     Figures are means with their 95 % intervals.
     """
     from watchme_analysis.analysis import simulation_scenarios as model
+    from watchme_analysis.analysis.simulation_advice import advice, configured, doubts, warnings
 
     measured: Recorded | None = None
     fitted: Model | None = None
@@ -92,13 +94,18 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         title = f"{' and '.join(names)}{', added up' if names[1:] else ''}; fitted to {case}"
     found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
     near = () if fitted is None else fitted.agreements(found[0])
+    own = [each.settings for each in fitted.fits] if fitted is not None else [found[0].scenario.settings]
+    notes = (*dict.fromkeys(map(configured, own)), *notes)
+    loud = (*warnings(found), *doubts(near))
     if options["as_json"]:
-        click.echo(json.dumps(_json(found, measured, notes, near), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(_json(found, measured, (*loud, *notes), near), ensure_ascii=False, indent=1))
         return
     click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
+    for sentence in (*loud, *advice(found)[:1]):
+        click.echo(f"{sentence}\n")
     click.echo(_table(found, measured))
     click.echo("\n" + LEGEND)
-    for note in (*_loud(found), *_off(near), *notes):
+    for note in notes:
         click.echo(note)
 
 
@@ -175,35 +182,6 @@ def _json(
     return {
         "recorded": None if measured is None else asdict(measured),
         "agreement": [{"queue": queue, **asdict(each)} for queue, each in near],
-        "notes": [*_loud(found), *_off(near), *notes],
+        "notes": list(notes),
         "scenarios": [{"name": row.scenario.name, **figures(row)} for row in found],
     }
-
-
-def _off(near: tuple[tuple[str, Agreement], ...]) -> tuple[str, ...]:
-    """Say which figures runs with the case's own settings do not give back."""
-    return tuple(
-        f"READ WITH CARE: {queue}: {each.figure} was {each.recorded:,.0f} on record, and is "
-        f"{each.simulated:,.0f} in runs with the same settings ({each.lowest:,.0f} to {each.highest:,.0f})."
-        for queue, each in near
-        if not each.is_near
-    )
-
-
-def _is_reserved(scenario: Scenario) -> bool:
-    poller = scenario.settings.poller
-    return poller.reserved_concurrency is not None and poller.max_concurrency is None
-
-
-def _loud(found: tuple[Comparison, ...]) -> tuple[str, ...]:
-    """Return a warning when reserved concurrency alone fills the dead-letter queue."""
-    said = []
-    for row in found:
-        dead = row.estimate("dead_unfailed")
-        if _is_reserved(row.scenario) and dead.mean and (dead.low is None or dead.low > 0):
-            said.append(
-                f"WARNING: {row.scenario.name}: {dead.mean:,.0f} messages reach the DLQ without one "
-                "failed run. Limit the mapping's maximum concurrency instead: then nothing is received "
-                "that can't be run."
-            )
-    return tuple(said)

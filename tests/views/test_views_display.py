@@ -122,6 +122,7 @@ COVERAGE = {
 def test_coverage_and_losses_name_everything_that_is_missing():
     covered = coverage_table(COVERAGE, TOKYO)
     assert covered.rows[0] == ("probes", "7", "2025-12-11 10:02:03", "2025-12-11 10:12:03", "2", "")
+    assert covered.rows[1][-1] == "cut off: 10 rows of 99 that matched."
     gap = (MOMENT, MOMENT + timedelta(seconds=90))
     lost = losses_table(COVERAGE, {"probes": [gap]}, {"edge_log": ["edge_config", "nginx_config"]}, TOKYO)
     text = lost.to_text()

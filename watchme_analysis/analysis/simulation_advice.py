@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from watchme_analysis.analysis.simulation_calibration import Agreement
 from watchme_analysis.analysis.simulation_scenarios import Comparison
+from watchme_analysis.analysis.simulation_settings import Settings
 
 # Field of an outcome, how it reads, unit in the field's own, and from which difference on it counts.
 _FIGURES = (
@@ -13,6 +15,11 @@ _FIGURES = (
     ("duplicates", "duplicates", 1.0, 1.0),
     ("peak_age_s", "minutes of the oldest message", 60.0, 60.0),
 )
+FIGURE_WORDS = {
+    "peak_visible": "the peak backlog (messages)",
+    "peak_age_s": "the age of the oldest message (s)",
+    "dead_lettered": "dead letters",
+}
 _NAMED = 3
 # What leaves more than this share of the dead letters is no help against them.
 HELPS = 0.9
@@ -87,3 +94,76 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
     cured = any(spell.is_cured_by_restart for spell in api.spells) and api.restarts_when_unhealthy
     doubt = " A restart is taken to cure what makes runs slow: try it by hand first." if cured else ""
     return (f"“{best.scenario.name}” does best: {figures}.{doubt}",)
+
+
+def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
+    """Say loudly where reserved concurrency alone fills the dead-letter queue, and under which assumption.
+
+    Parameters
+    ----------
+    found
+        Of :func:`watchme_analysis.analysis.simulation_scenarios.compare`.
+    """
+    said = []
+    for row in found:
+        poller, dead = row.scenario.settings.poller, row.estimate("dead_unfailed")
+        if poller.reserved_concurrency is None or poller.max_concurrency is not None:
+            continue
+        if not dead.mean or (dead.low is not None and dead.low <= 0):
+            continue
+        mapped = [
+            other.estimate("dead_unfailed").mean or 0.0
+            for other in found
+            if other.scenario.load == row.scenario.load
+            and other.scenario.settings.poller.max_concurrency is not None
+            and other.scenario.settings.poller.reserved_concurrency is None
+        ]
+        beside = f" With a maximum concurrency {max(mapped):,.0f} do." if mapped else ""
+        assumed = (
+            "as AWS's guide describes throttling"
+            if poller.throttle_patience_s is None
+            else "if the poller gives up a throttled batch at once, the worst that AWS's guide leaves open"
+        )
+        said.append(
+            f"WARNING: {row.scenario.name}: {dead.mean:,.0f} messages reach the DLQ without one failed run, "
+            f"as each throttled receive counts, {assumed}.{beside} Limit the mapping's maximum concurrency "
+            "instead: then nothing is received that can't be run."
+        )
+    return tuple(said)
+
+
+def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:
+    """Say which figures runs with the case's own settings do not give back.
+
+    Parameters
+    ----------
+    near
+        Of :meth:`watchme_analysis.analysis.simulation_model.Model.agreements`.
+    """
+    return tuple(
+        f"READ WITH CARE: {queue}: {FIGURE_WORDS.get(each.figure, each.figure)} was {each.recorded:,.0f} on "
+        f"record, and is {each.simulated:,.0f} in runs with the same settings ({each.lowest:,.0f} to "
+        f"{each.highest:,.0f})."
+        for queue, each in near
+        if not each.is_near
+    )
+
+
+def configured(settings: Settings) -> str:
+    """Say in a sentence what a queue is set to."""
+    queue, poller = settings.queue, settings.poller
+    limits = [
+        f"{name} {value}"
+        for name, value in (
+            ("maximum concurrency", poller.max_concurrency),
+            ("reserved concurrency", poller.reserved_concurrency),
+        )
+        if value is not None
+    ]
+    receives = queue.max_receive_count
+    return (
+        f"Configured: function timeout {settings.function_timeout_s:.0f} s, visibility timeout "
+        f"{queue.visibility_timeout_s:.0f} s, {', '.join(limits) or 'no limit of concurrency'}, "
+        + ("no dead-letter queue" if receives is None else f"{receives:.0f} receives before the DLQ")
+        + f", batches of {poller.batch_size}{', FIFO' if queue.is_fifo else ''}."
+    )

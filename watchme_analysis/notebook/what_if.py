@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from watchme_analysis.analysis.flows import Flow, flows
-from watchme_analysis.analysis.simulation_advice import advice
+from watchme_analysis.analysis.simulation_advice import advice, configured, doubts, warnings
 from watchme_analysis.analysis.simulation_fit import Recorded, recorded
 from watchme_analysis.analysis.simulation_model import Model, model_of
 from watchme_analysis.analysis.simulation_scenarios import Comparison, compare
@@ -64,11 +64,18 @@ class WhatIfPage(Page):
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:
         return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
 
+    def in_short(self) -> Passage:
+        """Say what matters first: what loses messages, what can't be trusted, and what does best."""
+        found = self._found
+        loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
+        return Passage((*loud, *advice(found)[:1]))
+
     def assumptions(self) -> Passage:
         """Say which queue is simulated, and what had to be assumed."""
         named = [f"{flow.queue} with {flow.function or 'its function'}" for flow in self._model.flows]
         added = " Figures below are those of all of them, added up." if named[1:] else ""
-        return Passage((f"Simulated is {', '.join(named)}.{added}",), self._model.notes)
+        own = dict.fromkeys(configured(each.settings) for each in self._model.fits)
+        return Passage((f"Simulated is {', '.join(named)}.{added}", *own), self._model.notes)
 
     def agreement(self) -> Shown:
         """Show whether runs with the case's own settings give back what was recorded."""

@@ -9,6 +9,8 @@ from typing import Any
 from watchme_analysis.views.display import Shown, cell, duration, local_time
 
 Stretch = tuple[datetime, datetime]
+# Where rows were cut off.
+UNCOUNTED = "the source does not say how many rows there are"
 
 
 def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> Shown:
@@ -25,7 +27,9 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> S
     for name, entry in coverage.items():
         start, end = (_moment(entry[bound], zone) for bound in ("start", "end"))
         rejected = cell(int(entry["rejected"]), zone)
-        notes = "cut off, see below" if entry["truncated"] else "; ".join(map(str, entry["notes"]))
+        notes = "; ".join(map(str, entry["notes"]))
+        if entry["truncated"]:
+            notes = f"cut off: {notes or UNCOUNTED}"
         rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, notes))
     heads = ("table", "rows", "first", "last", "rejected lines", "notes")
     return Shown(f"What the data covers (times in {zone})", heads, tuple(rows), numeric=frozenset({1, 4}))
@@ -62,7 +66,7 @@ def losses_table(
         if entry["rejected"]:
             rows.append((name, f"{entry['rejected']:,d} lines don't parse", "kept in rejected_lines"))
         if entry["truncated"]:
-            notes = entry["notes"] or ["the source does not say how many rows there are"]
+            notes = entry["notes"] or [UNCOUNTED]
             rows += [(name, "rows cut off", str(note)) for note in notes]
     for name, stretches in gaps.items():
         rows += [
