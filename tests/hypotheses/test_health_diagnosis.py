@@ -18,8 +18,9 @@ from health_world import (
 )
 
 from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health_explains import EXPLAINS
 from watchme_analysis.hypotheses.health_lookalikes import LOOKALIKES
-from watchme_analysis.hypotheses.health_weights import CAUSES, EXPLAINS, WEIGHTS
+from watchme_analysis.hypotheses.health_weights import CAUSES, WEIGHTS
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
@@ -416,3 +417,54 @@ def test_memory_at_the_limit_that_compose_grants_is_full():
     assert [one.strength for one in seen if one.outcome == "memory_full"] == [1.0]
     give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
     assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_full"]
+
+
+def composed(*lines):
+    return [
+        {"file": "compose.yml", "service": service, "path": path, "value": json.dumps(value)}
+        for service, path, value in lines
+    ]
+
+
+@pytest.mark.parametrize(("network", "is_apart"), [("front", False), ("back", True)])
+def test_containers_without_a_common_network_speak_for_the_network(network, is_apart):
+    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+    for name in ("access_log", "error_log"):
+        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "api:8100")
+    rows = composed(
+        ("gate", "image", "nginx:1.27"), ("gate", "networks.0", "front"), ("api", "networks.0", network)
+    )  # fmt: skip
+    give(made, "compose_settings", rows)
+    first = health.diagnose(investigate(made)).ranking[0].finding
+    assert first.cause == "docker_network"
+    apart = [item for item in first.evidence if item.check == "networks"]
+    assert bool(apart) is is_apart
+    assert all(len(made.sql(item.sql)) == item.rows for item in apart)
+
+
+@pytest.mark.parametrize(
+    ("interval", "url", "strength"),
+    [
+        ("4s", "http://localhost:8000/healthz", 0.1),
+        ("30s", "http://localhost:8000/healthz", 0.5),
+        ("30s", "http://localhost:9999/healthz", 0.1),
+    ],
+)
+def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interval, url, strength):
+    """The process starts anew 14 s after the trouble began; three checks that fail take 8 to 27 s or more."""
+    made = case(on_service(header_s=3.0, inside_s=3.0))
+    log = made.table("app_log")
+    start = log.tail(1).assign(
+        time=moment(FAULT[0] + 14), kind="lifecycle", message="Started server process [7]"
+    )
+    made._frames["app_log"] = pd.concat([log, start], ignore_index=True)
+    check = (("test", f"curl -f {url}"), ("interval", interval), ("timeout", "5s"), ("retries", 3))
+    rows = composed(
+        ("api", "command", "uvicorn main:app --port 8000"),
+        *(("api", f"healthcheck.{name}", value) for name, value in check),
+    )
+    give(made, "compose_settings", rows)
+    seen = investigate(made).once(health.observed)
+    (restart,) = [one for one in seen if one.outcome == "memory_full"]
+    assert restart.strength == strength
+    assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)

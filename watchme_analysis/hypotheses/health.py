@@ -25,6 +25,7 @@ from watchme_analysis.hypotheses.base import (
 from watchme_analysis.hypotheses.health_app import rhythms, source
 from watchme_analysis.hypotheses.health_container import container
 from watchme_analysis.hypotheses.health_edge import edge
+from watchme_analysis.hypotheses.health_explains import EXPLAINED_STRENGTH, EXPLAINS
 from watchme_analysis.hypotheses.health_facts import Facts, facts
 from watchme_analysis.hypotheses.health_lookalikes import Lookalike, shared_weight, untold
 from watchme_analysis.hypotheses.health_network import network
@@ -36,13 +37,7 @@ from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_observed, select
 from watchme_analysis.hypotheses.health_vantages import paths, vantages
 from watchme_analysis.hypotheses.health_verdict import conclude
-from watchme_analysis.hypotheses.health_weights import (
-    EXPLAINED_STRENGTH,
-    EXPLAINS,
-    NONE_PRIOR,
-    SHRINK,
-    WEIGHTS,
-)
+from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGHTS
 
 CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     vantages,

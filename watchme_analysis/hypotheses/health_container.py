@@ -22,6 +22,8 @@ _MACHINE_NAMES = re.compile(r"host|node|machine|system|ec2")
 # of it itself.
 FULL_PCT = 85.0
 OWN_SHARE = 0.6
+# How long a restart itself may take, from being called for to the server's first line.
+RESTART_S = 15.0
 # Share of time that a hypervisor takes or tasks stand waiting for CPU (PSI) that a caller notices.
 STOLEN_PCT = 20.0
 
@@ -48,7 +50,71 @@ def container_of(found: Facts) -> ComposeService | None:
 
 def container(found: Facts) -> list[Seen]:
     """Read what the machine has left, and whether compose publishes the port that Nginx asks."""
-    return [*_machine(found), *_published(found)]
+    return [*_machine(found), *_published(found), *_networks(found)]
+
+
+def restart_reason(found: Facts, restarts: pd.Series) -> str | None:
+    """Return in words that the container's own health check explains its restarts; None when it doesn't.
+
+    What watches a health check restarts a container once it is unhealthy: between the check's soonest and
+    latest moment after the trouble began, or ever again where the check asks a port at which nobody listens.
+
+    Parameters
+    ----------
+    found
+        The facts.
+    restarts
+        Times at which the process was started in the incident.
+    """
+    mine = container_of(found)
+    if mine is None or mine.health is None or restarts.empty:
+        return None
+    asked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
+    ports = _listening(found, mine)
+    if asked and ports and asked[1] not in ports:
+        return f"its health check asks port {asked[1]}, and the server listens at {listed(sorted(ports))}"
+    after = (restarts.min() - found.start).total_seconds()
+    if mine.health.soonest_s <= after <= mine.health.latest_s + RESTART_S:
+        return (
+            f"its health check calls it unhealthy {mine.health.soonest_s:.0f} to "
+            f"{mine.health.latest_s:.0f} s after trouble begins; the first restart came after {after:.0f} s"
+        )
+    return None
+
+
+def _listening(found: Facts, mine: ComposeService) -> set[str]:
+    """Return the ports at which the container's server listens, by its start command."""
+    processes = found.table("app_processes")
+    same = processes[processes["service"].fillna("").isin([mine.name, ""])]
+    ports = {str(int(port)) for port in same["port"].dropna()}
+    return ports | set(re.findall(r"(?:--port[= ]|--bind[= ]\S*:|-b \S*:)(\d+)", mine.command))
+
+
+def _networks(found: Facts) -> list[Seen]:
+    """Find that Nginx's container shares no network with the one that it asks by name."""
+    table = found.table("compose_settings")
+    services = {one.name: one for one in compose_services(table)}
+    images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
+    proxies = [services[name] for name in dict.fromkeys(images["service"].dropna()) if name in services]
+    for address in found.services[:1]:
+        asked = services.get(address.rpartition(":")[0])
+        if asked is None or asked.network_mode or not proxies or asked in proxies:
+            continue
+        if any(one.network_mode or set(one.networks) & set(asked.networks) for one in proxies):
+            continue
+        words = (
+            f"{asked.name} is on {listed(asked.networks)} and {proxies[0].name} on "
+            f"{listed(proxies[0].networks)}: they share no network"
+        )
+        text = f"Nginx asks {address} by its name; by compose {words}."
+        names = ", ".join(quoted(one.name) for one in (asked, *proxies))
+        rows = table["service"].isin([asked.name, *(one.name for one in proxies)])
+        rows &= table["path"].str.startswith("networks")
+        sql = select("compose_settings", f"service in ({names})", "path like 'networks%'")
+        return [
+            Seen("networks_apart", text, "compose_settings", int(rows.sum()), sql, details={NETWORK: words})
+        ]
+    return []
 
 
 def _machine(found: Facts) -> list[Seen]:

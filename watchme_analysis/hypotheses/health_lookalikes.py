@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from watchme_analysis.hypotheses.health_explains import STANDSTILL, WAITING_FOR_THREADS
 from watchme_analysis.hypotheses.health_facts import Facts
 from watchme_analysis.hypotheses.health_process import gauges, service_name
-from watchme_analysis.hypotheses.health_weights import STANDSTILL, WAITING_FOR_THREADS, WEIGHTS
+from watchme_analysis.hypotheses.health_weights import WEIGHTS
 
 # A lookalike this likely leaves a verdict open.
 IN_QUESTION = 0.1

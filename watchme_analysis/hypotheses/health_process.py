@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
-from watchme_analysis.hypotheses.health_container import container_of
+from watchme_analysis.hypotheses.health_container import container_of, restart_reason
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
 from watchme_analysis.hypotheses.health_seen import Seen
@@ -273,15 +273,16 @@ def _log_words(found: Facts) -> list[Seen]:
         (mine["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)
     ]
     if len(starts):
-        text = f"The application's process was started {len(starts)} times during the incident."
+        text = f"The application's process was started {len(starts)} times during the incident"
+        reason = restart_reason(found, starts["time"])
         seen.append(
             Seen(
                 "memory_full",
-                text,
+                f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
                 "app_log",
                 len(starts),
                 lines("app_log", starts),
-                strength=0.5,
+                strength=0.1 if reason else 0.5,
                 details={SATURATION: f"the process was restarted {len(starts)} times"},
             )
         )

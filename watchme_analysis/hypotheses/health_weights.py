@@ -335,23 +335,14 @@ WEIGHTS: dict[str, Weight] = {
         "Nginx asks a port that served well before and that no container publishes now.",
         network=2.5, nginx=0.3, loop=-1.5, pool=-1.5, saturation=-1.0,
     ),
+    "networks_apart": weight(
+        "networks",
+        "Containers that share no network reach each other by no name.",
+        network=2.5, nginx=0.3, loop=-1.5, pool=-1.5, saturation=-1.0,
+    ),
     "listens_locally": weight(
         "start command",
         "A server bound to the loopback address can't be reached from outside its container.",
         network=2.0,
     ),
 }  # fmt: skip
-
-# What one observation explains of others: they follow from it whatever else holds, and say little more. A
-# process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
-EXPLAINED_STRENGTH = 0.25
-STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
-# Who waits for a connection holds a thread, and paths that need none do well.
-WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
-EXPLAINS: dict[str, tuple[str, ...]] = {
-    "cpu_held": STANDSTILL,
-    "host_cpu_full": STANDSTILL,
-    "files_full": STANDSTILL,
-    "concurrency_limit": STANDSTILL,
-    "connections_used_up": WAITING_FOR_THREADS,
-}

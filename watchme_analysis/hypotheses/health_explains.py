@@ -1,0 +1,17 @@
+"""What one observation of the ``/health`` question explains of others."""
+
+from __future__ import annotations
+
+# What is explained follows from another observation whatever else holds, and says little more. A
+# process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
+EXPLAINED_STRENGTH = 0.25
+STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
+# Who waits for a connection holds a thread, and paths that need none do well.
+WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "cpu_held": STANDSTILL,
+    "host_cpu_full": STANDSTILL,
+    "files_full": STANDSTILL,
+    "concurrency_limit": STANDSTILL,
+    "connections_used_up": WAITING_FOR_THREADS,
+}
