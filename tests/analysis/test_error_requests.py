@@ -15,7 +15,7 @@ from watchme_analysis.analysis.error_requests import (
     within,
 )
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.sources.access_columns import to_frame
+from watchme_analysis.sources.access_frame import frame_of
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 SECONDS = st.integers(0, 40)
@@ -50,8 +50,19 @@ def candidates(error_log, access_log, size=3):
     table = pa.Table.from_pandas(access_log[list(LINK_COLUMNS)], preserve_index=False)
     for start in range(0, len(access_log), size):
         found.add(table.slice(start, size))
-    tables = found.tables()
-    return to_frame(pa.concat_tables(tables)) if tables else empty("access_log")[list(LINK_COLUMNS)]
+    return frame_of(found.tables(), LINK_COLUMNS)
+
+
+def test_a_request_without_a_time_shows_no_client():
+    error_log = errors({"time": at(7), "path": "/jobs"})
+    error_log["client_addr"] = pd.array(["192.0.2.7"], "string")
+    access_log = access(
+        {"time": None, "path": "/health", "client_addr": "192.0.2.7"},
+        {"time": at(0), "path": "/health", "client_addr": "192.0.2.7"},
+        {"time": at(7), "path": "/jobs", "client_addr": "192.0.2.8"},
+    )
+    found = errors_with_requests(error_log, candidates(error_log, access_log))
+    assert found["link"].tolist() == ["none"]
 
 
 @settings(max_examples=150, deadline=None)

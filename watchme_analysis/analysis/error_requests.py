@@ -91,8 +91,10 @@ class ErrorCandidates:
         high = np.searchsorted(self._errors, self._place(codes, end // _SECOND_US + 1), "right")
         keep[rows[high > low]] = True
         if not self._shares_client:
-            # Whether the logs name clients alike shows in any request, not only in these.
-            shared = np.flatnonzero(pc.is_in(table["client_addr"], value_set=self._clients))[:1]
+            # Whether the logs name clients alike shows in any request with time and path, not only in these.
+            told = pc.and_(pc.is_valid(table["time"]), pc.is_valid(table["path"]))
+            alike = pc.is_in(table["client_addr"], value_set=self._clients)
+            shared = np.flatnonzero(pc.and_(told, alike))[:1]
             self._shares_client = len(shared) > 0
             keep[shared] = True
         self._rows += int(keep.sum())
