@@ -44,6 +44,14 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
     assert any("pages 145 times for one incident" in line for line in better)
 
 
+def test_alarms_that_watch_nothing_in_the_case_are_named():
+    result = backtest(DATA / "health-healthy")
+    assert "never rang: 8 of 8" in result.output
+    said = next(line for line in result.output.splitlines() if line.startswith("not tried"))
+    assert "dead-letters," in said
+    assert "health-checks" not in said
+
+
 def test_points_that_contradict_one_another_are_told(evidence):
     def contradict(answer):
         for series in answer["MetricDataResults"]:

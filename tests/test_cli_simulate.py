@@ -48,6 +48,11 @@ def test_an_unknown_queue_is_named_with_those_there_are():
         run(str(DATA / "backlog-49"), "--queue", "nowhere")
 
 
+def test_a_case_without_queues_is_said_to_be_one():
+    with pytest.raises(InputError, match="knows no queue.*watchme pull backlog"):
+        run(str(DATA / "health-healthy"))
+
+
 def test_a_queue_goes_with_a_case():
     result = run("--queue", "asr-queue")
     assert result.exit_code == 2

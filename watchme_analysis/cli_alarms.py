@@ -93,6 +93,9 @@ def backtest_command(
         + (f"; could not be tried: {untried}" if untried else "")
         + " (--json lists them)"
     )
+    without = sorted({spec.name for spec in specs} - set(result["alarm"]))
+    if without:
+        click.echo(f"not tried, as the case holds nothing that they watch: {', '.join(without)}")
     if not sensitivity:
         for each in lessons(opened, watched, specs, start, window.seconds):
             click.echo(f"better: {each.alarm} on {each.resource}: {each.finding}")

@@ -119,9 +119,14 @@ def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Mo
     opened = open_case(case)
     found = flows(opened)
     wanted = [flow for flow in found if queue in {None, flow.queue}]
+    if not found:
+        raise InputError(
+            f"The case {case} knows no queue, so there is nothing to simulate: import or pull the metrics of "
+            "one first (watchme pull backlog --queue NAME), or leave the case out to see a made-up one."
+        )
     if not wanted:
-        names = ", ".join(flow.queue for flow in found) or "none"
-        raise InputError(f"The case {case} has no queue {queue or 'at all'}: its queues are {names}.")
+        names = ", ".join(flow.queue for flow in found)
+        raise InputError(f"The case {case} has no queue {queue}: its queues are {names}.")
     worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
     for note in opened.coverage().get("metrics", {}).get("notes", ()):
         click.echo(f"metrics: {note}", err=True)
