@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta, tzinfo
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog_frames import all_signs
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 COLUMNS = ("queue", "pattern", "effect", "effect_unit", "chance", "says")
 # One device stands out from this share of the dead letters on, and from so many times an even share.
 DEVICE_SHARE, DEVICE_TIMES, DEVICE_MESSAGES = 0.4, 3.0, 5
-# A rhythm of weeks needs two of them, and a chance below this after seven weekdays were tried.
-WEEKS, CHANCE = 2, 0.01
+# A rhythm of weeks needs two of them, and a chance below this after all weekdays were tried, once with every
+# day that has a dead letter and once with those that have this share of the worst day's.
+WEEKS, CHANCE, MANY = 2, 0.01, 0.25
 # A creep worth telling before it does harm.
 CREEP_GROWTH, CREEP_HOURS, CREEP_CORRELATION, CREEP_STEEPEST = 1.3, 24.0, 0.8, 0.5
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -76,41 +77,55 @@ def _device(signs: Signs) -> dict[str, Any] | None:
 
 
 def _weekday(signs: Signs, dead: pd.DataFrame, zone: tzinfo) -> dict[str, Any] | None:
-    """Return the weekday on which dead letters come, by Fisher's exact test over days."""
+    """Return the weekday on which dead letters come, or most of them, by Fisher's exact test over days."""
     frame = signs.flow.frame
     if frame.empty:
         return None
     first, last = (moment.tz_convert(zone).date() for moment in (frame.index[0], frame.index[-1]))
     days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
-    hit = _days_with_dead_letters(signs, dead, zone) & set(days)
-    if len(days) < 7 * WEEKS or len(hit) < WEEKS:
+    counts = {day: n for day, n in _dead_letters_a_day(signs, dead, zone).items() if day in set(days)}
+    if len(days) < 7 * WEEKS or not counts:
         return None
-    best = min((_fisher(days, hit, weekday), weekday) for weekday in sorted({day.weekday() for day in hit}))
-    chance, weekday = min(1.0, 7 * best[0]), best[1]
+    tried = []
+    # Which days count as hit depends on no weekday, so that the test stays exact.
+    for least in sorted({1, math.ceil(MANY * max(counts.values()))}):
+        hit = {day for day, number in counts.items() if number >= least}
+        if len(hit) >= WEEKS:
+            tried += [
+                (_fisher(days, hit, weekday), weekday, least, hit)
+                for weekday in {day.weekday() for day in hit}
+            ]
+    if not tried:
+        return None
+    chance, weekday, least, hit = min(tried, key=lambda item: item[:3])
+    chance = min(1.0, 7 * len({frozenset(item[3]) for item in tried}) * chance)
     if chance > CHANCE:
         return None
     on = sum(day.weekday() == weekday for day in hit)
     all_such = sum(day.weekday() == weekday for day in days)
+    what = "Dead letters" if least == 1 else f"{least} or more dead letters a day"
     return {
         "pattern": "one weekday",
         "effect": on / len(hit),
         "effect_unit": "share",
         "chance": chance,
-        "says": f"Dead letters came on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
+        "says": f"{what} came on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
         f"{len(days) - all_such} other days ({zone}).",
     }
 
 
-def _days_with_dead_letters(signs: Signs, dead: pd.DataFrame, zone: tzinfo) -> set[date]:
-    """Return the days on which dead letters were sent, or on which the stock rose: purges empty the dump."""
+def _dead_letters_a_day(signs: Signs, dead: pd.DataFrame, zone: tzinfo) -> dict[date, int]:
+    """Return the dead letters sent each day, or by which the stock rose: purges empty the dump."""
     stock = signs.flow.frame["dlq_visible"].dropna()
-    before = stock.shift(1, fill_value=0.0)
-    rose = stock.index[(stock - before) >= 1.0]
-    if len(rose) and rose[0] == stock.index[0] and rose[0] == signs.flow.frame.index[0]:
-        rose = rose[1:]  # what it held when the window began
-    sent = dead["sent_at"].dropna()
-    return {moment.date() for moment in rose.tz_convert(zone)} | {
-        moment.date() for moment in sent.dt.tz_convert(zone)
+    rises = stock - stock.shift(1, fill_value=0.0)
+    if len(rises) and rises.index[0] == signs.flow.frame.index[0]:
+        rises = rises.iloc[1:]  # what it held when the window began
+    rises = rises[rises >= 1.0]
+    rose = rises.groupby(rises.index.tz_convert(zone).date).sum()
+    sent = dead["sent_at"].dropna().dt.tz_convert(zone).dt.date.value_counts()
+    return {
+        day: round(max(float(rose.get(day, 0.0)), float(sent.get(day, 0))))
+        for day in {*rose.index, *sent.index}
     }
 
 
@@ -118,8 +133,8 @@ def _fisher(days: list[date], hit: set[date], weekday: int) -> float:
     """Return the probability that as many of the hit days fall on a weekday by chance (one-sided)."""
     such = sum(day.weekday() == weekday for day in days)
     on, drawn, others = sum(day.weekday() == weekday for day in hit), len(hit), len(days) - such
-    ways = sum(comb(such, k) * comb(others, drawn - k) for k in range(on, min(such, drawn) + 1))
-    return ways / comb(len(days), drawn)
+    ways = sum(math.comb(such, k) * math.comb(others, drawn - k) for k in range(on, min(such, drawn) + 1))
+    return ways / math.comb(len(days), drawn)
 
 
 def _creep(signs: Signs) -> dict[str, Any] | None:
