@@ -4,7 +4,7 @@ import pytest
 from backlog_world import START, World
 
 from watchme_analysis.analysis.backlog_episodes import backlog_episodes
-from watchme_analysis.analysis.error_kinds import error_kind
+from watchme_analysis.analysis.error_kinds import error_kind, logged_errors
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.analysis.leak import run_time_ramp
 from watchme_analysis.analysis.queue_balance import queue_balance
@@ -38,6 +38,14 @@ def only(world):
 )
 def test_an_error_names_its_place(text, kind):
     assert error_kind(text) == kind
+
+
+def test_an_error_s_example_names_it_once_and_leaves_its_stamp_out():
+    world, stamp = World(), "2025-12-10T01:00:00.123Z 7a8b9c0d-1234-4abc-8def-0123456789ab "
+    world.errors_logged = [(70, stamp + "Task timed out after 30.00 seconds")]
+    events = world.table("log_events").assign(error_type="Task timed out")
+    found = logged_errors(events, world.table("log_queries"), "job-runner")
+    assert found.examples == {"timeout": "Task timed out after 30.00 seconds"}
 
 
 def test_the_scan_finds_the_interval_and_not_the_flicker():

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +70,15 @@ def test_runs_at_their_limit_wait_for_a_slow_api():
     assert ask(world).cause == "downstream_slow"
 
 
+def test_a_share_is_that_of_the_numbers_beside_it(data):
+    found = diagnose_case("backlog", data / "backlog-49")
+    (said,) = (
+        item.statement for item in found.ranking[0].finding.evidence if item.check == "share of runs failing"
+    )
+    failed, tried, share = (int(part) for part in re.match(r"(\d+) of (\d+) .*\((\d+)%\)", said).groups())
+    assert share == round(100 * failed / tried)
+
+
 def test_few_messages_that_always_fail_are_poison():
     world = World()
     world.fail(600, 1400, 1.5, NOT_FOUND, share=0.2)
@@ -90,6 +101,8 @@ def test_a_queue_that_nobody_reads_has_its_mapping_off():
     assert found.cause == "mapping_disabled"
     assert minutes(found.incident_start) == 597
     assert found.incident_end is None
+    waiting = int(world.at["visible"][-1])
+    assert f"{waiting} messages still wait" in found.summary[1]
 
 
 def test_throttled_deliveries_reach_the_dead_letter_queue_without_a_failed_run():

@@ -21,6 +21,8 @@ KIND_WORDS = {
     "code_or_message": "Python errors of the code or of the message",
     "other": "of another kind",
 }
+# What the runtime puts before a message: when, and of which request.
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\S+ [0-9a-f]{8}-[0-9a-f-]{27} ")
 # First match wins: the more specific comes first. Each kind is a place where the fault can sit.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # The runtime never reached, or could not load, the handler; or the process died.
@@ -156,11 +158,12 @@ def logged_errors(
         events = events[events["time"] < end]
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    texts = (events["error_type"].fillna("") + " " + events["message"].fillna("")).value_counts()
-    for text, number in texts.items():
-        kind = error_kind(str(text))
+    for (name, message), number in events[["error_type", "message"]].fillna("").value_counts().items():
+        text = str(message) if name in message else f"{name} {message}"
+        kind = error_kind(text)
         counts[kind] += int(number)
-        examples.setdefault(kind, " ".join(str(text).split("\n", 1)[0].split())[:200])
+        first_line = _STAMP.sub("", " ".join(text.split("\n", 1)[0].split()))
+        examples.setdefault(kind, first_line[:200])
     return LoggedErrors(
         counts,
         examples,

@@ -81,7 +81,8 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
         if moment - end > 3 * step:
             break
         end = moment + step
-    return replace(found, end=end)
+    inside = frame[(frame.index >= found.start) & (frame.index < end)]
+    return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
 
 
 def _few_messages(flow: Flow, found: Elevation, dead_lettered: int) -> bool:

@@ -149,6 +149,12 @@ def _bounds(view: Picture, begun: Start | None) -> str:
     return f" (it began between {begun.earliest:%Y-%m-%d %H:%M} UTC and {begun.latest:%Y-%m-%d %H:%M} UTC)"
 
 
+def _still_waiting(view: Picture) -> str:
+    """Return in words how many messages of the affected queues wait at the end, where any do."""
+    waiting = sum(item.balance.visible + item.balance.in_flight for item in view.affected)
+    return f"; {waiting} messages still wait" if waiting else ""
+
+
 def _missing_work(extra: dict[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number = len(extra["missed_work"])
@@ -202,6 +208,7 @@ def _summary(
     return (
         f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",
         f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; {extra['dead_letters']} "
-        f"messages reached dead-letter queues, {extra['lost']} were lost, {_missing_work(extra)}.",
+        f"messages reached dead-letter queues, {extra['lost']} were lost, {_missing_work(extra)}"
+        f"{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
     )

@@ -101,7 +101,9 @@ def _device_detail(signs: Signs) -> str | None:
     if not signs.devices:
         return None
     device, number = signs.devices.most_common(1)[0]
-    return f"Device {device} sent {number} of {sum(signs.devices.values())} dead letters."
+    first = signs.first_sent_by_main_device
+    since = f", the first at {first:%Y-%m-%d %H:%M} UTC" if first is not None else ""
+    return f"Device {device} sent {number} of {sum(signs.devices.values())} dead letters{since}."
 
 
 @hypothesis(
