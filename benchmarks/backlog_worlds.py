@@ -1,9 +1,11 @@
 """Write made-up worlds with one fault each, or none, and their truth, for `backlog_accuracy.py`.
 
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED NUMBER
+    .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --twists
 
-FOLDER/cases and FOLDER/truth are what `backlog_accuracy.py` asks for. Seeds 0 to 99, 200000 to 200099 and
-300000 to 300099 have been looked at; for a measure that is held out take others, and look at it once.
+FOLDER/cases and FOLDER/truth are what `backlog_accuracy.py` asks for. Seeds 0 to 99 and the hundreds
+from 200000, 300000, 400000, 410000 and 420000 on have been looked at; for a measure that is held out take
+others, and look at it once.
 """
 
 import argparse
@@ -14,18 +16,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from backlog_draws import make
+from backlog_twists import twisted
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("first", type=int)
-    parser.add_argument("number", type=int)
+    parser.add_argument("number", type=int, nargs="?", default=0)
+    parser.add_argument("--twists", action="store_true", help="one world for each planned twist")
     options = parser.parse_args()
     (options.folder / "truth").mkdir(parents=True, exist_ok=True)
-    for seed in range(options.first, options.first + options.number):
-        name = f"w{seed:06d}"
-        truth = make(seed, options.folder / "cases" / name)
+    plan = list(twisted()) if options.twists else [("", None, None)] * options.number
+    for seed, (kind, cause, twist) in enumerate(plan, options.first):
+        name = f"w{seed:06d}{kind and '-'}{kind}"
+        truth = make(seed, options.folder / "cases" / name, cause, twist)
         (options.folder / "truth" / f"{name}.json").write_text(json.dumps(truth, indent=1), encoding="utf-8")
         print(name, truth["cause"])
 
