@@ -123,6 +123,8 @@ def test_coverage_and_losses_name_everything_that_is_missing():
     covered = coverage_table(COVERAGE, TOKYO)
     assert covered.rows[0] == ("probes", "7", "2025-12-11 10:02:03", "2025-12-11 10:12:03", "2", "")
     assert covered.rows[1][-1] == "cut off: 10 rows of 99 that matched."
+    twice = {"log_events": COVERAGE["log_events"] | {"notes": ["10 of 99.", "10 of 50."]}}
+    assert coverage_table(twice, TOKYO).rows[0][-1] == "cut off: 10 of 99. And 1 more."
     gap = (MOMENT, MOMENT + timedelta(seconds=90))
     lost = losses_table(COVERAGE, {"probes": [gap]}, {"edge_log": ["edge_config", "nginx_config"]}, TOKYO)
     text = lost.to_text()

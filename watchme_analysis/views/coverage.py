@@ -29,7 +29,8 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> S
         rejected = cell(int(entry["rejected"]), zone)
         notes = "; ".join(map(str, entry["notes"]))
         if entry["truncated"]:
-            notes = f"cut off: {notes or UNCOUNTED}"
+            first, *more = map(str, entry["notes"] or [UNCOUNTED])
+            notes = f"cut off: {first}" + (f" And {len(more)} more." if more else "")
         rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, notes))
     heads = ("table", "rows", "first", "last", "rejected lines", "notes")
     return Shown(f"What the data covers (times in {zone})", heads, tuple(rows), numeric=frozenset({1, 4}))
