@@ -263,3 +263,16 @@ def test_error_counts_keep_what_is_not_about_a_request():
     )
     found = error_counts(errors)
     assert found.set_index("kind")["count"].to_dict() == {"limit_req": 3, "reload": 1}
+
+
+def test_a_log_without_connect_times_says_nothing_of_connecting():
+    row = {
+        "time": at(10), "request_time_s": 4.0, "upstream_response_time_s": 4.0,
+        "upstream_addr": "192.0.2.11:80", "status": 504,
+    }  # fmt: skip
+    good = {**row, "time": at(4), "request_time_s": 0.1, "upstream_response_time_s": 0.1, "status": 200}
+    layers = layer_times(requests(access(good, row), empty("edge_log")))
+    parts = layers.loc[layers["status"] == 504].iloc[0]
+    assert pd.isna(parts["connect_s"])
+    assert parts["header_s"] == pytest.approx(4.0)
+    assert pd.isna(parts["gave_up_in"]) or parts["gave_up_in"] != "connect"

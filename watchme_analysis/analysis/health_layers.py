@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 LAYERS = ("edge", "nginx", "connect", "header", "body")
 
 
+def logs_connects(joined: pd.DataFrame) -> bool:
+    """Tell whether Nginx logs connect times: an upstream that answered well was connected.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.analysis.health_requests.requests`.
+    """
+    answered = joined["response_s"].notna() & (joined["nginx_status"] < 400)
+    return bool(joined["connect_s"].notna().any() or not answered.any())
+
+
 def layer_times(
-    joined: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+    joined: pd.DataFrame,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    connects_logged: bool | None = None,
 ) -> pd.DataFrame:
     """Split each request's time into what each layer added.
 
@@ -23,6 +39,9 @@ def layer_times(
     ----------
     joined
         Frame of :func:`watchme_analysis.analysis.health_requests.requests`.
+    connects_logged
+        Whether Nginx logs ``$upstream_connect_time``: only then does its absence tell of an upstream that
+        was never connected. None: as the rows of ``joined`` show.
 
     Returns
     -------
@@ -30,7 +49,8 @@ def layer_times(
         ``start`` (time), ``path``, ``family``, ``status`` (float, the outermost known), ``total_s``,
         ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
         (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
-        ``header_s`` (from connected to the first byte), ``body_s`` (from first byte to last), all float
+        ``header_s`` (from connected to the first byte;
+        with the connecting where that is not logged), ``body_s`` (from first byte to last), all float
         seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect``, ``header``,
         ``body``, the step in which the upstream's time limit passed; null otherwise); ``worst`` (text:
         the layer that took longest), ``phase``.
@@ -42,6 +62,10 @@ def layer_times(
     nginx = floats(joined["nginx_s"])
     edge = floats(joined["edge_s"])
     asked = ~np.isnan(response)
+    if connects_logged is None:
+        connects_logged = logs_connects(joined)
+    if not connects_logged:
+        connect = np.where(asked, 0.0, np.nan)
     no_connect, no_header = asked & np.isnan(connect), asked & ~np.isnan(connect) & np.isnan(header)
     connect_part = np.where(no_connect, response, connect)
     header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))
@@ -50,7 +74,7 @@ def layer_times(
     parts = {
         "edge_s": edge - np.where(np.isnan(nginx), 0.0, nginx),
         "nginx_s": own,
-        "connect_s": connect_part,
+        "connect_s": connect_part if connects_logged else np.full(len(joined), np.nan),
         "header_s": header_part,
         "body_s": body_part,
     }

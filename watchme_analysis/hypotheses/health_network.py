@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_layers import layer_times
+from watchme_analysis.analysis.health_layers import layer_times, logs_connects
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import lines, of_joined
@@ -47,7 +47,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
     if len(asked) < 5 or asked["response_s"].isna().all():
         return []
     seen = []
-    parts = layer_times(asked)
+    parts = layer_times(asked, connects_logged=logs_connects(found.joined))
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
     service = listed(found.services)
