@@ -115,7 +115,7 @@ def unseen() -> dict[str, Any]:
         rows = list(csv.DictReader(file))
     told = [(float(row["confidence"]), row["outcome"] == "right") for row in rows if row["outcome"] != "open"]
     return {
-        "of": " and ".join(dict.fromkeys(row["set"] for row in rows)),
+        "of": ", ".join(dict.fromkeys(row["set"] for row in rows)),
         "cases": len(rows),
         "open": len(rows) - len(told),
         "bins": [_bin(one) for one in reliability(told)],
@@ -184,7 +184,7 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         f"**First looks**: {first['of']} when the rules had not seen them, {first['cases']} verdicts, "
         f"{first['open']} of them inconclusive; the others (Brier's score {first['brier']:.4f}). Reports "
-        "quote these. What was wrong was mended since, for which nothing unseen is left:",
+        "quote these:",
         "",
         *_bins(first["bins"]),
         "",
