@@ -119,7 +119,8 @@ class _Values:
         pattern = self._program.log_format.value_pattern(variable).decode()
         fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
         # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
-        self._doubt_unless(fits if variable.name in TIMES else pc.fill_null(fits, True))
+        never_null = variable.name in TIMES or self._program.log_format.is_bare(variable)
+        self._doubt_unless(fits if never_null else pc.fill_null(fits, True))
         if variable.kind in ("int", "decimal"):
             self._doubt_unless(pc.fill_null(pc.less_equal(pc.binary_length(values), _PLAIN_NUMBER), True))
         if variable.name in TIMES:

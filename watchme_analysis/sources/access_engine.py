@@ -16,6 +16,7 @@ from watchme_analysis.sources.access_chunk import Chunk, Refused, merged
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
+from watchme_analysis.sources.json_shape import shape_of
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.nginx_format import LogFormat
 
@@ -145,7 +146,7 @@ class Engine:
         self._selection = selection or Selection()
         self._engine = chosen_engine(engine)
         self._decode = decode
-        self._programs: dict[int, Program | None] = {}
+        self._programs: dict[LogFormat, Program | None] = {}
 
     def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
         """Read a chunk.
@@ -165,11 +166,12 @@ class Engine:
         bounds = self._bounds(buf, size)
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
+        sample = _lines(buf, bounds, _sample_rows(lines))
         if len(self._formats) > 1:
-            reader.sort_by(_lines(buf, bounds, _sample_rows(lines)))
+            reader.sort_by(sample)
         given = constants or {}
         chunk = buf[:size], bounds
-        program = self._program(reader.formats[0]) if reader.formats else None
+        program = self._program_for(sample, reader)
         if program is None:
             return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
@@ -220,12 +222,24 @@ class Engine:
         table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
         return _Columnar(len(table), self._selection.filtered(table), others)
 
+    def _program_for(self, sample: Sequence[bytes], reader: LineReader) -> Program | None:
+        """Return how to read what most lines of a sample are, or None for line by line."""
+        likeliest = reader.formats[0] if reader.formats else None
+        by_keys = [
+            line
+            for line in sample
+            if line.startswith(b"{") and (likeliest is None or likeliest.match(line) is None)
+        ]
+        if 2 * len(by_keys) > len(sample):
+            shapes = Counter(shape_of(line, reader.keys) for line in by_keys)
+            likeliest = shapes.most_common(1)[0][0] or likeliest
+        return None if likeliest is None else self._program(likeliest)
+
     def _program(self, log_format: LogFormat) -> Program | None:
-        key = self._formats.index(log_format)
-        if key not in self._programs:
+        if log_format not in self._programs:
             program = compile_program(log_format, self._selection.needed)
-            self._programs[key] = program if self._suits(program) else None
-        return self._programs[key]
+            self._programs[log_format] = program if self._suits(program) else None
+        return self._programs[log_format]
 
     def _suits(self, program: Program | None) -> bool:
         if program is None or self._engine == "exact":

@@ -94,6 +94,12 @@ def _read_number(at: int, kind: int) -> Any:
 
 
 @compiled
+def _is_padded(at: int) -> Any:
+    """Tell whether a number at a place begins with a zero too many."""
+    return byte_at(at) == 48 and 48 <= byte_at(at + 1) <= 57
+
+
+@compiled
 def _ipv4_end(at: int) -> Any:
     """Return where an IPv4 address ends that stands at a place, -1 when none does."""
     for part in range(4):
@@ -168,8 +174,9 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         Where lines start and end, without their ends: two ``int64[lines]``.
     plan
         Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; their first eight bytes, and
-        which of them count, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, slot of its
-        span, of its whole number, of its decimal, of the span of a whole list (-1: not asked for).
+        which of them count, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, whether it
+        is a number of JSON (``bool``), slot of its span, of its whole number, of its decimal, of the span of
+        a whole list (-1: not asked for).
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
         is doubtful, the slot of the first of the four spans of the request (-1: not asked for), and whether
@@ -182,7 +189,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         Room for the times that stood last in each of the two forms, where and what moment: ``int64[2, 2]``.
     """
     line_starts, line_ends = bounds
-    literals, literal_at, words, masks, kinds, span_slots, int_slots, float_slots, list_slots = plan
+    literals, literal_at, words, masks, kinds, bare, span_slots, int_slots, float_slots, list_slots = plan
     good, starts, ends, ints, floats = out
     json, longest, request_slot, lone_target = limits
     known_times[:, :] = -1
@@ -223,6 +230,8 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
             else:
                 at = _read_text(at, end, (kind, json), literal)
                 last = at
+            if bare[index] and (null_size >= 0 or _is_padded(begin)):
+                at = -1
             if at < 0 or at > end or not kernel.follows(at, end, literal):
                 at = -1
                 break

@@ -87,8 +87,9 @@ class Program:
         counted = [(b"\xff" * min(WORD, len(literal))).ljust(WORD, b"\0") for literal in literals]
         masks: np.ndarray[Any, Any] = np.frombuffer(b"".join(counted), np.int64)
         kinds = np.array([self._kind(variable) for variable in self.log_format.variables], np.int64)
+        bare = np.array([self.log_format.is_bare(variable) for variable in self.log_format.variables], bool)
         given = map(slots, (self.spans, self.ints, self.floats, self.lists))
-        return joined, bounds, words, masks, kinds, *given
+        return joined, bounds, words, masks, kinds, bare, *given
 
     def limits(self) -> tuple[bool, int, int, bool]:
         """Return the loop's last argument."""

@@ -28,6 +28,8 @@ class LineReader:
         Zone of times written without one.
     used
         How many lines were of which format; JSON by its keys counts as ``JSON``.
+    keys
+        Variables by key, of those formats that are JSON.
     """
 
     formats: Sequence[LogFormat]
@@ -35,10 +37,10 @@ class LineReader:
     used: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._keys: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         for found in self.formats:
             if found.text.lstrip().startswith("{"):
-                self._keys = {**keys_of(found), **self._keys}
+                self.keys = {**keys_of(found), **self.keys}
 
     def row(self, line: bytes) -> dict[str, object]:
         """Return a line's columns.
@@ -72,7 +74,7 @@ class LineReader:
             self.used[log_format.name or log_format.text] += 1
             return row, log_format
         if line.lstrip().startswith(b"{"):
-            by_key = values_of(line, self._keys)
+            by_key = values_of(line, self.keys)
             if by_key is None:
                 raise ValueError("no JSON object")
             if not is_request(by_key):

@@ -137,6 +137,8 @@ class LogFormat:
         One more than variables: before the first, between them, after the last.
     variables
         In the order of the line.
+    by_keys
+        Whether it is the shape of lines that are read by their keys, whose numbers are JSON's.
     """
 
     name: str
@@ -144,6 +146,7 @@ class LogFormat:
     escape: Escape
     literals: tuple[bytes, ...]
     variables: tuple[Variable, ...]
+    by_keys: bool = False
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -189,6 +192,10 @@ class LogFormat:
             and other.literals[size].startswith(self.literals[-1])
         )
 
+    def is_bare(self, variable: Variable) -> bool:
+        """Tell whether a variable is a number of JSON: never empty, and without a zero before it."""
+        return self.by_keys and not variable.quoted
+
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
         """Return the values of a line, None when the line is not of this format."""
         # Far quicker than a pattern to tell that a line is of another format.
@@ -230,6 +237,8 @@ class LogFormat:
 
     def value_pattern(self, variable: Variable) -> bytes:
         """Return what the values of a variable of any kind but text look like, as a regular expression."""
+        if self.is_bare(variable):
+            return rb"(?:0|[1-9]\d*)" + (rb"" if variable.kind == "int" else rb"(?:\.\d+)?")
         empty = b"|" if self.writes_nothing else b""
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")

@@ -98,12 +98,17 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
         return None
     values: dict[str, str | None] = {}
     for key, value in _flat(record).items():
-        plain = key.lower().lstrip("$").rpartition("nginx.")[2].replace("-", "_")
-        name = keys.get(key) or _ALIASES.get(plain, key)
+        name = variable_of(key, keys)
         if name in values and values[name] is not None:
             name = key
         values[name] = _text(value)
     return values
+
+
+def variable_of(key: str, keys: dict[str, str]) -> str:
+    """Return the variable behind a key, by its dotted path; the key itself when it is none that is known."""
+    plain = key.lower().lstrip("$").rpartition("nginx.")[2].replace("-", "_")
+    return keys.get(key) or _ALIASES.get(plain, key)
 
 
 def is_request(values: dict[str, str | None]) -> bool:

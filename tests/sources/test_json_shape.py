@@ -1,0 +1,123 @@
+"""Lines of JSON without a format: those alike are read the quick ways, and as by their keys."""
+
+import json
+from datetime import UTC
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.sources.access_engine import ENGINES, Engine
+from watchme_analysis.sources.json_shape import shape_of
+from watchme_analysis.sources.nginx_format import compile_format, stock_formats
+
+PLAIN = {
+    "time": "2025-12-11T10:10:30+09:00",
+    "client_ip": "192.0.2.7",
+    "method": "GET",
+    "path": "/v1/results/54b49bfd9d25?n=1",
+    "status": 200,
+    "bytes": 512,
+    "duration_ms": 12.5,
+    "upstream_response_time": "0.010, 0.250",
+    "upstream_addr": "192.0.2.9:80, 192.0.2.10:80",
+    "kubernetes": {"pod": "web-7", "labels": {"app": "api"}},
+    "user_agent": "curl",
+}
+MODES = {"numba": (200, 0), "arrow": (200, 0), "exact": (200, 200)}
+
+
+def read(data, engine, formats=None):
+    return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_lines_alike_need_no_second_look(engine):
+    line = json.dumps(PLAIN).encode() + b"\n"
+    chunk = read(line * 200, engine)
+    assert (len(chunk.table), chunk.exact) == MODES[engine]
+    row = chunk.table.to_pylist()[-1]
+    assert (row["method"], row["path"], row["query"]) == ("GET", "/v1/results/54b49bfd9d25", "n=1")
+    assert (row["status"], row["request_time_s"], row["upstream_tries"]) == (200, 0.0125, 2)
+    assert json.loads(row["extra"]) == {"kubernetes.labels.app": "api", "kubernetes.pod": "web-7"}
+    assert dict(chunk.formats) == {"JSON": 200}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"status": 200, "path": "/a", "tags": ["x"]}',
+        b'{"status": 200, "path": "/a", "cached": true}',
+        b'{"status": 200, "path": "/a", "note": "caf\xc3\xa9"}',
+        b'{"status": 200, "path": "/a", "ratio": 1.50}',
+        b'{"status": 200, "path": "/a", "url": "/b"}',
+        b'{"status": 200, "path": "/a", "a\\"b": "c"}',
+        b'{"status": 007, "path": "/a"}',
+        b'{"status": 200, "path": "/a"} x',
+        b'{"status": 200, "message": "started"}',
+        b'{"status": 200, "path": "/a"',
+        b'{"status": 200, "empty": {}, "path": "/a"}',
+        b"{}",
+        b"",
+    ],
+)
+def test_what_a_plan_would_read_otherwise_has_none(line):
+    assert shape_of(line, {}) is None
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("number", [b"007", b"00", b"1e3", b"", b"-", b"-5", b"1.", b"null", b"true", b'"7"'])
+def test_numbers_are_json_s(engine, number):
+    plain = b'{"path": "/a", "status": 200, "bytes": 7, "duration_ms": 2.5}\n'
+    lines = [plain.replace(one, number) for one in (b"200", b"7", b"2.5")]
+    chunk, exact = (read(plain * 40 + b"".join(lines), one) for one in (engine, "exact"))
+    assert chunk.table.to_pylist() == exact.table.to_pylist()
+    assert chunk.refused == exact.refused
+    assert len(exact.refused) == (3 if number in (b"007", b"00", b"", b"-", b"1.") else len(exact.refused))
+
+
+KEYS = (
+    "time ts status path url request method args bytes bytes_sent rt host duration_ms request_id client_ip "
+    "xff upstream_status urt referer pid a b-c nginx.status k8s user protocol connection_time"
+)
+keys = st.lists(st.sampled_from(KEYS.split()), unique=True, max_size=8)
+texts = st.one_of(
+    st.sampled_from(
+        ["200", "007", "-", "", "0.5", "/a?b=1", "GET /x HTTP/1.1", "GET", "192.0.2.7", "b=1", "x y"]
+    ),
+    st.sampled_from(
+        ["2025-12-11T10:10:30+09:00", "1765415430.120", "11/Dec/2025:10:10:30 +0900", "0.1, 0.2"]
+    ),
+    st.text('a "\\é\x7f-0', max_size=5),
+)
+values = st.one_of(
+    texts, st.integers(-3, 10**17), st.floats(0, 9), st.none(), st.booleans(), st.just({"in": "1"})
+)
+pieces = st.sampled_from([b"007", b"1e3", b"0", b"", b"-", b"00.5", b"1.", b"null", b" 5", b'"7"', b"0.50"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), keys, st.sampled_from([(", ", ": "), (",", ":")]))
+def test_all_ways_read_the_same_of_any_shape(data, names, marks):
+    names = list(dict.fromkeys([*names, "status", data.draw(st.sampled_from(["path", "request", "b-c"]))]))
+    names = data.draw(st.permutations(names))
+    first = {name: data.draw(values) for name in names}
+    first.update({"status": 200} if data.draw(st.booleans()) else {})
+    lines = [first] * data.draw(st.integers(1, 4))
+    for _ in range(data.draw(st.integers(0, 3))):
+        changed = data.draw(st.sampled_from(names))
+        lines.append({**first, changed: data.draw(values)})
+    written = [
+        json.dumps(one, separators=marks, ensure_ascii=data.draw(st.booleans())).encode() for one in lines
+    ]
+    if data.draw(st.booleans()):
+        # A number as no program of JSON would write it.
+        damaged = f'"status"{marks[1]}'.encode()
+        written.append(written[0].replace(damaged + b"200", damaged + data.draw(pieces)))
+    whole = b"\n".join(written) + b"\n"
+    formats = [compile_format('{"path":"$uri","a":"$foo"}', "json", "mine"), *stock_formats()]
+    exact, *others = (read(whole, engine, formats) for engine in reversed(ENGINES[1:]))
+    for other in others:
+        assert other.table.to_pylist() == exact.table.to_pylist()
+        assert other.refused == exact.refused
+        assert (other.blank, other.formats) == (exact.blank, exact.formats)
