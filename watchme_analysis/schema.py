@@ -637,7 +637,8 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     for column in schema.columns:
         dtype = DTYPES[column.kind]
         values = frame[column.name] if column.name in frame.columns else None
-        if values is not None and values.dtype == dtype:
+        # Not by its name alone: texts whose null is NaN have the same.
+        if values is not None and values.dtype == pd.api.types.pandas_dtype(dtype):
             columns[column.name] = values
             continue
         # A column of nothing but nulls may have any dtype on the way here.
