@@ -157,6 +157,16 @@ def test_parquet_that_can_not_be_written_leaves_nothing(log, tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["access.log"]
 
 
+@pytest.mark.parametrize(("name", "reason"), [("access.log", "one of the logs"), (".", "a folder")])
+def test_parquet_never_takes_the_place_of_a_log(log, tmp_path, monkeypatch, name, reason):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match=reason):
+        run(log, "--format", FORMAT, "--parquet", name)
+
+    assert log.read_text() == LINES
+
+
 def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     (tmp_path / "error.log").write_text(ERROR)
 
@@ -260,6 +270,7 @@ def test_standard_input_is_read():
         (["x", "--spark", "a=b"], "--spark goes with --engine spark"),
         (["x", "--engine", "spark", "--errors", "error.log"], "does not go with"),
         (["--athena-ddl", "s3://bucket/x/"], "wants FILES"),
+        (["x.log", "--slow", "0s"], "such as 3s or 500ms"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments, message):

@@ -78,6 +78,7 @@ def test_what_is_no_time_is_refused(text):
 def test_spans():
     assert parse_span("90s") == timedelta(seconds=90)
     assert parse_span("1.5h") == timedelta(minutes=90)
+    assert parse_span("1m500ms") == timedelta(seconds=60.5)
     with pytest.raises(InputError, match="no length of time"):
         parse_span("1h 5")
 

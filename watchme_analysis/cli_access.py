@@ -124,9 +124,10 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
         raise click.UsageError(
             "Give FILES: access logs, folders that hold them, s3:// names, or - for input."
         )
+    slow = _seconds(asked["slow"])
     scan = make_scan(files, asked, since, until)
     run = run_on_spark if asked["engine"] == "spark" else run_here
-    found = run(scan, partial(AccessSummary, asked["by"], _seconds(asked["slow"])), asked)
+    found = run(scan, partial(AccessSummary, asked["by"], slow), asked)
     report = access_report(found.summary, found.retrievals, scan.notes, asked["sort"])
     if found.errors is not None:
         report["errors"] = found.errors
@@ -155,9 +156,10 @@ def _microseconds(text: str | None, zone: Any) -> int | None:
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
-    if text.endswith("ms") and text[:-2].replace(".", "", 1).isdigit():
-        return float(text[:-2]) / 1000
-    return parse_span(text).total_seconds()
+    found = parse_span(text).total_seconds()
+    if not found:
+        raise click.UsageError("--slow wants a time that a request took at least, such as 3s or 500ms.")
+    return found
 
 
 def _exit_code(report: dict[str, Any], strict: bool) -> int:

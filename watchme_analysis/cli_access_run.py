@@ -71,6 +71,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     from watchme_analysis.analysis.error_requests import LINK_COLUMNS
     from watchme_analysis.sources.access_parquet import ParquetFile
 
+    _check_target(scan, asked["parquet"])
     logs = _error_files(scan, asked)
     # Error logs are read as frames, and loading pandas takes a fifth of the memory that a scan does.
     errors = ErrorLogs(scan, logs) if logs else None
@@ -91,6 +92,16 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     if file is not None and not file.rows:
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
     return Found(summary, scan.retrievals, errors.report(scan) if errors is not None else None)
+
+
+def _check_target(scan: AccessScan, name: str | None) -> None:
+    target = None if name is None else Path(name)
+    if target is None or not target.exists():
+        return
+    if target.is_dir():
+        raise InputError(f"{name} is a folder: --parquet wants the name of a file.")
+    if any(one.path is not None and one.path.samefile(target) for one in scan.inputs):
+        raise InputError(f"{name} is one of the logs: --parquet wants the name of another file.")
 
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError
 
-_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>s|m|h|d|w)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def parse_zone(name: str) -> tzinfo:
 
 
 def parse_span(text: str) -> timedelta:
-    """Return the length of a span such as ``90s``, ``2h``, ``1d12h``.
+    """Return the length of a span such as ``90s``, ``2h``, ``1d12h``, ``500ms``.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def parse_span(text: str) -> timedelta:
     """
     parts = list(_SPAN.finditer(text.strip()))
     if not parts or "".join(part.group() for part in parts) != text.strip():
-        raise InputError(f"{text!r} is no length of time: write it like 90s, 30m, 2h, 3d or 1d12h.")
+        raise InputError(f"{text!r} is no length of time: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h.")
     return timedelta(seconds=sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts))
 
 

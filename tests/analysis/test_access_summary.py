@@ -161,6 +161,12 @@ def test_a_summary_by_the_loop_is_the_same():
     assert by_loop.by_key().num_rows == 5
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_none_of_the_slowest_can_not_be_kept(most):
+    with pytest.raises(InputError, match="one request at least"):
+        AccessSummary(keep_slowest=most)
+
+
 def test_the_slowest_of_all_parts_are_kept_the_slowest_first():
     summary = AccessSummary(keep_slowest=3)
     for part in ([0.1, None, 0.4], [0.2, 0.3], [None], [0.05], [0.4, 9.0]):

@@ -72,6 +72,19 @@ def test_no_rows_and_failures_leave_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_at_once_write_to_the_same_name(tmp_path):
+    (tmp_path / "out.part").write_text("another's")
+    with ParquetFile(tmp_path / "out") as one:
+        one.add(tables(5)[0])
+        with ParquetFile(tmp_path / "out") as other:
+            one._write()
+            other.add(tables(7)[0])
+        assert pq.read_table(tmp_path / "out").num_rows == 7
+
+    assert pq.read_table(tmp_path / "out").num_rows == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.part"]
+
+
 def test_a_place_that_is_none_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="can't be written: No such file or directory"):
         write_parquet(tmp_path / "none" / "out", tables(1))

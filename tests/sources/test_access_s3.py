@@ -3,11 +3,13 @@
 import gzip
 
 import boto3
+import pyarrow as pa
 import pytest
 from moto.server import ThreadedMotoServer
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.access_logs import read_access_logs
+from watchme_analysis.sources.access_parquet import ParquetFile
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -52,3 +54,17 @@ def test_objects_and_prefixes_are_read(bucket):
 def test_what_is_not_there_is_an_error(bucket):
     with pytest.raises(InputError, match="no object"):
         read_access_logs([f"{bucket}/none/"])
+
+
+def test_a_failure_leaves_no_object_behind(bucket):
+    rows = pa.table({"at": [1, 2]})
+    with pytest.raises(ZeroDivisionError), ParquetFile(f"{bucket}/web/out.parquet") as file:
+        file.add(rows)
+        file._write()
+        raise ZeroDivisionError
+    with ParquetFile(f"{bucket}/web/whole.parquet") as file:
+        file.add(rows)
+
+    listed = boto3.client("s3").list_objects_v2(Bucket="logs", Prefix="web/")["Contents"]
+    names = [one["Key"] for one in listed if not one["Key"].endswith("/")]
+    assert names == ["web/access.log", "web/access.log.1.gz", "web/whole.parquet"]

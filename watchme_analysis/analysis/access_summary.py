@@ -73,6 +73,11 @@ class AccessSummary:
         How many of the slowest requests are kept.
     by_loop
         Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
+
+    Raises
+    ------
+    InputError
+        When none of the slowest requests is to be kept.
     """
 
     by: str = "path"
@@ -89,6 +94,10 @@ class AccessSummary:
     # By upstream, its status and the status sent: requests.
     _pairs: GroupedSums = field(default_factory=lambda: GroupedSums(3, 1))
     _slowest: list[pa.Table] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.keep_slowest < 1:
+            raise InputError(f"keep_slowest is {self.keep_slowest}: one request at least must be kept.")
 
     def add(self, table: pa.Table) -> None:
         """Add requests: a table with the columns of :func:`columns_for`."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
@@ -22,6 +23,7 @@ class ParquetFile:
     """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
 
     Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
+    Two that write to the same name don't disturb each other: the one that ends last has it.
 
     Raises
     ------
@@ -34,7 +36,8 @@ class ParquetFile:
         self.rows = 0
         self._held: list[pa.Table] = []
         self._writer: Any = None
-        self._unfinished = Path(f"{name}.part")
+        path = Path(self.name)
+        self._unfinished = path.with_name(f".{path.name}-{token_hex(4)}.part")
 
     def __enter__(self) -> ParquetFile:
         return self
@@ -46,8 +49,14 @@ class ParquetFile:
                     self._write()
                 if self._writer is not None:
                     self._writer.close()
-                if kind is None and self._writer is not None and not self._is_object:
-                    self._unfinished.replace(self.name)
+                if self._writer is None:
+                    return
+                if not self._is_object:
+                    if kind is None:
+                        self._unfinished.replace(self.name)
+                elif kind is not None:
+                    # Closing, which can't be left out, made an object of the rows so far.
+                    s3_store().delete_file(self.name.removeprefix("s3://"))
         finally:
             if not self._is_object:
                 self._unfinished.unlink(missing_ok=True)
