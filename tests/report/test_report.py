@@ -41,7 +41,8 @@ def result_of(run):
 
 
 def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp_path):
-    folder = notebooks("## What was seen", FIGURE, TABLE, "## Answer", answer_cell())
+    left = 'from watchme_analysis.take_away import take_away\ntake_away("again.jsonl", "{}\\n")'
+    folder = notebooks("## What was seen", FIGURE, TABLE, left, "## Answer", answer_cell())
     # Braces, blanks and a name of another script must survive papermill's path templates.
     out = tmp_path / "my {reports} 報告"
     code, said, progress = report(
@@ -52,16 +53,20 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp
     assert re.fullmatch(r"\d{8}T\d{6}Z-health-evidence", run.name)
     assert sorted(path.name for path in run.iterdir()) == [
         "01-the-dot.png",
+        "again.jsonl",
         "report.html",
         "result.json",
         "why.ipynb",
     ]
     assert (run / "01-the-dot.png").read_bytes().startswith(b"\x89PNG")
+    assert (run / "again.jsonl").read_text() == "{}\n"
+    assert 'href="again.jsonl"' in (run / "report.html").read_text()
 
     result = result_of(run)
     assert result["status"] == "ok"
     assert result["error"] is None
     assert result["diagnosis"]["cause"] == "nginx_config"
+    assert result["files"] == ["again.jsonl"]
     assert result["parameters"] == {
         "case": str(evidence),
         "since": "2025-12-11T01:00:00+00:00",  # ten o'clock in Tokyo
@@ -82,7 +87,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp
     for words in (f"{run.name}/report.html", "Supported", "nginx_config", "91 %", "2025-12-11 10:00:10"):
         assert words in index
     assert "index.html" in said.splitlines()[-1]
-    assert "cell 1 of 5" in progress
+    assert "cell 1 of 6" in progress
     assert "\r" not in progress
     assert [path.name for path in out.iterdir() if path.name.endswith(".part")] == []
 
@@ -281,6 +286,16 @@ def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebook
         env=environment,
     )
     assert code == 0, err
+
+
+def test_nobody_waits_for_what_no_notebook_needs(evidence, notebooks, tmp_path):
+    """A grammar of addresses, which a library compiles if it can, takes longer than the rest of the start."""
+    environment = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    folder = notebooks(answer_cell())
+    code, _, imports = report("health", evidence, "--notebooks", folder, "--out", tmp_path, env=environment)
+    assert code == 0
+    assert "papermill.execute" in imports
+    assert "rfc3987_syntax.syntax_helpers" not in imports
 
 
 def test_all_asks_what_the_case_can_answer(evidence, notebooks):

@@ -9,10 +9,11 @@ from typing import Any
 
 from watchme_analysis.analysis import backlog_frames as frames
 from watchme_analysis.analysis.backlog_patterns import patterns
-from watchme_analysis.analysis.backlog_resend import messages_to_resend
+from watchme_analysis.analysis.backlog_resend import FILE, messages_to_resend
 from watchme_analysis.analysis.flow_bins import STEPS_S, binned, rates
 from watchme_analysis.analysis.flows import flows
 from watchme_analysis.notebook.page import Page
+from watchme_analysis.take_away import take_away
 from watchme_analysis.views.backlog_tables import (
     alarm_table,
     change_table,
@@ -216,8 +217,14 @@ class BacklogPage(Page):
         return table(frame, caption, self.zone, _WORK, limit=10, empty="no message was read from a queue")
 
     def resend(self) -> Shown:
-        """Count the messages to send again, and those that are left out with the reason."""
-        return resend_table(messages_to_resend(self.investigation, self._queue))
+        """Count the messages to send again, and those that are left out with the reason.
+
+        A report has the messages themselves as a file beside its page.
+        """
+        found = messages_to_resend(self.investigation, self._queue)
+        if found.lines:
+            take_away(FILE, found.text)
+        return resend_table(found)
 
     def alarms(self) -> Shown:
         """Show when each standard alarm would first have fired."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from watchme_analysis.take_away import TAKE_AWAY_VARIABLE
 
 # Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
@@ -22,8 +25,9 @@ _ENVIRONMENT = {
 _START = """
 from contextlib import suppress
 with suppress(ImportError):
-    import pandas, pyarrow.parquet
+    import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
+    import watchme_analysis.notebook, watchme_analysis.hypotheses.backlog, watchme_analysis.hypotheses.health
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
@@ -50,7 +54,11 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
         argv=[sys.executable, "-c", _START, "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
-        env={"IPYTHONDIR": str(home / "ipython"), **_ENVIRONMENT},
+        env={
+            "IPYTHONDIR": str(home / "ipython"),
+            TAKE_AWAY_VARIABLE: str(home / "take-away"),
+            **_ENVIRONMENT,
+        },
     )
 
     class ThisInterpreter(KernelSpecManager):
@@ -71,6 +79,17 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     finally:
         manager.shutdown_kernel(now=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def left_by(manager: Any) -> Path:
+    """Return the folder in which a kernel of ours leaves files for its notebook's reader."""
+    return Path(manager.kernel_spec.env[TAKE_AWAY_VARIABLE])
+
+
+def finished(manager: Any) -> None:
+    """Let a kernel that is no longer needed end while its user goes on; it is awaited when its block ends."""
+    if manager.has_kernel:
+        manager.signal_kernel(signal.SIGKILL)
 
 
 class Kernels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +21,17 @@ from typing import Any, Protocol
 from watchme_analysis import __version__
 from watchme_analysis.importer import IMPORTS_VARIABLE
 from watchme_analysis.report import outputs
-from watchme_analysis.report.files import write_files
+from watchme_analysis.report.files import collect_files
 from watchme_analysis.report.folder import Run, prepare, write_result
 from watchme_analysis.report.index import write_index
-from watchme_analysis.report.kernel import Kernels
+from watchme_analysis.report.kernel import Kernels, finished, left_by
 from watchme_analysis.report.page import write_page
 from watchme_analysis.report.request import Request, read_notebook
 
 _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
+# jsonschema, which checks notebooks, takes this for formats of addresses that no notebook has. Its import
+# compiles a grammar, which takes longer than all else that papermill imports.
+_ADDRESS_GRAMMAR = "rfc3987_syntax"
 
 
 class Progress(Protocol):
@@ -129,6 +133,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     clock = time.monotonic()
     write_result(run.path, result)
     execution.run()
+    finished(execution.kernel)
     result["diagnosis"] = outputs.diagnosis(execution.notebook)
     result["error"] = execution.error
     if result["error"] is None and result["diagnosis"] is None:
@@ -139,7 +144,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
         }
     result["status"] = "failed" if result["error"] else "ok"
     result["figures"] = outputs.write_figures(execution.notebook, run.path)
-    result["files"] = write_files(execution.request, result["diagnosis"], run.path)
+    result["files"] = collect_files(left_by(execution.kernel), run.path)
     result["seconds"] = round(time.monotonic() - clock, 2)
     write_page(execution.notebook, result, run.path)
     write_result(run.path, result)
@@ -187,7 +192,8 @@ class Execution:
 
     def run(self) -> None:
         """Run the notebook; whatever it raises ends up in ``error``."""
-        import papermill
+        with _missing(_ADDRESS_GRAMMAR):
+            import papermill
 
         self.notebook = read_notebook(self.request.notebook)
         try:
@@ -230,6 +236,19 @@ class Execution:
 
     def _save(self) -> None:
         self.path.write_text(json.dumps(self.notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _missing(module: str) -> Iterator[None]:
+    """Let an optional module pass for one that is not installed, as long as the block lasts."""
+    loaded = module in sys.modules
+    if not loaded:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if not loaded:
+            del sys.modules[module]
 
 
 def _plain(path: Path) -> str:
