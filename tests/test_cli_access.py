@@ -2,6 +2,7 @@ import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pyarrow.parquet as pq
@@ -181,6 +182,22 @@ def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     assert f"{tmp_path / 'error.log'}:1" in page
 
 
+def test_an_error_log_that_may_not_be_read_is_left_out(log, tmp_path, monkeypatch):
+    path, plain = tmp_path / "error.log", Path.read_bytes
+    path.write_text(ERROR)
+
+    def refuse(one):
+        if one == path:
+            raise PermissionError(13, "Permission denied")
+        return plain(one)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    page = run(log, "--format", FORMAT).output
+
+    assert f"{path} can't be read: Permission denied" in page
+    assert "3 requests" in page
+
+
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [
@@ -242,10 +259,11 @@ def test_escapes_are_decoded_where_asked(tmp_path):
         (COMBINED.encode() + b"junk\n", [], 0),
         (COMBINED.encode() + b"junk\n", ["--strict"], 1),
         (b"junk\n", [], 1),
+        (b"junk\n\n", [], 1),
         (b"", ["--strict"], 0),
         (gzip.compress(COMBINED.encode() * 99)[:-20], [], 1),
     ],
-    ids=["whole", "rejected", "strict", "unread", "empty", "torn"],
+    ids=["whole", "rejected", "strict", "unread", "unread and blank", "empty", "torn"],
 )
 def test_the_exit_code_says_whether_all_was_read(tmp_path, data, options, code):
     (tmp_path / "access.log").write_bytes(data)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from watchme_analysis.analysis.access_report import ORDERS
+from watchme_analysis.analysis.access_report import ORDERS, is_unread
 from watchme_analysis.analysis.access_summary import KEYS, AccessSummary
 from watchme_analysis.cli_access_run import NO_ERRORS
 from watchme_analysis.sources.access_engine import ENGINES
@@ -106,9 +106,10 @@ lines was understood, or with --strict any line was rejected); 2 bad input.""",
 def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -> int:
     """Say what access logs hold: how many requests, how slow, how they failed.
 
-    FILES are files, 'quoted*patterns', folders, - for standard input, or s3:// names; gzip and Zstandard are
-    unpacked. Each log's format is found beside it (nginx.conf), else it is combined, else JSON. Every line is
-    counted: what can't be read is shown as rejected. A log of any size is read in bounded memory.
+    FILES are files, 'quoted*patterns', folders, - for standard input, or s3:// names; gzip, bzip2, xz and
+    Zstandard are unpacked. Each log's format is found beside it (nginx.conf), else it is combined, else JSON.
+    Every line is counted: what can't be read is shown as rejected. A log of any size is read in bounded
+    memory.
     """
     from watchme_analysis.analysis.access_report import access_report
     from watchme_analysis.cli_access_run import athena_ddl, make_scan, run_here, run_on_spark
@@ -163,6 +164,6 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _exit_code(report: dict[str, Any], strict: bool) -> int:
-    unread = any(one["lines"] and one["rejected"] == one["lines"] for one in report["inputs"])
+    unread = any(is_unread(one) for one in report["inputs"])
     refused = strict and report["rejected"] > 0
     return INCOMPLETE if report["truncated"] or unread or refused else 0

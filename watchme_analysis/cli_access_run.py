@@ -91,7 +91,9 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
                 file.add(chunk.table.select(written))
     if file is not None and not file.rows:
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
-    return Found(summary, scan.retrievals, errors.report(scan) if errors is not None else None)
+    return Found(
+        summary, [*scan.unread, *scan.retrievals], errors.report(scan) if errors is not None else None
+    )
 
 
 def _check_target(scan: AccessScan, name: str | None) -> None:
@@ -117,7 +119,7 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
     summary = spark.gather(new)
     if asked["parquet"] is not None and not spark.write(asked["parquet"]):
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
-    return Found(summary, spark.retrievals())
+    return Found(summary, [*scan.unread, *spark.retrievals()])
 
 
 def athena_ddl(files: Sequence[str], asked: Asked) -> str:
@@ -206,8 +208,12 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
             continue
         if path.stat().st_size > _MOST_ERROR_BYTES:
             scan.notes.append(f"{path} is large and was left out: --errors {path} reads it.")
-        elif path.stat().st_size and looks_like(raw):
-            found.append(raw)
+            continue
+        try:
+            if path.stat().st_size and looks_like(raw):
+                found.append(raw)
+        except InputError as error:
+            scan.notes.append(str(error))
     return found
 
 

@@ -1,7 +1,11 @@
+import bz2
+import errno
 import gzip
 import io
+import lzma
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,8 +20,8 @@ from watchme_analysis.sources.access_blocks import (
     in_order,
 )
 from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
-from watchme_analysis.sources.access_input import TornError, unpacked
 from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.sources.access_packed import TornError, unpacked
 from watchme_analysis.sources.nginx_format import stock_formats
 
 
@@ -34,7 +38,10 @@ def zstd(data):
     return pa.compress(data, codec="zstd", asbytes=True)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd], ids=["plain", "gzip", "zstd"])
+PACKINGS = {"gzip": gzip.compress, "zstd": zstd, "bzip2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACKINGS.values()], ids=["plain", *PACKINGS])
 def test_packed_files_are_told_by_their_content(tmp_path, pack):
     (tmp_path / "access.log").write_bytes(pack(many(500)))
 
@@ -45,14 +52,16 @@ def test_packed_files_are_told_by_their_content(tmp_path, pack):
     assert (retrieval.lines, retrieval.rows) == (500, 500)
 
 
-def test_gzip_members_behind_one_another_are_one_file():
+@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
+def test_members_behind_one_another_are_one_file(pack):
     data = many(100)
-    packed = gzip.compress(data[:777]) + gzip.compress(data[777:]) + b"\0" * 100
+    packed = pack(data[:777]) + pack(data[777:])
+    packed += b"\0" * 100 if pack is not zstd else b""
 
     assert b"".join(unpacked(io.BytesIO(packed))) == data
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
 def test_torn_data_gives_its_good_part(tmp_path, pack):
     packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
     (tmp_path / "access.log").write_bytes(packed[: len(packed) // 2])
@@ -65,11 +74,59 @@ def test_torn_data_gives_its_good_part(tmp_path, pack):
     assert retrieval.lines == retrieval.rows + sum(one.line > 0 for one in retrieval.rejected)
 
 
+def test_of_torn_zstandard_data_whole_blocks_are_kept():
+    data = many(2500)
+    found = []
+    with pytest.raises(TornError, match="ends early"):
+        found.extend(unpacked(io.BytesIO(zstd(data)[:-50])))
+
+    # Its blocks hold 128 KiB at most.
+    assert len(b"".join(found)) >= 128 << 10
+    assert data.startswith(b"".join(found))
+
+
+@pytest.mark.parametrize(
+    ("first", "advice"), [(b"PK\x03\x04", "unzip -p"), ("\ufeff".encode("utf-16-le"), "iconv -f UTF-16")]
+)
+def test_what_is_no_log_as_it_is_says_what_to_do(first, advice):
+    with pytest.raises(TornError, match=advice):
+        list(unpacked(io.BytesIO(first + many(3).decode().encode("utf-16-le"))))
+
+
 def test_damaged_gzip_is_torn():
     packed = gzip.compress(many(1000))
 
     with pytest.raises(TornError, match="no gzip data"):
         list(unpacked(io.BytesIO(packed + b"something else")))
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Names of files that may not be read, also by root."""
+    names, plain = set(), Path.open
+
+    def open_unless_locked(path, *given, **named):
+        if path.name in names:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return plain(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", open_unless_locked)
+    return names
+
+
+def test_what_may_not_be_read_is_named_and_the_others_are_read(tmp_path, locked):
+    (tmp_path / "access.log").write_bytes(line(30))
+    (tmp_path / "access.log.1").write_bytes(line(20))
+    locked.add("access.log.1")
+
+    frame, (unread, read) = read_access_logs([tmp_path])
+
+    assert (len(frame), read.rows) == (1, 1)
+    assert (unread.origin, unread.truncated) == (str(tmp_path / "access.log.1"), True)
+    assert unread.rejected[0].reason == "it can't be read: Permission denied"
+    locked.add("access.log")
+    with pytest.raises(InputError, match=r"access\.log can't be read: Permission denied\.$"):
+        read_access_logs([tmp_path])
 
 
 def test_a_rotated_set_is_read_in_the_order_of_time(tmp_path):

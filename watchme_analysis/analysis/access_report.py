@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,8 @@ def _input(one: Retrieval) -> dict[str, Any]:
         "lines": one.lines,
         "rows": one.rows,
         "rejected": _refused(one),
+        "blank": one.blank_lines,
+        "left_out": one.left_out,
         "start": one.start,
         "end": one.end,
         "truncated": one.truncated,
@@ -136,6 +138,11 @@ def _input(one: Retrieval) -> dict[str, Any]:
             for item in one.rejected[:_EXAMPLES]
         ],
     }
+
+
+def is_unread(one: Mapping[str, Any]) -> bool:
+    """Tell whether none of the lines of an input, one of a report's ``inputs``, was understood."""
+    return one["rejected"] > 0 and not one["rows"] + one["left_out"]
 
 
 def _refused(one: Retrieval) -> int:

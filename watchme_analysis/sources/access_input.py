@@ -1,4 +1,4 @@
-"""Where access logs come from: files, globs, folders, standard input, S3; gzip and Zstandard by content."""
+"""Where access logs come from: files, globs, folders, standard input, S3."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_blocks import PIECE_BYTES
-from watchme_analysis.sources.raw import GZIP_MAGIC
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.sources.access_packed import TornError, unpacked
 
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_PACKED_BYTES = 256 << 10
 _NAMES = ("*access*.log*", "*access*.json*")
-
-
-class TornError(Exception):
-    """Packed data that ends early or is damaged; what came before it was given out."""
 
 
 @dataclass(frozen=True)
@@ -168,92 +162,29 @@ def _from_object(store: Any, key: str, size: int) -> Input:
     )
 
 
-def unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield a stream's bytes, unpacked where they are gzip or Zstandard data.
+def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
+    """Return the inputs that may be read, and an account of each of the others.
 
     Raises
     ------
-    TornError
-        After the good part of packed data.
+    InputError
+        When none may be read.
     """
-    first = stream.read(_PACKED_BYTES)
-    while first and len(first) < len(ZSTD_MAGIC):
-        more = stream.read(_PACKED_BYTES)
-        if not more:
-            break
-        first += more
-    if first.startswith(GZIP_MAGIC):
-        yield from _gzip(first, stream)
-    elif first.startswith(ZSTD_MAGIC):
-        yield from _zstd(first, stream)
-    else:
-        if first:
-            yield first
-        while piece := stream.read(PIECE_BYTES):
-            yield piece
-
-
-def _gzip(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    from isal import isal_zlib
-
-    total = 0
-    member = isal_zlib.decompressobj(wbits=31)
-    rest = first
-    while True:
-        if member.eof:
-            rest = member.unused_data + rest
-            if not rest.lstrip(b"\0"):
-                # Tapes and some tools pad with NUL bytes.
-                rest = stream.read(_PACKED_BYTES)
-                if not rest:
-                    return
-            elif len(rest) >= 2 and not rest.startswith(GZIP_MAGIC):
-                raise TornError(f"what follows the gzip data after {total} bytes is no gzip data")
-            member = isal_zlib.decompressobj(wbits=31)
+    kept, unread = [], []
+    for one in inputs:
         try:
-            data = member.decompress(rest)
-        except isal_zlib.error as error:  # type: ignore[misc]
-            raise TornError(f"gzip data is damaged after {total} bytes ({error})") from error
-        total += len(data)
-        if data:
-            yield data
-        rest = b"" if member.eof else stream.read(_PACKED_BYTES)
-        if not rest and not member.eof:
-            raise TornError(f"gzip data ends early after {total} bytes")
-
-
-def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    import pyarrow as pa
-
-    total = 0
-    source = pa.PythonFile(_Rejoined(first, stream), mode="r")
-    try:
-        with pa.CompressedInputStream(source, "zstd") as plain:
-            while piece := plain.read(PIECE_BYTES):
-                total += len(piece)
-                yield piece
-    except OSError as error:
-        raise TornError(f"Zstandard data ends early or is damaged after {total} bytes ({error})") from error
-
-
-class _Rejoined:
-    """A stream whose first bytes were taken off already."""
-
-    closed = False
-
-    def __init__(self, first: bytes, stream: BinaryIO) -> None:
-        self._first = first
-        self._stream = stream
-
-    def read(self, size: int = -1) -> bytes:
-        if self._first:
-            size = len(self._first) if size < 0 else size
-            data, self._first = self._first[:size], self._first[size:]
-            return data
-        return self._stream.read(size)
-
-    def close(self) -> None:
-        self.closed = True
+            # Opening a pipe would wait for its writer.
+            if one.path is not None:
+                one.open().close()
+        except OSError as error:
+            reason = f"can't be read: {error.strerror or error}"
+            rejected = (Rejected(one.name, 0, f"it {reason}"),)
+            unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
+        else:
+            kept.append(one)
+    if not kept:
+        raise InputError(f"{unread[0].origin} {reason}.")
+    return kept, unread
 
 
 def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:

@@ -21,7 +21,8 @@ from watchme_analysis.sources.access_chunk import Chunk, shifted
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
 from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection, chosen_engine
 from watchme_analysis.sources.access_frame import frame_of
-from watchme_analysis.sources.access_input import Input, TornError, find_inputs, without_copies
+from watchme_analysis.sources.access_input import Input, find_inputs, readable, without_copies
+from watchme_analysis.sources.access_packed import TornError
 from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import split_lines
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
 MANY_INPUTS = 1000
 # How logs are named that hold more than their size, and hardly so many times as much.
-_PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst"), 15
+_PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst", ".bz2", ".xz"), 15
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class LogOptions:
 class AccessScan:
     """Chunks of a set of access logs, in the order of the logs' first times.
 
-    Iterate over it once; afterwards ``retrievals`` holds an account for each input.
+    Iterate over it once; afterwards ``retrievals`` holds an account for each input. What may not be read is
+    in ``unread`` instead, unless it is all there is.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ class AccessScan:
     Raises
     ------
     InputError
-        When a name stands for nothing, or a column asked for is unknown.
+        When a name stands for nothing, nothing can be read, or a column asked for is unknown.
     FormatError
         When the stated format is unknown or can't be compiled.
     """
@@ -101,7 +103,8 @@ class AccessScan:
             raise InputError(
                 f"An access log has no column {', '.join(unknown)}: it has {', '.join(ACCESS_COLUMNS)}."
             )
-        inputs, self.notes = _distinct(find_inputs([str(name) for name in names]))
+        found, self.unread = readable(find_inputs([str(name) for name in names]))
+        inputs, self.notes = _distinct(found)
         self._candidates = {one.name: formats_of(one.path, self._options) for one in inputs}
         many = len(inputs) > MANY_INPUTS
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
@@ -288,4 +291,4 @@ def read_access_logs(
     scan.block_bytes = KEPT_BLOCK_BYTES
     columns = list(scan.selection.columns)
     frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
-    return frame, scan.retrievals
+    return frame, [*scan.unread, *scan.retrievals]

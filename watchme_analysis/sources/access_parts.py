@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
-from watchme_analysis.sources.access_input import REQUEST_BYTES, ZSTD_MAGIC, Input
-from watchme_analysis.sources.raw import GZIP_MAGIC
+from watchme_analysis.sources.access_input import REQUEST_BYTES, Input
+from watchme_analysis.sources.access_packed import PACKED_MAGIC
 
 PART_BYTES = 64 << 20
 _LEAST_READ = 64 << 10
@@ -71,7 +71,7 @@ def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part
 def _is_packed(one: Input) -> bool:
     assert one.open_anywhere is not None
     with one.open_anywhere() as stream:
-        return stream.read(len(ZSTD_MAGIC)).startswith((GZIP_MAGIC, ZSTD_MAGIC))
+        return stream.read(max(map(len, PACKED_MAGIC))).startswith(PACKED_MAGIC)
 
 
 def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from watchme_analysis.analysis.access_report import is_unread
+
 Report = Mapping[str, Any]
 
 _KEY_WIDTH = 44
@@ -89,7 +91,7 @@ def _about(one: Report) -> list[str]:
         else f"  {item['reason']}"
         for item in examples
     ]
-    if one["lines"] and one["rejected"] == one["lines"]:
+    if is_unread(one):
         lines.append("  None of its lines was understood: --format says how they are written.")
     return lines
 
