@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from watchme_analysis.sources.app_routes import Handler, Routes
 from watchme_analysis.sources.blocking_calls import heavy_loop, is_thread_lock, kind_of, number, timeout_s
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module, body_nodes, parameters_of
+from watchme_analysis.sources.python_tree import Function, Module, parameters_of
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -136,7 +136,7 @@ class Calls:
     def _read(self, function: Function, body: Body) -> None:
         module = function.module
         constants = self._constants[module.name]
-        nodes = list(body_nodes(function))
+        nodes = function.nodes
         awaited = {id(node.value) for node in nodes if isinstance(node, ast.Await)}
         in_async_with = {
             id(item.context_expr) for node in nodes if isinstance(node, ast.AsyncWith) for item in node.items

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module, body_nodes, own_nodes
+from watchme_analysis.sources.python_tree import Function, Module
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
@@ -42,9 +42,9 @@ class _Route:
 def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
     """Yield each module's and each function's own nodes."""
     for module in project.modules.values():
-        yield module, None, list(own_nodes(module.tree))
+        yield module, None, module.nodes
     for function in list(project.functions.values()):
-        yield function.module, function, list(body_nodes(function))
+        yield function.module, function, function.nodes
 
 
 class Routes:

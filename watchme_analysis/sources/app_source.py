@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -117,15 +119,28 @@ def _is_source(path: PurePosixPath) -> bool:
 def _rows(root: Path, _state: tuple[tuple[str, int, int], ...]) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all files of a folder; ``_state`` makes a changed file count."""
     files = {}
-    for relative, _, _ in _state:
-        raw = RawFile(root, relative)
-        tree, _ = parse_source(raw.content.data, raw.name)
-        if tree is not None:
-            files[raw.name] = tree
-    calls = analyse(files)
-    for found in async_rule_findings(root, files):
-        calls.add(found.file, Site(found.line, found.call, found.kind, None))
-    return {"app_handlers": handler_rows(calls), "app_calls": call_rows(calls)}
+    with _no_collection():
+        for relative, _, _ in _state:
+            raw = RawFile(root, relative)
+            tree, _ = parse_source(raw.content.data, raw.name)
+            if tree is not None:
+                files[raw.name] = tree
+        calls = analyse(files)
+        for found in async_rule_findings(root, files):
+            calls.add(found.file, Site(found.line, found.call, found.kind, None))
+        return {"app_handlers": handler_rows(calls), "app_calls": call_rows(calls)}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from going again and again through millions of nodes that all live."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _state(raw: RawFile) -> tuple[tuple[str, int, int], ...]:

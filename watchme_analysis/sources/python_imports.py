@@ -8,26 +8,23 @@ from collections.abc import Mapping
 from watchme_analysis.sources.python_tree import Module
 
 
-def imports_of(module: Module, modules: Mapping[str, Module], defined: set[str]) -> dict[str, str]:
+def imports_of(module: Module, own: OwnNames) -> dict[str, str]:
     """Return the dotted name that each imported name of a module stands for.
 
     Parameters
     ----------
     module
         The importing module.
-    modules
-        All modules of the project by dotted name.
-    defined
-        Dotted names of the project's functions and classes.
+    own
+        The names that the project's modules have.
     """
     found: dict[str, str] = {}
-    own = _Own(modules, defined)
-    for node in ast.walk(module.tree):
+    for node in module.import_nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 target = alias.name if alias.asname else alias.name.partition(".")[0]
                 found[alias.asname or target] = own.meant(target, module, ())
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 package = module.package.split(".") if module.package else []
@@ -40,8 +37,16 @@ def imports_of(module: Module, modules: Mapping[str, Module], defined: set[str])
     return found
 
 
-class _Own:
-    """Tells which names a project's modules have."""
+class OwnNames:
+    """The names that a project's modules have.
+
+    Parameters
+    ----------
+    modules
+        All modules of the project by dotted name.
+    defined
+        Dotted names of the project's functions and classes.
+    """
 
     def __init__(self, modules: Mapping[str, Module], defined: set[str]) -> None:
         self.modules = modules
@@ -76,10 +81,4 @@ class _Own:
         module = self.modules.get(candidate)
         if module is None:
             return False
-        imported = {
-            alias.asname or alias.name.partition(".")[0]
-            for node in ast.walk(module.tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for alias in node.names
-        }
-        return name in module.bindings or not {name, "*"}.isdisjoint(imported)
+        return name in module.bindings or not {name, "*"}.isdisjoint(module.imported_names)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from watchme_analysis.sources.python_imports import imports_of
+from watchme_analysis.sources.python_imports import OwnNames, imports_of
 from watchme_analysis.sources.python_tree import (
     Class,
     Function,
@@ -21,10 +21,10 @@ from watchme_analysis.sources.python_tree import (
     add_method,
     bind_globals,
     bindings_of,
-    body_nodes,
     own_nodes,
     parameters_of,
     plain_type,
+    statements_below,
 )
 
 _DEPTH = 12
@@ -67,26 +67,26 @@ class Project:
                 parts = package
             module = Module(".".join(parts), ".".join(package), file, tree)
             self.modules[module.name] = module
-            module.bindings = bindings_of(own_nodes(tree))
+            module.bindings = bindings_of(module.nodes)
             self._collect(module, tree, module.name, None, None)
         self._lineages: dict[str, list[Class]] = {}
         self._by_base: dict[str, list[Class]] = {}
         for kind in self.classes.values():
             for base in {_base_name(node) for node in kind.bases}:
                 self._by_base.setdefault(base, []).append(kind)
-        defined = {*self.functions, *self.classes}
+        own = OwnNames(self.modules, {*self.functions, *self.classes})
         for module in self.modules.values():
-            module.imports = imports_of(module, self.modules, defined)
+            module.imports = imports_of(module, own)
 
     def _collect(
         self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
     ) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in statements_below(node):
             if isinstance(child, FunctionNode):
                 qualname = f"{prefix}.{child.name}"
                 name = qualname[len(module.name) + 1 :]
                 function = Function(qualname, name, module, child, owner, outer)
-                function.bindings = bindings_of(body_nodes(function))
+                function.bindings = bindings_of(function.nodes)
                 bind_globals(function)
                 self.functions[qualname] = function
                 if outer is not None:
@@ -96,7 +96,7 @@ class Project:
                 self._collect(module, child, qualname, None, function)
             elif isinstance(child, ast.ClassDef):
                 qualname = f"{prefix}.{child.name}"
-                attributes = bindings_of(own_nodes(child))
+                attributes = bindings_of(own_nodes(child.body))
                 self.classes[qualname] = Class(qualname, module, child.bases, attributes)
                 self._collect(module, child, qualname, qualname, outer)
             else:
@@ -294,7 +294,7 @@ class Project:
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
         result: str | None = None
-        for node in body_nodes(function):
+        for node in function.nodes:
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 result = self.resolve(node.value, function, function.module, depth - 2)
                 # An element of a collection is of a kind that the annotation tells, if anything does.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -41,6 +42,12 @@ class Function:
         """Whether it is a coroutine function."""
         return isinstance(self.node, ast.AsyncFunctionDef)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """What runs when it is called; its decorators, defaults and annotations don't."""
+        body = self.node.body
+        return own_nodes(body if isinstance(body, list) else [body])
+
 
 @dataclass(eq=False)
 class Class:
@@ -65,22 +72,69 @@ class Module:
     imports: dict[str, str] = field(default_factory=dict)
     bindings: dict[str, ast.expr] = field(default_factory=dict)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """What runs when it is imported."""
+        return own_nodes(self.tree.body)
 
-def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes below one, in order, without going into functions and classes defined inside."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, FunctionNode | ast.ClassDef | ast.Lambda):
-            yield from own_nodes(child)
+    @cached_property
+    def import_nodes(self) -> list[ast.Import | ast.ImportFrom]:
+        """Its imports, those inside of functions last."""
+        found: list[ast.AST] = [self.tree]
+        for node in found:
+            found += statements_below(node)
+        return [node for node in found if isinstance(node, ast.Import | ast.ImportFrom)]
+
+    @cached_property
+    def imported_names(self) -> set[str]:
+        """The names that its imports bind; ``*`` among them where it takes all of a module."""
+        aliases = (alias for node in self.import_nodes for alias in node.names)
+        return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
 
 
-def body_nodes(function: Function) -> Iterator[ast.AST]:
-    """Yield what runs when a function is called; its decorators, defaults and annotations don't."""
-    body = function.node.body
-    for statement in body if isinstance(body, list) else [body]:
-        yield statement
-        if not isinstance(statement, FunctionNode | ast.ClassDef):
-            yield from own_nodes(statement)
+# What has a body of its own, which runs at another time.
+_CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+# Fields that hold no node which anybody looks for.
+_PLAIN = {"ctx", "op", "ops", "id", "attr", "name", "names", "arg", "module", "level", "type_comment"}
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name not in _PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and not issubclass(kind, (ast.Constant, *_CLOSED))
+}
+
+
+def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
+    """Return nodes and all below them, in order, without going into functions and classes.
+
+    Operators, contexts and the like are left out. A project has millions of nodes, so that this is a plain
+    loop.
+    """
+    found = []
+    waiting = [*nodes]
+    waiting.reverse()
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        below: list[ast.AST] = []
+        for name in _FIELDS.get(type(node), ()):
+            value = getattr(node, name)
+            if type(value) is list:
+                below += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST):
+                below.append(value)
+        below.reverse()
+        waiting += below
+    return found
+
+
+def statements_below(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements directly inside of one, with the branches of ``try`` and ``match``."""
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            yield from value
 
 
 def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -128,7 +182,7 @@ def _declared(node: ast.AnnAssign) -> ast.expr | None:
     return ast.copy_location(ast.Call(func=kind, args=[], keywords=[]), node)
 
 
-def bindings_of(nodes: Iterator[ast.AST]) -> dict[str, ast.expr]:
+def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
     """Return the expression that each plain name is bound to: the first one that is more than a constant."""
     found: dict[str, ast.expr] = {}
     for node in nodes:
@@ -159,7 +213,7 @@ _NOTHING = ast.Constant(value=None)
 
 def bind_globals(function: Function) -> None:
     """Bind in the module what a function binds to names that it declares global."""
-    for node in body_nodes(function):
+    for node in function.nodes:
         for name in node.names if isinstance(node, ast.Global) else ():
             if name in function.bindings:
                 bind(function.module.bindings, name, function.bindings[name])
@@ -168,7 +222,7 @@ def bind_globals(function: Function) -> None:
 def add_method(owner: Class, function: Function) -> None:
     """Add a method to its class, with what it binds to attributes of ``self``."""
     owner.methods[function.node.name] = function  # type: ignore[union-attr]
-    for node in body_nodes(function):
+    for node in function.nodes:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             targets = [node.target]
