@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from watchme_analysis.sources.nginx_fields import DURATIONS
 from watchme_analysis.sources.nginx_format import LogFormat, assemble, kind_of
-from watchme_analysis.sources.nginx_json import is_request, variable_of
+from watchme_analysis.sources.nginx_json import is_of_proxy, is_request, variable_of
 
 # Keys that stand in ``extra`` as they are, and values without escapes.
 _KEY = re.compile(rb'\s*"([\w.@$/-]+)"\s*:\s*', re.ASCII)
@@ -37,6 +37,8 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
     except ValueError:
         return None
     if len(set(names)) < len(names) or not is_request(dict.fromkeys(names)):
+        return None
+    if not keys and is_of_proxy(line):
         return None
     return replace(assemble("JSON", "JSON", "json", literals, names), by_keys=True)
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from watchme_analysis.sources.json_lines import json_value
+from watchme_analysis.sources.json_proxies import proxy_of, proxy_values
 from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_format import LogFormat
 
@@ -82,6 +83,8 @@ def keys_of(log_format: LogFormat) -> dict[str, str]:
 def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None:
     """Return the variables of a JSON line, None when it is no object.
 
+    Without keys of a format, lines of the proxies of :data:`PROXIES` are read as those write them.
+
     Parameters
     ----------
     line
@@ -89,6 +92,11 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
     keys
         Variables by key, from :func:`keys_of`; other keys are told by their usual names, and what is not
         known stays under its own name.
+
+    Raises
+    ------
+    ValueError
+        When a proxy's line has a time that is none.
     """
     try:
         record = json_value(line)
@@ -96,13 +104,22 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
         return None
     if not isinstance(record, dict):
         return None
+    flat = _flat(record)
+    proxy = None if keys else proxy_of(flat)
+    if proxy is not None:
+        return {name: _text(value) for name, value in proxy_values(proxy, flat).items()}
     values: dict[str, str | None] = {}
-    for key, value in _flat(record).items():
+    for key, value in flat.items():
         name = variable_of(key, keys)
         if name in values and values[name] is not None:
             name = key
         values[name] = _text(value)
     return values
+
+
+def is_of_proxy(line: bytes) -> bool:
+    """Tell whether a line, an object, is one that a proxy of :data:`PROXIES` writes."""
+    return proxy_of(_flat(json_value(line))) is not None
 
 
 def variable_of(key: str, keys: dict[str, str]) -> str:
