@@ -65,6 +65,7 @@ def evidence(rng, world):
         "talks": rng.random() < 0.8,
         "logs": rng.choice(("all", "all", "errors")),
         "changes": sorted(world.changes) if recorded else None,
+        "made": sorted(world.changes),
         "without": (),
     }
 

@@ -232,6 +232,7 @@ class Folder:
         for queue in self.model.queues:
             attributes = self.attributes(queue.name, len(queue.alive) - len(queue.flying), len(queue.flying))
             attributes |= {
+                "LastModifiedTimestamp": self.modified("SetQueueAttributes", queue.name, "%s"),
                 "VisibilityTimeout": str(int(queue.visibility_s)),
                 "MessageRetentionPeriod": str(int(queue.retention_s)),
             }
@@ -254,6 +255,13 @@ class Folder:
                 self.save(f"queues/{dlq}-messages.json", {"Messages": messages})
         for number, queue in enumerate(self.model.queues):
             self.function(queue, f"{number:08d}-0000-4000-8000-000000000000")
+
+    def modified(self, event, name, form):
+        """Return when AWS says that a thing was last changed."""
+        made = [*self.options.get("made", ()), *(self.options["changes"] or ())]
+        times = [at for at, other, resource, _ in made if other.startswith(event) and resource == name]
+        last = self.when(max(times)) if times else datetime(2025, 8, 11, 14, 37, 8, tzinfo=UTC)
+        return str(int(last.timestamp())) if form == "%s" else last.strftime(form)
 
     def attributes(self, name, visible, in_flight):
         return {
@@ -283,12 +291,14 @@ class Folder:
         self.save(
             f"functions/{function.name}.json",
             {"FunctionName": function.name, "FunctionArn": arn, "Timeout": int(function.timeout_s),
-             "MemorySize": 256, "Runtime": "python3.12"},
+             "MemorySize": 256, "Runtime": "python3.12",
+             "LastModified": self.modified("UpdateFunction", function.name, "%Y-%m-%dT%H:%M:%S.000+0000")},
         )  # fmt: skip
         mapping = {
             "UUID": uuid, "BatchSize": queue.batch, "FunctionArn": arn,
             "EventSourceArn": f"arn:aws:sqs:{self.region}:{ACCOUNT}:{queue.name}",
             "State": "Disabled" if off else "Enabled",
+            "LastModified": self.modified("UpdateEventSource", function.name, "%Y-%m-%dT%H:%M:%S+00:00"),
             "FunctionResponseTypes": ["ReportBatchItemFailures"] if queue.partial else [],
         }  # fmt: skip
         if queue.max_concurrency:
@@ -322,6 +332,7 @@ def write(path, model, start, options):
     ``options``: ``region``; ``period`` in seconds; ``missing_points``, a share; ``asleep``: the dead-letter
     queues publish nothing before their first message; ``talks``: runs log the message they work on; ``logs``:
     all, errors or none; ``changes``: (seconds, event, resource, parameters), None for no trail at all;
+    ``made``: likewise, those that the configurations tell of whether or not there is a trail;
     ``without``: of sqs, lambda, ec2, messages, state.
     """
     folder = Folder(path, model, start, options)

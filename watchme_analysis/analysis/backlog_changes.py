@@ -38,6 +38,8 @@ class Change:
         Causes that it can bring about.
     value
         The number set, where the change sets one.
+    table
+        Which tells of it: ``changes``, or that of the configuration that keeps when it last changed.
     """
 
     time: datetime
@@ -49,6 +51,12 @@ class Change:
     queues: tuple[str, ...]
     causes: tuple[str, ...]
     value: float | None = None
+    table: str = "changes"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Tell whether it is an event of a trail."""
+        return self.table == "changes"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from watchme_analysis.analysis.backlog_changes import Change
 from watchme_analysis.analysis.backlog_frames import work_items
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.standard_alarms import standard_alarms
@@ -41,7 +42,8 @@ def diagnose(inv: Investigation) -> Diagnosis:
         begun, end = incident_window(view, top.finding.cause)
     start = None if begun is None else begun.moment
     secondary = None if cause is None or healthy else secondary_cause(view, cause)
-    extra = _extra(inv, view, cause, begun)
+    change = None if cause is None or healthy else change_for(view, cause)
+    extra = _extra(inv, view, cause, change, begun)
     missing = missing_evidence(inv, view)
     return Diagnosis(
         question=QUESTION,
@@ -57,7 +59,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
         missing_evidence=missing,
         extra=extra,
         summary=_summary(
-            view, ranking, cause, secondary, extra, (begun, end), [item.what for item in missing]
+            view, ranking, cause, secondary, extra, (change, begun, end), [item.what for item in missing]
         ),
     )
 
@@ -89,11 +91,12 @@ def _saturated(signs: Signs) -> bool:
     )
 
 
-def _extra(inv: Investigation, view: Picture, cause: str | None, begun: Start | None) -> dict[str, Any]:
+def _extra(
+    inv: Investigation, view: Picture, cause: str | None, change: Change | None, begun: Start | None
+) -> dict[str, Any]:
     """Return the fields that only this question has."""
     quiet = cause == "healthy"
     affected: Sequence[Signs] = () if quiet else view.affected
-    change = None if cause is None or quiet else change_for(view, cause)
     by_dlq, lost_dead = _dead_letters(view)
     # The page asks for the work of all queues as well, which is kept.
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
@@ -104,7 +107,8 @@ def _extra(inv: Investigation, view: Picture, cause: str | None, begun: Start | 
     return {
         "queues": sorted(item.flow.queue for item in affected),
         "functions": sorted({item.flow.function for item in affected if item.flow.function}),
-        "change": None if change is None else change.to_dict(),
+        # The event of a trail: a configuration tells when it was changed, and no more.
+        "change": change.to_dict() if change is not None and change.is_recorded else None,
         "dead_letters": sum(by_dlq.values()),
         "lost": sum(item.balance.expired + item.balance.purged for item in view.signs)
         + sum(lost_dead.values()),
@@ -175,7 +179,7 @@ def _summary(
     *rest: Any,
 ) -> tuple[str, ...]:
     """Return the diagnosis in three sentences."""
-    (begun, end), missing = rest
+    (change, begun, end), missing = rest
     start = None if begun is None else begun.moment
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
     number = len(view.signs)
@@ -202,8 +206,7 @@ def _summary(
         )
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
-    change = extra["change"]
-    began = f", after {change['what']} on {change['resource']}" if change else ""
+    began = f", after {change.what} on {change.resource}" if change else ""
     also = f", which set off {secondary.replace('_', ' ')}" if secondary else ""
     return (
         f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",

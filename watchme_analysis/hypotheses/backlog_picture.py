@@ -9,6 +9,7 @@ from watchme_analysis.analysis.backlog_changes import Change, fitting_change, re
 from watchme_analysis.analysis.backlog_frames import all_signs
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.analysis.state_changes import state_changes
 from watchme_analysis.hypotheses.backlog_rows import Rows, matching
 from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
@@ -29,7 +30,7 @@ class Picture:
     affected
         The flows that were harmed, the worst first.
     changes
-        Recorded changes, oldest first.
+        Changes that a trail recorded or a configuration tells of, oldest first.
     """
 
     signs: tuple[Signs, ...]
@@ -58,7 +59,9 @@ def picture(inv: Investigation) -> Picture:
     queues = {flow.queue for flow in found}
     signs = tuple(item for item in all_signs(inv) if item.flow.queue in queues)
     affected = sorted((item for item in signs if item.harms), key=_severity, reverse=True)
-    return Picture(signs, tuple(affected), recorded_changes(inv, found))
+    recorded = recorded_changes(inv, found)
+    changes = sorted([*recorded, *state_changes(inv, found, recorded)], key=lambda change: change.time)
+    return Picture(signs, tuple(affected), tuple(changes))
 
 
 def _severity(signs: Signs) -> float:
@@ -111,11 +114,11 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
             if minutes is None
             else f"{minutes:.0f} min before the first trouble, with no good run in between"
         )
+        who = f"by {change.user or 'unknown'}" if change.is_recorded else "as its configuration says,"
         return [
             Evidence(
-                f"{change.what} on {change.resource} by {change.user or 'unknown'} at "
-                f"{change.time:%Y-%m-%d %H:%M:%S} UTC, {when}.",
-                weight=weight("change_fits"),
+                f"{change.what} on {change.resource} {who} at {change.time:%Y-%m-%d %H:%M:%S} UTC, {when}.",
+                weight=weight("change_fits" if change.is_recorded else "modified_fits"),
                 effect=minutes,
                 effect_unit=None if minutes is None else "min",
                 check="change",
@@ -138,6 +141,9 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
 
 def change_rows(inv: Investigation, change: Change) -> Rows:
     """Return the row of a change."""
+    if not change.is_recorded:
+        name = "function" if change.table == "functions" else "queue"
+        return matching(inv, change.table, (name, "=", change.resource))
     named = ("event_id", "=", change.event_id) if change.event_id is not None else ("time", "=", change.time)
     return matching(inv, "changes", named, ("event_name", "=", change.event_name))
 

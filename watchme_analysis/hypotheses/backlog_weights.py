@@ -96,6 +96,9 @@ WEIGHTS: dict[str, Weight] = {
     "mapping_on": Weight(-1.0, "The mapping is on now; it can have been off for a while."),
     # Time order.
     "change_fits": Weight(2.5, "A change that can do this came right before, with no good run after it."),
+    "modified_fits": Weight(
+        2.0, "It was changed right before, with no good run after it; what was changed is not kept."
+    ),
     "no_change": Weight(-0.3, "No recorded change fits; deployments can go unrecorded."),
     "failures_lead": Weight(-2.5, "Failing runs explain the backlog."),
     "no_failures": Weight(-4.0, "No more runs failed than ever."),
