@@ -1,14 +1,17 @@
 """Lines of JSON without a format: those alike are read the quick ways, and as by their keys."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine
+from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.access_times import is_zoned_time, moments_of
 from watchme_analysis.sources.json_shape import shape_of
+from watchme_analysis.sources.lines import microseconds
 from watchme_analysis.sources.nginx_format import compile_format, stock_formats
 
 PLAIN = {
@@ -32,15 +35,48 @@ def read(data, engine, formats=None):
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_lines_alike_need_no_second_look(engine):
-    line = json.dumps(PLAIN).encode() + b"\n"
+@pytest.mark.parametrize("time", ["2025-12-11T10:10:30+09:00", "2025-12-11T01:10:30.250Z"])
+def test_lines_alike_need_no_second_look(engine, time):
+    line = json.dumps({**PLAIN, "time": time}).encode() + b"\n"
     chunk = read(line * 200, engine)
     assert (len(chunk.table), chunk.exact) == MODES[engine]
     row = chunk.table.to_pylist()[-1]
+    assert row["time"] == datetime.fromisoformat(time)
     assert (row["method"], row["path"], row["query"]) == ("GET", "/v1/results/54b49bfd9d25", "n=1")
     assert (row["status"], row["request_time_s"], row["upstream_tries"]) == (200, 0.0125, 2)
     assert json.loads(row["extra"]) == {"kubernetes.labels.app": "api", "kubernetes.pod": "web-7"}
     assert dict(chunk.formats) == {"JSON": 200}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_window_cuts_between_parts_of_a_second(engine):
+    lines = [{"time": f"2025-12-11T01:10:30.{part}Z", "status": 200, "path": "/a"} for part in (1, 25, 5)]
+    data = "".join(json.dumps(one) + "\n" for one in lines).encode()
+    since = 1765415430_250000
+    chunk = Engine(stock_formats(), UTC, Selection(since=since), engine=engine).read(data)
+    assert chunk.table["line"].to_pylist() == [2, 3]
+    assert chunk.left_out == 1
+
+
+zones = st.sampled_from(["Z", "+09:00", "-0330", "+00:00", "", "+24:00", "+05", " UTC", "z"])
+fractions = st.one_of(st.just(""), st.from_regex(r"[.,]\d{1,9}", fullmatch=True), st.just("."))
+seconds = st.one_of(
+    st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1)).map(
+        lambda one: one.isoformat(timespec="seconds")
+    ),
+    st.sampled_from(["2025-02-30T00:00:00", "2025-12-11 23:59:60", "11/Dec/2025:10:10:30", "", "é" * 19]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.tuples(seconds, fractions, zones).map("".join)), max_size=5))
+def test_whole_columns_of_times_are_what_single_ones_are(times):
+    found = moments_of(pa.array(times, pa.large_string())).to_pylist()
+    for text, moment in zip(times, found, strict=True):
+        if text is not None and is_zoned_time(text):
+            assert moment == microseconds(text)
+        else:
+            assert moment is None
 
 
 @pytest.mark.parametrize(
@@ -84,6 +120,9 @@ keys = st.lists(st.sampled_from(KEYS.split()), unique=True, max_size=8)
 texts = st.one_of(
     st.sampled_from(
         ["200", "007", "-", "", "0.5", "/a?b=1", "GET /x HTTP/1.1", "GET", "192.0.2.7", "b=1", "x y"]
+    ),
+    st.sampled_from(
+        ["2025-12-11T10:10:30.25+09:00", "2025-12-11T01:10:30.123456789Z", "2025-12-11T10:10:30.5"]
     ),
     st.sampled_from(
         ["2025-12-11T10:10:30+09:00", "1765415430.120", "11/Dec/2025:10:10:30 +0900", "0.1, 0.2"]

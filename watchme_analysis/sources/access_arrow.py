@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.sources.access_mix import KINDS
 from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, TARGETS, Program
 from watchme_analysis.sources.access_spans import FoundSpans, can_find, find_spans
-from watchme_analysis.sources.arrow_arrays import arrow_type, nulls
+from watchme_analysis.sources.access_times import moments_of
+from watchme_analysis.sources.arrow_arrays import arrow_type, nulls, slices_of
 from watchme_analysis.sources.lines import microseconds
 from watchme_analysis.sources.nginx_fields import DURATIONS, SUMS, TIMES, UPSTREAM, upstream_columns
 
@@ -113,6 +114,8 @@ class _Values:
         """Doubt the lines in which a variable's value is none of its kind."""
         import pyarrow.compute as pc
 
+        if variable.name == "time_text":
+            self._doubt_unless(pc.is_valid(self._times(variable.name)))
         if variable.kind == "text":
             return
         values = self._text(variable.name)
@@ -167,22 +170,15 @@ class _Values:
     def _text(self, name: str) -> pa.Array:
         """Return a variable's values; empty ones and ``-`` are null."""
         import numpy as np
-        import pyarrow as pa
 
         if name not in self._texts:
             at = self._names.index(name)
             starts, ends = self._found.starts[at], self._found.ends[at]
-            # Every other slice of the chunk is a value, between them lies what isn't asked for.
-            offsets = np.empty(2 * len(starts) + 1, np.int64)
-            offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(self._buf)
-            buffers = (pa.py_buffer(offsets), pa.py_buffer(self._buf))
-            slices = pa.LargeStringArray.from_buffers(2 * len(starts), *buffers)
             size = ends - starts
             missing = (size == 0) | (
                 (size == 1) & (self._buf[np.minimum(starts, len(self._buf) - 1)] == _DASH)
             )
-            values = slices.take(pa.array(np.arange(0, 2 * len(starts), 2), mask=missing))
-            self._texts[name] = values
+            self._texts[name] = slices_of(self._buf, starts, ends, missing)
         return self._texts[name]
 
     def _number(self, name: str, kind: str) -> pa.Array:
@@ -204,6 +200,8 @@ class _Values:
                 plain = pc.match_substring_regex(values, _MILLISECONDS)
                 digits = pc.replace_substring(pc.if_else(plain, values, None), ".", "")
                 self._moments[name] = pc.multiply(digits.cast(pa.int64()), 1000)
+            elif name == "time_text":
+                self._moments[name] = moments_of(values)
             else:
                 # Many requests end within the same second.
                 coded = values.dictionary_encode()

@@ -9,6 +9,7 @@ from watchme_analysis.sources.access_columns import Columns, Parsed
 from watchme_analysis.sources.access_gather import has_prefix, split
 from watchme_analysis.sources.access_lines import find_lines, parse_lines
 from watchme_analysis.sources.access_program import Program
+from watchme_analysis.sources.access_times import moments_at
 from watchme_analysis.sources.arrow_arrays import room_for
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class CompiledLines:
         # One more, for a last line without its end may be among the further rows.
         out = _SPACE.for_lines(program, lines + 1)
         parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.known_times)
+        if "time_text" in program.ints:
+            _read_times(program, buf, out, lines)
         good, others = np.empty((2, lines), np.int64)
         self.read = split(out[0][:lines], good, others)
         good, self.others = good[: self.read], others[: lines - self.read]
@@ -68,6 +71,17 @@ class CompiledLines:
     def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
         """Return the rows asked for, with constant columns, and further ones between them."""
         return self._columns.table(self._needed, self.rows, constants, further)
+
+
+def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:
+    """Fill in the moments of times that the loop takes for texts, and doubt lines in which they are none."""
+    import numpy as np
+
+    good, starts, ends, ints, _ = out
+    rows, slot = np.flatnonzero(good[:lines]), program.spans["time_text"]
+    moments, known = moments_at(buf, starts[slot][rows], ends[slot][rows])
+    ints[program.ints["time_text"]][rows] = moments
+    good[rows[~known]] = False
 
 
 def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:

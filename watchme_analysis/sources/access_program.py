@@ -182,7 +182,10 @@ def _is_plain(log_format: LogFormat) -> bool:
         return False
     if sum(name in names for name in ARGS) > 1:
         return False
-    if "time_text" in names or ("request" in names and any(name in names for name in _PARTS)):
+    # Of the times that Apache can be told to write, each has its own shape.
+    if "time_text" in names and not log_format.by_keys:
+        return False
+    if "request" in names and any(name in names for name in _PARTS):
         return False
     first_target = _first(TARGETS, names)
     for variable in log_format.variables:
@@ -216,6 +219,11 @@ def _assign_slots(program: Program, wanted: set[str], target: str | None) -> Non
     for column, names in program.wholes.items():
         for name in names if column in wanted else ():
             program.ints.setdefault(name, len(program.ints) + 1)
+    if "time_text" in program.log_format.names:
+        # The loop finds where it stands, and whether it is one is told afterwards.
+        program.spans["time_text"] = program.span_count
+        program.span_count += 1
+        program.ints.setdefault("time_text", len(program.ints) + 1)
     for column, name in program.decimals.items():
         if column in wanted:
             program.floats[name] = len(program.floats)

@@ -154,6 +154,18 @@ def text_parts(texts: pa.Array) -> tuple[Array, Array]:
     return offsets, data
 
 
+def slices_of(data: Array, starts: Array, ends: Array, missing: Array) -> pa.Array:
+    """Return the texts between places in some bytes, in the order in which they stand there, or null."""
+    import numpy as np
+    import pyarrow as pa
+
+    # Every other slice is a text, between them lies what isn't asked for.
+    offsets = np.empty(2 * len(starts) + 1, np.int64)
+    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
+    slices = pa.LargeStringArray.from_buffers(2 * len(starts), pa.py_buffer(offsets), pa.py_buffer(data))
+    return slices.take(pa.array(np.arange(0, 2 * len(starts), 2), mask=missing))
+
+
 def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
     """Return a column's values, None for null, as an array; times are microseconds since the epoch."""
     import numpy as np

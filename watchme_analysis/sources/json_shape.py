@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from watchme_analysis.sources.nginx_fields import DURATIONS
+from watchme_analysis.sources.access_times import is_zoned_time
+from watchme_analysis.sources.nginx_fields import DURATIONS, TIMES
 from watchme_analysis.sources.nginx_format import LogFormat, assemble, kind_of
 from watchme_analysis.sources.nginx_json import is_of_proxy, is_request, variable_of
 
@@ -37,6 +38,9 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
     except ValueError:
         return None
     if len(set(names)) < len(names) or not is_request(dict.fromkeys(names)):
+        return None
+    if "time_text" in names and sum(name in TIMES for name in names) > 1:
+        # Which of several times comes first is told by their names.
         return None
     if not keys and is_of_proxy(line):
         return None
@@ -85,5 +89,9 @@ def _next(pattern: re.Pattern[bytes], line: bytes, at: int) -> re.Match[bytes]:
 
 
 def _name(variable: str, value: bytes) -> str:
-    """Return the variable of a value; seconds since the epoch go by many a key of a time."""
-    return "msec" if kind_of(variable) == "time_iso8601" and _EPOCH.fullmatch(value) else variable
+    """Return the variable of a value; seconds since the epoch go by many a key of a time, as do fractions."""
+    if kind_of(variable) != "time_iso8601":
+        return variable
+    if _EPOCH.fullmatch(value):
+        return "msec"
+    return "time_text" if b"." in value and is_zoned_time(value.decode()) else variable
