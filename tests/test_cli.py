@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,12 @@ import pytest
 WATCHME = Path(sys.executable).with_name("watchme")
 
 
-def watchme(*words, cwd=None):
+def watchme(*words, cwd=None, columns=100):
+    environment = os.environ | {"COLUMNS": str(columns)}
     return subprocess.run(
-        [WATCHME, *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False, timeout=120
-    )
+        [WATCHME, *map(str, words)],
+        capture_output=True, text=True, cwd=cwd, check=False, timeout=120, env=environment,
+    )  # fmt: skip
 
 
 def test_help_teaches_every_command():
@@ -19,6 +22,13 @@ def test_help_teaches_every_command():
     assert text.returncode == 0
     for word in ("import", "case", "diagnose", "report", "lab", "Exit codes"):
         assert word in text.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["case"], ["query"], ["alarms"]])
+def test_the_list_of_commands_is_not_cut_off_on_a_narrow_terminal(words):
+    listed = watchme(*words, "--help", columns=80).stdout.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
 
 
 def test_import_prints_what_it_took_and_what_it_left(evidence, tmp_path):
@@ -88,3 +98,13 @@ def test_diagnose_without_json_is_for_a_person(data):
     assert "confidence" in answer.stdout
     assert "Asia/Tokyo" in answer.stdout
     assert "{" not in answer.stdout.splitlines()[0]
+
+
+def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(data):
+    answer = watchme("diagnose", "backlog", data / "backlog-dlq", columns=70)
+    assert answer.returncode == 0, answer.stderr
+    said = answer.stdout.partition("Collect next:")[0].splitlines()
+    assert max(map(len, said)) <= 70
+    unwrapped = " ".join(answer.stdout.split())
+    assert "[changes, 1 row]" in unwrapped
+    assert "1,060 rows]" in unwrapped

@@ -111,7 +111,7 @@ def case_group() -> None:
     """Look at a case."""
 
 
-@case_group.command("show")
+@case_group.command("show", short_help="Show the tables of a CASE and where they come from.")
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
 def case_show(case: Path, timezone: str) -> None:

@@ -22,6 +22,7 @@ _MINUTES = 240
 
 @click.command(
     "access",
+    short_help="Sum up access logs: how many requests, how slow, which failed.",
     epilog="""\b
 Examples:
   watchme access /var/log/nginx                         all its access logs, rotated and packed ones too

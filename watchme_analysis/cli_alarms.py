@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from watchme_analysis.analysis.alarm_noticed import Noticed
 
 
 @click.group()
@@ -15,7 +19,7 @@ def alarms() -> None:
     """Try alarms on what was recorded, before they exist."""
 
 
-@alarms.command("backtest")
+@alarms.command("backtest", short_help="Tell when each alarm would have fired over a CASE.")
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option(
     "--spec",
@@ -46,6 +50,7 @@ def backtest_command(
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import answer, investigate, questions_for
     from watchme_analysis.notebook.alarm_spec_files import read_specs
+    from watchme_analysis.views.console import filled
     from watchme_analysis.window import parse_time, parse_zone
 
     zone = parse_zone(str(options["timezone"]))
@@ -72,17 +77,8 @@ def backtest_command(
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
-    click.echo(
-        "no incident: every ring is in vain"
-        if start is None
-        else f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
-    )
-    if start is not None:
-        click.echo(
-            "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
-            if seen is None
-            else f"people noticed at {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
-        )
+    for line in _when(start, seen, zone):
+        click.echo(filled(line))
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
@@ -95,13 +91,25 @@ def backtest_command(
     )
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
-        click.echo(f"not tried, as the case holds nothing that they watch: {', '.join(without)}")
+        click.echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
     if not sensitivity:
         for each in lessons(opened, watched, specs, start, window.seconds):
-            click.echo(f"better: {each.alarm} on {each.resource}: {each.finding}")
-            click.echo(f"        {each.instead}; then it {each.effect}")
+            click.echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
+            click.echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):
         click.echo(f"metrics: {note}", err=True)
+
+
+def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo) -> list[str]:
+    """Say when the incident began and when people noticed."""
+    if start is None:
+        return ["no incident: every ring is in vain"]
+    noticed = (
+        "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
+    )
+    if seen is not None:
+        noticed = f"people noticed at {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
+    return [f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})", noticed]
 
 
 def _table(frame: Any, zone: Any) -> str:

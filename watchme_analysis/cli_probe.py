@@ -49,12 +49,13 @@ def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ..
 
 
 @click.command(
+    short_help="Probe URLs at a gentle pace and write down what was seen.",
     epilog="""\b
 Examples:
   watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
       python /tmp/probe.py --output /tmp/probes.csv http://127.0.0.1:8017/health
-  watchme probe --curl --inside http://127.0.0.1:8017/health"""
+  watchme probe --curl --inside http://127.0.0.1:8017/health""",
 )
 @click.argument("urls", nargs=-1, metavar="URL...")
 @click.option(

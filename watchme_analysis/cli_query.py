@@ -33,7 +33,7 @@ def list_command() -> None:
         click.echo(f"{item.name:<18} {item.description}")
 
 
-@query.command()
+@query.command(short_help="Show a query, its parameters and columns.")
 @click.argument("name")
 def show(name: str) -> None:
     """Show a query: what it asks, its parameters, its log groups and columns."""
@@ -48,7 +48,7 @@ def show(name: str) -> None:
     click.echo(f"\n{item.text}", nl=False)
 
 
-@query.command()
+@query.command(short_help="Run a query and print its rows and what it cost.")
 @click.argument("name")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")

@@ -19,7 +19,7 @@ NOTEBOOK_FAILED = 1
 FURTHER = ("alarms", "what-if")
 
 
-@click.command()
+@click.command(short_help="Write a page with figures, findings and next steps.")
 @click.argument("question", type=click.Choice([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
@@ -115,7 +115,9 @@ class Teller:
             click.echo(f"  {found.error}", err=True)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    short_help="Open the notebooks in JupyterLab.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks; ARGUMENTS such as --no-browser go to JupyterLab."""

@@ -8,11 +8,12 @@ import click
 
 
 @click.command(
+    short_help="List dead letters to send again, as JSON Lines; send nothing.",
     epilog="""\b
 Examples:
   watchme resend cases/last-night > resend.jsonl
   head -1 resend.jsonl > one.json && aws sqs send-message --cli-input-json file://one.json
-  while read -r line; do aws sqs send-message --cli-input-json "$line"; done < resend.jsonl"""
+  while read -r line; do aws sqs send-message --cli-input-json "$line"; done < resend.jsonl""",
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--queue", help="Only dead letters of this queue.")

@@ -28,23 +28,25 @@ COLUMNS = (
     ("drain (min)", "drain_s", 60),
     ("throttles", "throttles", 1),
 )
-LEGEND = """\
-figures: means with half their 95 % interval; without one, all runs came to the same
-never failed: in the DLQ though no run of the function ever failed, as throttled receives count too
-lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more
-drain: the longest stretch in which messages had waited for over a minute, from the first of them until none
-did; "not" where some runs ended with messages left
-as AWS's guide describes it: a throttled batch is tried until the visibility timeout has passed, by a
-poller that backs off; how often and how far is not published, so that "given up at once" shows the worst
-(`watchme report what-if` tries what lies between)"""
+LEGEND = (
+    "figures: means with half their 95 % interval; without one, all runs came to the same",
+    "never failed: in the DLQ though no run of the function ever failed, as throttled receives count too",
+    "lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more",
+    "drain: the longest stretch in which messages had waited for over a minute, from the first of them until "
+    'none did; "not" where some runs ended with messages left',
+    "as AWS's guide describes it: a throttled batch is tried until the visibility timeout has passed, by a "
+    'poller that backs off; how often and how far is not published, so that "given up at once" shows the '
+    "worst (`watchme report what-if` tries what lies between)",
+)
 
 
 @click.command(
+    short_help="Try measures against a backlog in a simulation.",
     epilog="""\b
 Examples:
   watchme simulate
   watchme simulate cases/last-night --queue uploads --replications 40
-  watchme simulate cases/last-night --queue uploads --api-slots 1 --json"""
+  watchme simulate cases/last-night --queue uploads --api-slots 1 --json""",
 )
 @click.argument("case", type=click.Path(path_type=Path), required=False)
 @click.option("--queue", help="Queue of the CASE to fit; the one with the oldest message if not given.")
@@ -72,6 +74,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     """
     from watchme_analysis.analysis import simulation_scenarios as model
     from watchme_analysis.analysis.simulation_advice import advice, configured, doubts, warnings
+    from watchme_analysis.views.console import filled
 
     measured: Recorded | None = None
     fitted: Model | None = None
@@ -102,11 +105,10 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         return
     click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
     for sentence in (*loud, *advice(found)[:1]):
-        click.echo(f"{sentence}\n")
-    click.echo(_table(found, measured))
-    click.echo("\n" + LEGEND)
-    for note in notes:
-        click.echo(note)
+        click.echo(filled(sentence) + "\n")
+    click.echo(_table(found, measured) + "\n")
+    for note in (*LEGEND, *notes):
+        click.echo(filled(note, rest="  "))
 
 
 def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Model:

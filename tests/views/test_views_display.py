@@ -3,8 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from watchme_analysis.hypotheses.base import Evidence, Finding, Ranked
+from watchme_analysis.views.backlog_tables import onset_table
 from watchme_analysis.views.coverage import coverage_table, losses_table
-from watchme_analysis.views.display import Picture, cell, duration, number, table
+from watchme_analysis.views.display import Passage, Picture, Shown, cell, duration, number, table
+from watchme_analysis.views.finding import FindingsView
 from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
@@ -137,3 +140,44 @@ def test_coverage_and_losses_name_everything_that_is_missing():
     ):
         assert said in text or said.replace("1 min 30 s", "90 s") in text
     assert losses_table({}, {}, {}, TOKYO).note == "Nothing is known to be missing."
+
+
+def test_what_stands_between_backticks_is_code_wherever_a_reader_meets_it():
+    said = "A `def <x>` handler & its thread"
+    marked = "A <code>def &lt;x&gt;</code> handler &amp; its thread"
+    assert marked in Passage((said,), (said,))._repr_mimebundle_()["text/html"].split("<ol>")[0]
+    assert marked in Passage((), (said,))._repr_mimebundle_()["text/html"]
+    assert marked in Shown("caption", ("head",), (("cell",),), said).to_html()
+    assert marked in Shown("caption", ("head",), (), said).to_html()
+    evidence = (Evidence(said, "app_handlers", 1, 1.0),)
+    found = Finding("app_threadpool", evidence, detail=said, not_covered=(said,), next_test=said)
+    view = FindingsView((Ranked(found, 0.9, "supported"),), {}, TOKYO)
+    assert view._repr_mimebundle_()["text/html"].count(marked) == 4
+
+
+def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
+    frame = pd.DataFrame(
+        {
+            "queue": ["uploads"] * 3,
+            "function": ["worker"] * 3,
+            "metric": ["age_s", "duration_avg_s", "in_flight"],
+            "onset": [MOMENT] * 3,
+            "onset_earliest": [MOMENT] * 3,
+            "uncertainty_s": [60.0] * 3,
+            "direction": ["up"] * 3,
+            "baseline": [0.0, 1.89, 0.0],
+            "value": [526.0, 0.215, 7.0],
+            "effect": [1.0] * 3,
+            "surprise": [None] * 3,
+        }
+    )
+    told = onset_table(frame, TOKYO)
+    assert "surprise" not in told.heads
+    before, then = (told.heads.index(head) for head in ("before", "then"))
+    assert [(row[before], row[then]) for row in told.rows] == [
+        ("0 s", "8 min 46 s"),
+        ("1.89 s", "215 ms"),
+        ("0", "7"),
+    ]
+    assert {before, then} <= told.numeric
+    assert "surprise" in onset_table(frame.assign(surprise=[4.7] * 3), TOKYO).heads

@@ -19,6 +19,7 @@ from watchme_analysis.views.backlog_tables import (
     change_table,
     comparison_table,
     missed_work_table,
+    onset_table,
     resend_table,
 )
 from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
@@ -41,6 +42,8 @@ _BALANCE = {
     "mean_stay_s": "mean stay",
     "reasons": "why unexplained",
 }
+# What is known of the whole window only.
+_OF_THE_WHOLE = ("expired", "purged", "mean_stay_s")
 _FORECAST = {
     "queue": "queue",
     "at": "as of",
@@ -76,19 +79,6 @@ _WORK = {
     "recoverable": "can succeed",
     "expires_at": "expires",
     "passed_retention": "expired since",
-}
-_ONSETS = {
-    "queue": "queue",
-    "function": "function",
-    "metric": "metric",
-    "onset": "moved at",
-    "onset_earliest": "not before",
-    "uncertainty_s": "within",
-    "direction": "direction",
-    "baseline": "before",
-    "value": "then",
-    "effect": "effect",
-    "surprise": "surprise",
 }
 _PATTERNS = {
     "queue": "queue",
@@ -137,9 +127,7 @@ class BacklogPage(Page):
 
     def onsets(self) -> Shown:
         """Show in which order the metrics of the affected queues moved."""
-        empty = "no metric of an affected queue left its usual range"
-        frame = frames.onset_order(self.investigation)
-        return table(frame, "What moved first", self.zone, _ONSETS, limit=_FEW, empty=empty)
+        return onset_table(frames.onset_order(self.investigation), self.zone)
 
     def comparison(self) -> Shown:
         """Compare the incident with the time before it, metric by metric."""
@@ -169,7 +157,11 @@ class BacklogPage(Page):
         step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
         frame = frames.balance(self.investigation, step_s)
         frame = frame[frame["queue"].isin(self.affected)]
+        # Steps are whole hours of UTC: the first may begin before there is anything to count.
+        frame = frame.assign(start=frame["start"].clip(lower=window.start))
         shown = {"queue": "queue", "start": "from", **_BALANCE}
+        for name in _OF_THE_WHOLE:
+            del shown[name]
         empty = "no queue was affected"
         return table(frame, "The same over time", self.zone, shown, limit=4 * _FEW, empty=empty)
 
@@ -214,7 +206,11 @@ class BacklogPage(Page):
         """Show the messages seen waiting or dead-lettered, which name the work."""
         frame = frames.work_items(self.investigation)
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
-        return table(frame, caption, self.zone, _WORK, limit=10, empty="no message was read from a queue")
+        shown = dict(_WORK)
+        if frame["recorded_at"].notna().all():
+            # Each message has a moment of its own, which leaves no room for its day.
+            del shown["local_date"]
+        return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
 
     def resend(self) -> Shown:
         """Count the messages to send again, and those that are left out with the reason.

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.report import outputs
-from watchme_analysis.report.words import coded, facts
+from watchme_analysis.report.words import facts
+from watchme_analysis.views.display import coded
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from html import escape
 from typing import Any
 
 from watchme_analysis import errors
@@ -138,8 +136,3 @@ def span(start: str | None, end: str | None, zone: tzinfo) -> str:
     last = datetime.fromisoformat(end).astimezone(zone)
     form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S"
     return f"{first:%Y-%m-%d %H:%M:%S} to {last:{form}} {zone}"
-
-
-def coded(text: str) -> str:
-    """Return a sentence as HTML, escaped, what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog_resend import FILE, Resend
-from watchme_analysis.views.display import Shown, cell, duration, local_time, number
+from watchme_analysis.views.display import Shown, cell, duration, local_time, number, table
 from watchme_analysis.views.style import mark_letter
 
 if TYPE_CHECKING:
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 # How far from "no difference" an effect must be for a metric of a healthy queue to be shown.
 _TOLD = 0.05
 _ENOUGH = 5
+_MOST_ONSETS = 15
+_ONSETS = {
+    "queue": "queue",
+    "function": "function",
+    "metric": "metric",
+    "onset": "moved at",
+    "onset_earliest": "not before",
+    "uncertainty_s": "within",
+    "direction": "direction",
+    "baseline": "before",
+    "value": "then",
+    "effect": "effect",
+    "surprise": "surprise",
+}
 
 
 def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = ()) -> Shown:
@@ -64,6 +79,30 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
         note += f" {len(frame) - len(shown)} metrics that did not move are left out."
     caption = "Before the incident → during the incident"
     return Shown(caption, heads, tuple(rows), note, frozenset(range(2, len(heads))))
+
+
+def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
+    """Return the order in which metrics moved, each value in its unit.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.backlog_frames.onset_order`.
+    zone
+        Zone of the times.
+    """
+    shown = frame.assign(
+        **{side: list(map(_in_unit, frame[side], frame["metric"])) for side in ("baseline", "value")}
+    )
+    heads = {name: head for name, head in _ONSETS.items() if name != "surprise" or frame[name].notna().any()}
+    empty = "no metric of an affected queue left its usual range"
+    told = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
+    values = {place for place, head in enumerate(told.heads) if head in ("before", "then")}
+    return replace(told, numeric=told.numeric | values)
+
+
+def _in_unit(value: Any, metric: Any) -> str:
+    return _with_unit(value, str(metric).rpartition("_")[2])
 
 
 def missed_work_table(work: Iterable[Collection[str]]) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -9,11 +10,29 @@ from typing import Any
 
 from tabulate import tabulate
 
+from watchme_analysis.views.display import duration
 from watchme_analysis.views.moments import localised
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
-_WIDTH = 100
+_WIDEST = 100
+
+
+def width() -> int:
+    """Return the columns that text may take: those of the terminal, up to what reads well."""
+    return min(_WIDEST, max(40, shutil.get_terminal_size((_WIDEST, 24)).columns))
+
+
+def filled(text: str, indent: str = "", rest: str | None = None) -> str:
+    """Return a text wrapped for the terminal, first and other lines indented; alike unless both are given."""
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=indent,
+        subsequent_indent=indent if rest is None else rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
@@ -99,7 +118,7 @@ def case_text(
     lines += ["", table(rows, headers)]
     notes = [[name, note] for name, entry in manifest["tables"].items() for note in entry["notes"]]
     if notes:
-        lines += ["", table([[name, textwrap.fill(note, _WIDTH)] for name, note in notes], ["table", "note"])]
+        lines += ["", table([[name, filled(note)] for name, note in notes], ["table", "note"])]
     obtained = [
         [
             entry["file"],
@@ -123,7 +142,7 @@ def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
     if not gaps:
         return None
     longest = max((end - start).total_seconds() for start, end in gaps)
-    return f"{len(gaps)}, longest {longest:,.0f} s"
+    return f"{len(gaps)}, longest {duration(longest)}"
 
 
 def diagnosis_text(
@@ -150,12 +169,16 @@ def diagnosis_text(
     lines = [f"{head} (confidence {diagnosis['confidence']:.2f})", ""]
     incident = diagnosis["incident"]
     if incident["start"]:
-        end = local(incident["end"], zone) or "still open at the end of the data"
-        lines.append(f"incident  {local(incident['start'], zone)} .. {end} ({zone})")
-    lines += _subjects(diagnosis, zone)
-    lines += ["", *(textwrap.fill(sentence, _WIDTH) for sentence in diagnosis["summary"])]
+        start, end = (local(incident[bound], zone) for bound in ("start", "end"))
+        lines.append(
+            f"incident  {start} .. {end} ({zone})"
+            if end
+            else f"incident  from {start} ({zone}), still open at the end of the data"
+        )
+    lines = [filled(line, rest=" " * 10) for line in (*lines, *_subjects(diagnosis, zone))]
+    lines += ["", *(filled(sentence) for sentence in diagnosis["summary"])]
     if track_record:
-        lines += ["", textwrap.fill(track_record, _WIDTH)]
+        lines += ["", filled(track_record)]
     lines += ["", _ranking_text(diagnosis["ranking"])]
     for entry in diagnosis["ranking"]:
         if entry["status"] != "refuted" or entry["cause"] == diagnosis["cause"]:
@@ -191,10 +214,11 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
         moment = local(change.get("time"), zone)
         lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
     if diagnosis["question"] == "backlog":
+        missed = len(diagnosis.get("missed_work") or [])
         lines.append(
-            f"messages  {diagnosis.get('dead_letters')} moved to dead-letter queues, "
-            f"{diagnosis.get('lost')} deleted unprocessed, "
-            f"{len(diagnosis.get('missed_work') or [])} work items missed"
+            f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
+            f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, "
+            f"{missed:,d} work item{'' if missed == 1 else 's'} missed"
         )
     return lines
 
@@ -214,11 +238,10 @@ def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
 
 def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
     title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
-    lines = ["", textwrap.fill(title, _WIDTH)]
+    lines = ["", filled(title)]
     for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
-        lines.append(
-            _bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {item['rows']} rows]")
-        )
+        rows = f"{item['rows']:,d} row{'' if item['rows'] == 1 else 's'}"
+        lines.append(_bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {rows}]"))
         if with_sql and item["sql"]:
             lines.append(textwrap.indent(item["sql"], "      "))
     lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]
@@ -228,7 +251,7 @@ def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
 
 
 def _bullet(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return filled(text, "  - ", "    ")
 
 
 def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:

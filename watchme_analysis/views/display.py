@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,7 @@ class Shown:
     def to_html(self) -> str:
         """Return the table as plain HTML that scrolls sideways on a narrow screen."""
         if not self.rows:
-            return f"<p><strong>{escape(self.caption)}</strong><br>\n{escape(self.note)}</p>"
+            return f"<p><strong>{escape(self.caption)}</strong><br>\n{coded(self.note)}</p>"
         align = ["right" if place in self.numeric else "left" for place in range(len(self.heads))]
         head = "".join(
             f'<th scope="col" style="text-align:{side}">{escape(text)}</th>'
@@ -91,7 +92,7 @@ class Shown:
             + "</tr>\n"
             for row in self.rows
         )
-        note = f'<p style="margin:2px 0;font-size:90%">{escape(self.note)}</p>\n' if self.note else ""
+        note = f'<p style="margin:2px 0;font-size:90%">{coded(self.note)}</p>\n' if self.note else ""
         caption = '<caption style="text-align:left;font-weight:bold;padding:4px 0">'
         return (
             '<div class="watchme-table" style="overflow-x:auto">\n'
@@ -128,10 +129,15 @@ class Passage:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = [*self.paragraphs, *(f"{place}. {item}" for place, item in enumerate(self.items, 1))]
-        html = [f"<p>{escape(paragraph)}</p>" for paragraph in self.paragraphs]
+        html = [f"<p>{coded(paragraph)}</p>" for paragraph in self.paragraphs]
         if self.items:
-            html += ["<ol>", *(f"<li>{escape(item)}</li>" for item in self.items), "</ol>"]
+            html += ["<ol>", *(f"<li>{coded(item)}</li>" for item in self.items), "</ol>"]
         return {"text/html": "\n".join(html), "text/plain": "\n".join(text)}
+
+
+def coded(text: str) -> str:
+    """Return a sentence as HTML, escaped, what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _unbroken(text: str) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.hypotheses.base import FINDING_MIME
-from watchme_analysis.views.display import Passage, Shown, chance, duration, local_time
+from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
 
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ class FindingsView:
 
     def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
-        body = [f"<p>{escape(found.detail)}</p>"] if found.detail else []
+        body = [f"<p>{coded(found.detail)}</p>"] if found.detail else []
         body += [
             "<ul>",
-            *(f"<li>{escape(_evidence(item))} {_rows(item, told)}</li>" for item in _ordered(found.evidence)),
+            *(f"<li>{coded(_evidence(item))} {_rows(item, told)}</li>" for item in _ordered(found.evidence)),
             "</ul>",
         ]
         if not found.evidence:
             body = ["<p>Nothing that it needs could be seen.</p>"]
         if found.not_covered:
-            body.append(f"<p><em>Not seen:</em> {escape(' '.join(found.not_covered))}</p>")
+            body.append(f"<p><em>Not seen:</em> {coded(' '.join(found.not_covered))}</p>")
         if found.next_test:
-            body.append(f"<p><em>Next test:</em> {escape(found.next_test)}</p>")
+            body.append(f"<p><em>Next test:</em> {coded(found.next_test)}</p>")
         is_open = entry.probability >= _OPEN_FROM and entry.status != "refuted"
         head = escape(self._head(entry))
         return (
