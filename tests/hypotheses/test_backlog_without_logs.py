@@ -9,7 +9,9 @@ def test_without_logs_and_changes_failing_runs_alone_name_no_cause(data, tmp_pat
     (folder / "cloudtrail.json").unlink()
     for file in (folder / "functions").glob("*.json"):
         # Nor may the configuration tell when the function was last changed.
-        file.write_text(file.read_text(encoding="utf-8").replace('"LastModified"', '"Left"'), encoding="utf-8")
+        file.write_text(
+            file.read_text(encoding="utf-8").replace('"LastModified"', '"Left"'), encoding="utf-8"
+        )
     found = diagnose("backlog", folder).to_dict()
     assert found["verdict"] == "inconclusive", found["confidence"]
     assert found["cause"] is None
