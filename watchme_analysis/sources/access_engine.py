@@ -17,6 +17,7 @@ from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, rows_table
 from watchme_analysis.sources.access_escapes import unescaped_row, unescaped_table
 from watchme_analysis.sources.access_program import Program, compile_program
 from watchme_analysis.sources.json_shape import shape_of
+from watchme_analysis.sources.line_prefixes import prefix_sizes
 from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.nginx_format import LogFormat
 
@@ -167,16 +168,17 @@ class Engine:
         lines = len(bounds[0])
         reader = LineReader(self._formats, self._zone)
         sample = _lines(buf, bounds, _sample_rows(lines))
-        if len(self._formats) > 1:
-            reader.sort_by(sample)
+        reader.look_at(sample)
         given = constants or {}
         chunk = buf[:size], bounds
-        program = self._program_for(sample, reader)
+        program = self._program_for([reader.written(line) for line in sample], reader)
         if program is None:
             return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
         whole = lines - (not _ended(chunk[0]))
         bounds = bounds[0][:whole], bounds[1][:whole]
+        if reader.prefixed:
+            bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
         quick = (
             self._compiled(program, buf, bounds)
             if self._engine == "numba" and program.fits_loop
@@ -257,7 +259,7 @@ class Engine:
         doubted: dict[LogFormat, list[tuple[dict[str, Any], Refused]]] = {}
         blank = left_out = 0
         for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
-            if not line.strip(b" \t\0"):
+            if not reader.written(line).strip(b" \t\0"):
                 blank += 1
                 continue
             # A write after a truncation leaves NUL bytes before the line.

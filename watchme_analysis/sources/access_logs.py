@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
 MANY_INPUTS = 1000
+# So many lines tell whether something stands before each.
+_FIRST_LINES = 32
 # How logs are named that hold more than their size, and hardly so many times as much.
 _PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst", ".bz2", ".xz"), 15
 
@@ -120,7 +122,9 @@ class AccessScan:
         if one.size is None:
             return 0
         reader = LineReader(self._candidates[one.name].formats, self._options.zone)
-        for line in split_lines(one.head()):
+        lines = split_lines(one.head())
+        reader.look_at(lines[:_FIRST_LINES])
+        for line in lines:
             try:
                 time = reader.row(line).get("time")
             except ValueError:

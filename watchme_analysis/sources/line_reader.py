@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_fields import row_of
 from watchme_analysis.sources.nginx_format import LogFormat
@@ -14,6 +15,8 @@ from watchme_analysis.sources.nginx_json import is_request, keys_of, unescape, v
 
 # Some tools begin a text with it; it belongs to no line.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Where Docker's JSON files, journald and shippers keep the line that a program wrote.
+_WRAPPED = ("log", "message", "MESSAGE")
 
 
 @dataclass
@@ -28,6 +31,8 @@ class LineReader:
         Zone of times written without one.
     used
         How many lines were of which format; JSON by its keys counts as ``JSON``.
+    prefixed
+        Whether something that no format knows stands before the lines, and is to be taken off.
     keys
         Variables by key, of those formats that are JSON.
     """
@@ -35,6 +40,7 @@ class LineReader:
     formats: Sequence[LogFormat]
     zone: tzinfo
     used: Counter[str] = field(default_factory=Counter)
+    prefixed: bool = False
 
     def __post_init__(self) -> None:
         self.keys: dict[str, str] = {}
@@ -61,7 +67,7 @@ class LineReader:
             Why the line is no request.
         """
         reason = "it is of none of the formats"
-        line = line.removeprefix(BYTE_ORDER_MARK)
+        line = self.written(line)
         for log_format in self.formats:
             values = format_values(log_format, line)
             if values is None:
@@ -78,11 +84,37 @@ class LineReader:
             if by_key is None:
                 raise ValueError("no JSON object")
             if not is_request(by_key):
-                raise ValueError("no request: neither status nor target")
+                wrapped = self._unwrapped(by_key)
+                if wrapped is None:
+                    raise ValueError("no request: neither status nor target")
+                return wrapped
             row = row_of(by_key, self.zone)
             self.used["JSON"] += 1
             return row, None
         raise ValueError(reason)
+
+    def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
+        """Return what the line that an object holds comes to, None when it holds no request."""
+        inner = next(filter(None, map(values.get, _WRAPPED)), "")
+        try:
+            return self.row_and_format(inner.rstrip("\r\n").encode())
+        except ValueError:
+            return None
+
+    def written(self, line: bytes) -> bytes:
+        """Return what the program wrote of a line."""
+        line = line.removeprefix(BYTE_ORDER_MARK)
+        return line[prefix_size(line) :] if self.prefixed else line
+
+    def look_at(self, sample: Iterable[bytes]) -> None:
+        """Find out from a sample whether lines are prefixed; then as :meth:`sort_by`."""
+        lines = list(sample)
+        self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
+        if len(self.formats) > 1:
+            self.sort_by(map(self.written, lines))
+
+    def _has_prefix(self, line: bytes) -> bool:
+        return prefix_size(line) > 0 and not any(one.match(line) for one in self.formats)
 
     def sort_by(self, sample: Iterable[bytes]) -> None:
         """Try first the format that most lines of a sample are of; ties and the others stay in order."""

@@ -41,6 +41,7 @@ def looks_like(raw: RawFile) -> bool:
     except FormatError:
         # Let the reader say what is wrong with the stated format.
         return True
+    reader.look_at(lines)
     for line in lines:
         try:
             reader.row(line)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.lines import Account, across_repeated_hours, decoded, microseconds, split_lines
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
@@ -83,6 +84,9 @@ _KINDS = tuple(
         ("configuration", r" in \S+:\d+$"),
     )
 )
+# A container writes both logs, and often to the same place.
+_REQUEST_LINE = re.compile(rb"\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:")
+_FIRST_LINES = 50
 _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 
 
@@ -107,10 +111,17 @@ def kind_of(message: str, upstream: str | None) -> str:
 
 def looks_like(raw: RawFile) -> bool:
     """Tell whether one of the first lines is one of an Nginx error log."""
-    lines = [line for line in split_lines(raw.head()) if line.strip()][:50]
+    lines = [line for line in split_lines(raw.head()) if line.strip()][:_FIRST_LINES]
     if not lines:
         return SOURCES[0].knows_name(raw)
-    return any(_LINE.match(decoded(line)) for line in lines)
+    return any(_LINE.match(decoded(line)) for line in _written(lines))
+
+
+def _written(lines: list[bytes]) -> list[bytes]:
+    """Return lines without what a container's runtime or syslog put before most of them."""
+    first = lines[:_FIRST_LINES]
+    prefixed = 2 * sum(prefix_size(line) > 0 for line in first) > len(first)
+    return [line[prefix_size(line) :] for line in lines] if prefixed else lines
 
 
 def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -125,11 +136,11 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     -------
     frame, retrieval
         Lines that don't begin with a time continue the line before (a message may hold line breaks); ahead
-        of the first one they are rejected.
+        of the first one they are rejected, as are requests, which a container writes between them.
     """
     account = Account(raw, "nginx_error", "error_log")
     records: list[tuple[int, list[bytes]]] = []
-    for at, line in enumerate(split_lines(raw.content.data), 1):
+    for at, line in enumerate(_written(split_lines(raw.content.data)), 1):
         account.lines = at
         if not line.strip(b" \t\0"):
             account.blank_lines += 1
@@ -139,6 +150,8 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             account.reject(at, "no time, level and process at its start", line)
         elif line[:5].rstrip(b"/").isdigit() and line[4:5] == b"/":
             account.reject(at, "begins like an error log line but is none", line)
+        elif _REQUEST_LINE.match(line):
+            account.reject(at, "it is a request, as an access log has them", line)
         else:
             records[-1][1].append(line)
             account.joined_lines += 1

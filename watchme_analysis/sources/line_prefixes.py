@@ -1,0 +1,45 @@
+"""What syslog, journald, Docker, Compose and Kubernetes put before a line that a program wrote."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_BSD = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
+_PREFIX = re.compile(
+    # `docker compose logs`, `kubectl logs --prefix`, and the priority of a syslog message.
+    rb"(?:[\w.-]+ +\| )?(?:\[pod/\S+\] )?(?:<\d{1,3}>)?"
+    # RFC 5424: version, time, host, program, process, message, data.
+    rb"(?:1 " + _ISO + rb" \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) (?:\xef\xbb\xbf)?"
+    # RFC 3164, as nginx sends it (with or without its host), syslog daemons write it and journalctl shows it.
+    rb"|(?:" + _ISO + rb"|" + _BSD + rb") (?:\S+ )?[\w./-]+(?:\[\d+\])?: "
+    # `docker logs --timestamps`, and the files of a Kubernetes node; P marks a part of a line.
+    rb"|" + _ISO + rb" (?:(?:stdout|stderr) F )?"
+    rb")?"
+)
+
+
+def prefix_size(line: bytes) -> int:
+    """Return how many bytes stand before what a program wrote, 0 where nothing does."""
+    return _end(line, 0, len(line))
+
+
+def prefix_sizes(buf: Array, bounds: tuple[Array, Array]) -> Array:
+    """Return :func:`prefix_size` of lines that start and end at some places."""
+    import numpy as np
+
+    data = buf.tobytes()
+    ends = [_end(data, *one) for one in zip(*(one.tolist() for one in bounds), strict=True)]
+    return np.array(ends, np.int64) - bounds[0]
+
+
+def _end(data: bytes, start: int, end: int) -> int:
+    found = _PREFIX.match(data, start, end)
+    # It can be nothing, so that it always fits.
+    return found.end() if found else start
