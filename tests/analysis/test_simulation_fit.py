@@ -1,12 +1,16 @@
 """What is taken from a flow for its simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from watchme_analysis.analysis.failed_tries import failed_tries
 from watchme_analysis.analysis.flows import COLUMNS, Flow
 from watchme_analysis.analysis.flows import Settings as Known
+from watchme_analysis.analysis.simulation import simulate
 from watchme_analysis.analysis.simulation_fit import Recorded, fit
+from watchme_analysis.analysis.simulation_settings import ApiSettings, Arrivals, Settings, Spell
 
 MINUTES = 120
 
@@ -48,6 +52,17 @@ def test_one_message_that_fails_alone_is_bad_and_no_outage():
     two = dict(failing, sent=several, received=several, invocations=several, errors=several)
     two |= {"duration_avg_s": {55: 2.0, 56: 2.0}, "duration_max_s": {55: 2.0, 56: 2.0}}
     assert len(fitted(dead=2, **two).api.spells) == 2
+
+
+def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_round():
+    again = {"received": {50: 5.0}, "invocations": {50: 5.0}, "errors": {50: 1.0}}
+    [spell] = fitted(**again).api.spells
+    assert (spell.calls, spell.repeats) == (5, 1)
+    settings = Settings(api=ApiSettings(spells=(Spell(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),)))
+    settings = replace(settings, queue=replace(settings.queue, visibility_timeout_s=60.0))
+    together = Arrivals([0.0, 1.0, 2.0, 3.0])
+    # One of the four first tries fails in every run, and not in four of five runs.
+    assert {simulate(settings, together, seed).errors for seed in range(40)} == {1}
 
 
 def test_a_lost_point_ends_no_pause():

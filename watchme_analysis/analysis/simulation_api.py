@@ -154,7 +154,7 @@ class Api:
         urn = self._urns.get(place)
         if urn is None or not urn[0]:
             urn = self._urns[place] = [spell.calls, round(spell.calls * spell.failing_share)]
-        fails = self.random.random() * urn[0] < urn[1]
+        fails = urn[1] > 0 and self.random.random() * (urn[0] - spell.repeats) < urn[1]
         urn[0] -= 1
         urn[1] -= fails
         return fails

@@ -241,8 +241,14 @@ def _spells(
         is_next = bool(found) and found[-1].end_s == start_s
         stretch_s = found[-1].stretch_s if is_next else start_s
         calls = int(row.tried) if failing else 0
-        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, stretch_s=stretch_s))
+        repeats = _repeats(row) if failing else 0
+        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, repeats, stretch_s=stretch_s))
     return tuple(found)
+
+
+def _repeats(row: Any) -> int:
+    """Return how many of an interval's tries were of messages that had failed in it."""
+    return int(row.tried - row.sent) if row.failed <= row.sent <= row.tried else 0
 
 
 def _share(row: Any) -> float:

@@ -99,6 +99,8 @@ class Spell:
     calls
         How many calls that share was counted over. So many calls then hold exactly that many failures, in
         random order; 0 draws each on its own.
+    repeats
+        How many of these calls were tries again. They come after the failures, and are none of them.
     is_unhealthy
         Health checks fail in it.
     is_cured_by_restart
@@ -112,6 +114,7 @@ class Spell:
     mean_s: float | None = None
     failing_share: float = 0.0
     calls: int = 0
+    repeats: int = 0
     is_unhealthy: bool = False
     is_cured_by_restart: bool = False
     stretch_s: float | None = None
