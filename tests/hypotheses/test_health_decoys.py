@@ -2,7 +2,19 @@
 
 import pandas as pd
 import pytest
-from health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, USUAL, case, in_fault, investigate, moment
+from health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    USUAL,
+    case,
+    in_fault,
+    investigate,
+    moment,
+    without,
+)
 
 from watchme_analysis.hypotheses import health
 from watchme_analysis.schema import conform
@@ -167,3 +179,53 @@ def test_a_fault_of_the_endpoint_beside_one_of_the_service_is_named():
 
     said = diagnose(case(both))
     assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
+
+
+def without_times(made):
+    """The same case with Nginx's stock log and no log of the edge."""
+    made.table("access_log")["request_time_s"] = None
+    return without(made, "edge_log")
+
+
+def test_probes_all_along_tell_that_nothing_was_slow_where_the_log_has_no_times():
+    made = case(lambda path, second: None)
+    assert diagnose(without_times(made)).verdict == "no_incident"
+    probes = made.table("probes")
+    made._frames["probes"] = probes[probes["time"] < moment(FAULT[0])].reset_index(drop=True)
+    assert diagnose(without_times(made)).verdict == "inconclusive"
+
+
+def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
+    """Both services fare badly, and an endpoint of the second one well: the first has an address by right."""
+
+    def slow(path, second):
+        return {"header_s": 2.0} if path in (HEALTH, JOBS, REPORT, OTHER) else None
+
+    nginx = (*PLAIN, ("/neighbour/", {"proxy_pass": "http://192.0.2.12:8200"}))
+    made = case(slow, nginx=nginx)
+    calm = made.table("access_log")[lambda log: log["path"] == JOBS].assign(
+        path="/neighbour/jobs", upstream_addr="192.0.2.12:8200", request_time_s=0.02, line=range(9000, 9150)
+    )
+    joined = pd.concat([made.table("access_log"), calm.assign(edge_ray_id=None)], ignore_index=True)
+    made._frames["access_log"] = joined
+    outcomes = {one.outcome for one in investigate(made).once(health.observed)}
+    assert "nginx_rule" not in outcomes
+
+
+@pytest.mark.parametrize(("jobs_inside_s", "outcome"), [(0.01, "inside_split"), (1.05, "inside_bad")])
+def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs_inside_s, outcome):
+    """Packets are lost; the health check asks a store over the same way, the jobs' endpoint nobody."""
+
+    def lost(path, second):
+        turn = int(second * 4) % 3
+        if path == OTHER or turn == 2:
+            return None
+        return {"header_s": (0.215, 1.03)[turn], "inside_s": 1.04}
+
+    made = case(lost)
+    probes = made.table("probes")
+    jobs = probes[probes["vantage"] == "inside"].assign(path=JOBS)
+    waits = [in_fault((at - moment(0)).total_seconds()) for at in jobs["time"]]
+    jobs["duration_s"] = [jobs_inside_s if bad else 0.01 for bad in waits]
+    made._frames["probes"] = pd.concat([probes, jobs.assign(line=jobs["line"] + 1000)], ignore_index=True)
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}

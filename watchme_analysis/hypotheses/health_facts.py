@@ -119,6 +119,11 @@ class Facts:
             if name not in self.families and self.upstreams.get(str(name)) in services
         ]
 
+    def calm_beside(self, family: str) -> list[str]:
+        """Return the calm neighbours that the usual upstream of a family serves as well."""
+        mine = self.upstreams.get(family)
+        return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
+
 
 def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd.DataFrame, int] | None:
     """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.

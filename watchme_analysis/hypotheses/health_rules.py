@@ -121,12 +121,13 @@ def nginx_rules(found: Facts) -> list[Seen]:
 
 def nginx_rule_words(found: Facts) -> str | None:
     """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
-    calm = found.calm_neighbours()
-    for endpoint in found.endpoints:
+    for family, endpoint in zip(found.families, found.endpoints, strict=True):
         mine = found.nginx_routes.serving(endpoint)
         if mine is None:
             continue
-        places = [place for path in calm if (place := found.nginx_routes.serving(path)) is not None]
+        # Another service has a location and an address of its own by right.
+        beside = found.calm_beside(family)
+        places = [place for path in beside if (place := found.nginx_routes.serving(path)) is not None]
         other = next((place for place in places if place.number != mine.number), None)
         if other is None:
             continue

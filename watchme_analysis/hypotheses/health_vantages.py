@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_window import requests_judged
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 # Observations this close to a probe tell what callers met at that moment.
 NEAR_S = 2.0
+# Shares of probes inside up to and from which an endpoint is well or bad there.
+CLEAR_SHARE, BAD_SHARE = 0.1, 0.4
+BY_CHANCE = 0.02
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
 
@@ -25,7 +29,7 @@ def vantages(found: Facts) -> list[Seen]:
     inside = _at_bad_moments(found, "inside")
     host = _at_bad_moments(found, "host")
     if len(inside) >= 3:
-        seen.append(_inside(found, inside))
+        seen.append(_inside_split(found) or _inside(found, inside))
     if len(host) >= 3:
         bad = int(host["bad"].sum())
         sql = of_observed(host)
@@ -75,6 +79,28 @@ def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
             strength,
         )
     return None
+
+
+def _inside_split(found: Facts) -> Seen | None:
+    """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
+    mine = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    inside = mine[mine["vantage"] == "inside"]
+    callers = requests_judged(mine).groupby("family")["strained"].mean()
+    probed = inside.groupby("family")["strained"].agg(["size", "mean"])
+    clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
+    bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
+    rows = inside[inside["family"].isin(clear)]
+    # As many calm probes as these have this chance when the inside fares as callers do.
+    by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
+    if not bad or len(rows) < 5 or by_chance > BY_CHANCE:
+        return None
+    strained = int(rows["strained"].sum())
+    text = (
+        f"From inside the container {listed(clear)} answered well though callers met trouble there "
+        f"({share(len(rows) - strained, len(rows))} probes, median {seconds(float(rows['duration_s'].median()))}"
+        f"); {listed(bad)} was bad inside as well, as what waits for something outside of the container is."
+    )
+    return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
 
 
 def _at_bad_moments(found: Facts, vantage: str) -> pd.DataFrame:

@@ -39,8 +39,10 @@ BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
 TWO_FAULTS_GAIN = 5.0
 # Few double faults were recorded: no more is promised of them.
 TWO_FAULTS_CONFIDENCE = 0.75
-# Share of what callers met that must have a duration before slowness can be ruled out.
+# Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
+# from outside, over so much of the record, would have met it.
 TIMED_SHARE = 0.3
+ENOUGH_PROBES, PROBED_SHARE = 20, 0.8
 
 CAUSE_WORDS = {
     "nginx_config": "Nginx's configuration",
@@ -110,7 +112,14 @@ def _began(found: Facts, cause: str | None) -> datetime:
 def _timed(found: Facts) -> bool:
     """Tell whether the evidence would have shown a slow endpoint."""
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
-    return len(outer) > 0 and outer["duration_s"].notna().mean() >= TIMED_SHARE
+    timed = outer["duration_s"].notna()
+    if len(outer) > 0 and timed.mean() >= TIMED_SHARE:
+        return True
+    probed = outer.loc[timed & (outer["vantage"] == "outside"), "start"]
+    if len(probed) < ENOUGH_PROBES:
+        return False
+    whole, covered = (moments.max() - moments.min() for moments in (outer["start"], probed))
+    return bool(covered >= PROBED_SHARE * whole)
 
 
 def _secondary(ranking: Sequence[Ranked]) -> str | None:

@@ -52,6 +52,12 @@ WEIGHTS: dict[str, Weight] = {
         "Nothing between the client and the container can slow a caller inside the container.",
         nginx=-3.0, edge=-3.0, network=-3.0, loop=1.0, pool=1.0, saturation=1.0,
     ),
+    "inside_split": weight(
+        "vantages",
+        "A stuck or starved process is stuck for every caller inside; an endpoint that asks another machine "
+        "needs the way out of the container as well.",
+        network=1.8, loop=-2.5, pool=-1.2, saturation=-2.0,
+    ),
     "host_bad_inside_clear": weight(
         "vantages",
         "Only the way from the host into the container lies between the two.",
