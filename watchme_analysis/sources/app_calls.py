@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from watchme_analysis.sources.app_routes import Handler, Routes
 from watchme_analysis.sources.blocking_calls import heavy_loop, is_thread_lock, kind_of, number, timeout_s
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module, parameters_of
+from watchme_analysis.sources.python_tree import Function, Module, last_name, parameters_of
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -87,6 +87,9 @@ class Calls:
         self.handlers: list[Handler] = routes.handlers()
         self._constants = {name: constants_of(module) for name, module in project.modules.items()}
         self._bodies: dict[Function, Body] = {}
+        self._by_file: dict[str, list[Function]] = {}
+        for function in project.functions.values():
+            self._by_file.setdefault(function.module.file, []).append(function)
 
     def body(self, function: Function) -> Body:
         """Return what a function does, read once."""
@@ -99,9 +102,8 @@ class Calls:
         """Add a call that something else found, unless one is known on its line already."""
         holders = [
             function
-            for function in self.project.functions.values()
-            if function.module.file == file
-            and function.node.lineno <= site.line <= (function.node.end_lineno or function.node.lineno)
+            for function in self._by_file.get(file, ())
+            if function.node.lineno <= site.line <= (function.node.end_lineno or function.node.lineno)
         ]
         if holders:
             body = self.body(max(holders, key=lambda function: function.node.lineno))
@@ -214,7 +216,7 @@ class Calls:
         ]
         for decorator in function.node.decorator_list:
             for node in ast.walk(decorator):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Depends":
+                if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
                     found += node.args[:1]
         for depends in found:
             dotted = self.project.resolve(depends, function.outer, function.module)

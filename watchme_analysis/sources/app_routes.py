@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module
+from watchme_analysis.sources.python_tree import Function, Module, last_name, written
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
@@ -91,11 +91,11 @@ class Routes:
                 at = at.outer
             return self._follow(module, node.id)
         if isinstance(node, ast.Attribute):
-            base = self.project.resolve(node.value, scope, module) or ast.unparse(node.value)
+            base = self.project.resolve(node.value, scope, module) or written(node.value)
             if base in self.project.modules:
                 return self._follow(self.project.modules[base], node.attr)
             return f"{base}.{node.attr}"
-        return ast.unparse(node)
+        return written(node)
 
     def _follow(self, module: Module, name: str, depth: int = 8) -> str:
         """Return where a module's name is really bound, through imports and plain aliases."""
@@ -154,7 +154,7 @@ class Routes:
         if self._makes_application(value):
             return True
         # Of unknown origin (a parameter, a missing module), but named like one.
-        name = ast.unparse(node).rpartition(".")[2]
+        name = last_name(node)
         return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
 
     def _makes_application(self, value: str) -> bool:
@@ -225,7 +225,7 @@ class Routes:
         for entry in routes.elts:
             if not isinstance(entry, ast.Call):
                 continue
-            name = ast.unparse(entry.func).rpartition(".")[2]
+            name = last_name(entry.func)
             keywords = {keyword.arg: keyword.value for keyword in entry.keywords}
             second = entry.args[1] if len(entry.args) > 1 else keywords.get("endpoint") or keywords.get("app")
             if name in ("Route", "APIRoute", "WebSocketRoute") and second is not None:
@@ -295,12 +295,12 @@ class Routes:
 
 
 def _placeholder(node: ast.expr) -> str:
-    return "{" + ast.unparse(node).rpartition(".")[2] + "}"
+    return "{" + last_name(node) + "}"
 
 
 def _status(node: ast.expr | None) -> int | None:
     """Return a status code given as a number or as a name such as ``status.HTTP_202_ACCEPTED``."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return node.value
-    named = re.search(r"HTTP_(\d{3})", ast.unparse(node)) if node is not None else None
+    named = re.search(r"HTTP_(\d{3})", written(node)) if node is not None else None
     return int(named[1]) if named else None

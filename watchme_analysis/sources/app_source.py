@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import gc
 import json
-import re
-import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -18,34 +16,36 @@ from watchme_analysis.schema import conform
 from watchme_analysis.sources.app_calls import LOOP, POOL, Calls, Site
 from watchme_analysis.sources.app_routes import Routes
 from watchme_analysis.sources.async_rules import async_rule_findings
+from watchme_analysis.sources.python_files import (
+    MAX_BYTES,
+    State,
+    is_source,
+    nearest,
+    parse_source,
+    read_files,
+    source_files,
+)
 from watchme_analysis.sources.python_project import Project
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
+    import ast
+
     import pandas as pd
 
-# Not the application: read neither as evidence nor as part of the project.
-_SKIPPED = {"tests", "test", "node_modules", "site-packages", ".venv", "venv", "migrations", "alembic"}
-MAX_FILES = 1000
-_BARE_EXCEPT = re.compile(rb"^(\s*except\*?\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)", re.MULTILINE)
+TABLES = ("app_handlers", "app_calls")
 
 
-def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | None]:
-    """Return the syntax tree of a file, or why there is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            try:
-                return ast.parse(data), None
-            except SyntaxError:
-                # Python 3.14 (PEP 758) lets several exceptions go without parentheses.
-                return ast.parse(_BARE_EXCEPT.sub(rb"\1(\2)\3", data)), None
-    except SyntaxError as error:
-        line = error.lineno or 0
-        text = (error.text or "").rstrip("\n")
-        return None, Rejected(name, line, f"it is no Python: {error.msg}", text[:2000])
-    except ValueError as error:
-        return None, Rejected(name, 0, f"it is no Python: {error}")
+@dataclass(slots=True)
+class _Folder:
+    """What the source of a folder says: rows by table and file, and why files gave none."""
+
+    root: Path
+    state: State
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
 
 
 def analyse(files: dict[str, ast.Module]) -> Calls:
@@ -108,27 +108,29 @@ def _row(function: Any, site: Any) -> dict[str, Any]:
     }
 
 
-def _is_source(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return (
-        not hidden and not _SKIPPED & set(path.parts[:-1]) and not path.name.startswith(("test_", "conftest"))
-    )
-
-
-@lru_cache(maxsize=4)
-def _rows(root: Path, _state: tuple[tuple[str, int, int], ...]) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of all files of a folder; ``_state`` makes a changed file count."""
-    files = {}
-    with _no_collection():
-        for relative, _, _ in _state:
-            raw = RawFile(root, relative)
-            tree, _ = parse_source(raw.content.data, raw.name)
+def _read_folder(root: Path, state: State) -> _Folder:
+    folder = _Folder(root, state)
+    texts, folder.rejected = read_files(root, list(state))
+    if sum(map(len, texts.values())) > MAX_BYTES:
+        taken = nearest(texts, MAX_BYTES)
+        folder.unread = set(texts) - taken
+        texts = {name: text for name, text in texts.items() if name in taken}
+    trees = {}
+    with ThreadPoolExecutor(1) as pool, _no_collection():
+        rules = pool.submit(async_rule_findings, root, texts)
+        for name, text in texts.items():
+            tree, rejected = parse_source(text, name)
             if tree is not None:
-                files[raw.name] = tree
-        calls = analyse(files)
-        for found in async_rule_findings(root, files):
+                trees[name.removesuffix(".gz")] = tree
+            if rejected is not None:
+                folder.rejected[name] = rejected
+        calls = analyse(trees)
+        for found in rules.result():
             calls.add(found.file, Site(found.line, found.call, found.kind, None))
-        return {"app_handlers": handler_rows(calls), "app_calls": call_rows(calls)}
+        for table, rows in zip(TABLES, (handler_rows(calls), call_rows(calls)), strict=True):
+            for row in rows:
+                folder.rows.setdefault((table, row["file"]), []).append(row)
+    return folder
 
 
 @contextmanager
@@ -143,15 +145,29 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _state(raw: RawFile) -> tuple[tuple[str, int, int], ...]:
-    """Return the source files of the imported folder with their size and time, this one among them."""
-    found = {raw.relative}
-    for path in sorted([*raw.root.rglob("*.py"), *raw.root.rglob("*.py.gz")]):
-        relative = path.relative_to(raw.root)
-        if path.is_file() and _is_source(PurePosixPath(relative.as_posix())) and len(found) < MAX_FILES:
-            found.add(relative.as_posix())
-    stats = ((name, (raw.root / name).stat()) for name in sorted(found))
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+# The folder read last. An import asks for its files one after the other.
+_last: list[_Folder] = []
+
+
+def _folder(raw: RawFile) -> _Folder:
+    """Return what the source of the file's folder says.
+
+    A file that is asked for again begins another import: then the folder is listed anew, and read anew if
+    any file has changed.
+    """
+    root = raw.root.resolve()
+    known = _last[0] if _last and _last[0].root == root else None
+    if known is None or raw.relative in known.asked or raw.relative not in known.state:
+        state = source_files(root)
+        if raw.relative not in state:
+            stat = raw.path.stat()
+            state[raw.relative] = (stat.st_size, stat.st_mtime_ns)
+        if known is None or known.state != state:
+            known = _read_folder(root, state)
+            _last[:] = [known]
+        known.asked.clear()
+    known.asked.add(raw.relative)
+    return known
 
 
 def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
@@ -165,22 +181,29 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     """
     import pandas as pd
 
-    content = raw.content
-    _, rejected = parse_source(content.data, raw.relative)
+    folder = _folder(raw)
+    rejected = folder.rejected.get(raw.relative)
     problems = [rejected] if rejected else []
-    if content.problem:
-        problems.append(Rejected(raw.relative, 0, content.problem))
+    if raw.content.problem:
+        problems.append(Rejected(raw.relative, 0, raw.content.problem))
+    notes: tuple[str, ...] = ()
+    if raw.relative in folder.unread:
+        notes = (
+            f"{raw.relative}: not read; of {len(folder.state)} source files those nearest to the web "
+            f"application were, {MAX_BYTES / 1e6:.0f} MB.",
+        )
     pieces = []
-    rows = _rows(raw.root, _state(raw)) if not rejected else {}
-    for table in ("app_handlers", "app_calls"):
-        own = [row | {"file": raw.relative} for row in rows.get(table, []) if row["file"] == raw.name]
-        frame = conform(table, pd.DataFrame(own))
+    for table in TABLES:
+        rows = folder.rows.get((table, raw.name), [])
+        frame = conform(table, pd.DataFrame([row | {"file": raw.relative} for row in rows]))
+        first = table == "app_handlers"
         retrieval = Retrieval(
             source="app_source",
             origin=raw.relative,
             rows=len(frame),
-            rejected=tuple(problems) if table == "app_handlers" else (),
-            truncated=bool(problems),
+            rejected=tuple(problems) if first else (),
+            truncated=bool(problems or notes),
+            notes=notes if first else (),
         )
         pieces.append((table, frame, retrieval))
     return pieces
@@ -192,7 +215,7 @@ def _read(raw: RawFile) -> Iterable[Piece]:
 
 
 def _looks_like(raw: RawFile) -> bool:
-    return _is_source(PurePosixPath(raw.name)) and b"\0" not in raw.head(4096)
+    return is_source(PurePosixPath(raw.name)) and b"\0" not in raw.head(4096)
 
 
 _SAMPLE = """
@@ -207,7 +230,7 @@ async def health():
 SOURCES = (
     Source(
         name="app_source",
-        tables=("app_handlers", "app_calls"),
+        tables=TABLES,
         patterns=("app*.py", "main*.py", "*.py"),
         looks_like=_looks_like,
         read=_read,

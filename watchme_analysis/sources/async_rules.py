@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,22 +37,22 @@ class RuleFinding(NamedTuple):
     call: str
 
 
-def async_rule_findings(root: Path, names: Iterable[str]) -> list[RuleFinding]:
+def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFinding]:
     """Return the blocking calls that ruff finds in coroutine functions.
 
     Parameters
     ----------
     root
         Folder of the project.
-    names
-        Its files, relative; packed ones are left out.
+    texts
+        Its files, relative, with their content; packed ones are left out.
 
     Returns
     -------
     list of RuleFinding
         Empty where ruff can't be run: the findings only add to the own ones.
     """
-    plain = [name for name in names if name.endswith(".py")]
+    plain = [name for name in texts if name.endswith(".py")]
     if not plain:
         return []
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"]
@@ -63,17 +63,18 @@ def async_rule_findings(root: Path, names: Iterable[str]) -> list[RuleFinding]:
     except (OSError, ValueError, subprocess.SubprocessError):
         return []
     found = []
+    real = root.resolve()
     for answer in answers:
         kind = KINDS.get(answer["code"])
         if kind is not None:
-            file = Path(answer["filename"]).resolve().relative_to(root.resolve()).as_posix()
+            file = Path(answer["filename"]).relative_to(real).as_posix()
             start, end = answer["location"], answer["end_location"]
-            found.append(RuleFinding(file, start["row"], kind, _written(root / file, start, end)))
+            found.append(RuleFinding(file, start["row"], kind, _written(texts[file], start, end)))
     return found
 
 
-def _written(path: Path, start: dict[str, int], end: dict[str, int]) -> str:
+def _written(text: bytes, start: dict[str, int], end: dict[str, int]) -> str:
     """Return the source between two places, its first line, without arguments."""
-    line = path.read_text(encoding="utf-8", errors="replace").splitlines()[start["row"] - 1]
+    line = text.decode("utf-8", errors="replace").splitlines()[start["row"] - 1]
     stop = end["column"] - 1 if end["row"] == start["row"] else len(line)
     return line[start["column"] - 1 : stop].partition("(")[0].strip()

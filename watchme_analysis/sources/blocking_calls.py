@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from watchme_analysis.sources.python_tree import written
+
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -69,17 +71,21 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
     loops inside included, or when it waits for the clock in a circle.
     """
-    if any(isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
-        return None
     if isinstance(node, ast.While):
-        called = " ".join(ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
-        circling = _CLOCK.search(ast.unparse(node.test)) and "sleep" not in called
-        return f"while {ast.unparse(node.test)}" if circling else None
+        test = written(node.test)
+        if not _CLOCK.search(test) or _waits(node):
+            return None
+        called = " ".join(written(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
+        return None if "sleep" in called else f"while {test}"
     if isinstance(node, ast.For):
         ranges = [n for n in ast.walk(node) if isinstance(n, ast.For) and _length(n, constants) is not None]
-        if ranges and _steps(node, constants) >= HEAVY_STEPS:
-            return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+        if ranges and not _waits(node) and _steps(node, constants) >= HEAVY_STEPS:
+            return f"for {written(node.target)} in {written(node.iter)}"
     return None
+
+
+def _waits(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
 
 
 def _steps(node: ast.AST, constants: dict[str, float]) -> float:

@@ -21,6 +21,7 @@ from watchme_analysis.sources.python_tree import (
     add_method,
     bind_globals,
     bindings_of,
+    last_name,
     own_nodes,
     parameters_of,
     plain_type,
@@ -39,12 +40,12 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
 
 def _is_abstract(function: Function) -> bool:
     decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-    return any(ast.unparse(decorator).endswith("abstractmethod") for decorator in decorators)
+    return any(last_name(decorator).endswith("abstractmethod") for decorator in decorators)
 
 
 def _base_name(node: ast.expr) -> str:
     """Return the last name of a base as written, without its parameters."""
-    return ast.unparse(node.value if isinstance(node, ast.Subscript) else node).rpartition(".")[2]
+    return last_name(node.value if isinstance(node, ast.Subscript) else node)
 
 
 class Project:
@@ -198,7 +199,7 @@ class Project:
             candidates += [target] if target is not None else []
         for candidate in candidates:
             for node in ast.walk(candidate):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
+                if isinstance(node, ast.Call) and last_name(node.func) in (
                     "Depends",
                     "Security",
                 ):
@@ -236,7 +237,7 @@ class Project:
         method = self.method(owner, name)
         if method is not None:
             decorators = [] if isinstance(method.node, ast.Lambda) else method.node.decorator_list
-            is_property = any(ast.unparse(decorator).endswith("property") for decorator in decorators)
+            is_property = any(last_name(decorator).endswith("property") for decorator in decorators)
             return self.called(method.qualname, depth - 1) if is_property else method.qualname
         for holder in [*self._lineage(owner), *self._heirs(owner)]:
             if name in holder.own:

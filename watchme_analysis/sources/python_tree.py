@@ -129,6 +129,21 @@ def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
     return found
 
 
+def written(node: ast.AST) -> str:
+    """Return source for a node; nothing for one too deeply nested."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return ""
+
+
+def last_name(node: ast.expr) -> str:
+    """Return the name of ``name`` and ``x.y.name``, or what stands behind the last dot of anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else written(node).rpartition(".")[2]
+
+
 def statements_below(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the statements directly inside of one, with the branches of ``try`` and ``match``."""
     for name in ("body", "handlers", "orelse", "finalbody", "cases"):
@@ -165,7 +180,7 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return plain_type(node.left)
     if isinstance(node, ast.Subscript):
-        name = ast.unparse(node.value).rpartition(".")[2]
+        name = last_name(node.value)
         if name not in ("Annotated", "Optional"):
             return None if name.lower() in _COLLECTIONS else node.value
         return plain_type(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice)
@@ -194,6 +209,9 @@ def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
             targets, value = [node.target], _declared(node)
         elif isinstance(node, ast.NamedExpr):
             targets, value = [node.target], node.value
+        elif type(node).__name__ == "TypeAlias":
+            # `type Name = ..`, which ast knows from Python 3.12 on.
+            targets, value = [vars(node)["name"]], vars(node)["value"]
         elif isinstance(node, ast.withitem) and node.optional_vars is not None:
             targets, value = [node.optional_vars], node.context_expr
         for target in targets:
