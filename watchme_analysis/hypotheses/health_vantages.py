@@ -94,11 +94,11 @@ def _inside_split(found: Facts) -> Seen | None:
     by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
     if not bad or len(rows) < 5 or by_chance > BY_CHANCE:
         return None
-    strained = int(rows["strained"].sum())
+    well, middle = int((~rows["strained"]).sum()), float(rows["duration_s"].median())
     text = (
         f"From inside the container {listed(clear)} answered well though callers met trouble there "
-        f"({share(len(rows) - strained, len(rows))} probes, median {seconds(float(rows['duration_s'].median()))}"
-        f"); {listed(bad)} was bad inside as well, as what waits for something outside of the container is."
+        f"({share(well, len(rows))} probes, median {seconds(middle)}); {listed(bad)} was bad inside "
+        "as well, as what waits for something outside of the container is."
     )
     return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
 
