@@ -66,6 +66,28 @@ def test_what_both_know_must_agree(said, logged):
     assert found["link"].tolist() == ["none"]
 
 
+def test_an_upstream_that_is_left_out_from_then_on_takes_no_try():
+    refused = {"time": at(10), "kind": "upstream_refused", "upstream_addr": FIRST}
+    found = errors_to_requests(
+        errors(refused, refused | {"kind": "upstream_disabled"}),
+        access({"time": at(10.4), "status": 502, "upstream_addr": FIRST, "upstream_status": 502}),
+    )
+    assert linked(found) == [0, 0]
+    assert found["link"].tolist() == ["alone", "alone"]
+
+
+def test_a_host_that_is_none_is_not_compared():
+    said = {
+        "kind": "client_invalid",
+        "message": "client sent invalid host header while reading client request",
+    }
+    found = errors_to_requests(
+        errors({"time": at(10), "host": "a b"} | said),
+        access({"time": at(10.4), "status": 400, "host": "api.example.com"}),
+    )
+    assert linked(found) == [0]
+
+
 def test_hosts_are_compared_as_nginx_names_them():
     found = errors_to_requests(
         errors({"time": at(10), "host": "API.example.com:8080"}),

@@ -36,6 +36,27 @@ FORMATS = [
     compile_format('"$http_user_agent" $status [$time_local]', "none", "none"),
 ]
 
+NO_SOCKET = {
+    "": (None, 1),
+    ", 192.0.2.20:80": ("192.0.2.20:80", 2),
+    "192.0.2.20:80, ": ("192.0.2.20:80", 2),
+    "192.0.2.20:80, , 192.0.2.21:80": ("192.0.2.21:80", 3),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize(("logged", "expected"), NO_SOCKET.items())
+def test_a_try_that_got_no_socket_has_no_address(engine, logged, expected):
+    # What nginx writes with `socket() failed (24: Too many open files)`.
+    plan = compile_format('[$time_local] "$request" $status "$upstream_response_time" "$upstream_addr"')
+    times = ", ".join(["0.000"] * expected[1])
+    line = f'[11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 500 "{times}" "{logged}"\n'
+    rows = Engine([plan], UTC, engine=engine).read(line.encode() * 3).table.to_pylist()
+    assert [(row["status"], row["upstream_addr"], row["upstream_tries"]) for row in rows] == [
+        (500, *expected)
+    ] * 3
+
+
 printable = st.text(string.printable[:-5] + "\x01\x7fé日", max_size=12)
 seconds = st.decimals(0, 100, places=3).map(str)
 

@@ -115,13 +115,14 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
         {
             "start": _microseconds(log["time"]),
             # Failures of a try share its one line; of every other kind a request may have one besides.
-            "class": np.where(np.char.startswith(kind.astype(str), "upstream_"), "upstream", kind),
+            "class": np.where(_of_tries(kind), "upstream", kind),
             "ending": np.isin(kind, list(_ENDING)) | refused,
             "refused": refused,
             "noted": noted.where(~lost, 502.0),
             "path": log["path"].to_numpy(dtype=object, na_value=None),
             "method": log["method"].to_numpy(dtype=object, na_value=None),
-            "host": _host(log["host"]),
+            # The access log names the server instead of a host that is none.
+            "host": _host(log["host"].mask(log["message"].str.contains("invalid host", na=False))),
             "upstream": log["upstream_addr"].to_numpy(dtype=object, na_value=None),
             "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
             "service": log["service"].to_numpy(dtype=object, na_value=None),
@@ -132,6 +133,13 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
     )
     frame.loc[log["time"].isna().to_numpy(), "path"] = None
     return frame
+
+
+def _of_tries(kinds: Array) -> Array:
+    """Tell which kinds are failures of a try: that Nginx then leaves the upstream out is another line."""
+    import numpy as np
+
+    return np.char.startswith(kinds.astype(str), "upstream_") & (kinds != "upstream_disabled")
 
 
 def _attempts(log: pd.DataFrame) -> pd.DataFrame:

@@ -57,10 +57,14 @@ _KINDS = tuple(
         ("open_files", r"but only \d+ files are available"),
         ("disk_full", r"No space left on device|Disk quota exceeded"),
         ("worker_connections", r"worker_connections are (not enough|more than)"),
-        ("upstream_refused", r"Connection refused.*upstream"),
+        # 11: the queue of a socket of Unix is full.
+        ("upstream_refused", r"(Connection refused|connect\(\).*\(11: ).*upstream"),
         ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
         ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
-        ("upstream_unreachable", r"Cannot assign requested address.*upstream"),
+        (
+            "upstream_unreachable",
+            r"Cannot assign requested address.*upstream|connect\(\).* failed .*upstream",
+        ),
         ("limit_conn", r"limiting connections"),
         ("limit_req", r"(limiting|delaying) requests?,"),
         ("buffering_to_disk", r"is buffered to a temporary file"),

@@ -244,6 +244,9 @@ class LogFormat:
             name = variable.name.removeprefix("upstream_")
             key = name if name in _ELEMENT else "time"
             element = b"(?:" + _ELEMENT[key] + b")"
+            if key == "addr":
+                # A try that got no socket has no address, whatever the escaping: nothing stands there.
+                return b"-|" + element + b"?(?:(?:, | : )" + element + b"?)*"
             return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
         return _PATTERNS[variable.kind] + empty
 
