@@ -76,6 +76,25 @@ def test_an_upstream_that_is_left_out_from_then_on_takes_no_try():
     assert found["link"].tolist() == ["alone", "alone"]
 
 
+def test_who_left_early_and_who_got_no_socket_are_told_by_what_was_sent():
+    gone = "client prematurely closed connection, so upstream connection is closed too while connecting to"
+    no_socket = "socket() failed (24: Too many open files) while connecting to upstream"
+    asked = {"time": at(10), "upstream_addr": FIRST}
+    found = errors_to_requests(
+        errors(
+            asked | {"kind": "open_files", "message": no_socket},
+            asked | {"kind": "client_closed", "message": gone},
+            asked | {"kind": "client_closed", "message": gone},
+        ),
+        access(
+            {"time": at(10.4), "status": 499, "upstream_addr": FIRST},
+            {"time": at(10.5), "status": 500},
+            {"time": at(10.6), "status": 499, "upstream_addr": FIRST},
+        ),
+    )
+    assert linked(found) == [1, 0, 2]
+
+
 def test_a_host_that_is_none_is_not_compared():
     said = {
         "kind": "client_invalid",

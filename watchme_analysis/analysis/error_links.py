@@ -24,7 +24,7 @@ _NOTED_STATUS = {
     "no_live_upstream": 502,
 }
 # A response that breaks off has the status that was sent before; one of these failures may be of either kind.
-_BEFORE_HEADER = re.compile(r"while (?:connecting|reading response header|sending request)")
+_BEFORE_HEADER = re.compile(r"while (?:connecting|SSL handshaking|reading response header|sending request)")
 # Lines written as the request ends, unless another upstream is tried.
 _ENDING = {
     *_NOTED_STATUS,
@@ -33,6 +33,7 @@ _ENDING = {
     "upstream_closed",
     "upstream_invalid",
     "client_closed",
+    "open_files",
 }
 _SECOND_US = 1_000_000
 
@@ -110,7 +111,11 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
     lost = np.isin(kind, ["upstream_closed", "upstream_invalid", "upstream_reset"]) & before
     limit = np.isin(kind, ["limit_conn", "limit_req"])
     refused = limit & ~log["message"].str.contains("delaying|dry run", na=False).to_numpy(dtype=bool)
-    noted = pd.Series(kind).map(_NOTED_STATUS).astype("float64")
+    noted = pd.Series(kind).map(_NOTED_STATUS).astype("float64").mask(lost, 502.0)
+    asked = log["upstream_addr"].notna().to_numpy(dtype=bool) & before
+    # The client went before it was sent anything; or no socket was to be had to connect with.
+    for word, status in (("client_closed", 499.0), ("open_files", 500.0)):
+        noted = noted.mask(asked & (kind == word), status)
     frame = pd.DataFrame(
         {
             "start": _microseconds(log["time"]),
@@ -118,7 +123,7 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
             "class": np.where(_of_tries(kind), "upstream", kind),
             "ending": np.isin(kind, list(_ENDING)) | refused,
             "refused": refused,
-            "noted": noted.where(~lost, 502.0),
+            "noted": noted,
             "path": log["path"].to_numpy(dtype=object, na_value=None),
             "method": log["method"].to_numpy(dtype=object, na_value=None),
             # The access log names the server instead of a host that is none.
@@ -139,7 +144,8 @@ def _of_tries(kinds: Array) -> Array:
     """Tell which kinds are failures of a try: that Nginx then leaves the upstream out is another line."""
     import numpy as np
 
-    return np.char.startswith(kinds.astype(str), "upstream_") & (kinds != "upstream_disabled")
+    found: Array = np.char.startswith(kinds.astype(str), "upstream_") & (kinds != "upstream_disabled")
+    return found
 
 
 def _attempts(log: pd.DataFrame) -> pd.DataFrame:
