@@ -61,6 +61,8 @@ REQUESTS = (
     b"GET /a?b=c HTTP/1.1", b"POST /v1/results HTTP/2.0", b"GET / HTTP/2", b"get / HTTP/1.1", b"GET /a b HTTP/1.1",
     b"GET  / HTTP/1.1", b"GET /? HTTP/1.1", b"GET ? HTTP/1.1", b"GET /", b"GET * HTTP/1.1", b"PRI * HTTP/2.0",
     b"GET http://a.example.com/x?y HTTP/1.1", b"GET http://a HTTP/1.0", b"M-SEARCH / HTTP/1.1", b"GET / HTTP/1.12",
+    b"GET HTTP/1.1", b"GET http://a?b#c HTTP/1.1", b"GET a+b.c-d://e#f HTTP/1.1", b"GET x:/y HTTP/1.1", b"A-_1 /x?y=?z",
+    b"GET /a b", b"GET ", b"G", b"GET /a HTTP/x", b"http://a/b", b"GET 1://a/b HTTP/1.1", b"hello  there",
     b"\\x16\\x03\\x01\\x00", b"GET /a\\x22b HTTP/1.1", b"CONNECT a:443 HTTP/1.1", b"GET / HTTP/1.1 ", b"-", b"",
 )  # fmt: skip
 NUMBERS = (

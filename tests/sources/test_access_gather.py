@@ -74,26 +74,44 @@ def test_texts_come_to_stand_one_behind_the_other(lines):
     starts, ends = (np.ascontiguousarray(one.reshape(len(lines), 2).T) for one in (starts, ends))
     spans = np.array([[starts[at].ctypes.data, ends[at].ctypes.data] for at in range(2)])
     rows = np.arange(len(lines))[::-1].copy()
-    offsets, missing = np.empty((2, len(rows) + 1), np.int64), np.empty(2, np.int64)
+    sizes, widths, missing = np.empty((3, 2), np.int64)
     bits = np.empty((2, (len(rows) + 7) // 8), np.uint8)
-    gathered.measure(spans, rows, offsets, bits, missing)
-    rooms = [np.empty(offsets[at, -1] + WIDTH, np.uint8) for at in range(2)]
-    gathered.gather(buf, spans, rows, offsets, np.array([room.ctypes.data for room in rooms]))
+    gathered.measure(spans, rows, sizes, widths, bits, missing)
+    rooms = [np.empty(size + WIDTH, np.uint8) for size in sizes]
+    offsets = np.empty((2, len(rows) + 1), np.int64)
+    targets = np.array([room.ctypes.data for room in rooms])
+    gathered.gather(buf, spans, rows, np.arange(2), offsets, targets)
     for at in range(2):
         column = [lines[row][at] for row in rows]
-        assert rooms[at][: offsets[at, -1]].tobytes() == b"".join(text or b"" for text in column)
-        assert offsets[at].tolist() == np.cumsum([0, *(len(text or b"") for text in column)]).tolist()
+        lengths = [len(text or b"") for text in column]
+        assert rooms[at][: sizes[at]].tobytes() == b"".join(text or b"" for text in column)
+        assert offsets[at].tolist() == np.cumsum([0, *lengths]).tolist()
         assert bits[at].tolist() == bits_of([text is not None for text in column])
         assert missing[at] == column.count(None)
+        same = missing[at] == 0 and len(set(lengths)) == 1
+        assert widths[at] == (lengths[0] if same else -1)
+
+
+def test_offsets_that_are_known_are_not_filled_in():
+    texts = b"".join(b"%032d" % number for number in range(5000))
+    buf = np.frombuffer(texts + bytes(ROOM_BYTES), np.uint8)
+    starts = np.arange(0, len(texts), 32, np.int32)
+    ends = starts + np.int32(32)
+    spans, rows = np.array([[starts.ctypes.data, ends.ctypes.data]]), np.arange(5000)
+    room = np.empty(len(texts) + WIDTH, np.uint8)
+    nowhere = np.empty((0, 5001), np.int64)
+    gathered.gather(buf, spans, rows, np.array([-1]), nowhere, np.array([room.ctypes.data]))
+    assert room[: len(texts)].tobytes() == texts
 
 
 def test_room_is_left_for_texts_that_are_put_in():
     buf = np.frombuffer(b"abcdef" + bytes(ROOM_BYTES), np.uint8)
     starts, ends = np.array([0, -2 - 4, 3], np.int32), np.array([3, 99, 6], np.int32)
     spans, rows = np.array([[starts.ctypes.data, ends.ctypes.data]]), np.arange(3)
-    offsets, bits, missing = np.empty((1, 4), np.int64), np.empty((1, 1), np.uint8), np.empty(1, np.int64)
-    gathered.measure(spans, rows, offsets, bits, missing)
-    data = np.empty(10 + WIDTH, np.uint8)
-    gathered.gather(buf, spans, rows, offsets, np.array([data.ctypes.data]))
+    sizes, widths, missing = np.empty((3, 1), np.int64)
+    offsets, bits = np.empty((1, 4), np.int64), np.empty((1, 1), np.uint8)
+    gathered.measure(spans, rows, sizes, widths, bits, missing)
+    data = np.empty(sizes[0] + WIDTH, np.uint8)
+    gathered.gather(buf, spans, rows, np.zeros(1, np.int64), offsets, np.array([data.ctypes.data]))
     gathered.put(np.frombuffer(b"1234", np.uint8), np.array([0, 4]), np.array([1]), offsets[0], data)
     assert (data[:10].tobytes(), missing[0], bits[0, 0]) == (b"abc1234def", 0, 0b111)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from watchme_analysis.sources.arrow_arrays import array_of, number_array, numbers_of, text_array
+from watchme_analysis.sources.arrow_arrays import array_of, even_offsets, number_array, numbers_of, text_array
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,10 @@ def test_no_pandas_is_needed():
         "array_of(['a', None], 'text'); array_of([1], 'int'); sys.exit('pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_offsets_of_texts_of_one_width_share_their_memory_and_cant_be_written_to():
+    few, many = even_offsets(700, 7), even_offsets(900, 7)
+
+    assert few.tolist() == list(range(0, 4901, 7))
+    assert (many[-1], np.shares_memory(few, many), few.flags.writeable) == (6300, True, False)

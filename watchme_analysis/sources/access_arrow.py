@@ -146,7 +146,7 @@ class _Values:
             return self._extra()
         if column in _UPSTREAM_COLUMNS:
             found = self._upstream().get(column)
-        elif column in (*REQUEST_COLUMNS, "request"):
+        elif column in REQUEST_COLUMNS:
             found = self._request().get(column)
         elif kind == "float":
             name = self._program.decimals.get(column)

@@ -85,8 +85,8 @@ def valid_numbers(values: Any, are_floats: Any, bits: Any, missing: Any) -> None
 
 
 @compiled
-def measure(spans: Any, rows: Any, offsets: Any, bits: Any, missing: Any) -> None:
-    """Fill in where the texts of several spans in the rows given come to stand, and which are no null.
+def measure(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: Any) -> None:
+    """Fill in how many bytes the texts of several spans in the rows given have, and which are no null.
 
     Parameters
     ----------
@@ -95,48 +95,75 @@ def measure(spans: Any, rows: Any, offsets: Any, bits: Any, missing: Any) -> Non
         starts at -1; what starts at -2 - n is a text of n bytes that will be put in.
     rows
         ``int64[rows]``.
-    offsets
-        Where a text begins and, last, the last one ends: ``int64[spans, rows + 1]``.
+    sizes
+        Bytes of all texts of a span: ``int64[spans]``.
+    widths
+        Bytes of each text of a span where all have as many and none is null, -1 otherwise: ``int64[spans]``.
     bits, missing
         As for :func:`valid_numbers`.
     """
     for column in range(len(spans)):
         starts, ends = spans[column]
-        at, count = int64(0), 0
+        total, count, before, others = int64(0), 0, int64(-1), int64(0)
         for first in range(0, len(rows), 8):
             byte = 0
             for index in range(first, min(first + 8, len(rows))):
                 start = small_at(starts + 4 * rows[index])
-                offsets[column, index] = at
                 if start == -1:
                     count += 1
                     continue
                 byte |= 1 << (index - first)
-                at += small_at(ends + 4 * rows[index]) - start if start >= 0 else -2 - start
+                size = small_at(ends + 4 * rows[index]) - start if start >= 0 else -2 - start
+                total += size
+                others += size != before
+                before = size
             bits[column, first >> 3] = byte
-        offsets[column, len(rows)] = at
+        sizes[column] = total
+        # The first one is another than none.
+        widths[column] = before if others + count == 1 else -1
         missing[column] = count
 
 
 @compiled
-def gather(buf: Any, spans: Any, rows: Any, offsets: Any, targets: Any) -> None:
+def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
     """Copy the texts of several spans in the rows given to where they come to stand.
 
-    ``buf`` has ``ROOM_BYTES`` more, and what is at ``targets``, the place of each span's first text, room for
-    ``WIDTH`` more: vectors are written whole, and what is too much of one is written over by the next.
+    Parameters
+    ----------
+    buf
+        The chunk, and ``ROOM_BYTES`` more.
+    spans, rows
+        As for :func:`measure`.
+    slots
+        Which of the offsets are a span's, -1 when they are known: ``int64[spans]``.
+    offsets
+        Where a text begins and, last, the last one ends, filled in: ``int64[.., rows + 1]``.
+    targets
+        At which place a span's first text comes to stand, ``int64[spans]``, written over. Behind the room for
+        all of them there is ``WIDTH`` more: vectors are written whole, and what is too much of one is written
+        over by the next.
     """
     source = place_of(buf)
+    offsets[:, 0] = 0
     # All columns of some rows, then those of the next: what they are read from is still at hand.
     for first in range(0, len(rows), _AT_ONCE):
         for column in range(len(spans)):
-            starts, target = spans[column, 0], targets[column]
+            starts, ends = spans[column]
+            slot, to = slots[column], targets[column]
+            at = offsets[slot, first] if slot >= 0 else int64(0)
             for index in range(first, min(first + _AT_ONCE, len(rows))):
                 begin = small_at(starts + 4 * rows[index])
-                at, stop = offsets[column, index], offsets[column, index + 1]
-                while begin >= 0 and at < stop:
-                    copy_bytes(target + at, source + begin)
-                    at += WIDTH
-                    begin += WIDTH
+                # What is null or will be put in has no bytes to copy.
+                size = small_at(ends + 4 * rows[index]) - begin if begin >= 0 else max(int64(0), -2 - begin)
+                step = int64(0)
+                while begin >= 0 and step < size:
+                    copy_bytes(to + step, source + begin + step)
+                    step += WIDTH
+                to += size
+                at += size
+                if slot >= 0:
+                    offsets[slot, index + 1] = at
+            targets[column] = to
 
 
 @compiled_for_little

@@ -14,7 +14,7 @@ from numba.core import config as _config
 # Any to the type checker: numba sets its options when it is loaded.
 config: Any = _config
 # Whatever is compiled holds parts of these.
-_SOURCES = ("gather", "jit", "kernel", "lines", "paths", "vectors")
+_SOURCES = ("gather", "jit", "kernel", "lines", "paths", "requests", "vectors")
 _OPTIONS: Any = {"cache": True, "boundscheck": False, "_nrt": False}
 _Function = TypeVar("_Function")
 

@@ -46,9 +46,6 @@ MICRO = 10 ** np.arange(6, -1, -1)
 TENS = 10 ** np.arange(0, 9)
 MILLION = 1_000_000
 POWERS = 10.0 ** np.arange(0, 19)
-# A space and HTTP/, as a word, and which of its bytes those are.
-SPACE_HTTP = int.from_bytes(b" HTTP/", "little")
-SPACE_HTTP_BYTES = (1 << 48) - 1
 
 
 @compiled
@@ -208,49 +205,6 @@ def read_list(at: int, end: int, kind: int) -> Any:
     if tries == 1 and stop - begin == 1 and byte_at(begin) == 45:
         tries = 0
     return at, tries, total, last, begin, stop
-
-
-@compiled
-def split_request(at: int, end: int, whole: bool) -> Any:
-    """Split a request line, or a target alone.
-
-    Only what is plain is split: an absolute target, HTTP/0.9 and garbage are left to the exact way.
-
-    Returns
-    -------
-    tuple
-        Where the method ends, and the path begins and ends, and the target ends (one byte before the
-        protocol); -1 first when in doubt. Of a target alone the method ends where it begins.
-    """
-    place = at
-    if whole:
-        while 65 <= byte_at(place) <= 90 or (place > at and in_method(byte_at(place))):
-            place += 1
-        tail = end - 9
-        if place == at or byte_at(place) != 32 or tail <= place or not is_protocol(tail):
-            return -1, at, at, at
-        at, end = place + 1, tail
-    if at >= end or byte_at(at) != 47 or byte_at(end - 1) <= 32:
-        return -1, at, at, at
-    # A quotation mark ends the request, unless it is an escaped one.
-    mark = run_end(at, 32, 63, 34)
-    while mark < end and byte_at(mark) != 63:
-        mark = run_end(mark + 1, 32, 63, 34)
-    return place, at, min(mark, end), end
-
-
-@compiled
-def is_protocol(at: int) -> Any:
-    """Tell whether a space and ``HTTP/1.1``, or with other digits, stand at a place."""
-    if not starts_with(at, SPACE_HTTP, SPACE_HTTP_BYTES) or byte_at(at + 7) != 46:
-        return False
-    return 48 <= byte_at(at + 6) <= 57 and 48 <= byte_at(at + 8) <= 57
-
-
-@compiled
-def in_method(char: int) -> Any:
-    """Tell whether a method may hold a character behind its first."""
-    return 48 <= char <= 57 or char == 95 or char == 45
 
 
 @compiled

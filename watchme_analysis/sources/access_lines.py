@@ -10,6 +10,7 @@ import numpy as np
 from watchme_analysis.sources import access_kernel as kernel
 from watchme_analysis.sources.access_jit import compiled
 from watchme_analysis.sources.access_kernel import int64
+from watchme_analysis.sources.access_requests import split_request
 from watchme_analysis.sources.access_vectors import (
     WIDTH,
     byte_at,
@@ -179,7 +180,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         a whole list (-1: not asked for).
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
-        is doubtful, the slot of the first of the four spans of the request (-1: not asked for), and whether
+        is doubtful, the slot of the first of the five spans of the request (-1: not asked for), and whether
         another variable can't stand in for an empty target.
     out
         ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
@@ -239,22 +240,25 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 at = -1
                 break
             if kind == _REQUEST or kind == _TARGET:
-                method_end, path, mark, stop = -1, -1, -1, -1
+                method_end, path, mark, stop = begin, last, last, last
                 if last > begin:
-                    method_end, path, mark, stop = kernel.split_request(begin, last, kind == _REQUEST)
+                    method_end, path, mark, stop = split_request(begin, last, kind == _REQUEST)
                     if method_end < 0:
                         at = -1
                         break
                 if request_slot >= 0:
-                    # Method, path, query and protocol; an empty request has none.
+                    # Method, path, query and protocol, or the whole of what is no request line.
                     starts[request_slot, line] = begin - place if method_end > begin else -1
                     ends[request_slot, line] = method_end - place
-                    starts[request_slot + 1, line] = path - place if path >= 0 else -1
+                    starts[request_slot + 1, line] = path - place if mark > path else -1
                     ends[request_slot + 1, line] = mark - place
                     starts[request_slot + 2, line] = mark + 1 - place if mark + 1 < stop else -1
                     ends[request_slot + 2, line] = stop - place
-                    starts[request_slot + 3, line] = stop + 1 - place if 0 <= stop < last - 1 else -1
+                    starts[request_slot + 3, line] = stop + 1 - place if stop + 1 < last else -1
                     ends[request_slot + 3, line] = last - place
+                    is_garbage = last > begin and method_end == begin and kind == _REQUEST
+                    starts[request_slot + 4, line] = begin - place if is_garbage else -1
+                    ends[request_slot + 4, line] = last - place
             if span_slots[index] >= 0:
                 starts[span_slots[index], line] = first - place if last > first else -1
                 ends[span_slots[index], line] = last - place

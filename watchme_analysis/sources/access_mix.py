@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.arrow_arrays import (
     Bits,
+    even_offsets,
     nulls,
     nulls_of,
     number_array,
@@ -137,18 +138,25 @@ class Mix(NamedTuple):
             bounds, _ = text_parts(given[column])
             spans.starts[further_lines] = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
         places = np.array([[one.ctypes.data for one in spans] for spans in filled.values()], np.int64)
-        offsets = room_for(len(filled), count + 1, kind=np.int64)
-        bits, missing = np.empty((len(filled), (count + 7) // 8), np.uint8), np.empty(len(filled), np.int64)
-        measure(places, self.lines, offsets, bits, missing)
-        sizes = offsets[:, -1] + WIDTH
-        ends = np.cumsum(sizes)
+        sizes, widths, missing = np.empty((3, len(filled)), np.int64)
+        bits = np.empty((len(filled), (count + 7) // 8), np.uint8)
+        measure(places, self.lines, sizes, widths, bits, missing)
+        # Offsets of texts of one width are known, and shared; the others' are filled in.
+        vary = widths < 0
+        slots = np.where(vary, np.cumsum(vary) - 1, -1)
+        offsets = room_for(int(np.count_nonzero(vary)), count + 1, kind=np.int64)
+        ends = np.cumsum(sizes + WIDTH)
         data = room_for(int(ends[-1]), kind=np.uint8)
-        gather(buf, places, self.lines, offsets, data.ctypes.data + ends - sizes)
+        gather(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
         for at, column in enumerate(filled):
-            room = data[ends[at] - sizes[at] : ends[at]]
+            if missing[at] == count:
+                found[column] = nulls(count, given[column].type)
+                continue
+            room = data[ends[at] - sizes[at] - WIDTH : ends[at]]
             bounds, texts = text_parts(given[column])
-            put(texts, bounds, self.places, offsets[at], room)
-            found[column] = text_array(offsets[at], room[:-WIDTH], Bits(bits[at], int(missing[at])))
+            stand = offsets[slots[at]] if vary[at] else even_offsets(count, int(widths[at]))
+            put(texts, bounds, self.places, stand, room)
+            found[column] = text_array(stand, room[:-WIDTH], Bits(bits[at], int(missing[at])))
         return found
 
     def merged(self, column: str, values: pa.Array) -> pa.Array:

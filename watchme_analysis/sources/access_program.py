@@ -12,7 +12,8 @@ from watchme_analysis.sources.nginx_format import LONG_LINE, LogFormat, Variable
 if TYPE_CHECKING:
     import numpy as np
 
-REQUEST_COLUMNS = ("method", "path", "query", "protocol")
+# What a request line is taken apart to, and where it stands as a whole when it is none.
+REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
 TARGETS = ("request_uri", "uri", "document_uri")
 ARGS = ("args", "query_string")
 _PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
@@ -38,7 +39,7 @@ class Program:
         Variable to its slot; that of an upstream variable holds its last try in ``spans`` and all of them in
         ``lists``.
     request_slot
-        First of the four spans of the request; -1 when none is asked for.
+        First of the five spans of the request; -1 when none is asked for.
     """
 
     log_format: LogFormat

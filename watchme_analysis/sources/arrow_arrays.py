@@ -190,6 +190,11 @@ def repeated(text: str, count: int) -> pa.Array:
     return _repeated(text, _even(count)).slice(0, count)
 
 
+def even_offsets(count: int, width: int) -> Array:
+    """Return the offsets of texts that are all of one width; they can't be written to, and share memory."""
+    return _even_offsets(_even(count), width)[: count + 1]
+
+
 def nulls(count: int, kind: pa.DataType) -> pa.Array:
     """Return a column of nulls; columns of the same type share their memory."""
     return _nulls(kind, _even(count)).slice(0, count)
@@ -200,12 +205,20 @@ def _even(count: int) -> int:
     return 1 << max(10, count - 1).bit_length()
 
 
-@lru_cache(maxsize=8)
-def _repeated(text: str, count: int) -> pa.Array:
+@lru_cache(maxsize=64)
+def _even_offsets(count: int, width: int) -> Array:
     import numpy as np
 
+    offsets = np.arange(count + 1) * width
+    offsets.flags.writeable = False
+    return offsets
+
+
+@lru_cache(maxsize=8)
+def _repeated(text: str, count: int) -> pa.Array:
+
     data = text.encode()
-    return text_array(np.arange(count + 1) * len(data), data * count)
+    return text_array(_even_offsets(count, len(data)), data * count)
 
 
 @lru_cache(maxsize=8)
