@@ -306,11 +306,13 @@ background_tasks | json | names of functions given to background tasks, started 
             + """
 function | text | function that contains the call
 call | text | dotted name of what is called
-kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, process_pool, unbounded_task, async_wait
+kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, process_pool, unbounded_task, async_wait, or limit: sets how much may run or be connected at once
 timeout_s | float | literal timeout given | none given or not literal
 reached_from | text | method and path of a handler, `middleware NAME` or `startup NAME`, from which it is reached | not reached
 context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, process_pool, unknown: where it runs
 chain | json | names of functions from the handler to the call
+at_once | int | how much a limit allows at once | no limit, or its size is not in the source
+variable | text | environment variable that may set the limit | none known
 """
         ),
     ),

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Threads of the pool that Starlette runs plain functions on, unless set otherwise (anyio's default limiter).
+POOL_TOKENS = 40
+_LIMITER = "current_default_thread_limiter().total_tokens"
+
+
 @dataclass(frozen=True)
 class Handler:
     """A handler as the source shows it.
@@ -73,6 +78,27 @@ def handlers_by_family(
             if family not in found or left < found[family][0]:
                 found[family] = (left, handler)
     return {family: handler for family, (_, handler) in found.items()}
+
+
+def pool_tokens(app_calls: pd.DataFrame, app_processes: pd.DataFrame) -> int:
+    """Return how many threads plain handlers share in a process: as the source sets it, else 40.
+
+    Parameters
+    ----------
+    app_calls, app_processes
+        Tables of the glossary, may be empty. A variable set on the command line goes over the source's own
+        number; where several numbers are set, for several programs, none counts.
+    """
+    limits = app_calls[app_calls["call"].fillna("").str.endswith(_LIMITER)]
+    given: dict[str, str] = {}
+    for environment in app_processes["environment"].dropna():
+        given |= {str(name): str(value) for name, value in json.loads(environment).items()}
+    sizes = set()
+    for size, variable in zip(limits["at_once"].astype("float64"), limits["variable"], strict=True):
+        said = given.get(variable, "") if isinstance(variable, str) else ""
+        sizes.add(float(said) if said.isdigit() else size)
+    known = {int(size) for size in sizes if size > 0}
+    return known.pop() if len(known) == 1 else POOL_TOKENS
 
 
 def _pattern(route: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from watchme_analysis.hypotheses.health_edge_rules import unread
 from watchme_analysis.hypotheses.health_facts import Facts
+from watchme_analysis.hypotheses.health_handlers import pool_tokens
 
 _NEEDS = {
     "nginx_config": (
@@ -49,6 +50,7 @@ def next_test(found: Facts, cause: str) -> str:
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     host = service.rsplit(":", 1)[0]
+    tokens = pool_tokens(found.table("app_calls"), found.table("app_processes"))
     tests = {
         "nginx_config": (
             f"Ask past Nginx on the host: curl -m 40 -w '%{{time_total}}' "
@@ -68,7 +70,7 @@ def next_test(found: Facts, cause: str) -> str:
             "While it hangs, run py-spy dump --pid PID: the main thread stands in the blocking call."
         ),
         "app_threadpool": (
-            "While it hangs, run py-spy dump --pid PID: 40 worker threads stand in the same call, "
+            f"While it hangs, run py-spy dump --pid PID: {tokens} worker threads stand in the same call, "
             "the main thread is idle."
         ),
         "app_saturation": (

@@ -9,6 +9,7 @@ from watchme_analysis.analysis.health_requests import floats
 from watchme_analysis.hypotheses.health_container import container_of, restart_reason
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
+from watchme_analysis.hypotheses.health_handlers import pool_tokens
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import at_times, lines, of_joined, quoted, within
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 # Gives the query for the samples of a metric of the affected process within the incident.
 Samples = Callable[..., str]
 POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
-# Tokens of the thread pool that Starlette runs plain functions on (anyio's default limiter).
-POOL_TOKENS = 40
 FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
 CONCURRENCY_WORDS = r"Exceeded concurrency limit"
 # How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
@@ -116,6 +115,7 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
 
 def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     seen = []
+    tokens = pool_tokens(found.table("app_calls"), found.table("app_processes"))
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None
     rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))
@@ -123,24 +123,24 @@ def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]
     if threads is not None:
         most = float(threads.max())
         flat = int((threads >= most - 1).sum())
-        crowded = most_open > POOL_TOKENS or open_now is None
-        if most >= POOL_TOKENS and flat >= 0.4 * rows and crowded:
+        crowded = most_open > tokens or open_now is None
+        if most >= tokens and flat >= 0.4 * rows and crowded:
             text = f"Threads stood at {most:.0f} in {share(flat, rows)} samples" + (
                 f" while up to {most_open:.0f} requests were open." if open_now is not None else "."
             )
-            detail = f"all {POOL_TOKENS} threads of the pool are taken (threads {most:.0f}" + (
+            detail = f"all {tokens} threads of the pool are taken (threads {most:.0f}" + (
                 f", up to {most_open:.0f} requests open)" if open_now is not None else ")"
             )
             seen.append(
                 Seen("pool_full", text, "host_metrics", rows, sql, most, "threads", details={POOL: detail})
             )
-        elif most < POOL_TOKENS * 0.75 and not most_open >= POOL_TOKENS / 2:
-            text = f"The process had at most {most:.0f} threads, fewer than a pool of {POOL_TOKENS}."
+        elif most < tokens * 0.75 and not most_open >= tokens / 2:
+            text = f"The process had at most {most:.0f} threads, fewer than a pool of {tokens}."
             seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
-    elif open_now is not None and most_open < POOL_TOKENS * 0.75:
+    elif open_now is not None and most_open < tokens * 0.75:
         text = (
             f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
-            f"{POOL_TOKENS} threads."
+            f"{tokens} threads."
         )
         sql = samples("in_flight")
         seen.append(Seen("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7))

@@ -118,10 +118,10 @@ class Routes:
             return self.text(node.value, *where)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return self.text(node.left, *where) + self.text(node.right, *where)
-        bound, holder = self._binding(node, module, scope) if depth else (None, module)
+        bound, holder = self.binding(node, module, scope) if depth else (None, module)
         return self.text(bound, holder, None, depth - 1) if bound is not None else _placeholder(node)
 
-    def _binding(
+    def binding(
         self, node: ast.expr, module: Module, scope: Function | None
     ) -> tuple[ast.expr | None, Module]:
         """Return the expression that a constant is bound to, in a module or as a class's attribute."""

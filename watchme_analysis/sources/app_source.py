@@ -16,6 +16,7 @@ from watchme_analysis.schema import conform
 from watchme_analysis.sources.app_calls import LOOP, POOL, Calls, Site
 from watchme_analysis.sources.app_routes import Routes
 from watchme_analysis.sources.async_rules import async_rule_findings
+from watchme_analysis.sources.concurrency_limits import limits
 from watchme_analysis.sources.python_files import (
     MAX_BYTES,
     State,
@@ -79,7 +80,7 @@ def handler_rows(calls: Calls) -> list[dict[str, Any]]:
 
 
 def call_rows(calls: Calls) -> list[dict[str, Any]]:
-    """Return rows of ``app_calls``: one per call, origin and context; calls not reached stand once."""
+    """Return rows of ``app_calls``: one per call, origin and context; one for calls not reached, limits."""
     reached = calls.reached()
     rows = []
     for at in reached:
@@ -94,6 +95,20 @@ def call_rows(calls: Calls) -> list[dict[str, Any]]:
         if function.qualname not in known:
             where = {"reached_from": None, "context": "unknown", "chain": json.dumps([function.name])}
             rows += [_row(function, site) | where for site in calls.body(function).sites]
+    rows += [
+        {
+            "file": limit.module.file,
+            "line": limit.line,
+            "function": limit.scope.name if limit.scope else "<module>",
+            "call": limit.call,
+            "kind": "limit",
+            "context": "unknown",
+            "reached_from": None,
+            "at_once": limit.size,
+            "variable": limit.variable,
+        }
+        for limit in limits(calls.routes)
+    ]
     return sorted(rows, key=lambda row: (row["file"], row["line"], row["call"], row["reached_from"] or ""))
 
 
