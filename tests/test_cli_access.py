@@ -47,7 +47,9 @@ def run(*arguments, **given):
 def test_a_page_for_a_person(log):
     page = run(log, "--format", FORMAT).output
 
-    assert "2025-12-11 10:10:30 .. 2025-12-11 10:12:30 Asia/Tokyo   1 log, 5 lines: 3 requests" in page
+    assert page.startswith(
+        "2025-12-11 10:10:30 .. 2025-12-11 10:12:30 Asia/Tokyo\n1 log, 5 lines: 3 requests"
+    )
     assert "1 rejected, 1 blank" in page
     assert "  line 2: it is of none of the formats: junk" in page
     assert "504 33.3%" in page
@@ -59,6 +61,47 @@ def test_a_page_for_a_person(log):
     assert ["/health", "2", "0.0%", "50.0%", "0.0%", "0.0%", "50.0%"] in map(str.split, further.splitlines())
     assert "GET /health" in further.partition("Slowest requests")[2].splitlines()[2]
     assert ["192.0.2.20:80", "-", "504", "1"] in map(str.split, further.splitlines())
+
+
+LONG = "/a/" + "path" * 14
+
+
+def wide_log(folder):
+    upstream = ' "$upstream_response_time"'
+    for day in (1, 2):
+        (folder / f"access.log.{day}").write_text(
+            "".join(
+                f'192.0.2.7 [2025-12-1{day}T10:11:3{at}+09:00] "GET {LONG}/{"abc"[at % 3]} HTTP/1.1" '
+                f'50{at % 5} 15 30.00{at} "192.0.2.20:8{at:03}" "29.00{at}"\n'
+                for at in range(9)
+            )
+            + "j" * 300
+            + "\n"
+        )
+    errors = "".join(
+        ERROR.replace("GET /health", f"GET {LONG}/a").replace(":30 [error]", f":3{at} [error]")
+        for at in range(9)
+    )
+    (folder / "error.log").write_text(errors)
+    return FORMAT + upstream
+
+
+@pytest.mark.parametrize(("columns", "tables"), [(80, 2), (160, 1)])
+def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
+    log_format = wide_log(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    page = run(tmp_path, "--format", log_format, "--by", "full-path").output
+
+    assert [line for line in page.splitlines() if len(line) > columns and str(tmp_path) not in line] == []
+    assert page.count("p50 s  ") + page.count("p50 s\n") == 3
+    assert page.count("full-path  ") == tables + 1
+    # What is cut short can be told apart all the same.
+    assert len({line.split()[0] for line in page.splitlines() if line.startswith("/a/")}) >= 3
+    assert "upstream_timeout_header" in page
+    # The day is told where there are several; what all logs share is said once.
+    assert "12-11 10:11:38" in page
+    assert "2 logs: log_format as stated" in page
 
 
 def test_a_log_without_times_says_so(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -14,6 +17,10 @@ Report = Mapping[str, Any]
 
 _KEY_WIDTH = 44
 _REQUEST_WIDTH = 60
+# Of any address and port of IPv4.
+_ADDRESS_WIDTH = 21
+_LEAST_WIDTH = 12
+_UNLIMITED = 130
 _TIMES = ("p50_s", "p90_s", "p99_s", "max_s")
 _SHARES = {
     "client_error_pct": "4xx",
@@ -23,9 +30,33 @@ _SHARES = {
     "504_pct": "504",
 }
 _REJECTED_SHOWN = 3
+# What stands below a kind of error.
+_ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
 
 
-def access_page(report: Report, top: int, zone: tzinfo) -> str:
+@dataclass(frozen=True)
+class _Page:
+    """What all parts of a page share.
+
+    Attributes
+    ----------
+    top
+        Most rows of a table.
+    width
+        Columns that a line should not exceed.
+    zone
+        Zone of the times shown.
+    moment
+        How they are written: no more of the date than differs.
+    """
+
+    top: int
+    width: int
+    zone: tzinfo
+    moment: str
+
+
+def access_page(report: Report, top: int, zone: tzinfo, width: int | None = None) -> str:
     """Return the report for a person.
 
     Parameters
@@ -36,17 +67,23 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
         Most rows of a table.
     zone
         Zone of the times shown.
+    width
+        Columns of the page; those of the terminal unless given.
     """
-    parts = [_heading(report, zone)]
+    ends = [_clock(report["window"][name], zone) for name in ("start", "end")]
+    moment = "%H:%M:%S" if ends[0][:10] == ends[1][:10] else "%m-%d %H:%M:%S"
+    width = width or shutil.get_terminal_size((_UNLIMITED, 24)).columns
+    page = _Page(top, max(60, width), zone, moment)
+    parts = [_heading(report, page)]
     if report["requests"]:
-        parts += [_shares(report), _groups(report, top, zone), _failures(report, top, zone)]
-        parts += [_slowest(report, zone), _upstreams(report, top)]
+        parts += [_shares(report, page), _groups(report, page), _failures(report, page)]
+        parts += [_slowest(report, page), _upstreams(report, page)]
     if report.get("errors"):
-        parts.append(_errors(report["errors"], top, zone))
+        parts.append(_errors(report["errors"], page))
     return "\n\n".join(part for part in parts if part)
 
 
-def _heading(report: Report, zone: tzinfo) -> str:
+def _heading(report: Report, page: _Page) -> str:
     window = report["window"]
     counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
     told = [
@@ -54,20 +91,21 @@ def _heading(report: Report, zone: tzinfo) -> str:
         *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
         f"{counts['left_out']:,} not asked for",
     ]
+    lines = []
+    if window["start"]:
+        start, end = (_clock(window[name], page.zone) for name in ("start", "end"))
+        lines.append(f"{start} .. {end} {page.zone}")
     logs = _counted(len(report["inputs"]), "log")
-    span = f"{_clock(window['start'], zone)} .. {_clock(window['end'], zone)} {zone}   "
-    lines = [
-        f"{span if window['start'] else ''}{logs}, {_counted(report['lines'], 'line')}: {', '.join(told)}"
-    ]
+    lines.append(f"{logs}, {_counted(report['lines'], 'line')}: {', '.join(told)}")
     if not report["lines"] and not report["truncated"]:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
         lines.append("No request is in the window, or of the path, that was asked for.")
     if report["requests"] != report["rows"]:
         lines.append(f"{report['requests']:,} of the requests are slow enough to be counted below")
-    lines += report["notes"]
+    lines += [*report["notes"], *_notes(report["inputs"])]
     for one in report["inputs"]:
-        lines += _about(one)
+        lines += _about(one, page)
     return "\n".join(lines)
 
 
@@ -75,101 +113,105 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _about(one: Report) -> list[str]:
-    """Return what there is to say of an input: its notes, and what was rejected by reason."""
-    lines = [f"{one['name']}: {note}" for note in one["notes"]]
-    if one["truncated"]:
-        lines.append(f"{one['name']}: INCOMPLETE, rows are missing")
+def _notes(inputs: Sequence[Report]) -> list[str]:
+    """Return the notes of all inputs, those that several share once."""
+    names: dict[str, list[str]] = {}
+    for one in inputs:
+        for note in one["notes"]:
+            names.setdefault(note, []).append(one["name"])
+    return [f"{of[0] if len(of) == 1 else f'{len(of)} logs'}: {note}" for note, of in names.items()]
+
+
+def _about(one: Report, page: _Page) -> list[str]:
+    """Return what is missing of an input, and what was rejected."""
+    lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
     if one["rejected"]:
         share = _percent(100 * one["rejected"] / one["lines"])
         lines.append(f"{one['name']}: {_counted(one['rejected'], 'line')} rejected ({share}), such as")
-    examples = one["first_rejected"][:_REJECTED_SHOWN]
-    lines += [
-        # What is torn off is no line.
-        f"  line {item['line']}: {item['reason']}: {_cut(item['text'], 80)}"
-        if item["line"]
-        else f"  {item['reason']}"
-        for item in examples
-    ]
+    for item in one["first_rejected"][:_REJECTED_SHOWN]:
+        if item["line"]:
+            lines.append(_cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
+        else:
+            # What is torn off is no line.
+            lines.append(f"  {item['reason']}")
     if is_unread(one):
         lines.append("  None of its lines was understood: --format says how they are written.")
     return lines
 
 
-def _shares(report: Report) -> str:
+def _shares(report: Report, page: _Page) -> str:
     total = report["total"]
     statuses = "  ".join(f"{status}: {count:,}" for status, count in report["statuses"].items())
     lines = ["   ".join(f"{word} {_percent(total[name])}" for name, word in _SHARES.items())]
-    lines.append(f"statuses  {statuses}")
+    lines.append(_wrapped(f"statuses  {statuses}", page, "          "))
     if total["max_s"] is None:
-        lines.append(
-            "These logs have no request times: a log_format with $request_time and "
-            "$upstream_response_time writes them."
-        )
+        told = "These logs have no request times: a log_format with $request_time and "
+        lines.append(_wrapped(f"{told}$upstream_response_time writes them.", page))
     return "\n".join(lines)
 
 
-def _groups(report: Report, top: int, zone: tzinfo) -> str:
-    """Return times by key; those that no request has are left away."""
+def _groups(report: Report, page: _Page) -> str:
+    """Return times by key, in two tables where one is too wide; those that no request has are left away."""
     measures = {"": "", "upstream_": "upstream "}
     known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
-    header = [report["by"], "requests", "%"]
-    for name in known:
-        header += [measures[name] + "p50 s", "p90", "p99", "max"]
-    chosen = _chosen(report, top)
-    rows = []
-    for row in [*chosen, report["total"]]:
-        times = [_seconds(row[name + one]) for name in known for one in _TIMES]
-        rows.append([_key(row, report, zone), f"{row['requests']:,}", _percent(row["share_pct"], ""), *times])
+    chosen = _chosen(report, page)
+
+    def table(shown: Sequence[str]) -> str:
+        header = [report["by"], "requests", "%"]
+        for name in shown:
+            header += [measures[name] + "p50 s", "p90", "p99", "max"]
+        rows = []
+        for row in [*chosen, report["total"]]:
+            times = [_seconds(row[name + one]) for name in shown for one in _TIMES]
+            share = _percent(row["share_pct"], "")
+            rows.append([_key(row, report, page), f"{row['requests']:,}", share, *times])
+        return _table(header, rows, page)
+
     hidden = len(report["groups"]) - len(chosen)
     more = f"\n({hidden:,} more: --top {len(report['groups'])})" if hidden > 0 else ""
-    return _table(header, rows, words=1) + more
+    both = table(known)
+    if len(known) > 1 and both.index("\n") > page.width:
+        return "\n\n".join(table([name]) for name in known) + more
+    return both + more
 
 
-def _chosen(report: Report, top: int) -> Sequence[Report]:
+def _chosen(report: Report, page: _Page) -> Sequence[Report]:
     # Of minutes the latest tell most.
     rows: Sequence[Report] = report["groups"]
-    return rows[-top:] if report["by"] == "minute" else rows[:top]
+    return rows[-page.top :] if report["by"] == "minute" else rows[: page.top]
 
 
-def _failures(report: Report, top: int, zone: tzinfo) -> str:
+def _failures(report: Report, page: _Page) -> str:
     failing = [row for row in report["groups"] if row["client_error_pct"] or row["server_error_pct"]]
     if not failing:
         return ""
     rows = [
-        [_key(row, report, zone), f"{row['requests']:,}", *(_percent(row[name]) for name in _SHARES)]
-        for row in _chosen({**report, "groups": failing}, top)
+        [_key(row, report, page), f"{row['requests']:,}", *(_percent(row[name]) for name in _SHARES)]
+        for row in _chosen({**report, "groups": failing}, page)
     ]
-    return "Failed, as a share of each one's requests\n" + _table(
-        [report["by"], "requests", *_SHARES.values()], rows, words=1
-    )
+    header = [report["by"], "requests", *_SHARES.values()]
+    return "Failed, as a share of each one's requests\n" + _table(header, rows, page)
 
 
-def _slowest(report: Report, zone: tzinfo) -> str:
+def _slowest(report: Report, page: _Page) -> str:
     if not report["slowest"]:
         return ""
     rows = [
         [
-            _clock(row["time"], zone),
+            _squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
+            _moment(row["time"], page),
             _seconds(row["request_time_s"]),
             _seconds(row["upstream_response_time_s"]),
             _word(row["status"]),
-            _cut(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
-            _word(row["upstream_addr"]),
+            _squeezed(_word(row["upstream_addr"]), _ADDRESS_WIDTH),
         ]
         for row in report["slowest"]
     ]
-    header = ["ended", "request s", "upstream s", "status", "request", "upstream"]
-    return "Slowest requests\n" + tabulate(
-        rows,
-        header,
-        "plain",
-        disable_numparse=True,
-        colalign=("left", "right", "right", "right", "left", "left"),
-    )
+    header = ["request", "ended", "took s", "upstream s", "status", "upstream"]
+    return "Slowest requests\n" + _table(header, rows, page, words=(0, 1, 5))
 
 
-def _upstreams(report: Report, top: int) -> str:
+def _upstreams(report: Report, page: _Page) -> str:
     if not report["upstreams"]:
         return ""
     rows = [
@@ -179,75 +221,110 @@ def _upstreams(report: Report, top: int) -> str:
             _word(row["status"]),
             f"{row['requests']:,}",
         ]
-        for row in report["upstreams"][:top]
+        for row in report["upstreams"][: page.top]
     ]
-    return "Statuses by upstream\n" + _table(["upstream", "its status", "sent", "requests"], rows, words=1)
+    return "Statuses by upstream\n" + _table(["upstream", "its status", "sent", "requests"], rows, page)
 
 
-def _errors(errors: Report, top: int, zone: tzinfo) -> str:
+def _errors(errors: Report, page: _Page) -> str:
     """Return error log lines by kind, and of each kind the last that belong to a request."""
     lines = []
     for one in errors["inputs"]:
         lines.append(f"Error log {one['name']}: {one['lines']:,} lines, {one['rejected']:,} rejected")
-        lines += _about({**one, "notes": [*one["notes"]]})
+        lines += [*_notes([one]), *_about(one, page)]
     lines += errors["notes"]
     if not errors["errors"]:
         return "\n".join([*lines, "None of its lines are in this window."])
+    return "\n".join([*lines, "", _error_kinds(errors["kinds"], page), *_linked(errors["lines"], page)])
+
+
+def _error_kinds(kinds: Sequence[Report], page: _Page) -> str:
     rows = [
         [
             row["kind"],
             f"{row['errors']:,}",
             f"{row['linked']:,}",
-            _clock(row["first"], zone),
-            _clock(row["last"], zone),
-            _word(row["statuses"] or None),
+            _moment(row["first"], page),
+            _moment(row["last"], page),
             _seconds(row["p50_s"]),
-            _cut(row["paths"] or "-", _KEY_WIDTH),
-            _cut(row["upstreams"] or "-", _KEY_WIDTH),
         ]
-        for row in errors["kinds"]
+        for row in kinds
     ]
-    header = ["kind", "errors", "linked", "first", "last", "sent", "p50 s", "paths", "upstreams"]
-    align = ["left", "right", "right", "left", "left", "left", "right", "left", "left"]
-    lines += ["", tabulate(rows, header, "plain", disable_numparse=True, colalign=align)]
-    linked = [row for row in errors["lines"] if row["request_line"] is not None]
-    if linked:
-        lines += ["", f"Errors and the requests they belong to (the last {min(top, len(linked))})"]
-        rows = [
-            [
-                _clock(row["time"], zone),
-                row["kind"],
-                _word(row["status"]),
-                _seconds(row["request_time_s"]),
-                _cut(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
-                f"{row['request_file']}:{row['request_line']}",
-                f"{row['file']}:{row['line']}",
-            ]
-            for row in linked[-top:]
-        ]
-        header = ["error", "kind", "sent", "request s", "request", "request's line", "error's line"]
-        align = ["left", "left", "right", "right", "left", "left", "left"]
-        lines.append(tabulate(rows, header, "plain", disable_numparse=True, colalign=align))
+    header = ["kind", "lines", "linked", "first", "last", "p50 s"]
+    first, *table = _aligned(header, rows, words=(0, 3, 4)).splitlines()
+    lines = [first]
+    for row, line in zip(kinds, table, strict=True):
+        about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
+        lines += [line, *(_wrapped(f"  {one}", page, "    ") for one in about)]
     return "\n".join(lines)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
-    """Return aligned lines: so many columns of words to the left, numbers to the right."""
-    align = ["left"] * words + ["right"] * (len(header) - words)
+def _linked(errors: Sequence[Report], page: _Page) -> list[str]:
+    linked = [row for row in errors if row["request_line"] is not None]
+    if not linked:
+        return []
+    shown = linked[-page.top :]
+    rows = [
+        [
+            _squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
+            _moment(row["time"], page),
+            row["kind"],
+            _word(row["status"]),
+            _seconds(row["request_time_s"]),
+        ]
+        for row in shown
+    ]
+    header = ["request", "error", "kind", "sent", "request s"]
+    first, *table = _table(header, rows, page, words=(0, 1, 2)).splitlines()
+    lines = ["", f"Errors and the requests they belong to (the last {len(shown)})", first]
+    for row, line in zip(shown, table, strict=True):
+        places = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"
+        lines += [line, f"  {places[0]}  {places[1]}"]
+    return lines
+
+
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], page: _Page, words: Sequence[int] = (0,)
+) -> str:
+    """Return aligned lines: columns of words to the left, numbers to the right.
+
+    Where it is too wide the first column, which names what a line is about, is cut short.
+    """
+    first = max(len(row[0]) for row in rows)
+    whole = _aligned(header, rows, words)
+    over = max(map(len, whole.splitlines())) - page.width
+    if over <= 0:
+        return whole
+    room = max(_LEAST_WIDTH, first - over)
+    return _aligned(header, [[_squeezed(row[0], room), *row[1:]] for row in rows], words)
+
+
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
+    align = ["left" if at in words else "right" for at in range(len(header))]
     return tabulate(rows, header, "plain", disable_numparse=True, colalign=align)
 
 
-def _key(row: Report, report: Report, zone: tzinfo) -> str:
+def _wrapped(text: str, page: _Page, rest: str = "") -> str:
+    return textwrap.fill(
+        text, page.width, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _key(row: Report, report: Report, page: _Page) -> str:
     key = str(row["key"])
     if report["by"] == "minute" and key[:4].isdigit():
-        return _clock(key.replace("Z", "+00:00"), zone).removesuffix(":00")
-    return _cut(key, _KEY_WIDTH)
+        return _clock(key.replace("Z", "+00:00"), page.zone).removesuffix(":00")
+    return _squeezed(key, _KEY_WIDTH)
 
 
-def _clock(moment: str | None, zone: tzinfo) -> str:
+def _moment(moment: str | None, page: _Page) -> str:
+    return _clock(moment, page.zone, page.moment)
+
+
+def _clock(moment: str | None, zone: tzinfo, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     if moment is None:
         return "-"
-    return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(moment).astimezone(zone).strftime(form)
 
 
 def _seconds(value: float | None) -> str:
@@ -271,3 +348,9 @@ def _word(value: object) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _squeezed(text: str, width: int) -> str:
+    """Return a text without its middle: paths that begin alike differ at their ends."""
+    begin = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:begin]}…{text[begin + 1 - width :]}"
