@@ -132,6 +132,19 @@ def brief_outages(world, options):
             queue.function.api.faults.append((moment, moment + 25, "down", None))
 
 
+def stray(number, first=0.1, last=0.9, one_device=False):
+    """Return a twist in which so many messages of a queue are bad, of any device or of one."""
+
+    def twist(world, options):
+        queue = world.rng.choice(world.queues)
+        queue.partial = queue.partial or queue.batch > 1
+        for _ in range(number):
+            device = world.devices[0] if one_device else world.rng.choice(world.devices)
+            upload(world, world.rng.uniform(first, last) * world.seconds, device, queue, poison="404")
+
+    return twist
+
+
 def reserved(world, options):
     for queue in world.queues:
         queue.function.reserved, queue.max_receives = 5, 5
@@ -168,6 +181,7 @@ PLAN = {
     "slow mornings": (slow_mornings, ("healthy",)),
     "more devices": (more_devices, ("healthy",)),
     "brief outages": (brief_outages, ("healthy",)),
+    "stray": (stray(6), ("healthy",)),
     "reserved": (reserved, ("healthy",)),
 }
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 from backlog_draws import CAUSES, make, upload
+from backlog_twists import stray
 
 from watchme_analysis.hypotheses.backlog import diagnose
 from watchme_analysis.hypotheses.base import Investigation
@@ -66,3 +67,15 @@ def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, 
     found, _ = asked(tmp_path, 33, "healthy", tweak)
     assert (found.verdict, found.cause) == ("no_incident", "healthy")
     assert found.extra["lost"] == 0
+
+
+def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
+    found, truth = asked(tmp_path, 502, "healthy", stray(6))
+    assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6
+    assert found.cause == "healthy"
+    assert any("6 of 2439 messages" in item.statement for item in found.ranking[0].finding.evidence)
+
+
+@pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
+def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
+    assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 BACKLOG_AGE_S = 600.0
 # A trouble of this share of another one's messages is not what the question is about.
 MINOR = 0.1
+# So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
+# the messages.
+MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.01, 3
+# From so many dead letters on it can be told whether one device sends most of them.
+LEAST_PILED = 5
 # Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
 RETURNING = 0.02
 
@@ -134,6 +139,11 @@ class Signs:
         return self.balance.dead_lettered or 0
 
     @property
+    def only_stray(self) -> bool:
+        """Tell whether all dead letters are single bad messages, here and there among good ones."""
+        return self.failures is None and are_stray(self.flow, self.dead_lettered, self.devices)
+
+    @property
     def errors_counted(self) -> bool:
         """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
         return "failed" in self.flow.asked
@@ -148,7 +158,7 @@ class Signs:
     def harms(self) -> tuple[str, ...]:
         """What went wrong for messages here: empty for a healthy flow."""
         found = []
-        if self.dead_lettered >= 3:
+        if self.dead_lettered >= FEWEST_DEAD and not self.only_stray:
             found.append("dead_letters")
         if self.failures is not None:
             found.append("failures")
@@ -191,22 +201,43 @@ def _plain(moment: Any) -> datetime:
     return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]
 
 
+def piled_on_one(devices: Counter[str]) -> bool:
+    """Tell whether dead letters are those of one device, far beyond its part."""
+    total = sum(devices.values())
+    if total < LEAST_PILED:
+        return False
+    share = devices.most_common(1)[0][1] / total
+    return len(devices) == 1 or (share >= 0.4 and share >= 3.0 / len(devices))
+
+
+def are_stray(flow: Flow, dead_lettered: int, devices: Counter[str]) -> bool:
+    """Tell whether dead letters are too few to be more than single bad messages, and not of one sender.
+
+    That holds for messages that failed; what died without a failed run died of something else.
+    """
+    sent, failed = flow.count("sent") or 0.0, flow.count("failed") or 0.0
+    few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
+    each = flow.settings.max_receive_count or 1
+    return few and failed >= dead_lettered * each and not piled_on_one(devices)
+
+
 def read_signs(flow: Flow, tables: Tables) -> Signs:
     """Return what a flow shows."""
     frame = flow.frame
     balance = queue_balance(flow, tables)
-    failures = find_failures(flow, balance.dead_lettered or 0)
-    throttles = find_throttles(flow)
-    surge, daily = find_surge(flow)
-    episodes = backlog_episodes(flow)
-    if surge is not None and not daily and _beside(failures, surge, episodes, balance.dead_lettered or 0):
-        failures = None
-    before, during = run_times(flow, failures)
     messages = tables.table("queue_messages")
     dead = messages[
         (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
     ]
     devices = Counter(dead["device_id"].dropna().tolist())
+    dead_lettered = balance.dead_lettered or 0
+    failures = find_failures(flow, dead_lettered, are_stray(flow, dead_lettered, devices))
+    throttles = find_throttles(flow)
+    surge, daily = find_surge(flow)
+    episodes = backlog_episodes(flow)
+    if surge is not None and not daily and _beside(failures, surge, episodes, dead_lettered):
+        failures = None
+    before, during = run_times(flow, failures)
     inside = (
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
     )

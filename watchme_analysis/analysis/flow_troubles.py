@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
+# By so much must stray messages come together, each counted once: those of a healthy system stay under 8.
+TOGETHER = 10.0
 # With fewer dead letters, a rise to less than this share is what retries are for.
 FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
@@ -50,11 +52,12 @@ class Stretch:
         return (self.end - self.start).total_seconds() / 60.0
 
 
-def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
+def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> Elevation | None:
     """Return the raised failures, stretched over the failing runs that follow closely.
 
     Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
-    messages died, so is a weaker rise.
+    messages died, so is a weaker rise. Stray dead letters, few and of several senders, make no rise unless
+    they came together: the tries of each are one event.
     """
     frame = flow.frame
     found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
@@ -65,6 +68,8 @@ def find_failures(flow: Flow, dead_lettered: int) -> Elevation | None:
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
     step = timedelta(seconds=flow.period_s)
     if _few_messages(flow, found, dead_lettered):
+        return None
+    if are_stray and found.score < TOGETHER * (flow.settings.max_receive_count or 1):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout:

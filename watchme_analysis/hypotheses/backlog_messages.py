@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.backlog_signs import LEAST_PILED, Signs, piled_on_one
 from watchme_analysis.analysis.flows import METRIC_NAMES
 from watchme_analysis.hypotheses.backlog_evidence import error_evidence, no_failures_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog_picture import (
@@ -73,16 +73,17 @@ def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
 def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh how far dead letters pile up on few devices."""
     total = sum(signs.devices.values())
-    if total < 5:
+    if total < LEAST_PILED:
         return []
     device, number = signs.devices.most_common(1)[0]
-    share, even = number / total, 1.0 / len(signs.devices)
-    piled = share >= 0.4 and share >= 3.0 * even if len(signs.devices) > 1 else True
+    share = number / total
     return [
         Evidence(
             f"{number} of {total} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
             f"{device}, the rest from {len(signs.devices) - 1} others.",
-            weight=weight("one_device") if piled else weight("many_devices", 1.0 - share),
+            weight=weight("one_device")
+            if piled_on_one(signs.devices)
+            else weight("many_devices", 1.0 - share),
             effect=share,
             effect_unit="share",
             check="devices",
@@ -167,6 +168,7 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
                 **matching(inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in blind])),
             )
         )
+    found += [_stray(inv, signs) for signs in view.signs if signs.only_stray]
     daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
     if daily:
         found.append(
@@ -178,3 +180,17 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
             )
         )
     return found
+
+
+def _stray(inv: Investigation, signs: Signs) -> Evidence:
+    """Weigh that single messages died, here and there among good ones."""
+    sent, flow = signs.flow.count("sent") or 0.0, signs.flow
+    return Evidence(
+        f"{signs.dead_lettered} of {sent:.0f} messages of {flow.queue} ({signs.dead_lettered / sent:.1%}) "
+        "failed every try, one here and one there: single bad messages, and no stretch of failures.",
+        weight=weight("stray_dead"),
+        effect=signs.dead_lettered / sent,
+        effect_unit="share",
+        check="dead letters",
+        **points(inv, flow, ("failed", "sent", "dlq_visible")),
+    )

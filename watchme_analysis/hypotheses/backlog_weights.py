@@ -106,6 +106,7 @@ WEIGHTS: dict[str, Weight] = {
     # Nothing wrong.
     "no_harm": Weight(4.0, "No sign of lost, late or failing work in this metric."),
     "harm": Weight(-4.0, "Work was late, repeated or lost."),
+    "stray_dead": Weight(-0.5, "A few messages can never succeed, and others of their kind may come."),
     "daily_peak": Weight(0.5, "The peak comes every day and drains by itself."),
     "blind_to_harm": Weight(-1.0, "Without these metrics nobody can say that nothing happened."),
     "blind_to_work": Weight(-5.0, "Late or failing work shows in these metrics alone."),
