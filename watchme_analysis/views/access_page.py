@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from tabulate import tabulate
-
 from watchme_analysis.analysis.access_report import is_unread
+from watchme_analysis.views.plain_lines import aligned, cut, squeezed
 
 Report = Mapping[str, Any]
 
@@ -130,7 +129,7 @@ def _about(one: Report, page: _Page) -> list[str]:
         lines.append(f"{one['name']}: {_counted(one['rejected'], 'line')} rejected ({share}), such as")
     for item in one["first_rejected"][:_REJECTED_SHOWN]:
         if item["line"]:
-            lines.append(_cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
+            lines.append(cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
         else:
             # What is torn off is no line.
             lines.append(f"  {item['reason']}")
@@ -198,16 +197,16 @@ def _slowest(report: Report, page: _Page) -> str:
         return ""
     rows = [
         [
-            _squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
+            squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
             _moment(row["time"], page),
             _seconds(row["request_time_s"]),
             _seconds(row["upstream_response_time_s"]),
             _word(row["status"]),
-            _squeezed(_word(row["upstream_addr"]), _ADDRESS_WIDTH),
+            squeezed(_word(row["upstream_addr"]), _ADDRESS_WIDTH),
         ]
         for row in report["slowest"]
     ]
-    header = ["request", "ended", "took s", "upstream s", "status", "upstream"]
+    header = ["request", "ended", "request s", "upstream s", "status", "upstream"]
     return "Slowest requests\n" + _table(header, rows, page, words=(0, 1, 5))
 
 
@@ -250,8 +249,8 @@ def _error_kinds(kinds: Sequence[Report], page: _Page) -> str:
         ]
         for row in kinds
     ]
-    header = ["kind", "lines", "linked", "first", "last", "p50 s"]
-    first, *table = _aligned(header, rows, words=(0, 3, 4)).splitlines()
+    header = ["kind", "errors", "linked", "first", "last", "p50 s"]
+    first, *table = aligned(header, rows, words=(0, 3, 4)).splitlines()
     lines = [first]
     for row, line in zip(kinds, table, strict=True):
         about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
@@ -266,7 +265,7 @@ def _linked(errors: Sequence[Report], page: _Page) -> list[str]:
     shown = linked[-page.top :]
     rows = [
         [
-            _squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
+            squeezed(f"{_word(row['method'])} {_word(row['path'])}", _REQUEST_WIDTH),
             _moment(row["time"], page),
             row["kind"],
             _word(row["status"]),
@@ -291,17 +290,12 @@ def _table(
     Where it is too wide the first column, which names what a line is about, is cut short.
     """
     first = max(len(row[0]) for row in rows)
-    whole = _aligned(header, rows, words)
+    whole = aligned(header, rows, words)
     over = max(map(len, whole.splitlines())) - page.width
     if over <= 0:
         return whole
     room = max(_LEAST_WIDTH, first - over)
-    return _aligned(header, [[_squeezed(row[0], room), *row[1:]] for row in rows], words)
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
-    align = ["left" if at in words else "right" for at in range(len(header))]
-    return tabulate(rows, header, "plain", disable_numparse=True, colalign=align)
+    return aligned(header, [[squeezed(row[0], room), *row[1:]] for row in rows], words)
 
 
 def _wrapped(text: str, page: _Page, rest: str = "") -> str:
@@ -314,7 +308,7 @@ def _key(row: Report, report: Report, page: _Page) -> str:
     key = str(row["key"])
     if report["by"] == "minute" and key[:4].isdigit():
         return _clock(key.replace("Z", "+00:00"), page.zone).removesuffix(":00")
-    return _squeezed(key, _KEY_WIDTH)
+    return squeezed(key, _KEY_WIDTH)
 
 
 def _moment(moment: str | None, page: _Page) -> str:
@@ -344,13 +338,3 @@ def _percent(value: float | None, unit: str = "%") -> str:
 
 def _word(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _squeezed(text: str, width: int) -> str:
-    """Return a text without its middle: paths that begin alike differ at their ends."""
-    begin = (width - 1) // 2
-    return text if len(text) <= width else f"{text[:begin]}…{text[begin + 1 - width :]}"
