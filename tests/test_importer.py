@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,19 @@ def test_bundled_evidence_is_taken_whole(data, tmp_path, name):
         >= {"health": {"probes", "access_log"}, "backlog": {"metrics", "queues"}}[name.split("-")[0]]
     )
     assert sum(table["rejected"] for table in case.manifest["tables"].values()) == 0
+
+
+def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
+    for name in ("app.log", "edge.jsonl"):
+        (evidence / name).write_text("{}\n")
+    for name in ("monday", "tuesday"):
+        shutil.copytree(evidence, tmp_path / "incidents" / name)
+    folder = tmp_path / "incidents"
+
+    with pytest.raises(InputError, match=r"monday, tuesday hold the same files \(access\.log, .*Give one of"):
+        import_folder(folder, tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+    (folder / "case.toml").touch()
+    case = import_folder(folder, tmp_path / "case").case
+    assert entry(case, "monday/access.log")["source"] == entry(case, "tuesday/access.log")["source"]

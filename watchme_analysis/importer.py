@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, open_case
+from watchme_analysis.case_folders import side_by_side
 from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
@@ -76,7 +77,8 @@ def import_folder(
     Raises
     ------
     InputError
-        When the folder is missing, holds no file, or nothing in it is recognised.
+        When the folder is missing, holds no file, or nothing in it is recognised; when it holds cases side by
+        side, and no ``case.toml`` says that they are one.
     CaseError
         When the case's folder holds something that is no case.
     """
@@ -86,6 +88,8 @@ def import_folder(
     names = _evidence_files(source, target)
     if not names:
         raise InputError(f"The folder {source} holds no files: give the folder that the evidence lies in.")
+    if settings.file is None:
+        _check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
     fingerprint = _fingerprint(inputs)
     if (target / MANIFEST).is_file():
@@ -163,6 +167,20 @@ def _evidence_files(source: Path, target: Path) -> list[str]:
             continue
         found.append(relative.as_posix())
     return found
+
+
+def _check_one_case(source: Path, names: list[str]) -> None:
+    found = side_by_side(source, names)
+    if found is None:
+        return
+    first, more = ", ".join(found.folders[:3]), len(found.folders) - 3
+    folders = f"{first} and {more} more" if more > 0 else first
+    files = ", ".join(found.files[:4]) + (", ..." if len(found.files) > 4 else "")
+    raise InputError(
+        f"{source / found.parent} seems to hold several cases: {folders} hold the same files ({files}). Give "
+        "one of them. If all is of one incident, put a file case.toml into "
+        f"{source}; an empty one will do."
+    )
 
 
 def _fingerprint(inputs: dict[str, str]) -> str:

@@ -1,0 +1,72 @@
+"""Folders of evidence of several incidents, told from those of one."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from watchme_analysis.sources.raw import RawFile
+from watchme_analysis.sources.registry import sources
+
+# Hosts of one incident have an access log, an error log and a configuration each; incidents have more alike.
+_ALIKE_FROM = 4
+# Modules of a program have the same names in many of its folders.
+_REPEATED = "app_source"
+
+
+class SideBySide(NamedTuple):
+    """Folders that each hold a case's evidence.
+
+    Attributes
+    ----------
+    parent
+        Where they lie, relative to the evidence, ``.`` for itself.
+    folders
+        Their names, sorted.
+    files
+        Files that two of them or more have, relative to each.
+    """
+
+    parent: str
+    folders: list[str]
+    files: list[str]
+
+
+def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
+    """Return the first folders side by side that hold the same kinds of evidence under the same names.
+
+    Taken for one, the evidence of several incidents tells of one that never was. A folder with evidence of
+    its own holds one case, whatever lies below it.
+
+    Parameters
+    ----------
+    root
+        Folder of evidence.
+    names
+        Its files, relative to it.
+    """
+    below: dict[PurePosixPath, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    own: set[PurePosixPath] = set()
+    for path in map(PurePosixPath, names):
+        if not _is_evidence(RawFile(root, str(path))):
+            continue
+        own.add(path.parent)
+        for parent in list(path.parents)[1:]:
+            child, *rest = path.relative_to(parent).parts
+            below[parent][child].add("/".join(rest).removesuffix(".gz"))
+    for parent, children in sorted(below.items()):
+        if parent in own:
+            continue
+        counts = Counter(chain.from_iterable(children.values()))
+        shared = {file for file, count in counts.items() if count > 1}
+        folders = sorted(child for child, files in children.items() if len(files & shared) >= _ALIKE_FROM)
+        if len(folders) > 1:
+            return SideBySide(str(parent), folders, sorted(shared))
+    return None
+
+
+def _is_evidence(raw: RawFile) -> bool:
+    return any(source.knows_name(raw) for source in sources() if source.name != _REPEATED)
