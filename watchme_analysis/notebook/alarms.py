@@ -163,7 +163,7 @@ class AlarmPage(Page):
         sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
         said += [
             f"{row['alarm']} on {row['resource']} rings {_after(row)} after the start, but {_pages(row)} for "
-            "one incident teach people not to listen: see above what would be better."
+            "one incident teach people not to listen: see what would be better."
             for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
         ]
         quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]

@@ -18,6 +18,8 @@ _ROW_IN = 0.3
 _PANEL_IN = 1.75
 _MARKERS = ("o", "s", "^")
 _MOST = 6
+# Where the number of a mark stands: the marks of one threshold stand side by side.
+_BESIDE: tuple[tuple[Any, tuple[int, int]], ...] = (("right", (-3, 3)), ("center", (0, 4)), ("left", (3, 3)))
 
 
 def plot_alarm_times(
@@ -85,6 +87,8 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> Picture:
 
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     thresholds = sorted(rows["threshold"].unique())
     tops = rows["minutes_after_start"].dropna()
     top = float(tops.max()) if len(tops) and float(tops.max()) > 0 else 1.0
@@ -96,6 +100,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         x = [thresholds.index(value) + (place - 1) * 0.07 for value in mine["threshold"]]
         y = [never if _is_null(value) else float(value) for value in mine["minutes_after_start"]]
         color, marker = style.SERIES[place], _MARKERS[place]
+        side, offset = _BESIDE[place]
         # No line leads to "never": there is nothing between.
         rung = [math.nan if height == never else height for height in y]
         axis.plot(x, rung, color=color, linewidth=1.0)
@@ -103,13 +108,14 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         for left, height, false in zip(x, y, mine["false_a_week"], strict=True):
             if not _is_null(false) and float(false) > 0:
                 axis.annotate(
-                    number(float(false), 2), (left, height), xytext=(3, 3), textcoords="offset points",
-                    fontsize=8, color=color,
+                    number(float(false), 2), (left, height), xytext=offset, textcoords="offset points",
+                    ha=side, fontsize=8, color=color,
                 )  # fmt: skip
     axis.set_xticks(range(len(thresholds)), [number(float(value)) for value in thresholds])
+    axis.set_xlim(-0.5, len(thresholds) - 0.5)
     axis.set_ylim(0, never * 1.15)
-    ticks = [0.0, top / 2, top]
-    axis.set_yticks([*ticks, never], [*(number(value, 2) for value in ticks), "never"])
+    ticks = [float(tick) for tick in MaxNLocator(3).tick_values(0, top) if 0 <= tick <= top * 1.1]
+    axis.set_yticks([*ticks, never], [*map(number, ticks), "never"])
     axis.set_ylabel("min after start")
     style.legend(axis)
 

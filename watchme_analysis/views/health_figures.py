@@ -119,7 +119,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
     figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
     style.title(axis, "mean time by layer (beside: requests)")
     _stack(axis, bars)
-    axis.set_xlabel("time (s)")
+    axis.set_xlabel("time")
     seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 400
     used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
     style.key(
@@ -150,7 +150,9 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
     axis.set_yticks(range(len(bars)), [label if len(label) < 44 else label[:42] + "…" for label, _ in bars])
     axis.tick_params(axis="y", labelsize=8)
     axis.set_ylim(len(bars) - 0.4, -0.6)
-    axis.set_xlim(0, max([*ends, 0.001]) * 1.16)
+    longest = max([*ends, 0.001])
+    style.linear_seconds(axis, longest, along="x", most=5)
+    axis.set_xlim(0, longest * 1.16)
     axis.grid(visible=False, axis="y")
 
 

@@ -98,9 +98,10 @@ def _label(axis: Axes, row: Any, place: int, last: float) -> None:
     begin = row.to_s if row.layer == "app" or math.isnan(row.from_s) else row.from_s
     look: dict[str, Any] = {"va": "center", "fontsize": 7.5, "color": style.BLACK if known else "#666666"}
     look["style"] = "normal" if known else "italic"
-    pad, needs = last * 0.015, last * _CHARACTER * len(text)
-    # To the right of the bar where there is room, else to the left, else within it.
-    if end + needs <= last:
+    pad, needs = last * (0.025 if row.layer == "app" else 0.015), last * _CHARACTER * len(text)
+    # To the right of the bar where there is room, else to the left, else within it. A mark has no within:
+    # to its right the figure makes room.
+    if end + needs <= last or (row.layer == "app" and known and begin - needs < 0):
         axis.text(end + pad, place, text, ha="left", **look)
     elif begin - needs >= 0:
         axis.text(begin - pad, place, text, ha="right", **look)

@@ -115,7 +115,9 @@ def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found:
     moved = rows.assign(start=rows["start"] - pd.Timedelta(seconds=lag_s)).sort_values("start")
     both = pd.merge_asof(moved, load, on="start", direction="nearest", tolerance=pd.Timedelta(seconds=15))
     _dots(axis, both[both["load"].notna()], "load")
-    axis.set_xlim(0, max(1.0, float(series.max())) * 1.05)
+    most = max(1.0, float(series.max()))
+    axis.set_xlim(-0.02 * most, most * 1.05)
+    axis.locator_params(axis="x", integer=True)
     before = f", {duration(abs(lag_s))} {'before' if lag_s > 0 else 'after'}" if lag_s else ""
     axis.set_xlabel(f"load: {words}{before}; × failed", fontsize=8.5)
     axis.set_ylabel("duration")

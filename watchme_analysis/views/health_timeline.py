@@ -206,7 +206,7 @@ def _metric_panels(metrics: pd.DataFrame) -> list[_Panel]:
                 style.legend(axis)
             known = rows["value"].astype("float64")
             axis.set_ylim(min(0.0, known.min() * 1.1), max(known.max() * 1.15, 1.0) if len(known) else 1.0)
-            axis.locator_params(axis="y", nbins=3)
+            axis.locator_params(axis="y", nbins=3, integer=True)
 
         panels.append(_Panel(0.8, draw))
     if not panels:

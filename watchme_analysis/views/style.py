@@ -164,7 +164,7 @@ def nothing(name: str, reason: str) -> Picture:
     """Return a figure that says why there is nothing to show."""
     figure, (axis,) = new_figure([0.9])
     axis.set_axis_off()
-    axis.text(0.5, 0.5, f"no data: {reason}", ha="center", va="center", color=BLACK, wrap=True)
+    axis.text(0.5, 0.5, f"{reason[0].upper()}{reason[1:]}.", ha="center", va="center", color=BLACK, wrap=True)
     return finish(figure, name, f"No figure: {reason}.")
 
 
@@ -268,19 +268,23 @@ def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> N
 
 
 _NICE_S = (
-    0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800,
-    3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300,
+    600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
 )  # fmt: skip
 
 
-def linear_seconds(axis: Axes, top_s: float) -> None:
-    """Give the y axis a linear scale of seconds from zero, two or three ticks that read as times."""
+def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6) -> None:
+    """Give one axis a linear scale of seconds from zero, with at most ``most`` steps that read as times."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-    step = next((step for step in _NICE_S if top_s / step <= 3), 864000)
-    axis.set_ylim(0, top_s * 1.12 if top_s > 0 else 1)
-    axis.yaxis.set_major_locator(MultipleLocator(step))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
+    step = next((step for step in _NICE_S if top_s / step <= most), 864000)
+    axes.set(**{f"{along}lim": (0, top_s * 1.12 if top_s > 0 else 1)})
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(MultipleLocator(step))
+    # A minute is "60 s" among seconds only.
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: "1 min" if value == step == 60 else duration(value))
+    )
 
 
 def key(figure: Figure, entries: Sequence[Any]) -> None:
@@ -307,6 +311,4 @@ def absent(axis: Axes, what: str) -> None:
     """Say in an empty panel that a layer is missing."""
     axis.set_yticks([])
     axis.grid(visible=False, axis="y")
-    axis.text(
-        0.5, 0.5, f"no data: {what}", transform=axis.transAxes, ha="center", va="center", color="#555555"
-    )
+    axis.text(0.5, 0.5, what, transform=axis.transAxes, ha="center", va="center", color="#555555")
