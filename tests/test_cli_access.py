@@ -164,6 +164,20 @@ def test_what_is_asked_is_counted(log, options, requests, left_out):
     assert (result["requests"], result["left_out"]) == (requests, left_out)
 
 
+def test_what_slow_leaves_out_is_told(log, tmp_path):
+    other = tmp_path / "other-access.log"
+    other.write_text(COMBINED)
+
+    page = run(log, other, "--format", FORMAT, "--slow", "30s").output
+
+    assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in page
+
+
+def test_a_folder_without_logs_is_told_from_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"holds no access log: none .* \*access\*\.log"):
+        run(tmp_path)
+
+
 def test_a_window_without_requests_is_told(log):
     assert "No request is in the window" in run(log, "--format", FORMAT, "--since", "2h").output
 
@@ -332,6 +346,7 @@ def test_standard_input_is_read():
         (["x", "--engine", "spark", "--errors", "error.log"], "does not go with"),
         (["--athena-ddl", "s3://bucket/x/"], "wants FILES"),
         (["x.log", "--slow", "0s"], "such as 3s or 500ms"),
+        (["x.log", "--since", "2025-12-11", "--until", "2025-12-10"], "not after --since"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments, message):

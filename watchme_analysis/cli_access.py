@@ -118,6 +118,8 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
 
     zone = parse_zone(timezone)
     since, until = (_microseconds(asked.pop(name), zone) for name in ("since", "until"))
+    if since is not None and until is not None and until <= since:
+        raise click.UsageError("--until is not after --since: swap them.")
     _check(asked)
     if asked["athena_ddl"]:
         click.echo(athena_ddl(files, asked), nl=False)

@@ -70,6 +70,8 @@ def access_report(
         "left_out": sum(one.left_out for one in retrievals),
         "truncated": any(one.truncated for one in retrievals),
         "requests": summary.requests,
+        "slower_than_s": summary.slower_than_s,
+        "untimed": summary.untimed,
         "notes": list(notes),
         "inputs": [_input(one) for one in retrievals],
         "total": summary.total(),

@@ -71,6 +71,8 @@ class AccessSummary:
         Only requests that took at least so long are counted; None for all.
     keep_slowest
         How many of the slowest requests are kept.
+    requests, untimed
+        How many requests are counted, and how many are not since they have no time to be compared.
     by_loop
         Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
 
@@ -85,6 +87,7 @@ class AccessSummary:
     keep_slowest: int = 10
     by_loop: bool = False
     requests: int = 0
+    untimed: int = 0
     _keys: Names = field(default_factory=Names)
     _upstreams: Names = field(default_factory=Names)
     # By key and status: requests, bytes; the longest of each measure.
@@ -106,6 +109,7 @@ class AccessSummary:
 
         if self.slower_than_s is not None:
             least = scalar_of(self.slower_than_s, "float")
+            self.untimed += table["request_time_s"].null_count
             table = table.filter(pc.greater_equal(table["request_time_s"], least))
         if not len(table):
             return
@@ -135,6 +139,7 @@ class AccessSummary:
     def merge(self, other: AccessSummary) -> None:
         """Add what another summary by the same key has gathered."""
         self.requests += other.requests
+        self.untimed += other.untimed
         self._counts.merge(other._counts.renamed(0, _renumbered(other._keys, self._keys)))
         self._buckets.merge(other._buckets.renamed(0, _renumbered(other._keys, self._keys)))
         self._pairs.merge(other._pairs.renamed(0, _renumbered(other._upstreams, self._upstreams)))

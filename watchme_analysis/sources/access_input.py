@@ -96,9 +96,16 @@ def find_inputs(names: list[str]) -> list[Input]:
         else:
             paths = _paths(name)
             if not paths:
-                raise InputError(f"There is no access log {name}: give a file, a pattern or a folder.")
+                raise InputError(_nothing(name))
             found.update((str(path), input_of(path)) for path in paths)
     return list(found.values())
+
+
+def _nothing(name: str) -> str:
+    if Path(name).is_dir():
+        names = " or ".join(_NAMES)
+        return f"The folder {name} holds no access log: none of its files is named like {names}."
+    return f"There is no access log {name}: give a file, a pattern or a folder."
 
 
 def input_of(path: Path) -> Input:

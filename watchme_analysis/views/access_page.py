@@ -100,8 +100,10 @@ def _heading(report: Report, page: _Page) -> str:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
         lines.append("No request is in the window, or of the path, that was asked for.")
-    if report["requests"] != report["rows"]:
-        lines.append(f"{report['requests']:,} of the requests are slow enough to be counted below")
+    if report["slower_than_s"] is not None:
+        untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
+        slow = f"took {report['slower_than_s']:g} s or longer and are counted below"
+        lines.append(f"{report['requests']:,} of the requests {slow}{untimed}")
     lines += [*report["notes"], *_notes(report["inputs"])]
     for one in report["inputs"]:
         lines += _about(one, page)
