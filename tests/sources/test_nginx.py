@@ -91,6 +91,21 @@ def test_the_directive_that_names_the_file_decides_between_formats(tmp_path):
     assert (frame["body_bytes"].tolist(), frame["service"].tolist()) == ([12], ["api"])
 
 
+@pytest.mark.parametrize("stated", [None, r"time:$time_iso8601\tstatus:$status\tsays:\"$request\""])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_backslashes_of_a_configuration_are_those_of_nginx(tmp_path, stated, quote):
+    parts = (r"time:$time_iso8601\tstatus:$status", r"\tsays:\"$request\"")
+    directive = f"log_format ltsv {quote}{parts[0]}{quote} {quote}{parts[1]}{quote};"
+    raw = laid(
+        tmp_path,
+        b'time:2025-12-11T10:10:30+09:00\tstatus:200\tsays:"GET /a HTTP/1.1"\n',
+        conf=conf(directive, logs=("access_log access.log ltsv;",)) if stated is None else None,
+        **({"log_format": stated} if stated else {}),
+    )
+
+    assert row(read_access_log(raw)[0])["path"] == "/a"
+
+
 @pytest.mark.parametrize("stated", ["timed", TIMED, f"log_format x '{TIMED}';"])
 def test_a_stated_format_wins(tmp_path, stated):
     raw = laid(tmp_path, TIMED_LINE, conf=conf(timed(), logs=()), log_format=stated)

@@ -19,6 +19,10 @@ from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_format import LogFormat, compile_format, stock_formats
 from watchme_analysis.sources.raw import RawFile
 
+# ngx_conf_read_token; a backslash before anything else is one.
+_ESCAPED = re.compile(r"\\([\"'\\trn])")
+_ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
+
 
 class Candidates(NamedTuple):
     """Formats in the order in which they are tried, and sentences about formats that can't be used."""
@@ -94,7 +98,13 @@ def _take(
 def _compiled(args: list[str]) -> LogFormat:
     escape = re.fullmatch(r"escape=(\w+)", args[1])
     parts = args[2:] if escape else args[1:]
-    return compile_format("".join(parts), escape[1] if escape else "default", args[0])
+    text = "".join(map(_unescaped, parts))
+    return compile_format(text, escape[1] if escape else "default", args[0])
+
+
+def _unescaped(argument: str) -> str:
+    r"""Return an argument as nginx reads it: crossplane leaves ``\t`` and others as they stand."""
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), argument)
 
 
 def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
@@ -117,7 +127,7 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
         directives = list(apache_directives(text))
         return compile_apache(directives[0][1][0] if directives else text, "as stated")
     escape = "json" if text.lstrip().startswith("{") else "default"
-    return compile_format(text, escape, "as stated")
+    return compile_format(_unescaped(text), escape, "as stated")
 
 
 def _directives(config: RawFile) -> Iterator[dict[str, Any]]:

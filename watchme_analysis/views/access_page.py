@@ -136,7 +136,8 @@ def _about(one: Report, page: _Page) -> list[str]:
             # What is torn off is no line.
             lines.append(f"  {item['reason']}")
     if is_unread(one):
-        lines.append("  None of its lines was understood: --format says how they are written.")
+        known = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
+        lines.append(_wrapped(f"  None of its lines was understood: {known}.", page, "  "))
     return lines
 
 
