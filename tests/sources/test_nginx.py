@@ -106,6 +106,19 @@ def test_backslashes_of_a_configuration_are_those_of_nginx(tmp_path, stated, quo
     assert row(read_access_log(raw)[0])["path"] == "/a"
 
 
+def test_a_torn_configuration_has_formats_all_the_same(tmp_path):
+    raw = laid(tmp_path, TIMED_LINE, conf=conf(timed()).removesuffix("}\n") + "server { listen 80")
+
+    assert row(read_access_log(raw)[0])["request_time_s"] == 1.231
+
+
+def test_a_stated_configuration_without_a_format_is_told(tmp_path):
+    raw = laid(tmp_path, COMBINED, conf="it is no configuration {")
+    raw = RawFile(tmp_path, raw.name, settings={"nginx_conf": str(tmp_path / "nginx.conf")})
+
+    assert "nginx.conf defines no log_format." in read_access_log(raw)[1].notes
+
+
 @pytest.mark.parametrize("stated", ["timed", TIMED, f"log_format x '{TIMED}';"])
 def test_a_stated_format_wins(tmp_path, stated):
     raw = laid(tmp_path, TIMED_LINE, conf=conf(timed(), logs=()), log_format=stated)

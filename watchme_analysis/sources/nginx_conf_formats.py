@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from watchme_analysis.sources.apache_format import (
 )
 from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.nginx_format import LogFormat, compile_format, stock_formats
+from watchme_analysis.sources.nginx_parse import parse_nginx_config
 from watchme_analysis.sources.raw import RawFile
 
 # ngx_conf_read_token; a backslash before anything else is one.
@@ -52,8 +54,11 @@ def candidate_formats(raw: RawFile) -> Candidates:
         stated_config = Path(raw.settings["nginx_conf"])
         configs = [RawFile(stated_config.parent, stated_config.name)]
     for config in configs:
+        before = len(configured), len(notes)
         for directive in _directives(config):
             _take(directive, raw, configured, (named_first, named), notes)
+        if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
+            notes.append(f"{config.name} defines no log_format.")
     stock = {
         found.name: found for found in (*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined"))
     }
@@ -154,7 +159,12 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     except (OSError, UnicodeDecodeError, RecursionError):
         return
     for config in payload["config"]:
-        yield from _walk(config["parsed"])
+        statements = config["parsed"]
+        if config["errors"] and not statements:
+            # Torn, it has whole statements all the same; one that is included may not even be there.
+            with suppress(OSError):
+                statements, _ = parse_nginx_config(decoded(Path(config["file"]).read_bytes()))
+        yield from _walk(statements)
 
 
 def _walk(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
