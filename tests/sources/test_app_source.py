@@ -578,3 +578,148 @@ def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_pa
     assert calls(tmp_path, "core/cache.py") == {
         ("blocking_io", "redis.Redis().get", "event_loop", "GET /health")
     }
+
+
+def test_handlers_of_one_name_are_all_found(tmp_path):
+    laid(
+        tmp_path,
+        app="""
+        import time
+        from fastapi import FastAPI
+        app = FastAPI()
+
+        @app.get("/a")
+        async def read():
+            time.sleep(1)
+
+        @app.get("/b")
+        async def read():
+            time.sleep(2)
+        """,
+    )
+    assert set(handlers(tmp_path)) == {("GET", "/a"), ("GET", "/b")}
+    assert {came for *_, came in calls(tmp_path)} == {"GET /a", "GET /b"}
+
+
+def test_decorators_that_hand_on_a_registration_and_routers_of_a_class_made_by_a_function(tmp_path):
+    laid(
+        tmp_path,
+        app="""
+        from fastapi import APIRouter, FastAPI
+        from security import protected
+
+        def router_class(kind):
+            class Router(APIRouter):
+                pass
+            return Router
+
+        Made = router_class(int)
+        users = Made(prefix="/users")
+        app = FastAPI()
+
+        @protected(app.get, "/me", status_code=201)
+        async def me(): ...
+
+        @users.get("/{name}")
+        async def one(name): ...
+
+        app.include_router(users)
+        """,
+    )
+    assert set(handlers(tmp_path)) == {("GET", "/me"), ("GET", "/users/{name}")}
+    frame = read(tmp_path)[0]["app_handlers"]
+    assert list(frame.loc[frame["path"] == "/me", "response_status"]) == [201]
+
+
+def test_a_session_is_known_by_what_a_generator_is_declared_to_give(tmp_path):
+    laid(
+        tmp_path,
+        app="""
+        from collections.abc import Generator
+        from contextlib import contextmanager
+        from fastapi import Depends, FastAPI
+        from sqlalchemy.orm import Session
+        from vendor import pool
+        app = FastAPI()
+
+        @contextmanager
+        def session_of(name) -> Generator[Session, None, None]:
+            with pool.take(name)[0] as session:
+                yield session
+
+        def get_session() -> Generator[Session, None, None]:
+            with session_of("x") as session:
+                yield session
+
+        @app.get("/x")
+        async def x(session=Depends(get_session)):
+            session.commit()
+        """,
+    )
+    assert ("blocking_io", "sqlalchemy.orm.Session().commit", "event_loop", "GET /x") in calls(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "lock.acquire(blocking=False)",
+        "lock.acquire(False)",
+        "jobs.get(block=False)",
+        "await client.read()",
+        "row.details.get('about')",
+    ],
+)
+def test_what_only_looks_like_waiting_is_not_said_to_block(tmp_path, body):
+    laid(
+        tmp_path,
+        models="""
+        from sqlalchemy.orm import mapped_column
+        class Row:
+            details = mapped_column()
+        """,
+        clients="""
+        import httpx
+        class Client:
+            def read(self) -> dict:
+                return httpx.Client().get("/")
+        class AsyncClient:
+            async def read(self) -> dict: ...
+        def make(kind):
+            if kind == "sync":
+                return Client()
+            return AsyncClient()
+        """,
+    )
+    source = f"""
+from clients import make
+from models import Row
+@app.get('/x')
+async def x(row: Row):
+    client = make("async")
+    {body}
+"""
+    (tmp_path / "app.py").write_text(PREAMBLE + source)
+    assert {kind for kind, *_ in calls(tmp_path)} <= {"async_wait"}
+    assert {kind for kind, *_ in calls(tmp_path, "clients.py")} == {"blocking_io"}
+    assert {came for *_, came in calls(tmp_path, "clients.py")} == {"-"}
+
+
+def test_a_property_with_a_setter_is_what_reading_it_gives(tmp_path):
+    laid(
+        tmp_path,
+        app="""
+        import boto3
+        from fastapi import FastAPI
+        app = FastAPI()
+        class Store:
+            @property
+            def client(self):
+                return boto3.client("s3")
+            @client.setter
+            def client(self, value): ...
+        @app.get("/x")
+        async def x():
+            Store().client.get_object(Bucket="b")
+        """,
+    )
+    assert ("blocking_io", "boto3.client().get_object", "event_loop", "GET /x") in calls(tmp_path)

@@ -8,14 +8,22 @@ coroutine function and in the thread pool when it is not; a dependency runs like
 from __future__ import annotations
 
 import ast
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from watchme_analysis.sources.app_routes import Handler, Routes
-from watchme_analysis.sources.blocking_calls import heavy_loop, is_thread_lock, kind_of, number, timeout_s
+from watchme_analysis.sources.blocking_calls import (
+    heavy_loop,
+    is_thread_lock,
+    kind_of,
+    number,
+    timeout_s,
+    tries_only,
+)
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.python_tree import Function, Module, last_name, parameters_of
+from watchme_analysis.sources.python_tree import Function, Module, last_name, parameters_of, written
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -120,12 +128,12 @@ class Calls:
         ]
         starts += [Reached(f, f"middleware {f.name}", LOOP, (f.name,)) for f in self.routes.middlewares]
         starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.routes.startups]
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[tuple[Function, str, str]] = set()
         found: list[Reached] = []
         queue = deque(starts)
         while queue:
             at = queue.popleft()
-            key = (at.function.qualname, at.origin, at.context)
+            key = (at.function, at.origin, at.context)
             if key in seen:
                 continue
             seen.add(key)
@@ -178,7 +186,7 @@ class Calls:
                 body.background.append(target.name)
         own = self._callee(dotted)
         if own is not None:
-            if id(node) not in taken:
+            if id(node) not in taken and not (awaited and _gives_at_once(own)):
                 body.edges.append(Edge(own, "call"))
             return
         kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
@@ -192,7 +200,7 @@ class Calls:
             return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
         if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
             return "process_pool"
-        kind = kind_of(dotted, awaited)
+        kind = None if tries_only(node) else kind_of(dotted, awaited)
         # Only what is not the project's own is worth a row as something waited for.
         return None if kind == "async_wait" and "." not in dotted else kind
 
@@ -270,6 +278,20 @@ class Calls:
             return self._callee(dotted), used
         dotted = self.project.resolve(node, function, function.module) or ""
         return self._callee(dotted), used
+
+
+_AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
+
+
+def _gives_at_once(function: Function) -> bool:
+    """Tell whether a function says that it returns what can't be awaited.
+
+    Where such a call is awaited, another function is meant: clients often exist twice, with the same methods.
+    """
+    node = function.node
+    if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:
+        return False
+    return not _AWAITABLE.search(written(node.returns))
 
 
 def _context(caller: str, edge: Edge) -> str:

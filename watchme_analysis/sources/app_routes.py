@@ -168,7 +168,7 @@ class Routes:
     def _decorated(self, function: Function) -> None:
         decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
         for decorator in decorators:
-            call = decorator if isinstance(decorator, ast.Call) else None
+            call = _handed_on(decorator) if isinstance(decorator, ast.Call) else None
             target = call.func if call else decorator
             if not isinstance(target, ast.Attribute) or call is None:
                 continue
@@ -292,6 +292,14 @@ class Routes:
         found = self.project.functions.get(dotted)
         owner = self.project.class_of(dotted)
         return found or (self.project.method(owner, "__call__") if owner is not None else None)
+
+
+def _handed_on(call: ast.Call) -> ast.Call:
+    """Return the registration meant by a decorator such as ``@protected(router.get, "/path")``."""
+    first = call.args[0] if call.args else None
+    if not isinstance(first, ast.Attribute) or first.attr not in _METHODS:
+        return call
+    return ast.copy_location(ast.Call(func=first, args=call.args[1:], keywords=call.keywords), call)
 
 
 def _placeholder(node: ast.expr) -> str:

@@ -90,9 +90,9 @@ def call_rows(calls: Calls) -> list[dict[str, Any]]:
             "chain": json.dumps(list(at.chain)),
         }
         rows += [_row(at.function, site) | where for site in calls.body(at.function).sites]
-    known = {at.function.qualname for at in reached}
+    known = {at.function for at in reached}
     for function in calls.project.functions.values():
-        if function.qualname not in known:
+        if function not in known:
             where = {"reached_from": None, "context": "unknown", "chain": json.dumps([function.name])}
             rows += [_row(function, site) | where for site in calls.body(function).sites]
     rows += [

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from watchme_analysis.sources.python_tree import written
+from watchme_analysis.sources.python_tree import last_name, written
 
 
 @cache
@@ -51,6 +51,17 @@ def kind_of(dotted: str, awaited: bool) -> str | None:
         kind = next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), "async_wait")
         return kind if kind in ("thread_pool", "process_pool") else "async_wait"
     return next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), None)
+
+
+def tries_only(call: ast.Call) -> bool:
+    """Tell whether a call asks for a lock or an item and does not wait for it."""
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    last = last_name(call.func)
+    if last == "acquire":
+        asked = given.get("blocking") or (call.args[0] if call.args else None)
+    else:
+        asked = given.get("block")
+    return isinstance(asked, ast.Constant) and asked.value is False
 
 
 def is_thread_lock(dotted: str) -> bool:

@@ -21,11 +21,13 @@ from watchme_analysis.sources.python_tree import (
     add_method,
     bind_globals,
     bindings_of,
+    is_setter,
     last_name,
     own_nodes,
     parameters_of,
     plain_type,
     statements_below,
+    yielded_type,
 )
 
 _DEPTH = 12
@@ -70,6 +72,7 @@ class Project:
             self.modules[module.name] = module
             module.bindings = bindings_of(module.nodes)
             self._collect(module, tree, module.name, None, None)
+        self._resolved: dict[tuple[ast.expr | None, Function | None, Module], str | None] = {}
         self._lineages: dict[str, list[Class]] = {}
         self._by_base: dict[str, list[Class]] = {}
         for kind in self.classes.values():
@@ -89,9 +92,7 @@ class Project:
                 function = Function(qualname, name, module, child, owner, outer)
                 function.bindings = bindings_of(function.nodes)
                 bind_globals(function)
-                self.functions[qualname] = function
-                if outer is not None:
-                    outer.inner[child.name] = function
+                self._add_function(function)
                 if owner is not None:
                     add_method(self.classes[owner], function)
                 self._collect(module, child, qualname, None, function)
@@ -103,10 +104,31 @@ class Project:
             else:
                 self._collect(module, child, prefix, owner, outer)
 
+    def _add_function(self, function: Function) -> None:
+        """Add a function by its name, which is that of the last; a property is what reading it gives."""
+        name, line = function.qualname, function.node.lineno
+        earlier = self.functions.get(name)
+        if earlier is not None and is_setter(function):
+            name = f"{name}@{line}"
+        elif earlier is not None:
+            # Handlers of one name are each registered all the same.
+            self.functions[f"{name}@{earlier.node.lineno}"] = earlier
+        self.functions[name] = function
+
     def resolve(
         self, node: ast.expr | None, scope: Function | None, module: Module, depth: int = _DEPTH
     ) -> str | None:
         """Return the dotted name of what an expression stands for; None for what has no name."""
+        if depth < _DEPTH:
+            return self._resolve(node, scope, module, depth)
+        key = (node, scope, module)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(node, scope, module, depth)
+        return self._resolved[key]
+
+    def _resolve(
+        self, node: ast.expr | None, scope: Function | None, module: Module, depth: int
+    ) -> str | None:
         if node is None or depth <= 0:
             return None
         inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - 1)
@@ -137,8 +159,9 @@ class Project:
     def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: int) -> str | None:
         at = scope
         while at is not None:
-            if name in at.inner:
-                return at.inner[name].qualname
+            inside = f"{at.qualname}.{name}"
+            if inside in self.functions or inside in self.classes:
+                return inside
             if name in ("self", "cls") and at.owner is not None:
                 return f"{at.owner}()"
             if name in at.bindings:
@@ -299,10 +322,12 @@ class Project:
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 result = self.resolve(node.value, function, function.module, depth - 2)
                 # An element of a collection is of a kind that the annotation tells, if anything does.
-                if result is not None and not result.startswith("?") and "[]" not in result:
-                    return result
+                # So it is with what another function of the project gives, if that can't be told.
+                told = result is not None and not result.startswith("?") and "[]" not in result
+                if told and str(result).removesuffix("()") not in self.functions:
+                    return str(result)
         if function.node.returns is not None:
-            kind = self._plain_type(function.node.returns, function)
+            kind = self._plain_type(yielded_type(function.node.returns), function)
             declared = self.resolve(kind, function.outer, function.module, depth - 2)
             if declared is not None and "." in declared:
                 return f"{declared}()"

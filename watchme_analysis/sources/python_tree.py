@@ -34,7 +34,6 @@ class Function:
     node: FunctionNode | ast.Lambda
     owner: str | None = None
     outer: Function | None = None
-    inner: dict[str, Function] = field(default_factory=dict)
     bindings: dict[str, ast.expr] = field(default_factory=dict)
 
     @property
@@ -187,6 +186,17 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
     return node
 
 
+# What a generator is declared to give: as a dependency or in ``with``, its value is what it yields.
+_GENERATORS = {"Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable"}
+
+
+def yielded_type(node: ast.expr) -> ast.expr:
+    """Return the type ``T`` of ``Generator[T, ..]`` and the like; any other as it is."""
+    if isinstance(node, ast.Subscript) and last_name(node.value) in _GENERATORS:
+        return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    return node
+
+
 def _declared(node: ast.AnnAssign) -> ast.expr | None:
     """Return what an annotated name is bound to; where that is nothing yet, an instance of its type."""
     if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
@@ -237,9 +247,16 @@ def bind_globals(function: Function) -> None:
                 bind(function.module.bindings, name, function.bindings[name])
 
 
+def is_setter(function: Function) -> bool:
+    """Tell whether a function sets or deletes a property."""
+    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
+    return any(last_name(decorator) in ("setter", "deleter") for decorator in decorators)
+
+
 def add_method(owner: Class, function: Function) -> None:
     """Add a method to its class, with what it binds to attributes of ``self``."""
-    owner.methods[function.node.name] = function  # type: ignore[union-attr]
+    if not is_setter(function):
+        owner.methods[function.node.name] = function  # type: ignore[union-attr]
     for node in function.nodes:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign) and node.value is not None:
