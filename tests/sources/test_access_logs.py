@@ -202,6 +202,42 @@ def test_a_log_that_is_cut_or_grows_while_it_is_read_says_so(tmp_path):
     assert [one.line for one in first.rejected] == [3_001]
 
 
+def test_a_log_that_is_rotated_before_it_is_read_is_found_again(tmp_path):
+    names = [tmp_path / name for name in ("access.log", "access.log.1", "access.log.2")]
+    for at, name in enumerate(names):
+        name.write_bytes(many(50, f"/{at}-"))
+    scan = AccessScan(names)
+    chunks = iter(scan)
+
+    # As logrotate does it, once the first is read: all move on, the last is deleted, a new one begins.
+    first = scan.inputs[0].path
+    found = [next(chunks)]
+    for at in (2, 1):
+        names[at - 1].rename(names[at])
+    names[0].write_bytes(many(3, "/new"))
+    found += chunks
+
+    paths = [path for chunk in found for path in chunk.table["path"].to_pylist()]
+    assert first == names[0]
+    assert paths == [f"/{at}-{turn}" for at in (0, 1) for turn in range(50)]
+    accounts = {one.origin: one for one in scan.retrievals}
+    assert [accounts[str(name)].truncated for name in names] == [False, False, True]
+    assert f"it was rotated while the logs were read: it is {names[2]} now" in accounts[str(names[1])].notes
+    assert accounts[str(names[2])].rejected[-1].line == 0
+
+
+def test_a_log_that_is_gone_ends_the_others_not(tmp_path):
+    (tmp_path / "access.log").write_bytes(line(2))
+    (tmp_path / "access.log.1").write_bytes(line(1))
+    scan = AccessScan([tmp_path])
+    (tmp_path / "access.log.1").unlink()
+
+    assert [chunk.table["path"].to_pylist() for chunk in scan] == [["/a"]]
+    gone, read = scan.retrievals
+    assert (gone.truncated, gone.rejected[0].reason) == (True, "it was gone before it was read")
+    assert not read.truncated
+
+
 def test_a_huge_rejected_line_is_kept_in_part_with_its_size(tmp_path):
     (tmp_path / "access.log").write_bytes(line(1) + b"\xff" * 1_000_000 + b"\n")
 

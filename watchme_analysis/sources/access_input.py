@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from errno import ENOENT
 from itertools import zip_longest
+from os import strerror
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +19,7 @@ from watchme_analysis.sources.access_packed import TornError, unpacked
 
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
+_BEGINNING_BYTES = 256
 _NAMES = ("*access*.log*", "*access*.json*")
 
 
@@ -36,6 +39,8 @@ class Input:
         Bytes as stored; None for what can be read but once.
     open_anywhere
         Opens it to be read from any place, None where that can't be done.
+    begin
+        First bytes of the file, by which it is known again after it was rotated.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Input:
     path: Path | None = None
     size: int | None = None
     open_anywhere: Callable[[], BinaryIO] | None = None
+    begin: bytes = b""
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the unpacked bytes in pieces.
@@ -50,13 +56,15 @@ class Input:
         Raises
         ------
         TornError
-            After the good part of packed data.
+            After the good part of packed data, and when it is gone.
         InputError
             When it can't be read.
         """
         try:
             with self.open() as stream:
                 yield from unpacked(stream)
+        except FileNotFoundError as error:
+            raise TornError("it was gone before it was read") from error
         except OSError as error:
             raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
 
@@ -113,11 +121,39 @@ def input_of(path: Path) -> Input:
     # A pipe, such as one that the shell makes for <(..), can be read but once.
     if not path.is_file():
         return Input(str(path), _opener(path))
-    return Input(str(path), _opener(path), path, path.stat().st_size, _opener(path))
+    begin = _beginning(path)
+    opener = _opener(path, begin)
+    return Input(str(path), opener, path, path.stat().st_size, opener, begin)
 
 
-def _opener(path: Path) -> Callable[[], BinaryIO]:
-    return lambda: path.open("rb")
+def _opener(path: Path, begin: bytes = b"") -> Callable[[], BinaryIO]:
+    return lambda: now_at(path, begin).open("rb")
+
+
+def now_at(path: Path, begin: bytes) -> Path:
+    """Return where a file is that may have been rotated since it was found.
+
+    Logs begin with a time; their numbers on the disk are soon given to others.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no file of its folder begins like it.
+    """
+    if not begin or _beginning(path) == begin:
+        return path
+    for one in sorted(path.parent.iterdir()):
+        if one.is_file() and _beginning(one) == begin:
+            return one
+    raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_BEGINNING_BYTES)
+    except OSError:
+        return b""
 
 
 def _paths(name: str) -> list[Path]:

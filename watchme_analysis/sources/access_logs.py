@@ -21,7 +21,7 @@ from watchme_analysis.sources.access_chunk import Chunk, shifted
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
 from watchme_analysis.sources.access_engine import FAST_FROM, Engine, Selection, chosen_engine
 from watchme_analysis.sources.access_frame import frame_of
-from watchme_analysis.sources.access_input import Input, find_inputs, readable, without_copies
+from watchme_analysis.sources.access_input import Input, find_inputs, now_at, readable, without_copies
 from watchme_analysis.sources.access_packed import TornError
 from watchme_analysis.sources.access_tally import Tally
 from watchme_analysis.sources.line_reader import LineReader
@@ -192,10 +192,13 @@ def _note_change(one: Input, tally: Tally) -> None:
     if one.path is None or one.size is None:
         return
     try:
-        size = one.path.stat().st_size
+        here = now_at(one.path, one.begin)
+        size = here.stat().st_size
     except FileNotFoundError:
         tally.notes.append("it was moved away while it was read")
         return
+    if here != one.path:
+        tally.notes.append(f"it was rotated while the logs were read: it is {here} now")
     if size > one.size:
         tally.notes.append(
             f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
