@@ -118,6 +118,23 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     assert re.search(r"FAILED \S*other.ipynb::Cell 0", said)
 
 
+def test_two_runs_store_the_same_bytes(data, tmp_path, monkeypatch):
+    source = (
+        "from watchme_analysis import notebook\n"
+        f"page = notebook.open_health(case={str(data / 'health-threadpool')!r})\n"
+        "display(page.verdict(), page.timeline(), page.in_flight(), page.findings())"
+    )
+    path = stored(tmp_path, source)
+    runs = []
+    for seed in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        ran = tools("--run", path)
+        assert ran.exit_code == 0, ran.stderr
+        runs.append(path.read_bytes())
+    assert runs[0].count(b"image/png") > 2
+    assert runs[0] == runs[1]
+
+
 def test_a_failing_notebook_stores_nothing(tmp_path):
     path = stored(tmp_path, "1 / 0")
     before = path.read_bytes()

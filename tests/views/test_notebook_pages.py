@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from watchme_analysis import notebook
@@ -123,3 +124,19 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
     assert len(named) == 1
     assert named[0][3] == "asr-worker"
     assert "still open" in page.verdict().sentence()
+
+
+def test_what_creeps_is_told_in_the_readers_zone(data, monkeypatch):
+    says = "Runs of worker went from 1 s to 9 s. It began between 2025-11-06 02:36 and 2025-11-06 07:03 UTC."
+    frame = pd.DataFrame({"queue": ["q"], "pattern": ["creeping run time"], "says": [says], "chance": [None]})
+    monkeypatch.setattr("watchme_analysis.notebook.backlog.patterns", lambda *_: frame)
+    page = notebook.open_backlog(case=str(data / "backlog-49"))
+    assert "between 2025-11-06 11:36 and 16:03 Asia/Tokyo" in page.patterns().to_text()
+
+
+def test_the_balance_over_time_begins_with_the_case_and_has_no_empty_columns(data):
+    page = notebook.open_backlog(case=str(data / "backlog-49"))
+    over_time = page.balance_over_time()
+    assert over_time.rows[0][1] == "2025-11-25 00:00:00"
+    assert {"expired", "purged", "mean stay"} <= set(page.balance().heads)
+    assert not {"expired", "purged", "mean stay"} & set(over_time.heads)

@@ -1,5 +1,6 @@
 """Nothing that a figure says lies over something else that it says."""
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -123,3 +124,13 @@ def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(d
     assert against.get_xlim()[0] < 0
     assert [tick for tick in against.get_xticks() if tick != round(tick)] == []
     assert overlapping(figure) == []
+
+
+@pytest.mark.skipif(len(style._settings()["font.family"]) < 2, reason="no font for Japanese is installed")
+def test_japanese_is_written_with_real_glyphs():
+    figure, (axis,) = style.new_figure([1.0])
+    style.title(axis, "latency of /結果/日報")
+    axis.set_yticks([0.5], ["文字起こしに失敗しました"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of every glyph that its fonts lack
+        style.finish(figure, "japanese", "")

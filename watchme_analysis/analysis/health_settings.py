@@ -91,7 +91,8 @@ def _limit(limit: dict[str, Any]) -> str:
     """Return a limit in words, with the key of its zone: it says who shares it."""
     key = f"for each {limit['key']}" if limit.get("key") else f"in the zone {limit['zone']}"
     if "connections" in limit:
-        return f"{limit['connections']} connections at once {key}"
+        connections = "connection" if str(limit["connections"]) == "1" else "connections"
+        return f"{limit['connections']} {connections} at once {key}"
     rate = f"{limit['rate_per_s']:g} a second" if limit.get("rate_per_s") else "a rate"
     delay = "refused above" if limit["nodelay"] or not limit["burst"] else "delayed within"
     return f"{rate} {key}, {delay} a burst of {limit['burst']}"

@@ -24,6 +24,7 @@ from watchme_analysis.views.backlog_tables import (
 )
 from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
 from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.moments import in_zone
 from watchme_analysis.views.style import Mark
 
 _BALANCE = {
@@ -196,6 +197,7 @@ class BacklogPage(Page):
         """Show what creeps or comes back: run times, weekdays, single devices."""
         empty = "no run time creeps, and dead letters come neither of one weekday nor of one device"
         frame = patterns(self.investigation, self.zone)
+        frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
         return table(frame, "What is slow or comes back", self.zone, _PATTERNS, empty=empty)
 
     def missed_work(self) -> Shown:

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views.display import Picture, duration
@@ -37,7 +38,6 @@ SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 INCIDENT = "#fde9d9"
 
 _SETTINGS: Any = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
@@ -61,6 +61,27 @@ _SETTINGS: Any = {
     "text.parse_math": False,
     "timezone": "UTC",
 }
+
+
+# Fonts that write what DejaVu Sans can't, such as Japanese paths and errors: Linux, then macOS.
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoPGothic",
+    "Hiragino Sans",
+)
+
+
+@cache
+def _settings() -> Any:
+    """Return the settings of a figure, with a font for other scripts where the machine has one."""
+    from matplotlib.font_manager import get_font_names
+
+    known = set(get_font_names())
+    more = [name for name in _OTHER_SCRIPTS if name in known]
+    return {**_SETTINGS, "font.family": ["DejaVu Sans", *more[:1]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +108,7 @@ def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[F
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_settings()):
         figure = Figure(figsize=(WIDTH_IN, sum(heights_in)), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(
@@ -102,7 +123,7 @@ def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_settings()):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, columns, sharey=True, squeeze=False)
@@ -115,7 +136,7 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
     import numpy as np
     from PIL import Image
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_settings()):
         canvas: Any = figure.canvas
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())[:, :, :3].astype("int64")
