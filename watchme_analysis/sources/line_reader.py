@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from watchme_analysis.sources import load_balancer_lines
 from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.lines import decoded
+from watchme_analysis.sources.load_balancer_lines import load_balancer_values
 from watchme_analysis.sources.nginx_fields import row_of
 from watchme_analysis.sources.nginx_format import LogFormat
 from watchme_analysis.sources.nginx_json import is_request, keys_of, unescape, values_of
@@ -90,6 +92,11 @@ class LineReader:
                 return wrapped
             row = row_of(by_key, self.zone)
             self.used["JSON"] += 1
+            return row, None
+        logged = load_balancer_values(line)
+        if logged is not None:
+            row = row_of(logged, self.zone)
+            self.used[load_balancer_lines.NAME] += 1
             return row, None
         raise ValueError(reason)
 

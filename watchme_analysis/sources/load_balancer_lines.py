@@ -1,0 +1,62 @@
+"""Lines of an Application Load Balancer's access log.
+
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html.
+New fields are added at the end of a line from time to time.
+"""
+
+from __future__ import annotations
+
+import re
+
+from watchme_analysis.sources.lines import decoded, number
+
+NAME = "Application Load Balancer"
+_TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
+_FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
+_LINE = re.compile(rf'(?:{_FIELD.pattern})(?: (?:"(?:[^"\\]|\\.)*"|[^\s"]+))*')
+_AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
+_NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
+    "type time_iso8601 elb client target request_processing_time target_processing_time "
+    "response_processing_time status upstream_status request_length bytes_sent request http_user_agent "
+    "ssl_cipher ssl_protocol target_group_arn http_x_amzn_trace_id domain_name chosen_cert_arn "
+    "matched_rule_priority request_creation_time actions_executed redirect_url error_reason targets "
+    "target_statuses classification classification_reason conn_trace_id"
+).split()
+# Up to here lines went from the start.
+_LEAST = _NAMES.index("http_x_amzn_trace_id") + 1
+_PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
+
+
+def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
+    """Return the variables of a line, times in seconds; None for another program's.
+
+    Raises
+    ------
+    ValueError
+        When a time is none.
+    """
+    if not line.startswith(_TYPES):
+        return None
+    text = decoded(line)
+    fields = [quoted or bare for quoted, bare in _FIELD.findall(text)]
+    if len(fields) < _LEAST or _LINE.fullmatch(text) is None:
+        return None
+    # What was not sent anywhere has times of -1.
+    known = {
+        name: None if value in ("", "-", "-1") else value for name, value in zip(_NAMES, fields, strict=False)
+    }
+    parts = [number(known.pop(name)) for name in _PARTS]
+    authority = _AUTHORITY.match(known["request"] or "")
+    host = known.pop("domain_name", None) or (authority and authority[1])
+    return {
+        **{name: value for name, value in known.items() if name not in ("client", "target")},
+        "remote_addr": _without_port(known["client"]),
+        "upstream_addr": known["target"],
+        "host": host,
+        "request_time": None if None in parts else f"{sum(part or 0 for part in parts):.6f}",
+        "upstream_response_time": None if parts[1] is None else f"{parts[1]:.6f}",
+    }
+
+
+def _without_port(address: str | None) -> str | None:
+    return None if address is None else address.rpartition(":")[0].strip("[]") or address
