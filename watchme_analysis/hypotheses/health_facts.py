@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from watchme_analysis.case import Case
 
 
+# Tables that are empty when all is well.
+QUIET = ("error_log",)
+
+
 @dataclass(frozen=True)
 class Facts:
     """The evidence of one investigation, joined and judged.
@@ -59,6 +63,10 @@ class Facts:
     def has(self, name: str) -> bool:
         """Tell whether a table holds rows."""
         return len(self.table(name)) > 0
+
+    def collected(self, name: str) -> bool:
+        """Tell whether a table was brought: with rows, or as a log of errors that holds none."""
+        return self.has(name) or (name in QUIET and name in self.inv.case.manifest["tables"])
 
     @property
     def start(self) -> datetime:

@@ -147,7 +147,7 @@ def _of_layers(found: Facts) -> list[tuple[bool, _Wish]]:
             ),
         ),
         (
-            found.table("error_log").empty,
+            not found.collected("error_log"),
             _Wish(
                 "Nginx's error log",
                 "it tells connecting from waiting for the header and names limits",

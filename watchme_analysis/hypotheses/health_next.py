@@ -40,7 +40,9 @@ _NEEDS = {
 def not_covered(found: Facts, cause: str) -> tuple[str, ...]:
     """Return what a hypothesis could not look at in this case, in sentences."""
     absent = tuple(
-        f"No {table}: {what} could not be seen." for table, what in _NEEDS[cause] if not found.has(table)
+        f"No {table}: {what} could not be seen."
+        for table, what in _NEEDS[cause]
+        if not found.collected(table)
     )
     return (*absent, *unread(found)) if cause == "edge_config" else absent
 
