@@ -229,3 +229,53 @@ def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs
     jobs["duration_s"] = [jobs_inside_s if bad else 0.01 for bad in waits]
     made._frames["probes"] = pd.concat([probes, jobs.assign(line=jobs["line"] + 1000)], ignore_index=True)
     assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+def renamed(path, second):
+    return {"status": 404} if path == HEALTH else None
+
+
+def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing():
+    """Nginx's stock log names no upstream; the application's log shows under which path it was asked."""
+    made = case(renamed, nginx=((f"= {HEALTH}", {"proxy_pass": f"http://{USUAL}/status/"}), *PLAIN))
+    made.table("access_log")[["upstream_addr", "upstream_status", "upstream_response_time_s"]] = None
+    log = made.table("app_log")
+    bad = log["path"].eq(HEALTH) & log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
+    log.loc[bad, "path"], log.loc[bad, "status"] = "/status/", 404
+    said = diagnose(made)
+    assert said.cause == "nginx_config"
+    assert "passed on as /status/" in said.ranking[0].finding.detail
+    seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
+    assert "which asks for /status/" in seen["nginx_rule"]
+    log.loc[bad, "path"] = HEALTH
+    assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+@pytest.mark.parametrize(("starts", "strength"), [(1, 0.5), (4, 1.0)])
+def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, strength):
+    made = case(lambda path, second: {"status": 502, "error": "upstream_refused"} if path != OTHER else None)
+    log = made.table("app_log")
+    rows = [
+        {"file": "app.log", "line": 5000 + n, "service": "", "time": moment(32 + 6 * n), "kind": "lifecycle",
+         "level": "INFO", "message": f"Started server process [{n}]"}
+        for n in range(starts)
+    ]  # fmt: skip
+    made._frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
+    found = next(one for one in investigate(made).once(health.observed) if one.outcome == "memory_full")
+    assert found.strength == strength
+
+
+def test_a_pool_of_threads_that_was_never_full_was_not_used_up():
+    """Endpoints that need a thread are slow, as when what they ask is slow; threads are few all along."""
+
+    def slow(path, second):
+        return {"header_s": 2.0 + second % 1, "inside_s": 2.0} if path == HEALTH else None
+
+    handlers = [
+        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": where}
+        for path, where in ((HEALTH, "thread_pool"), (JOBS, "event_loop"), (REPORT, "event_loop"))
+    ]
+    made = case(slow, handlers=handlers, gauges=lambda second: {"threads": 12.0, "in_flight": 8.0})
+    assert diagnose(made).cause != "app_threadpool"
+    made = case(slow, handlers=handlers, gauges=lambda second: {"threads": 45.0, "in_flight": 80.0})
+    assert diagnose(made).cause == "app_threadpool"

@@ -22,11 +22,13 @@ from watchme_analysis.hypotheses.base import (
     hypothesis,
     registered,
 )
+from watchme_analysis.hypotheses.health_answers import at_once
 from watchme_analysis.hypotheses.health_app import rhythms, source
 from watchme_analysis.hypotheses.health_container import container
 from watchme_analysis.hypotheses.health_edge import edge
 from watchme_analysis.hypotheses.health_explains import EXPLAINED_STRENGTH, EXPLAINS
 from watchme_analysis.hypotheses.health_facts import Facts, facts
+from watchme_analysis.hypotheses.health_host import wrong_host
 from watchme_analysis.hypotheses.health_lookalikes import Lookalike, shared_weight, untold
 from watchme_analysis.hypotheses.health_network import network
 from watchme_analysis.hypotheses.health_next import next_test, not_covered
@@ -42,8 +44,10 @@ from watchme_analysis.hypotheses.health_weights import NONE_PRIOR, SHRINK, WEIGH
 CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     vantages,
     paths,
+    at_once,
     edge,
     edge_rules,
+    wrong_host,
     nginx,
     nginx_rules,
     network,

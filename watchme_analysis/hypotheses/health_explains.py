@@ -9,9 +9,13 @@ STANDSTILL = ("stop_and_go", "bunched", "bursts", "cpu_idle", "not_arriving")
 # Who waits for a connection holds a thread, and paths that need none do well.
 WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
 EXPLAINS: dict[str, tuple[str, ...]] = {
+    # What does not arrive is not answered, and a job that waits for lost packets holds its loop.
+    "connect_lost": STANDSTILL,
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "files_full": STANDSTILL,
     "concurrency_limit": STANDSTILL,
     "connections_used_up": WAITING_FOR_THREADS,
+    # Nginx can but answer by itself what it is asked for under a name that it does not pass on.
+    "edge_wrong_host": ("nginx_alone", "edge_passes_on", "edge_plain"),
 }

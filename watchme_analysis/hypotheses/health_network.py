@@ -20,6 +20,8 @@ SLOW_CONNECT_S = 0.2
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
 RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
+# uvicorn's default of --backlog; Linux allows up to 4096 (net.core.somaxconn).
+UVICORN_BACKLOG = 2048
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 
 
@@ -55,17 +57,23 @@ def _by_access_log(found: Facts) -> list[Seen]:
     sql = of_joined("nginx", asked[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
-        again = parts.loc[tries, "connect_s"].map(_retransmitted).sum()
+        again = int(parts.loc[tries, "connect_s"].map(_retransmitted).sum())
         text = (
             f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
             "connect (longest "
-            f"{seconds(longest)}; {int(again)} at the 1, 3 or 7 s at which a lost first packet is "
+            f"{seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet is "
             "sent again)."
         )
+        room = _room(found)
+        is_lost = room is not None and len(asked) < room and again >= 0.5 * slow
+        if is_lost:
+            text += (
+                f" The queue of connections holds {room}, more than all these requests: it was never full."
+            )
         detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
         seen.append(
             Seen(
-                "connect_slow",
+                "connect_lost" if is_lost else "connect_slow",
                 text,
                 "access_log",
                 total,
@@ -87,6 +95,19 @@ def _by_access_log(found: Facts) -> list[Seen]:
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
         seen.append(_body(found, asked, stalled, len(bad)))
     return seen
+
+
+def _room(found: Facts) -> int | None:
+    """Return how many connections wait in the kernel until the affected server takes them; None: unknown.
+
+    A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
+    """
+    processes = found.table("app_processes")
+    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    mine = processes[processes["addr"].isin(hosts)]
+    mine = mine if len(mine) else processes
+    servers = mine[mine["command"].fillna("").str.contains("uvicorn", regex=False)]
+    return int(servers["backlog"].fillna(UVICORN_BACKLOG).min()) if len(servers) else None
 
 
 def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
@@ -191,7 +212,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
             Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
         )
     connecting = of("upstream_timeout_connect")
-    if connecting >= 3 and connecting >= 0.3 * total and "connect_slow" not in told:
+    if connecting >= 3 and connecting >= 0.3 * total and not told & {"connect_slow", "connect_lost"}:
         text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
         sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])
         detail = f"connections to {service} time out ({connecting} times)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_paths import path_families
+from watchme_analysis.hypotheses.health_answers import renames, unseen
 from watchme_analysis.hypotheses.health_edge import usual_answer_s
 from watchme_analysis.hypotheses.health_facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health_rules import nginx_rule_words, place_of
@@ -28,9 +29,9 @@ HELD_S = 0.4
 def nginx(found: Facts) -> list[Seen]:
     """Sort Nginx's bad requests by who spoiled them."""
     bad = found.rows("nginx", bad=True)
-    seen = _errors(found)
+    seen = [*_errors(found), *renames(found, bad)]
     if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
-        return seen
+        return seen + unseen(found, bad)
     total = len(bad)
     alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
     asked = bad[bad["upstream_addr"].notna()]

@@ -30,6 +30,7 @@ CONNECTION_WORDS = (
 )
 # Memory this near its limit is at it: the kernel kills before the last sample.
 NEAR_LIMIT = 0.85
+OFTEN_STARTED = 3
 MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 
 
@@ -282,7 +283,8 @@ def _log_words(found: Facts) -> list[Seen]:
                 "app_log",
                 len(starts),
                 lines("app_log", starts),
-                strength=0.1 if reason else 0.5,
+                # One start may be a deploy; what starts again and again is ended by something.
+                strength=0.1 if reason else 1.0 if len(starts) >= OFTEN_STARTED else 0.5,
                 details={SATURATION: f"the process was restarted {len(starts)} times"},
             )
         )

@@ -134,6 +134,9 @@ def nginx_rule_words(found: Facts) -> str | None:
         said = []
         for name, (value, elsewhere) in differences(mine, other).items():
             if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
+                # The same address under another path may be another resource.
+                inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+                said += [f"proxy_pass {value}, which asks for {inner}"] if inner != endpoint else []
                 continue
             if value is not None and (name in _NGINX_HARM or name.endswith("_timeout")):
                 said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))

@@ -1,0 +1,83 @@
+"""What the bad answers were, who gave them, and lost packets that hold a process up."""
+
+import pytest
+from health_world import HEALTH, OTHER, USUAL, case, in_fault, investigate, moment, without
+
+from watchme_analysis.hypotheses import health
+
+
+def outcomes(made):
+    return {one.outcome for one in investigate(made).once(health.observed)}
+
+
+def without_upstreams(made):
+    """Nginx's stock log: no upstream, no times."""
+    names = ["upstream_addr", "upstream_status", "upstream_response_time_s", "request_time_s"]
+    made.table("access_log")[names] = None
+    return made
+
+
+def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
+    """503 to callers, at once; the application goes on answering what reaches it."""
+
+    def refused(path, second):
+        return {"status": 503, "upstream": False} if path == HEALTH else None
+
+    made = without_upstreams(case(refused))
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert "by itself" in said.ranking[0].finding.detail
+    log = made.table("app_log")
+    log.loc[log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds())), "status"] = 503
+    assert "nginx_alone" not in outcomes(made)
+
+
+@pytest.mark.parametrize(
+    ("fate", "is_refusal"),
+    [
+        ({"status": 403}, True),
+        ({"status": 503, "header_s": 0.05}, True),
+        ({"status": 504, "header_s": 0.05}, False),
+        ({"status": 503, "header_s": 4.0}, False),
+    ],
+)
+def test_who_is_stuck_refuses_nobody_at_once(fate, is_refusal):
+    made = case(lambda path, second: fate if path == HEALTH else None)
+    assert ("refused_at_once" in outcomes(made)) is is_refusal
+
+
+def lossy(backlog):
+    """First packets are lost, and each job waits for such in the loop: nothing is answered for long."""
+
+    def lost(path, second):
+        turn = int(second * 4) % 3
+        if path == OTHER:
+            return None
+        wait = 6 - second % 6
+        return {"connect_s": (1.01, 3.04, 0.0)[turn], "header_s": wait}
+
+    command = "uvicorn app:app --host 0.0.0.0 --port 8100"
+    processes = [{"addr": "192.0.2.11", "port": 8100, "command": command, "backlog": backlog}]
+    return case(lost, processes=processes)
+
+
+@pytest.mark.parametrize(
+    ("backlog", "outcome"), [(None, "connect_lost"), (1024, "connect_lost"), (64, "connect_slow")]
+)
+def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog, outcome):
+    assert outcome in outcomes(lossy(backlog))
+
+
+def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are():
+    said = health.diagnose(investigate(without(lossy(None), "probes")))
+    assert (said.cause, USUAL in said.ranking[0].finding.detail) == ("docker_network", True)
+
+
+def test_an_error_log_without_errors_is_not_asked_for():
+    made = case(lambda path, second: {"header_s": 2.0 + second % 1} if path == HEALTH else None)
+    said = health.diagnose(investigate(made))
+    assert not any("error log" in item.what for item in said.missing_evidence)
+    assert not any("error_log" in text for entry in said.ranking for text in entry.finding.not_covered)
+    del made.manifest["tables"]["error_log"]
+    said = health.diagnose(investigate(made))
+    assert any("error log" in item.what for item in said.missing_evidence)

@@ -1,0 +1,74 @@
+"""An edge that asks Nginx for a name that callers don't use: Nginx answers by itself, and is not at fault."""
+
+import json
+
+import pandas as pd
+import pytest
+from health_world import USUAL, case, in_fault, investigate, moment
+
+from watchme_analysis.hypotheses import health
+from watchme_analysis.schema import conform
+
+CALLED, GIVEN = "api.example.com", "backend.internal"
+TO_USUAL = ("/", {"proxy_pass": f"http://{USUAL}"})
+
+
+def unknown_name(path, second):
+    return {"status": 404, "upstream": False}
+
+
+def directives(given):
+    """Both configurations: the edge sets a name; Nginx has a server for callers' name and one for others."""
+    servers = [
+        ("edge", None, CALLED, {"proxy_pass": ["http://192.0.2.1"], "proxy_set_header": ["Host", given]})
+    ]
+    servers.append(("nginx", None, CALLED, {"proxy_pass": [f"http://{USUAL}"]}))
+    servers.append(("nginx", "default_server", "_", {"return": ["404"]}))
+    rows = []
+    for layer, default, name, settings in servers:
+        top, server, place = len(rows), len(rows) + 1, len(rows) + 4
+        listen = ["8080", *([default] if default else [])]
+        rows += [
+            (layer, top, None, "http", [], True),
+            (layer, server, top, "server", [], True),
+            (layer, server + 1, server, "listen", listen, False),
+            (layer, server + 2, server, "server_name", [name], False),
+            (layer, place, server, "location", ["/"], True),
+        ]
+        rows += [
+            (layer, place + 1 + n, place, key, args, False) for n, (key, args) in enumerate(settings.items())
+        ]
+    frame = pd.DataFrame(
+        [
+            {
+                "file": f"{layer}.conf", "line": number + 1, "layer": layer, "id": number, "parent": parent,
+                "directive": name, "args": json.dumps(args), "block": block,
+            }
+            for layer, number, parent, name, args, block in rows
+        ]
+    )  # fmt: skip
+    return conform("config_directives", frame)
+
+
+def refused(given=None, logged=None):
+    made = case(unknown_name, nginx=(TO_USUAL,))
+    made.table("edge_log")["host"] = CALLED
+    if given:
+        made._frames["config_directives"] = directives(given)
+    if logged:
+        log = made.table("access_log")
+        waits = [in_fault((at - moment(0)).total_seconds()) for at in log["time"]]
+        log["host"] = pd.Series([logged if bad else CALLED for bad in waits], index=log.index, dtype="string")
+    return health.diagnose(investigate(made))
+
+
+@pytest.mark.parametrize("evidence", [{"given": GIVEN}, {"logged": GIVEN}])
+def test_an_edge_that_asks_for_another_name_is_accused(evidence):
+    said = refused(**evidence)
+    assert said.cause == "edge_config"
+    assert GIVEN in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize("evidence", [{"given": "$host"}, {"given": CALLED}, {"logged": CALLED}])
+def test_an_edge_that_asks_for_the_callers_name_is_not(evidence):
+    assert refused(**evidence).cause == "nginx_config"
