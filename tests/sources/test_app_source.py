@@ -354,7 +354,9 @@ def test_a_dependency_gives_what_it_returns(tmp_path):
         ("for i in range(2_000_000): i", True),
         ("for i in items:\n        for j in i: j", False),
         ("for i in range(50):\n        for j in range(50): j\n        for k in range(50): k", False),
-        ("for i in items:\n        for j in range(n): j", True),
+        ("for i in items:\n        for j in range(n): j", False),
+        ("for i in range(n):\n        for j in range(i + 1, n): i + j", True),
+        ("for i in range(n):\n        for j in range(min(n, 20)): i + j", False),
         ("for i in range(n):\n        for j in range(4000): await asyncio.sleep(0)", False),
         ("while time.time() < end: pass", True),
         ("while time.time() < end: time.sleep(1)", False),
@@ -723,3 +725,25 @@ def test_a_property_with_a_setter_is_what_reading_it_gives(tmp_path):
         """,
     )
     assert ("blocking_io", "boto3.client().get_object", "event_loop", "GET /x") in calls(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return sum(i * i for i in range(10_000_000))", True),
+        ("return [i + j for i in range(n) for j in range(n)]", True),
+        ("return [row for row in rows]", False),
+        ("return {i: rows[i] for i in range(n)}", False),
+        ("return [await one(i) for i in range(10_000_000)]", False),
+    ],
+)
+def test_heavy_comprehensions(tmp_path, body, expected):
+    (tmp_path / "app.py").write_text(PREAMBLE + f"@app.get('/x')\nasync def x(n, rows, one):\n    {body}\n")
+    assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
+
+
+def test_a_call_that_a_rule_found_is_named_without_its_arguments(tmp_path):
+    (tmp_path / "app.py").write_text(
+        PREAMBLE + "@app.get('/x')\nasync def x(name):\n    Path(str(name)).unlink()\n"
+    )
+    assert ("blocking_file", "Path().unlink", "event_loop", "GET /x") in calls(tmp_path)

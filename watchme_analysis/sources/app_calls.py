@@ -13,8 +13,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from watchme_analysis.sources.app_routes import Handler, Routes
+from watchme_analysis.sources.app_handler import Handler
+from watchme_analysis.sources.app_hooks import hooks_of
+from watchme_analysis.sources.app_routes import Routes
 from watchme_analysis.sources.blocking_calls import (
+    LOOPS,
     heavy_loop,
     is_thread_lock,
     kind_of,
@@ -43,8 +46,8 @@ class Site:
 class Edge:
     """A call of an own function: which, and how it is run.
 
-    ``how`` is ``call`` (where the caller runs), ``dependency``, ``background``, ``task``, ``thread`` or
-    ``process``.
+    ``how`` is ``call`` (where the caller runs), ``dependency``, ``stream`` (while the answer is sent),
+    ``background``, ``task``, ``thread`` or ``process``.
     """
 
     target: Function
@@ -93,6 +96,7 @@ class Calls:
         self.project = project
         self.routes = routes
         self.handlers: list[Handler] = routes.handlers()
+        self.hooks = hooks_of(routes)
         self._constants = {name: constants_of(module) for name, module in project.modules.items()}
         self._bodies: dict[Function, Body] = {}
         self._by_file: dict[str, list[Function]] = {}
@@ -126,8 +130,17 @@ class Calls:
             )
             for h in self.handlers
         ]
-        starts += [Reached(f, f"middleware {f.name}", LOOP, (f.name,)) for f in self.routes.middlewares]
-        starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.routes.startups]
+        starts += [
+            Reached(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
+            for h in self.handlers
+            for need in h.needs
+            if (needed := self._dependency(need.node, need.module, need.scope)) is not None
+        ]
+        starts += [
+            Reached(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
+            for f in self.hooks.middlewares
+        ]
+        starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.hooks.startups]
         seen: set[tuple[Function, str, str]] = set()
         found: list[Reached] = []
         queue = deque(starts)
@@ -151,13 +164,16 @@ class Calls:
         in_async_with = {
             id(item.context_expr) for node in nodes if isinstance(node, ast.AsyncWith) for item in node.items
         }
-        taken: set[int] = set()
+        deferred = {
+            id(node): found
+            for node in nodes
+            if isinstance(node, ast.Call) and (found := list(self._deferred(node, function)))
+        }
+        taken = {used for found in deferred.values() for _, _, uses in found for used in uses}
         inside_loop: set[int] = set()
-        for edge, used in self._dependencies(function):
-            body.edges.append(edge)
-            taken |= used
+        body.edges += self._dependencies(function)
         for node in nodes:
-            if isinstance(node, ast.For | ast.While) and id(node) not in inside_loop:
+            if isinstance(node, LOOPS) and id(node) not in inside_loop:
                 loop = heavy_loop(node, constants)
                 if loop is not None:
                     inside_loop |= {id(inner) for inner in ast.walk(node)}
@@ -171,22 +187,26 @@ class Calls:
                         )
             elif isinstance(node, ast.Call):
                 waited = id(node) in awaited or id(node) in in_async_with
-                self._call(node, function, body, (waited, taken))
+                self._call(node, function, body, (waited, id(node) in taken, deferred.get(id(node), [])))
 
-    def _call(self, node: ast.Call, function: Function, body: Body, state: tuple[bool, set[int]]) -> None:
-        awaited, taken = state
+    def _call(
+        self,
+        node: ast.Call,
+        function: Function,
+        body: Body,
+        state: tuple[bool, bool, list[tuple[Function, str, set[int]]]],
+    ) -> None:
+        awaited, taken, deferred = state
         dotted = self.project.resolve(node.func, function, function.module)
         if dotted is None:
             return
-        deferred = list(self._deferred(node, dotted, function))
-        for target, how, used in deferred:
-            taken |= used
+        for target, how, _ in deferred:
             body.edges.append(Edge(target, how))
             if how in ("background", "task", "pool"):
                 body.background.append(target.name)
         own = self._callee(dotted)
         if own is not None:
-            if id(node) not in taken and not (awaited and _gives_at_once(own)):
+            if not taken and not (awaited and _gives_at_once(own)):
                 body.edges.append(Edge(own, "call"))
             return
         kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
@@ -196,7 +216,7 @@ class Calls:
 
     @staticmethod
     def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
-        if dotted.endswith(".add_task"):
+        if dotted.endswith((".add_task", ".BackgroundTask")):
             return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
         if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
             return "process_pool"
@@ -214,7 +234,7 @@ class Calls:
             return None
         return self.project.method(owner, "__call__" if dotted.endswith("()") else "__init__")
 
-    def _dependencies(self, function: Function) -> Iterator[tuple[Edge, set[int]]]:
+    def _dependencies(self, function: Function) -> Iterator[Edge]:
         """Yield what FastAPI calls before the function, from ``Depends`` in parameters and decorators."""
         if isinstance(function.node, ast.Lambda):
             return
@@ -227,23 +247,31 @@ class Calls:
                 if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
                     found += node.args[:1]
         for depends in found:
-            dotted = self.project.resolve(depends, function.outer, function.module)
-            target = self._callee(dotted) if dotted else None
+            target = self._dependency(depends, function.module, function.outer)
             if target is not None:
-                yield Edge(target, "dependency"), set()
+                yield Edge(target, "dependency")
 
-    def _deferred(
-        self, node: ast.Call, dotted: str, function: Function
-    ) -> Iterator[tuple[Function, str, set[int]]]:
+    def _dependency(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
+        """Return the own function that FastAPI calls for a dependency."""
+        dotted = self.project.resolve(node, scope, module)
+        return self._callee(dotted) if dotted else None
+
+    def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
         """Yield own functions that a call hands over to be run elsewhere, how, and the nodes used up."""
+        dotted = self.project.resolve(node.func, function, function.module) or ""
         last = dotted.rpartition(".")[2]
         arguments: list[ast.expr] = list(node.args)
         how, at = "", 0
-        if last == "add_task":
+        if last in ("add_task", "BackgroundTask"):
             how = "background"
+        elif last in ("StreamingResponse", "EventSourceResponse"):
+            yield from self._streamed(node, function)
+            return
+        elif last in ("call_soon", "call_soon_threadsafe", "call_later", "call_at"):
+            how, at = "task", int(last in ("call_later", "call_at"))
         elif last in ("create_task", "ensure_future", "start_soon", "run_coroutine_threadsafe"):
             how = "task"
-        elif last in ("to_thread", "run_in_threadpool", "run_sync", "sync_to_async"):
+        elif last in ("to_thread", "run_in_threadpool", "iterate_in_threadpool", "run_sync", "sync_to_async"):
             how = "thread"
         elif last == "run_in_executor":
             pool = self.project.resolve(node.args[0], function, function.module) if node.args else None
@@ -264,9 +292,26 @@ class Calls:
         if target is not None:
             yield target, how, used
 
+    def _streamed(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
+        """Yield the own generator that an answer is made of; a plain one runs on threads, part by part."""
+        content = next((k.value for k in node.keywords if k.arg == "content"), None) or next(
+            iter(node.args), None
+        )
+        target, used = self._target(content, function) if content is not None else (None, set())
+        if target is not None and target.is_generator:
+            yield target, "stream", used
+
     def _target(self, node: ast.expr, function: Function) -> tuple[Function | None, set[int]]:
-        """Return the own function meant by ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``."""
+        """Return the own function meant by ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``.
+
+        A name may stand for a coroutine or generator that was made before, and has not run yet.
+        """
         used = {id(node)}
+        made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(made, ast.Call):
+            target, used_there = self._target(made, function)
+            if target is not None and (target.is_async or target.is_generator):
+                return target, used_there
         if isinstance(node, ast.Lambda):
             name = f"{function.name}.<lambda>"
             inner = Function(f"{function.module.name}.{name}", name, function.module, node, None, function)
@@ -302,5 +347,7 @@ def _context(caller: str, edge: Edge) -> str:
         return caller
     # Coroutine functions need a loop, wherever they are handed over.
     on = LOOP if edge.target.is_async or edge.how == "task" else POOL
-    stays = edge.how == "dependency" or (edge.how == "thread" and not caller.startswith("background_"))
+    stays = edge.how in ("dependency", "stream") or (
+        edge.how == "thread" and not caller.startswith("background_")
+    )
     return on if stays else f"background_{on}"

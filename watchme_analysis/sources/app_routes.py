@@ -6,37 +6,15 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from watchme_analysis.sources.app_handler import Handler, Link, Need, Route
 from watchme_analysis.sources.python_project import Project
 from watchme_analysis.sources.python_tree import Function, Module, last_name, written
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
+_WEBSOCKET_METHODS = ("on_connect", "on_receive", "on_disconnect")
 _APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A handler: its function, HTTP method, route with all prefixes, declared status."""
-
-    function: Function
-    method: str
-    path: str
-    status: int | None
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """A route as declared: on which application or router, with which path of its own."""
-
-    owner: str
-    function: Function
-    methods: tuple[str, ...]
-    path: str
-    status: int | None
-    line: int
 
 
 def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
@@ -52,11 +30,10 @@ class Routes:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._routes: list[_Route] = []
+        self._routes: list[Route] = []
         self._prefixes: dict[str, str] = {}
-        self._parents: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.middlewares: list[Function] = []
-        self.startups: list[Function] = []
+        self._needs: dict[str, tuple[Need, ...]] = {}
+        self._parents: dict[str, list[Link]] = defaultdict(list)
         for function in list(project.functions.values()):
             self._decorated(function)
         for module, scope, nodes in scopes(project):
@@ -70,13 +47,13 @@ class Routes:
         """Return the handlers, one per method and full path, by file and line."""
         found = []
         for route in self._routes:
-            for prefix in self._full_prefixes(route.owner, ()):
+            for prefix, needs in self._ways(route.owner, ()):
                 path = re.sub(r"/{2,}", "/", prefix + route.path) or "/"
                 found += [
-                    Handler(route.function, method, path, route.status, route.line)
+                    Handler(route.function, method, path, route.status, route.line, needs)
                     for method in route.methods
                 ]
-        unique = {(h.function.qualname, h.method, h.path): h for h in found}
+        unique = {(h.function, h.method, h.path): h for h in found}
         return sorted(unique.values(), key=lambda h: (h.function.module.file, h.line, h.method, h.path))
 
     def identity(self, node: ast.expr, module: Module, scope: Function | None) -> str:
@@ -95,7 +72,18 @@ class Routes:
             if base in self.project.modules:
                 return self._follow(self.project.modules[base], node.attr)
             return f"{base}.{node.attr}"
-        return written(node)
+        returned = self._returned(node, module, scope) if isinstance(node, ast.Call) else None
+        return returned or written(node)
+
+    def _returned(self, call: ast.Call, module: Module, scope: Function | None) -> str | None:
+        """Return the identity of what an own function makes and returns by name."""
+        maker = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
+        if maker is None:
+            return None
+        for node in maker.nodes:
+            if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
+                return self.identity(node.value, maker.module, maker)
+        return None
 
     def _follow(self, module: Module, name: str, depth: int = 8) -> str:
         """Return where a module's name is really bound, through imports and plain aliases."""
@@ -139,15 +127,33 @@ class Routes:
         holder = self.project.modules.get(name)
         return (holder.bindings.get(attribute), holder) if holder is not None else (None, module)
 
-    def _full_prefixes(self, owner: str, seen: tuple[str, ...]) -> list[str]:
-        own = self._prefixes.get(owner, "")
-        parents = [(parent, prefix) for parent, prefix in self._parents.get(owner, []) if parent not in seen]
+    def _ways(self, owner: str, seen: tuple[str, ...]) -> list[tuple[str, tuple[Need, ...]]]:
+        """Return the prefixes that lead to an application or router, each with what is needed on the way."""
+        own, needs = self._prefixes.get(owner, ""), self._needs.get(owner, ())
         found = [
-            f"{above}{prefix}{own}"
-            for parent, prefix in parents
-            for above in self._full_prefixes(parent, (*seen, owner))
+            (f"{above}{link.prefix}{own}", (*before, *link.needs, *needs))
+            for link in self._parents.get(owner, [])
+            if link.parent not in seen
+            for above, before in self._ways(link.parent, (*seen, owner))
         ]
-        return found or [own]
+        return found or [(own, needs)]
+
+    def _needs_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> tuple[Need, ...]:
+        """Return what ``dependencies=[Depends(..)]`` names."""
+        node = self._list(node, module, scope)
+        calls = [entry for entry in node.elts if isinstance(entry, ast.Call)] if node is not None else []
+        named = [call for call in calls if last_name(call.func) in ("Depends", "Security") and call.args]
+        return tuple(Need(call.args[0], module, scope) for call in named)
+
+    def _list(self, node: ast.expr | None, module: Module, scope: Function | None) -> ast.List | None:
+        """Return a list as written, or that a name is bound to."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            node, _ = self.binding(node, module, scope)
+        return node if isinstance(node, ast.List) else None
+
+    def is_application_call(self, call: ast.Call, module: Module, scope: Function | None) -> bool:
+        """Tell whether a call makes an application or router."""
+        return self._makes_application(self.project.resolve(call, scope, module) or "")
 
     def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
         value = self.project.resolve(node, scope, module) or ""
@@ -176,10 +182,6 @@ class Routes:
             if target.attr in _METHODS | _OTHER_ROUTES and self._is_application(target.value, module, scope):
                 owner = self.identity(target.value, module, scope)
                 self._add(owner, function, call, target.attr, (module, scope))
-            elif target.attr == "middleware":
-                self.middlewares.append(function)
-            elif target.attr == "on_event":
-                self.startups.append(function)
 
     def _add(
         self,
@@ -199,10 +201,10 @@ class Routes:
             names = listed.elts if isinstance(listed, ast.List | ast.Tuple | ast.Set) else []
             methods = tuple(str(n.value).upper() for n in names if isinstance(n, ast.Constant)) or ("GET",)
         status = _status(keywords.get("status_code"))
-        self._routes.append(_Route(owner, function, methods, path, status, function.node.lineno))
+        self._routes.append(Route(owner, function, methods, path, status, function.node.lineno))
 
     def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
-        """Note the prefix, routes and lifespan that an application or router is made with."""
+        """Note the prefix, routes and dependencies that an application or router is made with."""
         call = node.value
         assert isinstance(call, ast.Call)
         value = self.project.resolve(call, scope, module) or ""
@@ -211,39 +213,66 @@ class Routes:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         owner = self.identity(target, module, scope)
         # What a class of its own registers on ``self`` belongs to each instance.
-        self._parents[value].append((owner, ""))
+        self._parents[value].append(Link(owner, ""))
+        # As does what a function made.
+        returned = self._returned(call, module, scope)
+        if returned is not None:
+            self._parents[returned].append(Link(owner, ""))
         for keyword in call.keywords:
             if keyword.arg == "prefix":
                 self._prefixes[owner] = self.text(keyword.value, module, scope)
-            elif keyword.arg == "lifespan":
-                self._append(self.startups, keyword.value, module, scope)
-            elif keyword.arg == "routes" and isinstance(keyword.value, ast.List):
+            elif keyword.arg == "dependencies":
+                self._needs[owner] = self._needs_of(keyword.value, module, scope)
+            elif keyword.arg == "routes":
                 self._listed(keyword.value, owner, module, scope)
 
-    def _listed(self, routes: ast.List, owner: str, module: Module, scope: Function | None) -> None:
+    def _listed(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
         """Read Starlette's ``routes=[Route(..), Mount(..)]``."""
-        for entry in routes.elts:
+        listed = self._list(routes, module, scope)
+        for entry in listed.elts if listed is not None else ():
             if not isinstance(entry, ast.Call):
                 continue
             name = last_name(entry.func)
             keywords = {keyword.arg: keyword.value for keyword in entry.keywords}
             second = entry.args[1] if len(entry.args) > 1 else keywords.get("endpoint") or keywords.get("app")
             if name in ("Route", "APIRoute", "WebSocketRoute") and second is not None:
-                function = self.function_of(second, module, scope)
-                if function is not None:
-                    kind = "websocket" if name == "WebSocketRoute" else "route"
-                    self._add(owner, function, entry, kind, (module, scope))
+                self._endpoint(second, owner, entry, (module, scope), name == "WebSocketRoute")
             elif name == "Mount" and entry.args:
                 path = self.text(entry.args[0], module, scope)
-                if isinstance(keywords.get("routes"), ast.List):
+                if "routes" in keywords:
                     inner = f"{owner}{path}"
-                    self._parents[inner].append((owner, path))
-                    self._listed(keywords["routes"], inner, module, scope)  # type: ignore[arg-type]
+                    self._parents[inner].append(Link(owner, path))
+                    self._listed(keywords["routes"], inner, module, scope)
                 elif second is not None:
-                    self._parents[self.identity(second, module, scope)].append((owner, path))
+                    self._parents[self.identity(second, module, scope)].append(Link(owner, path))
+
+    def _endpoint(
+        self,
+        node: ast.expr | None,
+        owner: str,
+        call: ast.Call,
+        where: tuple[Module, Function | None],
+        is_websocket: bool,
+    ) -> None:
+        """Add the route of a function, or those of the methods of a class such as ``HTTPEndpoint``."""
+        module, scope = where
+        made = self.project.class_of(
+            (self.project.resolve(node, scope, module) if node is not None else None) or ""
+        )
+        bases = (
+            {name.rpartition(".")[2] for name in self.project.ancestors(made)} if made is not None else set()
+        )
+        if made is not None and bases & {"HTTPEndpoint", "WebSocketEndpoint"}:
+            kinds = {name: name for name in _METHODS} | dict.fromkeys(_WEBSOCKET_METHODS, "websocket")
+            named = [(self.project.method(made, name), kind) for name, kind in kinds.items()]
+        else:
+            named = [(self.function_of(node, module, scope), "websocket" if is_websocket else "route")]
+        for function, kind in named:
+            if function is not None:
+                self._add(owner, function, call, kind, where)
 
     def _registration(self, call: ast.Call, module: Module, scope: Function | None) -> None:
-        """Read ``include_router``, ``mount``, ``add_api_route``, ``add_middleware`` and the like."""
+        """Read ``include_router``, ``mount``, ``add_api_route`` and the like."""
         if not isinstance(call.func, ast.Attribute):
             return
         name, keywords = call.func.attr, {keyword.arg: keyword.value for keyword in call.keywords}
@@ -253,36 +282,17 @@ class Routes:
             first = call.args[0] if call.args else keywords.get("path")
             prefix = keywords.get("prefix") if name == "include_router" else first
             if child is not None:
-                self._parents[self.identity(child, module, scope)].append(
-                    (owner, self.text(prefix, module, scope))
-                )
+                needs = self._needs_of(keywords.get("dependencies"), module, scope)
+                link = Link(owner, self.text(prefix, module, scope), needs)
+                self._parents[self.identity(child, module, scope)].append(link)
         elif name in ("add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route"):
             target = (
                 keywords.get("endpoint")
                 or keywords.get("route")
                 or (call.args[1] if len(call.args) > 1 else None)
             )
-            function = self.function_of(target, module, scope)
-            if function is not None:
-                kind = "websocket" if "websocket" in name else "route"
-                self._add(
-                    self.identity(call.func.value, module, scope), function, call, kind, (module, scope)
-                )
-        elif name == "add_middleware" and call.args:
-            dispatch = keywords.get("dispatch")
-            if dispatch is not None:
-                self._append(self.middlewares, dispatch, module, scope)
-            owner_class = self.project.class_of(self.project.resolve(call.args[0], scope, module) or "")
-            for method in ("__call__", "dispatch"):
-                found = self.project.method(owner_class, method) if owner_class is not None else None
-                self.middlewares += [found] if found is not None else []
-        elif name == "add_event_handler" and len(call.args) > 1:
-            self._append(self.startups, call.args[1], module, scope)
-
-    def _append(self, to: list[Function], node: ast.expr, module: Module, scope: Function | None) -> None:
-        function = self.function_of(node, module, scope)
-        if function is not None:
-            to.append(function)
+            owner = self.identity(call.func.value, module, scope)
+            self._endpoint(target, owner, call, (module, scope), "websocket" in name)
 
     def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
         """Return the project's function that an expression names."""

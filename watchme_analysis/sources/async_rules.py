@@ -7,6 +7,7 @@ library calls that the list of blocking calls doesn't. See https://docs.astral.s
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ KINDS = {
     "ASYNC251": "blocking_sleep",  # time.sleep
 }
 TIMEOUT_S = 60
+_ARGUMENTS = re.compile(r"\([^()]*\)")
 
 
 class RuleFinding(NamedTuple):
@@ -77,4 +79,8 @@ def _written(text: bytes, start: dict[str, int], end: dict[str, int]) -> str:
     """Return the source between two places, its first line, without arguments."""
     line = text.decode("utf-8", errors="replace").splitlines()[start["row"] - 1]
     stop = end["column"] - 1 if end["row"] == start["row"] else len(line)
-    return line[start["column"] - 1 : stop].partition("(")[0].strip()
+    written = line[start["column"] - 1 : stop]
+    # Innermost arguments first; what is left open goes on in the next line.
+    while _ARGUMENTS.search(written):
+        written = _ARGUMENTS.sub("\0", written)
+    return re.sub(r"\(.*", "", written).replace("\0", "()").removesuffix("()").strip()

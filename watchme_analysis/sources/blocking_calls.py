@@ -8,6 +8,7 @@ blocks.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
 import tomllib
@@ -33,6 +34,8 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
 }
 _CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+LOOPS = (ast.For, ast.While, *COMPREHENSIONS)
 # A loop over fewer steps than this is not worth a row.
 HEAVY_STEPS = 10_000
 
@@ -88,6 +91,11 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
             return None
         called = " ".join(written(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return None if "sleep" in called else f"while {test}"
+    if isinstance(node, COMPREHENSIONS):
+        lengths = [_range_length(part.iter, constants) for part in node.generators]
+        heavy = math.prod(map(_assumed, lengths)) >= HEAVY_STEPS and any(n is not None for n in lengths)
+        first = node.generators[0]
+        return f"for {written(first.target)} in {written(first.iter)}" if heavy and not _waits(node) else None
     if isinstance(node, ast.For):
         ranges = [n for n in ast.walk(node) if isinstance(n, ast.For) and _length(n, constants) is not None]
         if ranges and not _waits(node) and _steps(node, constants) >= HEAVY_STEPS:
@@ -104,9 +112,15 @@ def _steps(node: ast.AST, constants: dict[str, float]) -> float:
     inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
     if not isinstance(node, ast.For):
         return max(inside, 1)
-    length = _length(node, constants)
-    # Of an unknown range a thousand steps are assumed, of a collection ten.
-    return max(inside, 1) * (10 if length is None else 1000 if length < 0 else length)
+    return max(inside, 1) * _assumed(_length(node, constants))
+
+
+def _assumed(length: float | None) -> float:
+    """Return how many steps count: of an unknown range a hundred, of a collection ten.
+
+    So a loop over all pairs is heavy, and one over the parts of each thing is not.
+    """
+    return 10 if length is None else 100 if length < 0 else length
 
 
 def _loops(node: ast.AST) -> bool:
@@ -121,7 +135,7 @@ def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
     """Return the known length of a ``range``, -1 when nothing of it is known, None for another iterable."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
         return None
-    values = [number(argument, constants) for argument in node.args]
+    values = [_at_most(argument, constants) for argument in node.args]
     if not values or any(value is None for value in values):
         least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
         return least if least > 1000 else -1
@@ -140,6 +154,14 @@ def _factor(node: ast.expr, constants: dict[str, float]) -> float:
         return _factor(node.left, constants) * _factor(node.right, constants)
     known = number(node, constants)
     return known if known is not None and known >= 1 else 1.0
+
+
+def _at_most(node: ast.expr, constants: dict[str, float]) -> float | None:
+    """Return the number that an expression is, or that it can't exceed, as in ``min(len(rows), 50)``."""
+    if isinstance(node, ast.Call) and last_name(node.func) == "min":
+        known = [value for argument in node.args if (value := number(argument, constants)) is not None]
+        return min(known, default=None)
+    return number(node, constants)
 
 
 def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:

@@ -41,6 +41,11 @@ class Function:
         """Whether it is a coroutine function."""
         return isinstance(self.node, ast.AsyncFunctionDef)
 
+    @property
+    def is_generator(self) -> bool:
+        """Whether calling it runs nothing yet, as it yields."""
+        return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self.nodes)
+
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """What runs when it is called; its decorators, defaults and annotations don't."""

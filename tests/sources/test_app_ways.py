@@ -1,0 +1,213 @@
+"""The many ways in which FastAPI and Starlette are given functions, and where these then run."""
+
+import textwrap
+
+from watchme_analysis.sources.app_source import read_app_source
+from watchme_analysis.sources.raw import RawFile
+
+LOOP, POOL = "event_loop", "thread_pool"
+
+
+def read(folder, text):
+    (folder / "app.py").write_text("import time\n" + textwrap.dedent(text))
+    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(folder, "app.py"))
+    sleeps = calls[calls["kind"] == "blocking_sleep"].fillna({"reached_from": "-"})
+    ways = set(zip(sleeps["function"], sleeps["context"], sleeps["reached_from"], strict=True))
+    return set(zip(handlers["method"], handlers["path"], handlers["runs_on"], strict=True)), ways
+
+
+def test_a_plain_generator_of_a_streamed_answer_runs_on_threads_and_an_async_one_on_the_loop(tmp_path):
+    _, ways = read(
+        tmp_path,
+        """
+        from fastapi import FastAPI
+        from fastapi.responses import StreamingResponse
+        app = FastAPI()
+        def plain():
+            time.sleep(1)
+            yield b""
+        async def coroutine():
+            time.sleep(2)
+            yield b""
+        def made():
+            time.sleep(3)
+            return iter([])
+        @app.get("/direct")
+        async def direct():
+            return StreamingResponse(plain())
+        @app.get("/named")
+        async def named():
+            body = plain()
+            return StreamingResponse(content=body, media_type="text/plain")
+        @app.get("/from-thread")
+        def from_thread():
+            return StreamingResponse(coroutine())
+        @app.get("/at-once")
+        async def at_once():
+            return StreamingResponse(made())
+        @app.get("/used-up")
+        async def used_up():
+            return list(plain())
+        @app.get("/inside")
+        async def inside():
+            def parts():
+                time.sleep(4)
+                yield b""
+            return StreamingResponse(parts())
+        """,
+    )
+    assert ways == {
+        ("plain", POOL, "GET /direct"),
+        ("plain", POOL, "GET /named"),
+        ("coroutine", LOOP, "GET /from-thread"),
+        ("made", LOOP, "GET /at-once"),
+        ("plain", LOOP, "GET /used-up"),
+        ("inside.parts", POOL, "GET /inside"),
+    }
+
+
+def test_background_tasks_of_an_answer(tmp_path):
+    _, ways = read(
+        tmp_path,
+        """
+        from fastapi import FastAPI
+        from starlette.background import BackgroundTask, BackgroundTasks
+        from starlette.responses import JSONResponse
+        app = FastAPI()
+        def plain(): time.sleep(1)
+        async def coroutine(): time.sleep(2)
+        @app.get("/one")
+        async def one():
+            return JSONResponse({}, background=BackgroundTask(plain))
+        @app.get("/many")
+        async def many():
+            return JSONResponse({}, background=BackgroundTasks([BackgroundTask(coroutine)]))
+        """,
+    )
+    assert ways == {
+        ("plain", "background_thread_pool", "GET /one"),
+        ("coroutine", "background_event_loop", "GET /many"),
+    }
+
+
+def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_each_handler(tmp_path):
+    _, ways = read(
+        tmp_path,
+        """
+        from fastapi import APIRouter, Depends, FastAPI
+        def of_app(): time.sleep(1)
+        async def of_router(): time.sleep(2)
+        def of_inclusion(): time.sleep(3)
+        app = FastAPI(dependencies=[Depends(of_app)])
+        NEEDED = [Depends(of_inclusion)]
+        router = APIRouter(dependencies=[Depends(of_router)])
+        @router.get("/a")
+        async def a(): ...
+        @app.get("/b")
+        async def b(): ...
+        app.include_router(router, prefix="/x", dependencies=NEEDED)
+        """,
+    )
+    assert ways == {
+        ("of_app", POOL, "GET /x/a"),
+        ("of_router", LOOP, "GET /x/a"),
+        ("of_inclusion", POOL, "GET /x/a"),
+        ("of_app", POOL, "GET /b"),
+    }
+
+
+def test_starlette_s_classes_lists_and_hooks(tmp_path):
+    handlers, ways = read(
+        tmp_path,
+        """
+        from starlette.applications import Starlette
+        from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+        from starlette.middleware import Middleware
+        from starlette.middleware.base import BaseHTTPMiddleware
+        from starlette.routing import Mount, Route, WebSocketRoute
+        class Page(HTTPEndpoint):
+            async def get(self, request): time.sleep(1)
+            def post(self, request): time.sleep(2)
+        class Socket(WebSocketEndpoint):
+            async def on_receive(self, socket, data): time.sleep(3)
+        class Slow(BaseHTTPMiddleware):
+            async def dispatch(self, request, call_next): time.sleep(4)
+        def started(): time.sleep(5)
+        inner = [Route("/page", Page)]
+        routes = [Mount("/in", routes=inner), WebSocketRoute("/socket", Socket)]
+        app = Starlette(routes=routes, middleware=[Middleware(Slow)], on_startup=[started])
+        @app.exception_handler(ValueError)
+        def failed(request, error): time.sleep(6)
+        """,
+    )
+    assert handlers == {
+        ("GET", "/in/page", LOOP),
+        ("POST", "/in/page", POOL),
+        ("WEBSOCKET", "/socket", LOOP),
+    }
+    assert ways == {
+        ("Page.get", LOOP, "GET /in/page"),
+        ("Page.post", POOL, "POST /in/page"),
+        ("Socket.on_receive", LOOP, "WEBSOCKET /socket"),
+        ("Slow.dispatch", LOOP, "middleware Slow.dispatch"),
+        ("started", LOOP, "startup started"),
+        ("failed", POOL, "middleware failed"),
+    }
+
+
+def test_callbacks_of_the_loop_and_generators_handed_to_threads(tmp_path):
+    _, ways = read(
+        tmp_path,
+        """
+        import asyncio
+        from fastapi import FastAPI
+        from fastapi.concurrency import iterate_in_threadpool
+        app = FastAPI()
+        def later(): time.sleep(1)
+        def parts():
+            time.sleep(2)
+            yield 1
+        async def work(): time.sleep(3)
+        @app.get("/x")
+        async def x():
+            asyncio.get_running_loop().call_later(5, later)
+            async for part in iterate_in_threadpool(parts()): ...
+            waiting = work()
+            asyncio.create_task(waiting)
+        """,
+    )
+    assert ways == {
+        ("later", "background_event_loop", "GET /x"),
+        ("parts", POOL, "GET /x"),
+        ("work", "background_event_loop", "GET /x"),
+    }
+
+
+def test_applications_mounted_from_other_modules_and_from_functions(tmp_path):
+    (tmp_path / "parts.py").write_text(
+        textwrap.dedent("""
+        from fastapi import APIRouter, FastAPI
+        sub = FastAPI()
+        @sub.get("/h")
+        async def h(): ...
+        def make():
+            app = FastAPI()
+            router = APIRouter(prefix="/r")
+            @router.get("/i")
+            def i(): ...
+            app.include_router(router)
+            return app
+        """)
+    )
+    read(
+        tmp_path,
+        """
+        from fastapi import FastAPI
+        from parts import make, sub
+        app = FastAPI()
+        app.mount("/v1", sub)
+        app.mount("/v2", make())
+        """,
+    )
+    handlers = read_app_source(RawFile(tmp_path, "parts.py"))[0][1]
+    assert dict(zip(handlers["path"], handlers["runs_on"], strict=True)) == {"/v1/h": LOOP, "/v2/r/i": POOL}
