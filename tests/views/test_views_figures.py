@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from watchme_analysis.analysis.flow_bins import binned
@@ -294,3 +295,24 @@ def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
         expected = np.unique(flat, return_inverse=True, return_counts=True)
         for mine, theirs in zip(_colors(flat), expected, strict=True):
             assert np.array_equal(mine, theirs.reshape(mine.shape))
+
+
+def test_a_log_without_durations_shows_when_requests_failed(monkeypatch):
+    figures = []
+    finish = style.finish
+
+    def kept(figure, name, alt):
+        figures.append(figure)
+        return finish(figure, name, alt)
+
+    monkeypatch.setattr(style, "finish", kept)
+    log = access_log()
+    log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
+    frame = judged_observations(empty("probes"), conform("access_log", log), empty("edge_log"))
+    picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
+    assert "Nginx: 60 requests, no durations logged" in picture.words
+    assert {"others", "affected", "failed", "requests"} <= set(picture.words)
+    panel = next(axis for axis in figures[0].axes if axis.get_ylabel() == "requests")
+    bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]
+    assert sum(bar.get_height() for bar in bars) == frame["failed"].sum()
+    assert {bar.get_y() for bar in bars} == {0}

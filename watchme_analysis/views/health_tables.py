@@ -60,7 +60,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
 
 def _change(before: float, during: float) -> str:
     known = ["–" if math.isnan(value) else duration(float(value)) for value in (before, during)]
-    return f"{known[0]} → {known[1]}"
+    return f"{known[0]} → {known[1]}" if known != ["–", "–"] else "–"
 
 
 def status_table(frame: pd.DataFrame) -> Shown:

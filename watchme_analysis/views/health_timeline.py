@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ VANTAGES = {
     "outside": (style.BLUE, "^", "outside"),
 }
 _PIXELS = 1500
+# Bars of a layer of which only counts are known.
+_BARS = 90
+_DAY_S = 86400.0
 METRICS = {
     "cpu_pct": "CPU (%)",
     "in_flight": "requests in flight",
@@ -116,16 +120,42 @@ def _steps(axis: Axes, bins: pd.DataFrame, layer: str) -> None:
 
 def _requests(axis: Axes, rows: pd.DataFrame, layer: str, families: Collection[str]) -> None:
     style.title(axis, f"{layer}: {len(rows):,d} requests" if len(rows) else layer)
-    if rows.empty or rows["duration_s"].isna().all():
-        style.absent(axis, "the log carries no timing" if len(rows) else f"no {layer} log")
+    if rows.empty:
+        style.absent(axis, f"no {layer} log")
         return
     failed = rows["failed"]
     focus = rows["family"].isin(list(families)).fillna(False) if families else ~rows["failed"]
-    _points(axis, rows[~failed & ~focus], **_dots(style.GREY, ".", "others"))
     label = "answered" if not families else "affected"
-    _points(axis, rows[~failed & focus], **_dots(style.BLUE, ".", label))
-    _points(axis, rows[failed], **_dots(style.RED, "x", "failed"))
+    groups = (
+        (rows[~failed & ~focus], style.GREY, ".", "others"),
+        (rows[~failed & focus], style.BLUE, ".", label),
+        (rows[failed], style.RED, "x", "failed"),
+    )
+    if rows["duration_s"].isna().all():
+        # Those that failed at the bottom, where heights can be compared.
+        _counts(axis, [(group["start"], color, name) for group, color, _, name in reversed(groups)])
+        style.title(axis, f"{layer}: {len(rows):,d} requests, no durations logged")
+        return
+    for group, color, marker, name in groups:
+        _points(axis, group, **_dots(color, marker, name))
     _seconds(axis, rows["duration_s"])
+    style.legend(axis)
+
+
+def _counts(axis: Axes, groups: Sequence[tuple[pd.Series, str, str]]) -> None:
+    """Draw how many requests began when, one stacked bar a stretch of whole seconds, as logs count them."""
+    shown = [group for group in groups if len(group[0])]
+    begin, end = (bound * _DAY_S for bound in axis.get_xlim())
+    step = max(1, math.ceil((end - begin) / _BARS))
+    edges = [(math.floor(begin) + place * step) / _DAY_S for place in range(_BARS + 2)]
+    axis.hist(
+        [starts.dt.tz_convert(None).to_numpy() for starts, _, _ in shown],
+        bins=edges, stacked=True,
+        color=[color for _, color, _ in shown], label=[name for _, _, name in shown],
+    )  # fmt: skip
+    axis.set_xlim(begin / _DAY_S, end / _DAY_S)
+    axis.locator_params(axis="y", nbins=3, integer=True)
+    axis.set_ylabel("requests")
     style.legend(axis)
 
 
