@@ -77,7 +77,7 @@ def backtest_command(
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
-    for line in _when(start, seen, zone):
+    for line in _when(start, seen, zone, found.verdict == "no_incident"):
         click.echo(filled(line))
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
@@ -100,10 +100,11 @@ def backtest_command(
         click.echo(f"metrics: {note}", err=True)
 
 
-def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo) -> list[str]:
+def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: bool) -> list[str]:
     """Say when the incident began and when people noticed."""
     if start is None:
-        return ["no incident: every ring is in vain"]
+        why = "no incident" if is_calm else "nothing on record tells when an incident began"
+        return [f"{why}: every ring counts as in vain"]
     noticed = (
         "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
     )

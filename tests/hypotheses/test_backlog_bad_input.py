@@ -57,6 +57,7 @@ def raw(tmp_path):
     write(folder / "metrics/metric-data-queries.json", queries)
     redrive = json.dumps({"deadLetterTargetArn": f"{ARN}jobs-dlq", "maxReceiveCount": 3})
     common = {"ApproximateNumberOfMessages": "0", "VisibilityTimeout": "180", "RedrivePolicy": redrive}
+    common["LastModifiedTimestamp"] = "1754923028"
     write(folder / "queues/jobs.json", {"Attributes": {"QueueArn": f"{ARN}jobs", **common}})
     dead = world.table("queue_messages")
     held = {"QueueArn": f"{ARN}jobs-dlq", "ApproximateNumberOfMessages": str(len(dead))}
@@ -169,6 +170,8 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     write(raw / "metrics/metric-data-queries.json", queries)
     found, _ = ask(raw)
     assert found.verdict == "inconclusive"
+    told = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
+    assert "nothing on record tells when an incident began" in told
     whys = " ".join(item.why for item in found.missing_evidence)
     assert "Errors came as SampleCount, ask for Sum" in whys
     assert "NumberOfMessagesSent came as SampleCount, ask for Sum" in whys

@@ -41,7 +41,7 @@ def state_changes(
     A reserved concurrency leaves no such time.
     """
     found = []
-    for flow in flows:
+    for flow in (flow for flow in flows if len(flow.frame)):
         for table, moment, what, causes, value in _modified(tables, flow):
             if not flow.frame.index[0] <= moment < flow.frame.index[-1] + timedelta(seconds=flow.period_s):
                 continue
