@@ -99,6 +99,11 @@ TIMES = {
         b"9999999999.999",
     ),
 }  # fmt: skip
+PREFIXES = (
+    b"<190>Dec 11 10:10:30 web1 nginx: ", b"Dec  1 10:10:30 nginx[7]: ", b"2025-12-11T01:10:30.123456789Z ",
+    b"2025-12-11T01:10:30.1Z stdout F ", b"web-1  | ", b"web-1 | 2025-12-11 01:10:30,5 ", b"[pod/web-5d9c/nginx] ",
+    b"<190>1 2025-12-11T01:10:30Z web1 nginx - - - ", b"\xef\xbb\xbfweb-1 | ", b"2025-12-11T10:10:30+09:00 ",
+)  # fmt: skip
 BYTES = (
     b'"',
     b" ",
@@ -223,6 +228,9 @@ def rounds(seed):
             for _ in range(chance.choice([0, 0, 1, 1, 2])):
                 line = damaged(chance, line, a_line(chance, log_format))
             lines.append(line)
+        if chance.random() < 0.15:
+            prefix = chance.choice(PREFIXES)
+            lines = [prefix + line if chance.random() < 0.95 else line for line in lines]
         if chance.random() < 0.01:
             lines.append(lines[0] + chance.choice([b"x", b'"', b" ", b"\\x"]) * 1_000_000)
         yield formats, chance.choice([b"\n", b"\n", b"\r\n"]).join(lines) + chance.choice([b"", b"\n"])
