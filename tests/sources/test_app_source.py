@@ -412,7 +412,7 @@ def test_recursion_ends(tmp_path):
     laid(
         tmp_path,
         app="""
-        import time
+        import asyncio, functools, time
         from fastapi import FastAPI
         app = FastAPI()
         value = value or value.other(value)
@@ -422,7 +422,10 @@ def test_recursion_ends(tmp_path):
             time.sleep(1)
             return f()
         @app.get("/x")
-        def x(): return f().y.z()
+        def x():
+            work = functools.partial(work, 1)
+            asyncio.create_task(work)
+            return f().y.z()
         """,
     )
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)

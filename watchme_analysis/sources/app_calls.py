@@ -309,7 +309,9 @@ class Calls:
         used = {id(node)}
         made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(made, ast.Call):
-            target, used_there = self._target(made, function)
+            # One step: `work = partial(work)` would lead round in a circle.
+            dotted = self.project.resolve(made.func, function, function.module) or ""
+            target, used_there = self._callee(dotted), {id(made)}
             if target is not None and (target.is_async or target.is_generator):
                 return target, used_there
         if isinstance(node, ast.Lambda):
