@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -233,6 +234,8 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
             done = len(scan.retrievals)
             which = f"log {done + 1} of {len(scan.inputs)}, " if len(scan.inputs) > 1 else ""
             text = f"{which}{lines:,} lines, {lines / (now - began):,.0f} a second: {scan.inputs[done].name}"
-            click.echo(f"\r\033[K{text[:100]}", nl=False, err=True)
+            # A line that wraps could not be cleared.
+            room = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\033[K{text[:room]}", nl=False, err=True)
     if shown != began:
         click.echo("\r\033[K", nl=False, err=True)

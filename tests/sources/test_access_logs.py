@@ -86,7 +86,12 @@ def test_of_torn_zstandard_data_whole_blocks_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("first", "advice"), [(b"PK\x03\x04", "unzip -p"), ("\ufeff".encode("utf-16-le"), "iconv -f UTF-16")]
+    ("first", "advice"),
+    [
+        (b"PK\x03\x04", "unzip -p"),
+        ("\ufeff".encode("utf-16-le"), "iconv -f UTF-16"),
+        (b"PAR1", "Parquet file"),
+    ],
 )
 def test_what_is_no_log_as_it_is_says_what_to_do(first, advice):
     with pytest.raises(TornError, match=advice):

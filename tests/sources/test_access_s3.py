@@ -51,6 +51,22 @@ def test_objects_and_prefixes_are_read(bucket):
     ]
 
 
+def test_a_pattern_stands_for_objects(bucket):
+    packed, _ = read_access_logs([f"{bucket}/web/*.gz"])
+    deep, _ = read_access_logs([f"{bucket}/*access*"])
+
+    assert packed["path"].tolist() == ["/1", "/2"]
+    assert deep["path"].tolist() == ["/1", "/2", "/3"]
+    with pytest.raises(InputError, match="no object"):
+        read_access_logs([f"{bucket}/web/*.zst"])
+
+
+@pytest.mark.parametrize("name", ["s3://", "s3:///", "s3://*", "s3://lo*/web/"])
+def test_no_bucket_is_not_all_of_them(bucket, name):
+    with pytest.raises(InputError, match="names no bucket"):
+        read_access_logs([name])
+
+
 def test_what_is_not_there_is_an_error(bucket):
     with pytest.raises(InputError, match="no object"):
         read_access_logs([f"{bucket}/none/"])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from errno import ENOENT
+from fnmatch import fnmatchcase
 from itertools import zip_longest
 from os import strerror
 from pathlib import Path
@@ -88,7 +89,8 @@ def find_inputs(names: list[str]) -> list[Input]:
     ----------
     names
         Files, glob patterns, folders (their access logs, at any depth), ``-`` for standard input, or
-        ``s3://bucket/key`` and ``s3://bucket/prefix/``.
+        ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, whose stars stand
+        for slashes as well.
 
     Raises
     ------
@@ -179,19 +181,27 @@ def _from_s3(name: str) -> list[Input]:
     from pyarrow import fs
 
     place = name.removeprefix("s3://")
+    whole, star, _ = place.partition("*")
+    # What a pattern stands for lies below the folder before its first star.
+    folder = whole.rpartition("/")[0] if star else place.rstrip("/")
+    if not folder:
+        raise InputError(f"{name} names no bucket: give s3://bucket/key, or a prefix that ends with a slash.")
     try:
         store = s3_store()
-        info = store.get_file_info(place.rstrip("/"))
+        info = store.get_file_info(folder)
         if info.type == fs.FileType.File:
             objects = [info]
         else:
-            selector = fs.FileSelector(place.rstrip("/"), recursive=True, allow_not_found=True)
+            selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
             listed = [one for one in store.get_file_info(selector) if one.type == fs.FileType.File]
-            objects = sorted(listed, key=lambda one: one.path)
+            named = [one for one in listed if not star or fnmatchcase(one.path, place)]
+            objects = sorted(named, key=lambda one: one.path)
     except OSError as error:
         raise InputError(f"{name} can't be listed: {error}") from error
     if not objects:
-        raise InputError(f"There is no object {name}: give a key, or a prefix that ends with a slash.")
+        raise InputError(
+            f"There is no object {name}: give a key, a pattern, or a prefix with a slash at its end."
+        )
     return [_from_object(store, one.path, one.size) for one in objects]
 
 

@@ -14,6 +14,7 @@ PACKED_MAGIC = (GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC)
 # What is no log as it is, and how to make one of it.
 _NO_LOGS = {
     b"PK\x03\x04": "it is a zip archive, which is not read: unzip -p FILE | watchme access -",
+    b"PAR1": "it is a Parquet file, and no log",
     b"\xff\xfe": "it is UTF-16 text, which is not read: iconv -f UTF-16 -t UTF-8 FILE | watchme access -",
 }
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
