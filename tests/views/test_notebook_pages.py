@@ -140,3 +140,16 @@ def test_the_balance_over_time_begins_with_the_case_and_has_no_empty_columns(dat
     assert over_time.rows[0][1] == "2025-11-25 00:00:00"
     assert {"expired", "purged", "mean stay"} <= set(page.balance().heads)
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
+
+
+def test_a_page_about_one_queue_tells_of_no_other(data):
+    whole = notebook.open_backlog(case=str(data / "backlog-dlq"))
+    assert whole.messages().rows
+    other = notebook.open_backlog(case=str(data / "backlog-dlq"), queue="sed-queue")
+    sections = (
+        other.onsets(),
+        other.dead_letters_by_device(),
+        other.dead_letters_by_error(),
+        other.messages(),
+    )
+    assert {row[0] for section in sections for row in section.rows} <= {"sed-queue"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis import backlog_frames as frames
 from watchme_analysis.analysis.backlog_patterns import patterns
@@ -26,6 +26,9 @@ from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.views.style import Mark
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BALANCE = {
     "queue": "queue",
@@ -108,6 +111,10 @@ class BacklogPage(Page):
         named = [str(queue) for queue in self.diagnosis.extra.get("queues", ())]
         return named or ([self._queue] if self._queue else [])
 
+    def _of_the_queue(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the queue that was asked about; all when none was."""
+        return frame if self._queue is None else frame[frame["queue"] == self._queue]
+
     @cached_property
     def _changes(self) -> Any:
         frame = frames.changes_near(self.investigation, self._start)
@@ -128,7 +135,7 @@ class BacklogPage(Page):
 
     def onsets(self) -> Shown:
         """Show in which order the metrics of the affected queues moved."""
-        return onset_table(frames.onset_order(self.investigation), self.zone)
+        return onset_table(self._of_the_queue(frames.onset_order(self.investigation)), self.zone)
 
     def comparison(self) -> Shown:
         """Compare the incident with the time before it, metric by metric."""
@@ -189,7 +196,7 @@ class BacklogPage(Page):
         return self._dead_letters("age_days", "Dead letters by age")
 
     def _dead_letters(self, key: str, caption: str) -> Shown:
-        frame = frames.dead_letters_by(self.investigation, key)
+        frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
         empty = "no message was read from a dead-letter queue"
         return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
 
@@ -206,7 +213,7 @@ class BacklogPage(Page):
 
     def messages(self) -> Shown:
         """Show the messages seen waiting or dead-lettered, which name the work."""
-        frame = frames.work_items(self.investigation)
+        frame = self._of_the_queue(frames.work_items(self.investigation))
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
         shown = dict(_WORK)
         if frame["recorded_at"].notna().all():
