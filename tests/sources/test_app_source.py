@@ -359,6 +359,7 @@ def test_a_dependency_gives_what_it_returns(tmp_path):
         ("for i in range(n):\n        for j in range(min(n, 20)): i + j", False),
         ("for i in range(n):\n        for j in range(4000): await asyncio.sleep(0)", False),
         ("while time.time() < end: pass", True),
+        ("while items and items[0] < time.time(): items.pop()", False),
         ("while time.time() < end: time.sleep(1)", False),
     ],
 )

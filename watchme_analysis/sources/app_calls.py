@@ -164,16 +164,16 @@ class Calls:
         in_async_with = {
             id(item.context_expr) for node in nodes if isinstance(node, ast.AsyncWith) for item in node.items
         }
-        deferred = {
-            id(node): found
-            for node in nodes
-            if isinstance(node, ast.Call) and (found := list(self._deferred(node, function)))
-        }
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        deferred = {id(node): found for node in calls if (found := list(self._deferred(node, function)))}
         taken = {used for found in deferred.values() for _, _, uses in found for used in uses}
         inside_loop: set[int] = set()
+        # Without a range no loop is known to be long.
+        ranges = any(isinstance(node.func, ast.Name) and node.func.id == "range" for node in calls)
+        loops = LOOPS if ranges else (ast.While,)
         body.edges += self._dependencies(function)
         for node in nodes:
-            if isinstance(node, LOOPS) and id(node) not in inside_loop:
+            if isinstance(node, loops) and id(node) not in inside_loop:
                 loop = heavy_loop(node, constants)
                 if loop is not None:
                     inside_loop |= {id(inner) for inner in ast.walk(node)}

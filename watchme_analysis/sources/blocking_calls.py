@@ -13,10 +13,10 @@ import operator
 import re
 import tomllib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from watchme_analysis.sources.python_tree import last_name, written
+from watchme_analysis.sources.python_tree import COMPREHENSIONS, last_name, written
 
 
 @cache
@@ -34,12 +34,12 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
 }
 _CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 LOOPS = (ast.For, ast.While, *COMPREHENSIONS)
 # A loop over fewer steps than this is not worth a row.
 HEAVY_STEPS = 10_000
 
 
+@lru_cache(maxsize=65536)
 def kind_of(dotted: str, awaited: bool) -> str | None:
     """Return the kind of a call, a word of ``app_calls.kind``; None for a call of no interest.
 
@@ -87,7 +87,8 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     """
     if isinstance(node, ast.While):
         test = written(node.test)
-        if not _CLOCK.search(test) or _waits(node):
+        # A test of other things as well ends when these do.
+        if not isinstance(node.test, ast.Compare) or not _CLOCK.search(test) or _waits(node):
             return None
         called = " ".join(written(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return None if "sleep" in called else f"while {test}"

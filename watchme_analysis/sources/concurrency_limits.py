@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from watchme_analysis.sources.app_routes import Routes, scopes
@@ -60,6 +60,11 @@ def _rules() -> tuple[_Rule, ...]:
     )
 
 
+@lru_cache(maxsize=65536)
+def _rule_of(dotted: str) -> _Rule | None:
+    return next((rule for rule in _rules() if rule.pattern.fullmatch(dotted)), None)
+
+
 def limits(routes: Routes) -> Iterator[Limit]:
     """Yield the limits that a project's source sets, in functions and outside of them."""
     for module, scope, nodes in scopes(routes.project):
@@ -96,7 +101,7 @@ class _Finder:
             if isinstance(executor, ast.Call):
                 yield self._limit(node, dotted, *self._number(_argument(executor, "max_workers", 0)))
             return
-        rule = next((rule for rule in _rules() if rule.pattern.fullmatch(dotted)), None)
+        rule = _rule_of(dotted)
         if rule is None or any(keyword.arg in rule.unless for keyword in node.keywords):
             return
         sizes: list[int | None] = []

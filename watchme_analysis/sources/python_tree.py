@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -100,37 +101,53 @@ class Module:
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 # Fields that hold no node which anybody looks for.
 _PLAIN = {"ctx", "op", "ops", "id", "attr", "name", "names", "arg", "module", "level", "type_comment"}
-
-
+_KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
+# Fields of each kind of node that may hold others, the last one first.
 _FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(name for name in kind._fields if name not in _PLAIN)
-    for kind in vars(ast).values()
-    if isinstance(kind, type) and issubclass(kind, ast.AST) and not issubclass(kind, (ast.Constant, *_CLOSED))
+    kind: tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+    for kind in _KINDS
+    if not issubclass(kind, (ast.Constant, *_CLOSED))
+}
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# The kinds that anybody looks for.
+_WANTED = {
+    ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.Global, ast.Return, ast.Yield, ast.YieldFrom,
+    ast.Await, ast.Call, ast.For, ast.While, ast.With, ast.AsyncWith, *COMPREHENSIONS,
+    getattr(ast, "TypeAlias", ast.Assign),
+}  # fmt: skip
+_STATEMENTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name in ("body", "handlers", "orelse", "finalbody", "cases"))
+    for kind in _KINDS
+    if not issubclass(kind, ast.expr)
 }
 
 
 def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
     """Return nodes and all below them, in order, without going into functions and classes.
 
-    Operators, contexts and the like are left out. A project has millions of nodes, so that this is a plain
-    loop.
+    Only the kinds of nodes that anybody looks for are returned. A project has millions of nodes, so that this
+    is a plain loop.
     """
     found = []
-    waiting = [*nodes]
+    waiting: list[Any] = [*nodes]
     waiting.reverse()
     while waiting:
         node = waiting.pop()
-        found.append(node)
-        below: list[ast.AST] = []
-        for name in _FIELDS.get(type(node), ()):
+        kind = type(node)
+        if kind in _WANTED:
+            found.append(node)
+        for name in _FIELDS.get(kind, ()):
             value = getattr(node, name)
             if type(value) is list:
-                below += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                below.append(value)
-        below.reverse()
-        waiting += below
+                waiting += value[::-1]
+            elif value is not None:
+                waiting.append(value)
     return found
+
+
+def statements_below(node: ast.AST) -> list[ast.AST]:
+    """Return the statements directly inside of one, with the branches of ``try`` and ``match``."""
+    return [below for name in _STATEMENTS.get(type(node), ()) for below in getattr(node, name)]
 
 
 def written(node: ast.AST) -> str:
@@ -146,14 +163,6 @@ def last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else written(node).rpartition(".")[2]
-
-
-def statements_below(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements directly inside of one, with the branches of ``try`` and ``match``."""
-    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            yield from value
 
 
 def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
