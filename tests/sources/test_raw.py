@@ -1,11 +1,14 @@
+import bz2
 import gzip
 import json
+import lzma
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.raw import RawFile, decompress, load_json
+from watchme_analysis.sources.raw import RawFile, Spill, decompress, load_json
 
 
 def test_plain_data_stays_as_it_is():
@@ -17,6 +20,29 @@ def test_gzip_members_are_joined():
     data, problem = decompress(packed)
     assert problem is None
     assert data == b"one\n" * 50_000 + b"two\n"
+
+
+PACKINGS = {
+    "zstd": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
+def test_other_ways_to_pack_are_read_and_torn_alike(tmp_path, pack):
+    data = "".join(f"{number**3 % 1000003}\n" for number in range(400_000)).encode()
+    packed = pack(data)
+    torn = decompress(packed[:-100])
+
+    assert decompress(packed) == (data, None)
+    assert data.startswith(torn.data)
+    assert len(torn.data) > 1_000_000
+    assert "ends early" in torn.problem
+    (tmp_path / "access.log").write_bytes(packed)
+    large = RawFile(tmp_path, "access.log", spill=Spill(tmp_path, 1000))
+    assert large.is_large
+    assert large.head(100) == data[:100]
 
 
 def test_torn_gzip_keeps_its_good_part_and_says_so():

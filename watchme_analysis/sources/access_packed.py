@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from watchme_analysis.sources.access_blocks import PIECE_BYTES
-from watchme_analysis.sources.raw import GZIP_MAGIC
+from watchme_analysis.sources.raw import BZIP2_MAGIC, GZIP_MAGIC, PACKED_MAGIC, ZSTD_MAGIC
 
-ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
-# What can't be read from its middle.
-PACKED_MAGIC = (GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC)
 # What is no log as it is, and how to make one of it.
 _NO_LOGS = {
     b"PK\x03\x04": "it is a zip archive, which is not read: unzip -p FILE | watchme access -",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from watchme_analysis.sources.access_input import REQUEST_BYTES, Input
-from watchme_analysis.sources.access_packed import PACKED_MAGIC
+from watchme_analysis.sources.raw import PACKED_MAGIC
 
 PART_BYTES = 64 << 20
 _LEAST_READ = 64 << 10

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
+from io import BytesIO
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Retrieval
@@ -24,7 +26,9 @@ from watchme_analysis.retrieval import Retrieval
 if TYPE_CHECKING:
     import pandas as pd
 
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
+# What can't be read from its middle.
+PACKED_MAGIC = (GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC)
 
 
 class Content(NamedTuple):
@@ -51,9 +55,9 @@ class Spill(NamedTuple):
 
 
 def decompress(data: bytes) -> Content:
-    """Return gzip data unpacked, its good part when it is torn or damaged; other data as it is."""
+    """Return packed data unpacked, its good part when it is torn or damaged; other data as it is."""
     if not data.startswith(GZIP_MAGIC):
-        return Content(data, None)
+        return _unpacked(BytesIO(data)) if data.startswith(PACKED_MAGIC) else Content(data, None)
     good = bytearray()
     rest = data
     while rest.startswith(GZIP_MAGIC):
@@ -71,6 +75,21 @@ def decompress(data: bytes) -> Content:
         rest = member.unused_data + rest[at + 65536 :]
     if rest.strip(b"\0"):
         return Content(bytes(good), f"{len(rest)} bytes after the gzip data are no gzip data")
+    return Content(bytes(good), None)
+
+
+def _unpacked(stream: BinaryIO, most: float = inf) -> Content:
+    """Return what a packed stream holds, and hardly more than the bytes asked for."""
+    from watchme_analysis.sources.access_packed import TornError, unpacked
+
+    good = bytearray()
+    try:
+        for piece in unpacked(stream):
+            good += piece
+            if len(good) >= most:
+                break
+    except TornError as error:
+        return Content(bytes(good), str(error))
     return Content(bytes(good), None)
 
 
@@ -184,12 +203,10 @@ class RawFile:
             return self.content.data[:size]
         with self.path.open("rb") as file:
             first = file.read(size)
-        if not first.startswith(GZIP_MAGIC):
+        if not first.startswith(PACKED_MAGIC):
             return first
-        try:
-            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, size)
-        except zlib.error:
-            return self.content.data[:size]
+        with self.path.open("rb") as file:
+            return _unpacked(file, size).data[:size]
 
     @cached_property
     def is_large(self) -> bool:
@@ -203,7 +220,7 @@ class RawFile:
         packed = size >= self.spill.from_bytes // 10
         if packed:
             with self.path.open("rb") as file:
-                packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+                packed = file.read(max(map(len, PACKED_MAGIC))).startswith(PACKED_MAGIC)
         return packed
 
     def service(self, stem: str) -> str | None:
