@@ -4,6 +4,7 @@ import pytest
 from watchme_analysis import notebook
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.take_away import TAKE_AWAY_VARIABLE
 
 PROBES = "timestamp,vantage,path,status,seconds,error\n" + "".join(
     f"2025-12-11T01:{minute:02d}:{second:02d}Z,{vantage},/health,{status},{seconds},\n"
@@ -153,3 +154,16 @@ def test_a_page_about_one_queue_tells_of_no_other(data):
         other.messages(),
     )
     assert {row[0] for section in sections for row in section.rows} <= {"sed-queue"}
+
+
+def test_messages_to_send_again_are_left_for_a_report_only(data, tmp_path, monkeypatch):
+    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(TAKE_AWAY_VARIABLE, raising=False)
+    page.resend()
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv(TAKE_AWAY_VARIABLE, str(tmp_path / "left"))
+    [row] = page.resend().rows
+    [file] = (tmp_path / "left").iterdir()
+    assert file.name == "resend.jsonl"
+    assert len(file.read_text().splitlines()) == int(row[1]) > 0

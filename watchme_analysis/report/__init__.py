@@ -13,6 +13,8 @@ What a notebook and this package have agreed on:
   outputs, the last one that has a ``verdict`` is the report's diagnosis.
 * Figures: every ``image/png`` output. Its metadata may hold ``name`` (a slug for the file), ``alt`` (what
   the picture shows, for those who can't see it) and ``caption``, either directly or under ``image/png``.
+* Files: what the notebook leaves with :func:`watchme_analysis.take_away.take_away` is moved beside the page,
+  which links it.
 * Cells tagged ``notebook-only`` are run and kept in the notebook but left out of the page, which shows the
   answer and the parameters in its own way.
 * Imports: a folder of raw evidence is imported once, before the kernel starts; the kernel finds that import
