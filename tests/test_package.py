@@ -23,7 +23,7 @@ import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
 # Compiled loops and what drives them, loaded where many lines are read; nobody else may.
-COMPILED_PARTS = ("compiled", "gather", "jit", "kernel", "lines", "paths", "vectors")
+COMPILED_PARTS = ("compiled", "gather", "jit", "kernel", "lines", "paths", "requests", "vectors")
 COMPILED = {f"watchme_analysis.sources.access_{name}" for name in COMPILED_PARTS}
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
