@@ -1,6 +1,7 @@
 """What is taken from a flow for its simulation."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from watchme_analysis.analysis.failed_tries import failed_tries
 from watchme_analysis.analysis.flows import COLUMNS, Flow
 from watchme_analysis.analysis.flows import Settings as Known
 from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_fit import Recorded, fit
+from watchme_analysis.analysis.simulation_fit import Recorded, _dead_receives, fit
 from watchme_analysis.analysis.simulation_settings import ApiSettings, Arrivals, Settings, Spell
 
 MINUTES = 120
@@ -63,6 +64,20 @@ def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_
     together = Arrivals([0.0, 1.0, 2.0, 3.0])
     # One of the four first tries fails in every run, and not in four of five runs.
     assert {simulate(settings, together, seed).errors for seed in range(40)} == {1}
+
+
+def test_dead_letters_tell_the_receives_that_no_policy_does():
+    queued = flow()
+    without = replace(queued, settings=replace(queued.settings, max_receive_count=None), dlq="dead")
+    messages = pd.DataFrame({"queue": "dead", "source_queue": "queue", "receive_count": [6, 6, 7]})
+    table = {"queue_messages": messages}
+    assert _dead_receives(without, SimpleNamespace(table=table.__getitem__)) == 5
+    measured = Recorded(48.0, 3.0, 0.0, 0.0, dead_receives=5)
+    found = fit(without, measured)
+    assert found.settings.queue.max_receive_count == 5
+    assert any("5 receives, as those of its dead letters tell" in note for note in found.notes)
+    # Without a dead letter nothing speaks for a policy.
+    assert fit(without, replace(measured, dead_lettered=0.0)).settings.queue.max_receive_count is None
 
 
 def test_a_lost_point_ends_no_pause():

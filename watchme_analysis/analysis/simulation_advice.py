@@ -118,16 +118,19 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
             and other.scenario.settings.poller.max_concurrency is not None
             and other.scenario.settings.poller.reserved_concurrency is None
         ]
-        beside = f" With a maximum concurrency {max(mapped):,.0f} do." if mapped else ""
+        others = f"{max(mapped):,.0f} do" if max(mapped, default=0.0) >= 0.5 else "none does"
+        beside = f" With a maximum concurrency, {others}." if mapped else ""
+        number = f"{dead.mean:,.0f}"
+        reach = f"{number} {'message reaches' if number == '1' else 'messages reach'}"
         assumed = (
             "as AWS's guide describes throttling"
             if poller.throttle_patience_s is None
             else "if the poller gives up a throttled batch at once, the worst that AWS's guide leaves open"
         )
         said.append(
-            f"WARNING: {row.scenario.name}: {dead.mean:,.0f} messages reach the DLQ without one failed run, "
-            f"as each throttled receive counts, {assumed}.{beside} Limit the mapping's maximum concurrency "
-            "instead: then nothing is received that can't be run."
+            f"WARNING: {row.scenario.name}: {reach} the DLQ without one failed run, as each throttled receive "
+            f"counts, {assumed}.{beside} Limit the mapping's maximum concurrency instead: then nothing is "
+            "received that can't be run."
         )
     return tuple(said)
 

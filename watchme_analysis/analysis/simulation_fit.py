@@ -53,12 +53,16 @@ class Fit:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the flow's own metrics say of the figures that a simulation answers; None where they don't."""
+    """What the flow's own metrics say of the figures that a simulation answers; None where they don't.
+
+    ``dead_receives`` is how often its dead letters were received before they died.
+    """
 
     sent: float | None
     dead_lettered: float | None
     peak_visible: float | None
     peak_age_s: float | None
+    dead_receives: int | None = None
 
 
 def recorded(flow: Flow, tables: Tables) -> Recorded:
@@ -70,7 +74,17 @@ def recorded(flow: Flow, tables: Tables) -> Recorded:
         return float(values.max()) if len(values) else None
 
     dead = None if flow.dlq is None else dead_letter_stock(flow, tables).moved
-    return Recorded(flow.count("sent"), dead, highest("visible"), highest("age_s"))
+    return Recorded(
+        flow.count("sent"), dead, highest("visible"), highest("age_s"), _dead_receives(flow, tables)
+    )
+
+
+def _dead_receives(flow: Flow, tables: Tables) -> int | None:
+    """Return after how many receives messages died: the last one was for the dump itself."""
+    messages = tables.table("queue_messages")
+    own = messages["source_queue"].fillna(flow.queue) == flow.queue
+    counts = messages.loc[(messages["queue"] == flow.dlq) & own, "receive_count"].dropna()
+    return int(counts.min()) - 1 if len(counts) and counts.min() > 1 else None
 
 
 def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fit:
@@ -108,8 +122,12 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
             f"{flow.queue} can't be simulated: the case has no average Duration of its function; pull its "
             "metrics with the statistics Average and Maximum."
         )
-    known = flow.settings
     notes = []
+    if flow.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
+        receives = measured.dead_receives
+        flow = replace(flow, settings=replace(flow.settings, max_receive_count=receives))
+        notes.append(f"No redrive policy is known: {receives} receives, as those of its dead letters tell.")
+    known = flow.settings
     timeout_s = known.function_timeout_s or 30.0
     if known.function_timeout_s is None:
         notes.append("The function's timeout is unknown: 30 s is assumed.")
