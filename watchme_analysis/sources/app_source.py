@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform
+from watchme_analysis.schema import conform, empty
 from watchme_analysis.sources.app_calls import LOOP, POOL, Calls, Site
 from watchme_analysis.sources.app_routes import Routes
 from watchme_analysis.sources.async_rules import async_rule_findings
@@ -185,6 +186,12 @@ def _folder(raw: RawFile) -> _Folder:
     return known
 
 
+@cache
+def _no_rows(table: str) -> pd.DataFrame:
+    """Return the one empty frame that all files without a handler or such a call share: most of a project."""
+    return empty(table)
+
+
 def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     """Read a file of Python source, together with the modules of the same folder that it works with.
 
@@ -210,7 +217,8 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     pieces = []
     for table in TABLES:
         rows = folder.rows.get((table, raw.name), [])
-        frame = conform(table, pd.DataFrame([row | {"file": raw.relative} for row in rows]))
+        own = [row | {"file": raw.relative} for row in rows]
+        frame = conform(table, pd.DataFrame(own)) if own else _no_rows(table)
         first = table == "app_handlers"
         retrieval = Retrieval(
             source="app_source",
