@@ -69,6 +69,12 @@ def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, 
     assert found.extra["lost"] == 0
 
 
+def test_a_surplus_begins_with_the_first_receive_too_many_however_long_after_the_sums_rise(tmp_path):
+    found, truth = asked(tmp_path, 420037, "visibility_misconfig")
+    assert found.extra["change"]["event_name"] == "SetQueueAttributes"
+    assert abs((found.incident_start - datetime.fromisoformat(truth["incident_start"])).total_seconds()) < 1
+
+
 def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
     found, truth = asked(tmp_path, 502, "healthy", stray(6))
     assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 # Threads of the pool that Starlette runs plain functions on, unless set otherwise (anyio's default limiter).
 POOL_TOKENS = 40
 _LIMITER = "current_default_thread_limiter().total_tokens"
+# asyncio has threads of its own: as many as its executor, else five to 32, by the machine's CPUs.
+_EXECUTOR = ".set_default_executor"
+_HANDED_TO_ASYNCIO = r"asyncio\.to_thread|.*\.run_in_executor"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class Handler:
     background
         Functions that it hands to background tasks or starts as tasks.
     uses_threads
-        Whether it needs a thread of the pool to answer.
+        Whether it needs a thread of a pool to answer.
+    on_executor
+        Whether that is one of asyncio's own executor, not of the pool that plain handlers share.
     """
 
     function: str
@@ -39,6 +45,7 @@ class Handler:
     runs_on: str
     background: tuple[str, ...]
     uses_threads: bool
+    on_executor: bool = False
 
 
 def handlers_by_family(
@@ -59,6 +66,10 @@ def handlers_by_family(
     # What a handler hands to the background may need a thread; its answer does not.
     threads = app_calls["context"].eq("thread_pool")
     on_threads = set(app_calls.loc[threads.fillna(False), "reached_from"].dropna())
+    handing = app_calls[app_calls["kind"].eq("thread_pool").fillna(False) & app_calls["reached_from"].notna()]
+    asked: dict[str, list[str]] = {}
+    for origin, call in zip(handing["reached_from"], handing["call"], strict=True):
+        asked.setdefault(origin, []).append(call)
     columns = ("function", "method", "path", "runs_on", "background_tasks")
     for function, method, route, runs_on, tasks in zip(
         *(app_handlers[name] for name in columns), strict=True
@@ -66,8 +77,11 @@ def handlers_by_family(
         if not isinstance(route, str) or not isinstance(runs_on, str):
             continue
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
-        needs = runs_on == "thread_pool" or f"{method} {route}" in on_threads
-        handler = Handler(str(function), route, runs_on, names, needs)
+        origin = f"{method} {route}"
+        needs = runs_on == "thread_pool" or origin in on_threads
+        calls = asked.get(origin, []) if runs_on != "thread_pool" else []
+        on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
+        handler = Handler(str(function), route, runs_on, names, needs, on_executor)
         pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
         for family in families:
             match = pattern.fullmatch(family)
@@ -80,16 +94,25 @@ def handlers_by_family(
     return {family: handler for family, (_, handler) in found.items()}
 
 
-def pool_tokens(app_calls: pd.DataFrame, app_processes: pd.DataFrame) -> int:
-    """Return how many threads plain handlers share in a process: as the source sets it, else 40.
+def pool_tokens(
+    app_calls: pd.DataFrame, app_processes: pd.DataFrame, handlers: Iterable[Handler] = ()
+) -> int | None:
+    """Return how many threads handlers share in a process: as the source sets it, else 40.
+
+    Of handlers that only hand work to asyncio's own executor its size counts, which is unknown unless set.
 
     Parameters
     ----------
     app_calls, app_processes
         Tables of the glossary, may be empty. A variable set on the command line goes over the source's own
         number; where several numbers are set, for several programs, none counts.
+    handlers
+        Handlers in question.
     """
-    limits = app_calls[app_calls["call"].fillna("").str.endswith(_LIMITER)]
+    in_need = [handler for handler in handlers if handler.uses_threads]
+    on_executor = bool(in_need) and all(handler.on_executor for handler in in_need)
+    call = app_calls["call"].fillna("")
+    limits = app_calls[call.str.endswith(_EXECUTOR if on_executor else _LIMITER)]
     given: dict[str, str] = {}
     for environment in app_processes["environment"].dropna():
         given |= {str(name): str(value) for name, value in json.loads(environment).items()}
@@ -98,7 +121,9 @@ def pool_tokens(app_calls: pd.DataFrame, app_processes: pd.DataFrame) -> int:
         said = given.get(variable, "") if isinstance(variable, str) else ""
         sizes.add(float(said) if said.isdigit() else size)
     known = {int(size) for size in sizes if size > 0}
-    return known.pop() if len(known) == 1 else POOL_TOKENS
+    if len(known) == 1:
+        return known.pop()
+    return None if on_executor else POOL_TOKENS
 
 
 def _pattern(route: str) -> str:

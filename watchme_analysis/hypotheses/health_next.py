@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchme_analysis.hypotheses.health_edge_rules import unread
 from watchme_analysis.hypotheses.health_facts import Facts
-from watchme_analysis.hypotheses.health_handlers import pool_tokens
+from watchme_analysis.hypotheses.health_handlers import handlers_by_family, pool_tokens
 
 _NEEDS = {
     "nginx_config": (
@@ -52,7 +52,10 @@ def next_test(found: Facts, cause: str) -> str:
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     host = service.rsplit(":", 1)[0]
-    tokens = pool_tokens(found.table("app_calls"), found.table("app_processes"))
+    calls = found.table("app_calls")
+    handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values())
+    workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
     tests = {
         "nginx_config": (
             f"Ask past Nginx on the host: curl -m 40 -w '%{{time_total}}' "
@@ -72,7 +75,7 @@ def next_test(found: Facts, cause: str) -> str:
             "While it hangs, run py-spy dump --pid PID: the main thread stands in the blocking call."
         ),
         "app_threadpool": (
-            f"While it hangs, run py-spy dump --pid PID: {tokens} worker threads stand in the same call, "
+            f"While it hangs, run py-spy dump --pid PID: {workers} stand in the same call, "
             "the main thread is idle."
         ),
         "app_saturation": (

@@ -9,7 +9,7 @@ from watchme_analysis.analysis.health_requests import floats
 from watchme_analysis.hypotheses.health_container import container_of, restart_reason
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
-from watchme_analysis.hypotheses.health_handlers import pool_tokens
+from watchme_analysis.hypotheses.health_handlers import handlers_by_family, pool_tokens
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import at_times, lines, of_joined, quoted, within
 
@@ -116,12 +116,17 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
 
 def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     seen = []
-    tokens = pool_tokens(found.table("app_calls"), found.table("app_processes"))
+    calls = found.table("app_calls")
+    handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values())
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None
     rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))
     most_open = float(open_now.max()) if open_now is not None else float("nan")
-    if threads is not None:
+    if tokens is None:
+        # Nobody can tell whether all of an unknown number are taken.
+        pass
+    elif threads is not None:
         most = float(threads.max())
         flat = int((threads >= most - 1).sum())
         crowded = most_open > tokens or open_now is None
