@@ -81,9 +81,7 @@ lines was understood, or with --strict any line was rejected); 2 bad input.""",
 )
 @click.option(
     "--log-timezone",
-    default="UTC",
-    show_default=True,
-    help="Zone of logged times that name none, as in error logs.",
+    help="Zone of logged times that name none.  [default: of error logs that of the access logs, else UTC]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything.")
 @click.option("--parquet", metavar="OUT", help="Also write the requests to this file; with spark, a folder.")

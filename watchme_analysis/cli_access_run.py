@@ -56,7 +56,7 @@ def make_scan(files: Sequence[str], asked: Asked, since: int | None, until: int 
     options = LogOptions(
         asked["log_format"],
         asked["nginx_conf"],
-        zone=parse_zone(asked["log_timezone"]),
+        zone=parse_zone(asked["log_timezone"] or "UTC"),
         engine="auto" if asked["engine"] == "spark" else asked["engine"],
         decode_escapes=asked["decode_escapes"],
     )
@@ -185,7 +185,7 @@ class ErrorLogs:
         if len(inside) < len(self.log):
             notes.append(f"{len(self.log) - len(inside)} lines lie outside of the access logs' window.")
             if not len(inside):
-                notes.append("Error logs name no zone: theirs was taken for --log-timezone.")
+                notes.append("Error logs name no zone: --log-timezone says which one theirs is.")
         if self.candidates.cut:
             notes.append("More requests fit these errors than are kept: the later ones are not linked.")
         return error_report(errors_with_requests(inside, found), self.retrievals, notes)
@@ -197,7 +197,8 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
     from watchme_analysis.sources.nginx_errors import looks_like
     from watchme_analysis.sources.raw import RawFile
 
-    zone = parse_zone(asked["log_timezone"])
+    # Nginx writes both logs by the same clock, and the zone into one of them.
+    zone = parse_zone(asked["log_timezone"]) if asked["log_timezone"] else scan.zone_written()
     if asked["error_logs"]:
         names = [name for name in asked["error_logs"] if name != NO_ERRORS]
         return [RawFile(Path(), one.name, zone) for one in find_inputs(names)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 MANY_INPUTS = 1000
 # So many lines tell whether something stands before each.
 _FIRST_LINES = 32
+# An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
+_OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
+_HEAD_BYTES = 4096
 # How logs are named that hold more than their size, and hardly so many times as much.
 _PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst", ".bz2", ".xz"), 15
 
@@ -132,6 +136,16 @@ class AccessScan:
             if isinstance(time, int):
                 return time
         return 0
+
+    def zone_written(self) -> tzinfo:
+        """Return the zone of the last time that is written with one at the start of a log, else UTC."""
+        for one in reversed([one for one in self.inputs if one.path is not None]):
+            found = _OFFSET.search(one.head(_HEAD_BYTES))
+            if found is not None:
+                sign, hours, minutes = found.groups()
+                offset = timedelta(hours=int(hours), minutes=int(minutes))
+                return timezone(-offset if sign == b"-" else offset)
+        return UTC
 
     def likeliest_format(self) -> LogFormat:
         """Return the format that most of the first input's first lines are of.
