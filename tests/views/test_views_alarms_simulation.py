@@ -8,6 +8,7 @@ from watchme_analysis import notebook
 from watchme_analysis.analysis.alarm_backtest import Run
 from watchme_analysis.analysis.alarm_specs import parse_specs
 from watchme_analysis.analysis.alarm_trials import Tried, tried_frame
+from watchme_analysis.analysis.simulation_calibration import Agreement
 from watchme_analysis.analysis.simulation_scenarios import Estimate, Load, Scenario, compare
 from watchme_analysis.analysis.simulation_settings import Settings
 from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint
@@ -15,7 +16,12 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.views import style
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table
-from watchme_analysis.views.simulation_views import measures_table, plot_measures, plot_throttling
+from watchme_analysis.views.simulation_views import (
+    agreement_table,
+    measures_table,
+    plot_measures,
+    plot_throttling,
+)
 from watchme_analysis.window import Window, parse_zone
 
 START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
@@ -129,3 +135,12 @@ def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
     assert "Nothing happened" in page.advice().paragraphs[0]
     with pytest.raises(InputError, match="'who' is unknown"):
         notebook.open_alarms(case=str(data / "backlog-healthy"), who="me")
+
+
+def test_single_runs_that_came_to_the_same_are_told_once():
+    agreements = [
+        ("q", Agreement("dead_lettered", 991.0, 991.0, True, 991.0, 991.0)),
+        ("q", Agreement("peak_visible", 20.0, 21.0, True, 19.0, 24.0)),
+    ]
+    shown = agreement_table(agreements)
+    assert [row[shown.heads.index("single runs")] for row in shown.rows] == ["991", "19 to 24"]

@@ -101,7 +101,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> Shown:
                 _FIGURE_WORDS.get(each.figure, each.figure),
                 write(each.recorded),
                 write(each.simulated),
-                f"{write(each.lowest)} to {write(each.highest)}",
+                " to ".join(dict.fromkeys((write(each.lowest), write(each.highest)))),
                 "yes" if each.is_near else "no: read what follows with care",
             )
         )
