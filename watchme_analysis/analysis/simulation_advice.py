@@ -128,9 +128,9 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
             else "if the poller gives up a throttled batch at once, the worst that AWS's guide leaves open"
         )
         said.append(
-            f"WARNING: {row.scenario.name}: {reach} the DLQ without one failed run, as each throttled receive "
-            f"counts, {assumed}.{beside} Limit the mapping's maximum concurrency instead: then nothing is "
-            "received that can't be run."
+            f"WARNING: {row.scenario.name}: {reach} the DLQ without one failed run, as each throttled "
+            f"receive counts, {assumed}.{beside} Limit the mapping's maximum concurrency instead: then "
+            "nothing is received that can't be run."
         )
     return tuple(said)
 
