@@ -7,7 +7,7 @@ import pytest
 from health_world import HEALTH, case, give, investigate
 
 from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses.health_handlers import POOL_TOKENS, pool_tokens
+from watchme_analysis.hypotheses.health_handlers import POOL_TOKENS, handlers_by_family, pool_tokens
 from watchme_analysis.schema import conform
 
 LIMITER = "anyio.to_thread.current_default_thread_limiter().total_tokens"
@@ -63,3 +63,61 @@ def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threa
     text = json.dumps(found.to_dict())
     assert ("threads of the pool are taken" in text) is (said is not None)
     assert said is None or said in text
+
+
+def handed_over(call):
+    return {
+        "file": "app.py", "line": 3, "function": "healthz", "call": call, "kind": "thread_pool",
+        "context": "event_loop", "reached_from": "GET /healthz",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("calls", "tokens"),
+    [
+        ([handed_over("asyncio.to_thread")], None),
+        ([handed_over("asyncio.get_running_loop().run_in_executor")], None),
+        (
+            [
+                handed_over("asyncio.to_thread"),
+                limit(6, call="asyncio.get_running_loop().set_default_executor"),
+            ],
+            6,
+        ),
+        ([handed_over("fastapi.concurrency.run_in_threadpool")], POOL_TOKENS),
+        ([handed_over("asyncio.to_thread"), handed_over("anyio.to_thread.run_sync")], POOL_TOKENS),
+    ],
+)
+def test_handlers_that_hand_work_to_asyncio_share_the_threads_of_its_executor(calls, tokens):
+    work = {"kind": "blocking_io", "call": "requests.get", "context": "thread_pool"}
+    app_calls = conform("app_calls", pd.DataFrame([*calls, work | {"reached_from": "GET /healthz"}]))
+    app_handlers = conform(
+        "app_handlers",
+        pd.DataFrame([{"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}]),
+    )
+    known = handlers_by_family(app_handlers, app_calls, ["/svc/healthz"])
+    assert pool_tokens(app_calls, processes(), known.values()) == tokens
+
+
+def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
+    rows = [
+        handed_over("asyncio.to_thread"),
+        {
+            "kind": "blocking_io",
+            "call": "requests.get",
+            "context": "thread_pool",
+            "reached_from": "GET /healthz",
+        },
+    ]
+    handler = {"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}
+    said = {}
+    for name, calls in (("executor", rows), ("no source", [])):
+        made = case(
+            lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+            gauges=lambda second: {"in_flight": 12.0, "threads": 10.0},
+            handlers=[handler] if calls else [],
+        )
+        if calls:
+            give(made, "app_calls", calls)
+        said[name] = "fewer than a pool of 40" in json.dumps(health.diagnose(investigate(made)).to_dict())
+    assert said == {"executor": False, "no source": True}
