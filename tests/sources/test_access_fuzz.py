@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from access_fuzz import SECONDS, SEED, differences, rounds, rounds_for, selections, smallest
 
+from watchme_analysis.sources.access_engine import Selection
 from watchme_analysis.sources.apache_format import compile_apache
 from watchme_analysis.sources.nginx_format import compile_format
 
@@ -42,7 +43,9 @@ def test_what_was_found_once_stays_mended(case, decode):
         for text, escape in case["formats"]
     ]
 
-    assert differences(known, case["lines"].encode("latin-1"), None, decode) == []
+    selection = Selection(tuple(case["columns"])) if "columns" in case else None
+
+    assert differences(known, case["lines"].encode("latin-1"), selection, decode) == []
 
 
 def test_the_comparison_sees_a_wrong_cell(monkeypatch):

@@ -293,6 +293,9 @@ class _Values:
         """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
         import pyarrow.compute as pc
 
+        if sum(one in self._names for one in TARGETS) > 1:
+            # Whether another stands in for an empty target is for the exact way to tell.
+            self._request()
         pieces = []
         for name in self._program.further:
             values = self._text(name)
