@@ -85,3 +85,9 @@ def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
 @pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
 def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
     assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
+
+
+def test_a_message_hidden_far_longer_than_any_run_does_not_come_back_while_it_is_worked_on(tmp_path):
+    # Points that were lost in a surge look as if more had been received than sent.
+    found, _ = asked(tmp_path, 430034, "arrival_surge")
+    assert found.cause == "arrival_surge"

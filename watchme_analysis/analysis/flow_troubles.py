@@ -29,6 +29,8 @@ STARVED_MINUTES = 15.0
 LOST_POINTS = 2
 # A standard queue delivers a message twice now and then, far less often than this.
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
+# Hidden for so many times its longest run, no message comes back while it is worked on.
+HIDDEN_LONG = 2.0
 # Over so many intervals is summed up what was due.
 SURPLUS_SUMMED = 5
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
@@ -226,6 +228,8 @@ def find_surplus(flow: Flow) -> Elevation | None:
         return None
     if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
         return None
+    if _hidden_long_enough(flow):
+        return None
     # A run that fails sends all messages of its batch back.
     each = 1.0 if flow.by_message else _messages_a_run(flow)
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
@@ -247,6 +251,14 @@ def find_surplus(flow: Flow) -> Elevation | None:
     if found is None or found.score < 5.0:
         return None
     return replace(found, start=_first_surplus(good - due, found.start, flow.period_s))
+
+
+def _hidden_long_enough(flow: Flow) -> bool:
+    """Tell whether the visibility timeout stood far above the longest run all the time."""
+    limit, modified = flow.settings.visibility_timeout_s, flow.settings.queue_modified_at
+    if limit is None or modified is None or flow.frame.empty or modified > flow.frame.index[0]:
+        return False
+    return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
 
 
 def _first_surplus(more: pd.Series, start: pd.Timestamp, period_s: int) -> pd.Timestamp:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from watchme_analysis.analysis.failed_tries import failed_tries
@@ -79,6 +81,7 @@ class Settings:
     is_fifo: bool | None = None
     reports_failures: bool | None = None
     dlq_retention_s: float | None = None
+    queue_modified_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -272,7 +275,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
     own = mappings[mappings["queue"] == queue]
     mapping = None if own.empty else own.iloc[-1]
 
-    def value(source: Any, name: str, kind: type = float) -> Any:
+    def value(source: Any, name: str, kind: Callable[[Any], Any] = float) -> Any:
         import pandas as pd
 
         if source is None or pd.isna(source[name]):
@@ -291,6 +294,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         is_fifo=value(attributes, "is_fifo", bool),
         reports_failures=_reports_failures(value(mapping, "response_types", str)),
         dlq_retention_s=value(dead, "retention_s"),
+        queue_modified_at=value(attributes, "modified_at", lambda time: time.to_pydatetime()),
     )
 
 
