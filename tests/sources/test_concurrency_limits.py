@@ -61,6 +61,7 @@ CASES = {
         20,
         None,
     ),
+    "create_engine('x', **options)": ("sqlalchemy.create_engine", None, None),
     "httpx.AsyncClient(limits=httpx.Limits(max_connections=8))": ("httpx.Limits", 8, None),
     "AsyncConnectionPool('', min_size=1, max_size=6)": ("psycopg_pool.AsyncConnectionPool", 6, None),
     "ThreadedConnectionPool(1, 7)": ("psycopg2.pool.ThreadedConnectionPool", 7, None),

@@ -104,6 +104,7 @@ class _Finder:
         rule = _rule_of(dotted)
         if rule is None or any(keyword.arg in rule.unless for keyword in node.keywords):
             return
+        unknown = any(keyword.arg is None for keyword in node.keywords)
         sizes: list[int | None] = []
         variables: list[str] = []
         for at, name in enumerate(rule.keywords):
@@ -113,7 +114,8 @@ class _Finder:
                 sizes.append(size)
                 variables += [variable] if variable else []
             elif at < len(rule.defaults):
-                sizes.append(rule.defaults[at])
+                # What `**settings` brings along may set it as well.
+                sizes.append(None if unknown else rule.defaults[at])
         if sizes:
             known = [size for size in sizes if size is not None]
             whole = sum(known) if len(known) == len(sizes) else None
