@@ -172,6 +172,26 @@ def test_handlers_are_told_apart_by_how_they_run_and_what_blocks_in_them():
     assert "no application source" in code_table(handlers_table(handlers()[:0], calls()[:0])).to_text()
 
 
+def test_of_very_many_handlers_and_calls_those_asked_and_the_nearest_are_named():
+    many = pd.concat([handlers()] + [handlers().assign(path=f"/other{i}/{{name}}") for i in range(40)])
+    far = [
+        {"call": f"requests.get{i}", "reached_from": "GET /health", "context": "thread_pool", "line": i,
+         "file": "app.py", "function": "job", "kind": "blocking_io", "chain": json.dumps(["f"] * (20 - i))}
+        for i in range(10)
+    ]  # fmt: skip
+    frame = handlers_table(many, conform("app_calls", pd.DataFrame(far)))
+    named = frame.set_index("route").loc["GET /health", "in_answer"].split("; ")
+    assert [text.split(" ")[0] for text in named if text.startswith("requests")][:2] == [
+        "requests.get9",
+        "requests.get8",
+    ]
+    assert named[-1] == "and 4 more (app_calls)"
+    shown = code_table(frame, {"/health"}).to_text()
+    assert "/health" in shown
+    assert "/other1/" not in shown
+    assert f"{len(frame) - 1} more handlers" in shown
+
+
 def test_processes_and_containers_stand_in_one_table(services):
     process = {
         "file": "uvicorn_command.txt",

@@ -129,9 +129,10 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
     rows = []
     calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(_BLOCKING)]
     written = app_handlers["is_async"].fillna(False).astype(bool)
+    by_route = dict(tuple(calls.groupby("reached_from")))
     for handler, asynchronous in zip(app_handlers.itertuples(), written, strict=True):
         route_name = f"{handler.method} {handler.path}"
-        mine = calls[calls["reached_from"] == route_name]
+        mine = by_route.get(route_name, calls[:0])
         behind = mine["context"].str.startswith(("background", "process")).fillna(False)
         tasks = json.loads(handler.background_tasks) if isinstance(handler.background_tasks, str) else []
         background = _calls(mine[behind])
@@ -149,11 +150,18 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
     return pd.DataFrame(rows, columns=columns).sort_values("route", ignore_index=True)
 
 
+# So many calls are named for a handler, those nearest to it.
+_NAMED_CALLS = 6
+
+
 def _calls(calls: pd.DataFrame) -> str:
     said = []
-    for call in calls.itertuples():
+    nearest = calls["chain"].fillna("[]").map(lambda chain: len(json.loads(chain))).sort_values(kind="stable")
+    for call in calls.loc[nearest.index].itertuples():
         limit = f", at most {call.timeout_s:g} s" if isinstance(call.timeout_s, float) else ""
         where = str(call.context).removeprefix("background_").replace("_", " ")
         kind = str(call.kind).replace("_", " ")
         said.append(f"{call.call} ({kind} on the {where}{limit}; {call.file}:{call.line})")
-    return "; ".join(dict.fromkeys(said))
+    named = list(dict.fromkeys(said))
+    more = [f"and {len(named) - _NAMED_CALLS} more (app_calls)"] if len(named) > _NAMED_CALLS else []
+    return "; ".join([*named[:_NAMED_CALLS], *more])

@@ -23,6 +23,7 @@ from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfal
 from watchme_analysis.analysis.health_window import phases
 from watchme_analysis.hypotheses.health_calibration import track_record
 from watchme_analysis.hypotheses.health_facts import Facts, facts, followed
+from watchme_analysis.hypotheses.health_handlers import handlers_by_family
 from watchme_analysis.hypotheses.health_process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
@@ -192,7 +193,11 @@ class HealthPage(Page):
         frame = handlers_table(
             self.investigation.table("app_handlers"), self.investigation.table("app_calls")
         )
-        return code_table(frame)
+        families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
+        known = handlers_by_family(
+            self.investigation.table("app_handlers"), self.investigation.table("app_calls"), families
+        )
+        return code_table(frame, {handler.path for handler in known.values()})
 
     def processes(self) -> Shown:
         """Show how the processes are started, what their containers may use, and when they turn unhealthy."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views.display import Shown, duration, number
@@ -52,14 +52,25 @@ def settings_table(frame: pd.DataFrame, paths: Sequence[str]) -> Shown:
     return Shown("What is in force for each path", ("layer", "setting", *paths, ""), rows, note)
 
 
-def code_table(frame: pd.DataFrame) -> Shown:
+# More handlers than these are not shown one and all.
+_SHOWN_HANDLERS = 30
+
+
+def code_table(frame: pd.DataFrame, asked: Collection[str] = ()) -> Shown:
     """Return how each handler runs and what may block in it.
 
     Parameters
     ----------
     frame
         Frame of :func:`watchme_analysis.analysis.health_settings.handlers_table`.
+    asked
+        Paths of the handlers that callers asked: of many handlers these are shown.
     """
+    whole = len(frame)
+    if whole > _SHOWN_HANDLERS:
+        paths = frame["route"].str.partition(" ")[2]
+        frame = frame[paths.isin(asked)] if paths.isin(asked).any() else frame
+        frame = frame[:_SHOWN_HANDLERS]
     rows = tuple(tuple(str(row[name]) or "–" for name in _HANDLER_HEADS) for _, row in frame.iterrows())
     note = (
         "Read from the source, not run. A `def` handler waits for one of the pool's threads (40 unless set "
@@ -67,6 +78,8 @@ def code_table(frame: pd.DataFrame) -> Shown:
         if rows
         else "No rows: no application source is part of the case."
     )
+    if len(frame) < whole:
+        note += f" {whole - len(frame)} more handlers, not asked by callers or too many: app_handlers."
     return Shown("Handlers in the source", tuple(_HANDLER_HEADS.values()), rows, note)
 
 
