@@ -119,6 +119,8 @@ def _all_well(found: Facts) -> Seen:
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in LOGS if found.has(name)), "probes")
     text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
+    if not total:
+        text = "No request or probe is there that could have been slow or failing."
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
     # Probes tell of the paths that they ask, a log of all that callers asked.

@@ -200,15 +200,15 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
         return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
     if bad_loop and calm_pool:
         text = (
-            f"{listed(bad_loop)} runs on the event loop and was bad; {listed(calm_pool)} needs a "
-            "thread and did well."
+            f"What runs on the event loop was bad too ({listed(bad_loop)}), and what needs a thread did "
+            f"well ({listed(calm_pool)})."
         )
         return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
     if bad_loop and not bad_pool:
-        text = f"{listed(bad_loop)} runs on the event loop and calls nothing that needs a thread."
+        text = f"What was bad ({listed(bad_loop)}) runs on the event loop and needs no thread."
         return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
     if bad_loop:
-        text = f"{listed(bad_loop)} runs on the event loop and was bad as well."
+        text = f"What runs on the event loop was bad as well ({listed(bad_loop)})."
         return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
     return []
 
