@@ -87,6 +87,13 @@ def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
     assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
 
 
+def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_path):
+    found, _ = asked(tmp_path, 420078, "mapping_disabled")
+    assert found.cause == "mapping_disabled"
+    told = [item for entry in found.ranking for item in entry.finding.evidence if item.check == "run time"]
+    assert any("with 5.0 times as many messages each" in item.statement for item in told)
+
+
 def test_a_message_hidden_far_longer_than_any_run_does_not_come_back_while_it_is_worked_on(tmp_path):
     # Points that were lost in a surge look as if more had been received than sent.
     found, _ = asked(tmp_path, 430034, "arrival_surge")

@@ -108,7 +108,9 @@ def find_slow(flow: Flow) -> Elevation | None:
     usual = _weighted_median(clean if len(clean) >= MIN_CLEAN else runs)
     if usual is None:
         return None
-    lasting = flow.frame["duration_avg_s"] >= max(SLOW_RATIO * usual, usual + SLOW_SECONDS)
+    # A run of many messages may take as many times as long and is as fast as ever.
+    limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
+    lasting = flow.frame["duration_avg_s"] >= limit
     found = rate_elevation(
         flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s
     )
@@ -119,6 +121,12 @@ def find_slow(flow: Flow) -> Elevation | None:
         if int(lasting[(lasting.index >= found.start) & (lasting.index < found.end)].sum()) >= 3
         else None
     )
+
+
+def messages_a_run(flow: Flow) -> pd.Series:
+    """Return how many messages the runs of each interval took, 1 at least and where it isn't known."""
+    each = flow.frame["received"] / flow.frame["invocations"]
+    return each.clip(1.0, flow.settings.batch_size).fillna(1.0)
 
 
 def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:

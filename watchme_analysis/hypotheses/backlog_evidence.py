@@ -7,7 +7,7 @@ from typing import Any
 
 from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.error_kinds import KIND_WORDS
-from watchme_analysis.analysis.flow_troubles import FAILURE_EVENTS
+from watchme_analysis.analysis.flow_troubles import FAILURE_EVENTS, messages_a_run
 from watchme_analysis.hypotheses.backlog_picture import surge_leads
 from watchme_analysis.hypotheses.backlog_rows import matching, points
 from watchme_analysis.hypotheses.backlog_weights import weight
@@ -209,13 +209,18 @@ def slow_without_failures(inv: Investigation, signs: Signs) -> list[Evidence]:
     before = runs[runs.index < trouble.start].median()
     if not during > 0 or not before > 0:
         return []
-    ratio = float(during / before)
+    each = messages_a_run(signs.flow)[runs.index]
+    at_once = each[(runs.index >= trouble.start) & (runs.index < trouble.end)].median()
+    fuller = max(1.0, float(at_once / each[runs.index < trouble.start].median()))
+    ratio = float(during / before) / fuller
     slow = "slow_no_error" if signs.errors_counted else "slow_errors_unknown"
     others = "none more fail" if signs.errors_counted else "whether more fail was not collected"
     return [
         Evidence(
             f"Runs of {signs.flow.function} take {during:.1f} s (median) from "
-            f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before; {others}.",
+            f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before"
+            + (f", with {fuller:.1f} times as many messages each" if fuller >= 1.05 else "")
+            + f"; {others}.",
             weight=weight(slow) if ratio >= 2.0 else weight("backlog_not_slow"),
             effect=ratio,
             effect_unit="ratio",
