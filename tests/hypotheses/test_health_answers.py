@@ -1,7 +1,7 @@
 """What the bad answers were, who gave them, and lost packets that hold a process up."""
 
 import pytest
-from health_world import HEALTH, OTHER, USUAL, case, in_fault, investigate, moment, without
+from health_world import HEALTH, OTHER, USUAL, case, give, in_fault, investigate, moment, without
 
 from watchme_analysis.hypotheses import health
 
@@ -81,3 +81,28 @@ def test_an_error_log_without_errors_is_not_asked_for():
     del made.manifest["tables"]["error_log"]
     said = health.diagnose(investigate(made))
     assert any("error log" in item.what for item in said.missing_evidence)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cpu_pct", "blocks"), [("cpu", 5, False), ("cpu", 90, True), ("blocking_io", 5, True)]
+)
+def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, cpu_pct, blocks):
+    handlers = [
+        {
+            "file": "app.py",
+            "line": 9,
+            "function": "f",
+            "method": "GET",
+            "path": HEALTH,
+            "runs_on": "event_loop",
+        }
+    ]
+    slow = {"header_s": 2.0, "inside_s": 2.0}
+    gauges = {"cpu_pct": float(cpu_pct)}
+    made = case(
+        lambda path, second: slow if path != OTHER else None, gauges=lambda second: gauges, handlers=handlers
+    )
+    call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
+    give(made, "app_calls", [call])
+    assert ("blocking_in_loop" in outcomes(made)) is blocks
+    assert ("no_blocking_in_loop" in outcomes(made)) is not blocks

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_rhythm import bunched, rhythm
+from watchme_analysis.hypotheses.health_cpu import is_idle
 from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
-from watchme_analysis.hypotheses.health_process import service_name
+from watchme_analysis.hypotheses.health_process import gauges, service_name
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_joined, quoted, select, within
 
@@ -118,13 +119,17 @@ def source(found: Facts) -> list[Seen]:
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
     on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
+    # What computes holds the loop for as long as it uses CPU.
+    unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(found)
+    on_loop = on_loop[~unused]
     if len(on_loop):
         words = _calls_in_words(on_loop)
         text = f"The source blocks the event loop: {words}."
         sql = in_context("event_loop", "background_event_loop")
         seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
     else:
-        text = f"The source has {len(handlers)} handlers and no blocking call on the event loop."
+        text = f"The source has {len(handlers)} handlers and no blocking call on the event loop"
+        text += ", but for work that would take CPU, which the process had to spare." if unused.any() else "."
         seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), select("app_handlers")))
     known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
@@ -156,6 +161,18 @@ def source(found: Facts) -> list[Seen]:
             )
         )
     return seen
+
+
+def _had_cpu_to_spare(found: Facts) -> bool:
+    """Tell whether the CPU of the affected process was sampled in the incident, and low."""
+    if not found.has("host_metrics"):
+        return False
+    wide = gauges(found)
+    if "cpu_pct" not in wide:
+        return False
+    used = wide["cpu_pct"].dropna()
+    before = used[used.index < found.start]
+    return is_idle(used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0)
 
 
 def _calls_in_words(calls: pd.DataFrame) -> str:

@@ -19,6 +19,8 @@ IDLE_PCT = 35.0
 HELD_SAMPLES = 8
 HELD_DISPERSION = 0.2
 HELD_LEAST_PCT = 2.0
+# Samples with no more than this share of the usual dispersion may be held: means of so many decide.
+STEADIER, SMOOTHED = 0.3, 3
 
 
 def cpu(
@@ -114,7 +116,7 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
     usual = before["cpu_pct"].dropna()
     if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < 0.9 * len(rows):
         return []
-    middle, steadier = float(busy.median()), _dispersion(busy) / max(_dispersion(usual), 1e-9)
+    middle, steadier = float(busy.median()), _steadier(busy, usual)
     if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
         return []
     waiting = float(rows["open"].median())
@@ -129,16 +131,38 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
     return [Seen("cpu_held", text, "host_metrics", count, sql, middle, "pct", details={SATURATION: words})]
 
 
+def _steadier(busy: pd.Series, usual: pd.Series) -> float:
+    """Return the dispersion of samples over the usual one.
+
+    A quota is granted by the period, so that one sample holds what its neighbour lacks: where single samples
+    are steadier than usual but not clearly, means of three tell, in which that cancels out.
+    """
+    single, mean = (
+        _dispersion(one) / max(_dispersion(other), 1e-9)
+        for one, other in ((busy, usual), (_smooth(busy), _smooth(usual)))
+    )
+    return mean if HELD_DISPERSION < single <= STEADIER else single
+
+
+def _smooth(used: pd.Series) -> pd.Series:
+    return used.rolling(SMOOTHED).mean().dropna()
+
+
 def _dispersion(used: pd.Series) -> float:
     """Return the variance of samples over their mean, by quantiles; no smaller than sampling's own."""
     spread = max(float(used.quantile(0.9) - used.quantile(0.1)) / 2.56, 0.3)
     return spread**2 / max(float(used.median()), 0.5)
 
 
+def is_idle(used: pd.Series, calm: float) -> bool:
+    """Tell whether a process had CPU to spare, from its samples in per cent and their usual median."""
+    return len(used) >= 3 and float(used.quantile(0.9)) < max(IDLE_PCT, 1.5 * calm)
+
+
 def _idle(used: pd.Series, calm: float, sql: str) -> list[Seen]:
-    most = float(used.quantile(0.9))
-    if most >= max(IDLE_PCT, 1.5 * calm):
+    if not is_idle(used, calm):
         return []
+    most = float(used.quantile(0.9))
     text = (
         f"CPU of the process stayed low (median {used.median():.0f} %, nine tenths of samples under "
         f"{most:.0f} %)."
