@@ -94,6 +94,13 @@ def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_pat
     assert any("with 5.0 times as many messages each" in item.statement for item in told)
 
 
+def test_runs_that_a_limit_since_lifted_leaves_alone_do_not_tell_that_it_was_not_there(tmp_path):
+    found, truth = asked(tmp_path, 450065, "throttled")
+    bounds = found.extra["incident_start_earliest"], found.extra["incident_start_latest"]
+    early, start, late = map(datetime.fromisoformat, (bounds[0], truth["incident_start"], bounds[1]))
+    assert early <= start <= late
+
+
 def test_a_message_hidden_far_longer_than_any_run_does_not_come_back_while_it_is_worked_on(tmp_path):
     # Points that were lost in a surge look as if more had been received than sent.
     found, _ = asked(tmp_path, 430034, "arrival_surge")

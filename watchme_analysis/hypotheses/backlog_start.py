@@ -102,8 +102,11 @@ def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
     """
     frame, settings = signs.flow.frame, signs.flow.settings
     well = frame["tried"].fillna(0.0) > frame["failed"].fillna(0.0)
-    if cause == "throttled" and settings.reserved_concurrency is not None:
-        well &= frame["concurrency"].fillna(0.0) > settings.reserved_concurrency
+    if cause == "throttled":
+        # A limit that was lifted since is told by how many ran while others were refused.
+        held = frame.loc[frame["throttles"].fillna(0.0) > 0, "concurrency"].max()
+        limit = settings.reserved_concurrency if settings.reserved_concurrency is not None else held
+        well &= ~(frame["concurrency"].fillna(0.0) <= limit)
     elif cause == "visibility_misconfig" and settings.visibility_timeout_s is not None:
         well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
         # A run that is shown to go wrong began before its message came back.
