@@ -85,6 +85,8 @@ def call_rows(calls: Calls) -> list[dict[str, Any]]:
     reached = calls.reached()
     rows = []
     for at in reached:
+        if not calls.body(at.function).sites:
+            continue
         where: dict[str, Any] = {
             "reached_from": at.origin,
             "context": at.context,
