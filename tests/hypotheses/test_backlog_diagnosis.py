@@ -6,6 +6,7 @@ import pytest
 from backlog_world import START, World
 
 from watchme_analysis.diagnosis import diagnose as diagnose_case
+from watchme_analysis.hypotheses import backlog
 from watchme_analysis.hypotheses.backlog import diagnose
 from watchme_analysis.hypotheses.backlog_weights import WEIGHTS
 from watchme_analysis.hypotheses.base import Investigation, registered
@@ -205,3 +206,9 @@ def test_bundled_cases(data, case, cause, dead):
     found = diagnose_case("backlog", data / case)
     assert found.cause == cause
     assert found.extra["dead_letters"] == dead
+
+
+def test_one_is_no_many():
+    one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True} for n in (1, 2))
+    assert backlog._missing_work(one) == "1 device-day of work is missing"
+    assert backlog._missing_work(two) == "2 device-days of work are missing"

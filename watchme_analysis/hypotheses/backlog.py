@@ -156,16 +156,22 @@ def _bounds(view: Picture, begun: Start | None) -> str:
 def _still_waiting(view: Picture) -> str:
     """Return in words how many messages of the affected queues wait at the end, where any do."""
     waiting = sum(item.balance.visible + item.balance.in_flight for item in view.affected)
-    return f"; {waiting} messages still wait" if waiting else ""
+    return f"; {_of(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+
+
+def _of(number: int, noun: str) -> str:
+    """Return a number with its noun, one or many."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _missing_work(extra: dict[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number = len(extra["missed_work"])
+    work = f"{_of(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
     if extra["missed_work_certain"]:
-        return f"{number} device-days of work are missing"
+        return work
     return (
-        f"up to {number} device-days of work are missing (a throttled delivery can run later all the same; "
+        f"up to {work} (a throttled delivery can run later all the same; "
         "nothing recorded tells which did)"
     )
 
@@ -183,11 +189,12 @@ def _summary(
     start = None if begun is None else begun.moment
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
     number = len(view.signs)
+    lost = f"{extra['lost']} {'was' if extra['lost'] == 1 else 'were'} lost"
     collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
     if cause == "healthy":
         return (
-            f"Nothing was late, failing in numbers or lost in {number} queues.",
-            f"{extra['dead_letters']} messages reached dead-letter queues and {extra['lost']} were lost.",
+            f"Nothing was late, failing in numbers or lost in {_of(number, 'queue')}.",
+            f"{_of(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
             collect,
         )
     top = ranking[0]
@@ -210,8 +217,8 @@ def _summary(
     also = f", which set off {secondary.replace('_', ' ')}" if secondary else ""
     return (
         f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",
-        f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; {extra['dead_letters']} "
-        f"messages reached dead-letter queues, {extra['lost']} were lost, {_missing_work(extra)}"
+        f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
+        f"{_of(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, {_missing_work(extra)}"
         f"{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
     )
