@@ -15,7 +15,8 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 
 
 def run(*arguments):
-    return CliRunner().invoke(simulate, [*arguments, "--processes", "1"], catch_exceptions=False)
+    wide = CliRunner(env={"COLUMNS": "200"})
+    return wide.invoke(simulate, [*arguments, "--processes", "1"], catch_exceptions=False)
 
 
 def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():

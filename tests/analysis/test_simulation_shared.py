@@ -11,6 +11,7 @@ from watchme_analysis.analysis.simulation_fit import fit, recorded
 from watchme_analysis.analysis.simulation_model import model_of
 from watchme_analysis.analysis.simulation_scenarios import compare
 from watchme_analysis.analysis.simulation_shared import late_shares, shared_fit, sharing
+from watchme_analysis.schema import empty
 
 MINUTES = 600
 COST_S = 3.0
@@ -35,7 +36,12 @@ def tables(hosts=("10.0.0.1", "10.0.0.1", "10.0.0.2")):
     changes = pd.DataFrame(
         columns=["time", "event_name", "resource", "resources", "parameters", "error_code"]
     )
-    return Tables(functions=functions, changes=changes, queues=pd.DataFrame(columns=["queue"]))
+    return Tables(
+        functions=functions,
+        changes=changes,
+        queues=pd.DataFrame(columns=["queue"]),
+        queue_messages=empty("queue_messages"),
+    )
 
 
 def flow(name, slows=True, busy=True):

@@ -160,13 +160,17 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, 
     assert rows["line"].tolist() == frame["line"].tolist()
 
 
-def test_an_input_that_goes_away_is_one_sentence(settings, tmp_path):
+def test_an_input_that_goes_away_is_accounted_for_and_the_others_are_read(settings, tmp_path):
     (tmp_path / "access.log").write_bytes(line(1))
+    (tmp_path / "b-access.log").write_bytes(line(2) * 3)
     spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
     (tmp_path / "access.log").unlink()
 
-    with pytest.raises(InputError, match=r"access\.log can't be read: No such file or directory"):
-        spark.gather(AccessSummary)
+    assert spark.gather(AccessSummary).requests == 3
+    gone, other = spark.retrievals()
+    assert (gone.rows, gone.truncated) == (0, True)
+    assert [one.reason for one in gone.rejected] == ["it was gone before it was read"]
+    assert (other.rows, other.truncated) == (3, False)
 
 
 def test_no_lines_are_no_error(settings, tmp_path):

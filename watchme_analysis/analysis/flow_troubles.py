@@ -258,7 +258,7 @@ def find_surplus(flow: Flow) -> Elevation | None:
     )
     if found is None or found.score < 5.0:
         return None
-    return replace(found, start=_first_surplus(good - due, found.start, flow.period_s))
+    return replace(found, start=_first_surplus(good - due, found, flow.period_s))
 
 
 def _hidden_long_enough(flow: Flow) -> bool:
@@ -269,10 +269,10 @@ def _hidden_long_enough(flow: Flow) -> bool:
     return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
 
 
-def _first_surplus(more: pd.Series, start: pd.Timestamp, period_s: int) -> pd.Timestamp:
+def _first_surplus(more: pd.Series, found: Elevation, period_s: int) -> pd.Timestamp:
     """Return the interval in which more was received than had been sent: sums over several begin early."""
-    reach = timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
-    summed = more[start - reach : start + reach].cumsum()[start:]
+    start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
+    summed = more[start - reach : found.end].cumsum()[start:]
     begun = summed.index[summed > 0]
     return begun[0] if len(begun) else start
 

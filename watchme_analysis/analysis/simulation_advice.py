@@ -18,7 +18,7 @@ _FIGURES = (
 FIGURE_WORDS = {
     "peak_visible": "the peak backlog (messages)",
     "peak_age_s": "the age of the oldest message (s)",
-    "dead_lettered": "dead letters",
+    "dead_lettered": "the number of dead letters",
 }
 _NAMED = 3
 # What leaves more than this share of the dead letters is no help against them.

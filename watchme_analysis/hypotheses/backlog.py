@@ -170,10 +170,7 @@ def _missing_work(extra: dict[str, Any]) -> str:
     work = f"{_of(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
     if extra["missed_work_certain"]:
         return work
-    return (
-        f"up to {work} (a throttled delivery can run later all the same; "
-        "nothing recorded tells which did)"
-    )
+    return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
 
 
 def _summary(
