@@ -1,6 +1,8 @@
 """Lines of JSON without a format: those alike are read the quick ways, and as by their keys."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -160,3 +162,16 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
         assert other.table.to_pylist() == exact.table.to_pylist()
         assert other.refused == exact.refused
         assert (other.blank, other.formats) == (exact.blank, exact.formats)
+
+
+def test_times_with_parts_of_a_second_are_read_without_pandas():
+    code = (
+        "import sys, numpy as np; from watchme_analysis.sources.access_times import moments_at;"
+        "buf = np.frombuffer(b'2025-12-11T10:10:30.5Z' + b'bad', np.uint8);"
+        "starts, ends = np.array([0, 22, -1], np.int32), np.array([22, 25, 0], np.int32);"
+        "moments, known = moments_at(buf, starts, ends);"
+        "assert (moments[0], known.tolist()) == (1765447830500000, [True, False, False]);"
+        "assert not len(moments_at(buf, starts[:0], ends[:0])[0]);"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.arrow_arrays import slices_of
+from watchme_analysis.sources.arrow_arrays import (
+    nulls_of,
+    number_array,
+    numbers_of,
+    scalar_of,
+    slices_of,
+)
 from watchme_analysis.sources.lines import microseconds
 
 if TYPE_CHECKING:
@@ -33,8 +39,6 @@ def is_zoned_time(text: str) -> bool:
 
 def moments_at(buf: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
     """Return the moments of times that stand in a buffer, and which are known; see :func:`moments_of`."""
-    from watchme_analysis.sources.arrow_arrays import nulls_of, numbers_of
-
     moments = moments_of(slices_of(buf, starts, ends, starts < 0))
     return numbers_of(moments), ~nulls_of(moments)
 
@@ -42,18 +46,20 @@ def moments_at(buf: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
 def moments_of(times: pa.Array) -> pa.Array:
     """Return microseconds since the epoch; null for what is none, or is written in another way or no zone."""
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = pc.fill_null(pc.string_is_ascii(times), False)
-    plain = pc.if_else(known, times, "")
+    nothing = scalar_of("", "text")
+    plain = pc.coalesce(pc.if_else(pc.string_is_ascii(times), times, nothing), nothing)
     seconds = pc.utf8_slice_codeunits(plain, 0, _SECOND_SIZE).dictionary_encode()
     rests = pc.utf8_slice_codeunits(plain, _SECOND_SIZE).dictionary_encode()
     whole = np.array([_second(text) for text in seconds.dictionary.to_pylist()] or [0], np.int64)
     part = np.array([_rest(text) for text in rests.dictionary.to_pylist()] or [0], np.int64)
-    whole, part = whole[seconds.indices.to_numpy()], part[rests.indices.to_numpy()]
+    whole, part = (
+        values[np.frombuffer(coded.indices.buffers()[1], np.int32, len(coded))]
+        for values, coded in ((whole, seconds), (part, rests))
+    )
     unknown = (whole == _UNKNOWN) | (part == _UNKNOWN)
-    return pa.array(np.where(unknown, 0, whole + part), pa.int64(), mask=unknown)
+    return number_array(np.where(unknown, 0, whole + part), ~unknown)
 
 
 def _second(text: str) -> int:

@@ -163,7 +163,7 @@ def slices_of(data: Array, starts: Array, ends: Array, missing: Array) -> pa.Arr
     offsets = np.empty(2 * len(starts) + 1, np.int64)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
     slices = pa.LargeStringArray.from_buffers(2 * len(starts), pa.py_buffer(offsets), pa.py_buffer(data))
-    return slices.take(pa.array(np.arange(0, 2 * len(starts), 2), mask=missing))
+    return slices.take(number_array(np.arange(0, 2 * len(starts), 2), ~missing))
 
 
 def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
