@@ -191,7 +191,9 @@ def _what(found: Facts) -> str:
     failed = int(requests_judged(rows)["failed"].sum())
     middle, usual = _medians(found)
     end = (
-        "UTC and was still open when the data end" if incident.is_open else f"to {incident.end:%H:%M:%S} UTC"
+        "UTC to the end of the data, still open then"
+        if incident.is_open
+        else f"to {incident.end:%H:%M:%S} UTC"
     )
     times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
     return (
