@@ -32,6 +32,13 @@ def test_every_file_is_accounted_for(evidence, tmp_path):
     assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
 
 
+def test_tests_of_an_application_are_left_as_what_they_are(evidence, tmp_path):
+    (evidence / "tests").mkdir()
+    (evidence / "tests" / "test_jobs.py").write_text("def test_nothing():\n    pass\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert "tests, migrations or installed packages" in entry(case, "tests/test_jobs.py")["reason"]
+
+
 def test_a_second_import_changes_nothing(evidence, tmp_path):
     first = import_folder(evidence, tmp_path / "case")
     before = hashes(tmp_path / "case")

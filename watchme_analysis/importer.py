@@ -291,7 +291,7 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
         if source.by_content and source.looks_like(raw):
             return source, ""
     if named:
-        return None, f"named like {named[0].name}, but its content is not"
+        return None, named[0].declined(raw) or f"named like {named[0].name}, but its content is not"
     return None, "not recognised"
 
 

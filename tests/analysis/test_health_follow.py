@@ -48,6 +48,11 @@ def given_up(end, after, status=504):
     return asked(end, after, upstream_header_time_s=None, status=status)
 
 
+def stopped(end, after, body_bytes):
+    """A request whose header came at once; of the body so much came until Nginx gave up."""
+    return asked(end, after, upstream_header_time_s=0.0, body_bytes=body_bytes)
+
+
 def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says():
     ids = [f"{n:016x}aa" for n in range(2)]
     log = access(*(asked(1 + n, 0.1, request_id=ids[n] * 1, edge_ray_id=f"{n:016x}") for n in range(2)))
@@ -117,6 +122,9 @@ def calm():
             {"time": at(40)},
             "nginx_answered",
         ),
+        (stopped(20, 5.0, 0), {"time": at(15)}, "cut_short"),
+        (stopped(20, 5.0, 20), {"time": at(15)}, "answered"),
+        (stopped(20, 0.1, 0), {"time": at(19.9)}, "answered"),
     ],
 )  # fmt: skip
 def test_what_became_of_a_request_at_nginx(request_row, record, fate):

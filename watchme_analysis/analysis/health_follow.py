@@ -23,6 +23,7 @@ FATES = {
     "app_silent": "Nginx gave up, the application logged no answer",
     "answer_lost": "the application answered in time, the answer did not come through",
     "edge_left": "Nginx answered after the edge or its client had given up",
+    "cut_short": "the header came at once, the rest of the answer was cut off",
     "gave_up": "Nginx gave up; no log of the application that it asked",
     "answered": "answered through all layers that were asked",
     "not_followed": "the origin's log does not cover it",
@@ -31,6 +32,9 @@ FATES = {
 GATEWAY = (499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 # Clocks and logs of milliseconds agree no better than this.
 _EPSILON_S = 0.05
+# An answer was cut off when it stood so long after its header and brought less than this share of what its
+# path brings at once: its status, sent before, still says that all is well.
+_STOOD_S, _CUT_SHARE = 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,18 @@ def _fates(frame: pd.DataFrame) -> Any:
         "answer_lost": gave_up & seen,
         "app_silent": gave_up & there,
         "gave_up": gave_up,
+        "cut_short": nginx & _cut_short(frame),
         "edge_left": nginx & edge & outer.isin(GATEWAY).to_numpy(bool) & ended,
     }
     return np.select(list(chosen.values()), list(chosen), default="answered")
+
+
+def _cut_short(frame: pd.DataFrame) -> Any:
+    """Tell which answers stopped after the header: slow in the body, and far shorter than at other times."""
+    body = floats(frame["response_s"]) - floats(frame["header_s"])
+    whole = frame["nginx_bytes"].where((body <= _STOOD_S) & (floats(frame["nginx_status"]) < 300))
+    usual = floats(whole.groupby(frame["path"]).transform("median"))
+    return (body > _STOOD_S) & (floats(frame["nginx_bytes"]) < _CUT_SHARE * usual)
 
 
 def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from watchme_analysis.analysis.backlog_signs import Signs
 from watchme_analysis.analysis.standard_alarms import standard_alarms
 from watchme_analysis.analysis.work_items import message_work, work_pairs
 from watchme_analysis.hypotheses import backlog_faults, backlog_load, backlog_messages, backlog_settings
+from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.backlog_missing import missing_evidence
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, picture, surge_leads
 from watchme_analysis.hypotheses.backlog_start import Start
@@ -211,9 +212,8 @@ def _summary(
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
     began = f", after {change.what} on {change.resource}" if change else ""
-    also = f", which set off {secondary.replace('_', ' ')}" if secondary else ""
     return (
-        f"{titles[cause]}{began}{also} (confidence {min(SUREST, top.probability):.0%}).",
+        f"{titles[cause]}{began}{aftermath(secondary)} (confidence {min(SUREST, top.probability):.0%}).",
         f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
         f"{_of(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, {_missing_work(extra)}"
         f"{_still_waiting(view) if end is None else ''}.",

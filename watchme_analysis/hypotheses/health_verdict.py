@@ -83,6 +83,7 @@ def conclude(
     secondary = second.finding.cause if second is not None else _secondary(ranking)
     secondary = secondary if verdict == "supported" else None
     incident = found.incident
+    begun = _began(found, cause) if incident else None
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
@@ -90,13 +91,13 @@ def conclude(
         cause=cause,
         secondary_cause=secondary,
         confidence=confidence,
-        incident_start=_began(found, cause) if incident else None,
+        incident_start=begun,
         incident_end=incident.end if incident and not incident.is_open else None,
         ranking=ranking,
         coverage=found.inv.case.coverage(),
         missing_evidence=missing,
         extra={"endpoints": list(found.endpoints)},
-        summary=(_what(found), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
+        summary=(_what(found, begun), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
     )
 
 
@@ -178,7 +179,7 @@ def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
     return {(item.check, item.statement): item.weight for item in entry.finding.evidence}
 
 
-def _what(found: Facts) -> str:
+def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
     if incident is None:
@@ -196,9 +197,14 @@ def _what(found: Facts) -> str:
         else f"to {incident.end:%H:%M:%S} UTC"
     )
     times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
+    piled = (
+        f" Requests began to pile up in the process at {begun:%Y-%m-%d %H:%M:%S} UTC."
+        if begun is not None and begun < incident.start
+        else ""
+    )
     return (
         f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
-        f"{listed(found.endpoints)} were slow or failed ({failed} failed){times}."
+        f"{listed(found.endpoints)} were slow or failed ({failed} failed){times}.{piled}"
     )
 
 

@@ -243,6 +243,12 @@ def _looks_like(raw: RawFile) -> bool:
     return is_source(PurePosixPath(raw.name)) and b"\0" not in raw.head(4096)
 
 
+def _declined(raw: RawFile) -> str | None:
+    if is_source(PurePosixPath(raw.name)):
+        return None
+    return "Python beside the application: tests, migrations or installed packages are not read"
+
+
 _SAMPLE = """
 import time
 from fastapi import FastAPI
@@ -260,6 +266,7 @@ SOURCES = (
         looks_like=_looks_like,
         read=_read,
         keep=True,
+        declined=_declined,
         samples=((_SAMPLE, 2),),
     ),
 )

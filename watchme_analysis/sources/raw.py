@@ -267,6 +267,8 @@ class Source:
     finish
         Called once with the table's name and the rows of all files together, for what only shows across
         files (the same points in two dumps); returns the rows and notes for the reader.
+    declined
+        Why a file is left that its name brings here, where that is not its content; None when it is.
     samples
         Lines or documents that a generic test reads: text and the number of rows expected of it.
     """
@@ -279,6 +281,7 @@ class Source:
     by_content: bool = False
     keep: bool = False
     finish: Callable[[str, pd.DataFrame], tuple[pd.DataFrame, list[str]]] | None = None
+    declined: Callable[[RawFile], str | None] = lambda raw: None
     samples: tuple[tuple[str, int], ...] = ()
 
     def knows_name(self, raw: RawFile) -> bool:

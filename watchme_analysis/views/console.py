@@ -10,6 +10,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.views.display import duration
 from watchme_analysis.views.moments import localised
 
@@ -164,8 +165,7 @@ def diagnosis_text(
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
     head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
-    if diagnosis["secondary_cause"]:
-        head += f", which set off {diagnosis['secondary_cause']}"
+    head += aftermath(diagnosis["secondary_cause"])
     lines = [f"{head} (confidence {diagnosis['confidence']:.2f})", ""]
     incident = diagnosis["incident"]
     if incident["start"]:

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
@@ -44,7 +45,7 @@ class VerdictView:
                 f"{_words(entry.finding.cause)} {entry.probability:.0%}" for entry in likely[:3]
             )
             return f"Inconclusive: the evidence does not settle the cause (likeliest: {named}){when}."
-        second = f", which set off {_words(found.secondary_cause)}" if found.secondary_cause else ""
+        second = aftermath(found.secondary_cause)
         cause = found.cause or ""
         named = f"{cause} ({found.confidence:.0%} sure){second}{when}"
         return (
