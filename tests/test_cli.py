@@ -1,10 +1,13 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from conftest import ACCESS
 
 WATCHME = Path(sys.executable).with_name("watchme")
 
@@ -108,3 +111,17 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(data):
     unwrapped = " ".join(answer.stdout.split())
     assert "[changes, 1 row]" in unwrapped
     assert "1,060 rows]" in unwrapped
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
+    (evidence / "access.log").write_text(ACCESS * 100_000)
+    command = [WATCHME, "import", evidence, tmp_path / "in/case"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("in/.case-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(end)
+        assert process.stderr.read().strip() == ("watchme: stopped" if end is signal.SIGINT else "")
+    assert process.returncode == (130 if end is signal.SIGINT else 128 + end)
+    assert list((tmp_path / "in").iterdir()) == []

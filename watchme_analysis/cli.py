@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -223,6 +224,9 @@ def _progress(verb: str) -> Callable[[str], None] | None:
 
 def main() -> None:
     """Run the command line: errors are one sentence on standard error, and exit 2."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores a closed terminal
+            signal.signal(number, _stopped)
     try:
         code = cli.main(prog_name="watchme", standalone_mode=False)
     except click.ClickException as error:
@@ -235,3 +239,8 @@ def main() -> None:
         click.echo("watchme: stopped", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped(number: int, frame: object) -> NoReturn:
+    """End in an orderly way: half-written cases, kernels and indexes are left as they should be."""
+    sys.exit(128 + number)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -67,17 +66,11 @@ def report(
     from watchme_analysis.report.request import plan
     from watchme_analysis.report.run import make_reports, shared_imports
 
-    signal.signal(signal.SIGTERM, _stopped)
     with shared_imports(), Kernels() as kernels:
         requests = plan(question, cases, options, notebooks)
         results = make_reports(requests, out.absolute(), Teller(len(requests)), kernels)
     click.echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
-
-
-def _stopped(number: int, frame: object) -> NoReturn:
-    """End in an orderly way: kernel, temporary files and index are left as they should be."""
-    sys.exit(128 + number)
 
 
 class Teller:

@@ -6,7 +6,6 @@ reason. The same input gives byte-identical tables, so a second import of the sa
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from watchme_analysis.case_folders import side_by_side
 from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
+from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.sources.raw import Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
 
@@ -126,16 +126,13 @@ def import_folder(
 def import_for_process(folder: Path) -> Case:
     """Import a raw folder into a place that lasts as long as the process, and open it.
 
-    Where a parent process has named a place for such imports, the folder is imported there, or found there
-    and left as it is.
+    Where a parent process has named a place for such imports, the folder is imported there. What was
+    imported before and has not changed since is left as it is.
     """
     whole = folder.resolve()
-    if os.environ.get(IMPORTS_VARIABLE):
-        key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
-        return import_folder(folder, Path(os.environ[IMPORTS_VARIABLE]) / key / whole.name).case
-    home = Path(tempfile.mkdtemp(prefix="watchme-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    return import_folder(folder, home / whole.name).case
+    place = Path(os.environ.get(IMPORTS_VARIABLE) or passing_folder())
+    key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
+    return import_folder(folder, place / key / whole.name).case
 
 
 def _check_target(source: Path, target: Path) -> None:

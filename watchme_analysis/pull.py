@@ -17,6 +17,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import ImportReport, import_folder
+from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.sources.aws_aside import Aside
 from watchme_analysis.sources.aws_client import Aws
 from watchme_analysis.sources.aws_state import (
@@ -146,7 +147,7 @@ def pull(
         if raw.exists() and any(raw.iterdir()):
             raise InputError(f"The folder {raw} is not empty: give a new one for the raw answers.")
         return _Pull(aws, request, raw, progress, announce).into(case)
-    with tempfile.TemporaryDirectory(prefix="watchme-pull-") as folder:
+    with tempfile.TemporaryDirectory(dir=passing_folder()) as folder:
         return _Pull(aws, request, Path(folder), progress, announce).into(case)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.take_away import TAKE_AWAY_VARIABLE
 
 # Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
@@ -49,7 +50,7 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import KernelManager
 
-    home = Path(tempfile.mkdtemp(prefix="watchme-"))
+    home = Path(tempfile.mkdtemp(prefix="", dir=passing_folder()))
     spec = KernelSpec(
         argv=[sys.executable, "-c", _START, "-f", "{connection_file}"],
         display_name="Python 3",

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from watchme_analysis import __version__
 from watchme_analysis.importer import IMPORTS_VARIABLE
+from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.report import outputs
 from watchme_analysis.report.files import collect_files
 from watchme_analysis.report.folder import Run, prepare, write_result
@@ -47,7 +48,7 @@ class Progress(Protocol):
 @contextmanager
 def shared_imports() -> Iterator[None]:
     """Import raw folders where the kernels find them again, as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="watchme-") as home:
+    with tempfile.TemporaryDirectory(dir=passing_folder()) as home:
         before = os.environ.get(IMPORTS_VARIABLE)
         os.environ[IMPORTS_VARIABLE] = home
         try:
