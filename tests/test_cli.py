@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ACCESS
+from conftest import ACCESS, DATA
 
 WATCHME = Path(sys.executable).with_name("watchme")
 
@@ -38,10 +39,9 @@ def test_import_prints_what_it_took_and_what_it_left(evidence, tmp_path):
     (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     first = watchme("import", evidence, tmp_path / "case")
     assert first.returncode == 0, first.stderr
-    assert "2025-12-11 10:00:01" in first.stdout
-    assert "Asia/Tokyo" in first.stdout
-    assert "holiday.jpg" in first.stdout
-    assert "not recognised" in first.stdout
+    assert "window (2025-12-11, Asia/Tokyo)" in first.stdout
+    assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
+    assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
     again = watchme("import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 
@@ -50,10 +50,27 @@ def test_case_show_tells_tables_windows_and_hashes(evidence, tmp_path):
     watchme("import", evidence, tmp_path / "case")
     shown = watchme("case", "show", tmp_path / "case", "--timezone", "UTC")
     assert shown.returncode == 0, shown.stderr
-    manifest = json.loads((tmp_path / "case" / "manifest.json").read_text())
-    assert manifest["tables"]["probes"]["sha256"][:12] in shown.stdout
-    assert "2025-12-11 01:00:01" in shown.stdout
-    assert "nginx_access" in shown.stdout
+    tables, _, files = shown.stdout.partition("How it was obtained:")
+    assert "window (2025-12-11, UTC)" in tables
+    assert "access_log     3         0        -  01:00:01 .. 01:00:31\n" in tables
+    digest = hashlib.sha256((evidence / "access.log").read_bytes()).hexdigest()[:12]
+    assert digest in files
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import", DATA / "backlog-dlq", "case"),
+        ("case", "show", DATA / "backlog-dlq"),
+        ("diagnose", "health", DATA / "health-threadpool"),
+        ("alarms", "backtest", DATA / "backlog-dlq"),
+    ],
+)
+def test_tables_are_no_wider_than_the_terminal(words, tmp_path):
+    shown = watchme(*words, cwd=tmp_path, columns=80)
+    assert shown.returncode == 0, shown.stderr
+    wide = [line for line in shown.stdout.splitlines() if len(line) > 80]
+    assert [line for line in wide if not line.startswith("    watchme ")] == [], "only commands to copy are"
 
 
 @pytest.mark.parametrize(

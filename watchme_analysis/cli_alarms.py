@@ -115,6 +115,7 @@ def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: b
 
 def _table(frame: Any, zone: Any) -> str:
     """Lay out the back-test for a terminal."""
+    from watchme_analysis.views.plain_lines import fitted
 
     def cell(value: Any, column: str) -> str:
         import pandas as pd
@@ -133,9 +134,4 @@ def _table(frame: Any, zone: Any) -> str:
         [cell(value, column) for value, column in zip(row, shown, strict=True)]
         for row in frame[shown].to_numpy()
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        for line in [heads, *rows]
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return fitted(heads, rows, titles=2)

@@ -149,6 +149,8 @@ def _cell(found: Estimate, unit: int, runs: int) -> str:
 
 def _table(found: tuple[Comparison, ...], measured: Recorded | None) -> str:
     """Lay out the comparison for a terminal, what was recorded in its first line."""
+    from watchme_analysis.views.plain_lines import fitted
+
     lines = [["measure", *(head for head, _, _ in COLUMNS)]]
     if measured is not None:
         own = [getattr(measured, name, None) for _, name, _ in COLUMNS]
@@ -164,14 +166,7 @@ def _table(found: tuple[Comparison, ...], measured: Recorded | None) -> str:
         ]
         for row in found
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if place else text.ljust(width)
-            for place, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return fitted(lines[0], lines[1:])
 
 
 def _json(

@@ -17,6 +17,10 @@ from watchme_analysis.views.moments import in_zone, localised
             "between 2025-12-10 10:00 and 2025-12-12 11:00 Asia/Tokyo",
         ),
         (
+            "from 2025-12-11 01:00 UTC to 2025-12-11 02:00 UTC",
+            "from 2025-12-11 10:00 to 11:00 Asia/Tokyo",
+        ),
+        (
             "2025-12-11 01:00 UTC, 2025-12-11 02:00 UTC",
             "2025-12-11 10:00 Asia/Tokyo, 2025-12-11 11:00 Asia/Tokyo",
         ),
@@ -30,7 +34,7 @@ def test_utc_times_in_a_sentence_move_to_the_readers_zone(text, shown):
 def test_a_zone_with_summer_time():
     zone = ZoneInfo("America/New_York")
     assert in_zone("2025-07-01 12:00 UTC and 2025-12-01 12:00 UTC", zone) == (
-        "2025-07-01 08:00 America/New_York and 2025-12-01 07:00 America/New_York"
+        "2025-07-01 08:00 and 2025-12-01 07:00 America/New_York"
     )
 
 

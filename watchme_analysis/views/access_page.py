@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from watchme_analysis.analysis.access_report import is_unread
-from watchme_analysis.views.plain_lines import aligned, cut, squeezed
+from watchme_analysis.views.plain_lines import aligned, cut, page_width, squeezed
 
 Report = Mapping[str, Any]
 
@@ -19,7 +18,6 @@ _REQUEST_WIDTH = 60
 # Of any address and port of IPv4.
 _ADDRESS_WIDTH = 21
 _LEAST_WIDTH = 12
-_UNLIMITED = 130
 _TIMES = ("p50_s", "p90_s", "p99_s", "max_s")
 _SHARES = {
     "client_error_pct": "4xx",
@@ -71,8 +69,7 @@ def access_page(report: Report, top: int, zone: tzinfo, width: int | None = None
     """
     ends = [_clock(report["window"][name], zone) for name in ("start", "end")]
     moment = "%H:%M:%S" if ends[0][:10] == ends[1][:10] else "%m-%d %H:%M:%S"
-    width = width or shutil.get_terminal_size((_UNLIMITED, 24)).columns
-    page = _Page(top, max(60, width), zone, moment)
+    page = _Page(top, max(60, width or page_width()), zone, moment)
     parts = [_heading(report, page)]
     if report["requests"]:
         parts += [_shares(report, page), _groups(report, page), _failures(report, page)]

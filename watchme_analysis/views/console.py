@@ -13,6 +13,7 @@ from tabulate import tabulate
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.views.display import duration
 from watchme_analysis.views.moments import localised
+from watchme_analysis.views.plain_lines import fitted
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
@@ -50,36 +51,56 @@ def local(moment: str | datetime | None, zone: tzinfo) -> str | None:
 
 
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
-    """Return what an import took and what it left, as two tables."""
-    taken, left = [], []
+    """Return what an import took and what it left, as a table and lists."""
+    taken, notes, left = [], [], []
     for entry in manifest["inputs"]:
+        name = str(entry["file"])
         if entry["source"] is None:
-            left.append([entry["file"], entry["bytes"], entry["reason"]])
+            left.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
             continue
-        taken += [
-            [
-                entry["file"],
-                part.get("table") or "(read with another file)",
-                part.get("rows"),
-                part.get("rejected"),
-                local(part.get("start"), zone),
-                local(part.get("end"), zone),
-                _note(entry, part),
-            ]
-            for part in entry["tables"] or [{}]
-        ]
-    text = table(taken, ["file", "table", "rows", "rejected", f"from ({zone})", "to", "note"])
-    if left:
-        text += "\n\nLeft, not part of the case:\n" + table(left, ["file", "bytes", "reason"])
-    return text
+        taken += [(name, part) for part in entry["tables"]]
+        if not entry["tables"]:
+            notes.append(_bullet(f"{name} is read with another file."))
+        notes += [_bullet(note if name in note else f"{name}: {note}") for note in _notes(entry)]
+    head, windows = _windows([part for _, part in taken], zone)
+    rows = [
+        [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
+        for (name, part), window in zip(taken, windows, strict=True)
+    ]
+    lines = [fitted(["file", "table", "rows", "rejected", head], rows, (1, 4))]
+    return "\n".join([*lines, *_headed("Notes:", notes), *_headed("Left, not part of the case:", left)])
 
 
-def _note(entry: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
-    notes = [entry["reason"]] if entry["reason"] else []
-    if part.get("truncated"):
-        notes.append("incomplete")
-    notes.extend(note for note in part.get("notes", []) if note not in notes)
-    return textwrap.shorten("; ".join(notes), 90, placeholder=" …") or None
+def _notes(entry: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of a file, each once."""
+    told = [note for part in entry["tables"] for note in part["notes"]]
+    return [note for note in dict.fromkeys([entry["reason"], *told]) if note]
+
+
+def _headed(head: str, lines: Sequence[str]) -> list[str]:
+    return ["", head, *lines] if lines else []
+
+
+def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
+    """Return a head and, for each entry, its first and last time, without the date or year that all share."""
+    bounds = [tuple(local(entry[bound], zone) for bound in ("start", "end")) for entry in entries]
+    days = {moment[:10] for pair in bounds for moment in pair if moment}
+    years = {day[:4] for day in days}
+    shared = min(days) if len(days) == 1 else min(years) if len(years) == 1 else ""
+    head = f"window ({shared}, {zone})" if shared else f"window ({zone})"
+    return head, [_span(*pair, shared) for pair in bounds]
+
+
+def _span(start: str | None, end: str | None, shared: str) -> str:
+    """Return two times as one text, to the second where both are of one day."""
+    if start is None or end is None:
+        return "-"
+    first = start[len(shared) + bool(shared) :]
+    if start == end:
+        return first
+    if start[:10] == end[:10]:
+        return f"{first} .. {end[11:]}"
+    return f"{first[:-3]} .. {end[5 * (start[:4] == end[:4]) : -3]}"
 
 
 def case_text(
@@ -102,48 +123,35 @@ def case_text(
     if manifest.get("window"):
         window = manifest["window"]
         lines.append(f"window   {local(window['start'], zone)} .. {local(window['end'], zone)} ({zone})")
-    rows = [
-        [
-            name,
-            entry["rows"],
-            entry["rejected"],
-            "yes" if entry["truncated"] else None,
-            local(entry["start"], zone),
-            local(entry["end"], zone),
-            _gap_text(gaps.get(name, ())),
-            entry["sha256"][:12],
-        ]
-        for name, entry in manifest["tables"].items()
-    ]
-    headers = ["table", "rows", "rejected", "incomplete", f"from ({zone})", "to", "gaps", "sha256"]
-    lines += ["", table(rows, headers)]
-    notes = [[name, note] for name, entry in manifest["tables"].items() for note in entry["notes"]]
-    if notes:
-        lines += ["", table([[name, filled(note)] for name, note in notes], ["table", "note"])]
+    tables = manifest["tables"]
+    lines += ["", _coverage_text(tables, zone)]
+    lines += _headed(
+        "Notes:", [_bullet(f"{name}: {note}") for name, entry in tables.items() for note in entry["notes"]]
+    )
+    silences = [_bullet(f"{name}: {_gap_text(found)}") for name, found in gaps.items() if found]
+    lines += _headed("Long silences:", silences)
     obtained = [
         [
             entry["file"],
-            entry["source"] or "left",
-            "+".join(part["table"] for part in entry["tables"]) or None,
-            entry["bytes"],
+            ", ".join(part["table"] for part in entry["tables"]) or ("-" if entry["source"] else "left"),
+            f"{entry['bytes']:,d}",
             entry["sha256"][:12],
-            entry["reason"] or None,
         ]
         for entry in manifest["inputs"]
     ]
     lines += [
         "",
         "How it was obtained:",
-        table(obtained, ["file", "reader", "tables", "bytes", "sha256", "note"]),
+        fitted(["file", "tables", "bytes", "sha256"], obtained, (1,)),
     ]
+    odd = [_bullet(f"{entry['file']}: {entry['reason']}") for entry in manifest["inputs"] if entry["reason"]]
+    lines += ["", *odd] if odd else []
     return "\n".join(lines)
 
 
-def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str | None:
-    if not gaps:
-        return None
-    longest = max((end - start).total_seconds() for start, end in gaps)
-    return f"{len(gaps)}, longest {duration(longest)}"
+def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str:
+    longest = duration(max((end - start).total_seconds() for start, end in gaps))
+    return f"1 of {longest}" if len(gaps) == 1 else f"{len(gaps)}, the longest {longest}"
 
 
 def diagnosis_text(
@@ -255,15 +263,9 @@ def _bullet(text: str) -> str:
 
 
 def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:
+    head, windows = _windows(list(coverage.values()), zone)
     rows = [
-        [
-            name,
-            entry["rows"],
-            entry["rejected"],
-            "yes" if entry["truncated"] else None,
-            local(entry["start"], zone),
-            local(entry["end"], zone),
-        ]
-        for name, entry in coverage.items()
+        [name, f"{entry['rows']:,d}", f"{entry['rejected']:,d}", "yes" if entry["truncated"] else "-", window]
+        for (name, entry), window in zip(coverage.items(), windows, strict=True)
     ]
-    return table(rows, ["table", "rows", "rejected", "incomplete", f"from ({zone})", "to"])
+    return fitted(["table", "rows", "rejected", "cut off", head], rows, (4,))

@@ -13,7 +13,7 @@ from typing import Any
 
 _DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?"
 _UTC = re.compile(
-    rf"(?P<first>{_DATE} {_TIME})(?:(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
+    rf"(?P<first>{_DATE} {_TIME})(?:(?: UTC)?(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
 )
 
 
@@ -21,7 +21,8 @@ def in_zone(text: str, zone: tzinfo) -> str:
     """Return a text with its UTC times in another zone, which is named instead.
 
     Recognised are ``2025-12-11 01:00 UTC``, with or without seconds, and two such times joined by "to" or
-    "and", of which the second may leave out the day: ``2025-12-11 01:00 to 01:20 UTC``.
+    "and", of which the first may leave out the zone and the second the day:
+    ``2025-12-11 01:00 to 01:20 UTC``.
     """
 
     def convert(found: re.Match[str]) -> str:

@@ -2,21 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+_UNLIMITED = 130
+# Heads are not wrapped more narrowly.
+_HEAD_WIDTH = 8
+
+
+def page_width() -> int:
+    """Return the columns of the terminal; those that tables may take where there is none."""
+    return shutil.get_terminal_size((_UNLIMITED, 24)).columns
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
     """Return aligned lines, the header first: columns of words to the left, the others to the right."""
+    return "\n".join(_lines([header, *rows], words))
+
+
+def fitted(
+    header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (), *, titles: int = 1
+) -> str:
+    """Return rows as aligned lines that are no wider than the page, as far as their cells let them.
+
+    Heads of several words take several lines where that saves columns. Where it does not save enough, the
+    titles of a row stand on a line of their own, with what belongs to them below.
+
+    Parameters
+    ----------
+    header, rows
+        Heads and cells.
+    words
+        Columns of words, which stand to the left; those of the titles do anyway.
+    titles
+        How many of the first columns say what a row is about.
+    """
+    words = {*range(titles), *words}
+    page = page_width()
+    whole = _lines([header, *rows], words)
+    if max(map(len, whole)) <= page:
+        return "\n".join(whole)
+    heads = _stacked_heads(header, rows)
+    table = _lines([*heads, *rows], words)
+    if max(map(len, table)) <= page:
+        return "\n".join(table)
+    below = _lines(
+        [*(head[titles:] for head in heads), *(row[titles:] for row in rows)], {at - titles for at in words}
+    )
+    lines = ["  ".join(header[:titles]), *("  " + line for line in below[: len(heads)])]
+    before: Sequence[str] = ()
+    for row, line in zip(rows, below[len(heads) :], strict=True):
+        if row[:titles] != before:
+            lines += textwrap.wrap("  ".join(row[:titles]), page, subsequent_indent="    ")
+        lines.append("  " + line)
+        before = row[:titles]
+    return "\n".join(lines)
+
+
+def _stacked_heads(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return lines of heads, hardly wider than their columns' cells."""
+    wrapped = []
+    for head, *cells in zip(header, *rows, strict=True):
+        width = max(_HEAD_WIDTH, *map(len, [*head.split(), *cells]))
+        wrapped.append(textwrap.wrap(head, width)[::-1])
+    return list(zip_longest(*wrapped, fillvalue=""))[::-1]
+
+
+def _lines(rows: Sequence[Sequence[str]], words: Iterable[int]) -> list[str]:
     # Not by tabulate, whose headers take two columns more than they need.
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for row in (header, *rows):
+    for row in rows:
         cells = zip(row, widths, strict=True)
         padded = (
             cell.ljust(width) if at in words else cell.rjust(width) for at, (cell, width) in enumerate(cells)
         )
         lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def cut(text: str, width: int) -> str:
