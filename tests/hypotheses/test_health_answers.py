@@ -62,7 +62,7 @@ def lossy(backlog):
 
 
 @pytest.mark.parametrize(
-    ("backlog", "outcome"), [(None, "connect_lost"), (1024, "connect_lost"), (64, "connect_slow")]
+    ("backlog", "outcome"), [(None, "connect_lost"), (64, "connect_lost"), (16, "queue_full")]
 )
 def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog, outcome):
     assert outcome in outcomes(lossy(backlog))

@@ -88,6 +88,8 @@ class ComposeService:
         Its health check; None when the file sets none (the image may) or disables it.
     health_disabled
         Whether the file disables the check.
+    environment
+        Variables that the file sets, as text.
     """
 
     name: str
@@ -103,6 +105,7 @@ class ComposeService:
     command: str
     health: HealthCheck | None
     health_disabled: bool
+    environment: Mapping[str, str]
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
@@ -148,6 +151,11 @@ def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
         command=" ".join(_items(values, "command")),
         health=None if disabled else _health(values),
         health_disabled=disabled,
+        environment={
+            name: str(values[f"environment.{name}"])
+            for name in _items(values, "environment")
+            if values.get(f"environment.{name}") is not None
+        },
     )
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 BURST_S = 0.01
 # Answers of one bunch that come through a proxy are further apart.
 BUNCH_S = 0.02
+# A wait for an answer must be this long to tell, and so many others must have asked in it, so long before
+# its end that they would have been answered.
+WAIT_S, OTHERS, AHEAD_S = 0.3, 2, 0.1
 # A silence must be longer than this and than the usual gap to count.
 SILENCE_S = 0.4
 
@@ -126,3 +129,37 @@ def bunched(slow: pd.DataFrame) -> tuple[int, int, int]:
     sizes = pd.DataFrame({"n": groups.size(), "families": groups["family"].nunique(), "spread": spread})
     kept = sizes[(sizes["n"] >= 3) & (sizes["families"] >= 2) & (sizes["spread"] >= 0.2)]
     return int(kept["n"].sum()), len(rows), len(kept)
+
+
+def held_waits(asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Find long waits for a service in which it answered nobody though others asked it as well.
+
+    Parameters
+    ----------
+    asked
+        Rows of :func:`watchme_analysis.analysis.health_requests.requests` that Nginx passed to one service.
+
+    Returns
+    -------
+    waits, held
+        The rows that were answered after :data:`WAIT_S` or more, counted from being connected, in which at
+        least :data:`OTHERS` others asked; and whether the first answer to anyone came when theirs did.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if asked.empty:
+        return asked, pd.Series(False, index=asked.index)
+    rows = asked[asked["nginx_s"].notna()].sort_values("nginx_end").reset_index(drop=True)
+    zero = asked["nginx_start"].min()
+    begun = (rows["nginx_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0)
+    ended = (rows["nginx_end"] - zero).dt.total_seconds()
+    answered = rows["nginx_status"] < 499
+    long = answered & (ended - begun >= WAIT_S)
+    starts, ends = np.sort(begun.to_numpy()), ended[answered].to_numpy()
+    start, end = begun[long].to_numpy(), ended[long].to_numpy()
+    others = np.searchsorted(starts, end - AHEAD_S) - np.searchsorted(starts, start) - 1
+    between = np.searchsorted(ends, end - BUNCH_S) - np.searchsorted(ends, start + BUNCH_S, side="right")
+    held = pd.Series(between <= 0, index=rows.index[long])
+    contested = others >= OTHERS
+    return rows[long][contested], held[contested]

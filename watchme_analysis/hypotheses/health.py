@@ -23,7 +23,7 @@ from watchme_analysis.hypotheses.base import (
     registered,
 )
 from watchme_analysis.hypotheses.health_answers import at_once
-from watchme_analysis.hypotheses.health_app import rhythms, source
+from watchme_analysis.hypotheses.health_app import source
 from watchme_analysis.hypotheses.health_container import container
 from watchme_analysis.hypotheses.health_edge import edge
 from watchme_analysis.hypotheses.health_explains import EXPLAINED_STRENGTH, EXPLAINS
@@ -34,6 +34,7 @@ from watchme_analysis.hypotheses.health_network import network
 from watchme_analysis.hypotheses.health_next import next_test, not_covered
 from watchme_analysis.hypotheses.health_nginx import nginx
 from watchme_analysis.hypotheses.health_process import process
+from watchme_analysis.hypotheses.health_rhythms import rhythms
 from watchme_analysis.hypotheses.health_rules import edge_rules, nginx_rules
 from watchme_analysis.hypotheses.health_seen import Seen
 from watchme_analysis.hypotheses.health_sql import of_observed, select

@@ -1,106 +1,21 @@
-"""Checks of the application: its rhythm, its thread pool, and what its source does on loop and threads."""
+"""Checks of the application's source: what it does on the event loop and on threads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.health_rhythm import bunched, rhythm
 from watchme_analysis.hypotheses.health_cpu import is_idle
-from watchme_analysis.hypotheses.health_facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health_facts import Facts, listed
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family
-from watchme_analysis.hypotheses.health_process import gauges, service_name
+from watchme_analysis.hypotheses.health_process import gauges
 from watchme_analysis.hypotheses.health_seen import Seen
-from watchme_analysis.hypotheses.health_sql import of_joined, quoted, select, within
+from watchme_analysis.hypotheses.health_sql import quoted, select
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
 BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
-
-
-def rhythms(found: Facts) -> list[Seen]:
-    """Ask whether the application answers steadily or stands still and then answers all at once."""
-    seen = []
-    told = _by_app_log(found)
-    if told is not None:
-        seen.append(told)
-    slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
-    status = "nginx_status" if found.has("access_log") else "edge_status"
-    answered = slow[(slow[status] < 499)]
-    inside, total, bunches = bunched(answered)
-    if bunches >= 3 and inside >= 0.5 * total:
-        table = "access_log" if found.has("access_log") else "edge_log"
-        text = (
-            f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints "
-            "within 20 ms, "
-            "though they had been asked at different times."
-        )
-        seen.append(
-            Seen(
-                "bunched",
-                text,
-                table,
-                total,
-                of_joined("nginx" if table == "access_log" else "edge", answered),
-                inside / total,
-                "share",
-            )
-        )
-    return seen
-
-
-def _by_app_log(found: Facts) -> Seen | None:
-    log = found.table("app_log")
-    service = service_name(found, log)
-    answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
-    # Each worker process has a loop of its own; the one that stands still the most tells.
-    shapes = {
-        int(pid): shape
-        for pid, group in answers.groupby(answers["pid"].fillna(-1))
-        if (shape := rhythm(group["time"], found.start, found.end)) is not None
-    }
-    if not shapes:
-        return None
-    pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
-    of_process = [f"coalesce(service, '') = {quoted(service)}", f"coalesce(pid, -1) = {pid}"]
-    sql = within(found, "app_log", "kind = 'access'", *of_process)
-    numbers = (
-        f"{shape.silent_share:.0%} of the incident passed in silences over "
-        f"{seconds(shape.silence_limit_s)} (else "
-        f"{shape.usual_silent_share:.0%}, longest {seconds(shape.longest_silence_s)}), and "
-        f"{shape.burst_share:.0%} of "
-        f"answers left within 10 ms of the one before (else {shape.usual_burst_share:.0%})"
-    )
-    bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
-    silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
-    rows = shape.answers
-    if bursts and silent:
-        detail = f"the event loop stands still for up to {seconds(shape.longest_silence_s)} at a time"
-        return Seen(
-            "stop_and_go",
-            f"The application stops and goes: {numbers}.",
-            "app_log",
-            rows,
-            sql,
-            shape.silent_share,
-            "share",
-            details={LOOP: detail},
-        )
-    if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
-        text = f"The application answers in bursts: {numbers}."
-        return Seen("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
-    if shape.silent_share < 0.45 and shape.longest_silence_s < 3 * max(shape.silence_limit_s, 1.0):
-        return Seen(
-            "steady",
-            f"The application answered steadily: {numbers}.",
-            "app_log",
-            rows,
-            sql,
-            shape.silent_share,
-            "share",
-        )
-    return None
 
 
 def source(found: Facts) -> list[Seen]:
@@ -118,6 +33,9 @@ def source(found: Facts) -> list[Seen]:
         return select("app_calls", *names)
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
+    # What a start waits for holds the loop before anybody is served; tasks that it leaves behind run on.
+    at_start = blocking["reached_from"].fillna("").str.startswith("startup ")
+    blocking = blocking[~(at_start & blocking["context"].eq("event_loop"))]
     on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
     # What computes holds the loop for as long as it uses CPU.
     unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(found)

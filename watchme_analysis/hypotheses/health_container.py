@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.compose_services import ComposeService, compose_services
@@ -46,6 +47,12 @@ def container_of(found: Facts) -> ComposeService | None:
             if published or one.name == host or one.name in names:
                 return one
     return None
+
+
+def variables(found: Facts) -> Mapping[str, str]:
+    """Return the variables that compose sets for the affected service's container."""
+    mine = container_of(found)
+    return mine.environment if mine is not None else {}
 
 
 def container(found: Facts) -> list[Seen]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,10 @@ def handlers_by_family(
 
 
 def pool_tokens(
-    app_calls: pd.DataFrame, app_processes: pd.DataFrame, handlers: Iterable[Handler] = ()
+    app_calls: pd.DataFrame,
+    app_processes: pd.DataFrame,
+    handlers: Iterable[Handler] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> int | None:
     """Return how many threads handlers share in a process: as the source sets it, else 40.
 
@@ -108,22 +111,40 @@ def pool_tokens(
         number; where several numbers are set, for several programs, none counts.
     handlers
         Handlers in question.
+    variables
+        What the container's settings set; the command line goes over it.
     """
     in_need = [handler for handler in handlers if handler.uses_threads]
     on_executor = bool(in_need) and all(handler.on_executor for handler in in_need)
     call = app_calls["call"].fillna("")
     limits = app_calls[call.str.endswith(_EXECUTOR if on_executor else _LIMITER)]
-    given: dict[str, str] = {}
-    for environment in app_processes["environment"].dropna():
-        given |= {str(name): str(value) for name, value in json.loads(environment).items()}
-    sizes = set()
-    for size, variable in zip(limits["at_once"].astype("float64"), limits["variable"], strict=True):
-        said = given.get(variable, "") if isinstance(variable, str) else ""
-        sizes.add(float(said) if said.isdigit() else size)
+    sizes = limit_sizes(limits, app_processes, variables)
     known = {int(size) for size in sizes if size > 0}
     if len(known) == 1:
         return known.pop()
     return None if on_executor else POOL_TOKENS
+
+
+def limit_sizes(
+    limits: pd.DataFrame, app_processes: pd.DataFrame, variables: Mapping[str, str] | None = None
+) -> list[float]:
+    """Return how much each limit of the source allows, by the variables that set it; NaN: unknown.
+
+    Parameters
+    ----------
+    limits
+        Rows of ``app_calls`` of the kind ``limit``.
+    app_processes, variables
+        As for :func:`pool_tokens`.
+    """
+    given = dict(variables or {})
+    for environment in app_processes["environment"].dropna():
+        given |= {str(name): str(value) for name, value in json.loads(environment).items()}
+    sizes = []
+    for size, variable in zip(limits["at_once"].astype("float64"), limits["variable"], strict=True):
+        said = given.get(variable, "") if isinstance(variable, str) else ""
+        sizes.append(float(said) if said.isdigit() else float(size))
+    return sizes
 
 
 def _pattern(route: str) -> str:

@@ -13,7 +13,7 @@ from watchme_analysis.hypotheses.health_upstreams import KIND_WORDS
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORK = "docker_network"
+NETWORK, SATURATION = "docker_network", "app_saturation"
 # A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
 # less than a millisecond.
 SLOW_CONNECT_S = 0.2
@@ -64,16 +64,25 @@ def _by_access_log(found: Facts) -> list[Seen]:
             f"{seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet is "
             "sent again)."
         )
-        room = _room(found)
-        is_lost = room is not None and len(asked) < room and again >= 0.5 * slow
-        if is_lost:
+        room, unanswered = _room(found), _most_unanswered(asked)
+        outcome = "connect_slow"
+        if room is not None and unanswered >= room:
+            outcome = "queue_full"
             text += (
-                f" The queue of connections holds {room}, more than all these requests: it was never full."
+                f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
+                "answered: it may have been full."
+            )
+        elif room is not None and again >= 0.5 * slow:
+            outcome = "connect_lost"
+            text += (
+                f" The queue of connections holds {room}, and at most {unanswered} requests were sent "
+                "between two answers: it was never full."
             )
         detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
+        full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
         seen.append(
             Seen(
-                "connect_lost" if is_lost else "connect_slow",
+                outcome,
                 text,
                 "access_log",
                 total,
@@ -81,7 +90,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
                 slow / total,
                 "share",
                 min(1.0, slow / 6),
-                {NETWORK: detail},
+                {SATURATION: full} if outcome == "queue_full" else {NETWORK: detail},
             )
         )
     elif total >= 5 and asked["connect_s"].notna().any():
@@ -108,6 +117,21 @@ def _room(found: Facts) -> int | None:
     mine = mine if len(mine) else processes
     servers = mine[mine["command"].fillna("").str.contains("uvicorn", regex=False)]
     return int(servers["backlog"].fillna(UVICORN_BACKLOG).min()) if len(servers) else None
+
+
+def _most_unanswered(asked: pd.DataFrame) -> int:
+    """Return the most requests that were sent to a service between two of its answers, one after the other.
+
+    So many connections at most waited to be taken, those of callers that gave up included: a server that
+    answers takes them.
+    """
+    import numpy as np
+
+    headed = asked["header_s"].notna()
+    answered = headed if headed.any() else asked["nginx_status"] < 400
+    moments = np.sort(asked.loc[answered, "nginx_end"].to_numpy())
+    between = np.searchsorted(moments, asked["nginx_start"].to_numpy(), side="right")
+    return int(np.bincount(between).max()) if len(between) else 0
 
 
 def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
@@ -212,7 +236,11 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
             Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
         )
     connecting = of("upstream_timeout_connect")
-    if connecting >= 3 and connecting >= 0.3 * total and not told & {"connect_slow", "connect_lost"}:
+    if (
+        connecting >= 3
+        and connecting >= 0.3 * total
+        and not told & {"connect_slow", "connect_lost", "queue_full"}
+    ):
         text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
         sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])
         detail = f"connections to {service} time out ({connecting} times)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchme_analysis.hypotheses.health_container import variables
 from watchme_analysis.hypotheses.health_edge_rules import unread
 from watchme_analysis.hypotheses.health_facts import Facts
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family, pool_tokens
@@ -54,7 +55,7 @@ def next_test(found: Facts, cause: str) -> str:
     host = service.rsplit(":", 1)[0]
     calls = found.table("app_calls")
     handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
-    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values())
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
     tests = {
         "nginx_config": (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health_requests import floats
-from watchme_analysis.hypotheses.health_container import container_of, restart_reason
+from watchme_analysis.hypotheses.health_container import container_of, restart_reason, variables
 from watchme_analysis.hypotheses.health_cpu import cpu
 from watchme_analysis.hypotheses.health_facts import Facts, listed, share
 from watchme_analysis.hypotheses.health_handlers import handlers_by_family, pool_tokens
@@ -118,7 +118,7 @@ def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]
     seen = []
     calls = found.table("app_calls")
     handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
-    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values())
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None
     rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))

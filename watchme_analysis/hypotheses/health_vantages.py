@@ -19,6 +19,12 @@ NEAR_S = 2.0
 # Shares of probes inside up to and from which an endpoint is well or bad there.
 CLEAR_SHARE, BAD_SHARE = 0.1, 0.4
 BY_CHANCE = 0.02
+# Fewer probes of the host say less.
+ENOUGH_PROBES = 3
+# A caller that has waited so long, and goes on waiting so long, tells of the moment of a probe.
+BEFORE_S, LEFT_S = 0.05, 0.5
+# Probes that would all be spared by a chance of this tell all that a vantage can.
+CHANCE_LEAST = 0.05
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
 
@@ -26,29 +32,27 @@ MILD_SHARE = 0.25
 def vantages(found: Facts) -> list[Seen]:
     """Compare inside and host probes with what callers outside met at the same moments."""
     seen = []
-    inside = _at_bad_moments(found, "inside")
-    host = _at_bad_moments(found, "host")
-    if len(inside) >= 3:
-        seen.append(_inside_split(found) or _inside(found, inside))
-    if len(host) >= 3:
-        bad = int(host["bad"].sum())
+    inside, tell = _at_bad_moments(found, "inside")
+    host, host_tell = _at_bad_moments(found, "host")
+    if len(inside):
+        seen.append(_inside_split(found) or _inside(found, inside, tell))
+    if len(host):
+        bad, enough = int(host["bad"].sum()), min(1.0, len(host) / ENOUGH_PROBES)
         sql = of_observed(host)
         numbers = (
             f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
             "callers outside were served badly"
         )
         if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
-            seen.append(
-                Seen(
-                    "host_bad_inside_clear", f"{numbers}, and the inside was fine.", "probes", len(host), sql
-                )
-            )
+            text = f"{numbers}, and the inside was fine."
+            seen.append(Seen("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
         elif bad <= 0.15 * len(host):
-            seen.append(Seen("host_clear", f"Only {numbers}.", "probes", len(host), sql))
+            strength = min(enough, host_tell)
+            seen.append(Seen("host_clear", f"Only {numbers}.", "probes", len(host), sql, strength=strength))
     return [one for one in seen if one is not None]
 
 
-def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
+def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
     sql = of_observed(inside)
@@ -64,7 +68,7 @@ def _inside(found: Facts, inside: pd.DataFrame) -> Seen | None:
             sql,
             middle,
             "s",
-            strength,
+            min(strength, tell),
         )
     if bad >= 0.4 * total:
         return Seen(
@@ -103,8 +107,13 @@ def _inside_split(found: Facts) -> Seen | None:
     return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
 
 
-def _at_bad_moments(found: Facts, vantage: str) -> pd.DataFrame:
-    """Return a vantage's probes of affected endpoints at moments when callers met trouble."""
+def _at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
+    """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
+
+    Best are those made while a caller was kept waiting and went on waiting: whatever holds the application
+    holds them as well, and being strained counts as bad. Else those near to bad requests count, and where
+    trouble is too thin for these, all: then as much as they would hardly have missed it by chance (0 to 1).
+    """
     import pandas as pd
 
     probes = found.observed[
@@ -114,18 +123,28 @@ def _at_bad_moments(found: Facts, vantage: str) -> pd.DataFrame:
     ]
     outer = requests_judged(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
     if outer.empty or probes.empty:
-        return probes
+        return probes, 1.0
+    begun = outer["start"] + pd.Timedelta(seconds=BEFORE_S)
+    ended = outer["start"] + pd.to_timedelta(outer["duration_s"], unit="s") - pd.Timedelta(seconds=LEFT_S)
     reach = pd.Timedelta(seconds=NEAR_S)
-    keep = []
+    held, near = [], []
     for start, family in zip(probes["start"], probes["family"], strict=True):
-        near = outer[
-            (outer["family"] == family)
-            & (outer["start"] >= start - reach)
-            & (outer["start"] <= start + reach)
-        ]
-        keep.append(len(near) > 0 and near["bad"].mean() >= 0.5)
-    matched = probes[keep]
-    return matched if len(matched) >= 3 else probes
+        mine = outer["family"] == family
+        held.append(bool((mine & outer["bad"] & (begun <= start) & (ended >= start)).any()))
+        beside = outer[mine & outer["start"].between(start - reach, start + reach)]
+        near.append(len(beside) > 0 and beside["bad"].mean() >= 0.5)
+    if sum(held) >= 3:
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    if sum(near) >= 3:
+        return probes[near], 1.0
+    if any(held):
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
+    spared = 1 - float(callers.loc[callers["family"].isin(found.families), "strained"].mean())
+    by_chance = -len(probes) * math.log(max(spared, 1e-3))
+    return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
 
 
 def paths(found: Facts) -> list[Seen]:

@@ -244,6 +244,12 @@ WEIGHTS: dict[str, Weight] = {
         "were lost. A process that is stuck leaves them be.",
         network=4.0, nginx=-0.5, loop=-2.5, pool=-2.5, saturation=-2.0,
     ),
+    "queue_full": weight(
+        "connect",
+        "A server that takes no connections lets its queue fill up, and the kernel then drops first packets: "
+        "it is stuck, starved, or has a short queue.",
+        network=0.3, nginx=-0.5, loop=0.5, saturation=1.0,
+    ),
     "connect_quick": weight(
         "connect",
         "Connections were made at once: the way to the container passes small packets.",

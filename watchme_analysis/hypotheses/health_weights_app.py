@@ -28,6 +28,17 @@ OF_APPLICATION: dict[str, Weight] = {
         "Slow answers of several endpoints left Nginx within milliseconds of each other.",
         loop=1.5, pool=-1.0, saturation=0.5, network=-1.0,
     ),
+    "held_waits": weight(
+        "rhythm",
+        "While a live process keeps one request waiting, it answers others; a loop that is held answers none.",
+        loop=2.5, pool=-1.5, saturation=0.3, network=-1.0, nginx=-0.7, edge=-0.7,
+    ),
+    "quick_between": weight(
+        "rhythm",
+        "A process without CPU, by a quota or by threads that compete for it, answers nothing as quickly as "
+        "ever; a loop that is free again does.",
+        saturation=-1.0, loop=0.2,
+    ),
     "pool_full": weight(
         "threads",
         "Threads stand at a ceiling while more requests are open than threads can serve.",
