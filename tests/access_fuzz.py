@@ -144,6 +144,10 @@ def a_format(chance):
     if escape == "json" and chance.random() < 0.8:
         values = [f'"{name}":' + (f"${name}" if kind_of(name) == "int" else f'"${name}"') for name in names]
         return compile_format("{" + ",".join(values) + "}", "json", "json")
+    if turn < 0.4:
+        # Labelled values between tabs, and what says the same twice.
+        pairs = "\t".join(f"{name[:3]}:${name}" for name in dict.fromkeys(["time_local", *names, "request"]))
+        return compile_format(pairs, escape, "ltsv")
     if turn < 0.7:
         shapes = ("{} ", '"{}" ', "[{}] ", "n={} ")
         text = "".join(_shape(chance, shapes, name).format(f"${{{name}}}") for name in names)

@@ -310,6 +310,55 @@ def test_a_format_that_changes_within_a_file_is_followed():
         assert not chunk.refused
 
 
+LTSV = (
+    "time:$time_local\thost:$remote_addr\treq:$request\tstatus:$status\tmethod:$request_method"
+    "\turi:$request_uri\targs:$args\tua:$http_user_agent\tapptime:$upstream_response_time\tvhost:$host"
+)
+STARTS = {
+    "ltsv": (
+        LTSV,
+        b"time:11/Dec/2025:10:10:30 +0900\thost:192.0.2.7\treq:GET /a?b=c HTTP/1.1\tstatus:200\tmethod:GET"
+        b"\turi:/old?b=c\targs:b=c\tua:Mozilla/5.0 (X11; Linux)\tapptime:0.001, 0.2\tvhost:api.example.com",
+    ),
+    "bare target": (
+        "$remote_addr [$time_local] $request_method $uri $args $status",
+        b"192.0.2.7 [11/Dec/2025:10:10:30 +0900] GET /a b=c 200",
+    ),
+    "bare request": (
+        "$time_iso8601|$request|$status|$http_user_agent",
+        b"2025-12-11T10:10:30+09:00|GET /a?b=c HTTP/1.1|200|Mozilla/5.0 (X11; Linux)",
+    ),
+    "request and its parts": (
+        '$remote_addr [$time_local] "$request" $status "$uri" "$args" $server_protocol',
+        b'192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET /a?b=c HTTP/1.1" 200 "/index.html" "b=c" HTTP/1.1',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:-1])
+@pytest.mark.parametrize(("text", "line"), STARTS.values(), ids=STARTS)
+def test_bare_texts_and_requests_said_twice_need_no_second_look(engine, text, line):
+    plan = compile_format(text, name="own")
+
+    chunk, exact = (Engine([plan], UTC, engine=one).read((line + b"\n") * 5) for one in (engine, "exact"))
+
+    assert chunk.exact == 0
+    same(chunk, exact)
+    row = chunk.table.to_pylist()[0]
+    assert (row["method"], row["path"], row["query"]) in [("GET", "/a", "b=c")]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
+    plan, line = compile_format(LTSV, name="ltsv"), STARTS["ltsv"][1]
+    torn = line.partition(b" (X11")[0] + b" "
+
+    chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([line, torn + line, line, b""]))
+
+    assert chunk.table["line"].to_pylist() == [1, 3]
+    assert [one.line for one in chunk.refused] == [2]
+
+
 def test_plain_lines_need_no_second_look():
     line = LINE.replace(b'"-" "curl"', b'"-" "curl" "198.51.100.7"')
 

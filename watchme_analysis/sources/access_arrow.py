@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.sources.access_mix import KINDS
-from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, TARGETS, Program
+from watchme_analysis.sources.access_program import ARGS, REQUEST_COLUMNS, REQUEST_PARTS, TARGETS, Program
 from watchme_analysis.sources.access_spans import FoundSpans, can_find, find_spans
 from watchme_analysis.sources.access_times import moments_of
 from watchme_analysis.sources.arrow_arrays import arrow_type, nulls, slices_of
@@ -225,8 +225,8 @@ class _Values:
                 pattern = _REQUEST if name == "request" else rf"\A{_TARGET}\z"
                 split = pc.extract_regex(values, pattern)
                 sure = pc.is_valid(split)
-                # For an empty target another variable may stand in.
-                if sum(one in self._names for one in TARGETS) < 2:
+                # For what is missing another variable may stand in.
+                if not self._program.repeats_request and sum(one in self._names for one in TARGETS) < 2:
                     sure = pc.or_(sure, pc.is_null(values))
                 self._doubt_unless(sure)
                 found = {field.name: split.field(field.name) for field in split.type}
@@ -293,14 +293,13 @@ class _Values:
         """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
         import pyarrow.compute as pc
 
-        if sum(one in self._names for one in TARGETS) > 1:
-            # Whether another stands in for an empty target is for the exact way to tell.
+        if self._program.repeats_request or sum(one in self._names for one in TARGETS) > 1:
+            # Whether another stands in for what is missing is for the exact way to tell.
             self._request()
         pieces = []
         for name in self._program.further:
             values = self._text(name)
-            chosen = self._chosen_over(name)
-            if chosen is not None:
+            for chosen in self._chosen_over(name):
                 values = pc.if_else(pc.fill_null(pc.equal(values, chosen), False), None, values)
             escaped = pc.replace_substring(values, "\\", "\\\\")
             pieces.append(pc.coalesce(_joined(f', "{name}": "', escaped, '"'), ""))
@@ -309,16 +308,23 @@ class _Values:
         inside = pc.utf8_slice_codeunits(_joined(*pieces), start=len(", "))
         return pc.if_else(pc.equal(inside, ""), None, _joined("{", inside, "}"))
 
-    def _chosen_over(self, name: str) -> pa.Array | None:
-        """Return what fills the column that a further variable could have filled."""
+    def _chosen_over(self, name: str) -> list[pa.Array]:
+        """Return what fills the columns that a further variable could have filled."""
         import pyarrow.compute as pc
 
+        if self._program.repeats_request and name in REQUEST_PARTS:
+            said = self._request()
+            if name == "server_protocol":
+                return [said["protocol"]]
+            target = pc.coalesce(_joined(said["path"], "?", said["query"]), said["path"])
+            return [target, said["method"], said["query"], said["path"]]
         if name in ARGS:
-            return self._request().get("query")
+            query = self._request().get("query")
+            return [] if query is None else [query]
         for candidates in (*self._program.texts.values(), *self._program.wholes.values()):
             if name in candidates:
-                return pc.coalesce(*(self._text(one) for one in candidates))
-        return None
+                return [pc.coalesce(*(self._text(one) for one in candidates))]
+        return []
 
 
 def _joined(*parts: Any) -> pa.Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import table_schema
 from watchme_analysis.sources.access_mix import KINDS, NULL, Mix, Spans
-from watchme_analysis.sources.access_program import REQUEST_COLUMNS, Program
+from watchme_analysis.sources.access_program import REQUEST_COLUMNS, REQUEST_PARTS, Program
 from watchme_analysis.sources.arrow_arrays import array_of, arrow_type, nulls, repeated, room_for, text_array
 from watchme_analysis.sources.nginx_fields import DURATIONS, WHOLE
 
@@ -183,21 +183,23 @@ class Columns:
         starts = np.stack([self._span(name).starts for name in names])
         ends = np.stack([self._span(name).ends for name in names])
         for index, name in enumerate(names):
-            chosen = self._chosen_over(name)
-            if chosen is not None:
+            for chosen in self._chosen_over(name):
                 same = np.empty(len(rows), bool)
                 same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows, same)
                 starts[index][rows[same]] = -1
         offsets, data = self._objects(names, (starts, ends), rows)
         return text_array(offsets, data, np.diff(offsets) > 0)
 
-    def _chosen_over(self, name: str) -> Spans | None:
-        """Return what fills the column that a further variable could have filled."""
+    def _chosen_over(self, name: str) -> list[Spans]:
+        """Return what fills the columns that a further variable could have filled."""
         import numpy as np
 
+        if self._program.repeats_request and name in REQUEST_PARTS:
+            return self._said_by_request(name)
         for column, names in self._program.texts.items():
             if name in names:
-                return self.text(column)
+                found = self.text(column)
+                return [] if found is None else [found]
         for column in WHOLE:
             names = self._program.wholes[column]
             if name in names:
@@ -206,5 +208,16 @@ class Columns:
                     missing = found.starts < 0
                     pairs = zip(found, self._span(other), strict=True)
                     found = Spans(*(np.where(missing, b, a) for a, b in pairs))
-                return found
-        return None
+                return [found]
+        return []
+
+    def _said_by_request(self, name: str) -> list[Spans]:
+        """Return what a variable may repeat of a request line."""
+        import numpy as np
+
+        found = {column: spans for column in REQUEST_COLUMNS if (spans := self.text(column)) is not None}
+        if name == "server_protocol":
+            return [found["protocol"]]
+        path, query = found["path"], found["query"]
+        target = Spans(path.starts, np.where(query.starts < 0, path.ends, query.ends))
+        return [target, found["method"], query, path]

@@ -28,7 +28,9 @@ from watchme_analysis.sources.access_vectors import (
 )
 
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
-QUOTED, TEXT, LIST_TIME, LIST_STATUS, LIST_ADDRESS, REQUEST, TARGET, UNESCAPED = 7, 8, 9, 10, 11, 12, 13, 14
+QUOTED, TEXT, UNESCAPED, LIST_TIME, LIST_STATUS, LIST_ADDRESS = 7, 8, 9, 10, 11, 12
+# What a text is besides: a request line, or the target of one.
+REQUEST, TARGET = 1, 2
 # Any to the type checker: numpy's own types differ between the versions that the Pythons get.
 int64: Any = np.int64
 NULL: Any = int64(-(2**63))
@@ -259,15 +261,15 @@ def token_end(at: int, end: int, stop: int) -> Any:
 
 
 @compiled
-def text_end(at: int, end: int, literal: Any, anything: bool) -> Any:
-    """Return where a text ends, before the literal behind it; -1 when in doubt.
+def text_end(at: int, end: int, literal: Any, enclosed: bool) -> Any:
+    """Return where a text ends, before the first literal like the one behind it; -1 when in doubt.
 
-    Spaces and quotation marks in a text that nothing encloses are doubtful: two lines may have run into one.
+    A quotation mark in a text that nothing encloses is doubtful.
     """
     first = byte_at(literal[2]) if literal[3] > 0 else 0
-    low, other = (32, first) if anything else (33, 34)
+    other = first if enclosed else 34
     while True:
-        at = run_end(at, low, first, other)
+        at = run_end(at, 32, first, other)
         if literal[3] == 0:
             return at if at == end else -1
         if at >= end:
@@ -275,6 +277,31 @@ def text_end(at: int, end: int, literal: Any, anything: bool) -> Any:
         mark = byte_at(at)
         if mark == first and follows(at, end, literal):
             return at
-        if mark < 32 or mark > 126 or (not anything and (mark == 32 or mark == 34)):
+        if mark < 32 or mark > 126 or (mark == 34 and not enclosed):
             return -1
+        at += 1
+
+
+@compiled
+def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
+    """Tell whether another line may begin in a text that nothing encloses and that a literal ends.
+
+    Parameters
+    ----------
+    at, stop
+        Where the text begins and ends.
+    literal
+        The one behind it.
+    opening
+        One that stands at every line's beginning.
+    """
+    if run_end(at, 33, 127, 127) >= stop:
+        return False
+    end, first = stop + literal[3], byte_at(opening[2])
+    while True:
+        at = run_end(at, 32, first, first)
+        if at >= end:
+            return False
+        if follows(at, end, opening):
+            return True
         at += 1

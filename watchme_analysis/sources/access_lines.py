@@ -141,10 +141,11 @@ def _is_address(at: int, end: int) -> Any:
 
 
 @compiled
-def _read_text(at: int, end: int, kinds: Any, literal: Any) -> Any:
+def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any:
     """Return where a text, a word or an address ends, -1 in doubt."""
     kind, json = kinds
-    if kind == _QUOTED or kind == _REQUEST or kind == _TARGET:
+    begin = at
+    if kind == _QUOTED:
         return kernel.enclosed_end(at, end, not json)
     if kind == _ADDRESS and literal[3] > 0:
         stop = _ipv4_end(at)
@@ -156,6 +157,13 @@ def _read_text(at: int, end: int, kinds: Any, literal: Any) -> Any:
             return -1
     else:
         stop = kernel.text_end(at, end, literal, kind != _TEXT)
+        if (
+            stop >= 0
+            and kind == _TEXT
+            and opening[3] > 0
+            and kernel.may_be_two(begin, stop, literal, opening)
+        ):
+            return -1
     if json:
         for place in range(at, stop):
             if byte_at(place) == 92:
@@ -176,12 +184,13 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
     plan
         Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; their first eight bytes, and
         which of them count, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, whether it
-        is a number of JSON (``bool``), slot of its span, of its whole number, of its decimal, of the span of
-        a whole list (-1: not asked for).
+        is a request or a target, whether it is a number of JSON (``bool``), slot of its span, of its whole
+        number, of its decimal, of the span of a whole list (-1: not asked for).
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
-        is doubtful, the slot of the first of the five spans of the request (-1: not asked for), and whether
-        another variable can't stand in for an empty target.
+        is doubtful, the slot of the first of the five spans of the request (-1: not asked for), whether no
+        other variable can stand in for a part of the request, and which literal stands at every line's
+        beginning (-1: none is telling).
     out
         ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
         ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
@@ -190,12 +199,17 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         Room for the times that stood last in each of the two forms, where and what moment: ``int64[2, 2]``.
     """
     line_starts, line_ends = bounds
-    literals, literal_at, words, masks, kinds, bare, span_slots, int_slots, float_slots, list_slots = plan
+    literals, literal_at, words, masks, kinds, roles, bare, span_slots, int_slots, float_slots, list_slots = (
+        plan
+    )
     good, starts, ends, ints, floats = out
-    json, longest, request_slot, lone_target = limits
+    json, longest, request_slot, is_alone, start_literal = limits
     known_times[:, :] = -1
     place, literal_place = place_of(buf), place_of(literals)
     opening = words[0], masks[0], literal_place, literal_at[1]
+    index = max(start_literal, 0)
+    size = literal_at[index + 1] - literal_at[index] if start_literal >= 0 else 0
+    telling = words[index], masks[index], literal_place + literal_at[index], size
     for line in range(len(line_starts)):
         at, end = place + line_starts[line], place + line_ends[line]
         good[line] = False
@@ -204,7 +218,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         at += literal_at[1]
         tries = 0
         for index in range(len(kinds)):
-            kind = kinds[index]
+            kind, role = kinds[index], roles[index]
             literal_size = literal_at[index + 2] - literal_at[index + 1]
             literal = words[index + 1], masks[index + 1], literal_place + literal_at[index + 1], literal_size
             begin = at
@@ -229,23 +243,22 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 if last - first == 1 and byte_at(first) == 45:
                     last = first
             else:
-                at = _read_text(at, end, (kind, json), literal)
+                at = _read_text(at, end, (kind, json), literal, telling)
                 last = at
             if bare[index] and (null_size >= 0 or _is_padded(begin)):
                 at = -1
             if at < 0 or at > end or not kernel.follows(at, end, literal):
                 at = -1
                 break
-            if kind == _TARGET and last == begin and not lone_target:
-                at = -1
-                break
-            if kind == _REQUEST or kind == _TARGET:
+            if role != 0:
                 method_end, path, mark, stop = begin, last, last, last
                 if last > begin:
-                    method_end, path, mark, stop = split_request(begin, last, kind == _REQUEST)
-                    if method_end < 0:
-                        at = -1
-                        break
+                    method_end, path, mark, stop = split_request(begin, last, role == _REQUEST)
+                # For a part that is missing another variable may stand in.
+                is_whole = mark > path and (role == _TARGET or last > stop > method_end > begin)
+                if method_end < 0 or not (is_alone or is_whole):
+                    at = -1
+                    break
                 if request_slot >= 0:
                     # Method, path, query and protocol, or the whole of what is no request line.
                     starts[request_slot, line] = begin - place if method_end > begin else -1
@@ -256,7 +269,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                     ends[request_slot + 2, line] = stop - place
                     starts[request_slot + 3, line] = stop + 1 - place if stop + 1 < last else -1
                     ends[request_slot + 3, line] = last - place
-                    is_garbage = last > begin and method_end == begin and kind == _REQUEST
+                    is_garbage = last > begin and method_end == begin and role == _REQUEST
                     starts[request_slot + 4, line] = begin - place if is_garbage else -1
                     ends[request_slot + 4, line] = last - place
             if span_slots[index] >= 0:

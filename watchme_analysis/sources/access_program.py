@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
 TARGETS = ("request_uri", "uri", "document_uri")
 ARGS = ("args", "query_string")
-_PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
+REQUEST_PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
 
 
 @dataclass
@@ -87,24 +87,38 @@ class Program:
         words: np.ndarray[Any, Any] = np.frombuffer(b"".join(firsts), np.int64)
         counted = [(b"\xff" * min(WORD, len(literal))).ljust(WORD, b"\0") for literal in literals]
         masks: np.ndarray[Any, Any] = np.frombuffer(b"".join(counted), np.int64)
-        kinds = np.array([self._kind(variable) for variable in self.log_format.variables], np.int64)
-        bare = np.array([self.log_format.is_bare(variable) for variable in self.log_format.variables], bool)
+        variables = self.log_format.variables
+        kinds, roles = (np.array([*map(of, variables)], np.int64) for of in (self._kind, self._role))
+        bare = np.array([self.log_format.is_bare(variable) for variable in variables], bool)
         given = map(slots, (self.spans, self.ints, self.floats, self.lists))
-        return joined, bounds, words, masks, kinds, bare, *given
+        return joined, bounds, words, masks, kinds, roles, bare, *given
 
-    def limits(self) -> tuple[bool, int, int, bool]:
-        """Return the loop's last argument."""
+    @property
+    def repeats_request(self) -> bool:
+        """Whether other variables may say again what the request line says."""
         names = self.log_format.names
-        lone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
-        return self.log_format.writes_nothing, LONG_LINE, self.request_slot, lone
+        return "request" in names and any(name in names for name in REQUEST_PARTS)
+
+    def limits(self) -> tuple[bool, int, int, bool, int]:
+        """Return the loop's fourth argument."""
+        names = self.log_format.names
+        if "request" in names:
+            is_alone = not self.repeats_request
+        else:
+            is_alone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
+        start = self.log_format.start_literal
+        return self.log_format.writes_nothing, LONG_LINE, self.request_slot, is_alone, start
+
+    def _role(self, variable: Variable) -> int:
+        from watchme_analysis.sources import access_kernel as kernel
+
+        if variable.name != _first(("request", *TARGETS), self.log_format.names):
+            return 0
+        return kernel.REQUEST if variable.name == "request" else kernel.TARGET
 
     def _kind(self, variable: Variable) -> int:
         from watchme_analysis.sources import access_kernel as kernel
 
-        if variable.name == "request":
-            return kernel.REQUEST
-        if variable.name in TARGETS and variable.name == _first(TARGETS, self.log_format.names):
-            return kernel.TARGET
         if variable.kind == "list":
             return {"upstream_status": kernel.LIST_STATUS, "upstream_addr": kernel.LIST_ADDRESS}.get(
                 variable.name, kernel.LIST_TIME
@@ -155,12 +169,15 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
     duration = _first(tuple(DURATIONS), names)
     if duration:
         program.decimals["request_time_s"] = duration
-    program.texts["method"] = ("request_method",) if "request_method" in names else ()
-    program.texts["protocol"] = ("server_protocol",) if "server_protocol" in names else ()
-    program.texts["query"] = tuple(name for name in ARGS if name in names)[:1]
     target = _first(("request", *TARGETS), names)
-    used.update((*TIMES, *UPSTREAM, *DURATIONS, "request", "request_method", "server_protocol"))
-    used.add(target or "")
+    used.update((*TIMES, *UPSTREAM, *DURATIONS, target or ""))
+    # What a request line says is taken from there.
+    parts = {"method": ("request_method",), "protocol": ("server_protocol",), "query": ARGS}
+    for column, candidates in parts.items():
+        asked = candidates if target != "request" else ()
+        program.texts[column] = tuple(name for name in asked if name in names)[:1]
+    if target != "request":
+        used.update(("request_method", "server_protocol"))
     program.further = tuple(sorted(set(names) - used)) if "extra" in wanted else ()
     _assign_slots(program, wanted, target)
     return program
@@ -184,22 +201,13 @@ def _is_plain(log_format: LogFormat) -> bool:
     if sum(name in names for name in ARGS) > 1:
         return False
     # Of the times that Apache can be told to write, each has its own shape.
-    if "time_text" in names and not log_format.by_keys:
-        return False
-    if "request" in names and any(name in names for name in _PARTS):
-        return False
-    first_target = _first(TARGETS, names)
-    for variable in log_format.variables:
-        enclosed = variable.quoted and log_format.escape != "none"
-        if variable.name in ("request", first_target) and not enclosed:
-            return False
-    return True
+    return "time_text" not in names or log_format.by_keys
 
 
 def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:
-    asks_query = "extra" in wanted and bool(program.texts["query"])
+    compares = "extra" in wanted and (program.repeats_request or bool(program.texts["query"]))
     # Without a target the loop would leave these spans as they were.
-    if target is not None and (asks_query or wanted & set(REQUEST_COLUMNS)):
+    if target is not None and (compares or wanted & set(REQUEST_COLUMNS)):
         program.request_slot = 0
         program.span_count = len(REQUEST_COLUMNS)
     textual = [name for column, names in program.texts.items() if column in wanted for name in names]

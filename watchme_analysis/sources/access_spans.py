@@ -1,8 +1,8 @@
 """Where a format's values stand in the lines of a chunk, found by numpy alone.
 
-Only lines without any doubt are taken: printable ASCII, as many quotation marks as the format has, every
-literal in its place, no space in a text that nothing encloses. Whether a value is one of its kind is for the
-reader of the values to check.
+Only lines without any doubt are taken: printable ASCII, as many quotation marks and tabs as the format
+has, every literal in its place, nothing like a line's beginning in a text that nothing encloses. Whether a
+value is one of its kind is for the reader of the values to check.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _shows_end(variable: Variable, literal: bytes, *, is_last: bool) -> bool:
     if not literal:
         return is_last
     if variable.kind == "list":
-        return literal[:1] in (b'"', b" ")
+        return literal[:1] in (b'"', b" ", b"\t")
     return literal[0] not in _GREEDY.get(variable.kind, b"")
 
 
@@ -77,6 +77,9 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
     for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True):
         stop = marks.value_end(variable, literal, at, end)
         alive &= (stop <= end) & marks.is_whole(variable, at, stop)
+        if variable.kind == "text" and not variable.quoted and log_format.start_literal >= 0:
+            opening = log_format.literals[log_format.start_literal]
+            alive &= ~marks.may_be_two(at, stop, literal, opening)
         alive &= marks.follows(literal, stop, end)
         starts.append(at)
         ends.append(stop)
@@ -87,22 +90,26 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
 
 
 def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> Array:
-    """Return the lines of ordinary length and characters that hold as many quotation marks as they should."""
+    """Return lines of ordinary length and characters, with as many quotation marks and tabs as they must."""
     import numpy as np
 
     starts, ends = bounds
     # Bytes wrap around, so that all but printable ASCII lies above; line ends stand between lines only.
+    marks = {_QUOTE, *(byte for byte in b"".join(log_format.literals) if byte < _SPACE)}
     odd = (buf - _SPACE) > _LAST_PRINTABLE - _SPACE
+    for byte in marks - {_QUOTE}:
+        odd &= buf != byte
     if log_format.escape == "json":
         odd |= buf == _BACKSLASH
     taken = (ends > starts) & (ends - starts <= LONG_LINE)
-    # What begins with a space may be blank.
-    taken &= buf[np.minimum(starts, len(buf) - 1)] != _SPACE
+    # What begins with a space or a tab may be blank.
+    taken &= buf[np.minimum(starts, len(buf) - 1)] > _SPACE
     strange = np.flatnonzero(odd)
     taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
-    quotes = np.flatnonzero(buf == _QUOTE)
-    expected = sum(literal.count(b'"') for literal in log_format.literals)
-    taken &= np.searchsorted(quotes, ends) - np.searchsorted(quotes, starts) == expected
+    for byte in marks:
+        places = np.flatnonzero(buf == byte)
+        expected = sum(literal.count(byte) for literal in log_format.literals)
+        taken &= np.searchsorted(places, ends) - np.searchsorted(places, starts) == expected
     found: Array = np.flatnonzero(taken)
     return found
 
@@ -124,6 +131,7 @@ class _Marks:
         self._buf = np.concatenate([buf, np.zeros(room, np.uint8)])
         self._size = len(buf)
         self._places: dict[int, Array] = {}
+        self._openings: dict[bytes, Array] = {}
 
     def following(self, byte: int, at: Array) -> Any:
         """Return the first place of a byte from each place on, the chunk's end where there is none."""
@@ -163,6 +171,17 @@ class _Marks:
         if variable.kind == "list":
             # Behind a space the list may go on with a colon.
             return self._buf[stop + 1] != _COLON
-        if variable.kind == "text":
-            return self.following(_SPACE, at) >= stop
         return stop >= at
+
+    def may_be_two(self, at: Array, stop: Array, literal: bytes, opening: bytes) -> Any:
+        """Tell where another line may begin in a text that nothing encloses and that a literal ends."""
+        import numpy as np
+
+        if opening not in self._openings:
+            places = np.append(np.flatnonzero(self._buf[: self._size] == opening[0]), self._size)
+            begins = self.follows(opening, places, np.full(len(places), self._size))
+            begins[-1] = True
+            self._openings[opening] = places[begins]
+        found = self._openings[opening]
+        following = found[np.minimum(np.searchsorted(found, at), len(found) - 1)]
+        return (self.following(_SPACE, at) < stop) & (following < stop + len(literal))

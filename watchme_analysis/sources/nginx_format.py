@@ -94,6 +94,8 @@ _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
 _IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
 _SURE_ADDRESS = _IPV4 + b"|" + _IPV6
 _ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
+# Kinds whose values no other text looks like.
+_SURE_KINDS = ("address", "msec", "time_local", "time_iso8601")
 _PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
     "decimal": rb"-|\d+(?:\.\d+)?",
@@ -172,15 +174,29 @@ class LogFormat:
     def line_start(self) -> re.Pattern[bytes] | None:
         """What only a line's start looks like; None when no start is telling."""
         parts = [re.escape(self.literals[0])]
-        for variable, literal in zip(self.variables[:3], self.literals[1:], strict=False):
-            if variable.kind in ("address", "msec", "time_local", "time_iso8601"):
-                if len(literal) < 2 and len(parts) == 1:
-                    return None
+        for variable, literal in zip(self.variables[: self._start_size], self.literals[1:], strict=False):
+            if variable.kind in _SURE_KINDS:
                 pattern = _SURE_ADDRESS if variable.kind == "address" else _PATTERNS[variable.kind]
-                return re.compile(b"".join([*parts, b"(?:" + pattern + b")", re.escape(literal)]))
-            word = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
-            parts.append(b"(?:" + word + b")" + re.escape(literal))
-        return None
+            else:
+                pattern = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
+            parts.append(b"(?:" + pattern + b")" + re.escape(literal))
+        return re.compile(b"".join(parts)) if self._start_size else None
+
+    @cached_property
+    def start_literal(self) -> int:
+        """Which literal stands in whatever :attr:`line_start` finds, the longest; -1 when none is telling."""
+        known = self.literals[: self._start_size + 1]
+        return known.index(max(known, key=len)) if self._start_size else -1
+
+    @cached_property
+    def _start_size(self) -> int:
+        """How many variables a line's start has, of which the last is telling; 0 when none of three is."""
+        for size, (variable, literal) in enumerate(
+            zip(self.variables[:3], self.literals[1:], strict=False), 1
+        ):
+            if variable.kind in _SURE_KINDS:
+                return 0 if len(literal) < 2 and size == 1 else size
+        return 0
 
     def begins(self, other: LogFormat) -> bool:
         """Tell whether a torn line of another format can look like a line of this one."""
