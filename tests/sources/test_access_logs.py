@@ -6,6 +6,7 @@ import lzma
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,7 @@ from watchme_analysis.sources.access_blocks import (
     ROOM_BYTES,
     Block,
     Buffers,
+    ahead,
     blocks_from,
     blocks_of,
     in_order,
@@ -103,6 +105,18 @@ def test_damaged_gzip_is_torn():
 
     with pytest.raises(TornError, match="no gzip data"):
         list(unpacked(io.BytesIO(packed + b"something else")))
+
+
+def test_of_damaged_gzip_little_is_lost_before_the_damage():
+    data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
+    packed = bytearray(gzip.compress(data))
+    at = len(packed) * 9 // 10
+    packed[at : at + 1000] = b"\xff" * 1000
+    found = []
+    with pytest.raises(TornError, match="is damaged after"):
+        found.extend(unpacked(io.BytesIO(packed)))
+
+    assert b"".join(found)[: len(data) // 2] == data[: len(data) // 2]
 
 
 @pytest.fixture
@@ -330,6 +344,24 @@ def test_a_piece_larger_than_the_memory_held_finds_room():
 
     assert b"".join(blocks) == b"short\nand " + line * 3 + b"tail"
     assert blocks[0].endswith(line)
+
+
+def test_the_next_block_is_made_while_one_is_worked_on():
+    is_made = Event()
+
+    def blocks():
+        yield 1
+        is_made.set()
+        yield 2
+        raise TornError("torn")
+
+    found = ahead(blocks())
+
+    assert next(found) == 1
+    assert is_made.wait(10)
+    assert next(found) == 2
+    with pytest.raises(TornError):
+        next(found)
 
 
 def test_results_come_in_order_and_a_failure_comes_last():

@@ -155,6 +155,19 @@ def blocks_from(
         yield Block(held, 0, filled)
 
 
+def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
+    """Yield blocks that a thread makes one ahead, so that unpacking goes on while others work.
+
+    Who is interrupted waits for the block that is being made: nothing for what a person types.
+    """
+    iterator = iter(blocks)
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(next, iterator, None)
+        while (block := upcoming.result()) is not None:
+            upcoming = pool.submit(next, iterator, None)
+            yield block
+
+
 def in_order(
     work: Callable[[Any], Result], blocks: Iterable[Any], threads: int | None = None
 ) -> Iterator[Result]:

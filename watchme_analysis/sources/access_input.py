@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.sources.access_blocks import Block, Buffers, ahead, blocks_from
 from watchme_analysis.sources.access_packed import TornError, unpacked
 
 # A store is asked for so much at once, since every request takes its time.
@@ -68,6 +69,14 @@ class Input:
             raise TornError("it was gone before it was read") from error
         except OSError as error:
             raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
+
+    def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
+        """Return blocks of whole lines of the unpacked bytes, as :func:`blocks_from` does.
+
+        Of a file another thread reads and unpacks the next; of a pipe nobody waits for more than is asked.
+        """
+        found = blocks_from(self.pieces(), size, buffers)
+        return found if self.size is None else ahead(found)
 
     def head(self, size: int = 1 << 16) -> bytes:
         """Return the first unpacked bytes; what can be read of them when the input is torn."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from watchme_analysis.sources.access_blocks import (
     KEPT_BLOCK_BYTES,
     Block,
     Buffers,
-    blocks_from,
     in_order,
 )
 from watchme_analysis.sources.access_chunk import Chunk, shifted
@@ -196,7 +196,7 @@ class AccessScan:
         tally = self.tally_for(one)
         constants = {"file": one.name, "service": None}
         engine = self.engine_for(one)
-        yield from chunks_of(one.pieces(), engine, tally, constants, block_bytes=self.block_bytes)
+        yield from chunks_of(partial(one.blocks, self.block_bytes), engine, tally, constants)
         _note_change(one, tally)
         self.retrievals.append(tally.retrieval())
 
@@ -247,17 +247,16 @@ def formats_of(path: Path | None, options: LogOptions) -> Candidates:
 
 
 def chunks_of(
-    pieces: Iterable[bytes],
+    blocks: Callable[[Buffers], Iterator[Block]],
     engine: Engine,
     tally: Tally,
     constants: dict[str, Any],
     threads: int | None = None,
-    *,
-    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of a stream of bytes, their lines numbered on from the tally's, and count them there.
+    """Yield the chunks of blocks, their lines numbered on from the tally's, and count them there.
 
-    What is torn ends the chunks, and the tally says so.
+    What is torn ends the chunks, and the tally says so. ``blocks`` is told where blocks' memory comes from,
+    to which it is given back.
     """
     buffers = Buffers()
 
@@ -268,7 +267,7 @@ def chunks_of(
             buffers.give(block)
 
     try:
-        for chunk in in_order(read, blocks_from(pieces, block_bytes, buffers), threads):
+        for chunk in in_order(read, blocks(buffers), threads):
             table = shifted(chunk.table, tally.lines)
             tally.add(chunk, table)
             yield chunk._replace(table=table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from watchme_analysis.sources.access_blocks import PIECE_BYTES
@@ -16,6 +17,8 @@ _NO_LOGS = {
 }
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
+# So much is unpacked at once: little enough to be still at hand when it is copied to its block.
+_UNPACKED_BYTES = 256 << 10
 # What is unpacked of a piece that turns out to be torn is lost.
 _ZSTD_PIECE_BYTES = 16 << 10
 
@@ -62,9 +65,10 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
 
 def _packing(first: bytes) -> _Packing:
     if first.startswith(GZIP_MAGIC):
-        from isal import isal_zlib
+        from isal import igzip_lib
 
-        return _Packing("gzip", lambda: isal_zlib.decompressobj(wbits=31), isal_zlib.error)
+        gzip = partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_GZIP)
+        return _Packing("gzip", gzip, igzip_lib.error)
     if first.startswith(BZIP2_MAGIC):
         from bz2 import BZ2Decompressor
 
@@ -81,27 +85,29 @@ def _members(first: bytes, stream: BinaryIO, packing: _Packing) -> Iterator[byte
     member = packing.new()
     rest = first
     while True:
-        if member.eof:
-            rest = member.unused_data + rest
-            if not rest.lstrip(b"\0"):
-                # Tapes and some tools pad with NUL bytes.
-                rest = stream.read(_READ_BYTES)
-                if not rest:
-                    return
-            elif len(rest) >= len(magic) and not rest.startswith(magic):
-                name = packing.name
-                raise TornError(f"what follows the {name} data after {total} bytes is no {name} data")
-            member = packing.new()
         try:
-            data = member.decompress(rest)
+            data = member.decompress(rest, _UNPACKED_BYTES)
         except packing.error as error:
             raise TornError(f"{packing.name} data is damaged after {total} bytes ({error})") from error
         total += len(data)
         if data:
             yield data
-        rest = b"" if member.eof else stream.read(_READ_BYTES)
-        if not rest and not member.eof:
-            raise TornError(f"{packing.name} data ends early after {total} bytes")
+        rest = b""
+        if member.eof:
+            rest = member.unused_data
+            # Tapes and some tools pad with NUL bytes.
+            while not rest.lstrip(b"\0"):
+                rest = stream.read(_READ_BYTES)
+                if not rest:
+                    return
+            if len(rest) >= len(magic) and not rest.startswith(magic):
+                name = packing.name
+                raise TornError(f"what follows the {name} data after {total} bytes is no {name} data")
+            member = packing.new()
+        elif member.needs_input:
+            rest = stream.read(_READ_BYTES)
+            if not rest:
+                raise TornError(f"{packing.name} data ends early after {total} bytes")
 
 
 def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 
 from watchme_analysis.schema import empty
+from watchme_analysis.sources.access_blocks import BLOCK_BYTES
 from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
 from watchme_analysis.sources.access_engine import Engine, Selection
 from watchme_analysis.sources.access_input import input_of
@@ -42,7 +44,7 @@ def spill_access_log(raw: RawFile) -> Piece:
     constants = {"file": raw.relative, "service": raw.service("access")}
     engine = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS))
     target = raw.spill.folder / f"{sha256(raw.relative.encode()).hexdigest()[:16]}.parquet"
-    chunks = chunks_of(input_of(raw.path).pieces(), engine, tally, constants)
+    chunks = chunks_of(partial(input_of(raw.path).blocks, BLOCK_BYTES), engine, tally, constants)
     rows = write_parquet(target, (chunk.table.select(list(ACCESS_COLUMNS)) for chunk in chunks))
     found = tally.retrieval()
     # A table's notes are those of all its files.
