@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,13 @@ def test_tables_are_no_wider_than_the_terminal(words, tmp_path):
         ("diagnose", "health", "evidence", "--since", "yesterday"),
         ("diagnose", "health", "evidence", "--since", "2020-01-01", "--until", "2020-01-02"),
         ("diagnose", "health", "evidence", "--timezone", "Mars/Olympus"),
+        ("diagnose", "health", "evidence/probes.csv"),
+        ("diagnose", "health"),
+        ("import", "evidence", "/proc/case"),
+        ("case", "sql", "evidence", ""),
+        ("case", "sql", "evidence", "select 1", "--limit", "-1"),
+        ("report", "health", "evidence", "--out", "/proc/reports"),
+        ("resend", "evidence", "--out", "nowhere/resend.jsonl"),
         ("fly",),
     ],
 )
@@ -142,3 +150,39 @@ def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
         assert process.stderr.read().strip() == ("watchme: stopped" if end is signal.SIGINT else "")
     assert process.returncode == (130 if end is signal.SIGINT else 128 + end)
     assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence(evidence, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [WATCHME, "diagnose", "health", evidence],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("watchme: No room is left")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_command_without_arguments_teaches(tmp_path):
+    for words in ([], ["case"]):
+        shown = watchme(*words)
+        assert shown.returncode == 2
+        assert shown.stderr.startswith("Usage: watchme")
+
+
+def test_every_command_has_an_example():
+    names = re.findall(r"^  ([a-z]+) ", watchme("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    below = {"case": ["show", "sql"], "query": ["show", "run"], "alarms": ["backtest"]}
+    commands = [
+        (name, *more) for name in names for more in ([[part] for part in below.get(name, [])] or [[]])
+    ]
+    silent = [
+        words
+        for words in commands
+        if f"  watchme {' '.join(words)} " not in watchme(*words, "--help").stdout.replace("\n", " \n")
+    ]
+    assert len(commands) > 12
+    assert silent == []

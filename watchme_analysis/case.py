@@ -118,10 +118,13 @@ class Case:
             for name, frame in (more or {}).items():
                 connection.register(name, frame)
             try:
-                return connection.execute(query).df()
+                result = connection.execute(query)
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
                 raise QueryError(f"DuckDB can't run the query over {self.path}: {reason}") from error
+            if result is None:
+                raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
+            return result.df()
 
     def _show(self, name: str, connection: DuckDBPyConnection) -> None:
         """Let a table stand under its name; it is read as far as a query needs it, and may exceed memory."""
@@ -156,6 +159,11 @@ class Case:
         }
 
 
+def no_folder(path: Path) -> str:
+    """Return the beginning of a sentence that says why a path is no folder."""
+    return f"{path} is a file, no folder" if path.exists() else f"There is no folder {path}"
+
+
 def open_case(path: str | Path) -> Case:
     """Open a case, or import a folder of raw evidence for this process and open that.
 
@@ -166,7 +174,7 @@ def open_case(path: str | Path) -> Case:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise CaseError(f"There is no folder {folder}: give a case or a folder of raw evidence.")
+        raise CaseError(f"{no_folder(folder)}: give a case or a folder of raw evidence.")
     manifest = folder / MANIFEST
     if not manifest.is_file():
         from watchme_analysis.importer import import_for_process

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -66,7 +68,7 @@ timezone_option = click.option(
 A first round:
   watchme import FOLDER CASE        turn raw evidence into a case
   watchme case show CASE            see what it holds and what it misses
-  watchme diagnose health CASE      name the cause, with the evidence for and against
+  watchme diagnose health CASE      name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
 Exit codes: 0 done, 1 a report failed (what there is of it is kept), 2 bad input.""",
@@ -81,7 +83,12 @@ def cli() -> None:
     """
 
 
-@cli.command("import")
+@cli.command(
+    "import",
+    epilog="""\b
+Example:
+  watchme import ~/incident cases/last-night""",
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
@@ -112,11 +119,17 @@ def case_group() -> None:
     """Look at a case."""
 
 
-@case_group.command("show", short_help="Show the tables of a CASE and where they come from.")
+@case_group.command(
+    "show",
+    short_help="Show the tables of a CASE and where they come from.",
+    epilog="""\b
+Example:
+  watchme case show cases/last-night --timezone UTC""",
+)
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
 def case_show(case: Path, timezone: str) -> None:
-    """Show the tables of a CASE, their rows, windows, gaps and hashes, and how each was obtained."""
+    """Show the tables of a CASE, their rows, windows and gaps, and the files that they were read from."""
     from watchme_analysis.analysis.gaps import silent_stretches
     from watchme_analysis.case import open_case
     from watchme_analysis.schema import TABLES
@@ -136,7 +149,9 @@ def case_show(case: Path, timezone: str) -> None:
 @click.argument("case", type=click.Path(path_type=Path))
 @click.argument("query")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV, for other programs.")
-@click.option("--limit", default=200, show_default=True, help="Rows printed as a table.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
+)
 def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     r"""Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
 
@@ -171,7 +186,13 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     click.echo(f"{len(found):,} rows" + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
 
 
-@cli.command()
+@cli.command(
+    epilog="""\b
+Examples:
+  watchme diagnose health ~/incident
+  watchme diagnose health cases/last-night --endpoint /api/health --since 2h
+  watchme diagnose backlog cases/last-night --queue uploads --json"""
+)
 @click.argument("question", type=click.Choice(["health", "backlog"]))
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
@@ -229,16 +250,40 @@ def main() -> None:
             signal.signal(number, _stopped)
     try:
         code = cli.main(prog_name="watchme", standalone_mode=False)
-    except click.ClickException as error:
-        click.echo(f"watchme: {error.format_message()}", err=True)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         sys.exit(BAD_INPUT)
-    except WatchmeError as error:
+    except click.UsageError as error:
+        told = " ".join(error.format_message().split()).rstrip(".")
+        more = f" Try {error.ctx.command_path} --help." if error.ctx else ""
+        click.echo(f"watchme: {told}.{more}", err=True)
+        sys.exit(BAD_INPUT)
+    except (click.ClickException, WatchmeError) as error:
         click.echo(f"watchme: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except OSError as error:
+        told = _of_files(error)
+        if not told:
+            raise
+        click.echo(f"watchme: {told}", err=True)
         sys.exit(BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         click.echo("watchme: stopped", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _of_files(error: OSError) -> str:
+    """Return a sentence on a file that can't be read or written; empty when it is about something else."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" for {error.filename}" if error.filename else ""
+        return (
+            f"No room is left{where}: make room where the command writes and in {tempfile.gettempdir()}, or "
+            "let TMPDIR name another folder for what is passing."
+        )
+    if error.filename is None:
+        return ""
+    return f"{error.filename} can't be read or written: {error.strerror}. Check the path and your rights."
 
 
 def _stopped(number: int, frame: object) -> NoReturn:

@@ -19,7 +19,14 @@ def alarms() -> None:
     """Try alarms on what was recorded, before they exist."""
 
 
-@alarms.command("backtest", short_help="Tell when each alarm would have fired over a CASE.")
+@alarms.command(
+    "backtest",
+    short_help="Tell when each alarm would have fired over a CASE.",
+    epilog="""\b
+Examples:
+  watchme alarms backtest cases/last-night --noticed 2025-12-11T11:30
+  watchme alarms backtest cases/last-night --spec alarms.yaml --sensitivity""",
+)
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option(
     "--spec",

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="""\b
-watchme pull backlog --queue watchme-sed-queue --since 2025-12-10
-watchme pull health CASE --function watchme-sed-worker --instance i-0123456789abcdef0 --since 6h"""
+Examples:
+  watchme pull backlog --queue uploads --since 2025-12-10
+  watchme pull health CASE --function worker --instance i-0123456789abcdef0
+  watchme pull --print-policy"""
 )
 @click.argument("question", required=False, type=click.Choice(["health", "backlog"]))
 @click.argument("case", required=False, type=click.Path(path_type=Path))

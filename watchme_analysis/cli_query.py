@@ -33,7 +33,12 @@ def list_command() -> None:
         click.echo(f"{item.name:<18} {item.description}")
 
 
-@query.command(short_help="Show a query, its parameters and columns.")
+@query.command(
+    short_help="Show a query, its parameters and columns.",
+    epilog="""\b
+Example:
+  watchme query show worker_errors""",
+)
 @click.argument("name")
 def show(name: str) -> None:
     """Show a query: what it asks, its parameters, its log groups and columns."""
@@ -48,7 +53,13 @@ def show(name: str) -> None:
     click.echo(f"\n{item.text}", nl=False)
 
 
-@query.command(short_help="Run a query and print its rows and what it cost.")
+@query.command(
+    short_help="Run a query and print its rows and what it cost.",
+    epilog="""\b
+Examples:
+  watchme query run worker_errors --log-group /aws/lambda/worker --since 2h
+  watchme query run durations --format csv --max-scan-gb 5 > durations.csv""",
+)
 @click.argument("name")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")

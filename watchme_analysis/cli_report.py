@@ -18,7 +18,14 @@ NOTEBOOK_FAILED = 1
 FURTHER = ("alarms", "what-if")
 
 
-@click.command(short_help="Write a page with figures, findings and next steps.")
+@click.command(
+    short_help="Write a page with figures, findings and next steps.",
+    epilog="""\b
+Examples:
+  watchme report health cases/last-night
+  watchme report all cases/* --out ~/reports --timezone UTC
+  watchme report what-if cases/last-night --queue uploads""",
+)
 @click.argument("question", type=click.Choice([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
@@ -80,6 +87,7 @@ class Teller:
         self._reports = reports
         self._done = 0
         self._terminal = sys.stderr.isatty()
+        self._section = ""
 
     def cell(self, request: Any, number: int, cells: int, title: str) -> None:
         """Say that a cell begins."""
@@ -89,8 +97,9 @@ class Teller:
         if self._terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
             click.echo(f"\r\033[K{line[: width - 1]}", nl=False, err=True)
-        else:
+        elif number == 1 or title != self._section:
             click.echo(line, err=True)
+        self._section = title
 
     def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
         """Say where a report lies and what it found."""
@@ -109,7 +118,11 @@ class Teller:
 
 
 @click.command(
-    short_help="Open the notebooks in JupyterLab.", context_settings={"ignore_unknown_options": True}
+    short_help="Open the notebooks in JupyterLab.",
+    context_settings={"ignore_unknown_options": True},
+    epilog="""\b
+Example:
+  watchme lab --no-browser --port 8899""",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:

@@ -61,9 +61,10 @@ def investigate(
         raise InputError(f"The question {question!r} is unknown: ask {' or '.join(QUESTIONS)}.")
     opened = case if isinstance(case, Case) else open_case(case)
     if question not in questions_for(opened):
+        others = "".join(f" It can be asked about {other}." for other in questions_for(opened))
         raise InputError(
-            f"The case {opened.path} holds nothing about {question}: it needs one of the tables "
-            f"{', '.join(_ABOUT[question])}."
+            f"The case {opened.name} holds nothing about {question}: it needs one of the tables "
+            f"{', '.join(_ABOUT[question])}.{others}"
         )
     options = {}
     if subject is not None:
@@ -98,7 +99,7 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
         return None
     whole = case.window
     if whole is None:
-        raise InputError(f"The case {case.path} has no times, so that a window can't be cut from it.")
+        raise InputError(f"The case {case.name} has no times, so that a window can't be cut from it.")
     start = whole.start if since is None else parse_time(since, zone, now=whole.end)
     end = whole.end if until is None else parse_time(until, zone, now=whole.end)
     window = Window(start, end)
@@ -123,6 +124,6 @@ def _check_subject(case: Case, name: str, subject: str) -> None:
     if subject not in known:
         common = sorted(known, key=lambda value: (-known[value], value))[:8]
         raise InputError(
-            f"The {name} {subject!r} does not occur in the case {case.path}: "
+            f"The {name} {subject!r} does not occur in the case {case.name}: "
             f"it knows {', '.join(common) or 'none'}."
         )

@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from watchme_analysis import __version__
-from watchme_analysis.case import MANIFEST, Case, open_case
+from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
 from watchme_analysis.case_folders import side_by_side
 from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 # From this size on a log is read in pieces and its rows kept on disk; where there are many, from less.
 SPILL_FROM = 64 << 20
 _MANY_BYTES = 256 << 20
+# Files named where none could be read.
+_NAMED = 3
 # Environment variable: folder where raw folders are imported to, shared by a process and its children.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -97,15 +100,18 @@ def import_folder(
         if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
             return ImportReport(present, changed=False)
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    # Named before it is made, so that no moment to stop leaves it behind.
+    work = target.parent / f".{target.name}-{uuid4().hex}"
     try:
+        _make(work, target)
         spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
         reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
         if not any(report.source for report in reports):
+            left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
+            more = f" and {len(reports) - _NAMED} more files" if len(reports) > _NAMED else ""
             raise InputError(
-                f"Nothing in {source} is evidence that can be read ({len(reports)} files): "
-                "name the files as docs/evidence.md says, or name them in case.toml."
+                f"Nothing in {source} is evidence that can be read: {left}{more}. "
+                "Name the files as docs/evidence.md says, or say in case.toml what they are."
             )
         manifest = write_tables(work, target.name, settings, reports, frames)
         manifest["fingerprint"] = fingerprint
@@ -116,7 +122,6 @@ def import_folder(
         (work / MANIFEST).write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        work.chmod(0o755)
         _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -137,7 +142,7 @@ def import_for_process(folder: Path) -> Case:
 
 def _check_target(source: Path, target: Path) -> None:
     if not source.is_dir():
-        raise InputError(f"There is no folder {source}: give the folder that the evidence lies in.")
+        raise InputError(f"{no_folder(source)}: give the folder that the evidence lies in.")
     if (source / MANIFEST).is_file() and (source / "tables").is_dir():
         raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
     if source.resolve() == target.resolve():
@@ -150,6 +155,15 @@ def _check_target(source: Path, target: Path) -> None:
         and (not target.is_dir() or any(target.iterdir()))
     ):
         raise CaseError(f"{target} exists and is no case: give a new folder, or remove it first.")
+
+
+def _make(work: Path, target: Path) -> None:
+    try:
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"The case {target} can't be written ({error.strerror}): give another folder."
+        ) from error
 
 
 def _evidence_files(source: Path, target: Path) -> list[str]:

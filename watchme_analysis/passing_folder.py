@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# Waits until the pipe that only this process holds is closed, which the end of a process does, however it came.
+# Waits until the pipe that only this process holds is closed, as any end of the process does.
 _REMOVE = 'read -r _; rm -rf "$0"'
 _watchers: list[subprocess.Popen[bytes]] = []
 

@@ -88,7 +88,7 @@ class Page:
         case = self.investigation.case
         window = self.investigation.window or case.window
         if window is None:
-            raise InputError(f"The case {case.path} has no times: there is nothing to lay out.")
+            raise InputError(f"The case {case.name} has no times: there is nothing to lay out.")
         return window
 
     def span(self, marks: tuple[Mark, ...] = ()) -> Span:

@@ -47,7 +47,7 @@ class WhatIfPage(Page):
         wanted = [flow for flow in found if flow.queue in named] or list(found)
         if not wanted:
             raise InputError(
-                f"The case {self.investigation.case.path} knows no queue: pull or import its metrics first."
+                f"The case {self.investigation.case.name} knows no queue: pull or import its metrics first."
             )
         pairs = [(flow, recorded(flow, self.investigation)) for flow in wanted]
         return max(pairs, key=lambda pair: pair[1].peak_age_s or 0.0)
