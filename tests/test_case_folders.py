@@ -20,8 +20,9 @@ def test_folders_with_the_same_evidence_are_cases():
     assert found == (".", ["a", "b"], sorted(CASE))
 
 
-def test_they_are_found_further_down_and_gzipped():
-    packed = [f"{name}.gz" for name in below("old/b")]
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_they_are_found_further_down_and_packed(ending):
+    packed = [f"{name}{ending}" for name in below("old/b")]
     found = side_by_side(Path("incidents"), [*below("old/a"), *packed])
     assert found is not None
     assert (found.parent, found.folders) == ("old", ["a", "b"])

@@ -1,8 +1,12 @@
+import bz2
 import gzip
 import hashlib
+import lzma
 import shutil
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from watchme_analysis.errors import CaseError, InputError
@@ -74,14 +78,35 @@ def test_a_damaged_table_is_made_anew(evidence, tmp_path):
     assert len(report.case.table("probes")) == 2
 
 
-def test_gzip_makes_no_difference_to_the_tables(evidence, tmp_path):
+APP = "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return 1\n"
+PACKERS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+@pytest.mark.parametrize(("ending", "pack"), PACKERS.items())
+def test_packing_makes_no_difference_to_the_tables(evidence, tmp_path, ending, pack):
+    (evidence / "app-emotion").mkdir()
+    (evidence / "app-emotion" / "main.py").write_text(APP)
+    (evidence / "nginx.conf").write_text("http { include conf.d/*.conf; }\n")
+    (evidence / "conf.d").mkdir()
+    (evidence / "conf.d" / "api.conf").write_text("server { listen 8080; }\n")
     plain = import_folder(evidence, tmp_path / "plain").case
-    log = evidence / "access.log"
-    (evidence / "access.log.gz").write_bytes(gzip.compress(log.read_bytes()))
-    log.unlink()
+    for path in [path for path in evidence.rglob("*") if path.is_file()]:
+        path.with_name(path.name + ending).write_bytes(pack(path.read_bytes()))
+        path.unlink()
+
     packed = import_folder(evidence, tmp_path / "packed").case
-    columns = [name for name in plain.table("access_log") if name != "file"]
-    assert packed.table("access_log")[columns].equals(plain.table("access_log")[columns])
+
+    assert {"access_log", "app_handlers", "config_directives"} <= set(plain.tables)
+    assert packed.tables == plain.tables
+    for name in plain.tables:
+        columns = [column for column in plain.table(name) if column not in ("file", "id", "parent")]
+        assert len(packed.table(name)) == len(plain.table(name)) > 0, name
+        pd.testing.assert_frame_equal(packed.table(name)[columns], plain.table(name)[columns])
 
 
 def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_path):

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from watchme_analysis.sources.raw import RawFile
+from watchme_analysis.sources.raw import RawFile, unpacked_name
 from watchme_analysis.sources.registry import sources
 
 # Hosts of one incident have an access log, an error log and a configuration each; incidents have more alike.
@@ -56,7 +56,7 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
         own.add(path.parent)
         for parent in list(path.parents)[1:]:
             child, *rest = path.relative_to(parent).parts
-            below[parent][child].add("/".join(rest).removesuffix(".gz"))
+            below[parent][child].add(unpacked_name("/".join(rest)))
     for parent, children in sorted(below.items()):
         if parent in own:
             continue

@@ -25,7 +25,7 @@ from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
 from watchme_analysis.passing_folder import passing_folder
-from watchme_analysis.sources.raw import Piece, RawFile, Source, Spill
+from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
 
 if TYPE_CHECKING:
@@ -268,7 +268,8 @@ def _with_torn_line(piece: Piece, raw: RawFile) -> Piece:
 
 
 def _spill_from(source: Path, names: list[str]) -> int:
-    whole = sum((source / name).stat().st_size * (10 if name.endswith(".gz") else 1) for name in names)
+    times = {name: 10 if name.endswith(PACKED_ENDINGS) else 1 for name in names}
+    whole = sum((source / name).stat().st_size * count for name, count in times.items())
     return SPILL_FROM if whole < _MANY_BYTES else SPILL_FROM // 16
 
 

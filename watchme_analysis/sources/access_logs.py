@@ -29,7 +29,7 @@ from watchme_analysis.sources.line_reader import LineReader
 from watchme_analysis.sources.lines import split_lines
 from watchme_analysis.sources.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.nginx_format import LogFormat
-from watchme_analysis.sources.raw import RawFile
+from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,8 @@ _FIRST_LINES = 32
 # An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
 _OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
 _HEAD_BYTES = 4096
-# How logs are named that hold more than their size, and hardly so many times as much.
-_PACKED_NAMES, _PACKED_TIMES = (".gz", ".zst", ".bz2", ".xz"), 15
+# Packed logs hold more than their size, and hardly so many times as much.
+_PACKED_TIMES = 15
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class AccessScan:
     def expected_rows(self, first: int) -> int:
         """Return about how many rows there will be, by those of the first chunk: rather too many."""
         unpacked = sum(
-            (one.size or 0) * (_PACKED_TIMES if one.name.endswith(_PACKED_NAMES) else 1)
+            (one.size or 0) * (_PACKED_TIMES if one.name.endswith(PACKED_ENDINGS) else 1)
             for one in self.inputs
         )
         return first + int(1.1 * first * unpacked / self.block_bytes)

@@ -28,7 +28,7 @@ from watchme_analysis.sources.python_files import (
     source_files,
 )
 from watchme_analysis.sources.python_project import Project
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import Piece, RawFile, Source, unpacked_name
 
 if TYPE_CHECKING:
     import ast
@@ -139,7 +139,7 @@ def _read_folder(root: Path, state: State) -> _Folder:
         for name, text in texts.items():
             tree, rejected = parse_source(text, name)
             if tree is not None:
-                trees[name.removesuffix(".gz")] = tree
+                trees[unpacked_name(name)] = tree
             if rejected is not None:
                 folder.rejected[name] = rejected
         calls = analyse(trees)

@@ -28,7 +28,7 @@ from watchme_analysis.sources.aws_names import log_group_function, resource_name
 from watchme_analysis.sources.insights_cost import USD_PER_GB, cost_usd, size_words, usd_words
 from watchme_analysis.sources.insights_text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import Piece, RawFile, Source, unpacked_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,7 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def answer_name(path: str) -> str:
     """Return an answer's name: the file's, without folder and endings."""
-    return re.sub(r"(?:\.json)?(?:\.gz)?$", "", Path(path).name)
+    return unpacked_name(Path(path).name).removesuffix(".json")
 
 
 def _entries(values: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -139,7 +139,7 @@ def _directives(config: RawFile) -> Iterator[dict[str, Any]]:
     yield from (
         {"directive": name, "args": args} for name, args in apache_directives(decoded(config.content.data))
     )
-    if config.path.suffix != ".gz":
+    if config.name == config.relative:
         yield from _parsed(config.path)
         return
     with tempfile.NamedTemporaryFile("wb", suffix=".conf") as file:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.nginx_parse import parse_nginx_config
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,8 @@ def _included_files(main: RawFile, pattern: str) -> list[RawFile]:
         if not tail or (wild and len(tail) == 1 and pattern.startswith("/")):
             continue
         relative = "/".join(tail)
-        found = {path for name in (relative, f"{relative}.gz") for path in base.glob(name) if path.is_file()}
+        names = (relative, *(relative + ending for ending in PACKED_ENDINGS))
+        found = {path for name in names for path in base.glob(name) if path.is_file()}
         found = {path for path in found if path.resolve().is_relative_to(main.root.resolve())}
         if found:
             return [
@@ -169,7 +170,8 @@ def _layer(raw: RawFile) -> str:
 def _mains(raw: RawFile) -> list[RawFile]:
     """Return the main configurations of the imported folder, in a fixed order."""
     found = []
-    for path in sorted(raw.root.rglob("*.conf")) + sorted(raw.root.rglob("*.conf.gz")):
+    names = ("*.conf", *(f"*.conf{ending}" for ending in PACKED_ENDINGS))
+    for path in (path for name in names for path in sorted(raw.root.rglob(name))):
         main = RawFile(raw.root, path.relative_to(raw.root).as_posix(), raw.zone, raw.settings)
         if path.is_file() and any(PurePosixPath(main.name).match(pattern) for pattern in MAIN_PATTERNS):
             found.append(main)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected
-from watchme_analysis.sources.raw import RawFile
+from watchme_analysis.sources.raw import RawFile, unpacked_name
 
 # Name below the folder and what changes when the file does: size and time of change.
 State = dict[str, tuple[int, int]]
@@ -49,7 +49,7 @@ def source_files(root: Path) -> State:
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(root)
-            if name.endswith((".py", ".py.gz")) and is_source(PurePosixPath(relative.as_posix())):
+            if unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix())):
                 try:
                     stat = path.stat()
                 except OSError:
@@ -79,7 +79,7 @@ def nearest(texts: dict[str, bytes], max_bytes: int) -> set[str]:
     """
     by_stem: dict[str, list[str]] = {}
     for name in texts:
-        path = PurePosixPath(name.removesuffix(".gz"))
+        path = PurePosixPath(unpacked_name(name))
         by_stem.setdefault(path.parent.name if path.stem == "__init__" else path.stem, []).append(name)
     order = [name for name, text in texts.items() if _WEB.search(text)]
     known = set(order)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
 # What can't be read from its middle.
 PACKED_MAGIC = (GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC)
+# What packers put behind a file's name; by content it is told what is packed.
+PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz")
 
 
 class Content(NamedTuple):
@@ -52,6 +54,11 @@ class Spill(NamedTuple):
 
     folder: Path
     from_bytes: int
+
+
+def unpacked_name(name: str) -> str:
+    """Return a file's name without the ending of a packer."""
+    return name.rpartition(".")[0] if name.endswith(PACKED_ENDINGS) else name
 
 
 def decompress(data: bytes) -> Content:
@@ -186,8 +193,8 @@ class RawFile:
 
     @property
     def name(self) -> str:
-        """Relative path without a ``.gz`` ending."""
-        return self.relative.removesuffix(".gz")
+        """Relative path without the ending of a packer."""
+        return unpacked_name(self.relative)
 
     @cached_property
     def content(self) -> Content:
@@ -232,11 +239,11 @@ class RawFile:
         return found["suffix"] if found else None
 
     def beside(self, *patterns: str) -> list[RawFile]:
-        """Return the files in the same folder whose name (without .gz) fits a pattern, sorted."""
+        """Return the files in the same folder whose name (without .gz or so) fits a pattern, sorted."""
         folder = self.path.parent
         found = []
         for path in sorted(folder.iterdir()):
-            plain = path.name.removesuffix(".gz")
+            plain = unpacked_name(path.name)
             if path.is_file() and any(fnmatch.fnmatch(plain, pattern) for pattern in patterns):
                 relative = path.relative_to(self.root).as_posix()
                 found.append(RawFile(self.root, relative, self.zone, self.settings))
@@ -254,7 +261,7 @@ class Source:
     tables
         Tables that it fills.
     patterns
-        File name patterns (fnmatch, relative POSIX path without .gz; a pattern without a slash is
+        File name patterns (fnmatch, relative POSIX path without .gz and the like; one without a slash is
         compared with the last part alone).
     looks_like
         Whether the content may be of this kind; an empty file may.
