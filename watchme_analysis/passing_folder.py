@@ -20,7 +20,8 @@ def passing_folder() -> Path:
     """Make a temporary folder that is gone when this process is; the same one at each call.
 
     Kernels are killed, and so are programs that want too much memory or whose terminal is closed. None of
-    them runs what it registered for its end, and tables of a case may take gigabytes. So a shell waits for it.
+    them runs what it registered for its end, and tables of a case may take gigabytes. So a shell waits for
+    the end and removes the folder.
     """
     home = Path(tempfile.mkdtemp(prefix="watchme-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)

@@ -83,12 +83,12 @@ def _headed(head: str, lines: Sequence[str]) -> list[str]:
 
 def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
     """Return a head and, for each entry, its first and last time, without the date or year that all share."""
-    bounds = [tuple(local(entry[bound], zone) for bound in ("start", "end")) for entry in entries]
+    bounds = [(local(entry["start"], zone), local(entry["end"], zone)) for entry in entries]
     days = {moment[:10] for pair in bounds for moment in pair if moment}
     years = {day[:4] for day in days}
     shared = min(days) if len(days) == 1 else min(years) if len(years) == 1 else ""
     head = f"window ({shared}, {zone})" if shared else f"window ({zone})"
-    return head, [_span(*pair, shared) for pair in bounds]
+    return head, [_span(start, end, shared) for start, end in bounds]
 
 
 def _span(start: str | None, end: str | None, shared: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 _DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?"
 _UTC = re.compile(
-    rf"(?P<first>{_DATE} {_TIME})(?:(?: UTC)?(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
+    rf"(?P<first>{_DATE} {_TIME})"
+    rf"(?:(?: UTC)?(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
 )
 
 

@@ -39,17 +39,17 @@ def fitted(
     titles
         How many of the first columns say what a row is about.
     """
-    words = {*range(titles), *words}
+    left = {*range(titles), *words}
     page = page_width()
-    whole = _lines([header, *rows], words)
+    whole = _lines([header, *rows], left)
     if max(map(len, whole)) <= page:
         return "\n".join(whole)
     heads = _stacked_heads(header, rows)
-    table = _lines([*heads, *rows], words)
+    table = _lines([*heads, *rows], left)
     if max(map(len, table)) <= page:
         return "\n".join(table)
     below = _lines(
-        [*(head[titles:] for head in heads), *(row[titles:] for row in rows)], {at - titles for at in words}
+        [*(head[titles:] for head in heads), *(row[titles:] for row in rows)], {at - titles for at in left}
     )
     lines = ["  ".join(header[:titles]), *("  " + line for line in below[: len(heads)])]
     before: Sequence[str] = ()
