@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 from backlog_draws import CAUSES, make, upload
-from backlog_twists import stray
+from backlog_twists import stray, writes
 
 from watchme_analysis.hypotheses.backlog import diagnose
 from watchme_analysis.hypotheses.base import Investigation
@@ -85,6 +85,23 @@ def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
 @pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
 def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
     assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
+
+
+def test_messages_as_close_together_as_chance_rarely_has_them_are_not_told_for_sure(tmp_path):
+    found, _ = asked(tmp_path, 515016, "healthy", stray(6))
+    assert found.verdict == "inconclusive"
+    told = [item.statement for entry in found.ranking[:2] for item in entry.finding.evidence]
+    assert any("came closer together than in 99 of 100 sets" in text for text in told)
+
+
+def test_a_function_that_ran_well_since_its_last_change_did_not_break_by_itself(tmp_path):
+    found, _ = asked(tmp_path, 515009, "downstream_down", writes(logs="none"))
+    assert found.cause == "downstream_down"
+
+
+def test_failures_that_end_without_another_deployment_are_not_named_after_the_one_before(tmp_path):
+    found, _ = asked(tmp_path, 515038, "downstream_down", writes(logs="none"))
+    assert found.cause != "consumer_failing"
 
 
 def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_path):

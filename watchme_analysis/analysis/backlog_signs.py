@@ -20,6 +20,7 @@ from watchme_analysis.analysis.flow_troubles import (
     find_throttles,
     run_times,
     timed_out_share,
+    togetherness,
 )
 from watchme_analysis.analysis.flows import Flow, Tables
 from watchme_analysis.analysis.leak import Ramp, run_time_ramp
@@ -35,9 +36,10 @@ BACKLOG_AGE_S = 600.0
 MINOR = 0.1
 # So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
 # the messages.
-MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.01, 3
+MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
 # From so many dead letters on it can be told whether one device sends most of them.
 LEAST_PILED = 5
+MOST = 2 / 3
 # Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
 RETURNING = 0.02
 
@@ -144,6 +146,11 @@ class Signs:
         return self.failures is None and are_stray(self.flow, self.dead_lettered, self.devices)
 
     @property
+    def together(self) -> float:
+        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        return togetherness(self.flow)
+
+    @property
     def errors_counted(self) -> bool:
         """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
         return "failed" in self.flow.asked
@@ -207,7 +214,8 @@ def piled_on_one(devices: Counter[str]) -> bool:
     if total < LEAST_PILED:
         return False
     share = devices.most_common(1)[0][1] / total
-    return len(devices) == 1 or (share >= 0.4 and share >= 3.0 / len(devices))
+    # How many devices send is not known: beside few others, only most of all is far beyond a part.
+    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
 
 
 def are_stray(flow: Flow, dead_lettered: int, devices: Counter[str]) -> bool:

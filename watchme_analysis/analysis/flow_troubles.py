@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 # Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
-# By so much must stray messages come together, each counted once: those of a healthy system stay under 8.
-TOGETHER = 10.0
+# By so much do single bad messages that come as chance has it seem to come together in one of ten sets, and
+# in one of a thousand, each message counted once: drawn at random, three to ten in a window.
+BY_CHANCE, TOGETHER = 7.0, 12.0
 # With fewer dead letters, a rise to less than this share is what retries are for.
 FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
@@ -71,7 +72,7 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
     step = timedelta(seconds=flow.period_s)
     if _few_messages(flow, found, dead_lettered):
         return None
-    if are_stray and found.score < TOGETHER * (flow.settings.max_receive_count or 1):
+    if are_stray and found.score < TOGETHER * _tries_a_message(flow):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
@@ -90,6 +91,16 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
         end = moment + step
     inside = frame[(frame.index >= found.start) & (frame.index < end)]
     return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
+
+
+def togetherness(flow: Flow) -> float:
+    """Return how clearly the failed tries came together, those of one message counted as one."""
+    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s)
+    return 0.0 if found is None else found.score / _tries_a_message(flow)
+
+
+def _tries_a_message(flow: Flow) -> int:
+    return flow.settings.max_receive_count or 1
 
 
 def _few_messages(flow: Flow, found: Elevation, dead_lettered: int) -> bool:

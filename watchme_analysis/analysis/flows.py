@@ -82,6 +82,7 @@ class Settings:
     reports_failures: bool | None = None
     dlq_retention_s: float | None = None
     queue_modified_at: datetime | None = None
+    function_modified_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -295,6 +296,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         reports_failures=_reports_failures(value(mapping, "response_types", str)),
         dlq_retention_s=value(dead, "retention_s"),
         queue_modified_at=value(attributes, "modified_at", lambda time: time.to_pydatetime()),
+        function_modified_at=value(code, "last_modified", lambda time: time.to_pydatetime()),
     )
 
 

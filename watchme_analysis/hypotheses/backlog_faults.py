@@ -29,6 +29,10 @@ from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
 
+# So many good runs since its last change tell that it was not the change.
+RAN_WELL = 10
+
+
 @hypothesis(
     "backlog",
     "consumer_failing",
@@ -61,6 +65,7 @@ def consumer_failing(inv: Investigation) -> Finding:
         ]
         if signs.failures is not None:
             evidence += change_evidence(inv, view, "consumer_failing")
+            evidence += [] if deployed else _unchanged(inv, signs)
     name = signs.flow.function if signs else "the function"
     return Finding(
         "consumer_failing",
@@ -70,9 +75,35 @@ def consumer_failing(inv: Investigation) -> Finding:
     )
 
 
+def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that the function's configuration says when it last changed, and that it ran well since."""
+    modified, failures = signs.flow.settings.function_modified_at, signs.failures
+    if modified is None or failures is None:
+        return []
+    frame = signs.flow.frame
+    since = frame[(frame.index >= modified) & (frame.index < failures.start)]
+    well = float((since["tried"] - since["failed"].fillna(0.0)).sum())
+    if well < RAN_WELL:
+        return []
+    return [
+        Evidence(
+            f"{signs.flow.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its configuration "
+            f"says, and {well:.0f} {signs.flow.tries} went well before the failures began.",
+            weight=weight("unchanged"),
+            effect=well,
+            check="change",
+            **matching(inv, "functions", ("function", "=", signs.flow.function)),
+        )
+    ]
+
+
 def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: bool) -> list[Evidence]:
-    """Weigh how time-outs after a deployment ended: by the next deployment, or by themselves."""
-    if not deployed or signs.failures is None or signs.errors.share("timeout") < 0.5:
+    """Weigh how failures after a deployment ended: by the next deployment, or by themselves.
+
+    Only where no logged error tells more: a time-out does not say what was waited for.
+    """
+    told = signs.errors.total and signs.errors.share("timeout") < 0.5
+    if not deployed or signs.failures is None or told:
         return []
     end = incident_window(view, "consumer_failing")[1]
     if end is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.backlog_signs import LEAST_PILED, Signs, piled_on_one
+from watchme_analysis.analysis.flow_troubles import BY_CHANCE, TOGETHER
 from watchme_analysis.analysis.flows import METRIC_NAMES
 from watchme_analysis.hypotheses.backlog_evidence import error_evidence, no_failures_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog_picture import (
@@ -28,7 +29,9 @@ def poison_messages(inv: Investigation) -> Finding:
     view = inv.once(picture)
     signs = view.focus
     evidence: list[Evidence] = []
-    if signs is not None:
+    if signs is None:
+        evidence = [item for stray in view.signs if stray.only_stray for item in _together(inv, stray)]
+    else:
         evidence = [
             *error_evidence(inv, signs, ("message", "code_or_message"), "message_error"),
             *share_evidence(inv, signs, "all_fail_poison", "others_pass"),
@@ -42,6 +45,31 @@ def poison_messages(inv: Investigation) -> Finding:
         detail=_device_detail(signs) if signs else None,
         next_test="Take one dead letter's file_path and look for the object: aws s3api head-object.",
     )
+
+
+def _together(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that few bad messages came closer together than chance would have most of them."""
+    beyond = _beyond_chance(signs)
+    if not beyond:
+        return []
+    sent = signs.flow.count("sent") or 0.0
+    return [
+        Evidence(
+            f"The {signs.dead_lettered} of {sent:.0f} messages of {signs.flow.queue} that died came closer "
+            f"together than in {'99' if beyond >= 0.5 else '9'} of {'100' if beyond >= 0.5 else '10'} "
+            "sets that come as chance has it: there may be more to it than single bad messages.",
+            weight=weight("stray_together", beyond),
+            effect=signs.together,
+            effect_unit="log-likelihood ratio",
+            check="dead letters",
+            **points(inv, signs.flow, ("failed", "sent", "dlq_visible")),
+        )
+    ]
+
+
+def _beyond_chance(signs: Signs) -> float:
+    """Return how far stray messages came together: 0 as chance has it, 1 as no chance would."""
+    return min(max((signs.together - BY_CHANCE) / (TOGETHER - BY_CHANCE), 0.0), 1.0)
 
 
 def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
@@ -188,7 +216,7 @@ def _stray(inv: Investigation, signs: Signs) -> Evidence:
     return Evidence(
         f"{signs.dead_lettered} of {sent:.0f} messages of {flow.queue} ({signs.dead_lettered / sent:.1%}) "
         "failed every try, one here and one there: single bad messages, and no stretch of failures.",
-        weight=weight("stray_dead"),
+        weight=weight("stray_dead") - weight("stray_together", 0.5 * _beyond_chance(signs)),
         effect=signs.dead_lettered / sent,
         effect_unit="share",
         check="dead letters",

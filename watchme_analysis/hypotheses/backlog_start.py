@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog_signs import Signs
+from watchme_analysis.analysis.backlog_signs import Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, surge_leads
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
 
 
 def _first_poison(signs: Signs) -> datetime | None:
-    """Return the first dead letter of the device that sends most of them, within the raised failures."""
+    """Return the first dead letter of the device that sends nearly all of them, near the raised failures."""
     start = None if signs.failures is None else _plain(signs.failures.start)
-    if signs.first_sent_by_main_device is not None and start is not None:
+    if signs.first_sent_by_main_device is not None and start is not None and piled_on_one(signs.devices):
         slack = timedelta(hours=12)
         if abs(signs.first_sent_by_main_device - start) <= slack:
             step = signs.flow.period_s

@@ -99,6 +99,9 @@ WEIGHTS: dict[str, Weight] = {
     "modified_fits": Weight(
         2.0, "It was changed right before, with no good run after it; what was changed is not kept."
     ),
+    "unchanged": Weight(
+        -2.0, "Code that ran well breaks when it is changed; what it leans on can break by itself."
+    ),
     "no_change": Weight(-0.3, "No recorded change fits; deployments can go unrecorded."),
     "failures_lead": Weight(-2.5, "Failing runs explain the backlog."),
     "no_failures": Weight(-4.0, "No more runs failed than ever."),
@@ -107,6 +110,9 @@ WEIGHTS: dict[str, Weight] = {
     "no_harm": Weight(4.0, "No sign of lost, late or failing work in this metric."),
     "harm": Weight(-4.0, "Work was late, repeated or lost."),
     "stray_dead": Weight(-0.5, "A few messages can never succeed, and others of their kind may come."),
+    "stray_together": Weight(
+        4.0, "Messages that are bad by chance hardly ever come this close together: 1 set in 1000."
+    ),
     "daily_peak": Weight(0.5, "The peak comes every day and drains by itself."),
     "blind_to_harm": Weight(-1.0, "Without these metrics nobody can say that nothing happened."),
     "blind_to_work": Weight(-5.0, "Late or failing work shows in these metrics alone."),
