@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
 from watchme_analysis.cli_access import access
+from watchme_analysis.cli_access_run import progress_words
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access_logs import AccessScan, LogOptions
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
 LINES = (
@@ -381,3 +384,30 @@ def test_a_summary_of_a_large_log_loads_no_pandas(tmp_path):
     asked = subprocess.run([sys.executable, "-c", run, *words], capture_output=True, text=True, check=True)
     assert "2 requests, 1 rejected" in asked.stdout
     assert asked.stdout.split()[-1] == "False"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
+    # Of different sizes, so that a share of the logs would be another one.
+    for name, count in (("access.log", 40_000), ("access.log.1", 120_000)):
+        lines = (COMBINED.replace("/a", f"/{name}/{at}") for at in range(count))
+        (tmp_path / name).write_bytes(pack("".join(lines).encode()))
+    scan = AccessScan([tmp_path], LogOptions(log_format="combined"))
+    seen = [(scan.share_read(), progress_words(scan, 5, 1.0), progress_words(scan, 5, 200.0)) for _ in scan]
+
+    shares = [share for share, _, _ in seen]
+    first = scan.inputs[0].size / sum(one.size for one in scan.inputs)
+    assert shares == sorted(shares)
+    assert first in shares
+    assert shares[-1] == 1
+    share, early, late = seen[0]
+    assert early == f"{share:.0%}, log 1 of 2, 5 lines, 5 a second: {scan.inputs[0].name}"
+    left = round((200 / share - 200) / 60)
+    assert f"{share:.0%}, about {left} min left, log 1 of 2, " in late
+
+
+def test_progress_of_what_has_no_size_is_its_lines(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(COMBINED.encode() * 9)))
+    scan = AccessScan(["-"])
+
+    assert [progress_words(scan, 9, 200.0) for _ in scan] == ["9 lines, 0 a second: -"]

@@ -32,6 +32,8 @@ NO_ERRORS = "none"
 # Error logs that nobody asked for are read unless they are larger.
 _MOST_ERROR_BYTES = 64 << 20
 _LEAD_US = 60_000_000
+# So many seconds tell how fast logs are read; and from where on a rough time has a larger unit.
+_PACE_AFTER_S, _MOST_SECONDS, _MOST_MINUTES = 2, 90, 90
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,31 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
         now = time.monotonic()
         if now - shown > 0.5:
             shown = now
-            done = len(scan.retrievals)
-            which = f"log {done + 1} of {len(scan.inputs)}, " if len(scan.inputs) > 1 else ""
-            text = f"{which}{lines:,} lines, {lines / (now - began):,.0f} a second: {scan.inputs[done].name}"
             # A line that wraps could not be cleared.
             room = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\033[K{text[:room]}", nl=False, err=True)
+            click.echo(f"\r\033[K{progress_words(scan, lines, now - began)[:room]}", nl=False, err=True)
     if shown != began:
         click.echo("\r\033[K", nl=False, err=True)
+
+
+def progress_words(scan: AccessScan, lines: int, took: float) -> str:
+    """Return how far a scan is after some seconds, and about how long it will go on where that is known."""
+    parts = []
+    share = scan.share_read()
+    if share:
+        parts.append(f"{share:.0%}")
+        # Later than at first the pace is one.
+        if took > _PACE_AFTER_S:
+            parts.append(f"about {_span_words(took / share - took)} left")
+    done = len(scan.retrievals)
+    if len(scan.inputs) > 1:
+        parts.append(f"log {done + 1} of {len(scan.inputs)}")
+    parts += [f"{lines:,} lines", f"{lines / took:,.0f} a second: {scan.inputs[done].name}"]
+    return ", ".join(parts)
+
+
+def _span_words(seconds: float) -> str:
+    if seconds < _MOST_SECONDS:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < _MOST_MINUTES else f"{minutes // 60} h {minutes % 60} min"

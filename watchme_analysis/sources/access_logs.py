@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta, timezone, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.sources.access_blocks import (
@@ -116,6 +116,7 @@ class AccessScan:
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
+        self._stream: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks, their lines numbered within their input."""
@@ -192,11 +193,33 @@ class AccessScan:
         """Return an account of an input of which nothing was read yet."""
         return Tally(one.name, list(self._candidates[one.name].notes))
 
+    def share_read(self) -> float | None:
+        """Return how much of the inputs' stored bytes was read, 0 to 1; None when a size is not known."""
+        sizes = [one.size or 0 for one in self.inputs]
+        if not all(sizes):
+            return None
+        at = len(self.retrievals)
+        done = sum(sizes[:at])
+        if self._stream is not None and at < len(sizes):
+            try:
+                # A log may grow meanwhile.
+                done += min(self._stream.tell(), sizes[at])
+            except ValueError:
+                # Another thread has read it to its end, and closed it.
+                done += sizes[at]
+        return done / sum(sizes)
+
     def _scan(self, one: Input) -> Iterator[Chunk]:
+        def opened() -> BinaryIO:
+            self._stream = one.open()
+            return self._stream
+
         tally = self.tally_for(one)
         constants = {"file": one.name, "service": None}
         engine = self.engine_for(one)
-        yield from chunks_of(partial(one.blocks, self.block_bytes), engine, tally, constants)
+        self._stream = None
+        blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
+        yield from chunks_of(blocks, engine, tally, constants)
         _note_change(one, tally)
         self.retrievals.append(tally.retrieval())
 
