@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def read_alarms(raw: RawFile) -> Iterator[Piece]:
     """Read metric and composite alarms into ``alarms``."""
     values, problems = documents(raw)
-    metric, odd = listed(values, "MetricAlarms")
-    composite, more = listed(values, "CompositeAlarms")
+    metric, odd = listed(values, "MetricAlarms", "ComparisonOperator")
+    composite, more = listed(values, "CompositeAlarms", "AlarmRule")
     rows = [alarm_row(raw.relative, alarm, "metric") for alarm in metric]
     rows += [alarm_row(raw.relative, alarm, "composite") for alarm in composite]
     yield piece(raw, "alarms", "alarms", rows, Trouble(tuple(problems), tuple(odd) or tuple(more)))
@@ -84,7 +84,7 @@ def _dimensions_of(query: dict[str, Any]) -> dict[str, str]:
 def read_history(raw: RawFile) -> Iterator[Piece]:
     """Read alarm history into ``alarm_history``."""
     values, problems = documents(raw)
-    items, odd = listed(values, "AlarmHistoryItems")
+    items, odd = listed(values, "AlarmHistoryItems", "HistoryItemType")
     rows = [history_row(raw.relative, item) for item in items]
     yield piece(raw, "alarm_history", "alarm_history", rows, Trouble(tuple(problems), tuple(odd)))
 
@@ -118,7 +118,7 @@ SOURCES = (
         name="alarms",
         tables=("alarms",),
         patterns=("alarms*.json",),
-        looks_like=lambda raw: has_key(raw, "MetricAlarms", "CompositeAlarms") or is_blank(raw),
+        looks_like=lambda raw: has_key(raw, "MetricAlarms", "CompositeAlarms", "ComparisonOperator", "AlarmRule") or is_blank(raw),
         read=read_alarms,
         finish=finish,
         samples=(('{"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": []}', 1),),
@@ -127,7 +127,7 @@ SOURCES = (
         name="alarm_history",
         tables=("alarm_history",),
         patterns=("alarm-history*.json", "alarm_history*.json"),
-        looks_like=lambda raw: has_key(raw, "AlarmHistoryItems") or is_blank(raw),
+        looks_like=lambda raw: has_key(raw, "AlarmHistoryItems", "HistoryItemType") or is_blank(raw),
         read=read_history,
         finish=finish,
         samples=(('{"AlarmHistoryItems": [{"AlarmName": "a", "HistoryItemType": "StateUpdate"}]}', 1),),

@@ -53,15 +53,22 @@ def _skip_blank(text: str, at: int) -> int:
     return at
 
 
-def listed(values: Iterable[Any], key: str) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return the objects under a key of documents, or of documents listed in one, and what is no object."""
+def listed(
+    values: Iterable[Any], key: str, own: str | None = None
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the objects under a key of documents, or of documents listed in one, and what is no object.
+
+    An object that has the key ``own`` and not the other is one of them: ``--query`` leaves out what is around.
+    """
     found: list[dict[str, Any]] = []
     odd: list[Any] = []
     for value in values:
         if isinstance(value, list):
-            deeper, more = listed(value, key)
+            deeper, more = listed(value, key, own)
             found.extend(deeper)
             odd.extend(more)
+        elif isinstance(value, dict) and own in value and key not in value:
+            found.append(value)
         elif isinstance(value, dict):
             items = value.get(key)
             for item in items if isinstance(items, list) else []:

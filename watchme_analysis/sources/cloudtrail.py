@@ -41,7 +41,7 @@ _NAMING = (
 def read_events(raw: RawFile) -> Iterator[Piece]:
     """Read recorded calls into ``changes``."""
     values, problems = documents(raw)
-    events, odd = listed(values, "Events")
+    events, odd = listed(values, "Events", "CloudTrailEvent")
     records, more = listed(values, "Records")
     rows = [change_row(raw.relative, event) for event in events]
     rows += [change_row(raw.relative, _as_event(record)) for record in records]
@@ -114,7 +114,7 @@ SOURCES = (
         name="cloudtrail",
         tables=("changes",),
         patterns=("cloudtrail*.json",),
-        looks_like=lambda raw: has_key(raw, "Events", "Records") or is_blank(raw),
+        looks_like=lambda raw: has_key(raw, "Events", "Records", "CloudTrailEvent") or is_blank(raw),
         read=read_events,
         finish=finish,
         samples=(('{"Events": [{"EventId": "e", "EventName": "PurgeQueue"}]}', 1),),

@@ -47,7 +47,7 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
     odd: list[Any] = []
     statistics: dict[str, Any] = {}
     status, more = None, False
-    for value in values:
+    for value in map(_with_results, values):
         if not isinstance(value, dict):
             odd.append(value)
             continue
@@ -79,6 +79,12 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
     )
     # The query itself is there whole; its rows are not.
     yield piece(raw, "cloudwatch_logs", "log_queries", [query])
+
+
+def _with_results(value: Any) -> Any:
+    """Return an answer of which ``--query`` left the rows alone as it was."""
+    bare = isinstance(value, list) and all(isinstance(row, list) for row in value)
+    return {"results": value} if bare else value
 
 
 def read_queries(raw: RawFile) -> Iterator[Piece]:
@@ -255,6 +261,11 @@ def is_queries(raw: RawFile) -> bool:
 
 def is_answer(raw: RawFile) -> bool:
     """Tell whether a file is an answer of GetQueryResults."""
+    # What --query leaves of it: rows alone, which are lists of fields; of no rows an empty list.
+    if re.match(rb'\s*\[\s*\[\s*\{\s*"(field|value)"', raw.head()):
+        return True
+    if raw.head().strip() == b"[]" and Path(raw.name).parent.name == "logs":
+        return True
     return has_key(raw, "results") and (
         has_key(raw, "field", "recordsMatched", "status", "queryLanguage")
         or re.fullmatch(rb'\s*\{\s*"results"\s*:\s*\[\s*\]?.*', raw.head(), re.DOTALL) is not None

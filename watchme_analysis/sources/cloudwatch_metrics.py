@@ -37,7 +37,7 @@ _UNNAMED = ("id", "label", "folder")
 def read_answers(raw: RawFile) -> Iterator[Piece]:
     """Read an answer into ``metrics`` and ``metric_queries``."""
     values, problems = documents(raw)
-    results, odd = listed(values, "MetricDataResults")
+    results, odd = listed(values, "MetricDataResults", "Timestamps")
     identities = Identities.beside(raw)
     asked = _asked(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
@@ -275,7 +275,9 @@ SOURCES = (
         name="cloudwatch_metrics",
         tables=("metrics", "metric_queries"),
         patterns=("metrics/*.json", "metrics-*.json", "metrics_*.json"),
-        looks_like=lambda raw: has_key(raw, "MetricDataResults"),
+        looks_like=lambda raw: (
+            has_key(raw, "MetricDataResults") or all(has_key(raw, name) for name in ("Id", "Timestamps"))
+        ),
         read=read_answers,
         by_content=True,
         finish=finish,

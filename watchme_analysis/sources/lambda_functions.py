@@ -139,10 +139,8 @@ def read_concurrency(raw: RawFile) -> Iterator[Piece]:
 def read_mappings(raw: RawFile) -> Iterator[Piece]:
     """Read event source mappings into ``event_source_mappings``."""
     values, problems = documents(raw)
-    mappings, odd = listed(values, "EventSourceMappings")
-    if not mappings:
-        # get-event-source-mapping prints one mapping without a list around it.
-        mappings = [value for value in values if isinstance(value, dict) and "EventSourceArn" in value]
+    # get-event-source-mapping prints one mapping without a list around it.
+    mappings, odd = listed(values, "EventSourceMappings", "EventSourceArn")
     name = re.sub(r"-mappings?$", "", _stem(raw))
     rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
     yield piece(raw, "lambda_mappings", "event_source_mappings", rows, Trouble(tuple(problems), tuple(odd)))
@@ -174,7 +172,11 @@ def _stem(raw: RawFile) -> str:
 
 
 def _is_function(raw: RawFile) -> bool:
-    return has_key(raw, "FunctionArn", "FunctionName") and has_key(raw, "Handler", "Runtime", "CodeSha256")
+    named = has_key(raw, "FunctionArn", "FunctionName")
+    # In its own folder a part is enough, such as --query leaves; elsewhere it must look like the whole.
+    if Path(raw.name).parent.name == "functions":
+        return named or has_key(raw, "Timeout", "MemorySize")
+    return named and has_key(raw, "Handler", "Runtime", "CodeSha256")
 
 
 SOURCES = (

@@ -85,7 +85,7 @@ def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) ->
 def read_messages(raw: RawFile) -> Iterator[Piece]:
     """Read received messages into ``queue_messages``."""
     values, problems = documents(raw)
-    messages, odd = listed(values, "Messages")
+    messages, odd = listed(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
     rows = [message_row(raw.relative, queue, message) for message in messages]
     yield piece(raw, "sqs_messages", "queue_messages", rows, Trouble(tuple(problems), tuple(odd)))
@@ -193,7 +193,7 @@ def _queue_of_messages(raw: RawFile) -> str | None:
 
 
 def _is_messages(raw: RawFile) -> bool:
-    return has_key(raw, "Messages") or (is_blank(raw) and _MESSAGES.match(_stem(raw)) is not None)
+    return has_key(raw, "Messages", "MessageId") or (is_blank(raw) and _MESSAGES.match(_stem(raw)) is not None)
 
 
 def _is_queue(raw: RawFile) -> bool:
