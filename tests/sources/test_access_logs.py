@@ -19,11 +19,12 @@ from watchme_analysis.sources.access_blocks import (
     ahead,
     blocks_from,
     blocks_of,
+    filling,
     in_order,
 )
 from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.sources.access_packed import TornError, unpacked
+from watchme_analysis.sources.access_packed import TornError, unpacked, unpacking
 from watchme_analysis.sources.nginx_format import stock_formats
 
 
@@ -300,14 +301,31 @@ def test_a_stated_configuration_defines_the_format(tmp_path):
 
 def test_blocks_end_at_line_ends_and_lose_nothing():
     data = many(200) + b"x" * 5000 + b"\n" + b"tail"
+    pieces = [data[at : at + 7] for at in range(0, len(data), 7)]
 
     for blocks in (
         [bytes(block) for block in blocks_of(data, 300)],
-        [bytes(block) for block in blocks_from([data[at : at + 7] for at in range(0, len(data), 7)], 300)],
-        [bytes(block) for block in blocks_from([data], 300)],
+        [
+            bytes(block)
+            for block in blocks_from(filling(pieces), 300)
+        ],
+        [bytes(block) for block in blocks_from(filling([data]), 300)],
     ):
         assert b"".join(blocks) == data
         assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+def test_a_plain_log_is_read_to_where_its_blocks_lie():
+    class Stream(io.BytesIO):
+        def read(self, size=-1):
+            assert self.tell() == 0, "the rest would be copied"
+            return super().read(size)
+
+    data = many(20_000)
+    found = list(blocks_from(unpacking(Stream(data)), 1 << 19))
+
+    assert b"".join(map(bytes, found)) == data
+    assert len(found) > 2
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -329,7 +347,7 @@ def test_memory_is_used_again_once_it_is_given_back(size):
     pieces = [b"a line\n" * (size // 50)] * 60
     memories = set()
     found = b""
-    for block in blocks_from(pieces, size, buffers):
+    for block in blocks_from(filling(pieces), size, buffers):
         memories.add(id(block.data))
         found += bytes(block)
         buffers.give(block)
@@ -340,7 +358,7 @@ def test_memory_is_used_again_once_it_is_given_back(size):
 
 def test_a_piece_larger_than_the_memory_held_finds_room():
     line = b"x" * (3 << 20) + b"\n"
-    blocks = [bytes(block) for block in blocks_from([b"short\nand ", line * 3, b"tail"], 5 << 20)]
+    blocks = [bytes(block) for block in blocks_from(filling([b"short\nand ", line * 3, b"tail"]), 5 << 20)]
 
     assert b"".join(blocks) == b"short\nand " + line * 3 + b"tail"
     assert blocks[0].endswith(line)

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,8 @@ _MOST_THREADS = 8
 _LARGE_BYTES = 4 << 20
 
 Result = TypeVar("Result")
+# Writes to the beginning of some memory and returns how many bytes, 0 at the end.
+Fill: TypeAlias = Callable[[memoryview], int]
 
 
 @dataclass(frozen=True)
@@ -114,38 +116,35 @@ def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
         at = stop
 
 
-def blocks_from(
-    pieces: Iterable[bytes], size: int = BLOCK_BYTES, buffers: Buffers | None = None
-) -> Iterator[Block]:
-    """Yield blocks of whole lines of a stream's pieces; what stands behind the last line end comes last.
+def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = None) -> Iterator[Block]:
+    """Yield blocks of whole lines of a stream; what stands behind the last line end comes last.
 
-    When the pieces fail, what came before is yielded first.
+    When the stream fails, what came before is yielded first.
 
     Parameters
     ----------
-    pieces
-        Bytes.
+    fill
+        Gives the stream's bytes.
     size
-        How large a block is at least, but for the last.
+        How large a block is at most, unless a line is larger.
     buffers
         Where blocks' memory comes from, for who gives it back.
     """
     memory = buffers or Buffers()
-    held, filled = memory.take(size + PIECE_BYTES + ROOM_BYTES), 0
+    room, filled = size, 0
+    held = memory.take(room + ROOM_BYTES)
     try:
-        for piece in pieces:
-            if filled + len(piece) + ROOM_BYTES > len(held):
-                larger = memory.take(2 * (filled + len(piece)) + ROOM_BYTES)
-                larger[:filled] = memoryview(held)[:filled]
-                held = larger
-            held[filled : filled + len(piece)] = piece
-            filled += len(piece)
-            whole = held.rfind(b"\n", 0, filled) + 1 if filled >= size else 0
+        while count := fill(memoryview(held)[filled:room]):
+            filled += count
+            if filled < room:
+                continue
+            whole = held.rfind(b"\n", 0, filled) + 1
+            rest = filled - whole
+            room = max(size, 2 * rest)
+            following = memory.take(room + ROOM_BYTES)
+            following[:rest] = memoryview(held)[whole:filled]
+            block, held, filled = Block(held, 0, whole), following, rest
             if whole:
-                block = Block(held, 0, whole)
-                held = memory.take(max(size + PIECE_BYTES, filled - whole) + ROOM_BYTES)
-                held[: filled - whole] = memoryview(block.data)[whole:filled]
-                filled -= whole
                 yield block
     except Exception:
         if filled:
@@ -153,6 +152,25 @@ def blocks_from(
         raise
     if filled:
         yield Block(held, 0, filled)
+
+
+def filling(pieces: Iterable[bytes]) -> Fill:
+    """Return what fills memory with pieces, one behind the other."""
+    iterator, rest = iter(pieces), memoryview(b"")
+
+    def fill(room: memoryview) -> int:
+        nonlocal rest
+        while not rest:
+            piece = next(iterator, None)
+            if piece is None:
+                return 0
+            rest = memoryview(piece)
+        count = min(len(rest), len(room))
+        room[:count] = rest[:count]
+        rest = rest[count:]
+        return count
+
+    return fill
 
 
 def ahead(blocks: Iterable[Result]) -> Iterator[Result]:

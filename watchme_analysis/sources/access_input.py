@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOENT
 from fnmatch import fnmatchcase
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.sources.access_blocks import Block, Buffers, ahead, blocks_from
-from watchme_analysis.sources.access_packed import TornError, unpacked
+from watchme_analysis.sources.access_packed import TornError, unpacked, unpacking
 
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
@@ -62,21 +63,31 @@ class Input:
         InputError
             When it can't be read.
         """
-        try:
-            with self.open() as stream:
-                yield from unpacked(stream)
-        except FileNotFoundError as error:
-            raise TornError("it was gone before it was read") from error
-        except OSError as error:
-            raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
+        with self._opened() as stream:
+            yield from unpacked(stream)
 
     def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
         """Return blocks of whole lines of the unpacked bytes, as :func:`blocks_from` does.
 
         Of a file another thread reads and unpacks the next; of a pipe nobody waits for more than is asked.
+        Raises as :meth:`pieces`.
         """
-        found = blocks_from(self.pieces(), size, buffers)
+        found = self._blocks(size, buffers)
         return found if self.size is None else ahead(found)
+
+    def _blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
+        with self._opened() as stream:
+            yield from blocks_from(unpacking(stream), size, buffers)
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            with self.open() as stream:
+                yield stream
+        except FileNotFoundError as error:
+            raise TornError("it was gone before it was read") from error
+        except OSError as error:
+            raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
 
     def head(self, size: int = 1 << 16) -> bytes:
         """Return the first unpacked bytes; what can be read of them when the input is torn."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from watchme_analysis.sources.access_blocks import PIECE_BYTES
+from watchme_analysis.sources.access_blocks import PIECE_BYTES, Fill, filling
 from watchme_analysis.sources.raw import BZIP2_MAGIC, GZIP_MAGIC, PACKED_MAGIC, ZSTD_MAGIC
 
 # What is no log as it is, and how to make one of it.
@@ -43,6 +43,32 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     TornError
         After the good part of packed data.
     """
+    first = _beginning(stream)
+    packed = _packed(first, stream)
+    if packed is not None:
+        yield from packed
+    elif first:
+        yield first
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
+def unpacking(stream: BinaryIO) -> Fill:
+    """Return what fills memory with a stream's bytes, unpacked where they are packed data.
+
+    What isn't is read to where it is wanted, without a copy. Raises as :func:`unpacked`.
+    """
+    first = _beginning(stream)
+    packed = _packed(first, stream)
+    if packed is not None:
+        return filling(packed)
+    begin = filling([first])
+    # Its type doesn't tell that it can.
+    plain: Any = stream
+    return lambda room: begin(room) or plain.readinto(room)
+
+
+def _beginning(stream: BinaryIO) -> bytes:
     first = stream.read(_READ_BYTES)
     while first and len(first) < _MOST_MAGIC:
         more = stream.read(_READ_BYTES)
@@ -52,15 +78,16 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     for magic, reason in _NO_LOGS.items():
         if first.startswith(magic):
             raise TornError(reason)
+    return first
+
+
+def _packed(first: bytes, stream: BinaryIO) -> Iterator[bytes] | None:
+    """Return the unpacked pieces of packed data, None of what is none."""
     if first.startswith(ZSTD_MAGIC):
-        yield from _zstd(first, stream)
-    elif first.startswith(PACKED_MAGIC):
-        yield from _members(first, stream, _packing(first))
-    else:
-        if first:
-            yield first
-        while piece := stream.read(PIECE_BYTES):
-            yield piece
+        return _zstd(first, stream)
+    if first.startswith(PACKED_MAGIC):
+        return _members(first, stream, _packing(first))
+    return None
 
 
 def _packing(first: bytes) -> _Packing:

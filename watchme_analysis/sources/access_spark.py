@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
-from watchme_analysis.sources.access_blocks import BLOCK_BYTES, blocks_from
+from watchme_analysis.sources.access_blocks import BLOCK_BYTES, blocks_from, filling
 from watchme_analysis.sources.access_logs import AccessScan, chunks_of
 from watchme_analysis.sources.access_parquet import write_parquet
 from watchme_analysis.sources.access_parts import Part, parts_of
@@ -184,7 +184,7 @@ def _read(
     columns = list(scan.selection.columns)
 
     def tables() -> Iterator[pa.Table]:
-        blocks = partial(blocks_from, part.pieces(one), BLOCK_BYTES)
+        blocks = partial(blocks_from, filling(part.pieces(one)), BLOCK_BYTES)
         # A task has one processor.
         for chunk in chunks_of(blocks, scan.engine_for(one), tally, constants, threads=1):
             table = chunk.table
