@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from watchme_analysis.cli import cli
 from watchme_analysis.diagnosis import diagnose
 from watchme_analysis.importer import import_folder
 
@@ -59,3 +61,13 @@ def test_counts_the_dead_letters_that_nobody_was_told_about(imported):
     assert found["dead_letters"] == len(messages) == 991
     assert {device for device, _ in found["dead_lettered_work"]} == devices
     assert found["change"]["event_name"].startswith("UpdateFunctionCode")
+
+
+@pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49"])
+def test_the_commands_that_collect_more_can_be_typed_as_they_stand(imported, name):
+    found = diagnose(name.partition("-")[0], imported(name)).to_dict()
+    lines = [line for item in found["missing_evidence"] for line in item["how"].splitlines()]
+    typed = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("watchme ")]
+    assert typed
+    for command, *words in typed:
+        cli.get_command(None, command).make_context(command, words)

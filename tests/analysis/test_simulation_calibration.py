@@ -98,6 +98,15 @@ def test_advice_names_what_helps_and_what_harms():
     assert "10 x load" not in dead
 
 
+def test_advice_names_no_figure_that_is_nothing_either_way():
+    settings = Settings(api=ApiSettings(20.0, 0.3, slots=1))
+    roomy = replace(settings, api=replace(settings.api, slots=None))
+    best, *_ = advice(compare([Scenario("as configured", settings, LOAD), Scenario("slots", roomy, LOAD)], 2))
+    assert best.startswith("“slots” does best: ")
+    assert " 0 lost work items instead of 0" not in best
+    assert "minutes of the oldest message instead of" in best
+
+
 def test_where_every_run_fails_no_measure_is_said_to_help():
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),

@@ -135,10 +135,15 @@ def test_what_creeps_is_told_in_the_readers_zone(data, monkeypatch):
     assert "between 2025-11-06 11:36 and 16:03 Asia/Tokyo" in page.patterns().to_text()
 
 
-def test_the_balance_over_time_begins_with_the_case_and_has_no_empty_columns(data):
+def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
     page = notebook.open_backlog(case=str(data / "backlog-49"))
     over_time = page.balance_over_time()
-    assert over_time.rows[0][1] == "2025-11-25 00:00:00"
+    assert over_time.caption == "The same in steps of 2 h (times in Asia/Tokyo)"
+    assert [row[:2] for row in over_time.rows] == [
+        ("asr-queue", "2025-11-25 09:00:00"),
+        ("asr-queue", "2025-11-25 11:00:00"),
+    ]
+    assert over_time.note == "11 steps are left out, in which all that came was deleted."
     assert {"expired", "purged", "mean stay"} <= set(page.balance().heads)
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
 

@@ -86,9 +86,10 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
     if rank(best) >= rank(base):
         return ()
     figures = ", ".join(
-        f"{(best.estimate(name).mean or 0.0) / unit:,.0f} {words} "
-        f"instead of {(base.estimate(name).mean or 0.0) / unit:,.0f}"
+        f"{then:,.0f} {words} instead of {now:,.0f}"
         for name, words, unit, _ in _FIGURES
+        for then, now in [[(row.estimate(name).mean or 0.0) / unit for row in (best, base)]]
+        if round(then) or round(now)
     )
     api = best.scenario.settings.api
     cured = any(spell.is_cured_by_restart for spell in api.spells) and api.restarts_when_unhealthy

@@ -48,8 +48,8 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             2.0,
             f"the rest of {function}'s errors",
             "The query returned fewer rows than matched, so the first or last errors are not there.",
-            f"watchme pull backlog CASE --function {function} --since {start} --until {end}, which asks on "
-            "where one query ends",
+            f"watchme pull backlog CASE --function {function} --since {start} --until {end}"
+            "  # asks on where one query ends",
         )
     if inv.table("changes").empty:
         add(

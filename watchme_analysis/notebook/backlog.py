@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from watchme_analysis.views.backlog_tables import (
     resend_table,
 )
 from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
-from watchme_analysis.views.display import Picture, Shown, table
+from watchme_analysis.views.display import Picture, Shown, duration, table
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.views.style import Mark
 
@@ -46,6 +46,8 @@ _BALANCE = {
     "mean_stay_s": "mean stay",
     "reasons": "why unexplained",
 }
+# All of these are 0 in a step in which all that came was deleted.
+_STANDING = ("stock_before", "visible", "in_flight", "dead_lettered", "unexplained")
 # What is known of the whole window only.
 _OF_THE_WHOLE = ("expired", "purged", "mean_stay_s")
 _FORECAST = {
@@ -167,11 +169,17 @@ class BacklogPage(Page):
         frame = frame[frame["queue"].isin(self.affected)]
         # Steps are whole hours of UTC: the first may begin before there is anything to count.
         frame = frame.assign(start=frame["start"].clip(lower=window.start))
+        told = frame[~frame[list(_STANDING)].eq(0).all(axis="columns")]
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
             del shown[name]
-        empty = "no queue was affected"
-        return table(frame, "The same over time", self.zone, shown, limit=4 * _FEW, empty=empty)
+        caption = f"The same in steps of {duration(step_s)}"
+        empty = "nothing stood in a queue at the end of any step" if len(frame) else "no queue was affected"
+        found = table(told, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
+        if len(told) == len(frame):
+            return found
+        note = f"{len(frame) - len(told)} steps are left out, in which all that came was deleted."
+        return replace(found, note=f"{found.note} {note}".strip())
 
     def forecast(self) -> Shown:
         """Say when each standing backlog will have drained."""
