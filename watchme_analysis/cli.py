@@ -17,6 +17,7 @@ import click
 from watchme_analysis import __version__
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.window import parse_zone
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ def import_command(folder: Path, case: Path, timezone: str) -> None:
     click.echo(console.import_text(report.case.manifest, zone))
     rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
     state = "written" if report.changed else "unchanged, it holds this input already"
-    click.echo(f"\ncase {case}: {len(report.case.tables)} tables, {rows:,} rows; {state}")
+    click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
 
 
 @cli.group("case")
@@ -183,7 +184,9 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
     click.echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
     left = len(found) - len(rows)
-    click.echo(f"{len(found):,} rows" + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
+    click.echo(
+        counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else "")
+    )
 
 
 @cli.command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli_aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.pull import Pulled
@@ -110,4 +111,4 @@ def _tell(pulled: Pulled, target: Path) -> None:
         click.echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():
         click.echo(f"missing: {part}: {why}", err=True)
-    click.echo(f"case {target}: {len(case.tables)} tables")
+    click.echo(f"case {target}: {counted(len(case.tables), 'table')}")

@@ -9,6 +9,7 @@ import click
 
 from watchme_analysis.cli_aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,8 +194,7 @@ def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
     from watchme_analysis.sources.insights_cost import told
 
     missing = ", rows are missing" if answer.truncated else ""
-    queries = f"{answer.started} {'query' if answer.started == 1 else 'queries'}"
-    rows = f"{len(answer.rows):,} {'row' if len(answer.rows) == 1 else 'rows'}"
+    queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
     click.echo(
         f"{place}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
         err=True,

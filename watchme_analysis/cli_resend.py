@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from watchme_analysis.wording import counted
+
 
 @click.command(
     short_help="List dead letters to send again, as JSON Lines; send nothing.",
@@ -44,7 +46,7 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None
     else:
         out.write_text(found.text, encoding="utf-8")
     where = "" if out is None else f" in {out}"
-    click.echo(f"{len(found.lines)} messages to send again{where}", err=True)
+    click.echo(f"{counted(len(found.lines), 'message')} to send again{where}", err=True)
     for reason, number in found.left_out:
         click.echo(f"  left out {number}: {reason}", err=True)
     if found.without_url:

@@ -27,6 +27,7 @@ from watchme_analysis.errors import CaseError, InputError, WatchmeError
 from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.case_writer import Parts
@@ -108,7 +109,7 @@ def import_folder(
         reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
         if not any(report.source for report in reports):
             left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
-            more = f" and {len(reports) - _NAMED} more files" if len(reports) > _NAMED else ""
+            more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
             raise InputError(
                 f"Nothing in {source} is evidence that can be read: {left}{more}. "
                 "Name the files as docs/evidence.md says, or say in case.toml what they are."

@@ -85,7 +85,7 @@ def test_table_chooses_columns_and_says_what_it_left_out():
     shown = table(frame(), "Requests", TOKYO, {"count": "how many", "absent": "never"}, limit=1)
     assert shown.heads == ("how many",)
     assert shown.caption == "Requests"
-    assert shown.note == "1 more rows are not shown."
+    assert shown.note == "Not shown: 1 more row."
 
 
 def test_table_without_rows_says_so_instead_of_failing():
@@ -134,7 +134,7 @@ def test_coverage_and_losses_name_everything_that_is_missing():
     for said in (
         "edge_log",
         "asked for by edge config, nginx config",
-        "2 lines don't parse",
+        "2 lines rejected",
         "10 rows of 99",
         "silent for 1 min 30 s",
     ):

@@ -17,6 +17,7 @@ from watchme_analysis.hypotheses.backlog_picture import Picture, change_for, pic
 from watchme_analysis.hypotheses.backlog_start import Start
 from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
+from watchme_analysis.wording import counted
 
 QUESTION = "backlog"
 # From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
@@ -157,18 +158,13 @@ def _bounds(view: Picture, begun: Start | None) -> str:
 def _still_waiting(view: Picture) -> str:
     """Return in words how many messages of the affected queues wait at the end, where any do."""
     waiting = sum(item.balance.visible + item.balance.in_flight for item in view.affected)
-    return f"; {_of(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
-
-
-def _of(number: int, noun: str) -> str:
-    """Return a number with its noun, one or many."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"; {counted(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
 
 
 def _missing_work(extra: dict[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number = len(extra["missed_work"])
-    work = f"{_of(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
+    work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
     if extra["missed_work_certain"]:
         return work
     return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
@@ -191,8 +187,8 @@ def _summary(
     collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
     if cause == "healthy":
         return (
-            f"Nothing was late, failing in numbers or lost in {_of(number, 'queue')}.",
-            f"{_of(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
+            f"Nothing was late, failing in numbers or lost in {counted(number, 'queue')}.",
+            f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
             collect,
         )
     top = ranking[0]
@@ -215,7 +211,7 @@ def _summary(
     return (
         f"{titles[cause]}{began}{aftermath(secondary)} (confidence {min(SUREST, top.probability):.0%}).",
         f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
-        f"{_of(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, {_missing_work(extra)}"
-        f"{_still_waiting(view) if end is None else ''}.",
+        f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
+        f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
     )

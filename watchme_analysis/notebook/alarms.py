@@ -18,6 +18,7 @@ from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_al
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table, ranges_table, rules_table
 from watchme_analysis.views.display import Passage, Picture, Shown, duration, local_time
 from watchme_analysis.window import parse_time
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -180,5 +181,4 @@ def _after(row: pd.Series) -> str:
 
 
 def _pages(row: pd.Series) -> str:
-    count = int(row["times_raised"])
-    return f"{count} page{'s' * (count != 1)}"
+    return counted(int(row["times_raised"]), "page")

@@ -26,6 +26,7 @@ from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
 from watchme_analysis.views.display import Picture, Shown, duration, table
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.views.style import Mark
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,7 +179,7 @@ class BacklogPage(Page):
         found = table(told, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
         if len(told) == len(frame):
             return found
-        note = f"{len(frame) - len(told)} steps are left out, in which all that came was deleted."
+        note = f"Left out: {counted(len(frame) - len(told), 'step')} in which all that came was deleted."
         return replace(found, note=f"{found.note} {note}".strip())
 
     def forecast(self) -> Shown:

@@ -10,6 +10,7 @@ from typing import Any
 
 from watchme_analysis.analysis.access_report import is_unread
 from watchme_analysis.views.plain_lines import aligned, cut, page_width, squeezed
+from watchme_analysis.wording import counted
 
 Report = Mapping[str, Any]
 
@@ -83,7 +84,7 @@ def _heading(report: Report, page: _Page) -> str:
     window = report["window"]
     counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
     told = [
-        _counted(counts["rows"], "request"),
+        counted(counts["rows"], "request"),
         *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
         f"{counts['left_out']:,} not asked for",
     ]
@@ -91,8 +92,8 @@ def _heading(report: Report, page: _Page) -> str:
     if window["start"]:
         start, end = (_clock(window[name], page.zone) for name in ("start", "end"))
         lines.append(f"{start} .. {end} {page.zone}")
-    logs = _counted(len(report["inputs"]), "log")
-    lines.append(f"{logs}, {_counted(report['lines'], 'line')}: {', '.join(told)}")
+    logs = counted(len(report["inputs"]), "log")
+    lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(told)}")
     if not report["lines"] and not report["truncated"]:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
@@ -105,10 +106,6 @@ def _heading(report: Report, page: _Page) -> str:
     for one in report["inputs"]:
         lines += _about(one, page)
     return "\n".join(lines)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _notes(inputs: Sequence[Report]) -> list[str]:
@@ -125,7 +122,7 @@ def _about(one: Report, page: _Page) -> list[str]:
     lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
     if one["rejected"]:
         share = _percent(100 * one["rejected"] / one["lines"])
-        lines.append(f"{one['name']}: {_counted(one['rejected'], 'line')} rejected ({share}), such as")
+        lines.append(f"{one['name']}: {counted(one['rejected'], 'line')} rejected ({share}), such as")
     for item in one["first_rejected"][:_REJECTED_SHOWN]:
         if item["line"]:
             lines.append(cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
@@ -229,7 +226,9 @@ def _errors(errors: Report, page: _Page) -> str:
     """Return error log lines by kind, and of each kind the last that belong to a request."""
     lines = []
     for one in errors["inputs"]:
-        lines.append(f"Error log {one['name']}: {one['lines']:,} lines, {one['rejected']:,} rejected")
+        lines.append(
+            f"Error log {one['name']}: {counted(one['lines'], 'line')}, {one['rejected']:,} rejected"
+        )
         lines += [*_notes([one]), *_about(one, page)]
     lines += errors["notes"]
     if not errors["errors"]:

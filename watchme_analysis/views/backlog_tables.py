@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.backlog_resend import FILE, Resend
 from watchme_analysis.views.display import Shown, cell, duration, local_time, number, table
 from watchme_analysis.views.style import mark_letter
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
     if ranked:
         note += " Unusual: share of the metric's own past windows that were nearer to the baseline."
     if len(shown) < len(frame):
-        note += f" {len(frame) - len(shown)} metrics that did not move are left out."
+        note += f" Left out: {counted(len(frame) - len(shown), 'metric')} that did not move."
     caption = "Before the incident → during the incident"
     return Shown(caption, heads, tuple(rows), note, frozenset(range(2, len(heads))))
 
@@ -218,7 +219,7 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         "alarm", "resource", "would first have fired", "after the start", "times raised",
         "in alarm at the end", *(["note"] if noted else []),
     )  # fmt: skip
-    note = f"{len(told) - len(rows)} further alarms of {len(told)} would not have fired."
+    note = f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}."
     return Shown(f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated.")
 
 

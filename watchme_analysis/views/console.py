@@ -14,6 +14,7 @@ from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.views.display import duration
 from watchme_analysis.views.moments import localised
 from watchme_analysis.views.plain_lines import fitted
+from watchme_analysis.wording import counted
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
@@ -226,7 +227,7 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
         lines.append(
             f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
             f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, "
-            f"{missed:,d} work item{'' if missed == 1 else 's'} missed"
+            f"{counted(missed, 'work item')} missed"
         )
     return lines
 
@@ -248,7 +249,7 @@ def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
     title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
     lines = ["", filled(title)]
     for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
-        rows = f"{item['rows']:,d} row{'' if item['rows'] == 1 else 's'}"
+        rows = counted(item["rows"], "row")
         lines.append(_bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {rows}]"))
         if with_sql and item["sql"]:
             lines.append(textwrap.indent(item["sql"], "      "))

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from watchme_analysis.views.display import Shown, cell, duration, local_time
+from watchme_analysis.wording import counted
 
 Stretch = tuple[datetime, datetime]
 # Where rows were cut off.
@@ -65,7 +66,7 @@ def losses_table(
     ]
     for name, entry in coverage.items():
         if entry["rejected"]:
-            rows.append((name, f"{entry['rejected']:,d} lines don't parse", "kept in rejected_lines"))
+            rows.append((name, f"{counted(entry['rejected'], 'line')} rejected", "kept in rejected_lines"))
         if entry["truncated"]:
             notes = entry["notes"] or [UNCOUNTED]
             rows += [(name, "rows cut off", str(note)) for note in notes]

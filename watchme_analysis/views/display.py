@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.wording import counted
+
 if TYPE_CHECKING:
     from datetime import tzinfo
 
@@ -278,6 +280,6 @@ def table(
     if not len(frame):
         note = f"No rows: {empty}."
     elif len(frame) > limit:
-        note = f"{len(frame) - limit:,d} more rows are not shown."
+        note = f"Not shown: {counted(len(frame) - limit, 'more row')}."
     full = f"{caption} (times in {zone})" if timed else caption
     return Shown(full, tuple(chosen[name] for name in names), rows, note, numeric)

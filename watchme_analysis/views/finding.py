@@ -12,6 +12,7 @@ from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Missing, Ranked
@@ -132,7 +133,7 @@ def _evidence(item: Evidence) -> str:
     side = (item.weight > 0.05) - (item.weight < -0.05)
     sign, word = _SIGNS[side]
     weight = f" {abs(item.weight):.1f}" if side else ""
-    rows = f"{item.rows:,d} row{'' if item.rows == 1 else 's'} of {item.table}"
+    rows = f"{counted(item.rows, 'row')} of {item.table}"
     return f"{sign} {item.statement} [{word}{weight}; {rows}]"
 
 
