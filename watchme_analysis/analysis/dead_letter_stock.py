@@ -44,8 +44,8 @@ class DeadLetterStock:
         Messages that left and no record says how.
     at_end
         Messages at the end.
-    first_seen, first_seen_earliest
-        When the stock first rose (start of the interval), and the earliest that the move can have been.
+    first_seen
+        When the stock first rose (start of the interval).
     exact
         False when messages may have come and gone between two points.
     notes
@@ -60,7 +60,6 @@ class DeadLetterStock:
     left_for_unknown_reason: int = 0
     at_end: int = 0
     first_seen: datetime | None = None
-    first_seen_earliest: datetime | None = None
     exact: bool = True
     notes: tuple[str, ...] = ()
     moved_by_all: int | None = None
@@ -114,7 +113,6 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
         **_ways_out(tables, flow, lost),
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
-        first_seen_earliest=None if rise is None else _earliest(flow, rise),
         exact=not (total_lost or held) and told_apart and whole is not None,
         notes=tuple(notes),
     )
@@ -221,13 +219,6 @@ def _without_series(flow: Flow, tables: Tables, snapshot: int | None, shared: li
     if "dlq_visible" in flow.asked or snapshot == 0:
         return DeadLetterStock(moved=0)
     return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {flow.dlq} took in.",))
-
-
-def _earliest(flow: Flow, seen: Any) -> datetime:
-    """Return the earliest moment of a move: a waking queue publishes up to 15 minutes late."""
-    known = flow.frame["dlq_visible"].first_valid_index()
-    slack = timedelta(minutes=15) if known is not None and seen <= known else timedelta(seconds=flow.period_s)
-    return max(seen - slack, flow.frame.index[0]).to_pydatetime()  # type: ignore[no-any-return]
 
 
 def _ways_out(tables: Tables, flow: Flow, lost: list[tuple[Any, float]]) -> dict[str, int]:

@@ -30,8 +30,8 @@ class Rhythm:
 
     Attributes
     ----------
-    answers, usual_answers
-        Number of answers in the incident and outside.
+    answers
+        Number of answers in the incident.
     burst_share, usual_burst_share
         Share of answers that left within :data:`BURST_S` of the one before.
     silent_share, usual_silent_share
@@ -44,7 +44,6 @@ class Rhythm:
     """
 
     answers: int
-    usual_answers: int
     burst_share: float
     usual_burst_share: float
     silent_share: float
@@ -91,7 +90,6 @@ def rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
     limit = max(float(np.quantile(usual, 0.98)), SILENCE_S)
     return Rhythm(
         answers=int(inside.sum()),
-        usual_answers=int((~inside).sum()),
         burst_share=float((np.diff(in_incident) < BURST_S).mean()) if len(in_incident) > 1 else 0.0,
         usual_burst_share=float((usual < BURST_S).mean()),
         silent_share=float(within[within > limit].sum() / length),

@@ -175,19 +175,13 @@ class BreakerSettings:
     pause_s: float = 120.0
 
 
-# Settings that people change while a queue is in use, as they are told from one another.
-CHANGEABLE = (
-    "visibility_timeout_s",
-    "max_receive_count",
-    "reserved_concurrency",
-    "max_concurrency",
-    "function_timeout_s",
-)
-
-
 @dataclass(frozen=True)
 class Earlier:
-    """What one of the :data:`CHANGEABLE` settings was until it was changed within the run."""
+    """What a setting was until it was changed within the run.
+
+    ``field`` is one of ``visibility_timeout_s``, ``max_receive_count``, ``reserved_concurrency``,
+    ``max_concurrency`` and ``function_timeout_s``.
+    """
 
     field: str
     until_s: float

@@ -217,7 +217,6 @@ class _Run:
         answer = self.answers[task.answer]
         answer.scanned += float(result.statistics.get("recordsScanned") or 0)
         answer.bytes_scanned += float(result.statistics.get("bytesScanned") or 0)
-        answer.bytes_skipped += float(result.statistics.get("estimatedBytesSkipped") or 0)
         if task.telling:
             self.ends.whole = result.status == "Complete" and bool(result.rows)
             return

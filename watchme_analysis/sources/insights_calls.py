@@ -91,7 +91,7 @@ class Answer:
         Rows are known or likely to be missing; the notes say why.
     matched
         Events that matched, None when the service didn't say.
-    scanned, bytes_scanned, bytes_skipped
+    scanned, bytes_scanned
         Sum over all queries that were started for it.
     started
         Queries started for it, counts included.
@@ -108,7 +108,6 @@ class Answer:
     matched: float | None = None
     scanned: float = 0.0
     bytes_scanned: float = 0.0
-    bytes_skipped: float = 0.0
     started: int = 0
     cached_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
