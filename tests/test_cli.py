@@ -65,6 +65,7 @@ def test_case_show_tells_tables_windows_and_hashes(evidence, tmp_path):
         ("case", "show", DATA / "backlog-dlq"),
         ("diagnose", "health", DATA / "health-threadpool"),
         ("alarms", "backtest", DATA / "backlog-dlq"),
+        ("query", "list"),
     ],
 )
 def test_tables_are_no_wider_than_the_terminal(words, tmp_path):

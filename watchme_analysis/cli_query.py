@@ -29,9 +29,10 @@ def query() -> None:
 def list_command() -> None:
     """List the queries."""
     from watchme_analysis.sources.query_library import library
+    from watchme_analysis.views.console import filled
 
     for item in library().values():
-        click.echo(f"{item.name:<18} {item.description}")
+        click.echo(filled(item.description, f"{item.name:<17}  ", " " * 19))
 
 
 @query.command(
