@@ -28,7 +28,6 @@ from watchme_analysis.hypotheses.backlog_weights import weight
 from watchme_analysis.hypotheses.backlog_window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
-
 # So many good runs since its last change tell that it was not the change.
 RAN_WELL = 10
 

@@ -118,7 +118,10 @@ SOURCES = (
         name="alarms",
         tables=("alarms",),
         patterns=("alarms*.json",),
-        looks_like=lambda raw: has_key(raw, "MetricAlarms", "CompositeAlarms", "ComparisonOperator", "AlarmRule") or is_blank(raw),
+        looks_like=lambda raw: (
+            has_key(raw, "MetricAlarms", "CompositeAlarms", "ComparisonOperator", "AlarmRule")
+            or is_blank(raw)
+        ),
         read=read_alarms,
         finish=finish,
         samples=(('{"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": []}', 1),),

@@ -53,12 +53,10 @@ def _skip_blank(text: str, at: int) -> int:
     return at
 
 
-def listed(
-    values: Iterable[Any], key: str, own: str | None = None
-) -> tuple[list[dict[str, Any]], list[Any]]:
+def listed(values: Iterable[Any], key: str, own: str | None = None) -> tuple[list[dict[str, Any]], list[Any]]:
     """Return the objects under a key of documents, or of documents listed in one, and what is no object.
 
-    An object that has the key ``own`` and not the other is one of them: ``--query`` leaves out what is around.
+    An object that has the key ``own`` and not the other is one of them: ``--query`` leaves out the rest.
     """
     found: list[dict[str, Any]] = []
     odd: list[Any] = []

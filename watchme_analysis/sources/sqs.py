@@ -193,7 +193,9 @@ def _queue_of_messages(raw: RawFile) -> str | None:
 
 
 def _is_messages(raw: RawFile) -> bool:
-    return has_key(raw, "Messages", "MessageId") or (is_blank(raw) and _MESSAGES.match(_stem(raw)) is not None)
+    return has_key(raw, "Messages", "MessageId") or (
+        is_blank(raw) and _MESSAGES.match(_stem(raw)) is not None
+    )
 
 
 def _is_queue(raw: RawFile) -> bool:
