@@ -176,5 +176,5 @@ def fails(settings: Settings) -> bool:
     """Return whether runs fail, so that a poller would back off."""
     api, timeout_s = settings.api, settings.function_timeout_s
     return bool(api.failing_share) or any(
-        spell.failing_share or (spell.mean_s or 0.0) > timeout_s / 2 for spell in api.spells
+        spell.failing_share or spell.longest_s > timeout_s / 2 for spell in api.spells
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from statistics import NormalDist, median
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.flow_troubles import messages_a_run
+from watchme_analysis.analysis.simulation_durations import UNUSUAL, RunTime, in_messages, run_time, usual
 from watchme_analysis.analysis.simulation_scenarios import Load
 from watchme_analysis.analysis.simulation_settings import (
     ApiSettings,
@@ -27,13 +29,9 @@ if TYPE_CHECKING:
 CUT_OFF = 0.98
 # From which share of an interval's runs on all of them are taken to have failed for one reason.
 ALL_FAIL = 0.9
-# An interval whose durations differ by less from the usual ones is a usual one.
-UNUSUAL = 1.5
 DRAIN_S = 86_400.0
 # Nothing received for so long while messages wait is a poller that is switched off.
 PAUSE_S = 600.0
-# An interval's maximum tells of the variation from so many runs on, and so many intervals must agree.
-_FOR_MAXIMUM, _INTERVALS = 4, 2
 # Where all runs were cut off, as if this share had been: how long they would have taken is not known.
 SURE = 0.999
 
@@ -135,15 +133,16 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         notes.append("The queue's attributes are unknown: visibility 300 s, 4 days' retention.")
     if known.max_receive_count is None:
         notes.append("No redrive policy is known: nothing is dead-lettered.")
-    usual_s, variation = _usual(frame)
+    spent = run_time(flow)
+    usual_s, variation = usual(frame) if spent is None else usual(in_messages(flow, spent), batched=True)
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
-    spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s)
+    spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent)
     poison, passing = _failing_shares(flow, measured, spells)
     if passing and not poison:
         # Nothing fails for good: what failed did so then, as known to the interval.
-        spells, passing = _spells(flow, usual_s, max(variation, 0.2), timeout_s, with_passing=True), 0.0
+        spells, passing = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
     pauses = _pauses(frame, flow.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
@@ -154,7 +153,13 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         f"Usual service time {usual_s:.1f} s with a variation of {variation:.2f}; other times in "
         f"{len(spells)} intervals of {flow.period_s} s."
     ]
-    cut_off = sum(spell.mean_s is not None and spell.mean_s >= timeout_s for spell in spells)
+    if spent is not None:
+        timing.append(
+            f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
+            if spent.is_told
+            else "That is for one message: runs are too alike to tell what they take besides."
+        )
+    cut_off = sum(spell.longest_s >= timeout_s for spell in spells)
     if cut_off:
         timing.append(
             f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
@@ -184,7 +189,13 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
     api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
     horizon_s = len(frame) * flow.period_s + DRAIN_S
     settings = Settings(
-        queue, poller, api, function_timeout_s=timeout_s, horizon_s=horizon_s, earlier=earlier
+        queue,
+        poller,
+        api,
+        function_timeout_s=timeout_s,
+        horizon_s=horizon_s,
+        earlier=earlier,
+        run_s=0.0 if spent is None else spent.fixed_s,
     )
     return Fit(settings, load, tuple(notes), tuple(timing))
 
@@ -195,64 +206,43 @@ def with_slots(fitted: Fit, slots: int) -> Fit:
     return replace(fitted, settings=settings)
 
 
-def _usual(frame: pd.DataFrame) -> tuple[float, float]:
-    """Return mean and variation of the durations of intervals without a failed run."""
-    measured = frame[frame["duration_avg_s"].notna()]
-    calm = measured[measured["failed"].fillna(0) == 0]
-    chosen = calm if len(calm) else measured
-    usual_s = max(float(chosen["duration_avg_s"].median()), 0.001)
-    spread = _within(chosen)
-    return usual_s, _between(chosen, usual_s) if spread is None else spread
-
-
-def _within(frame: pd.DataFrame) -> float | None:
-    """Return the variation within intervals, by how far their maximum lies above their mean; None if unknown.
-
-    The highest of n lognormal times lies about z standard deviations above their median, z being that of the
-    highest of n normal ones (Blom). This tells what runs differ by, without what intervals differ by.
-    """
-    many = frame[(frame["invocations"] >= _FOR_MAXIMUM) & frame["duration_max_s"].notna()]
-    sigmas = []
-    for row in many.itertuples():
-        above = math.log(max(row.duration_max_s / row.duration_avg_s, 1.0))
-        z = NormalDist().inv_cdf((row.invocations - 0.375) / (row.invocations + 0.25))
-        # log(max) = log(mean) - sigma^2 / 2 + z sigma
-        sigmas.append(z - math.sqrt(max(z * z - 2 * above, 0.0)))
-    return math.sqrt(math.expm1(median(sigmas) ** 2)) if len(sigmas) >= _INTERVALS else None
-
-
-def _between(frame: pd.DataFrame, usual_s: float) -> float:
-    """Return the variation by what the means of intervals differ."""
-    # Averages of n runs vary by a factor of the square root of n less than the runs.
-    off = (frame["duration_avg_s"] / usual_s - 1) * frame["invocations"].fillna(1).clip(lower=1) ** 0.5
-    near = off[off.abs() < UNUSUAL]
-    return min(float((near**2).mean() ** 0.5) if len(near) else 0.3, 2.0)
-
-
 def _spells(
-    flow: Flow, usual_s: float, variation: float, timeout_s: float, with_passing: bool = False
+    flow: Flow,
+    usual_s: float,
+    variation: float,
+    timeout_s: float,
+    spent: RunTime | None = None,
+    with_passing: bool = False,
 ) -> tuple[Spell, ...]:
     """Return a spell for each interval that was not as usual, up to the next with runs of the function.
 
     With passing failures, an interval in which only some runs failed is one of them.
     """
-    sigma = math.sqrt(math.log1p(variation**2))
     frame = flow.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
     at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
     all_fail = _all_fail(flow, ran)
+    taken = messages_a_run(flow)[ran.index]
     found: list[Spell] = []
-    for row, fails, start_s, end_s in zip(
-        ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], strict=True
+    for row, fails, start_s, end_s, messages in zip(
+        ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], taken, strict=True
     ):
-        mean_s = float(row.duration_avg_s)
+        run_s = float(row.duration_avg_s)
         share = _share(row)
         is_cut_off = share > 0 and row.duration_max_s >= CUT_OFF * timeout_s
         failing = share if (fails or with_passing) and not is_cut_off else 0.0
         if is_cut_off:
             beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
-            mean_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
-        elif usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
+            # The messages of a run vary on their own, so that their sum varies less.
+            sigma = math.sqrt(math.log1p(variation**2 / (1.0 if spent is None else messages)))
+            run_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
+        # Where nearly all are cut off, the first message alone waits that long; a run that does not tell
+        # which message failed ends with it.
+        all_cut_off = is_cut_off and share >= ALL_FAIL
+        ends_early = fails and not is_cut_off and not flow.settings.reports_failures
+        worked = 1.0 if all_cut_off or ends_early else messages
+        mean_s = run_s if spent is None else spent.of_message(run_s, worked)
+        if not is_cut_off and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
             if not failing:
                 continue
             mean_s = usual_s if with_passing and not fails else mean_s
@@ -260,7 +250,8 @@ def _spells(
         stretch_s = found[-1].stretch_s if is_next else start_s
         calls = int(row.tried) if failing else 0
         repeats = _repeats(row) if failing else 0
-        found.append(Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, repeats, stretch_s=stretch_s))
+        spell = Spell(start_s, end_s, max(mean_s, 0.001), failing, calls, repeats, stretch_s=stretch_s)
+        found.append(spell if spent is None else replace(spell, run_s=run_s))
     return tuple(found)
 
 
@@ -302,7 +293,7 @@ def _failing_shares(flow: Flow, measured: Recorded, spells: tuple[Spell, ...]) -
     """
     frame, receives = flow.frame, flow.settings.max_receive_count
     limit_s = flow.settings.function_timeout_s or math.inf
-    bad = [spell for spell in spells if spell.failing_share or (spell.mean_s or 0.0) >= limit_s / 2]
+    bad = [spell for spell in spells if spell.failing_share or spell.longest_s >= limit_s / 2]
     starts = {spell.start_s for spell in bad}
     at_s = (frame.index - frame.index[0]).total_seconds()
     outside = [time_s not in starts for time_s in at_s]

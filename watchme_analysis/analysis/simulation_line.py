@@ -19,9 +19,12 @@ from watchme_analysis.analysis.simulation_queue import (
     Receipt,
     queue_of,
 )
-from watchme_analysis.analysis.simulation_settings import Arrivals, Outcome, Settings
+from watchme_analysis.analysis.simulation_settings import Arrivals, Outcome, Settings, configured
 
 MINUTE_S = 60.0
+# Figures of an outcome that line and API count by the same names.
+_OF_LINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
+_OF_API = ("duplicates", "unhealthy", "restarts")
 
 
 class Run(Call):
@@ -69,6 +72,7 @@ class Line:
         self.api = Api(settings.api, arrivals, agenda, random, self._answered, shared)
         poller = settings.poller
         self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
+        self.run_s = settings.run_s
         self.reserved = inf if poller.reserved_concurrency is None else poller.reserved_concurrency
         self.most = min(poller.max_batches, poller.max_concurrency or poller.max_batches)
         for each in reversed(settings.earlier):
@@ -136,7 +140,14 @@ class Line:
         if not self.is_watching_runs:
             self.is_watching_runs = True
             self.agenda.at(deadline_s, self._cut_off)
-        self.api.call(run)
+        if self.run_s:
+            self.agenda.at(self.agenda.now_s + self.run_s, self._begin_messages, run)
+        else:
+            self.api.call(run)
+
+    def _begin_messages(self, run: Run) -> None:
+        if run.is_alive:
+            self.api.call(run)
 
     def _throttle(self, run: Run) -> None:
         """Turn a batch away; it is tried again until patience ends."""
@@ -334,27 +345,10 @@ class Line:
             expired=expired,
             dead_unfailed=sum(not self.ever_failed[message] for message in dead),
             lost=sum(state[message] > IN_FLIGHT for message in api.undone(sent)),
-            duplicates=api.duplicates,
-            invocations=self.invocations,
-            errors=self.errors,
-            timeouts=self.timeouts,
-            throttles=self.throttles,
-            unhealthy=api.unhealthy,
-            restarts=api.restarts,
             breaker_openings=self.gates.breaker_openings,
-            peak_visible=self.peak_visible,
-            peak_age_s=self.peak_age_s,
             drained_s=None if queue.left else end_s,
-            behind_s=self.behind_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
             series=tuple(self.series),
+            **{name: getattr(self, name) for name in _OF_LINE},
+            **{name: getattr(api, name) for name in _OF_API},
         )
-
-
-def configured(settings: Settings, field: str) -> float | None:
-    """Return what is set at the end of a run."""
-    for owner in (settings, settings.queue, settings.poller):
-        if hasattr(owner, field):
-            value: float | None = getattr(owner, field)
-            return value
-    raise AttributeError(field)

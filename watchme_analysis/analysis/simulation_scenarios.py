@@ -215,9 +215,7 @@ def _restarting(settings: Settings) -> Settings:
     """Restart an API that fails three checks, as it does in spells that take half the timeout and more."""
     limit_s = settings.function_timeout_s / 2
     spells = tuple(
-        replace(spell, is_unhealthy=True, is_cured_by_restart=True)
-        if spell.mean_s is not None and spell.mean_s >= limit_s
-        else spell
+        replace(spell, is_unhealthy=True, is_cured_by_restart=True) if spell.longest_s >= limit_s else spell
         for spell in settings.api.spells
     )
     return replace(settings, api=replace(settings.api, spells=spells, restarts_when_unhealthy=True))

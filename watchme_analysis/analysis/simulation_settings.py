@@ -107,6 +107,8 @@ class Spell:
         A restart ends it.
     stretch_s
         Start of the spells that follow on one another and that one restart ends; this one's own when None.
+    run_s
+        How long runs took in it, all their messages together; None where that is the same as ``mean_s``.
     """
 
     start_s: float
@@ -118,6 +120,12 @@ class Spell:
     is_unhealthy: bool = False
     is_cured_by_restart: bool = False
     stretch_s: float | None = None
+    run_s: float | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """How long a run takes in it, 0 where that is as usual."""
+        return (self.mean_s or 0.0) if self.run_s is None else self.run_s
 
 
 @dataclass(frozen=True)
@@ -209,7 +217,8 @@ class Host:
 class Settings:
     """Everything of a run but its arrivals; ``horizon_s`` ends it if it has not drained before.
 
-    ``earlier`` tells what was set otherwise for a part of the run, in order of time.
+    ``earlier`` tells what was set otherwise for a part of the run, in order of time. ``run_s`` is what a run
+    of the function takes whatever its messages, before the first of them.
     """
 
     queue: QueueSettings = QueueSettings()
@@ -219,6 +228,7 @@ class Settings:
     breaker: BreakerSettings | None = None
     horizon_s: float = 86_400.0
     earlier: tuple[Earlier, ...] = ()
+    run_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no queue could be set to.
@@ -246,6 +256,15 @@ class Settings:
         for name, value in positive.items():
             if value is not None and not value > 0:
                 raise InputError(f"A simulation needs a {name} above 0, not {value}: correct the settings.")
+
+
+def configured(settings: Settings, field: str) -> float | None:
+    """Return what is set at the end of a run."""
+    for owner in (settings, settings.queue, settings.poller):
+        if hasattr(owner, field):
+            value: float | None = getattr(owner, field)
+            return value
+    raise AttributeError(field)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.flows import Flow, Tables
+from watchme_analysis.analysis.simulation_durations import in_messages, run_time
 from watchme_analysis.analysis.simulation_fit import Fit
 from watchme_analysis.analysis.simulation_settings import Host
 
@@ -164,12 +165,16 @@ def _slowdown(flows: Sequence[Flow], fits: Sequence[Fit]) -> pd.Series:
     import pandas as pd
 
     return pd.concat(
-        [
-            flow.frame["duration_avg_s"] / fitted.settings.api.mean_s
-            for flow, fitted in zip(flows, fits, strict=True)
-        ],
+        [_of_messages(flow) / fitted.settings.api.mean_s for flow, fitted in zip(flows, fits, strict=True)],
         axis=1,
     ).mean(axis=1)
+
+
+def _of_messages(flow: Flow) -> pd.Series:
+    """Return how long messages took, which is what runs took where they have one each."""
+    spent = run_time(flow)
+    frame = flow.frame if spent is None else in_messages(flow, spent)
+    return frame["duration_avg_s"]
 
 
 def _curve(work_s: Sequence[float], slowdown: Sequence[float]) -> tuple[tuple[float, float], ...] | None:
