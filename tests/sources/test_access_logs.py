@@ -305,10 +305,7 @@ def test_blocks_end_at_line_ends_and_lose_nothing():
 
     for blocks in (
         [bytes(block) for block in blocks_of(data, 300)],
-        [
-            bytes(block)
-            for block in blocks_from(filling(pieces), 300)
-        ],
+        [bytes(block) for block in blocks_from(filling(pieces), 300)],
         [bytes(block) for block in blocks_from(filling([data]), 300)],
     ):
         assert b"".join(blocks) == data

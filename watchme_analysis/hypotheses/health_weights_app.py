@@ -30,7 +30,7 @@ OF_APPLICATION: dict[str, Weight] = {
     ),
     "held_waits": weight(
         "rhythm",
-        "While a live process keeps one request waiting, it answers others; a loop that is held answers none.",
+        "While a live process keeps one request waiting, it answers others; a held loop answers none.",
         loop=2.5, pool=-1.5, saturation=0.3, network=-1.0, nginx=-0.7, edge=-0.7,
     ),
     "quick_between": weight(
