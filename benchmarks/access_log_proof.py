@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchme_analysis.sources.access_engine import ENGINES
-from watchme_analysis.sources.access_logs import AccessScan, LogOptions
+from watchme_analysis.sources.access.engine import ENGINES
+from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -52,7 +52,7 @@ def _literal(text: str) -> str:
 
 def watchme(path: Path) -> int:
     """Our reader: every column of the table, every line accounted for."""
-    from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
+    from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="numba"))
     return len(frame)
@@ -60,7 +60,7 @@ def watchme(path: Path) -> int:
 
 def watchme_arrow(path: Path) -> int:
     """Our reader without numba."""
-    from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
+    from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="arrow"))
     return len(frame)
@@ -68,9 +68,9 @@ def watchme_arrow(path: Path) -> int:
 
 def aggregate(path: Path, engine: str = "numba") -> int:
     """Our streaming aggregate, as ``watchme access`` makes it."""
-    from watchme_analysis.analysis.access_summary import AccessSummary, columns_for
-    from watchme_analysis.sources.access_engine import Selection
-    from watchme_analysis.sources.access_logs import AccessScan, LogOptions
+    from watchme_analysis.analysis.access.summary import AccessSummary, columns_for
+    from watchme_analysis.sources.access.engine import Selection
+    from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
     summary = AccessSummary(by_loop=engine == "numba")
     for chunk in AccessScan([path], LogOptions(FORMAT, engine=engine), Selection(columns_for("path"))):

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from watchme_analysis.case import Case, open_case
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.schema import empty
 

@@ -25,10 +25,10 @@ from typing import Any
 
 from health_calibration import Asked, ship, show, show_left_out
 
-from watchme_analysis.analysis.health_requests import requests
+from watchme_analysis.analysis.health.requests import requests
 from watchme_analysis.case import Case, open_case
-from watchme_analysis.hypotheses import health
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation
+from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.schema import TABLES, empty
 
 WINDOW_TOLERANCE_S = 10.0

@@ -14,10 +14,10 @@ from typing import Any
 
 from watchme_analysis.analysis.reliability import EDGES, Bin, Weighed, brier, left_out, reliability
 from watchme_analysis.hypotheses.base import Diagnosis, registered
-from watchme_analysis.hypotheses.health_weights import CEILING
+from watchme_analysis.hypotheses.health.weights import CEILING
 
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ROOT / "watchme_analysis" / "hypotheses" / "health_calibration.json"
+SHIPPED = ROOT / "watchme_analysis" / "hypotheses" / "health" / "calibration.json"
 # Verdicts on recordings that the rules had not seen, as they were when first asked; the rules went on since.
 FIRST_LOOKS = Path(__file__).with_name("health_first_looks.csv")
 PAGE = ROOT / "docs" / "calibration.md"

@@ -79,11 +79,11 @@ for line in sys.stdin:
 OURS = """
 import json, resource, sys, time
 from datetime import datetime, timedelta
-from watchme_analysis.sources.aws_client import Aws, Place
-from watchme_analysis.sources.insights import run_query
-from watchme_analysis.sources.insights_calls import InsightsQuery
-from watchme_analysis.sources.insights_cost import incoming, planned
-from watchme_analysis.sources.insights_frame import answer_frame
+from watchme_analysis.sources.aws.client import Aws, Place
+from watchme_analysis.sources.insights.live import run_query
+from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.sources.insights.cost import incoming, planned
+from watchme_analysis.sources.insights.frame import answer_frame
 from watchme_analysis.window import Window
 import boto3, pandas
 start, group, cap, known = json.loads(sys.argv[1])
@@ -134,8 +134,8 @@ def best(build):
     print(len(cells) / min(times))
 """
 OUR_FRAME = """
-from watchme_analysis.sources.insights_calls import Answer, InsightsQuery, rows_of
-from watchme_analysis.sources.insights_frame import answer_frame
+from watchme_analysis.sources.insights.calls import Answer, InsightsQuery, rows_of
+from watchme_analysis.sources.insights.frame import answer_frame
 from watchme_analysis.window import Window
 query = InsightsQuery("fields @timestamp, @message", ("g",), Window(start, start + timedelta(hours=1)))
 import pandas

@@ -23,10 +23,10 @@ from importlib.util import find_spec
 from itertools import islice
 from random import Random
 
-from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_api import factors
-from watchme_analysis.analysis.simulation_scenarios import estimate
-from watchme_analysis.analysis.simulation_settings import (
+from watchme_analysis.analysis.simulation.api import factors
+from watchme_analysis.analysis.simulation.run import simulate
+from watchme_analysis.analysis.simulation.scenarios import estimate
+from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     PollerSettings,

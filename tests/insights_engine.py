@@ -9,7 +9,7 @@ import threading
 import duckdb
 import pandas as pd
 
-from watchme_analysis.sources.insights_text import command_name, split_commands
+from watchme_analysis.sources.insights.text import command_name, split_commands
 
 DISCOVERED = {
     "@timestamp": "ts",

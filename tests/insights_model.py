@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from watchme_analysis.sources.aws_client import Pace
+from watchme_analysis.sources.aws.client import Pace
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BOUNDS = re.compile(r"filter toMillis\(@timestamp\) >= (\d+) and toMillis\(@timestamp\) < (\d+) \|")

@@ -11,7 +11,7 @@ from watchme_analysis.hypotheses.base import registered
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
 for module in ("health", "backlog"):
-    import_module(f"watchme_analysis.hypotheses.{module}")
+    import_module(f"watchme_analysis.hypotheses.{module}.diagnosis")
 CAUSES = [entry.cause for question in ("health", "backlog") for entry in registered(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
 

@@ -14,7 +14,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.cli_access import access
 from watchme_analysis.cli_access_run import progress_words
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_logs import AccessScan, LogOptions
+from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
 LINES = (

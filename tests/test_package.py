@@ -24,7 +24,7 @@ HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotli
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
 # Compiled loops and what drives them, loaded where many lines are read; nobody else may.
 COMPILED_PARTS = ("compiled", "gather", "jit", "kernel", "lines", "paths", "requests", "vectors")
-COMPILED = {f"watchme_analysis.sources.access_{name}" for name in COMPILED_PARTS}
+COMPILED = {f"watchme_analysis.sources.access.{name}" for name in COMPILED_PARTS}
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
     if found.name not in COMPILED:

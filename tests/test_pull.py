@@ -14,11 +14,11 @@ from watchme_analysis.cli import cli
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import import_folder
 from watchme_analysis.pull import Request, pull
-from watchme_analysis.sources.aws_cache import NotKeptError
-from watchme_analysis.sources.aws_client import Aws, NotFoundError, Pace
-from watchme_analysis.sources.aws_state import sample_messages
-from watchme_analysis.sources.insights_ask import Asking
-from watchme_analysis.sources.insights_cache import Cache
+from watchme_analysis.sources.aws.cache import NotKeptError
+from watchme_analysis.sources.aws.client import Aws, NotFoundError, Pace
+from watchme_analysis.sources.aws.state import sample_messages
+from watchme_analysis.sources.insights.ask import Asking
+from watchme_analysis.sources.insights.cache import Cache
 from watchme_analysis.window import Window
 
 FAST = Pace(
@@ -273,7 +273,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
         return make(self, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noted)
-    monkeypatch.setattr("watchme_analysis.sources.aws_client._SLOW", {})
+    monkeypatch.setattr("watchme_analysis.sources.aws.client._SLOW", {})
     account.polls = 10**6
     cases = [tmp_path / "one", tmp_path / "two"]
     assert run(capsys, "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1

@@ -167,9 +167,9 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
                            from requests where fate = 'app_late' order by start"
     watchme case sql CASE 'show tables'
     """
-    from watchme_analysis.analysis.error_requests import errors_with_requests
+    from watchme_analysis.analysis.access.error_requests import errors_with_requests
     from watchme_analysis.case import open_case
-    from watchme_analysis.hypotheses.health_facts import requests_view
+    from watchme_analysis.hypotheses.health.facts import requests_view
     from watchme_analysis.views import console
 
     opened = open_case(case)
@@ -213,7 +213,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     considered, the evidence for and against it, what could not be seen and the next test.
     """
     from watchme_analysis.diagnosis import diagnose as find
-    from watchme_analysis.hypotheses.health_calibration import track_record
+    from watchme_analysis.hypotheses.health.calibration import track_record
     from watchme_analysis.views import console
 
     zone = parse_zone(str(options["timezone"]))

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from watchme_analysis.analysis.access_report import ORDERS, is_unread
-from watchme_analysis.analysis.access_summary import KEYS, AccessSummary
+from watchme_analysis.analysis.access.report import ORDERS, is_unread
+from watchme_analysis.analysis.access.summary import KEYS, AccessSummary
 from watchme_analysis.cli_access_run import NO_ERRORS
-from watchme_analysis.sources.access_engine import ENGINES
+from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -110,7 +110,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     Every line is counted: what can't be read is shown as rejected. A log of any size is read in bounded
     memory.
     """
-    from watchme_analysis.analysis.access_report import access_report
+    from watchme_analysis.analysis.access.report import access_report
     from watchme_analysis.cli_access_run import athena_ddl, make_scan, run_here, run_on_spark
     from watchme_analysis.views.access_page import access_page
 

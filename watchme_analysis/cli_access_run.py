@@ -19,11 +19,11 @@ from watchme_analysis.window import parse_zone
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.analysis.access_summary import AccessSummary
-    from watchme_analysis.analysis.error_requests import ErrorCandidates
+    from watchme_analysis.analysis.access.error_requests import ErrorCandidates
+    from watchme_analysis.analysis.access.summary import AccessSummary
     from watchme_analysis.retrieval import Retrieval
-    from watchme_analysis.sources.access_chunk import Chunk
-    from watchme_analysis.sources.access_logs import AccessScan
+    from watchme_analysis.sources.access.chunk import Chunk
+    from watchme_analysis.sources.access.logs import AccessScan
     from watchme_analysis.sources.raw import RawFile
 
     Asked = Mapping[str, Any]
@@ -47,10 +47,10 @@ class Found:
 
 def make_scan(files: Sequence[str], asked: Asked, since: int | None, until: int | None) -> AccessScan:
     """Return the scan of the files as the command's options ask for it."""
-    from watchme_analysis.analysis.access_summary import columns_for
-    from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
-    from watchme_analysis.sources.access_engine import Selection
-    from watchme_analysis.sources.access_logs import AccessScan, LogOptions
+    from watchme_analysis.analysis.access.summary import columns_for
+    from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
+    from watchme_analysis.sources.access.engine import Selection
+    from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
     columns = columns_for(asked["by"])
     if asked["parquet"] is not None:
@@ -71,8 +71,8 @@ def _named_columns(asked: Asked) -> tuple[str, ...]:
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
-    from watchme_analysis.analysis.error_requests import LINK_COLUMNS
-    from watchme_analysis.sources.access_parquet import ParquetFile
+    from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS
+    from watchme_analysis.sources.access.parquet import ParquetFile
 
     _check_target(scan, asked["parquet"])
     logs = _error_files(scan, asked)
@@ -111,8 +111,8 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan on Spark; write the rows where asked."""
-    from watchme_analysis.sources.access_spark import SparkScan
-    from watchme_analysis.sources.spark_session import SparkSettings
+    from watchme_analysis.sources.access.spark import SparkScan
+    from watchme_analysis.sources.access.spark_session import SparkSettings
 
     pairs = [one.partition("=") for one in asked["spark_options"]]
     for name, equals, _ in pairs:
@@ -127,8 +127,8 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
 
 def athena_ddl(files: Sequence[str], asked: Asked) -> str:
     """Return the Athena table of logs that are written like the files, or in the format that is stated."""
-    from watchme_analysis.sources.access_athena import athena_table
-    from watchme_analysis.sources.access_logs import AccessScan, LogOptions, formats_of
+    from watchme_analysis.sources.access.athena import athena_table
+    from watchme_analysis.sources.access.logs import AccessScan, LogOptions, formats_of
 
     options = LogOptions(asked["log_format"], asked["nginx_conf"])
     if files:
@@ -159,7 +159,7 @@ class ErrorLogs:
     def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
         import pandas as pd
 
-        from watchme_analysis.analysis.error_requests import ErrorCandidates, within
+        from watchme_analysis.analysis.access.error_requests import ErrorCandidates, within
         from watchme_analysis.sources.nginx_errors import read_error_log
 
         read = [read_error_log(raw) for raw in logs]
@@ -171,9 +171,9 @@ class ErrorLogs:
 
     def report(self, scan: AccessScan) -> dict[str, Any]:
         """Return the report of the lines in the window of the scan, now read."""
-        from watchme_analysis.analysis.access_report import error_report
-        from watchme_analysis.analysis.error_requests import LINK_COLUMNS, errors_with_requests, within
-        from watchme_analysis.sources.access_frame import frame_of
+        from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS, errors_with_requests, within
+        from watchme_analysis.analysis.access.report import error_report
+        from watchme_analysis.sources.access.frame import frame_of
 
         found = frame_of(self.candidates.tables(), LINK_COLUMNS)
         starts = [one.start for one in scan.retrievals if one.start]
@@ -195,7 +195,7 @@ class ErrorLogs:
 
 def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
     """Return the error logs that are named, or stand beside the logs; what is left out of these is noted."""
-    from watchme_analysis.sources.access_input import find_inputs
+    from watchme_analysis.sources.access.input import find_inputs
     from watchme_analysis.sources.nginx_errors import looks_like
     from watchme_analysis.sources.raw import RawFile
 

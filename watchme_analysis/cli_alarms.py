@@ -11,7 +11,7 @@ import click
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.alarm_noticed import Noticed
+    from watchme_analysis.analysis.alarms.noticed import Noticed
 
 
 @click.group()
@@ -48,12 +48,12 @@ def backtest_command(
     finds; a ring before it, or in a case without incident, is in vain. Lead is how long before people
     noticed: the first reaction on record, or --noticed.
     """
-    from watchme_analysis.analysis.alarm_existing import existing_alarms
-    from watchme_analysis.analysis.alarm_lessons import lessons
-    from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
-    from watchme_analysis.analysis.alarm_sensitivity import sensitivity as swept
-    from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
-    from watchme_analysis.analysis.flows import flows
+    from watchme_analysis.analysis.alarms.existing import existing_alarms
+    from watchme_analysis.analysis.alarms.lessons import lessons
+    from watchme_analysis.analysis.alarms.noticed import Noticed, noticed
+    from watchme_analysis.analysis.alarms.sensitivity import sensitivity as swept
+    from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
+    from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import answer, investigate, questions_for
     from watchme_analysis.notebook.alarm_spec_files import read_specs

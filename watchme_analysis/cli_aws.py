@@ -15,8 +15,8 @@ import click
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
-    from watchme_analysis.sources.aws_client import Aws
-    from watchme_analysis.sources.insights_ask import Asking
+    from watchme_analysis.sources.aws.client import Aws
+    from watchme_analysis.sources.insights.ask import Asking
 
 # Exit code when some of what was asked could not be had.
 PARTLY_FAILED = 1
@@ -87,9 +87,9 @@ def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
     ServiceError
         When AWS can't be asked.
     """
-    from watchme_analysis.sources.aws_cache import AnswerStore, Keeper
-    from watchme_analysis.sources.insights_ask import Asking
-    from watchme_analysis.sources.insights_cache import Cache
+    from watchme_analysis.sources.aws.cache import AnswerStore, Keeper
+    from watchme_analysis.sources.insights.ask import Asking
+    from watchme_analysis.sources.insights.cache import Cache
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = options["cache"] or home / "watchme" / "answers"

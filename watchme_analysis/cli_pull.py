@@ -55,8 +55,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """
     from watchme_analysis.pull import Request
     from watchme_analysis.pull import pull as pull_case
-    from watchme_analysis.sources.aws_client import Aws, Place
-    from watchme_analysis.sources.aws_policy import policy
+    from watchme_analysis.sources.aws.client import Aws, Place
+    from watchme_analysis.sources.aws.policy import policy
 
     sample = options["dlq_sample"]
     if sample is None:
@@ -93,7 +93,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 
 
 def _tell(pulled: Pulled, target: Path) -> None:
-    from watchme_analysis.sources.insights_cost import size_words, usd_words
+    from watchme_analysis.sources.insights.cost import size_words, usd_words
 
     case = pulled.report.case
     scope = pulled.scope

@@ -14,10 +14,10 @@ from watchme_analysis.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.sources.aws_client import Aws
-    from watchme_analysis.sources.insights_ask import Asking
-    from watchme_analysis.sources.insights_calls import Answer, InsightsQuery
-    from watchme_analysis.sources.query_library import LibraryQuery
+    from watchme_analysis.sources.aws.client import Aws
+    from watchme_analysis.sources.insights.ask import Asking
+    from watchme_analysis.sources.insights.calls import Answer, InsightsQuery
+    from watchme_analysis.sources.insights.library import LibraryQuery
 
 
 @click.group()
@@ -28,7 +28,7 @@ def query() -> None:
 @query.command("list")
 def list_command() -> None:
     """List the queries."""
-    from watchme_analysis.sources.query_library import library
+    from watchme_analysis.sources.insights.library import library
     from watchme_analysis.views.console import filled
 
     for item in library().values():
@@ -44,7 +44,7 @@ Example:
 @click.argument("name")
 def show(name: str) -> None:
     """Show a query: what it asks, its parameters, its log groups and columns."""
-    from watchme_analysis.sources.query_library import library_query
+    from watchme_analysis.sources.insights.library import library_query
 
     item = library_query(name)
     click.echo(f"{item.name}: {item.description}\n")
@@ -83,16 +83,16 @@ def run(name: str, **options: Any) -> int:
     """
     import pandas as pd
 
-    from watchme_analysis.sources.aws_client import Aws, Place
-    from watchme_analysis.sources.insights_ask import (
+    from watchme_analysis.sources.aws.client import Aws, Place
+    from watchme_analysis.sources.insights.ask import (
         ask,
         ask_everywhere,
         in_groups,
         put_together,
         spread_label,
     )
-    from watchme_analysis.sources.insights_frame import answer_frame
-    from watchme_analysis.sources.query_library import library_query
+    from watchme_analysis.sources.insights.frame import answer_frame
+    from watchme_analysis.sources.insights.library import library_query
 
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
@@ -166,7 +166,7 @@ def _planned(
     queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
 ) -> list[InsightsQuery]:
     """Return the queries planned by what came into their groups; say what they cost, or refuse them."""
-    from watchme_analysis.sources.insights_cost import check_ceiling, foreseen, planned, told
+    from watchme_analysis.sources.insights.cost import check_ceiling, foreseen, planned, told
 
     groups = [group for query in queries for group in query.log_groups]
     try:
@@ -192,7 +192,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
-    from watchme_analysis.sources.insights_cost import told
+    from watchme_analysis.sources.insights.cost import told
 
     missing = ", rows are missing" if answer.truncated else ""
     queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")

@@ -31,8 +31,8 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None
     on standard error: what ran all the same, other messages of the same work, and what can only fail again.
     Remove the cause first (`watchme diagnose backlog CASE`), then send one and see that it is processed.
     """
-    from watchme_analysis.analysis.backlog_resend import messages_to_resend
-    from watchme_analysis.analysis.flows import flows
+    from watchme_analysis.analysis.backlog.flows import flows
+    from watchme_analysis.analysis.backlog.resend import messages_to_resend
     from watchme_analysis.case import open_case
     from watchme_analysis.errors import InputError
 

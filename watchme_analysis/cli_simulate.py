@@ -12,10 +12,10 @@ import click
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.simulation_calibration import Agreement
-    from watchme_analysis.analysis.simulation_fit import Recorded
-    from watchme_analysis.analysis.simulation_model import Model
-    from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate
+    from watchme_analysis.analysis.simulation.calibration import Agreement
+    from watchme_analysis.analysis.simulation.fit import Recorded
+    from watchme_analysis.analysis.simulation.model import Model
+    from watchme_analysis.analysis.simulation.scenarios import Comparison, Estimate
 
 # Heading, field of an outcome, and what a unit of the column is in the field's unit.
 COLUMNS = (
@@ -72,8 +72,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     half hour to an API that does one thing at a time and turns unhealthy in the second hour.
     Figures are means with their 95 % intervals.
     """
-    from watchme_analysis.analysis import simulation_scenarios as model
-    from watchme_analysis.analysis.simulation_advice import advice, configured, doubts, warnings
+    from watchme_analysis.analysis.simulation import scenarios as model
+    from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
     from watchme_analysis.views.console import filled
 
     measured: Recorded | None = None
@@ -113,9 +113,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
 
 def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Model:
     """Return the model of the flow that is asked about, else of the one with the oldest message."""
-    from watchme_analysis.analysis.flows import flows
-    from watchme_analysis.analysis.simulation_fit import recorded
-    from watchme_analysis.analysis.simulation_model import model_of
+    from watchme_analysis.analysis.backlog.flows import flows
+    from watchme_analysis.analysis.simulation.fit import recorded
+    from watchme_analysis.analysis.simulation.model import model_of
     from watchme_analysis.case import open_case
 
     opened = open_case(case)

@@ -89,7 +89,7 @@ def diagnose(
 
 def answer(investigation: Investigation) -> Diagnosis:
     """Answer the question of an investigation."""
-    module = import_module(f"watchme_analysis.hypotheses.{investigation.question}")
+    module = import_module(f"watchme_analysis.hypotheses.{investigation.question}.diagnosis")
     found: Diagnosis = module.diagnose(investigation)
     return found
 

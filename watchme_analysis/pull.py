@@ -18,9 +18,9 @@ from typing import Any
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import ImportReport, import_folder
 from watchme_analysis.passing_folder import passing_folder
-from watchme_analysis.sources.aws_aside import Aside
-from watchme_analysis.sources.aws_client import Aws
-from watchme_analysis.sources.aws_state import (
+from watchme_analysis.sources.aws.aside import Aside
+from watchme_analysis.sources.aws.client import Aws
+from watchme_analysis.sources.aws.state import (
     CHANGES_BEFORE,
     HISTORY_KEPT,
     TRAIL_KEPT,
@@ -32,9 +32,9 @@ from watchme_analysis.sources.aws_state import (
     get_function,
     sample_messages,
 )
-from watchme_analysis.sources.insights_ask import Asking
-from watchme_analysis.sources.insights_calls import InsightsQuery
-from watchme_analysis.sources.insights_cost import (
+from watchme_analysis.sources.insights.ask import Asking
+from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.sources.insights.cost import (
     BYTES_PER_GB,
     USD_PER_GB,
     check_ceiling,
@@ -43,9 +43,9 @@ from watchme_analysis.sources.insights_cost import (
     planned,
     told,
 )
-from watchme_analysis.sources.insights_pull import ask_logs, pull_queries
-from watchme_analysis.sources.metrics import catalogue, metric_queries, period_for
-from watchme_analysis.sources.metrics_cache import kept_metric_data
+from watchme_analysis.sources.insights.pull import ask_logs, pull_queries
+from watchme_analysis.sources.metrics.cache import kept_metric_data
+from watchme_analysis.sources.metrics.live import catalogue, metric_queries, period_for
 from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis.access_summary import AccessSummary, columns_for
-from watchme_analysis.analysis.health_paths import families_by_loop, path_family
+from watchme_analysis.analysis.access.summary import AccessSummary, columns_for
+from watchme_analysis.analysis.health.paths import families_by_loop, path_family
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.arrow_arrays import array_of
 

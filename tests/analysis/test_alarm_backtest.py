@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.analysis.alarm_backtest import History, Rule, backtest
-from watchme_analysis.analysis.flows import flows
-from watchme_analysis.analysis.standard_alarms import standard_alarms
+from watchme_analysis.analysis.alarms.backtest import History, Rule, backtest
+from watchme_analysis.analysis.alarms.standard import standard_alarms
+from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.errors import InputError
 
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from backlog_world import START
 
-from watchme_analysis.analysis.alarm_backtest import History, Rule, backtest, run_of_states, samples_needed
-from watchme_analysis.analysis.alarm_composite import composite_run, parse_rule
+from watchme_analysis.analysis.alarms.backtest import History, Rule, backtest, run_of_states, samples_needed
+from watchme_analysis.analysis.alarms.composite import composite_run, parse_rule
 from watchme_analysis.errors import InputError
 
 MINUTE = pd.Timedelta(minutes=1)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from backlog_world import START
 
-from watchme_analysis.analysis.alarm_backtest import History, Rule, backtest_math
-from watchme_analysis.analysis.alarm_math import calculate
+from watchme_analysis.analysis.alarms.backtest import History, Rule, backtest_math
+from watchme_analysis.analysis.alarms.math import calculate
 from watchme_analysis.errors import InputError
 
 INDEX = pd.date_range(START, periods=4, freq="60s")

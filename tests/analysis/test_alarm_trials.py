@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.analysis.alarm_existing import existing_alarms
-from watchme_analysis.analysis.alarm_lessons import lessons
-from watchme_analysis.analysis.alarm_noticed import noticed
-from watchme_analysis.analysis.alarm_sensitivity import range_sensitivity, sensitivity
-from watchme_analysis.analysis.alarm_specs import parse_specs
-from watchme_analysis.analysis.alarm_trials import tried_frame, try_alarms
-from watchme_analysis.analysis.flows import flows
+from watchme_analysis.analysis.alarms.existing import existing_alarms
+from watchme_analysis.analysis.alarms.lessons import lessons
+from watchme_analysis.analysis.alarms.noticed import noticed
+from watchme_analysis.analysis.alarms.sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.analysis.alarms.specs import parse_specs
+from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
+from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.notebook.alarm_spec_files import read_specs
 from watchme_analysis.schema import conform

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_patterns import patterns
+from watchme_analysis.analysis.backlog.patterns import patterns
 
 UTC = ZoneInfo("UTC")
 

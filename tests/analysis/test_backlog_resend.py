@@ -3,8 +3,8 @@ import json
 import pandas as pd
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_frames import work_items
-from watchme_analysis.analysis.backlog_resend import messages_to_resend
+from watchme_analysis.analysis.backlog.frames import work_items
+from watchme_analysis.analysis.backlog.resend import messages_to_resend
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:jobs"
 

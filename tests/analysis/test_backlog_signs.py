@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_episodes import backlog_episodes
-from watchme_analysis.analysis.error_kinds import error_kind, logged_errors
-from watchme_analysis.analysis.flows import flows
-from watchme_analysis.analysis.leak import run_time_ramp
-from watchme_analysis.analysis.queue_balance import queue_balance
+from watchme_analysis.analysis.backlog.episodes import backlog_episodes
+from watchme_analysis.analysis.backlog.error_kinds import error_kind, logged_errors
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.leak import run_time_ramp
+from watchme_analysis.analysis.backlog.queue_balance import queue_balance
 from watchme_analysis.analysis.scan import count_elevation, expected_arrivals, rate_elevation
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from watchme_analysis.analysis.edge_expressions import UnreadableError, compiled
+from watchme_analysis.analysis.configuration.edge_expressions import UnreadableError, compiled
 
 ASKED = {
     "http.host": "api.example.com",

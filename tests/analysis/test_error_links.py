@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.error_links import errors_to_requests
+from watchme_analysis.analysis.access.error_links import errors_to_requests
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.sources.nginx import read_access_log
 from watchme_analysis.sources.nginx_errors import read_error_log

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis import error_requests
-from watchme_analysis.analysis.error_links import errors_to_requests
-from watchme_analysis.analysis.error_requests import (
+from watchme_analysis.analysis.access import error_requests
+from watchme_analysis.analysis.access.error_links import errors_to_requests
+from watchme_analysis.analysis.access.error_requests import (
     LINK_COLUMNS,
     ErrorCandidates,
     errors_by_kind,
@@ -15,7 +15,7 @@ from watchme_analysis.analysis.error_requests import (
     within,
 )
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.sources.access_frame import frame_of
+from watchme_analysis.sources.access.frame import frame_of
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 SECONDS = st.integers(0, 40)

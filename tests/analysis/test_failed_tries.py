@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from watchme_analysis.analysis.failed_tries import failed_tries
+from watchme_analysis.analysis.backlog.failed_tries import failed_tries
 from watchme_analysis.analysis.gaps import lost_points
 
 

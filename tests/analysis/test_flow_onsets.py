@@ -1,7 +1,7 @@
 import pandas as pd
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_frames import onset_order
+from watchme_analysis.analysis.backlog.frames import onset_order
 
 
 def at(minute):

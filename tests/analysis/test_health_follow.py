@@ -3,13 +3,13 @@ import math
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.app_join import join_app
 from watchme_analysis.analysis.clock_skew import nested_skew, peak_skew
-from watchme_analysis.analysis.health_follow import FATES, fate_counts, follow
-from watchme_analysis.analysis.health_lag import follows
-from watchme_analysis.analysis.health_layers import layer_times
-from watchme_analysis.analysis.health_requests import requests
-from watchme_analysis.analysis.health_waterfall import LAYERS, chosen_requests, waterfall
+from watchme_analysis.analysis.health.app_join import join_app
+from watchme_analysis.analysis.health.follow import FATES, fate_counts, follow
+from watchme_analysis.analysis.health.lag import follows
+from watchme_analysis.analysis.health.layers import layer_times
+from watchme_analysis.analysis.health.requests import requests
+from watchme_analysis.analysis.health.waterfall import LAYERS, chosen_requests, waterfall
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")

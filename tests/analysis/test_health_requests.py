@@ -3,8 +3,8 @@ import math
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.health_concurrency import in_flight, pile_up_start
-from watchme_analysis.analysis.health_frames import (
+from watchme_analysis.analysis.health.concurrency import in_flight, pile_up_start
+from watchme_analysis.analysis.health.frames import (
     baseline_comparison,
     cliffs_delta,
     error_counts,
@@ -13,10 +13,10 @@ from watchme_analysis.analysis.health_frames import (
     timeline,
     vantage_latency,
 )
-from watchme_analysis.analysis.health_layers import LAYERS, layer_times
-from watchme_analysis.analysis.health_paths import path_family, same_endpoint
-from watchme_analysis.analysis.health_requests import observations, requests
-from watchme_analysis.analysis.health_waterfall import chosen_requests
+from watchme_analysis.analysis.health.layers import LAYERS, layer_times
+from watchme_analysis.analysis.health.paths import path_family, same_endpoint
+from watchme_analysis.analysis.health.requests import observations, requests
+from watchme_analysis.analysis.health.waterfall import chosen_requests
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")

@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.health_config import differences, routes
-from watchme_analysis.analysis.health_rhythm import bunched, rhythm
+from watchme_analysis.analysis.health.config import differences, routes
+from watchme_analysis.analysis.health.rhythm import bunched, rhythm
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")

@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.compose_services import compose_services, duration_s, size_bytes
-from watchme_analysis.analysis.health_settings import handlers_table, settings_by_path
+from watchme_analysis.analysis.configuration.compose_services import compose_services, duration_s, size_bytes
+from watchme_analysis.analysis.health.settings import handlers_table, settings_by_path
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.sources.compose import read_compose
 from watchme_analysis.sources.nginx_config import read_nginx_config

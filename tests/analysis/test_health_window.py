@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.health_scan import MIN_SPAN_S, densest_run
-from watchme_analysis.analysis.health_window import find_incident, judged, phases
+from watchme_analysis.analysis.health.scan import MIN_SPAN_S, densest_run
+from watchme_analysis.analysis.health.window import find_incident, judged, phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis.nginx_routing import (
+from watchme_analysis.analysis.configuration.nginx_routing import (
     effective_locations,
     normal_path,
     route,
     route_differences,
     upstream_addresses,
 )
-from watchme_analysis.analysis.nginx_units import parse_duration_s, parse_rate_per_s, parse_size_bytes
+from watchme_analysis.analysis.configuration.nginx_units import (
+    parse_duration_s,
+    parse_rate_per_s,
+    parse_size_bytes,
+)
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.nginx_config import read_nginx_config
 from watchme_analysis.sources.raw import RawFile

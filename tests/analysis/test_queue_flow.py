@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_frames import balance, drain_forecast
+from watchme_analysis.analysis.backlog.frames import balance, drain_forecast
 
 
 def served(hours=24, surge=(600, 660), each=12, capacity=8):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.analysis.reliability import SCALES, Weighed, brier, left_out, reliability, wilson
-from watchme_analysis.hypotheses.health_calibration import measured, track_record
+from watchme_analysis.hypotheses.health.calibration import measured, track_record
 
 
 def test_verdicts_are_counted_in_the_bin_of_their_confidence():

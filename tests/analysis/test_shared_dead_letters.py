@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 from backlog_world import World
 
-from watchme_analysis.analysis.backlog_frames import all_signs
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.analysis.backlog.frames import all_signs
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.schema import conform
 

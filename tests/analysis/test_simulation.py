@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis.simulation import simulate, simulate_together
-from watchme_analysis.analysis.simulation_queue import IN_FLIGHT, VISIBLE, FifoQueue
-from watchme_analysis.analysis.simulation_settings import (
+from watchme_analysis.analysis.simulation.queue import IN_FLIGHT, VISIBLE, FifoQueue
+from watchme_analysis.analysis.simulation.run import simulate, simulate_together
+from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_advice import advice
-from watchme_analysis.analysis.simulation_calibration import agreement, calibrated
-from watchme_analysis.analysis.simulation_fit import Fit, Recorded
-from watchme_analysis.analysis.simulation_scenarios import Load, Scenario, compare
-from watchme_analysis.analysis.simulation_settings import (
+from watchme_analysis.analysis.simulation.advice import advice
+from watchme_analysis.analysis.simulation.calibration import agreement, calibrated
+from watchme_analysis.analysis.simulation.fit import Fit, Recorded
+from watchme_analysis.analysis.simulation.run import simulate
+from watchme_analysis.analysis.simulation.scenarios import Load, Scenario, compare
+from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
@@ -18,7 +18,7 @@ from watchme_analysis.analysis.simulation_settings import (
     Settings,
     Spell,
 )
-from watchme_analysis.analysis.simulation_throttling import burst_settings, throttling_sweep
+from watchme_analysis.analysis.simulation.throttling import burst_settings, throttling_sweep
 
 LOAD = Load((40.0,) * 5)
 THROTTLED = Settings(

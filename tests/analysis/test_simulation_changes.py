@@ -6,10 +6,10 @@ import json
 
 import pandas as pd
 
-from watchme_analysis.analysis.flows import COLUMNS, Flow
-from watchme_analysis.analysis.flows import Settings as Known
-from watchme_analysis.analysis.simulation_changes import earlier_settings
-from watchme_analysis.analysis.simulation_settings import Earlier
+from watchme_analysis.analysis.backlog.flows import COLUMNS, Flow
+from watchme_analysis.analysis.backlog.flows import Settings as Known
+from watchme_analysis.analysis.simulation.changes import earlier_settings
+from watchme_analysis.analysis.simulation.settings import Earlier
 
 START = pd.Timestamp("2025-12-01", tz="UTC")
 

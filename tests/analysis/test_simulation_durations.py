@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.failed_tries import failed_tries
-from watchme_analysis.analysis.flows import COLUMNS, Flow
-from watchme_analysis.analysis.flows import Settings as Known
-from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_durations import run_time
-from watchme_analysis.analysis.simulation_fit import Recorded, fit
-from watchme_analysis.analysis.simulation_settings import (
+from watchme_analysis.analysis.backlog.failed_tries import failed_tries
+from watchme_analysis.analysis.backlog.flows import COLUMNS, Flow
+from watchme_analysis.analysis.backlog.flows import Settings as Known
+from watchme_analysis.analysis.simulation.durations import run_time
+from watchme_analysis.analysis.simulation.fit import Recorded, fit
+from watchme_analysis.analysis.simulation.run import simulate
+from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     PollerSettings,

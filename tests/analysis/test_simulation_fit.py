@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from watchme_analysis.analysis.failed_tries import failed_tries
-from watchme_analysis.analysis.flows import COLUMNS, Flow
-from watchme_analysis.analysis.flows import Settings as Known
-from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_fit import Recorded, _dead_receives, fit
-from watchme_analysis.analysis.simulation_settings import ApiSettings, Arrivals, Settings, Spell
+from watchme_analysis.analysis.backlog.failed_tries import failed_tries
+from watchme_analysis.analysis.backlog.flows import COLUMNS, Flow
+from watchme_analysis.analysis.backlog.flows import Settings as Known
+from watchme_analysis.analysis.simulation.fit import Recorded, _dead_receives, fit
+from watchme_analysis.analysis.simulation.run import simulate
+from watchme_analysis.analysis.simulation.settings import ApiSettings, Arrivals, Settings, Spell
 
 MINUTES = 120
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.analysis import simulation_scenarios as model
-from watchme_analysis.analysis.flows import flows
-from watchme_analysis.analysis.simulation_fit import fit, recorded, with_slots
-from watchme_analysis.analysis.simulation_settings import ApiSettings, Settings
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.simulation import scenarios as model
+from watchme_analysis.analysis.simulation.fit import fit, recorded, with_slots
+from watchme_analysis.analysis.simulation.settings import ApiSettings, Settings
 from watchme_analysis.case import open_case
 from watchme_analysis.errors import InputError
 

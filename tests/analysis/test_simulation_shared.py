@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.flows import COLUMNS, Flow
-from watchme_analysis.analysis.flows import Settings as Known
-from watchme_analysis.analysis.simulation_fit import fit, recorded
-from watchme_analysis.analysis.simulation_model import model_of
-from watchme_analysis.analysis.simulation_scenarios import compare
-from watchme_analysis.analysis.simulation_shared import late_shares, shared_fit, sharing
+from watchme_analysis.analysis.backlog.flows import COLUMNS, Flow
+from watchme_analysis.analysis.backlog.flows import Settings as Known
+from watchme_analysis.analysis.simulation.fit import fit, recorded
+from watchme_analysis.analysis.simulation.model import model_of
+from watchme_analysis.analysis.simulation.scenarios import compare
+from watchme_analysis.analysis.simulation.shared import late_shares, shared_fit, sharing
 from watchme_analysis.schema import empty
 
 MINUTES = 600

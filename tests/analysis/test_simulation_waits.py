@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from watchme_analysis.analysis.simulation import simulate
-from watchme_analysis.analysis.simulation_api import factors
-from watchme_analysis.analysis.simulation_settings import (
+from watchme_analysis.analysis.simulation.api import factors
+from watchme_analysis.analysis.simulation.run import simulate
+from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     PollerSettings,

@@ -7,10 +7,10 @@ import pytest
 from backlog_world import METRICS, World
 from click.testing import CliRunner
 
-from watchme_analysis.analysis.backlog_frames import balance
+from watchme_analysis.analysis.backlog.frames import balance
 from watchme_analysis.case import open_case
 from watchme_analysis.cli import cli
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
 

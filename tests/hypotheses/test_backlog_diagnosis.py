@@ -6,9 +6,9 @@ import pytest
 from backlog_world import START, World
 
 from watchme_analysis.diagnosis import diagnose as diagnose_case
-from watchme_analysis.hypotheses import backlog
-from watchme_analysis.hypotheses.backlog import diagnose
-from watchme_analysis.hypotheses.backlog_weights import WEIGHTS
+from watchme_analysis.hypotheses.backlog import diagnosis as backlog
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.backlog.weights import WEIGHTS
 from watchme_analysis.hypotheses.base import Investigation, registered
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"

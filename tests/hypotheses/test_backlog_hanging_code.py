@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 
 TIMED_OUT = "Task timed out after 30.00 seconds"

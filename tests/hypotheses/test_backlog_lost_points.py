@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog_frames import balance
-from watchme_analysis.analysis.flow_troubles import find_surplus
-from watchme_analysis.analysis.flows import flows
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.analysis.backlog.flow_troubles import find_surplus
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.frames import balance
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 
 

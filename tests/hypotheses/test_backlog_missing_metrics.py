@@ -7,7 +7,7 @@ import pytest
 from backlog_world import World
 
 from watchme_analysis.diagnosis import diagnose as diagnose_case
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
 

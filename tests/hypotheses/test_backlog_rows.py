@@ -6,8 +6,8 @@ import pytest
 from backlog_draws import CAUSES, make
 
 from watchme_analysis.diagnosis import investigate
-from watchme_analysis.hypotheses.backlog import diagnose
-from watchme_analysis.hypotheses.backlog_rows import matching, points
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
 

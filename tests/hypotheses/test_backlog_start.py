@@ -2,7 +2,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from watchme_analysis.hypotheses.backlog_start import _first_poison
+from watchme_analysis.hypotheses.backlog.start import _first_poison
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 from backlog_draws import make
 
 from watchme_analysis.case import open_case
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 
 

@@ -6,7 +6,7 @@ import pytest
 from backlog_draws import CAUSES, make, upload
 from backlog_twists import stray, writes
 
-from watchme_analysis.hypotheses.backlog import diagnose
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
 

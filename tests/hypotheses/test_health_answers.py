@@ -3,7 +3,7 @@
 import pytest
 from health_world import HEALTH, OTHER, USUAL, case, give, in_fault, investigate, moment, without
 
-from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health import diagnosis as health
 
 
 def outcomes(made):

@@ -16,8 +16,8 @@ from test_health_diagnosis import SCENARIOS
 
 from watchme_analysis.cli import cli
 from watchme_analysis.cli_probe import probe
-from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses import health_collect as collect
+from watchme_analysis.hypotheses.health import collect
+from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.importer import import_folder
 
 AT = collect.Addresses(

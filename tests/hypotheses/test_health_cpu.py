@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from health_world import moment
 
-from watchme_analysis.hypotheses.health_cpu import held
+from watchme_analysis.hypotheses.health.cpu import held
 
 # What a process uses whose work comes by chance.
 BY_CHANCE = [1, 3, 4, 6, 2, 5, 3, 3, 2, 3, 2, 6, 2, 3, 2, 5, 1, 5, 5, 6, 7, 5, 2, 7]

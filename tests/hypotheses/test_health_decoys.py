@@ -16,7 +16,7 @@ from health_world import (
     without,
 )
 
-from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)

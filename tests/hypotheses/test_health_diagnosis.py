@@ -17,10 +17,10 @@ from health_world import (
     without,
 )
 
-from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses.health_explains import EXPLAINS
-from watchme_analysis.hypotheses.health_lookalikes import LOOKALIKES
-from watchme_analysis.hypotheses.health_weights import CAUSES, WEIGHTS
+from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.explains import EXPLAINS
+from watchme_analysis.hypotheses.health.lookalikes import LOOKALIKES
+from watchme_analysis.hypotheses.health.weights import CAUSES, WEIGHTS
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 

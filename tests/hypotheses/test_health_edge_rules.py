@@ -3,7 +3,7 @@
 import pytest
 from health_world import HEALTH, JOBS, OTHER, case, give, investigate
 
-from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.sources.flatten import flatten
 
 HOST = "api.example.com"

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from health_world import HEALTH, case, give, investigate
 
-from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses.health_handlers import POOL_TOKENS, handlers_by_family, pool_tokens
+from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.handlers import POOL_TOKENS, handlers_by_family, pool_tokens
 from watchme_analysis.schema import conform
 
 LIMITER = "anyio.to_thread.current_default_thread_limiter().total_tokens"

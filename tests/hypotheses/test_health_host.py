@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from health_world import USUAL, case, in_fault, investigate, moment
 
-from watchme_analysis.hypotheses import health
+from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 CALLED, GIVEN = "api.example.com", "backend.internal"

@@ -17,9 +17,9 @@ from health_world import (
     without,
 )
 
-from watchme_analysis.analysis.health_rhythm import held_waits
-from watchme_analysis.hypotheses import health
-from watchme_analysis.hypotheses.health_vantages import vantages
+from watchme_analysis.analysis.health.rhythm import held_waits
+from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.vantages import vantages
 
 
 def outcomes(made):

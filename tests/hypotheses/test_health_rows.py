@@ -7,9 +7,9 @@ from health_world import HEALTH, case, investigate, without
 from test_health_diagnosis import SCENARIOS
 
 from watchme_analysis.diagnosis import investigate as open_question
-from watchme_analysis.hypotheses import health
 from watchme_analysis.hypotheses.base import Investigation
-from watchme_analysis.hypotheses.health_sql import lines, of_observed
+from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.sql import lines, of_observed
 from watchme_analysis.importer import import_folder
 from watchme_analysis.schema import conform
 

@@ -3,8 +3,8 @@
 import pytest
 from health_world import FAULT, HEALTH, case, investigate, moment
 
-from watchme_analysis.hypotheses import health
 from watchme_analysis.hypotheses.aftermath import aftermath
+from watchme_analysis.hypotheses.health import diagnosis as health
 
 HANDLERS = [
     {"file": "app.py", "line": 1, "function": name, "method": "GET", "path": f"/{name}", "runs_on": place}

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from watchme_analysis.errors import FormatError, InputError
-from watchme_analysis.sources.access_athena import LAST_ENTRY, REQUEST, athena_table, java_pattern
-from watchme_analysis.sources.access_logs import AccessScan, LogOptions
-from watchme_analysis.sources.nginx_fields import split_list, split_request
-from watchme_analysis.sources.nginx_format import compile_format, stock_formats
+from watchme_analysis.sources.access.athena import LAST_ENTRY, REQUEST, athena_table, java_pattern
+from watchme_analysis.sources.access.logs import AccessScan, LogOptions
+from watchme_analysis.sources.formats.nginx_fields import split_list, split_request
+from watchme_analysis.sources.formats.nginx_format import compile_format, stock_formats
 
 COMBINED = stock_formats()[0]
 WORDS = st.text(st.sampled_from("/ab ?=:.TPH1"), max_size=12)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
-from watchme_analysis.sources.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
 
 TIMED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '

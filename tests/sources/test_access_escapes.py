@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
-from watchme_analysis.sources.access_escapes import unescaped
-from watchme_analysis.sources.access_frame import frame_of
-from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
-from watchme_analysis.sources.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.access.escapes import unescaped
+from watchme_analysis.sources.access.frame import frame_of
+from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
+from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
 
 MAIN = compile_format(STOCK["main"], name="main")
 LINE = (

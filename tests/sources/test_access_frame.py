@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.sources.access_columns import ACCESS_COLUMNS, rows_table
-from watchme_analysis.sources.access_frame import frame_of
-from watchme_analysis.sources.access_mix import KINDS
+from watchme_analysis.sources.access.columns import ACCESS_COLUMNS, rows_table
+from watchme_analysis.sources.access.frame import frame_of
+from watchme_analysis.sources.access.mix import KINDS
 from watchme_analysis.sources.arrow_arrays import nulls, repeated
 
 NOON = 1_765_411_200_000_000

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from access_fuzz import SECONDS, SEED, differences, rounds, rounds_for, selections, smallest
 
-from watchme_analysis.sources.access_engine import Selection
-from watchme_analysis.sources.apache_format import compile_apache
-from watchme_analysis.sources.nginx_format import compile_format
+from watchme_analysis.sources.access.engine import Selection
+from watchme_analysis.sources.formats.apache_format import compile_apache
+from watchme_analysis.sources.formats.nginx_format import compile_format
 
 CORPUS = [
     json.loads(line) for line in Path(__file__).with_name("access_corpus.jsonl").read_text().splitlines()
@@ -49,7 +49,7 @@ def test_what_was_found_once_stays_mended(case, decode):
 
 
 def test_the_comparison_sees_a_wrong_cell(monkeypatch):
-    from watchme_analysis.sources import access_arrow
+    from watchme_analysis.sources.access import arrow as access_arrow
 
     line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
     monkeypatch.setattr(access_arrow, "_DASH", ord("+"))
@@ -58,6 +58,6 @@ def test_the_comparison_sees_a_wrong_cell(monkeypatch):
 
 
 def line_format():
-    from watchme_analysis.sources.nginx_format import STOCK
+    from watchme_analysis.sources.formats.nginx_format import STOCK
 
     return STOCK["combined"]

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources import access_gather as gathered
-from watchme_analysis.sources.access_blocks import ROOM_BYTES
-from watchme_analysis.sources.access_kernel import NULL
-from watchme_analysis.sources.access_vectors import WIDTH
+from watchme_analysis.sources.access import gather as gathered
+from watchme_analysis.sources.access.blocks import ROOM_BYTES
+from watchme_analysis.sources.access.kernel import NULL
+from watchme_analysis.sources.access.vectors import WIDTH
 
 texts = st.one_of(st.none(), st.binary(max_size=70))
 numbers = st.one_of(st.just(NULL), st.integers(-(2**63), 2**63 - 1))

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources import access_logs, access_parquet
-from watchme_analysis.sources.access_logs import AccessScan, read_access_logs
-from watchme_analysis.sources.access_parquet import ParquetFile, write_parquet
+from watchme_analysis.sources.access import logs as access_logs
+from watchme_analysis.sources.access import parquet as access_parquet
+from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
+from watchme_analysis.sources.access.parquet import ParquetFile, write_parquet
 
 LINE = '192.0.2.7 - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"\n'
 

@@ -6,10 +6,7 @@ import sys
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[2] / "watchme_analysis"
-RUN = (
-    "from watchme_analysis.sources import access_gather, access_lines, access_jit; "
-    "print(access_jit.cache_folder())"
-)
+RUN = "from watchme_analysis.sources.access import gather, jit, lines; print(jit.cache_folder())"
 
 
 def cache_folder(root):
@@ -23,7 +20,7 @@ def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     assert before.is_relative_to(tmp_path)
     assert cache_folder(tmp_path) == before
 
-    vectors = tmp_path / "watchme_analysis" / "sources" / "access_vectors.py"
+    vectors = tmp_path / "watchme_analysis" / "sources" / "access" / "vectors.py"
     vectors.write_text(vectors.read_text() + "\n")
 
     assert cache_folder(tmp_path) != before

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_blocks import (
+from watchme_analysis.sources.access.blocks import (
     ROOM_BYTES,
     Block,
     Buffers,
@@ -22,10 +22,10 @@ from watchme_analysis.sources.access_blocks import (
     filling,
     in_order,
 )
-from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
-from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.sources.access_packed import TornError, unpacked, unpacking
-from watchme_analysis.sources.nginx_format import stock_formats
+from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.access.logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.sources.access.packed import TornError, unpacked, unpacking
+from watchme_analysis.sources.formats.nginx_format import stock_formats
 
 
 def line(second, path="/a", size=12):

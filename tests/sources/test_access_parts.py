@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_input import find_inputs
-from watchme_analysis.sources.access_parts import Part, parts_of, range_pieces
+from watchme_analysis.sources.access.input import find_inputs
+from watchme_analysis.sources.access.parts import Part, parts_of, range_pieces
 
 
 class Trickle(io.BytesIO):

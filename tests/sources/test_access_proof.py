@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.sources.access_engine import ENGINES
+from watchme_analysis.sources.access.engine import ENGINES
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import Engine
-from watchme_analysis.sources.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.access.engine import Engine
+from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
 
 COLUMNS = ("method", "path", "query", "protocol", "request")
 HEAD = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "'

@@ -8,8 +8,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_logs import read_access_logs
-from watchme_analysis.sources.access_parquet import ParquetFile
+from watchme_analysis.sources.access.logs import read_access_logs
+from watchme_analysis.sources.access.parquet import ParquetFile
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
 

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
-from watchme_analysis.analysis.access_summary import AccessSummary
+from watchme_analysis.analysis.access.summary import AccessSummary
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access_athena import athena_table
-from watchme_analysis.sources.access_logs import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.sources.access_parts import parts_of
-from watchme_analysis.sources.access_spark import SparkScan
-from watchme_analysis.sources.nginx_format import compile_format, stock_formats
-from watchme_analysis.sources.spark_session import SparkSettings, spark_session
+from watchme_analysis.sources.access.athena import athena_table
+from watchme_analysis.sources.access.logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.sources.access.parts import parts_of
+from watchme_analysis.sources.access.spark import SparkScan
+from watchme_analysis.sources.access.spark_session import SparkSettings, spark_session
+from watchme_analysis.sources.formats.nginx_format import compile_format, stock_formats
 
 pytestmark = [
     pytest.mark.skipif(

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from watchme_analysis.sources import access_vectors as vectors
-from watchme_analysis.sources.access_blocks import ROOM_BYTES
-from watchme_analysis.sources.access_kernel import run_end
+from watchme_analysis.sources.access import vectors
+from watchme_analysis.sources.access.blocks import ROOM_BYTES
+from watchme_analysis.sources.access.kernel import run_end
 
 chars = st.sampled_from(b"\x00\n\r\x1f !\"'09AZ\\az~\x7f\x80\xc3\xff")
 WIDTH = vectors.WIDTH

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchme_analysis.errors import FormatError
-from watchme_analysis.sources.access_engine import ENGINES, Engine
-from watchme_analysis.sources.access_escapes import unescaped
-from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
-from watchme_analysis.sources.apache_format import compile_apache, looks_like_apache
+from watchme_analysis.sources.access.engine import ENGINES, Engine
+from watchme_analysis.sources.access.escapes import unescaped
+from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
+from watchme_analysis.sources.formats.apache_format import compile_apache, looks_like_apache
 
 COMBINED = r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
 LINE = (

@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.sources.app_command import parse_command
 from watchme_analysis.sources.app_process import parse_app_processes, parse_dockerfile
+from watchme_analysis.sources.python_source.command import parse_command
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import re
 import pytest
 from botocore.session import get_session
 
-from watchme_analysis.sources.aws_policy import ACTIONS, SAMPLING_ACTIONS
-from watchme_analysis.sources.aws_state import TRAIL_KEPT
-from watchme_analysis.sources.insights_calls import HIGHEST_LIMIT, MAX_GROUPS, OPEN
-from watchme_analysis.sources.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
+from watchme_analysis.sources.aws.policy import ACTIONS, SAMPLING_ACTIONS
+from watchme_analysis.sources.aws.state import TRAIL_KEPT
+from watchme_analysis.sources.insights.calls import HIGHEST_LIMIT, MAX_GROUPS, OPEN
+from watchme_analysis.sources.metrics.live import MAX_POINTS, MAX_QUERIES, RETENTION
 
 
 def model(service):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.sources import alarms, cloudtrail, lambda_functions, sqs
-from watchme_analysis.sources.aws_names import log_group_function, resource_name
+from watchme_analysis.sources.aws.names import log_group_function, resource_name
 from watchme_analysis.sources.raw import RawFile
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"

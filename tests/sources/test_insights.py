@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import watchme_analysis.sources.insights_outlook as outlook
 from watchme_analysis.errors import RetryableServiceError, ServiceError
-from watchme_analysis.sources.aws_client import Aws, CancelledError, Pace
-from watchme_analysis.sources.insights import run_queries, run_query
-from watchme_analysis.sources.insights_calls import InsightsQuery
+from watchme_analysis.sources.aws.client import Aws, CancelledError, Pace
+from watchme_analysis.sources.insights import outlook
+from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.sources.insights.live import run_queries, run_query
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from insights_model import Model, least
 
-import watchme_analysis.sources.insights as retrieval
-import watchme_analysis.sources.insights_flight as flight
-import watchme_analysis.sources.insights_outlook as outlook
-from watchme_analysis.sources.insights_calls import InsightsQuery
-from watchme_analysis.sources.insights_plan import Span
+import watchme_analysis.sources.insights.live as retrieval
+from watchme_analysis.sources.insights import flight, outlook
+from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.sources.insights.plan import Span
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 import pytest
 
-from watchme_analysis.sources.insights_text import (
+from watchme_analysis.sources.insights.text import (
     ascending,
     bounded,
     column_kinds,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine, Selection
-from watchme_analysis.sources.access_times import is_zoned_time, moments_of
-from watchme_analysis.sources.json_shape import shape_of
+from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.access.times import is_zoned_time, moments_of
+from watchme_analysis.sources.formats.json_shape import shape_of
+from watchme_analysis.sources.formats.nginx_format import compile_format, stock_formats
 from watchme_analysis.sources.lines import microseconds
-from watchme_analysis.sources.nginx_format import compile_format, stock_formats
 
 PLAIN = {
     "time": "2025-12-11T10:10:30+09:00",
@@ -166,7 +166,7 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
 
 def test_times_with_parts_of_a_second_are_read_without_pandas():
     code = (
-        "import sys, numpy as np; from watchme_analysis.sources.access_times import moments_at;"
+        "import sys, numpy as np; from watchme_analysis.sources.access.times import moments_at;"
         "buf = np.frombuffer(b'2025-12-11T10:10:30.5Z' + b'bad', np.uint8);"
         "starts, ends = np.array([0, 22, -1], np.int32), np.array([22, 25, 0], np.int32);"
         "moments, known = moments_at(buf, starts, ends);"

@@ -5,11 +5,11 @@ from datetime import UTC
 
 import pytest
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine
-from watchme_analysis.sources.access_logs import AccessScan, read_access_logs
+from watchme_analysis.sources.access.engine import ENGINES, Engine
+from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
+from watchme_analysis.sources.formats.nginx_format import compile_format, stock_formats
 from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.nginx_errors import looks_like, read_error_log
-from watchme_analysis.sources.nginx_format import compile_format, stock_formats
 from watchme_analysis.sources.raw import RawFile
 
 LINE = '192.0.2.{} - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"'

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine
-from watchme_analysis.sources.nginx_format import stock_formats
+from watchme_analysis.sources.access.engine import ENGINES, Engine
+from watchme_analysis.sources.formats.nginx_format import stock_formats
 
 ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
 HTTPS = (

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.sources.aws_cache import AnswerStore, Keeper, NotKeptError
-from watchme_analysis.sources.aws_client import Aws, Pace
+from watchme_analysis.sources.aws.cache import AnswerStore, Keeper, NotKeptError
+from watchme_analysis.sources.aws.client import Aws, Pace
 from watchme_analysis.sources.cloudwatch_metrics import read_answers
-from watchme_analysis.sources.metric_intervals import completeness, filled
-from watchme_analysis.sources.metrics import (
+from watchme_analysis.sources.metrics.cache import kept_metric_data
+from watchme_analysis.sources.metrics.frame import COLUMNS, get_metrics
+from watchme_analysis.sources.metrics.intervals import completeness, filled
+from watchme_analysis.sources.metrics.live import (
     MAX_POINTS,
     Expression,
     Metric,
@@ -20,8 +22,6 @@ from watchme_analysis.sources.metrics import (
     metric_queries,
     period_for,
 )
-from watchme_analysis.sources.metrics_cache import kept_metric_data
-from watchme_analysis.sources.metrics_frame import COLUMNS, get_metrics
 from watchme_analysis.sources.raw import RawFile
 from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
@@ -173,7 +173,7 @@ def test_an_expression_of_several_series_gives_each_by_its_label(monkeypatch):
     point = {"Id": "m0", "Timestamps": [window.start.isoformat()], "StatusCode": "Complete"}
     series = [{**point, "Label": label, "Values": [value]} for label, value in (("a", 1.0), ("b", 2.0))]
     answer = {"MetricDataResults": series, "Messages": [], "Asked": {"At": NOW.isoformat()}}
-    monkeypatch.setattr("watchme_analysis.sources.metrics_frame.kept_metric_data", lambda *_: answer)
+    monkeypatch.setattr("watchme_analysis.sources.metrics.frame.kept_metric_data", lambda *_: answer)
     frame, _ = get_metrics(Aws(pace=FAST), [Expression("SEARCH('x', 'Sum')")], window, period_s=60)
     found = frame[frame.completeness == "value"]
     assert found[["metric", "value"]].to_numpy().tolist() == [["a", 1.0], ["b", 2.0]]

@@ -1,7 +1,7 @@
 import pytest
 
 from watchme_analysis.errors import FormatError
-from watchme_analysis.sources.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
 
 COMBINED = compile_format(STOCK["combined"], name="combined")
 LINE = b'192.0.2.7 - ann [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5"'

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchme_analysis.sources.access_engine import ENGINES, Engine
+from watchme_analysis.sources.access.engine import ENGINES, Engine
+from watchme_analysis.sources.formats.nginx_format import compile_format
 from watchme_analysis.sources.json_lines import json_value
-from watchme_analysis.sources.nginx_format import compile_format
 
 FORMAT = compile_format(
     '{"time":"$time_iso8601","status":$status,"request":"$request","rt":$request_time,'

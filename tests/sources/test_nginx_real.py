@@ -17,9 +17,9 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.error_links import errors_to_requests
-from watchme_analysis.sources.access_engine import ENGINES
-from watchme_analysis.sources.access_logs import LogOptions, read_access_logs
+from watchme_analysis.analysis.access.error_links import errors_to_requests
+from watchme_analysis.sources.access.engine import ENGINES
+from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
 from watchme_analysis.sources.nginx import read_access_log
 from watchme_analysis.sources.nginx_errors import read_error_log
 from watchme_analysis.sources.raw import RawFile

@@ -11,7 +11,7 @@ import time
 import pytest
 from test_nginx_real import NGINX, _await, _free_port
 
-from watchme_analysis.analysis.error_requests import errors_with_requests
+from watchme_analysis.analysis.access.error_requests import errors_with_requests
 from watchme_analysis.sources.nginx import read_access_log
 from watchme_analysis.sources.nginx_errors import read_error_log
 from watchme_analysis.sources.raw import RawFile

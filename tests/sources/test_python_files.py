@@ -9,7 +9,7 @@ import pytest
 from watchme_analysis.importer import import_folder
 from watchme_analysis.sources import app_source
 from watchme_analysis.sources.app_source import read_app_source
-from watchme_analysis.sources.python_files import nearest, parse_source, source_files
+from watchme_analysis.sources.python_source.files import nearest, parse_source, source_files
 from watchme_analysis.sources.raw import RawFile
 
 APP = (

@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.aws_client import Aws, Pace
-from watchme_analysis.sources.insights import run_query
-from watchme_analysis.sources.insights_ask import get_log_rows
-from watchme_analysis.sources.insights_calls import InsightsQuery
-from watchme_analysis.sources.insights_frame import answer_frame, typed_frame
-from watchme_analysis.sources.insights_text import columns_of
-from watchme_analysis.sources.query_library import library, library_query
+from watchme_analysis.sources.aws.client import Aws, Pace
+from watchme_analysis.sources.insights.ask import get_log_rows
+from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.sources.insights.frame import answer_frame, typed_frame
+from watchme_analysis.sources.insights.library import library, library_query
+from watchme_analysis.sources.insights.live import run_query
+from watchme_analysis.sources.insights.text import columns_of
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchme_analysis import notebook
-from watchme_analysis.analysis.alarm_backtest import Run
-from watchme_analysis.analysis.alarm_specs import parse_specs
-from watchme_analysis.analysis.alarm_trials import Tried, tried_frame
-from watchme_analysis.analysis.simulation_calibration import Agreement
-from watchme_analysis.analysis.simulation_scenarios import Estimate, Load, Scenario, compare
-from watchme_analysis.analysis.simulation_settings import Settings
-from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint
+from watchme_analysis.analysis.alarms.backtest import Run
+from watchme_analysis.analysis.alarms.specs import parse_specs
+from watchme_analysis.analysis.alarms.trials import Tried, tried_frame
+from watchme_analysis.analysis.simulation.calibration import Agreement
+from watchme_analysis.analysis.simulation.scenarios import Estimate, Load, Scenario, compare
+from watchme_analysis.analysis.simulation.settings import Settings
+from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint
 from watchme_analysis.errors import InputError
 from watchme_analysis.views import style
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times

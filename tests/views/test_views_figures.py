@@ -6,15 +6,15 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from watchme_analysis.analysis.flow_bins import binned
-from watchme_analysis.analysis.flows import flows
-from watchme_analysis.analysis.health_bins import dense_bins
-from watchme_analysis.analysis.health_follow import follow
-from watchme_analysis.analysis.health_frames import judged_observations, layer_times, requests
-from watchme_analysis.analysis.health_lag import follows, open_requests, step_s
-from watchme_analysis.analysis.health_shares import layer_shares
-from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
-from watchme_analysis.analysis.health_window import phases
+from watchme_analysis.analysis.backlog.flow_bins import binned
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.health.bins import dense_bins
+from watchme_analysis.analysis.health.follow import follow
+from watchme_analysis.analysis.health.frames import judged_observations, layer_times, requests
+from watchme_analysis.analysis.health.lag import follows, open_requests, step_s
+from watchme_analysis.analysis.health.shares import layer_shares
+from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
+from watchme_analysis.analysis.health.window import phases
 from watchme_analysis.hypotheses.base import Evidence, Finding, weigh
 from watchme_analysis.schema import TABLES, conform, empty
 from watchme_analysis.views import style

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from watchme_analysis.analysis.simulation_scenarios import Estimate
+from watchme_analysis.analysis.simulation.scenarios import Estimate
 from watchme_analysis.views import style
 from watchme_analysis.views.health_follow import plot_waterfall
 from watchme_analysis.views.health_in_flight import plot_in_flight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from watchme_analysis.analysis.alarm_specs import AlarmSpec, parse_specs
+from watchme_analysis.analysis.alarms.specs import AlarmSpec, parse_specs
 from watchme_analysis.errors import FormatError, InputError
 
 BUNDLED = "team.yaml"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.alarm_existing import existing_alarms
-from watchme_analysis.analysis.alarm_lessons import FLAPS, lessons
-from watchme_analysis.analysis.alarm_noticed import Noticed, noticed
-from watchme_analysis.analysis.alarm_sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
-from watchme_analysis.analysis.alarm_specs import AlarmSpec
-from watchme_analysis.analysis.alarm_trials import Tried, tried_frame, try_alarms
-from watchme_analysis.analysis.flows import Flow, flows
+from watchme_analysis.analysis.alarms.existing import existing_alarms
+from watchme_analysis.analysis.alarms.lessons import FLAPS, lessons
+from watchme_analysis.analysis.alarms.noticed import Noticed, noticed
+from watchme_analysis.analysis.alarms.sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
+from watchme_analysis.analysis.alarms.specs import AlarmSpec
+from watchme_analysis.analysis.alarms.trials import Tried, tried_frame, try_alarms
+from watchme_analysis.analysis.backlog.flows import Flow, flows
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table, ranges_table, rules_table

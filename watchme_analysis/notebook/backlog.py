@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis import backlog_frames as frames
-from watchme_analysis.analysis.backlog_patterns import patterns
-from watchme_analysis.analysis.backlog_resend import FILE, messages_to_resend
-from watchme_analysis.analysis.flow_bins import STEPS_S, binned, rates
-from watchme_analysis.analysis.flows import flows
+from watchme_analysis.analysis.backlog import frames
+from watchme_analysis.analysis.backlog.flow_bins import STEPS_S, binned, rates
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.patterns import patterns
+from watchme_analysis.analysis.backlog.resend import FILE, messages_to_resend
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.take_away import take_away
 from watchme_analysis.views.backlog_tables import (

@@ -7,24 +7,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.change_marks import change_marks
-from watchme_analysis.analysis.compose_services import compose_services
-from watchme_analysis.analysis.health_bins import dense_bins
-from watchme_analysis.analysis.health_follow import FATES, Followed, fate_counts
-from watchme_analysis.analysis.health_frames import (
+from watchme_analysis.analysis.configuration.compose_services import compose_services
+from watchme_analysis.analysis.health.bins import dense_bins
+from watchme_analysis.analysis.health.follow import FATES, Followed, fate_counts
+from watchme_analysis.analysis.health.frames import (
     baseline_comparison,
     error_counts,
     layer_times,
     status_counts,
 )
-from watchme_analysis.analysis.health_lag import follows, open_requests, other_jobs, step_s
-from watchme_analysis.analysis.health_settings import handlers_table, settings_by_path
-from watchme_analysis.analysis.health_shares import layer_shares, status_classes
-from watchme_analysis.analysis.health_waterfall import chosen_requests, waterfall
-from watchme_analysis.analysis.health_window import phases
-from watchme_analysis.hypotheses.health_calibration import track_record
-from watchme_analysis.hypotheses.health_facts import Facts, facts, followed
-from watchme_analysis.hypotheses.health_handlers import handlers_by_family
-from watchme_analysis.hypotheses.health_process import service_name
+from watchme_analysis.analysis.health.lag import follows, open_requests, other_jobs, step_s
+from watchme_analysis.analysis.health.settings import handlers_table, settings_by_path
+from watchme_analysis.analysis.health.shares import layer_shares, status_classes
+from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
+from watchme_analysis.analysis.health.window import phases
+from watchme_analysis.hypotheses.health.calibration import track_record
+from watchme_analysis.hypotheses.health.facts import Facts, facts, followed
+from watchme_analysis.hypotheses.health.handlers import handlers_by_family
+from watchme_analysis.hypotheses.health.process import service_name
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Picture, Shown, table
 from watchme_analysis.views.finding import VerdictView

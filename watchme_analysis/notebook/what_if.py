@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 
-from watchme_analysis.analysis.flows import Flow, flows
-from watchme_analysis.analysis.simulation_advice import advice, configured, doubts, warnings
-from watchme_analysis.analysis.simulation_fit import Recorded, recorded
-from watchme_analysis.analysis.simulation_model import Model, model_of
-from watchme_analysis.analysis.simulation_scenarios import Comparison, compare
-from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint, burst_settings, throttling_sweep
+from watchme_analysis.analysis.backlog.flows import Flow, flows
+from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
+from watchme_analysis.analysis.simulation.fit import Recorded, recorded
+from watchme_analysis.analysis.simulation.model import Model, model_of
+from watchme_analysis.analysis.simulation.scenarios import Comparison, compare
+from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.display import Passage, Picture, Shown

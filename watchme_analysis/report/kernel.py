@@ -28,7 +28,8 @@ from contextlib import suppress
 with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
-    import watchme_analysis.notebook, watchme_analysis.hypotheses.backlog, watchme_analysis.hypotheses.health
+    import watchme_analysis.notebook
+    import watchme_analysis.hypotheses.backlog.diagnosis, watchme_analysis.hypotheses.health.diagnosis
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from watchme_analysis import errors
 from watchme_analysis.errors import InputError
-from watchme_analysis.hypotheses.health_calibration import track_record
+from watchme_analysis.hypotheses.health.calibration import track_record
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.window import parse_zone
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_json import (
+from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
     documents,
@@ -23,7 +23,7 @@ from watchme_analysis.sources.aws_json import (
     truth,
     whole,
 )
-from watchme_analysis.sources.aws_names import dimension_map, dimension_resource
+from watchme_analysis.sources.aws.names import dimension_map, dimension_resource
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:

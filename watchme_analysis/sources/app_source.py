@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.sources.app_calls import LOOP, POOL, Calls, Site
-from watchme_analysis.sources.app_routes import Routes
-from watchme_analysis.sources.async_rules import async_rule_findings
-from watchme_analysis.sources.concurrency_limits import limits
-from watchme_analysis.sources.python_files import (
+from watchme_analysis.sources.python_source.async_rules import async_rule_findings
+from watchme_analysis.sources.python_source.calls import LOOP, POOL, Calls, Site
+from watchme_analysis.sources.python_source.concurrency_limits import limits
+from watchme_analysis.sources.python_source.files import (
     MAX_BYTES,
     State,
     is_source,
@@ -27,7 +26,8 @@ from watchme_analysis.sources.python_files import (
     read_files,
     source_files,
 )
-from watchme_analysis.sources.python_project import Project
+from watchme_analysis.sources.python_source.project import Project
+from watchme_analysis.sources.python_source.routes import Routes
 from watchme_analysis.sources.raw import Piece, RawFile, Source, unpacked_name
 
 if TYPE_CHECKING:

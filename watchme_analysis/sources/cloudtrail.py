@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_json import (
+from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
     documents,
@@ -17,7 +17,7 @@ from watchme_analysis.sources.aws_json import (
     piece,
     truth,
 )
-from watchme_analysis.sources.aws_names import resource_name
+from watchme_analysis.sources.aws.names import resource_name
 from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 

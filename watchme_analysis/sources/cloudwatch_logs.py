@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_json import (
+from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
     documents,
@@ -24,9 +24,9 @@ from watchme_analysis.sources.aws_json import (
     piece,
     whole,
 )
-from watchme_analysis.sources.aws_names import log_group_function, resource_name
-from watchme_analysis.sources.insights_cost import USD_PER_GB, cost_usd, size_words, usd_words
-from watchme_analysis.sources.insights_text import query_limit
+from watchme_analysis.sources.aws.names import log_group_function, resource_name
+from watchme_analysis.sources.insights.cost import USD_PER_GB, cost_usd, size_words, usd_words
+from watchme_analysis.sources.insights.text import query_limit
 from watchme_analysis.sources.log_messages import Reading, read_message
 from watchme_analysis.sources.raw import Piece, RawFile, Source, unpacked_name
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_cache import SETTLED_AFTER
-from watchme_analysis.sources.aws_json import Trouble, documents, frame_of, has_key, listed, moment, piece
-from watchme_analysis.sources.metric_identity import (
+from watchme_analysis.sources.aws.cache import SETTLED_AFTER
+from watchme_analysis.sources.aws.json import Trouble, documents, frame_of, has_key, listed, moment, piece
+from watchme_analysis.sources.metrics.identity import (
     KEYS,
     Identities,
     infer_stats,
@@ -23,7 +23,7 @@ from watchme_analysis.sources.metric_identity import (
     query_definitions,
     query_files,
 )
-from watchme_analysis.sources.metric_intervals import intervals, settled_intervals
+from watchme_analysis.sources.metrics.intervals import intervals, settled_intervals
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.sources.aws_json import (
+from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
     documents,
@@ -26,7 +26,7 @@ from watchme_analysis.sources.aws_json import (
     piece,
     whole,
 )
-from watchme_analysis.sources.aws_names import LAMBDA_LOG_GROUP, resource_name
+from watchme_analysis.sources.aws.names import LAMBDA_LOG_GROUP, resource_name
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 MASK = "***"

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from watchme_analysis.sources.aws_json import number
+from watchme_analysis.sources.aws.json import number
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _REQUEST_ID = re.compile(rf"RequestId: (?P<id>{_ID})|(?:Z|\t|^)[ \t](?P<bare>{_ID})[ \t]|\t(?P<tab>{_ID})\t")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import FormatError
 from watchme_analysis.schema import conform
-from watchme_analysis.sources.access_blocks import blocks_of, in_order
-from watchme_analysis.sources.access_chunk import rejected_at, shifted
-from watchme_analysis.sources.access_engine import FAST_FROM, Engine
-from watchme_analysis.sources.line_reader import LineReader
+from watchme_analysis.sources.access.blocks import blocks_of, in_order
+from watchme_analysis.sources.access.chunk import rejected_at, shifted
+from watchme_analysis.sources.access.engine import FAST_FROM, Engine
+from watchme_analysis.sources.access.line_reader import LineReader
+from watchme_analysis.sources.formats.nginx_conf_formats import candidate_formats
 from watchme_analysis.sources.lines import Account, split_lines, time_span
-from watchme_analysis.sources.nginx_conf_formats import candidate_formats
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     FormatError
         When the stated format is unknown or can't be compiled.
     """
-    from watchme_analysis.sources.access_columns import ACCESS_COLUMNS
-    from watchme_analysis.sources.access_frame import frame_of
+    from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
+    from watchme_analysis.sources.access.frame import frame_of
 
     account = Account(raw, "nginx_access", "access_log")
     formats, notes = candidate_formats(raw)
@@ -105,7 +105,7 @@ def format_notes(used: Counter[str]) -> list[str]:
 
 def _read(raw: RawFile) -> Iterable[Piece]:
     if raw.is_large:
-        from watchme_analysis.sources.access_spill import spill_access_log
+        from watchme_analysis.sources.access.spill import spill_access_log
 
         return (spill_access_log(raw),)
     return (Piece("access_log", *read_access_log(raw)),)

@@ -87,7 +87,7 @@ def decompress(data: bytes) -> Content:
 
 def _unpacked(stream: BinaryIO, most: float = inf) -> Content:
     """Return what a packed stream holds, and hardly more than the bytes asked for."""
-    from watchme_analysis.sources.access_packed import TornError, unpacked
+    from watchme_analysis.sources.access.packed import TornError, unpacked
 
     good = bytearray()
     try:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.sources.aws_json import iso_time
-from watchme_analysis.sources.insights_calls import Answer, InsightsQuery
+from watchme_analysis.sources.aws.json import iso_time
+from watchme_analysis.sources.insights.calls import Answer, InsightsQuery
 
 _BIG = 100_000
 

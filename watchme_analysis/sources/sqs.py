@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.sources.aws_json import (
+from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
     documents,
@@ -26,7 +26,7 @@ from watchme_analysis.sources.aws_json import (
     piece,
     whole,
 )
-from watchme_analysis.sources.aws_names import arn_part, resource_name
+from watchme_analysis.sources.aws.names import arn_part, resource_name
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from watchme_analysis.analysis.access_report import is_unread
+from watchme_analysis.analysis.access.report import is_unread
 from watchme_analysis.views.plain_lines import aligned, cut, page_width, squeezed
 from watchme_analysis.wording import counted
 

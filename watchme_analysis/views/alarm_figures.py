@@ -70,7 +70,7 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> Picture:
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.analysis.alarm_sensitivity.sensitivity`; alarms that never ring for the
+        Of :func:`watchme_analysis.analysis.alarms.sensitivity.sensitivity`; alarms that never ring for the
         incident are left out.
     """
     rung = frame[frame["minutes_after_start"].notna()] if len(frame) else frame

@@ -11,7 +11,7 @@ from watchme_analysis.views.display import Shown, cell, duration, local_time, nu
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.analysis.alarm_lessons import Lesson
+    from watchme_analysis.analysis.alarms.lessons import Lesson
 
 _NAMED = 4
 
@@ -22,7 +22,7 @@ def backtest_table(frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms tha
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.analysis.alarm_trials.tried_frame`.
+        Of :func:`watchme_analysis.analysis.alarms.trials.tried_frame`.
     zone
         Zone of the times.
     caption
@@ -98,7 +98,7 @@ def ranges_table(frame: pd.DataFrame, extras: Sequence[int], zone: tzinfo) -> Sh
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.analysis.alarm_sensitivity.range_sensitivity`.
+        Of :func:`watchme_analysis.analysis.alarms.sensitivity.range_sensitivity`.
     extras
         Numbers of extra periods that were tried.
     zone

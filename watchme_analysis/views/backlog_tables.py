@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog_resend import FILE, Resend
+from watchme_analysis.analysis.backlog.resend import FILE, Resend
 from watchme_analysis.views.display import Shown, cell, duration, local_time, number, table
 from watchme_analysis.views.style import mark_letter
 from watchme_analysis.wording import counted
@@ -41,9 +41,9 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.backlog_frames.baseline_comparison`.
+        Frame of :func:`watchme_analysis.analysis.backlog.frames.baseline_comparison`.
     rates
-        Frame of :func:`watchme_analysis.analysis.flow_bins.rates`.
+        Frame of :func:`watchme_analysis.analysis.backlog.flow_bins.rates`.
     affected
         Resources to put on top, with all of their metrics; of the others only what moved is shown.
     """
@@ -88,7 +88,7 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.backlog_frames.onset_order`.
+        Frame of :func:`watchme_analysis.analysis.backlog.frames.onset_order`.
     zone
         Zone of the times.
     """
@@ -131,7 +131,7 @@ def resend_table(found: Resend) -> Shown:
     Parameters
     ----------
     found
-        From :func:`watchme_analysis.analysis.backlog_resend.messages_to_resend`.
+        From :func:`watchme_analysis.analysis.backlog.resend.messages_to_resend`.
     """
     rows = [("send again", f"{len(found.lines):,d}", "the work was never done")] if found.lines else []
     rows += [("leave out", f"{number:,d}", reason) for reason, number in found.left_out]
@@ -164,7 +164,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.backlog_frames.changes_near`, in order of time.
+        Frame of :func:`watchme_analysis.analysis.backlog.frames.changes_near`, in order of time.
     zone
         Zone of the times.
     """

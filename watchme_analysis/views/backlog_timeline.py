@@ -51,7 +51,7 @@ def plot_backlog_timeline(series: pd.DataFrame, span: style.Span, affected: Sequ
     Parameters
     ----------
     series
-        Frame of :func:`watchme_analysis.analysis.flow_bins.binned`.
+        Frame of :func:`watchme_analysis.analysis.backlog.flow_bins.binned`.
     span
         Window, zone, incident and changes.
     affected

@@ -10,7 +10,7 @@ from watchme_analysis.views.display import Shown, duration, number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.analysis.compose_services import ComposeService, HealthCheck
+    from watchme_analysis.analysis.configuration.compose_services import ComposeService, HealthCheck
 
 _LAYERS = {"edge": "edge", "nginx": "Nginx"}
 _MB = 2**20
@@ -30,7 +30,7 @@ def settings_table(frame: pd.DataFrame, paths: Sequence[str]) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.health_settings.settings_by_path`.
+        Frame of :func:`watchme_analysis.analysis.health.settings.settings_by_path`.
     paths
         Paths, a column each.
     """
@@ -62,7 +62,7 @@ def code_table(frame: pd.DataFrame, asked: Collection[str] = ()) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.health_settings.handlers_table`.
+        Frame of :func:`watchme_analysis.analysis.health.settings.handlers_table`.
     asked
         Paths of the handlers that callers asked: of many handlers these are shown.
     """

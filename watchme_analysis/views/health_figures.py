@@ -31,7 +31,7 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> Picture:
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.analysis.health_frames.judged_observations` with a ``phase``.
+        Frame of :func:`watchme_analysis.analysis.health.frames.judged_observations` with a ``phase``.
     families
         Path families, one panel each in this order, three at most.
     """
@@ -103,7 +103,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
     Parameters
     ----------
     shares
-        Frame of :func:`watchme_analysis.analysis.health_shares.layer_shares`.
+        Frame of :func:`watchme_analysis.analysis.health.shares.layer_shares`.
     """
     from matplotlib.patches import Patch
 

@@ -45,7 +45,7 @@ def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> Picture:
     Parameters
     ----------
     waterfall
-        Frame of :func:`watchme_analysis.analysis.health_waterfall.waterfall`.
+        Frame of :func:`watchme_analysis.analysis.health.waterfall.waterfall`.
     zone
         Zone of the requests' times.
     """
@@ -140,7 +140,7 @@ def layers_table(waterfall: pd.DataFrame) -> Shown:
     Parameters
     ----------
     waterfall
-        Frame of :func:`watchme_analysis.analysis.health_waterfall.waterfall`.
+        Frame of :func:`watchme_analysis.analysis.health.waterfall.waterfall`.
     """
     rows = tuple(
         (
@@ -170,7 +170,7 @@ def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> 
     Parameters
     ----------
     counts
-        Frame of :func:`watchme_analysis.analysis.health_follow.fate_counts`.
+        Frame of :func:`watchme_analysis.analysis.health.follow.fate_counts`.
     words
         Fate to a sentence.
     clocks

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from watchme_analysis.analysis.health_lag import Lag
+    from watchme_analysis.analysis.health.lag import Lag
 
 _SERIES = 4
 _LONGEST = 26
@@ -30,7 +30,7 @@ def plot_in_flight(
     Parameters
     ----------
     opened
-        Frame of :func:`watchme_analysis.analysis.health_lag.open_requests`.
+        Frame of :func:`watchme_analysis.analysis.health.lag.open_requests`.
     observed
         Judged observations of all endpoints.
     jobs

@@ -30,7 +30,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.health_frames.baseline_comparison`.
+        Frame of :func:`watchme_analysis.analysis.health.frames.baseline_comparison`.
     zone
         Zone of the reader.
     """
@@ -69,7 +69,7 @@ def status_table(frame: pd.DataFrame) -> Shown:
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.analysis.health_shares.status_classes`.
+        Frame of :func:`watchme_analysis.analysis.health.shares.status_classes`.
     """
     classes = [
         name for name in frame.columns if name not in ("family", "vantage", "phase") and frame[name].sum()

@@ -50,11 +50,11 @@ def plot_health_timeline(
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.analysis.health_frames.judged_observations`.
+        Frame of :func:`watchme_analysis.analysis.health.frames.judged_observations`.
     tables
         ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent; and,
         where a layer saw too many requests for dots, ``bins``, the frame of
-        :func:`watchme_analysis.analysis.health_bins.dense_bins`.
+        :func:`watchme_analysis.analysis.health.bins.dense_bins`.
     span
         Window, zone, incident and changes.
     families

@@ -12,9 +12,9 @@ from watchme_analysis.views.display import Picture, Shown, duration, number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from watchme_analysis.analysis.simulation_calibration import Agreement
-    from watchme_analysis.analysis.simulation_scenarios import Comparison, Estimate
-    from watchme_analysis.analysis.simulation_throttling import ThrottlingPoint
+    from watchme_analysis.analysis.simulation.calibration import Agreement
+    from watchme_analysis.analysis.simulation.scenarios import Comparison, Estimate
+    from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint
 
 # Field of an outcome, its heading, and the unit in the field's own.
 COLUMNS = (
@@ -52,7 +52,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
     Parameters
     ----------
     found
-        Of :func:`watchme_analysis.analysis.simulation_scenarios.compare`.
+        Of :func:`watchme_analysis.analysis.simulation.scenarios.compare`.
     recorded
         What was measured of the case, shown in the first row; None for none.
     """

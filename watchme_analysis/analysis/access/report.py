@@ -1,0 +1,174 @@
+"""What a scan of access logs comes to, as one JSON-ready object: what programs read and pages are made of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.access.error_requests import errors_by_kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.analysis.access.summary import AccessSummary
+    from watchme_analysis.retrieval import Retrieval
+
+SCHEMA_VERSION = 1
+# What groups can be ordered by, and the column behind it; the largest come first.
+ORDERS = {
+    "requests": "requests",
+    "p50": "p50_s",
+    "p99": "p99_s",
+    "max": "max_s",
+    "upstream": "upstream_p99_s",
+    "4xx": "client_error_pct",
+    "5xx": "server_error_pct",
+}
+_EXAMPLES = 5
+_MOST_ERRORS = 10_000
+
+
+def access_report(
+    summary: AccessSummary,
+    retrievals: Sequence[Retrieval],
+    notes: Iterable[str] = (),
+    order: str = "requests",
+) -> dict[str, Any]:
+    """Return the report of a scan.
+
+    Parameters
+    ----------
+    summary
+        What the rows came to.
+    retrievals
+        An account of each input.
+    notes
+        Sentences about all of them.
+    order
+        A word of :data:`ORDERS`; minutes stand in their order whatever is asked.
+
+    Returns
+    -------
+    dict
+        JSON-ready: times are ISO 8601 in UTC, missing is None.
+    """
+    starts = [one.start for one in retrievals if one.start]
+    ends = [one.end for one in retrievals if one.end]
+    groups = summary.by_key()
+    by_time = summary.by == "minute"
+    groups = groups.sort_by([("key", "ascending") if by_time else (ORDERS[order], "descending")])
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "window": {"start": min(starts, default=None), "end": max(ends, default=None)},
+        "lines": sum(one.lines or 0 for one in retrievals),
+        "rows": sum(one.rows for one in retrievals),
+        "rejected": sum(map(_refused, retrievals)),
+        "blank": sum(one.blank_lines for one in retrievals),
+        "left_out": sum(one.left_out for one in retrievals),
+        "truncated": any(one.truncated for one in retrievals),
+        "requests": summary.requests,
+        "slower_than_s": summary.slower_than_s,
+        "untimed": summary.untimed,
+        "notes": list(notes),
+        "inputs": [_input(one) for one in retrievals],
+        "total": summary.total(),
+        "statuses": {str(status): count for status, count in summary.statuses().items()},
+        "by": summary.by,
+        "groups": groups.to_pylist(),
+        "upstreams": summary.upstreams().to_pylist(),
+        "slowest": summary.slowest().to_pylist(),
+    }
+    return plain(found)  # type: ignore[no-any-return]
+
+
+def error_report(
+    linked: pd.DataFrame, retrievals: Sequence[Retrieval], notes: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the report of error logs beside a scan.
+
+    Parameters
+    ----------
+    linked
+        From :func:`errors_with_requests`.
+    retrievals
+        An account of each error log.
+    notes
+        Sentences for the reader.
+    """
+    columns = [
+        "time",
+        "kind",
+        "link",
+        "message",
+        "method",
+        "path",
+        "upstream_addr",
+        "status",
+        "request_time_s",
+    ]
+    columns += ["file", "line", "request_file", "request_line", "request_ended"]
+    cut = [f"{len(linked)} errors, the first {_MOST_ERRORS} listed"] if len(linked) > _MOST_ERRORS else []
+    found = {
+        "inputs": [_input(one) for one in retrievals],
+        "errors": len(linked),
+        "notes": [*notes, *cut],
+        "kinds": _records(errors_by_kind(linked)),
+        "lines": _records(linked[columns].head(_MOST_ERRORS)),
+    }
+    return plain(found)  # type: ignore[no-any-return]
+
+
+def _input(one: Retrieval) -> dict[str, Any]:
+    reasons = Counter(item.reason for item in one.rejected)
+    return {
+        "name": one.origin,
+        "lines": one.lines,
+        "rows": one.rows,
+        "rejected": _refused(one),
+        "blank": one.blank_lines,
+        "left_out": one.left_out,
+        "start": one.start,
+        "end": one.end,
+        "truncated": one.truncated,
+        "notes": list(one.notes),
+        "rejected_reasons": dict(reasons.most_common()),
+        "first_rejected": [
+            {"line": item.line, "reason": item.reason, "text": item.text[:200]}
+            for item in one.rejected[:_EXAMPLES]
+        ],
+    }
+
+
+def is_unread(one: Mapping[str, Any]) -> bool:
+    """Tell whether none of the lines of an input, one of a report's ``inputs``, was understood."""
+    return one["rejected"] > 0 and not one["rows"] + one["left_out"]
+
+
+def _refused(one: Retrieval) -> int:
+    """Return how many lines were rejected; a torn tail is no line."""
+    return (one.lines or 0) - one.rows - one.blank_lines - one.joined_lines - one.left_out
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    return [
+        {str(name): None if value is pd.NA or value is pd.NaT else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: missing is None, times are ISO 8601."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return value

@@ -1,0 +1,312 @@
+"""What an access log says in sum, gathered chunk by chunk in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.access.latency_histogram import Histograms, bucket_of, quantiles
+from watchme_analysis.analysis.grouped_sums import GroupedSums, Names
+from watchme_analysis.analysis.health.paths import families_by_loop, families_of
+from watchme_analysis.errors import InputError
+from watchme_analysis.sources.arrow_arrays import (
+    array_of,
+    nulls_of,
+    number_array,
+    numbers_of,
+    scalar_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+# What requests can be grouped by, and the column behind it.
+KEYS = {
+    "path": "path",
+    "full-path": "path",
+    "status": "status",
+    "upstream": "upstream_addr",
+    "minute": "time",
+    "method": "method",
+    "host": "host",
+    "client": "client_addr",
+    "agent": "user_agent",
+}
+MEASURES = ("request_time_s", "upstream_response_time_s")
+QUANTILES = (0.5, 0.9, 0.99)
+OTHER = "(others)"
+_MOST_KEYS = 20_000
+_NO_STATUS = -1
+
+
+def columns_for(by: str) -> tuple[str, ...]:
+    """Return the columns that a summary by a key needs.
+
+    Raises
+    ------
+    InputError
+        When requests can't be grouped by it.
+    """
+    if by not in KEYS:
+        raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
+    fixed = ("time", "method", "path", "status", "body_bytes", *MEASURES, "upstream_addr", "upstream_status")
+    return tuple(dict.fromkeys((*fixed, KEYS[by])))
+
+
+@dataclass
+class AccessSummary:
+    """Counts, histograms and the slowest requests of the chunks added.
+
+    Attributes
+    ----------
+    by
+        What requests are grouped by, a word of :data:`KEYS`.
+    slower_than_s
+        Only requests that took at least so long are counted; None for all.
+    keep_slowest
+        How many of the slowest requests are kept.
+    requests, untimed
+        How many requests are counted, and how many are not since they have no time to be compared.
+    by_loop
+        Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
+
+    Raises
+    ------
+    InputError
+        When none of the slowest requests is to be kept.
+    """
+
+    by: str = "path"
+    slower_than_s: float | None = None
+    keep_slowest: int = 10
+    by_loop: bool = False
+    requests: int = 0
+    untimed: int = 0
+    _keys: Names = field(default_factory=Names)
+    _upstreams: Names = field(default_factory=Names)
+    # By key and status: requests, bytes; the longest of each measure.
+    _counts: GroupedSums = field(default_factory=lambda: GroupedSums(2, 2, len(MEASURES)))
+    # By key, measure and bucket: requests, seconds.
+    _buckets: GroupedSums = field(default_factory=lambda: GroupedSums(3, 2))
+    # By upstream, its status and the status sent: requests.
+    _pairs: GroupedSums = field(default_factory=lambda: GroupedSums(3, 1))
+    _slowest: list[pa.Table] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.keep_slowest < 1:
+            raise InputError(f"keep_slowest is {self.keep_slowest}: one request at least must be kept.")
+
+    def add(self, table: pa.Table) -> None:
+        """Add requests: a table with the columns of :func:`columns_for`."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        if self.slower_than_s is not None:
+            least = scalar_of(self.slower_than_s, "float")
+            self.untimed += table["request_time_s"].null_count
+            table = table.filter(pc.greater_equal(table["request_time_s"], least))
+        if not len(table):
+            return
+        self.requests += len(table)
+        ones = np.ones(len(table))
+        key = self._key_numbers(table)
+        status = _whole(table["status"])
+        seconds = [_floats(table[name]) for name in MEASURES]
+        self._counts.add(key, status, ones, _floats(table["body_bytes"], 0.0), *seconds)
+        for measure, taken in enumerate(seconds):
+            bucket = bucket_of(taken)
+            known = bucket >= 0
+            self._buckets.add(
+                key[known], np.full(int(known.sum()), measure), bucket[known], ones[known], taken[known]
+            )
+        asked = ~nulls_of(whole(table["upstream_addr"]))
+        upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
+        self._pairs.add(upstream[asked], _whole(table["upstream_status"])[asked], status[asked], ones[asked])
+        # Most parts hold nothing that is slower than what is kept.
+        slow = np.flatnonzero(seconds[0] > self._slow_from_s())
+        if len(slow):
+            slowest = slow[np.argsort(-seconds[0][slow], kind="stable")[: self.keep_slowest]]
+            self._keep_slowest([table.take(number_array(slowest))])
+        if len(self._keys) > 2 * _MOST_KEYS:
+            self._join_rare_keys()
+
+    def merge(self, other: AccessSummary) -> None:
+        """Add what another summary by the same key has gathered."""
+        self.requests += other.requests
+        self.untimed += other.untimed
+        self._counts.merge(other._counts.renamed(0, _renumbered(other._keys, self._keys)))
+        self._buckets.merge(other._buckets.renamed(0, _renumbered(other._keys, self._keys)))
+        self._pairs.merge(other._pairs.renamed(0, _renumbered(other._upstreams, self._upstreams)))
+        self._keep_slowest(other._slowest)
+        if len(self._keys) > 2 * _MOST_KEYS:
+            self._join_rare_keys()
+
+    def by_key(self) -> pa.Table:
+        """Return a row for each key, the most frequent first.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``key``, ``requests``, ``share_pct``, ``p50_s``, ``p90_s``, ``p99_s``, ``max_s`` of the request
+            time, the same with ``upstream_`` before it, ``bytes``, and shares of the key's requests:
+            ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
+        """
+        keys = self._keys.texts()
+        found = self._measured(keys, self._counts.columns()[0], self._buckets.columns()[0])
+        return found.sort_by([("requests", "descending"), ("key", "ascending")])
+
+    def total(self) -> dict[str, Any]:
+        """Return the row of all requests together, as in :meth:`by_key`."""
+        import numpy as np
+
+        if not self.requests:
+            return {"key": "all", "requests": 0, **dict.fromkeys(self.by_key().column_names[2:])}
+        counts, buckets = self._counts.columns()[0], self._buckets.columns()[0]
+        (row,) = self._measured(["all"], np.zeros_like(counts), np.zeros_like(buckets)).to_pylist()
+        return dict(row)
+
+    def statuses(self) -> dict[int | None, int]:
+        """Return the number of requests by status, in order, those without one last."""
+        found: dict[int | None, int] = {}
+        for status, requests in zip(*self._counts.columns()[1:3], strict=True):
+            found[_known(status)] = found.get(_known(status), 0) + int(requests)
+        return dict(sorted(found.items(), key=lambda one: (one[0] is None, one[0] or 0)))
+
+    def upstreams(self) -> pa.Table:
+        """Return requests by upstream, its status and the status sent: all three, and ``requests``."""
+        import pyarrow as pa
+
+        texts = self._upstreams.texts()
+        upstream, theirs, status, requests = self._pairs.columns()
+        columns = {
+            "upstream_addr": array_of([texts[one] for one in upstream], "text"),
+            "upstream_status": array_of([_known(one) for one in theirs], "int"),
+            "status": array_of([_known(one) for one in status], "int"),
+            "requests": array_of([int(one) for one in requests], "int"),
+        }
+        order = [("requests", "descending"), *((name, "ascending") for name in list(columns)[:3])]
+        return pa.table(columns).sort_by(order)
+
+    def slowest(self) -> pa.Table:
+        """Return the slowest requests, the slowest first."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        names = ["time", "method", "path", "status", *MEASURES, "upstream_addr"]
+        if not self._slowest:
+            return pa.table({name: pa.nulls(0) for name in names})
+        whole = self._slowest[0].select(names)
+        known = whole.filter(pc.is_valid(whole["request_time_s"]))
+        return known.sort_by([("request_time_s", "descending"), ("time", "ascending")])
+
+    def _measured(self, keys: Sequence[str | None], count_of: Array, bucket_of_key: Array) -> pa.Table:
+        """Return the columns of :meth:`by_key` for keys, each row of counts and of buckets being of one."""
+        import numpy as np
+        import pyarrow as pa
+
+        size = len(keys)
+        _, status, count, sent, *longest = self._counts.columns()
+        _, measure, bucket, filled, seconds = self._buckets.columns()
+        requests = _sums(count_of, count, size)
+        columns = {
+            "key": array_of(keys, "text"),
+            "requests": number_array(requests.astype(np.int64)),
+            "share_pct": number_array(100 * requests / max(1, self.requests)),
+        }
+        for at, prefix in enumerate(("", "upstream_")):
+            rows = measure == at
+            histograms = Histograms(bucket_of_key[rows], bucket[rows], filled[rows], seconds[rows])
+            found = quantiles(histograms, size, QUANTILES)
+            most = np.full(size, np.nan)
+            np.fmax.at(most, count_of, longest[at])
+            for label, values in (*((f"p{q * 100:.0f}", found[q]) for q in QUANTILES), ("max", most)):
+                columns[f"{prefix}{label}_s"] = number_array(values, ~np.isnan(values))
+        columns["bytes"] = number_array(_sums(count_of, sent, size).astype(np.int64))
+        groups = {
+            "client_error_pct": (status >= 400) & (status <= 499),
+            "server_error_pct": (status >= 500) & (status <= 599),
+            **{f"{one}_pct": status == one for one in (499, 502, 504)},
+        }
+        for name, chosen in groups.items():
+            part = _sums(count_of, np.where(chosen, count, 0), size)
+            columns[name] = number_array(100 * part / requests)
+        return pa.table(columns)
+
+    def _key_numbers(self, table: pa.Table) -> Array:
+        """Return the number of the text that each request is grouped by; what has none is ``-``."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = table[KEYS[self.by]]
+        if self.by == "minute":
+            values = pc.strftime(pc.floor_temporal(values, unit="minute"), "%Y-%m-%dT%H:%MZ")
+        texts = whole(values if values.type == pa.large_string() else values.cast(pa.large_string()))
+        if self.by == "path" and self.by_loop:
+            return self._keys.numbers(families_by_loop(texts), list, "-")
+        return self._keys.numbers(texts, families_of if self.by == "path" else list, "-")
+
+    def _slow_from_s(self) -> float:
+        """Return the seconds that a request must take more than to be among the slowest."""
+        if not self._slowest or len(self._slowest[0]) < self.keep_slowest:
+            return -math.inf
+        return float(numbers_of(self._slowest[0]["request_time_s"]).min())
+
+    def _keep_slowest(self, further: list[pa.Table]) -> None:
+        import pyarrow as pa
+
+        parts = [*self._slowest, *further]
+        if parts:
+            slow = pa.concat_tables(parts).sort_by([("request_time_s", "descending")])
+            self._slowest = [slow.slice(0, self.keep_slowest).combine_chunks()]
+
+    def _join_rare_keys(self) -> None:
+        """Make one key of the rarest; of those as rare as others the later ones."""
+        import numpy as np
+
+        key, _, count, *_ = self._counts.columns()
+        requests = _sums(key, count, len(self._keys))
+        kept, texts = Names(), self._keys.texts()
+        order = np.argsort(-requests, kind="stable")
+        numbers = np.zeros(len(texts), np.int64)
+        for place, number in enumerate(order.tolist()):
+            numbers[number] = kept.number(texts[number] if place < _MOST_KEYS else OTHER)
+        self._counts, self._buckets = self._counts.renamed(0, numbers), self._buckets.renamed(0, numbers)
+        self._keys = kept
+
+
+def _renumbered(other: Names, mine: Names) -> Array:
+    """Return the number here of each of another's texts."""
+    import numpy as np
+
+    return np.array([mine.number(text) for text in other.texts()], np.int64)
+
+
+def _known(status: Any) -> int | None:
+    return None if status == _NO_STATUS else int(status)
+
+
+def _whole(column: pa.ChunkedArray) -> Array:
+    """Return a column of statuses with -1 for null."""
+    import numpy as np
+
+    return np.where(nulls_of(whole(column)), _NO_STATUS, numbers_of(column))
+
+
+def _floats(column: pa.ChunkedArray, null: float = math.nan) -> Array:
+    """Return a column of numbers with another for null."""
+    import numpy as np
+
+    return np.where(nulls_of(whole(column)), null, numbers_of(column))
+
+
+def _sums(groups: Array, values: Array, size: int) -> Array:
+    import numpy as np
+
+    found: Array = np.bincount(groups, weights=values, minlength=size)
+    return found

@@ -1,0 +1,165 @@
+"""Alarms written down as a specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from watchme_analysis.analysis.alarms import check
+from watchme_analysis.analysis.alarms.backtest import Rule
+from watchme_analysis.analysis.alarms.composite import parse_rule
+from watchme_analysis.errors import InputError
+
+KINDS = ("dlq", "function", "queue", "probes")
+_KEYS = {
+    "name", "over", "metric", "ratio", "stat", "period_s", "threshold", "of_timeout", "comparison",
+    "evaluation_periods", "datapoints_to_alarm", "treat_missing_data", "extra_periods", "low_samples",
+    "composite", "slower_than_s",
+}  # fmt: skip
+_RULE = Rule(60, 0.0)
+
+
+@dataclass(frozen=True)
+class MathInput:
+    """A metric of a metric math expression."""
+
+    id: str
+    resource: str
+    metric: str
+    stat: str
+
+
+@dataclass(frozen=True)
+class AlarmSpec:
+    """An alarm, proposed or existing.
+
+    Attributes
+    ----------
+    name
+        Name.
+    over
+        ``dlq``, ``function``, ``queue`` or ``probes``, which stand for all of them, or the name of one
+        resource.
+    metrics
+        One metric, or two of which the first is a percentage of the second.
+    stat
+        Statistic.
+    rule
+        Rule; its threshold is in the metric's unit (``Duration`` in milliseconds).
+    of_timeout
+        Threshold as a share of the function's own timeout, instead of the rule's.
+    composite
+        Rule over the states of other alarms, of the same queue where they stand over all of them.
+    expression, inputs
+        Metric math, and the metrics in it.
+    slower_than_s
+        Over probes: an answer slower than this is a failed check too.
+    """
+
+    name: str
+    over: str
+    metrics: tuple[str, ...] = ()
+    stat: str = ""
+    rule: Rule = _RULE
+    of_timeout: float | None = None
+    composite: str = ""
+    expression: str = ""
+    inputs: tuple[MathInput, ...] = ()
+    slower_than_s: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """The rule in a line, such as ``Average > 10, 300 s, 1 of 1``."""
+        if self.composite:
+            return self.composite
+        rule = self.rule
+        what = self.expression or " / ".join(self.metrics)
+        limit = f"{rule.threshold:g}" if self.of_timeout is None else f"{self.of_timeout:.0%} of the timeout"
+        if self.metrics == ("Duration",) and self.of_timeout is None:
+            limit = f"{rule.threshold / 1000:g} s"  # which CloudWatch counts in milliseconds
+        sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(
+            rule.comparison, "≥" if rule.comparison.startswith("Greater") else "≤"
+        )
+        every = "each check" if self.over == "probes" else f"{rule.period_s} s"
+        needed = f"{rule.datapoints_to_alarm} of {rule.evaluation_periods}"
+        percent = " %" if len(self.metrics) == 2 else ""
+        return f"{what} {self.stat} {sign} {limit}{percent}, {every}, {needed}".replace("  ", " ")
+
+
+def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:
+    """Return the alarms of a parsed specification.
+
+    Parameters
+    ----------
+    content
+        A mapping with a list ``alarms``, as the YAML file holds it.
+    origin
+        File name, for messages.
+
+    Raises
+    ------
+    InputError
+        When an entry lacks something, has an unknown key or an impossible rule.
+    """
+    entries = content.get("alarms") if isinstance(content, Mapping) else None
+    if not isinstance(entries, list) or not entries:
+        raise InputError(
+            f"{origin} has no list `alarms`: write one entry an alarm, see the bundled team.yaml."
+        )
+    return tuple(_spec(entry, number, origin) for number, entry in enumerate(entries, 1))
+
+
+def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
+    where = f"alarm {number} of {origin}"
+    if not isinstance(entry, Mapping) or not entry.get("name"):
+        raise InputError(f"{where} has no name: give it one.")
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown:
+        raise InputError(
+            f"{where} has the unknown key {unknown[0]!r}: the keys are {', '.join(sorted(_KEYS))}."
+        )
+    if entry.get("composite"):
+        return AlarmSpec(
+            str(entry["name"]), str(entry.get("over", "queue")), composite=parse_rule(entry["composite"]).text
+        )
+    is_probing = entry.get("over") == "probes"
+    metrics = (
+        ("failed checks",)
+        if is_probing
+        else tuple(entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else []))
+    )
+    if not metrics or (entry.get("ratio") and len(metrics) != 2):
+        raise InputError(f"{where} needs a `metric`, a `ratio` of two metrics, or a `composite` rule.")
+    missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
+    if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
+        lacks = ", ".join(missing) or "either threshold or of_timeout"
+        raise InputError(f"{where} needs {lacks}.")
+    rule = _rule(entry)
+    share = entry.get("of_timeout")
+    slow = entry.get("slower_than_s")
+    return AlarmSpec(
+        str(entry["name"]),
+        str(entry["over"]),
+        metrics,
+        str(entry.get("stat", "")),
+        rule,
+        None if share is None else float(share),
+        slower_than_s=None if slow is None else float(slow),
+    )
+
+
+def _rule(entry: Mapping[str, Any]) -> Rule:
+    periods = int(entry.get("evaluation_periods", 1))
+    rule = Rule(
+        period_s=int(entry.get("period_s", 60)),
+        threshold=float(entry.get("threshold", 0.0)),
+        evaluation_periods=periods,
+        datapoints_to_alarm=int(entry.get("datapoints_to_alarm", periods)),
+        comparison=str(entry.get("comparison", "GreaterThanThreshold")),
+        treat_missing_data=str(entry.get("treat_missing_data", "missing")),
+        extra_periods=int(entry.get("extra_periods", 2)),
+        low_samples=str(entry.get("low_samples", "evaluate")),
+    )
+    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    return rule

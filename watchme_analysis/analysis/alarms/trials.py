@@ -1,0 +1,216 @@
+"""What each alarm of a specification would have done on a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.alarms.backtest import History, Rule, Run, Span, backtest, backtest_math
+from watchme_analysis.analysis.alarms.composite import composite_run, parse_rule
+from watchme_analysis.analysis.alarms.probes import probe_runs
+from watchme_analysis.analysis.alarms.specs import KINDS, AlarmSpec
+from watchme_analysis.analysis.alarms.standard import recorded_series
+from watchme_analysis.analysis.backlog.flows import Flow, Tables
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEEK_S = 604_800.0
+MINUTE_S = 60.0
+COLUMNS = (
+    "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
+    "false_a_week", "in_alarm_at_end", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What an alarm did on one resource; ``run`` is None where it could not be tried."""
+
+    spec: AlarmSpec
+    resource: str
+    run: Run | None
+    note: str = ""
+    queue: str | None = None
+
+
+def try_alarms(tables: Tables, flows: tuple[Flow, ...], specs: Iterable[AlarmSpec]) -> tuple[Tried, ...]:
+    """Try every alarm on every resource that it stands over; composite ones on what the others did.
+
+    A rule finer than the recorded points is tried at their period, and the note says how much earlier the
+    alarm can have fired.
+    """
+    specs = tuple(specs)
+    ends = [flow.frame.index[-1] + timedelta(seconds=flow.period_s) for flow in flows if len(flow.frame)]
+    span = (
+        min((flow.frame.index[0] for flow in flows if len(flow.frame)), default=None),
+        max(ends, default=None),
+    )
+    found: list[Tried] = []
+    for spec in specs:
+        if spec.composite:
+            continue
+        if spec.over == "probes":
+            runs = probe_runs(tables.table("probes"), spec.rule, spec.slower_than_s)
+            found += [Tried(spec, name, run) for name, run in runs.items()]
+            continue
+        found += [_try(tables, spec, name, flow, span) for name, flow in _resources(flows, spec)]
+    for spec in specs:
+        if spec.composite:
+            found += _composites(spec, found, flows)
+    order = {spec.name: place for place, spec in enumerate(specs)}
+    return tuple(sorted(found, key=lambda item: order[item.spec.name]))
+
+
+def _composites(spec: AlarmSpec, tried: list[Tried], flows: tuple[Flow, ...]) -> list[Tried]:
+    """Try a composite alarm: once for each queue, or once where the alarms that it names stand over one."""
+    rule = parse_rule(spec.composite)
+    named = [item for item in tried if item.spec.name in rule.names]
+    unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
+    note = f"Unknown here, so without data: {', '.join(unknown)}." if unknown else ""
+    queues = [flow.queue for flow in flows] if spec.over in KINDS else [None]
+    found = []
+    for queue in queues:
+        mine = [item for item in named if queue is None or item.queue in {queue, None}]
+        runs = {item.spec.name: item.run for item in mine if item.run is not None}
+        run = composite_run(rule, runs) if runs else None
+        found.append(
+            Tried(spec, queue or spec.over, run, note or ("" if runs else "No state to go by."), queue)
+        )
+    return found
+
+
+def _resources(flows: tuple[Flow, ...], spec: AlarmSpec) -> list[tuple[str, Flow | None]]:
+    if spec.over not in KINDS:
+        return [(spec.over, None)]
+    found: dict[str, Flow | None] = {}
+    for flow in flows:
+        name = {"dlq": flow.dlq, "function": flow.function, "queue": flow.queue}[spec.over]
+        if name is not None:
+            found.setdefault(name, flow)
+    return list(found.items())
+
+
+def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Flow | None, span: Span) -> Tried:
+    queue = None if flow is None else flow.queue
+
+    def refused(note: str) -> Tried:
+        return Tried(spec, resource, None, note, queue)
+
+    rule = spec.rule
+    if spec.of_timeout is not None:
+        timeout_s = flow.settings.function_timeout_s if flow is not None else None
+        if timeout_s is None:
+            return refused(f"The timeout of {resource} is not in the case.")
+        rule = replace(rule, threshold=spec.of_timeout * timeout_s * 1000.0)
+    wanted = _inputs(spec, resource)
+    if not wanted:
+        return refused("Not a static threshold over metrics: such an alarm can't be tried.")
+    histories = {}
+    for name, (where, metric, stat) in wanted.items():
+        pair = recorded_series(tables, where, metric, stat)
+        if pair is None:
+            return refused(f"{metric} ({stat}) of {where} is not in the case.")
+        histories[name] = History(pair[0], stat, pair[1])
+    rule, uncertainty_s = _at_most_as_fine(rule, histories)
+    note = ""
+    if uncertainty_s:
+        note = f"Points of {rule.period_s} s only: it can have fired up to {uncertainty_s:.0f} s earlier."
+    try:
+        if spec.expression or len(spec.metrics) == 2:
+            run = backtest_math(spec.expression or "100 * above / below", histories, rule, span)
+        else:
+            [history] = histories.values()
+            samples = None
+            if rule.low_samples == "ignore":
+                pair = recorded_series(tables, resource, spec.metrics[0], "SampleCount")
+                samples = None if pair is None else pair[0]
+                note += "" if samples is not None else " SampleCount is not in the case: evaluated always."
+            run = backtest(history, rule, span, samples)
+    except InputError as error:
+        return refused(str(error))
+    return Tried(spec, resource, replace(run, uncertainty_s=uncertainty_s), note.strip(), queue)
+
+
+def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:
+    """Return resource, metric and statistic of what an alarm reads, by its name in the expression."""
+    if spec.expression:
+        return {item.id: (item.resource, item.metric, item.stat) for item in spec.inputs}
+    names = ("above", "below") if len(spec.metrics) == 2 else ("value",)
+    return {
+        name: (resource, metric, spec.stat)
+        for name, metric in zip(names, spec.metrics, strict=bool(spec.metrics))
+    }
+
+
+def _at_most_as_fine(rule: Rule, histories: dict[str, History]) -> tuple[Rule, float]:
+    """Return the rule at a period that the history has, and by how much it got coarser."""
+    coarsest_s = max(history.period_s for history in histories.values())
+    if coarsest_s <= rule.period_s:
+        return rule, 0.0
+    return replace(rule, period_s=coarsest_s), float(coarsest_s - rule.period_s)
+
+
+def tried_frame(
+    tried: Iterable[Tried], start: datetime | None, span_s: float, noticed: datetime | None = None
+) -> pd.DataFrame:
+    """Return the back-test as a table.
+
+    Parameters
+    ----------
+    tried
+        Of :func:`try_alarms`.
+    start
+        Start of the incident; None when there was none.
+    span_s
+        Length of the window in seconds.
+    noticed
+        When people noticed; None where that is not known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``alarm``, ``resource``, ``rule``, ``first``, ``cleared``, ``times_raised``,
+        ``minutes_after_start`` (of the first ring at or after the incident's start), ``lead_minutes`` (from
+        it to when people noticed; below 0 when they were first), ``false_a_week`` (rings before the start, or
+        all where nothing happened, a week), ``in_alarm_at_end``, ``note``.
+    """
+    import pandas as pd
+
+    rows = [_row(item, start, span_s, noticed) for item in tried]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype(
+        dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")
+        | dict.fromkeys(("minutes_after_start", "lead_minutes", "false_a_week"), "Float64")
+        | {"times_raised": "Int64", "in_alarm_at_end": "boolean"}
+    )
+
+
+def _row(
+    item: Tried, start: datetime | None, span_s: float, noticed: datetime | None
+) -> dict[str, object | None]:
+    run = item.run
+    raised = run.raised if run else ()
+    after = [
+        max(begin, start)
+        for begin, cleared in raised
+        if start is not None and (cleared is None or cleared > start)
+    ]
+    false = len(raised) - len(after)
+    known = bool(after) and start is not None
+    return {
+        "alarm": item.spec.name,
+        "resource": item.resource,
+        "rule": item.spec.in_words,
+        "first": raised[0][0] if raised else None,
+        "cleared": raised[0][1] if raised else None,
+        "times_raised": len(raised) if run else None,
+        "minutes_after_start": (after[0] - start).total_seconds() / MINUTE_S if known and start else None,
+        "lead_minutes": (noticed - after[0]).total_seconds() / MINUTE_S if known and noticed else None,
+        "false_a_week": false * WEEK_S / span_s if run and span_s else None,
+        "in_alarm_at_end": run.in_alarm_at_end if run else None,
+        "note": item.note,
+    }

@@ -1,0 +1,334 @@
+"""Troubles of one flow, each found by itself: failures, slow runs, surges, throttles and the like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.backlog.flows import Flow
+from watchme_analysis.analysis.gaps import lost_points
+from watchme_analysis.analysis.scan import (
+    Elevation,
+    count_elevation,
+    expected_arrivals,
+    rate_elevation,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
+FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
+SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
+# By so much do single bad messages that come as chance has it seem to come together in one of ten sets, and
+# in one of a thousand, each message counted once: drawn at random, three to ten in a window.
+BY_CHANCE, TOGETHER = 7.0, 12.0
+# With fewer dead letters, a rise to less than this share is what retries are for.
+FEWEST_DEAD, RARE = 3, 0.05
+STARVED_MINUTES = 15.0
+LOST_POINTS = 2
+# A standard queue delivers a message twice now and then, far less often than this.
+SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
+# Hidden for so many times its longest run, no message comes back while it is worked on.
+HIDDEN_LONG = 2.0
+# Over so many intervals is summed up what was due.
+SURPLUS_SUMMED = 5
+SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
+AT_TIMEOUT = 0.97
+# Intervals without a failure from which the usual run time is taken; with fewer, from all.
+MIN_CLEAN = 5
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time and how many intervals or events it holds; ``open`` when it reaches the end."""
+
+    start: datetime
+    end: datetime
+    count: float
+    open: bool
+
+    @property
+    def minutes(self) -> float:
+        """Length in minutes."""
+        return (self.end - self.start).total_seconds() / 60.0
+
+
+def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> Elevation | None:
+    """Return the raised failures, stretched over the failing runs that follow closely.
+
+    Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
+    messages died, so is a weaker rise. Stray dead letters, few and of several senders, make no rise unless
+    they came together: the tries of each are one event.
+    """
+    frame = flow.frame
+    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
+    if found is None:
+        return None
+    # Each dead letter that failed did so at least once: fewer errors leave another way to die.
+    explains = float(frame["failed"].sum()) >= dead_lettered >= 3
+    enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
+    step = timedelta(seconds=flow.period_s)
+    if _few_messages(flow, found, dead_lettered):
+        return None
+    if are_stray and found.score < TOGETHER * _tries_a_message(flow):
+        return None
+    throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
+    if found.score < enough or found.observed < FAILURE_EVENTS or throughout:
+        failed, tried = frame["failed"].sum(), frame["tried"].sum()
+        often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)
+        if failed < FAILURE_EVENTS or not often:
+            return None
+        hit = frame.index[frame["failed"].fillna(0.0) > 0]
+        within = frame["tried"][hit[0] : hit[-1]].sum()
+        found = Elevation(hit[0], hit[-1] + step, float(failed), float(within), 0.0, FAILURE_SCORE)
+    failing = frame.index[frame["failed"].fillna(0.0) > 0]
+    end = found.end
+    for moment in failing[failing >= found.end]:
+        if moment - end > 3 * step:
+            break
+        end = moment + step
+    inside = frame[(frame.index >= found.start) & (frame.index < end)]
+    return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
+
+
+def togetherness(flow: Flow) -> float:
+    """Return how clearly the failed tries came together, those of one message counted as one."""
+    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s)
+    return 0.0 if found is None else found.score / _tries_a_message(flow)
+
+
+def _tries_a_message(flow: Flow) -> int:
+    return flow.settings.max_receive_count or 1
+
+
+def _few_messages(flow: Flow, found: Elevation, dead_lettered: int) -> bool:
+    """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
+    if dead_lettered >= FEWEST_DEAD:
+        return False
+    tries = dead_lettered * (flow.settings.max_receive_count or 0)
+    return found.rate < RARE or (dead_lettered > 0 and found.observed <= tries + FEWEST_DEAD)
+
+
+def find_slow(flow: Flow) -> Elevation | None:
+    """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
+    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    # Runs that fail at once, each message tried several times, would make the good ones look slow.
+    clean = runs[flow.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
+    usual = _weighted_median(clean if len(clean) >= MIN_CLEAN else runs)
+    if usual is None:
+        return None
+    # A run of many messages may take as many times as long and is as fast as ever.
+    limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
+    lasting = flow.frame["duration_avg_s"] >= limit
+    found = rate_elevation(
+        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s
+    )
+    if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
+        return None
+    return (
+        found
+        if int(lasting[(lasting.index >= found.start) & (lasting.index < found.end)].sum()) >= 3
+        else None
+    )
+
+
+def messages_a_run(flow: Flow) -> pd.Series:
+    """Return how many messages the runs of each interval took, 1 at least and where it isn't known."""
+    each = flow.frame["received"] / flow.frame["invocations"]
+    return each.clip(1.0, flow.settings.batch_size).fillna(1.0)
+
+
+def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
+    """Return the share of failures in intervals whose longest run reached the timeout."""
+    if inside is None or timeout_s is None or not inside["failed"].sum():
+        return None
+    if inside["duration_max_s"].isna().all() or inside["failed"].isna().all():
+        return None
+    at_limit = inside["duration_max_s"] >= AT_TIMEOUT * timeout_s
+    return float(inside.loc[at_limit, "failed"].sum() / inside["failed"].sum())
+
+
+def run_times(flow: Flow, failures: Elevation | None) -> tuple[float | None, float | None]:
+    """Return the median run time before and during the failures, weighted by runs."""
+    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    if failures is None:
+        return _weighted_median(runs), None
+    during = runs[(runs.index >= failures.start) & (runs.index < failures.end)]
+    return _weighted_median(runs[runs.index < failures.start]), _weighted_median(during)
+
+
+def _weighted_median(runs: pd.DataFrame) -> float | None:
+    if runs.empty or not runs["invocations"].sum():
+        return None
+    ordered = runs.sort_values("duration_avg_s")
+    half = ordered["invocations"].cumsum() >= ordered["invocations"].sum() / 2
+    return float(ordered.loc[half, "duration_avg_s"].iloc[0])
+
+
+def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
+    """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
+
+    Invocations stand in where the arrivals were not collected.
+    """
+    counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
+    expected = expected_arrivals(counts, flow.period_s)
+    found = count_elevation(counts, expected, flow.period_s)
+    if found is None or found.score < SURGE_SCORE or found.rate < SURGE_RATIO:
+        return None, False
+    if found.observed - found.base < SURGE_EXCESS:
+        return None, False
+    found = _whole_surge(found, counts, expected, flow.period_s)
+    day, length = timedelta(days=1), found.end - found.start
+    daily = length > day
+    for days in range(-6, 7):
+        start = found.start + days * day
+        if days and counts.index[0] <= start and start + length <= counts.index[-1]:
+            same = counts[(counts.index >= start - timedelta(minutes=20)) & (counts.index < start + length)]
+            daily = daily or float(same.sum()) >= 0.5 * found.observed
+    return found, daily
+
+
+def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, period_s: int) -> Elevation:
+    """Return the surge with its bounds where they are likeliest: the scan leaves out the busiest minutes.
+
+    A surge adds so many messages to each interval, or lets each sender send so many times as much; the one
+    that explains the scan's stretch better tells, interval by interval, whether it was already on.
+    """
+    import numpy as np
+
+    first, last = counts.index.searchsorted(found.start), counts.index.searchsorted(found.end)
+    usual = np.maximum(expected.to_numpy(), 1e-3)
+    seen, n = counts.to_numpy(), max(1, last - first)
+    more = max(found.observed - found.base, 1.0) / n
+    times = max(found.observed / max(found.base, 1e-9), 1.01)
+    added, multiplied = (
+        seen * np.log1p(more / usual) - more,
+        seen * np.log(times) - usual * (times - 1.0),
+    )
+    on = max(added, multiplied, key=lambda gain: gain[first:last].sum())
+    middle = (first + last) // 2
+    # What speaks for the surge, summed from its middle outwards, is greatest at its bounds.
+    before, after = np.cumsum(on[: middle + 1][::-1]), np.cumsum(on[middle:])
+    step = timedelta(seconds=period_s)
+    return replace(
+        found,
+        start=counts.index[middle - int(np.argmax(before))],
+        end=counts.index[middle + int(np.argmax(after))] + step,
+    )
+
+
+def find_throttles(flow: Flow) -> Stretch | None:
+    """Return the stretch from the first to the last throttled delivery, which it counts."""
+    throttled = flow.frame["throttles"].fillna(0.0)
+    hit = throttled.index[throttled > 0]
+    if not len(hit):
+        return None
+    step = timedelta(seconds=flow.period_s)
+    # Runs go on and off with the arrivals: still throttled when the last runs of the window were.
+    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
+    quiet = int(((runs > hit[-1]) & (flow.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
+    return Stretch(
+        hit[0].to_pydatetime(), (hit[-1] + step).to_pydatetime(), float(throttled.sum()), quiet <= 3
+    )
+
+
+def find_surplus(flow: Flow) -> Elevation | None:
+    """Return the interval in which messages were received again though nothing failed or was throttled.
+
+    Each such receive is a second good run, which deletes its message once more; what came back without that
+    had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
+    that there the receives that no failure explains must do.
+    """
+    frame = flow.frame
+    # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
+    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= flow.asked:
+        return None
+    if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
+        return None
+    if _hidden_long_enough(flow):
+        return None
+    # A run that fails sends all messages of its batch back.
+    each = 1.0 if flow.by_message else _messages_a_run(flow)
+    good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
+    # A message may be received an interval after it was sent, or after a failed try of its own.
+    due = frame["sent"].fillna(0.0)
+    lost = _around_lost_points(frame)
+    good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
+    again = float(good.sum() - due.sum())
+    if "deleted" in flow.asked and not flow.settings.is_fifo:
+        deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
+        again = min(again, deleted - due.sum() + _standing(flow))
+    if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
+        return None
+    found = count_elevation(
+        good.rolling(3, min_periods=1).sum() / 3,
+        due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
+        flow.period_s,
+    )
+    if found is None or found.score < 5.0:
+        return None
+    return replace(found, start=_first_surplus(good - due, found, flow.period_s))
+
+
+def _hidden_long_enough(flow: Flow) -> bool:
+    """Tell whether the visibility timeout stood far above the longest run all the time."""
+    limit, modified = flow.settings.visibility_timeout_s, flow.settings.queue_modified_at
+    if limit is None or modified is None or flow.frame.empty or modified > flow.frame.index[0]:
+        return False
+    return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
+
+
+def _first_surplus(more: pd.Series, found: Elevation, period_s: int) -> pd.Timestamp:
+    """Return the interval in which more was received than had been sent: sums over several begin early."""
+    start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
+    summed = more[start - reach : found.end].cumsum()[start:]
+    begun = summed.index[summed > 0]
+    return begun[0] if len(begun) else start
+
+
+def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
+    """Tell around which intervals a point is lost, so that nothing says which receives were due.
+
+    Where messages wait, what is sent in one interval is received in another: the whole stretch until the
+    queue is empty is unknown then.
+    """
+    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
+    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    stretch = (waiting != waiting.shift()).cumsum()
+    return lost | (waiting & lost.groupby(stretch).transform("any"))
+
+
+def _messages_a_run(flow: Flow) -> float:
+    return max(1.0, (flow.count("received") or 0.0) / max(flow.count("invocations") or 0.0, 1.0))
+
+
+def _standing(flow: Flow) -> float:
+    """Return the messages that were sent and not deleted because they still wait or died."""
+    last = flow.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
+    return float(last.to_numpy().sum())
+
+
+def find_starved(flow: Flow) -> Stretch | None:
+    """Return the longest stretch in which messages were visible and none was received."""
+    frame = flow.frame
+    if not {"visible", "received"} <= flow.asked or frame.empty:
+        return None
+    # A lost point is not an empty queue.
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    idle = (waiting & (frame["received"].fillna(0.0) == 0)).to_numpy()
+    best, begin = (0, 0), None
+    for i, value in enumerate([*idle, False]):
+        if value and begin is None:
+            begin = i
+        elif not value and begin is not None:
+            best = max(best, (i - begin, begin))
+            begin = None
+    length, first = best
+    if length * flow.period_s / 60.0 < STARVED_MINUTES:
+        return None
+    step = timedelta(seconds=flow.period_s)
+    start = frame.index[first].to_pydatetime()
+    return Stretch(start, start + length * step, float(length), first + length >= len(frame) - 1)

@@ -1,0 +1,303 @@
+"""What each flow shows: failures, run times, surges, throttles, redeliveries, starvation, backlog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.backlog.episodes import Episode, backlog_episodes
+from watchme_analysis.analysis.backlog.error_kinds import LoggedErrors, logged_errors
+from watchme_analysis.analysis.backlog.flow_troubles import (
+    Stretch,
+    find_failures,
+    find_slow,
+    find_starved,
+    find_surge,
+    find_surplus,
+    find_throttles,
+    run_times,
+    timed_out_share,
+    togetherness,
+)
+from watchme_analysis.analysis.backlog.flows import Flow, Tables
+from watchme_analysis.analysis.backlog.last_words import LastWords, last_words
+from watchme_analysis.analysis.backlog.leak import Ramp, run_time_ramp
+from watchme_analysis.analysis.backlog.queue_balance import Balance, queue_balance
+from watchme_analysis.analysis.scan import Elevation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Ages that people call a backlog; the team's own alarm stands at 600 s.
+BACKLOG_AGE_S = 600.0
+# A trouble of this share of another one's messages is not what the question is about.
+MINOR = 0.1
+# So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
+# the messages.
+MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
+# From so many dead letters on it can be told whether one device sends most of them.
+LEAST_PILED = 5
+MOST = 2 / 3
+# Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
+RETURNING = 0.02
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a flow shows; None where there is nothing of the kind or it can't be seen.
+
+    Attributes
+    ----------
+    failures
+        Interval in which runs failed more often than else.
+    slow
+        Interval in which runs took at least three times as long as usual.
+    timed_out_share
+        Share of the failures in intervals whose longest run reached the function's timeout.
+    passed_share
+        Share of runs that succeeded between first and last failure.
+    errors
+        Logged errors within the failures.
+    last_words
+        What the runs that timed out had logged last.
+    run_before_s, run_during_s
+        Median run time before the trouble and during it.
+    surge, surge_daily
+        Arrivals far beyond their rhythm; whether they come back every day.
+    throttles
+        Stretch with throttled invocations, ``count`` of them.
+    surplus
+        Receives beyond what was sent and what failed: messages seen again though nothing failed.
+    starved
+        Longest stretch in which messages waited and none was received.
+    ramp
+        Creeping run time.
+    devices
+        Dead letters by device.
+    first_sent_by_main_device
+        When the device with most dead letters sent the first of them.
+    """
+
+    flow: Flow
+    balance: Balance
+    failures: Elevation | None
+    slow: Elevation | None
+    timed_out_share: float | None
+    passed_share: float | None
+    errors: LoggedErrors
+    run_before_s: float | None
+    run_during_s: float | None
+    surge: Elevation | None
+    surge_daily: bool
+    throttles: Stretch | None
+    surplus: Elevation | None
+    starved: Stretch | None
+    ramp: Ramp | None
+    episodes: tuple[Episode, ...]
+    devices: Counter[str] = field(default_factory=Counter)
+    first_sent_by_main_device: datetime | None = None
+    last_words: LastWords = field(default_factory=LastWords)
+
+    @property
+    def failing_logged(self) -> tuple[datetime | None, datetime | None]:
+        """Between which moments logged errors belong to the failures; unbounded without any."""
+        if self.failures is None:
+            return None, None
+        slack = timedelta(seconds=self.flow.period_s)
+        return _plain(self.failures.start - slack), _plain(self.failures.end + slack)
+
+    @property
+    def worst(self) -> Episode | None:
+        """The worst backlog: old messages, not a daily peak, more than a retry or two."""
+        bad = [
+            item for item in self.episodes if not item.daily and (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S
+        ]
+        return max(bad, key=lambda item: item.peak * item.seconds, default=None)
+
+    @property
+    def throttled_share(self) -> float:
+        """Throttled deliveries among all attempts to invoke."""
+        invoked, throttled = self.flow.count("invocations"), self.flow.count("throttles")
+        return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
+
+    def _throttled_beyond_use(self, throttles: Stretch) -> bool:
+        """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
+
+        Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
+        """
+        if self.throttled_share < 0.02 or throttles.count < 20:
+            return False
+        frame, sent = self.flow.frame, self.flow.count("sent")
+        edge = 0.1 * (frame.index[-1] - frame.index[0])
+        always = throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge
+        back = sent is None or (self.flow.count("received") or 0.0) > (1.0 + RETURNING) * sent
+        return not always or back or self.dead_lettered >= 3 or self.worst is not None
+
+    @property
+    def dead_lettered(self) -> int:
+        """Messages moved to the dead-letter queue, 0 when unknown."""
+        return self.balance.dead_lettered or 0
+
+    @property
+    def only_stray(self) -> bool:
+        """Tell whether all dead letters are single bad messages, here and there among good ones."""
+        return self.failures is None and are_stray(self.flow, self.dead_lettered, self.devices)
+
+    @property
+    def together(self) -> float:
+        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        return togetherness(self.flow)
+
+    @property
+    def errors_counted(self) -> bool:
+        """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
+        return "failed" in self.flow.asked
+
+    @property
+    def stalled(self) -> bool:
+        """Tell whether messages waited behind a mapping that is off when the case was collected."""
+        off = (self.flow.settings.mapping_state or "").startswith("Disabl")
+        return off and self.balance.visible > 0
+
+    @property
+    def harms(self) -> tuple[str, ...]:
+        """What went wrong for messages here: empty for a healthy flow."""
+        found = []
+        if self.dead_lettered >= FEWEST_DEAD and not self.only_stray:
+            found.append("dead_letters")
+        if self.failures is not None:
+            found.append("failures")
+        if self.slow is not None:
+            found.append("slow")
+        if self.worst is not None:
+            found.append("backlog")
+        if self.starved is not None or self.stalled:
+            found.append("starved")
+        if self.throttles is not None and self._throttled_beyond_use(self.throttles):
+            found.append("throttles")
+        if self.surplus is not None:
+            found.append("redelivery")
+        if self.creeping is not None:
+            found.append("creeping")
+        if self.balance.lost:
+            found.append("lost")
+        return tuple(found)
+
+    @property
+    def creeping(self) -> Ramp | None:
+        """The ramp when it is a creep: hours long, not a step, and more than doubled."""
+        ramp = self.ramp
+        if ramp is None or ramp.hours < 12 or ramp.growth < 2.0:
+            return None
+        return ramp if ramp.steepest_share <= 0.5 and ramp.correlation >= 0.8 else None
+
+    def first_trouble(self) -> datetime | None:
+        """Return the start of the earliest trouble of this flow."""
+        starts = [
+            item.start
+            for item in (self.failures, self.slow, self.surplus, self.throttles, self.starved)
+            if item is not None
+        ]
+        starts += [self.worst.grew_from] if self.worst is not None else []
+        return min((_plain(start) for start in starts), default=None)
+
+
+def _plain(moment: Any) -> datetime:
+    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]
+
+
+def piled_on_one(devices: Counter[str]) -> bool:
+    """Tell whether dead letters are those of one device, far beyond its part."""
+    total = sum(devices.values())
+    if total < LEAST_PILED:
+        return False
+    share = devices.most_common(1)[0][1] / total
+    # How many devices send is not known: beside few others, only most of all is far beyond a part.
+    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
+
+
+def are_stray(flow: Flow, dead_lettered: int, devices: Counter[str]) -> bool:
+    """Tell whether dead letters are too few to be more than single bad messages, and not of one sender.
+
+    That holds for messages that failed; what died without a failed run died of something else.
+    """
+    sent, failed = flow.count("sent") or 0.0, flow.count("failed") or 0.0
+    few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
+    each = flow.settings.max_receive_count or 1
+    return few and failed >= dead_lettered * each and not piled_on_one(devices)
+
+
+def read_signs(flow: Flow, tables: Tables) -> Signs:
+    """Return what a flow shows."""
+    frame = flow.frame
+    balance = queue_balance(flow, tables)
+    messages = tables.table("queue_messages")
+    dead = messages[
+        (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
+    ]
+    devices = Counter(dead["device_id"].dropna().tolist())
+    dead_lettered = balance.dead_lettered or 0
+    failures = find_failures(flow, dead_lettered, are_stray(flow, dead_lettered, devices))
+    throttles = find_throttles(flow)
+    surge, daily = find_surge(flow)
+    episodes = backlog_episodes(flow)
+    if surge is not None and not daily and _beside(failures, surge, episodes, dead_lettered):
+        failures = None
+    before, during = run_times(flow, failures)
+    inside = (
+        None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
+    )
+    slack = timedelta(seconds=flow.period_s)
+    within = (None, None) if failures is None else (failures.start - slack, failures.end + slack)
+    return Signs(
+        flow=flow,
+        balance=balance,
+        failures=failures,
+        slow=find_slow(flow),
+        timed_out_share=timed_out_share(inside, flow.settings.function_timeout_s),
+        passed_share=None
+        if inside is None or "failed" not in flow.asked or not inside["tried"].sum()
+        else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
+        errors=logged_errors(
+            tables.table("log_events"),
+            tables.table("log_queries"),
+            flow.function,
+            *within,
+        ),
+        last_words=last_words(tables.table("log_events"), flow.function, *within),
+        run_before_s=before,
+        run_during_s=during,
+        surge=surge,
+        surge_daily=daily,
+        throttles=throttles,
+        surplus=find_surplus(flow),
+        starved=find_starved(flow),
+        ramp=run_time_ramp(flow),
+        episodes=episodes,
+        devices=devices,
+        first_sent_by_main_device=_first_sent(dead, devices),
+    )
+
+
+def _beside(
+    failures: Elevation | None, surge: Elevation, episodes: tuple[Episode, ...], dead_lettered: int
+) -> bool:
+    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
+
+    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
+    """
+    if failures is None or failures.start >= surge.start:
+        return False
+    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
+    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
+    return failures.observed + dead_lettered <= MINOR * waited
+
+
+def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
+    """Return when the device with most dead letters sent the first of them."""
+    if not devices:
+        return None
+    sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()
+    return sent.min().to_pydatetime() if len(sent) else None

@@ -1,0 +1,196 @@
+"""The work that messages name: what reached a dead-letter queue, what of it was never done."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.backlog.error_kinds import error_kind
+from watchme_analysis.analysis.backlog.flows import Tables
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.analysis.backlog.work_done import failed_with, surely_ran, work_done
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import parse_time, parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The team's days are Japanese days; a daily analysis belongs to one of them.
+TEAM_ZONE = "Asia/Tokyo"
+COLUMNS = (
+    "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
+    "processed", "recoverable", "expires_at", "passed_retention", "group_id", "deduplication_id", "body",
+)  # fmt: skip
+# Errors that can be the message's fault or not; shares from which a function's errors speak for each of them.
+UNCLEAR = ("code_or_message", "other")
+NEARLY_ALL, ALL_FAILED = 0.95, 0.15
+
+
+def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE) -> pd.DataFrame:
+    """Return one row a message seen in a queue or a dead-letter queue, with the work that it names.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    signs
+        What the flows show; messages of other queues are left out.
+    zone
+        IANA zone of the local date.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :data:`COLUMNS`: ``state`` is ``dead_lettered`` or ``waiting``; ``processed`` is true where the
+        worker's log or the counters show that a run of it, or of another message of the same work, ended
+        well, null where nothing tells; ``recoverable`` is true when sending the body again can succeed, false
+        when its error says that its input is missing or unreadable, null when unknown; ``expires_at`` is
+        when the queue drops the message, ``passed_retention`` whether that was before the case ends.
+    """
+    import pandas as pd
+
+    messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
+    place = parse_zone(zone)
+    by_queue = {item.flow.queue: item for item in signs}
+    by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
+    done, failed = work_done(tables), failed_with(tables)
+    sure = {
+        item.flow.queue: surely_ran(
+            item.flow, None if item.surplus is None else item.surplus.start.to_pydatetime()
+        )
+        for item in signs
+    }
+    ends = _end(tables, signs)
+    rows = []
+    for row in messages.itertuples():
+        own = by_queue.get(row.source_queue) if _known(row.source_queue) else None
+        own = own or by_dlq.get(row.queue) or by_queue.get(row.queue)
+        if own is None:
+            continue
+        flow = own.flow
+        is_dead = row.queue != flow.queue
+        retention = flow.settings.dlq_retention_s if is_dead else flow.settings.retention_s
+        sent_at = row.sent_at.to_pydatetime() if _known(row.sent_at) else None
+        expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
+        body = row.body if _known(row.body) else None
+        device = row.device_id if _known(row.device_id) else None
+        recorded, local = _work_of(body, row.work_key if _known(row.work_key) else None, place)
+        key = _key_in_body(body) or recorded or local
+        ran = done.has(row.message_id, flow.function, device, key)
+        ran = ran or (is_dead and sure[flow.queue](sent_at))
+        rows.append(
+            {
+                "queue": flow.queue,
+                "state": "dead_lettered" if is_dead else "waiting",
+                "message_id": row.message_id,
+                "device_id": device,
+                "recorded_at": recorded,
+                "local_date": local,
+                "sent_at": sent_at,
+                "receive_count": row.receive_count,
+                "processed": True if ran else None,
+                "recoverable": _recoverable(own, body, failed.get(str(row.message_id))) if is_dead else None,
+                "expires_at": expires,
+                "passed_retention": None if expires is None or ends is None else expires <= ends,
+                "group_id": row.group_id if _known(row.group_id) else None,
+                "deduplication_id": row.deduplication_id if _known(row.deduplication_id) else None,
+                "body": body,
+            }
+        )
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    text = (
+        "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "group_id",
+        "deduplication_id", "body",
+    )  # fmt: skip
+    return frame.astype(
+        dict.fromkeys(text, "string")
+        | {"receive_count": "Int64"}
+        | dict.fromkeys(("processed", "recoverable", "passed_retention"), "boolean")
+        | dict.fromkeys(("sent_at", "expires_at"), "datetime64[us, UTC]")
+    )
+
+
+def _end(tables: Tables, signs: tuple[Signs, ...]) -> datetime | None:
+    """Return when the case ends: the end of the window asked for, else of the metrics."""
+    window = getattr(tables, "window", None)
+    if window is not None:
+        return window.end  # type: ignore[no-any-return]
+    ends = [
+        item.flow.frame.index[-1].to_pydatetime() + timedelta(seconds=item.flow.period_s)
+        for item in signs
+        if len(item.flow.frame)
+    ]
+    return max(ends, default=None)
+
+
+def _recoverable(signs: Signs, body: str | None, error: str | None) -> bool | None:
+    """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
+
+    What its own error says counts most, else what nearly all errors of its function say. Where all runs
+    failed it was not the messages.
+    """
+    if body is None:
+        return None
+    if error is not None:
+        kind = error_kind(error)
+        return False if kind == "message" else None if kind in UNCLEAR else True
+    errors = signs.errors
+    all_failed = signs.passed_share is not None and signs.passed_share <= ALL_FAILED
+    if not errors.total:
+        return True if all_failed or (signs.failures is None and signs.errors_counted) else None
+    if errors.share("message") >= NEARLY_ALL:
+        return False
+    unclear = errors.share("message", *UNCLEAR)
+    return True if all_failed or unclear <= 1.0 - NEARLY_ALL else None
+
+
+def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the distinct ``[device_id, local_date]`` pairs of messages, sorted; nameless ones left out."""
+    named = frame.dropna(subset=["device_id", "local_date"])
+    pairs = set(zip(named["device_id"], named["local_date"], strict=True))
+    return sorted([str(device), str(date)] for device, date in pairs)
+
+
+def _known(value: Any) -> bool:
+    """Tell whether a value is there."""
+    import pandas as pd
+
+    return value is not None and not pd.isna(value)
+
+
+def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | None, str | None]:
+    """Return recorded_at as sent and the local date of the work."""
+    content: dict[str, Any] = {}
+    if body is not None:
+        try:
+            parsed = json.loads(body)
+            content = parsed if isinstance(parsed, dict) else {}
+        except ValueError:
+            content = {}
+    recorded = content.get("recorded_at")
+    local = content.get("local_date")
+    if recorded is None and local is None:
+        recorded = key
+    if local is None and recorded is not None:
+        try:
+            # A bare date is a day already; a time without a zone is the team's.
+            text = str(recorded)
+            local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
+        except InputError:
+            local = None
+    return (None if recorded is None else str(recorded), None if local is None else str(local))
+
+
+def _key_in_body(body: str | None) -> str | None:
+    """Return the day of a message about a whole day, the moment of one about a recording."""
+    if body is None:
+        return None
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    found = parsed.get("local_date") or parsed.get("recorded_at")
+    return None if found is None else str(found)

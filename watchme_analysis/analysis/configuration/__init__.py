@@ -1,0 +1,1 @@
+"""Configurations of Nginx, the edge and Compose, asked what holds for one request."""

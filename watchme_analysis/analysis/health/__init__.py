@@ -1,0 +1,1 @@
+"""What the ``/health`` question asks of the tables: requests, layers, rhythm, windows."""

@@ -1,0 +1,276 @@
+"""Frames that figures and tables of the ``/health`` question show; see each function for its columns.
+
+``start`` and ``end`` of an incident are aware moments or None: without a start no row has a phase, and
+without an end the incident lasts to the end of the data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.health.concurrency import in_flight
+from watchme_analysis.analysis.health.layers import LAYERS, layer_times
+from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.analysis.health.requests import floats, observations, requests
+from watchme_analysis.analysis.health.window import judged, phases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "LAYERS",
+    "baseline_comparison",
+    "cliffs_delta",
+    "error_counts",
+    "in_flight",
+    "judged_observations",
+    "layer_times",
+    "requests",
+    "status_counts",
+    "timeline",
+    "vantage_latency",
+]
+
+
+def judged_observations(
+    probes: pd.DataFrame, access_log: pd.DataFrame, edge_log: pd.DataFrame
+) -> pd.DataFrame:
+    """Return every observation of every endpoint from every vantage, judged.
+
+    Parameters
+    ----------
+    probes, access_log, edge_log
+        Tables of the glossary, each may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``start`` (time), ``vantage`` (outside, edge, nginx, host, inside), ``path``, ``family`` (path
+        with ids as ``*``), ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
+        ``client_addr`` (text), ``row`` (int), ``usual_s``, ``limit_s`` (float), ``failed``, ``slow``,
+        ``bad`` (bool).
+    """
+    return judged(observations(requests(access_log, edge_log), probes))
+
+
+def vantage_latency(
+    probes: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Return the probes for the latency plot of inside against host against outside.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``time``, ``vantage``, ``path``, ``duration_s`` (float), ``status`` (float, NaN: no answer),
+        ``error`` (text), ``failed`` (bool), ``slow`` (bool), ``phase`` (baseline, incident, after).
+    """
+    import pandas as pd
+
+    from watchme_analysis.schema import empty
+
+    seen = judged_observations(probes, empty("access_log"), empty("edge_log"))
+    return pd.DataFrame(
+        {
+            "time": seen["start"],
+            "vantage": seen["vantage"],
+            "path": seen["path"],
+            "duration_s": seen["duration_s"],
+            "status": seen["status"],
+            "error": seen["error"],
+            "failed": seen["failed"],
+            "slow": seen["slow"],
+            "phase": phases(seen["start"], start, end),
+        }
+    )
+
+
+def cliffs_delta(first: Any, second: Any) -> float:
+    """Return Cliff's delta: how much likelier the second sample is larger than smaller, -1 to 1.
+
+    Follows N. Cliff, "Dominance statistics", Psychological Bulletin 114 (1993); NaN without data.
+    """
+    import numpy as np
+
+    low, high = np.sort(np.asarray(first, float)), np.asarray(second, float)
+    if not len(low) or not len(high):
+        return float("nan")
+    smaller = np.searchsorted(low, high, side="left").sum()
+    larger = (len(low) - np.searchsorted(low, high, side="right")).sum()
+    return float((smaller - larger) / (len(low) * len(high)))
+
+
+def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime | None) -> pd.DataFrame:
+    """Compare each endpoint from each vantage before and after with during the incident.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged_observations`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per ``family`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
+        ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
+        ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
+        all, failures with the time they took), ``median_ratio`` (float, incident over baseline),
+        ``cliffs_delta`` (float, -1 to 1), ``bad_share_change`` (float, -1 to 1). The baseline is every
+        time outside the incident. Worst first; NaN where a side has no rows.
+    """
+    import pandas as pd
+
+    rows = []
+    inside = phases(observed["start"], start, end) == "incident"
+    for (family, vantage), group in observed.groupby(["family", "vantage"]):
+        during, other = group[inside[group.index]], group[~inside[group.index]]
+        before_s, during_s = other["duration_s"].dropna(), during["duration_s"].dropna()
+        rows.append(
+            {
+                "family": family,
+                "vantage": vantage,
+                "baseline_count": len(other),
+                "incident_count": len(during),
+                "baseline_bad": int(other["bad"].sum()),
+                "incident_bad": int(during["bad"].sum()),
+                "baseline_failed": int(other["failed"].sum()),
+                "incident_failed": int(during["failed"].sum()),
+                "baseline_median_s": before_s.median(),
+                "incident_median_s": during_s.median(),
+                "baseline_p90_s": before_s.quantile(0.9),
+                "incident_p90_s": during_s.quantile(0.9),
+                "median_ratio": during_s.median() / max(before_s.median(), 0.001),
+                "cliffs_delta": cliffs_delta(before_s, during_s),
+                "bad_share_change": during["bad"].mean() - other["bad"].mean(),
+            }
+        )
+    columns = [
+        "family", "vantage", "baseline_count", "incident_count", "baseline_bad", "incident_bad",
+        "baseline_failed", "incident_failed", "baseline_median_s", "incident_median_s", "baseline_p90_s",
+        "incident_p90_s", "median_ratio", "cliffs_delta", "bad_share_change",
+    ]  # fmt: skip
+    found = pd.DataFrame(rows, columns=columns).astype({"family": "string", "vantage": "string"})
+    return found.sort_values(["bad_share_change", "family"], ascending=[False, True], ignore_index=True)
+
+
+def status_counts(
+    observed: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Count statuses by vantage, endpoint and phase.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``vantage``, ``family``, ``phase``, ``status`` (text: the number, else the client's error or
+        ``no answer``), ``count`` (int).
+    """
+    import pandas as pd
+
+    number = (
+        observed["status"].map(lambda value: pd.NA if pd.isna(value) else str(int(value))).astype("string")
+    )
+    frame = pd.DataFrame(
+        {
+            "vantage": observed["vantage"],
+            "family": observed["family"],
+            "phase": phases(observed["start"], start, end).fillna("all"),
+            "status": number.fillna(observed["error"]).fillna("no answer"),
+        }
+    )
+    return frame.groupby(list(frame.columns), as_index=False).size().rename(columns={"size": "count"})
+
+
+def error_counts(
+    error_log: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Count the lines of Nginx's error log by kind, path and upstream.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind``, ``family`` (null: not about a request), ``upstream_addr``, ``phase``, ``count`` (int),
+        ``first``, ``last`` (time).
+    """
+    frame = error_log[["kind", "upstream_addr", "time"]].copy()
+    frame["family"] = path_families(error_log["path"]).astype("string")
+    frame["phase"] = phases(error_log["time"], start, end).fillna("all")
+    keys = ["kind", "family", "upstream_addr", "phase"]
+    found = frame.groupby(keys, dropna=False, as_index=False).agg(
+        count=("kind", "size"), first=("time", "min"), last=("time", "max")
+    )
+    return found.sort_values("count", ascending=False, kind="stable", ignore_index=True)
+
+
+def timeline(
+    observed: pd.DataFrame, host_metrics: pd.DataFrame, error_log: pd.DataFrame, step_s: float = 1.0
+) -> pd.DataFrame:
+    """Put all layers on one time axis.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged_observations`.
+    host_metrics, error_log
+        Tables of the glossary, each may be empty.
+    step_s
+        Length of a bin in seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Long form: ``time`` (start of the bin), ``layer`` (outside, edge, nginx, host, inside, process),
+        ``series`` (a path family, a metric with its service, or a kind of error), ``measure``
+        (``median_s``, ``bad``, ``count``, ``value``), ``value`` (float).
+    """
+    import pandas as pd
+
+    step = pd.Timedelta(seconds=step_s)
+    columns = ["time", "layer", "series", "measure", "value"]
+    parts = []
+    seen = observed.assign(time=observed["start"].dt.floor(step), layer=observed["vantage"])
+    grouped = seen.groupby(["time", "layer", "family"], as_index=False).agg(
+        median_s=("duration_s", "median"), bad=("bad", "sum"), count=("bad", "size")
+    )
+    parts.append(
+        grouped.rename(columns={"family": "series"}).melt(["time", "layer", "series"], var_name="measure")
+    )
+    metrics = host_metrics.dropna(subset=["value", "time"])
+    named = metrics["metric"].where(
+        metrics["service"].fillna("") == "", metrics["metric"] + " (" + metrics["service"].fillna("") + ")"
+    )
+    parts.append(
+        pd.DataFrame(
+            {
+                "time": metrics["time"],
+                "layer": "process",
+                "series": named,
+                "measure": "value",
+                "value": floats(metrics["value"]),
+            }
+        )
+    )
+    errors = (
+        error_log.assign(time=error_log["time"].dt.floor(step))
+        .groupby(["time", "kind"], as_index=False)
+        .size()
+    )
+    parts.append(
+        pd.DataFrame(
+            {
+                "time": errors["time"],
+                "layer": "nginx",
+                "series": errors["kind"],
+                "measure": "count",
+                "value": errors["size"].astype(float),
+            }
+        )
+    )
+    kinds = {
+        "time": "datetime64[us, UTC]",
+        "layer": "string",
+        "series": "string",
+        "measure": "string",
+        "value": "float64",
+    }
+    found = pd.concat([part[columns].astype(kinds) for part in parts], ignore_index=True)
+    return found.sort_values(["layer", "series", "measure", "time"], kind="stable", ignore_index=True)

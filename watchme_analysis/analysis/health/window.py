@@ -1,0 +1,263 @@
+"""Which endpoints failed or slowed down, and from when to when.
+
+Each observation is judged against what its own endpoint usually does as seen from its own vantage; the
+incident is the interval in which bad observations are densest (:mod:`watchme_analysis.analysis.health.scan`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.health.scan import MIN_SCORE, refined, scan, widened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Slow is twice the usual and half a second more: a user notices, a health check may not yet.
+SLOW_RATIO = 2.0
+SLOW_MARGIN_S = 0.5
+# Strained is less than slow: too little to be an incident, enough to belong to one.
+STRAIN_MARGIN_S = 0.15
+# A quantile low enough that an incident over most of the record does not set the standard.
+USUAL_QUANTILE = 0.2
+# Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
+MIN_STRAINED_SCORE = 30.0
+# Good time after the last bad observation that counts as recovery.
+RECOVERY_S = 5.0
+# How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
+UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
+OUTER = ("outside", "edge", "nginx")
+INNER_FIRST = ("inside", "host", "nginx", "edge", "outside")
+
+
+@dataclass(frozen=True)
+class Incident:
+    """The interval in which endpoints were bad.
+
+    Attributes
+    ----------
+    start, end
+        UTC; ``end`` is where recovery begins, or the last observation when still open.
+    is_open
+        True when the record ends without recovery.
+    families
+        Path families affected: those probed first, then by number of bad requests.
+    score
+        Log-likelihood ratio of the scan.
+    bad, total
+        Observations of the affected families inside the interval, from outside the container.
+    is_mild
+        True when hardly anything was slow or failed, yet much slower than usual.
+    """
+
+    start: datetime
+    end: datetime
+    is_open: bool
+    families: tuple[str, ...]
+    score: float
+    bad: int
+    total: int
+    is_mild: bool = False
+
+
+def judged(seen: pd.DataFrame) -> pd.DataFrame:
+    """Judge every observation against the usual of its endpoint and vantage.
+
+    Parameters
+    ----------
+    seen
+        Frame of :func:`watchme_analysis.analysis.health.requests.observations`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
+        ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
+        5xx, a 499 unless the caller left before the endpoint was late, or a refusal or redirect where the
+        endpoint usually succeeds; a name that was not resolved is none), ``slow`` (bool),
+        ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less than slow).
+    """
+    found = seen.copy()
+    status = found["status"]
+    succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).astype(bool)
+    left = status == 499
+    refused = (status >= 300) & (status != 304) & ~left & succeeds
+    missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
+    # What the prober could not resolve it never asked: that says nothing of the endpoint.
+    unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
+    failed = (status >= 500) | left | refused | missing | found["error"].notna().astype(bool)
+    found["failed"] = failed & ~unasked
+    good = found[~found["failed"] & found["duration_s"].notna()]
+    found["usual_s"] = _usual_s(found, good)
+    found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
+    found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
+    # A caller that left before the endpoint was late left for reasons of its own.
+    found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
+    found["bad"] = found["failed"] | found["slow"]
+    strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
+    found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
+    return found
+
+
+def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
+    """Return for every observation what its endpoint usually takes as seen from its vantage, in seconds."""
+    import pandas as pd
+
+    wide = good.groupby(["family", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
+    wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
+    # What answers from a cache is quicker than what is behind it, and no standard for what asks through.
+    usual = wide.cummax(axis=1).where(wide.notna())
+    # Where the inside is quick, an outside that was slow throughout is no standard.
+    usual = usual.clip(upper=(wide["inside"] + SLOW_MARGIN_S).fillna(math.inf), axis=0)
+    flat = usual.stack()
+    keys = pd.MultiIndex.from_arrays([seen["family"].astype(object), seen["vantage"].astype(object)])
+    return pd.Series(flat.reindex(keys).to_numpy(dtype="float64"), index=seen.index)
+
+
+def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per request or outer probe: bad when any outer layer saw it bad.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    """
+    import pandas as pd
+
+    outer = observed[observed["vantage"].isin(OUTER)]
+    if outer.empty:
+        outer = observed
+    logged = outer[outer["row"] >= 0]
+    merged = logged.groupby("row", as_index=False).agg(
+        start=("start", "min"),
+        family=("family", "first"),
+        bad=("bad", "max"),
+        failed=("failed", "max"),
+        strained=("strained", "max"),
+        duration_s=("duration_s", "max"),
+        client_addr=("client_addr", "last"),
+    )
+    probes = outer.loc[
+        outer["row"] < 0, ["start", "family", "bad", "failed", "strained", "duration_s", "client_addr"]
+    ]
+    parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
+    if not parts:
+        return probes
+    return pd.concat(parts, ignore_index=True).sort_values("start", kind="stable", ignore_index=True)
+
+
+def _one_client(run: pd.DataFrame, column: str) -> bool:
+    """Tell whether all trouble is one client's while others are served well."""
+    bad, good = run[run[column]], run[~run[column]]
+    if bad["client_addr"].isna().any() or bad["client_addr"].nunique() != 1:
+        return False
+    others = good[good["client_addr"] != bad["client_addr"].iloc[0]]
+    return len(others) >= 3
+
+
+def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident | None:
+    """Find the incident in judged observations.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    family
+        Look at this family of paths alone.
+
+    Returns
+    -------
+    Incident or None
+        None when no endpoint was bad for long enough.
+    """
+    rows = requests_judged(observed)
+    if family is not None:
+        rows = rows[rows["family"] == family]
+    runs, is_mild = _runs(rows)
+    if not runs:
+        return None
+    worst = max(runs, key=lambda name: runs[name][1])
+    start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
+    probed = set(observed.loc[observed["row"] < 0, "family"])
+    during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
+    affected = affected_families(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
+    # What was probed on purpose is what was asked about.
+    affected = sorted(affected, key=lambda name: name not in probed)
+    pooled = rows[rows["family"].isin(affected)]
+    run, score = scan(pooled, "strained" if is_mild else "bad")
+    if not len(run):
+        run, score = runs[worst]
+    run = refined(pooled, run, "strained" if is_mild else "bad")
+    run = widened(pooled, run)
+    bad = run[run["strained"]]
+    first, last = bad["start"].iloc[0], bad["start"].iloc[-1]
+    after = pooled[pooled["start"] > last]
+    recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
+    final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])
+    inside = pooled[(pooled["start"] >= first) & (pooled["start"] <= final)]
+    return Incident(
+        start=first.to_pydatetime(),
+        end=final.to_pydatetime(),
+        is_open=not recovered,
+        families=tuple(affected),
+        score=score,
+        bad=int(inside["bad"].sum()),
+        total=len(inside),
+        is_mild=is_mild,
+    )
+
+
+def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bool]:
+    """Return the densest run of each path family that has one, and whether all it shows is strain.
+
+    Where no family has one of its own, all of them are taken together: trouble of a link or process that is
+    thin in each; last comes time in which most was slower than usual without being slow.
+    """
+    grouped = {str(name): group for name, group in rows.groupby("family")}
+    for groups, column, least in (
+        (grouped, "bad", MIN_SCORE),
+        ({"": rows}, "bad", MIN_SCORE),
+        ({"": rows}, "strained", MIN_STRAINED_SCORE),
+    ):
+        found = {}
+        for name, group in groups.items():
+            run, score = scan(group, column, least)
+            if len(run) and not _one_client(run, column):
+                found[name] = (run, score)
+        if found:
+            return found, column == "strained"
+    return {}, False
+
+
+def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
+    """Return the path families that were bad between two moments, most bad requests first.
+
+    A family counts when at least a tenth of its requests were bad, or a third strained, and three times the
+    share of other times; one seen only once or twice counts when all of it was bad.
+    """
+    during = (rows["start"] >= start) & (rows["start"] <= end)
+    inside = rows[during].groupby("family")["bad"].agg(["sum", "size"])
+    tight = rows[during].groupby("family")["strained"].mean()
+    other = rows[~during].groupby("family")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
+    share = inside["sum"] / inside["size"]
+    clear = (share >= 0.1) & (share > 3 * other["bad"])
+    tense = (tight >= 0.3) & (tight > 3 * other["strained"])
+    keep = (clear | tense) & ((inside["sum"] >= 3) | (share == 1))
+    ranked = inside["sum"][keep].sort_values(ascending=False, kind="stable")
+    return [str(name) for name in ranked.index]
+
+
+def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
+    """Return ``baseline``, ``incident`` or ``after`` for each moment; null where there is no incident."""
+    import pandas as pd
+
+    if start is None:
+        return pd.Series(pd.NA, index=times.index, dtype="string")
+    found = pd.Series("incident", index=times.index, dtype="string")
+    found[times < pd.Timestamp(start)] = "baseline"
+    if end is not None:
+        found[times > pd.Timestamp(end)] = "after"
+    return found

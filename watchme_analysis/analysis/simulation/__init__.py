@@ -1,0 +1,1 @@
+"""A discrete-event simulation of queues, pollers, functions and APIs, fitted to a case."""

@@ -1,0 +1,220 @@
+"""Why messages piled up, failed or got lost: the diagnosis of a backlog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from watchme_analysis.analysis.alarms.standard import standard_alarms
+from watchme_analysis.analysis.backlog.changes import Change
+from watchme_analysis.analysis.backlog.frames import work_items
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.analysis.backlog.work_items import message_work, work_pairs
+from watchme_analysis.hypotheses.aftermath import aftermath
+from watchme_analysis.hypotheses.backlog import faults as backlog_faults
+from watchme_analysis.hypotheses.backlog import load as backlog_load
+from watchme_analysis.hypotheses.backlog import messages as backlog_messages
+from watchme_analysis.hypotheses.backlog import settings as backlog_settings
+from watchme_analysis.hypotheses.backlog.missing import missing_evidence
+from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
+from watchme_analysis.hypotheses.backlog.start import Start
+from watchme_analysis.hypotheses.backlog.window import incident_window
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
+from watchme_analysis.wording import counted
+
+QUESTION = "backlog"
+# From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
+# does not separate the causes.
+NAMED_AT = 0.7
+# A model of a few hand-set weights is never surer than this.
+SUREST = 0.97
+MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
+
+
+def diagnose(inv: Investigation) -> Diagnosis:
+    """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
+    view = inv.once(picture)
+    findings = [entry.check(inv) for entry in registered(QUESTION)]
+    priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
+    ranking = weigh(findings, priors, supported_at=NAMED_AT)
+    top = ranking[0]
+    confidence = min(SUREST, top.probability)
+    named = top.probability >= NAMED_AT and top.finding.log_odds > 0
+    healthy = named and top.finding.cause == "healthy"
+    cause = top.finding.cause if named else None
+    begun = end = None
+    if not healthy and (cause is not None or view.first_trouble is not None):
+        begun, end = incident_window(view, top.finding.cause)
+    start = None if begun is None else begun.moment
+    secondary = None if cause is None or healthy else secondary_cause(view, cause)
+    change = None if cause is None or healthy else change_for(view, cause)
+    extra = _extra(inv, view, cause, change, begun)
+    missing = missing_evidence(inv, view)
+    return Diagnosis(
+        question=QUESTION,
+        case=inv.case.name,
+        verdict="no_incident" if healthy else "supported" if named else "inconclusive",
+        cause=cause,
+        secondary_cause=secondary,
+        confidence=confidence,
+        incident_start=start,
+        incident_end=end,
+        ranking=ranking,
+        coverage=inv.case.coverage(),
+        missing_evidence=missing,
+        extra=extra,
+        summary=_summary(
+            view, ranking, cause, secondary, extra, (change, begun, end), [item.what for item in missing]
+        ),
+    )
+
+
+def secondary_cause(view: Picture, cause: str) -> str | None:
+    """Return what a cause set off in turn, or None.
+
+    More arrivals than the API can take make it slow: the runs reach their time limit, or take several
+    times as long, only after the arrivals rose. Slow runs hold the concurrency and get others throttled.
+    """
+    for signs in view.affected:
+        if cause == "arrival_surge" and surge_leads(signs) and _saturated(signs):
+            return "downstream_saturated"
+        leads = signs.throttles is not None and "throttles" in signs.harms
+        if cause in ("arrival_surge", "downstream_slow", "slow_leak") and leads:
+            return "throttled"
+    return None
+
+
+def _saturated(signs: Signs) -> bool:
+    """Tell whether the runs slowed down or timed out after the surge had begun."""
+    if signs.failures is None or signs.surge is None or signs.failures.end <= signs.surge.start:
+        return False
+    slower = bool(signs.run_before_s and (signs.run_during_s or 0.0) >= 3.0 * signs.run_before_s)
+    return (
+        slower
+        or (signs.timed_out_share or 0.0) >= 0.5
+        or signs.errors.share("timeout", "overload", "unreachable") >= 0.5
+    )
+
+
+def _extra(
+    inv: Investigation, view: Picture, cause: str | None, change: Change | None, begun: Start | None
+) -> dict[str, Any]:
+    """Return the fields that only this question has."""
+    quiet = cause == "healthy"
+    affected: Sequence[Signs] = () if quiet else view.affected
+    by_dlq, lost_dead = _dead_letters(view)
+    # The page asks for the work of all queues as well, which is kept.
+    work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
+    dead = work[work["state"] == "dead_lettered"]
+    missed = dead[~dead["processed"].fillna(False)]
+    alarms = standard_alarms(inv, view.flows)
+    known = None if cause is None or quiet else begun
+    return {
+        "queues": sorted(item.flow.queue for item in affected),
+        "functions": sorted({item.flow.function for item in affected if item.flow.function}),
+        # The event of a trail: a configuration tells when it was changed, and no more.
+        "change": change.to_dict() if change is not None and change.is_recorded else None,
+        "dead_letters": sum(by_dlq.values()),
+        "lost": sum(item.balance.expired + item.balance.purged for item in view.signs)
+        + sum(lost_dead.values()),
+        "missed_work": work_pairs(missed),
+        "dead_lettered_work": work_pairs(dead),
+        "waiting_work": work_pairs(work[work["state"] == "waiting"]),
+        "missed_work_certain": bool(missed.empty or not any(item.throttles for item in affected)),
+        "incident_start_earliest": None
+        if known is None
+        else known.earliest.isoformat(timespec="milliseconds"),
+        "incident_start_latest": None if known is None else known.latest.isoformat(timespec="milliseconds"),
+        "alarms": [
+            {
+                **entry,
+                "first": None
+                if entry["first"] is None
+                else entry["first"].isoformat(timespec="milliseconds"),
+            }
+            for entry in alarms
+        ],
+    }
+
+
+def _dead_letters(view: Picture) -> tuple[dict[str, int], dict[str, int]]:
+    """Return by dead-letter queue the messages that it took in and those it lost, each message once."""
+    taken: dict[str, int] = {}
+    lost: dict[str, int] = {}
+    for signs in view.signs:
+        key, stock = signs.flow.dlq or signs.flow.queue, signs.balance.dead_letters
+        own = signs.dead_lettered if stock.moved_by_all is None else stock.moved_by_all
+        taken[key] = max(taken.get(key, 0), own)
+        lost[key] = max(lost.get(key, 0), stock.lost)
+    return taken, lost
+
+
+def _bounds(view: Picture, begun: Start | None) -> str:
+    """Return between which moments an incident can have begun, where that is more than its period tells."""
+    if begun is None or view.focus is None:
+        return ""
+    if (begun.latest - begun.earliest).total_seconds() <= 2.0 * view.focus.flow.period_s:
+        return ""
+    return f" (it began between {begun.earliest:%Y-%m-%d %H:%M} UTC and {begun.latest:%Y-%m-%d %H:%M} UTC)"
+
+
+def _still_waiting(view: Picture) -> str:
+    """Return in words how many messages of the affected queues wait at the end, where any do."""
+    waiting = sum(item.balance.visible + item.balance.in_flight for item in view.affected)
+    return f"; {counted(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+
+
+def _missing_work(extra: dict[str, Any]) -> str:
+    """Return in words how much work is missing, and whether that is sure."""
+    number = len(extra["missed_work"])
+    work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
+    if extra["missed_work_certain"]:
+        return work
+    return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
+
+
+def _summary(
+    view: Picture,
+    ranking: Sequence[Ranked],
+    cause: str | None,
+    secondary: str | None,
+    extra: dict[str, Any],
+    *rest: Any,
+) -> tuple[str, ...]:
+    """Return the diagnosis in three sentences."""
+    (change, begun, end), missing = rest
+    start = None if begun is None else begun.moment
+    titles = {entry.cause: entry.title for entry in registered(QUESTION)}
+    number = len(view.signs)
+    lost = f"{extra['lost']} {'was' if extra['lost'] == 1 else 'were'} lost"
+    collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
+    if cause == "healthy":
+        return (
+            f"Nothing was late, failing in numbers or lost in {counted(number, 'queue')}.",
+            f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
+            collect,
+        )
+    top = ranking[0]
+    if cause is None:
+        level = [item for item in ranking if item.probability >= 0.8 * top.probability]
+        likely = " or ".join(
+            f"“{titles[item.finding.cause].lower()}” ({item.probability:.0%})" for item in ranking[:2]
+        )
+        if len(level) > 2:
+            likely = f"{len(level)} of {len(ranking)} are equally likely, none stands out"
+        return (
+            f"The evidence does not separate the causes: {likely}.",
+            f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
+            + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
+            f"{collect} {top.finding.next_test}",
+        )
+    span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
+    span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
+    began = f", after {change.what} on {change.resource}" if change else ""
+    return (
+        f"{titles[cause]}{began}{aftermath(secondary)} (confidence {min(SUREST, top.probability):.0%}).",
+        f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
+        f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
+        f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
+        f"Next: {top.finding.next_test}",
+    )

@@ -1,0 +1,143 @@
+"""Causes that lie in how much arrives and how much may run."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.hypotheses.backlog.evidence import arrivals_column, share_evidence
+from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture, surge_leads
+from watchme_analysis.hypotheses.backlog.rows import matching, points
+from watchme_analysis.hypotheses.backlog.weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+
+@hypothesis(
+    "backlog",
+    "arrival_surge",
+    title="More messages arrive than the function can take",
+    needs=("metrics", "event_source_mappings"),
+    cannot_see=("Who sent the messages, and why.",),
+)
+def arrival_surge(inv: Investigation) -> Finding:
+    """Arrivals leave their rhythm before anything else moves."""
+    view = inv.once(picture)
+    signs = next((item for item in view.affected if surge_leads(item)), view.focus)
+    evidence: list[Evidence] = []
+    if signs is not None and {"sent", "invocations"} & signs.flow.asked:
+        surge = signs.surge
+        if surge is None or signs.surge_daily:
+            counted = "sent" in signs.flow.asked
+            words = "kept to their rhythm" + ("" if counted else ", as far as the runs tell")
+            evidence.append(
+                _arrivals(inv, signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
+            )
+        else:
+            leads = surge_leads(signs)
+            evidence.append(
+                _arrivals(
+                    inv,
+                    signs,
+                    f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {surge.end:%H:%M} UTC, "
+                    f"{surge.rate:.0f} times the usual, {'before' if leads else 'after'} the first trouble",
+                    weight("surge_first") if leads else weight("surge_after"),
+                )
+            )
+            if leads:
+                evidence += _at_capacity(inv, signs)
+    return Finding(
+        "arrival_surge",
+        tuple(evidence),
+        next_test="Count the surge's messages by recorded_at: recordings sent again carry old dates.",
+    )
+
+
+def _arrivals(inv: Investigation, signs: Signs, words: str, value: float) -> Evidence:
+    surge = signs.surge
+    return Evidence(
+        f"Arrivals at {signs.flow.queue} {words}.",
+        weight=value,
+        effect=surge.rate if surge is not None and not signs.surge_daily else None,
+        effect_unit="ratio" if surge is not None and not signs.surge_daily else None,
+        check="arrivals",
+        **points(inv, signs.flow, (arrivals_column(signs),)),
+    )
+
+
+def _at_capacity(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that the function ran at its maximum while messages waited."""
+    limits = [
+        limit
+        for limit in (signs.flow.settings.max_concurrency, signs.flow.settings.reserved_concurrency)
+        if limit
+    ]
+    frame = signs.flow.frame
+    waiting = frame[frame["visible"].fillna(0.0) > 0]["concurrency"].dropna()
+    if not limits or waiting.empty:
+        return []
+    share = float((waiting >= min(limits)).mean())
+    return [
+        Evidence(
+            f"{signs.flow.function} ran at its limit of {min(limits)} in {share:.0%} of the intervals in "
+            "which messages waited.",
+            weight=weight("capacity_reached", share),
+            effect=share,
+            effect_unit="share",
+            check="capacity",
+            **points(inv, signs.flow, ("concurrency", "visible")),
+        )
+    ]
+
+
+@hypothesis(
+    "backlog",
+    "throttled",
+    title="Concurrency is too low: deliveries are throttled and count as receives",
+    needs=("metrics", "functions", "changes"),
+    cannot_see=("The account's concurrency limit and what other functions used of it.",),
+)
+def throttled(inv: Investigation) -> Finding:
+    """Deliveries refused for want of concurrency."""
+    view = inv.once(picture)
+    signs = next((item for item in view.affected if "throttles" in item.harms), view.focus)
+    evidence: list[Evidence] = []
+    if signs is not None and "throttles" in signs.flow.asked:
+        throttles = signs.throttles
+        known = throttles is not None and "throttles" in signs.harms
+        number = throttles.count if throttles else 0.0
+        since = f" since {throttles.start:%Y-%m-%d %H:%M} UTC" if throttles else ""
+        evidence.append(
+            Evidence(
+                f"{number:.0f} deliveries to {signs.flow.function} were throttled{since}, "
+                f"{signs.throttled_share:.0%} of all attempts.",
+                weight=weight("throttles") if known else weight("no_throttles"),
+                effect=signs.throttled_share,
+                effect_unit="share",
+                check="throttles",
+                **points(inv, signs.flow, ("throttles", "invocations")),
+            )
+        )
+        if known:
+            reserved = signs.flow.settings.reserved_concurrency
+            if reserved is not None:
+                evidence.append(
+                    Evidence(
+                        f"{signs.flow.function} may run {reserved} at a time, while the poller asks for five "
+                        "or more at once.",
+                        weight=weight("low_reserve"),
+                        effect=float(reserved),
+                        effect_unit="executions",
+                        check="settings",
+                        **matching(inv, "functions", ("function", "=", signs.flow.function)),
+                    )
+                )
+            evidence += change_evidence(inv, view, "throttled")
+            if signs.failures is not None:
+                evidence += share_evidence(inv, signs, "failures_lead", "failures_lead")
+            if surge_leads(signs):
+                evidence.append(
+                    _arrivals(inv, signs, "rose before the first throttle", weight("surge_explains"))
+                )
+    return Finding(
+        "throttled",
+        tuple(evidence),
+        next_test="aws lambda get-function-concurrency and get-account-settings, and the mapping's maximum.",
+    )

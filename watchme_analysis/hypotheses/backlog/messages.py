@@ -1,0 +1,224 @@
+"""Causes that lie in the messages; and that nothing is wrong."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.backlog.flow_troubles import BY_CHANCE, TOGETHER
+from watchme_analysis.analysis.backlog.flows import METRIC_NAMES
+from watchme_analysis.analysis.backlog.signs import LEAST_PILED, Signs, piled_on_one
+from watchme_analysis.hypotheses.backlog.evidence import error_evidence, no_failures_evidence, share_evidence
+from watchme_analysis.hypotheses.backlog.picture import (
+    FUNCTION_METRICS,
+    QUEUE_METRICS,
+    Picture,
+    picture,
+)
+from watchme_analysis.hypotheses.backlog.rows import matching, points
+from watchme_analysis.hypotheses.backlog.weights import weight
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+
+@hypothesis(
+    "backlog",
+    "poison_messages",
+    title="Some messages can never succeed",
+    needs=("metrics", "queue_messages", "log_events"),
+    cannot_see=("Whether the files that the messages name exist.",),
+)
+def poison_messages(inv: Investigation) -> Finding:
+    """Few messages fail every try while the others pass."""
+    view = inv.once(picture)
+    signs = view.focus
+    evidence: list[Evidence] = []
+    if signs is None:
+        evidence = [item for stray in view.signs if stray.only_stray for item in _together(inv, stray)]
+    else:
+        evidence = [
+            *error_evidence(inv, signs, ("message", "code_or_message"), "message_error"),
+            *share_evidence(inv, signs, "all_fail_poison", "others_pass"),
+            *_same_messages(inv, signs),
+            *_devices(inv, signs),
+            *no_failures_evidence(inv, signs, weight("no_failures")),
+        ]
+    return Finding(
+        "poison_messages",
+        tuple(evidence),
+        detail=_device_detail(signs) if signs else None,
+        next_test="Take one dead letter's file_path and look for the object: aws s3api head-object.",
+    )
+
+
+def _together(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that few bad messages came closer together than chance would have most of them."""
+    beyond = _beyond_chance(signs)
+    if not beyond:
+        return []
+    sent = signs.flow.count("sent") or 0.0
+    return [
+        Evidence(
+            f"The {signs.dead_lettered} of {sent:.0f} messages of {signs.flow.queue} that died came closer "
+            f"together than in {'99' if beyond >= 0.5 else '9'} of {'100' if beyond >= 0.5 else '10'} "
+            "sets that come as chance has it: there may be more to it than single bad messages.",
+            weight=weight("stray_together", beyond),
+            effect=signs.together,
+            effect_unit="log-likelihood ratio",
+            check="dead letters",
+            **points(inv, signs.flow, ("failed", "sent", "dlq_visible")),
+        )
+    ]
+
+
+def _beyond_chance(signs: Signs) -> float:
+    """Return how far stray messages came together: 0 as chance has it, 1 as no chance would."""
+    return min(max((signs.together - BY_CHANCE) / (TOGETHER - BY_CHANCE), 0.0), 1.0)
+
+
+def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that failed runs are whole sets of tries: dead letters times the allowed receives."""
+    tries, failures = signs.flow.settings.max_receive_count, signs.failures
+    failed, passed = signs.flow.count("failed"), signs.passed_share
+    if not tries or failures is None or not failed or passed is None or not signs.dead_lettered:
+        return []
+    spent = min(1.0, signs.dead_lettered * tries / failed)
+    if passed < 0.3:
+        return []
+    return [
+        Evidence(
+            f"{signs.dead_lettered} dead letters used up {signs.dead_lettered * tries} tries of "
+            f"{failed:.0f} failed ones: what fails once fails {'always' if spent > 0.8 else 'not always'}.",
+            weight=weight("same_messages_fail")
+            if spent > 0.8
+            else weight("tries_succeed")
+            if spent < 0.4
+            else 0.0,
+            effect=spent,
+            effect_unit="share",
+            check="same messages fail",
+            **points(inv, signs.flow, ("failed", "dlq_visible")),
+        )
+    ]
+
+
+def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh how far dead letters pile up on few devices."""
+    total = sum(signs.devices.values())
+    if total < LEAST_PILED:
+        return []
+    device, number = signs.devices.most_common(1)[0]
+    share = number / total
+    return [
+        Evidence(
+            f"{number} of {total} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
+            f"{device}, the rest from {len(signs.devices) - 1} others.",
+            weight=weight("one_device")
+            if piled_on_one(signs.devices)
+            else weight("many_devices", 1.0 - share),
+            effect=share,
+            effect_unit="share",
+            check="devices",
+            **matching(
+                inv,
+                "queue_messages",
+                ("queue", "=", signs.flow.dlq),
+                ("source_queue", "null or", signs.flow.queue),
+                ("device_id", "known", None),
+            ),
+        )
+    ]
+
+
+def _device_detail(signs: Signs) -> str | None:
+    if not signs.devices:
+        return None
+    device, number = signs.devices.most_common(1)[0]
+    first = signs.first_sent_by_main_device
+    since = f", the first at {first:%Y-%m-%d %H:%M} UTC" if first is not None else ""
+    return f"Device {device} sent {number} of {sum(signs.devices.values())} dead letters{since}."
+
+
+@hypothesis(
+    "backlog",
+    "healthy",
+    title="Nothing is wrong",
+    needs=("metrics",),
+    cannot_see=("Queues and functions whose metrics were not collected.",),
+)
+def healthy(inv: Investigation) -> Finding:
+    """No work was late, repeated or lost."""
+    view = inv.once(picture)
+    return Finding(
+        "healthy",
+        tuple(_harm(inv, view) if view.affected else _no_harm(inv, view)),
+        next_test="Look at a wider window, and at the alarms of the people who called.",
+    )
+
+
+def _harm(inv: Investigation, view: Picture) -> list[Evidence]:
+    signs = view.affected[0]
+    return [
+        Evidence(
+            f"{len(view.affected)} of {len(view.signs)} queues show trouble; {signs.flow.queue} the most: "
+            f"{', '.join(signs.harms).replace('_', ' ')}.",
+            weight=weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
+            check="harm",
+            **points(inv, signs.flow, (*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles")),
+        )
+    ]
+
+
+def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
+    found = []
+    seen = {
+        name: sum(name in item.flow.asked and len(item.flow.frame) > 0 for item in view.signs)
+        for name in (*QUEUE_METRICS, *FUNCTION_METRICS, "throttles")
+    }
+    watched = [name for name, number in seen.items() if view.signs and number == len(view.signs)]
+    share = len(watched) / len(seen)
+    if watched:
+        found.append(
+            Evidence(
+                f"In {len(view.signs)} queues nothing was late, repeated, failing in numbers or lost "
+                f"({', '.join(watched)} were looked at).",
+                weight=weight("no_harm", share),
+                effect=share,
+                effect_unit="share of metrics",
+                check="harm",
+                **points(inv, view.flows, watched),
+            )
+        )
+    blind = [name for name, number in seen.items() if number < max(1, len(view.signs))]
+    work = sorted(set(blind) & {"age_s", "visible", "invocations", "errors"})
+    if blind:
+        found.append(
+            Evidence(
+                f"Not all queues have {', '.join(blind)}: trouble can hide there.",
+                weight=weight("blind_to_harm", len(blind)) + (weight("blind_to_work") if work else 0.0),
+                check="blind spots",
+                **matching(inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in blind])),
+            )
+        )
+    found += [_stray(inv, signs) for signs in view.signs if signs.only_stray]
+    daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
+    if daily:
+        found.append(
+            Evidence(
+                f"{daily[0].flow.queue} holds a backlog at the same time every day and drains it by itself.",
+                weight=weight("daily_peak"),
+                check="daily peak",
+                **points(inv, daily[0].flow, ("visible", "in_flight", "age_s")),
+            )
+        )
+    return found
+
+
+def _stray(inv: Investigation, signs: Signs) -> Evidence:
+    """Weigh that single messages died, here and there among good ones."""
+    sent, flow = signs.flow.count("sent") or 0.0, signs.flow
+    return Evidence(
+        f"{signs.dead_lettered} of {sent:.0f} messages of {flow.queue} ({signs.dead_lettered / sent:.1%}) "
+        "failed every try, one here and one there: single bad messages, and no stretch of failures.",
+        weight=weight("stray_dead") - weight("stray_together", 0.5 * _beyond_chance(signs)),
+        effect=signs.dead_lettered / sent,
+        effect_unit="share",
+        check="dead letters",
+        **points(inv, flow, ("failed", "sent", "dlq_visible")),
+    )

@@ -1,0 +1,146 @@
+"""What to collect next for a backlog, with the commands that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from watchme_analysis.analysis.backlog.flows import FUNCTION_SERIES, QUEUE_SERIES
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.hypotheses.backlog.picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
+from watchme_analysis.hypotheses.base import Investigation, Missing
+
+
+def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
+    """Return the evidence that the case lacks, best first; commands name the affected resources."""
+    focus = view.affected[0] if view.affected else view.signs[0] if view.signs else None
+    queue = focus.flow.queue if focus else "QUEUE"
+    function = (focus.flow.function if focus else None) or "FUNCTION"
+    dlq = (focus.flow.dlq if focus else None) or f"{queue}-dlq"
+    start, end = _window(view)
+    found: list[Missing] = []
+
+    def add(value: float, what: str, why: str, how: str) -> None:
+        found.append(Missing(what, why, how, value))
+
+    looked_at = view.affected[:1] or view.signs
+    metrics = (
+        "aws cloudwatch get-metric-data --metric-data-queries file://metric-data-queries.json "
+        f"--start-time {start} --end-time {end}"
+    )
+    runs = {*FUNCTION_METRICS, "throttles"}
+    if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
+        why = "Errors, throttles and run times tell causes apart." + _unusable(inv, FUNCTION_SERIES)
+        add(10.0, f"the metrics of {names}", why, metrics)
+    if names := _lacking(looked_at, set(QUEUE_METRICS), [item.flow.queue for item in looked_at]):
+        why = "Arrivals and age show whether work was late." + _unusable(inv, QUEUE_SERIES)
+        add(9.0, f"the metrics of {names}", why, metrics)
+    if inv.table("log_queries").empty:
+        add(
+            8.0 if view.affected and focus and focus.failures else 4.0,
+            f"the errors that {function} logged",
+            "They name the function, the API or the message as the place of the fault.",
+            f"aws logs start-query --log-group-name /aws/lambda/{function} --start-time {_epoch(start)} "
+            f"--end-time {_epoch(end)} --query-string 'fields @timestamp, @message, @requestId "
+            "| filter @message like /ERROR|Task timed out|Exception/ | sort @timestamp asc | limit 10000'",
+        )
+    elif focus is not None and focus.failures is not None and focus.errors.truncated:
+        add(
+            2.0,
+            f"the rest of {function}'s errors",
+            "The query returned fewer rows than matched, so the first or last errors are not there.",
+            f"watchme pull backlog CASE --function {function} --since {start} --until {end}"
+            "  # asks on where one query ends",
+        )
+    if inv.table("changes").empty:
+        add(
+            5.0 if view.affected else 1.0,
+            "the recorded changes",
+            "A deployment or a setting changed right before the trouble is the commonest cause.",
+            f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
+            "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false",
+        )
+    if focus is not None and focus.flow.settings.mapping_state is None:
+        add(
+            4.0,
+            f"the event source mapping of {queue}",
+            "It says whether the queue is polled and how many runs it may start.",
+            f"aws lambda list-event-source-mappings --function-name {function}",
+        )
+    if focus is not None and focus.flow.settings.visibility_timeout_s is None:
+        add(
+            4.0,
+            f"the attributes of {queue}",
+            "Visibility timeout, retention and redrive policy decide when a message returns or dies.",
+            f"aws sqs get-queue-attributes --queue-url URL_OF_{queue} --attribute-names All",
+        )
+    messages = inv.table("queue_messages")
+    dead = focus.dead_lettered if focus else 0
+    held = int((messages["queue"] == dlq).sum())
+    if dead > held:
+        add(
+            6.0,
+            f"{dead - held} dead letters of {dlq}",
+            "Only their bodies tell which device and day to run again; they pass with their retention.",
+            f"aws sqs receive-message --queue-url URL_OF_{dlq} --max-number-of-messages 10 "
+            "--attribute-names All --visibility-timeout 600, until it is empty",
+        )
+    functions = inv.table("functions")
+    own = functions[functions["function"] == function]
+    if own.empty or not bool(own.iloc[-1]["concurrency_known"]):
+        add(
+            2.0,
+            f"the concurrency reserved for {function}",
+            "Too little of it throttles deliveries, which count as receives.",
+            f"aws lambda get-function-concurrency --function-name {function}",
+        )
+    if focus is not None and focus.flow.frame["cpu_pct"].isna().all():
+        add(
+            1.0,
+            "the API host's CPU",
+            "A host out of CPU explains a slow API.",
+            "aws cloudwatch get-metric-data for AWS/EC2 CPUUtilization of the API's instance",
+        )
+    return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _lacking(looked_at: Sequence[Signs], metrics: set[str], names: Sequence[str]) -> str:
+    """Return the names of which not all metrics were answered, for a sentence."""
+    if not looked_at:
+        return "all queues and their functions"
+    lacking = [name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.flow.asked]
+    return ", ".join(dict.fromkeys(lacking))
+
+
+def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]) -> str:
+    """Return a sentence about metrics that came with statistics which don't tell what is needed."""
+    asked = inv.table("metric_queries").dropna(subset=["metric", "stat"])
+    wanted: dict[str, list[str]] = {}
+    for _, metric, stats, _ in series.values():
+        wanted.setdefault(metric, []).extend(stats)
+    found = []
+    for metric, serving in wanted.items():
+        came = set(asked.loc[asked["metric"] == metric, "stat"])
+        if came and not came & set(serving):
+            usable = " or ".join(dict.fromkeys(serving[:2]))
+            found.append(f"{metric} came as {', '.join(sorted(map(str, came)))}, ask for {usable}")
+    return f" {'; '.join(found)}." if found else ""
+
+
+def _window(view: Picture) -> tuple[str, str]:
+    """Return the window of the metrics as the AWS CLI takes it."""
+    frames = [item.flow.frame for item in view.signs if len(item.flow.frame)]
+    if not frames:
+        return "START", "END"
+    return (
+        f"{min(frame.index[0] for frame in frames):%Y-%m-%dT%H:%M:%SZ}",
+        f"{max(frame.index[-1] for frame in frames):%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def _epoch(text: str) -> str:
+    from datetime import datetime
+
+    try:
+        return str(int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()))
+    except ValueError:
+        return text

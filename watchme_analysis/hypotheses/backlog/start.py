@@ -1,0 +1,185 @@
+"""When a backlog incident began, given its cause: a moment, and the bounds that the evidence sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
+from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, surge_leads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Farther than this before its first effect nothing says when a fault began; nearer to it, a start would leave
+# out half of the moments that are as likely.
+PERIODS_BEFORE_EFFECT = 2.0
+# Share of the intervals before in which a poller that finds nothing must have asked, to tell when it stopped.
+POLLED_BEFORE = 0.8
+
+
+@dataclass(frozen=True)
+class Start:
+    """When an incident began.
+
+    Attributes
+    ----------
+    moment
+        The change that brought it about; else the likeliest moment. A fault shows only when something runs,
+        so between the last good run and the first bad one each moment is as likely as any other: the middle
+        is taken, but no more than :data:`PERIODS_BEFORE_EFFECT` periods before the first effect.
+    earliest, latest
+        The last moment at which all was still well, and the first at which it no longer was. For a creep the
+        bounds of its fit.
+    """
+
+    moment: datetime
+    earliest: datetime
+    latest: datetime
+
+
+def incident_start(view: Picture, cause: str) -> Start | None:
+    """Return when an incident of a cause began, None where nothing tells."""
+    signs = signs_for(view, cause)
+    if signs is None:
+        return None
+    change = change_for(view, cause)
+    if change is not None:
+        return Start(change.time, change.time, change.time)
+    seen = _seen_to_begin(signs, cause)
+    if seen is not None:
+        return seen
+    first = _first_effect(view, signs, cause)
+    return None if first is None else _between_runs(signs, first, cause)
+
+
+def _seen_to_begin(signs: Signs, cause: str) -> Start | None:
+    """Return the start of what is seen itself, and not only by the runs that it harms."""
+    step = timedelta(seconds=signs.flow.period_s)
+    if cause == "slow_leak" and signs.creeping is not None:
+        creep = signs.creeping
+        return Start(creep.start, creep.start_low, max(creep.start, creep.start_high))
+    if cause == "arrival_surge" and signs.surge is not None:
+        begun = _plain(signs.surge.start)
+        return Start(begun, begun - step, begun + step)
+    if cause == "mapping_disabled" and signs.starved is not None:
+        return _stopped_polling(signs)
+    first = _first_poison(signs) if cause == "poison_messages" else None
+    return None if first is None else Start(first, _last_good(signs, first, cause) or first, first + step)
+
+
+def signs_for(view: Picture, cause: str) -> Signs | None:
+    """Return the flow that shows a cause best."""
+    pick: Callable[[Signs], bool] | None = {
+        "arrival_surge": surge_leads,
+        "throttled": lambda item: "throttles" in item.harms,
+        "visibility_misconfig": lambda item: item.surplus is not None,
+        "mapping_disabled": lambda item: item.starved is not None or item.stalled,
+        "slow_leak": lambda item: item.creeping is not None,
+    }.get(cause)
+    return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
+
+
+def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
+    """Return the start of a fault that first showed in an interval."""
+    step = timedelta(seconds=signs.flow.period_s)
+    shown = _first_error(signs, first) or first + step
+    good = _last_good(signs, first, cause)
+    if good is None:
+        # No run before would have shown it.
+        good = min(first, _plain(signs.flow.frame.index[0]))
+    before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
+    return Start(shown - before, good, shown)
+
+
+def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
+    """Return when the last run began that was well, and would not have been under the fault.
+
+    Runs that a setting does not touch are well also under it: one at a time under a low concurrency, a short
+    one under a short visibility timeout.
+    """
+    frame, settings = signs.flow.frame, signs.flow.settings
+    well = frame["tried"].fillna(0.0) > frame["failed"].fillna(0.0)
+    if cause == "throttled":
+        # A limit that was lifted since is told by how many ran while others were refused.
+        held = frame.loc[frame["throttles"].fillna(0.0) > 0, "concurrency"].max()
+        limit = settings.reserved_concurrency if settings.reserved_concurrency is not None else held
+        well &= ~(frame["concurrency"].fillna(0.0) <= limit)
+    elif cause == "visibility_misconfig" and settings.visibility_timeout_s is not None:
+        well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
+        # A run that is shown to go wrong began before its message came back.
+        first -= timedelta(seconds=settings.visibility_timeout_s + signs.flow.period_s)
+    good = frame.index[well & (frame.index < first)]
+    return good[-1].to_pydatetime() if len(good) else None
+
+
+def _first_error(signs: Signs, first: datetime) -> datetime | None:
+    """Return when the first failed run began, by its log, where that lies within the first bad interval."""
+    logged = signs.errors.first
+    if logged is None:
+        return None
+    timed_out = signs.errors.main == "timeout" and (signs.timed_out_share or 0.0) >= 0.5
+    began = logged - timedelta(seconds=(signs.flow.settings.function_timeout_s or 0.0) if timed_out else 0.0)
+    return began if first <= began <= first + timedelta(seconds=signs.flow.period_s) else None
+
+
+def _stopped_polling(signs: Signs) -> Start | None:
+    """Return when the pollers stopped to ask: a mapping that is on asks all the time, also for nothing."""
+    frame, starved = signs.flow.frame, signs.starved
+    if starved is None or "empty_receives" not in signs.flow.asked:
+        return None
+    asked = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
+    before = asked[asked.index < starved.start]
+    within = asked[(asked.index >= starved.start) & (asked.index < starved.end)]
+    if not len(before) or before.mean() < POLLED_BEFORE or within.mean() > 1.0 - POLLED_BEFORE:
+        return None
+    step = timedelta(seconds=signs.flow.period_s)
+    last = _plain(before.index[before][-1])
+    return Start(last + step, last, last + 2 * step)
+
+
+def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
+    found: Any = {
+        "throttled": signs.throttles,
+        "visibility_misconfig": signs.surplus,
+        "mapping_disabled": signs.starved,
+    }.get(cause)
+    if found is not None:
+        return _plain(found.start)
+    if cause == "downstream_slow":
+        return _first_slow(signs)
+    firsts = [item.failures.start for item in view.affected if item.failures is not None]
+    return min((_plain(item) for item in firsts), default=signs.first_trouble())
+
+
+def _first_poison(signs: Signs) -> datetime | None:
+    """Return the first dead letter of the device that sends nearly all of them, near the raised failures."""
+    start = None if signs.failures is None else _plain(signs.failures.start)
+    if signs.first_sent_by_main_device is not None and start is not None and piled_on_one(signs.devices):
+        slack = timedelta(hours=12)
+        if abs(signs.first_sent_by_main_device - start) <= slack:
+            step = signs.flow.period_s
+            moment = signs.first_sent_by_main_device
+            return moment - timedelta(seconds=moment.timestamp() % step)
+    return start or signs.first_trouble()
+
+
+def _first_slow(signs: Signs) -> datetime | None:
+    """Return the first interval of slow runs that leads into the failures."""
+    if signs.failures is None:
+        return signs.first_trouble() if signs.slow is None else _plain(signs.slow.start)
+    start = signs.failures.start
+    before = signs.run_before_s
+    runs: pd.Series = signs.flow.frame["duration_avg_s"].dropna()
+    if before is not None:
+        for moment, value in reversed(list(runs[runs.index < start].items())):
+            if value < 3.0 * before:
+                break
+            start = moment
+    return _plain(start)
+
+
+def _plain(moment: Any) -> datetime:
+    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]

@@ -1,0 +1,94 @@
+"""When a backlog incident began and ended, given its cause."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from watchme_analysis.analysis.backlog.changes import undoing_change
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.hypotheses.backlog.picture import Picture
+from watchme_analysis.hypotheses.backlog.start import Start, incident_start, signs_for
+
+
+def incident_window(view: Picture, cause: str) -> tuple[Start | None, datetime | None]:
+    """Return start and end (None while open) of an incident.
+
+    It ends with the last effect of its cause, or the change that undid it, and is open when the effect is
+    still there at the end.
+    """
+    signs, start = signs_for(view, cause), incident_start(view, cause)
+    if signs is None or start is None:
+        return None, None
+    undone = undoing_change(view.changes, cause, signs.flow, start.moment + timedelta(seconds=1))
+    if undone is not None and _quiet_after(signs, undone.time, cause):
+        return start, undone.time
+    return start, None if signs.flow.frame.empty else _last_effect(signs, cause)
+
+
+def _last_effect(signs: Signs, cause: str) -> datetime | None:
+    """Return when the cause's effect ended, None while it is there."""
+    frame = signs.flow.frame
+    whole_end = frame.index[-1] + timedelta(seconds=signs.flow.period_s)
+    if cause == "arrival_surge" and signs.surge is not None:
+        end = _plain(signs.surge.end)
+        return None if whole_end - end <= timedelta(seconds=3 * signs.flow.period_s) else end
+    if cause == "throttled" and signs.throttles is not None:
+        return (
+            None if signs.throttles.open or signs.flow.settings.reserved_concurrency else signs.throttles.end
+        )
+    if cause == "mapping_disabled" and signs.starved is not None:
+        # After a purge nothing waits any more, and still nobody polls.
+        off = (signs.flow.settings.mapping_state or "").startswith("Disabl")
+        return None if signs.starved.open or off else signs.starved.end
+    if cause == "visibility_misconfig" and signs.surplus is not None:
+        limit, longest = signs.flow.settings.visibility_timeout_s, frame["duration_max_s"].dropna()
+        short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
+        return None if short else _plain(signs.surplus.end)
+    if signs.failures is None:
+        return _end_without_failures(signs, cause)
+    return None if _still_failing(signs) else _plain(signs.failures.end)
+
+
+def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
+    """Return the end of slow runs, else of the backlog; None while open."""
+    if cause == "downstream_slow" and signs.slow is not None:
+        later = signs.flow.frame["invocations"][signs.flow.frame.index >= signs.slow.end]
+        return _plain(signs.slow.end) if float(later.fillna(0.0).sum()) > 0 else None
+    worst = signs.worst
+    return None if worst is None or worst.open else worst.end
+
+
+def _still_failing(signs: Signs) -> bool:
+    """Tell whether failures had not ended: no good run since, or the next one was not due yet."""
+    assert signs.failures is not None
+    frame = signs.flow.frame
+    failing = frame.index[(frame["failed"].fillna(0.0) > 0) & (frame.index >= signs.failures.start)]
+    later = frame[frame.index >= signs.failures.end]
+    good = float((later["tried"] - later["failed"].fillna(0.0)).fillna(0.0).sum())
+    if good == 0:
+        return True
+    if signs.passed_share is None or signs.passed_share < 0.15 or len(failing) < 3:
+        return False
+    gaps = sorted(after - before for before, after in pairwise(failing))
+    usual = gaps[int(0.9 * (len(gaps) - 1))]
+    end = frame.index[-1] + timedelta(seconds=signs.flow.period_s)
+    return bool(end - signs.failures.end <= 2 * max(usual, timedelta(minutes=30)))
+
+
+def _quiet_after(signs: Signs, moment: datetime, cause: str) -> bool:
+    """Tell whether the effect stopped after a change, allowing for what was under way."""
+    frame = signs.flow.frame[signs.flow.frame.index > moment + timedelta(minutes=30)]
+    if cause == "throttled":
+        return float(frame["throttles"].fillna(0.0).sum()) == 0.0
+    if cause == "mapping_disabled":
+        return float(frame["received"].fillna(0.0).sum()) > 0
+    if cause == "visibility_misconfig":
+        return signs.surplus is None or signs.surplus.end <= moment + timedelta(hours=1)
+    tried = float(frame["tried"].fillna(0.0).sum())
+    return tried > 0 and float(frame["failed"].fillna(0.0).sum()) <= 0.05 * tried
+
+
+def _plain(moment: Any) -> datetime:
+    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]

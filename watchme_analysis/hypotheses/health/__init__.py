@@ -1,0 +1,1 @@
+"""Why a ``/health`` is slow or fails: checks, weights and the verdict."""

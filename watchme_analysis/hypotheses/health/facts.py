@@ -1,0 +1,249 @@
+"""What all ``/health`` hypotheses look at, computed once per investigation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.analysis.health.config import Routes, routes
+from watchme_analysis.analysis.health.follow import Followed, follow
+from watchme_analysis.analysis.health.paths import path_family, same_endpoint
+from watchme_analysis.analysis.health.requests import observations, requests
+from watchme_analysis.analysis.health.senders import slow_senders
+from watchme_analysis.analysis.health.window import Incident, find_incident, judged
+from watchme_analysis.hypotheses.base import Investigation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.case import Case
+
+
+# Tables that are empty when all is well.
+QUIET = ("error_log",)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The evidence of one investigation, joined and judged.
+
+    Attributes
+    ----------
+    inv
+        The investigation.
+    joined
+        Requests followed through edge and Nginx, with ``edge_bad`` and ``nginx_bad`` (bool) and
+        ``during`` (bool: begun within the incident).
+    observed
+        Judged observations, with ``during``.
+    incident
+        The incident, None when there is none.
+    upstreams
+        Usual upstream address by path family: of good answers, else as configured.
+    nginx_routes, edge_routes
+        Locations of the configurations.
+    """
+
+    inv: Investigation
+    joined: pd.DataFrame
+    observed: pd.DataFrame
+    incident: Incident | None
+    upstreams: dict[str, str]
+    nginx_routes: Routes
+    edge_routes: Routes
+    endpoints: tuple[str, ...] = field(default=())
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the case."""
+        return self.inv.table(name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a table holds rows."""
+        return len(self.table(name)) > 0
+
+    def collected(self, name: str) -> bool:
+        """Tell whether a table was brought: with rows, or as a log of errors that holds none."""
+        return self.has(name) or (name in QUIET and name in self.inv.case.manifest["tables"])
+
+    @property
+    def start(self) -> datetime:
+        """Start of the incident."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.start
+
+    @property
+    def end(self) -> datetime:
+        """End of the incident, or of the data when it is still open."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.end
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Path families affected, worst first."""
+        return () if self.incident is None else self.incident.families
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Usual upstream addresses of the affected families, the most affected first."""
+        counts: dict[str, int] = {}
+        bad = self.observed[self.observed["during"] & self.observed["bad"]]
+        for family in self.families:
+            if family in self.upstreams:
+                address = self.upstreams[family]
+                counts[address] = counts.get(address, 0) + int((bad["family"] == family).sum())
+        return tuple(sorted(counts, key=lambda address: -counts[address]))
+
+    def of_incident(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a table with a ``time`` column that lie in the incident."""
+        import pandas as pd
+
+        times = frame["time"]
+        return frame[(times >= pd.Timestamp(self.start)) & (times <= pd.Timestamp(self.end))]
+
+    def rows(self, side: str, *, bad: bool, affected: bool = True) -> pd.DataFrame:
+        """Return joined requests of the incident that a layer (``edge``, ``nginx``) saw as bad or good."""
+        frame = self.joined
+        chosen = frame[f"seen_{side}"] & frame["during"] & (frame[f"{side}_bad"] == bad)
+        if affected:
+            chosen &= frame["family"].isin(self.families)
+        return frame[chosen]
+
+    def calm_neighbours(self) -> list[str]:
+        """Return unaffected families served by an affected service, with five requests at least."""
+        outer = self.observed[
+            self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
+        ]
+        counts = outer.groupby("family")["strained"].agg(["size", "sum"])
+        quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
+        services = set(self.services)
+        return [
+            str(name)
+            for name in quiet.index
+            if name not in self.families and self.upstreams.get(str(name)) in services
+        ]
+
+    def calm_beside(self, family: str) -> list[str]:
+        """Return the calm neighbours that the usual upstream of a family serves as well."""
+        mine = self.upstreams.get(family)
+        return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
+
+
+def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd.DataFrame, int] | None:
+    """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    probes = found.observed.loc[found.observed["row"] < 0, "family"]
+    for family in found.families:
+        mine, total = rows[rows["family"] == family], int((bad["family"] == family).sum())
+        if (probes == family).any() and len(mine) >= 6 and len(mine) >= 0.5 * total:
+            return mine, total
+    return None
+
+
+def facts(inv: Investigation) -> Facts:
+    """Gather the facts of an investigation; use as ``inv.once(facts)``."""
+    joined = requests(inv.table("access_log"), inv.table("edge_log"))
+    observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
+    for side in ("edge", "nginx"):
+        waiting = joined.index[slow_senders(joined, side)]
+        mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
+        observed.loc[mine, ["slow", "bad", "strained"]] = False
+    asked = inv.options.get("endpoint")
+    incident = find_incident(observed, path_family(asked) if asked else None)
+    nginx, edge = routes(inv.table("config_directives"))
+    observed["during"] = _during(observed["start"], incident)
+    joined["during"] = _during(joined["start"], incident)
+    for side in ("edge", "nginx"):
+        mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
+        joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
+    upstreams = _usual_upstreams(joined, nginx)
+    return Facts(inv, joined, observed, incident, upstreams, nginx, edge, _endpoints(observed, incident))
+
+
+def followed(inv: Investigation) -> Followed:
+    """Follow every request through edge, Nginx and application; use as ``inv.once(followed)``."""
+    found = inv.once(facts)
+    paths = found.joined["path"].dropna().unique()
+    inner = found.nginx_routes.passed_as(str(path) for path in paths)
+    return follow(found.joined, inv.table("app_log"), inner)
+
+
+def requests_view(case: Case) -> pd.DataFrame:
+    """Return the frame that queries know as ``requests``, as :class:`Followed` describes it."""
+    return Investigation(case, "health").once(followed).frame
+
+
+def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
+    """Give what was asked inside or on the host the name that it has outside."""
+    outer = observed[~observed["vantage"].isin(["inside", "host"])]
+    known = [str(name) for name in outer["family"].unique()]
+    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "family"].unique()]
+    if not known:
+        return observed
+    inner = observed["vantage"].isin(["inside", "host"])
+    names = {
+        family: same_endpoint(str(family), probed) or same_endpoint(str(family), known) or family
+        for family in observed.loc[inner, "family"].unique()
+    }
+    observed.loc[inner, "family"] = observed.loc[inner, "family"].map(names).astype("string")
+    return observed
+
+
+def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
+    import pandas as pd
+
+    if incident is None:
+        return pd.Series(False, index=times.index)
+    return (times >= pd.Timestamp(incident.start)) & (times <= pd.Timestamp(incident.end))
+
+
+def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
+    """Return the upstream that serves each family when all is well."""
+    found: dict[str, str] = {}
+    asked = joined[joined["upstream_addr"].notna()]
+    for chosen in (asked[~asked["during"] & ~asked["nginx_bad"]], asked[~asked["nginx_bad"]]):
+        for family, group in chosen.groupby("family"):
+            found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
+    examples = joined.drop_duplicates("family").set_index("family")["path"]
+    for family, path in examples.items():
+        place = nginx.wider(str(path)) or nginx.serving(str(path))
+        if str(family) not in found and place is not None and place.addresses:
+            found[str(family)] = place.addresses[0]
+    return found
+
+
+def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:
+    """Return the paths affected: families as they are, a family of one path by that path."""
+    if incident is None:
+        return ()
+    found = []
+    for family in incident.families:
+        paths = observed.loc[observed["family"] == family, "path"].unique()
+        found.append(str(paths[0]) if len(paths) == 1 else family)
+    return tuple(found)
+
+
+def listed(items: Iterable[Any], limit: int = 4) -> str:
+    """Return items in words: ``a, b and 3 more``."""
+    words = [str(item) for item in items]
+    if len(words) <= limit:
+        return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "none"
+    return f"{', '.join(words[:limit])} and {len(words) - limit} more"
+
+
+def share(part: float, whole: float) -> str:
+    """Return ``part of whole`` in words."""
+    return f"{int(part)} of {int(whole)}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration for a sentence."""
+    if math.isnan(value):
+        return "an unknown time"
+    return f"{value * 1000:.0f} ms" if value < 0.1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"

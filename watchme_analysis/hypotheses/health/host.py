@@ -1,0 +1,84 @@
+"""Check of the name that the edge asks Nginx for: another name may be another server's."""
+
+from __future__ import annotations
+
+from watchme_analysis.analysis.configuration.nginx_routing import route_among
+from watchme_analysis.hypotheses.health.facts import Facts, listed, share
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import lines, select
+
+EDGE = "edge_config"
+
+
+def wrong_host(found: Facts) -> list[Seen]:
+    """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
+
+    Nginx then answers by itself, and its configuration alone looks at fault.
+    """
+    asked = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+    bad = found.rows("nginx", bad=True)
+    alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
+    if asked.empty or len(alone) < 3 or len(alone) < 0.5 * len(bad):
+        return []
+    name = str(asked.mode().iloc[0])
+    return _logged(found, name) or _configured(found, name)
+
+
+def _logged(found: Facts, name: str) -> list[Seen]:
+    """Read it from the names that Nginx logged."""
+    log = found.table("access_log")
+    named = log[log["host"].notna()]
+    refused = found.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
+    other = refused[refused["host"] != name]
+    if len(other) < 3 or len(other) < 0.5 * len(refused) or not (named["host"] == name).any():
+        return []
+    given = str(other["host"].mode().iloc[0])
+    text = (
+        f"Callers ask the edge for {name}, and {share(len(other), len(refused))} requests that Nginx "
+        f"answered badly by itself ask it for {given}: the edge changes the name."
+    )
+    detail = f"the edge asks for {given} in place of {name}"
+    return [
+        Seen(
+            "edge_wrong_host",
+            text,
+            "access_log",
+            len(other),
+            lines("access_log", other),
+            details={EDGE: detail},
+        )
+    ]
+
+
+def _configured(found: Facts, name: str) -> list[Seen]:
+    """Read it from both configurations: the name that the edge sets, and who serves that."""
+    for endpoint in found.endpoints:
+        given = _set_by_edge(found, endpoint)
+        if given is None or given.lower() == name.lower():
+            continue
+        well, now = (route_among(found.nginx_routes.places, endpoint, host) for host in (name, given))
+        if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
+            continue
+        text = (
+            f"The edge asks Nginx for {given}, callers ask it for {name}: Nginx passes {endpoint} on for "
+            f"{listed(well['server_names'])}, and not for {given}."
+        )
+        detail = f"the edge asks for {given} in place of {name}, for which Nginx passes nothing on"
+        sql = select("config_directives", "directive in ('proxy_set_header', 'server_name')")
+        table = found.table("config_directives")
+        rows = int(table["directive"].isin(["proxy_set_header", "server_name"]).sum())
+        return [Seen("edge_wrong_host", text, "config_directives", rows, sql, details={EDGE: detail})]
+    return []
+
+
+def _set_by_edge(found: Facts, endpoint: str) -> str | None:
+    """Return the name that the edge's configuration sets for a path; None where a variable decides."""
+    place = route_among(found.edge_routes.places, endpoint)
+    if place is None or not place["proxy_pass"]:
+        return None
+    headers = place["directives"].get("proxy_set_header", ())
+    # Without a setting Nginx asks for the name of its `proxy_pass`.
+    value = next((str(args[1]) for args in headers if str(args[0]).lower() == "host"), "$proxy_host")
+    if value == "$proxy_host":
+        value = str(place["proxy_pass"]).partition("://")[2].partition("/")[0]
+    return None if "$" in value else value

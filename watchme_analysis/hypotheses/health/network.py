@@ -1,0 +1,287 @@
+"""Checks of the way from Nginx into the container: connecting, and reading what was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health.layers import layer_times, logs_connects
+from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import lines, of_joined
+from watchme_analysis.hypotheses.health.upstreams import KIND_WORDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORK, SATURATION = "docker_network", "app_saturation"
+# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
+# less than a millisecond.
+SLOW_CONNECT_S = 0.2
+# Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
+RETRANSMIT_S = (0.195, 0.26)
+RECONNECT_S = (0.995, 1.07)
+# uvicorn's default of --backlog; Linux allows up to 4096 (net.core.somaxconn).
+UVICORN_BACKLOG = 2048
+UNREACHABLE = ("upstream_refused", "upstream_unreachable")
+
+
+def network(found: Facts) -> list[Seen]:
+    """Look at how connections to the affected service fared and where answers stuck."""
+    seen = []
+    if found.has("access_log"):
+        seen += _by_access_log(found)
+    if found.has("error_log"):
+        seen += _by_error_log(found, {one.outcome for one in seen})
+    return seen + _local_address(found)
+
+
+def _asked(found: Facts) -> pd.DataFrame:
+    """Return requests of the incident that Nginx passed to an affected service's usual address."""
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    if rows["upstream_addr"].notna().any():
+        return rows[rows["upstream_addr"].isin(found.services)]
+    # A log that names no address has the paths that the configuration sends there.
+    return rows[rows["family"].map(found.upstreams).isin(found.services)]
+
+
+def _by_access_log(found: Facts) -> list[Seen]:
+    asked = _asked(found)
+    if len(asked) < 5 or asked["response_s"].isna().all():
+        return []
+    seen = []
+    parts = layer_times(asked, connects_logged=logs_connects(found.joined))
+    tries = parts["connect_s"].notna()
+    waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
+    service = listed(found.services)
+    slow, total = int(waited.sum()), int(tries.sum())
+    sql = of_joined("nginx", asked[tries])
+    if total >= 5 and slow >= 3 and slow >= 0.05 * total:
+        longest = float(parts["connect_s"].max())
+        again = int(parts.loc[tries, "connect_s"].map(_retransmitted).sum())
+        text = (
+            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
+            "connect (longest "
+            f"{seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet is "
+            "sent again)."
+        )
+        room, unanswered = _room(found), _most_unanswered(asked)
+        outcome = "connect_slow"
+        if room is not None and unanswered >= room:
+            outcome = "queue_full"
+            text += (
+                f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
+                "answered: it may have been full."
+            )
+        elif room is not None and again >= 0.5 * slow:
+            outcome = "connect_lost"
+            text += (
+                f" The queue of connections holds {room}, and at most {unanswered} requests were sent "
+                "between two answers: it was never full."
+            )
+        detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
+        full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
+        seen.append(
+            Seen(
+                outcome,
+                text,
+                "access_log",
+                total,
+                sql,
+                slow / total,
+                "share",
+                min(1.0, slow / 6),
+                {SATURATION: full} if outcome == "queue_full" else {NETWORK: detail},
+            )
+        )
+    elif total >= 5 and asked["connect_s"].notna().any():
+        text = (
+            f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
+        )
+        seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
+    seen += _sent_again(asked, service)
+    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
+    stalled = _stalled(parts.loc[bad.index])
+    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+        seen.append(_body(found, asked, stalled, len(bad)))
+    return seen
+
+
+def _room(found: Facts) -> int | None:
+    """Return how many connections wait in the kernel until the affected server takes them; None: unknown.
+
+    A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
+    """
+    processes = found.table("app_processes")
+    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    mine = processes[processes["addr"].isin(hosts)]
+    mine = mine if len(mine) else processes
+    servers = mine[mine["command"].fillna("").str.contains("uvicorn", regex=False)]
+    return int(servers["backlog"].fillna(UVICORN_BACKLOG).min()) if len(servers) else None
+
+
+def _most_unanswered(asked: pd.DataFrame) -> int:
+    """Return the most requests that were sent to a service between two of its answers, one after the other.
+
+    So many connections at most waited to be taken, those of callers that gave up included: a server that
+    answers takes them.
+    """
+    import numpy as np
+
+    headed = asked["header_s"].notna()
+    answered = headed if headed.any() else asked["nginx_status"] < 400
+    moments = np.sort(asked.loc[answered, "nginx_end"].to_numpy())
+    between = np.searchsorted(moments, asked["nginx_start"].to_numpy(), side="right")
+    return int(np.bincount(between).max()) if len(between) else 0
+
+
+def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
+    """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
+    answered = asked[asked["nginx_status"] < 400]
+    waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
+    long = waits[waits > RETRANSMIT_S[0] / 2]
+    # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
+    first, second = long.between(*RETRANSMIT_S), long.between(*RECONNECT_S)
+    between = int((long < RETRANSMIT_S[0]).sum())
+    around = int(long.between(0.5, 2.0).sum())
+    clustered = first if first.sum() >= second.sum() else second
+    hits = int(clustered.sum())
+    if hits < 5 or hits < 0.15 * len(long):
+        return []
+    if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
+        return []
+    text = (
+        f"{share(hits, len(long))} long waits for an answer from {service} lasted just over "
+        f"{0.2 if clustered is first else 1:g} s, when TCP sends a lost packet again."
+    )
+    detail = f"packets to or from {service} are lost and sent again ({hits} waits at such times)"
+    sql = of_joined("nginx", asked.loc[long.index[clustered]])
+    return [
+        Seen(
+            "retransmitted",
+            text,
+            "access_log",
+            hits,
+            sql,
+            hits / len(long),
+            "share",
+            min(1.0, hits / 10),
+            {NETWORK: detail},
+        )
+    ]
+
+
+def _retransmitted(connect_s: float) -> bool:
+    return any(again <= connect_s <= again + 0.12 for again in (1.0, 3.0, 7.0))
+
+
+def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in the body, the header having come quickly."""
+    return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
+
+
+def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Seen:
+    middle = float(stalled["body_s"].median())
+    calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
+    usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
+    sizes = ""
+    if len(calm) and usual["nginx_bytes"].notna().any():
+        small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
+        if large > small:
+            sizes = (
+                f"; their answers have {large:.0f} bytes and more, those that did well at most {small:.0f}"
+            )
+    text = (
+        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at "
+        "once and then "
+        f"stood {seconds(middle)} (median) in the body{sizes}."
+    )
+    detail = (
+        f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "
+        "lost on the way"
+    )
+    sql = of_joined("nginx", asked.loc[stalled.index])
+    return Seen(
+        "body_stalls",
+        text,
+        "access_log",
+        len(stalled),
+        sql,
+        middle,
+        "s",
+        min(1.0, len(stalled) / 6),
+        {NETWORK: detail},
+    )
+
+
+def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
+    errors = found.of_incident(found.table("error_log"))
+    mine = errors[errors["upstream_addr"].isin(found.services)]
+    if len(mine) < 3:
+        return []
+    kinds = mine["kind"].value_counts()
+    service = listed(found.services)
+    total = len(mine)
+    seen = []
+
+    def of(*names: str) -> int:
+        return int(sum(kinds.get(name, 0) for name in names))
+
+    unreachable = of(*UNREACHABLE)
+    if unreachable >= 3 and unreachable >= 0.3 * total:
+        kind = next(name for name in kinds.index if name in UNREACHABLE)
+        words = KIND_WORDS[str(kind)]
+        text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
+        sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
+        seen.append(
+            Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
+        )
+    connecting = of("upstream_timeout_connect")
+    if (
+        connecting >= 3
+        and connecting >= 0.3 * total
+        and not told & {"connect_slow", "connect_lost", "queue_full"}
+    ):
+        text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
+        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])
+        detail = f"connections to {service} time out ({connecting} times)"
+        seen.append(
+            Seen("connect_slow", text, "error_log", connecting, sql, strength=0.9, details={NETWORK: detail})
+        )
+    body = of("upstream_timeout_body")
+    if body >= 3 and body >= 0.3 * total and "body_stalls" not in told:
+        text = f"{share(body, total)} upstream errors on {service} timed out while reading the body."
+        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_body"])
+        detail = f"answers of {listed(found.endpoints)} stall after the header"
+        seen.append(
+            Seen("body_stalls", text, "error_log", body, sql, strength=0.9, details={NETWORK: detail})
+        )
+    return seen
+
+
+def _local_address(found: Facts) -> list[Seen]:
+    """Find a server that listens on its container's loopback address alone."""
+    processes = found.table("app_processes")
+    if processes.empty:
+        return []
+    hosts = {service.rsplit(":", 1)[0] for service in found.services}
+    mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
+    local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
+    remote = hosts - {"127.0.0.1", "localhost", "::1"}
+    if local.empty or not remote:
+        return []
+    command = str(local["command"].iloc[0])
+    text = (
+        f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at "
+        f"{listed(sorted(remote))}: {command}."
+    )
+    detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
+    return [
+        Seen(
+            "listens_locally",
+            text,
+            "app_processes",
+            len(local),
+            lines("app_processes", local),
+            details={NETWORK: detail},
+        )
+    ]

@@ -1,0 +1,277 @@
+"""Checks of Nginx: whether it refused, held, misdirected or cut off what the application would serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.hypotheses.health.answers import renames, unseen
+from watchme_analysis.hypotheses.health.edge import usual_answer_s
+from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
+from watchme_analysis.hypotheses.health.rules import nginx_rule_words, place_of
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import lines, of_joined
+from watchme_analysis.hypotheses.health.upstreams import (
+    KIND_WORDS,
+    dead_server,
+    elsewhere_by_errors,
+    label,
+    usual_address,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NGINX = "nginx_config"
+HELD_S = 0.4
+
+
+def nginx(found: Facts) -> list[Seen]:
+    """Sort Nginx's bad requests by who spoiled them."""
+    bad = found.rows("nginx", bad=True)
+    seen = [*_errors(found), *renames(found, bad)]
+    if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
+        return seen + unseen(found, bad)
+    total = len(bad)
+    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
+    asked = bad[bad["upstream_addr"].notna()]
+    held = _held(found, bad)
+    moved = _moved(found, asked)
+    cut = asked[asked["nginx_status"] == 504]
+    cut = cut[_short_of_usual(found, cut)] if len(cut) else cut
+    refused = asked[
+        (asked["nginx_status"] >= 300) & (asked["nginx_status"] < 500) & (asked["nginx_status"] != 499)
+    ]
+    makers = (
+        (alone, _alone),
+        (held, _waits),
+        (moved, _elsewhere),
+        (cut, _impatient),
+        (refused, _mangles),
+    )
+    if not len(moved):
+        seen += dead_server(found)
+    explained = len(asked) if any(one.outcome == "dead_server" for one in seen) else 0
+    for rows, maker in makers:
+        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+            seen.append(maker(found, rows, total))
+            explained += len(rows)
+        elif (mine := most_of_one(found, rows, bad)) is not None:
+            seen.append(maker(found, *mine))
+    if explained < 0.3 * total and len(asked) >= 0.5 * total:
+        text = (
+            f"Nginx passed {share(len(asked), total)} bad requests to {listed(found.services)}, their usual "
+            "upstream, and waited for it."
+        )
+        seen.append(
+            Seen(
+                "nginx_passes_on",
+                text,
+                "access_log",
+                len(asked),
+                of_joined("nginx", asked),
+                strength=min(1.0, total / 6),
+            )
+        )
+    return seen
+
+
+def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
+    spent = bad["nginx_s"] - bad["response_s"].fillna(0.0)
+    long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
+    # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
+    short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
+    limited = (found.of_incident(found.table("error_log"))["kind"] == "limit_req").any()
+    return bad[long & (short | bool(limited))]
+
+
+def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
+    """Return requests sent to an address that is not the one these paths go to when all is well."""
+    usual = usual_address(found)
+    expected = asked["family"].map(usual)
+    address = asked["upstream_addr"]
+    good = found.joined[
+        found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
+    ]
+    serves = set(good["upstream_addr"])
+    return asked[expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)]
+
+
+def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
+    usual = usual_answer_s(found)
+    return cut["family"].map(usual).astype("float64") * 1.5 > cut["nginx_s"]
+
+
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    statuses = rows["nginx_status"].value_counts()
+    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
+    text = (
+        f"Nginx itself gave {share(len(rows), total)} of the bad answers of "
+        f"{listed(found.endpoints)} without "
+        f"asking the application: status {words}."
+    )
+    rule = nginx_rule_words(found)
+    detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
+    sql = of_joined("nginx", rows)
+    return Seen(
+        "nginx_alone",
+        text,
+        "access_log",
+        len(rows),
+        sql,
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
+
+
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
+    text = (
+        f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for "
+        f"{seconds(spent)} "
+        "(median) besides the upstream's time."
+    )
+    rule = nginx_rule_words(found)
+    detail = f"{label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
+    return Seen(
+        "nginx_waits",
+        text,
+        "access_log",
+        len(rows),
+        of_joined("nginx", rows),
+        spent,
+        "s",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
+
+
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    address = str(rows["upstream_addr"].mode().iloc[0])
+    usual = listed(sorted({usual_address(found)[str(family)] for family in rows["family"].unique()}))
+    fate = _fate(found, rows, address)
+    text = (
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, "
+        "which answered "
+        f"nothing well, in place of {usual}: {fate}."
+    )
+    detail = (
+        f"{label(found)} proxies to {address}, which no other path uses and which never "
+        f"answered well ({fate})"
+    )
+    sql = of_joined("nginx", rows)
+    return Seen(
+        "moved_upstream",
+        text,
+        "access_log",
+        len(rows),
+        sql,
+        float(len(rows)),
+        "requests",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
+
+
+def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
+    errors = found.of_incident(found.table("error_log"))
+    kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
+    if len(kinds):
+        return (
+            f"{share(int(kinds.iloc[0]), int(kinds.sum()))} errors "
+            f"{KIND_WORDS.get(str(kinds.index[0]), kinds.index[0])}"
+        )
+    status = rows["nginx_status"].value_counts()
+    return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
+
+
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    cut = float(rows["nginx_s"].median())
+    usual = usual_answer_s(found)
+    needs = max(
+        (usual[family] for family in rows["family"].unique() if family in usual), default=float("nan")
+    )
+    text = (
+        f"Nginx gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well."
+    )
+    place = place_of(found)
+    limit = place.value("proxy_read_timeout") if place is not None else None
+    detail = f"{label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
+    detail += f" for an endpoint that needs up to {seconds(needs)}"
+    return Seen(
+        "nginx_impatient",
+        text,
+        "access_log",
+        len(rows),
+        of_joined("nginx", rows),
+        cut,
+        "s",
+        min(1.0, len(rows) / 6),
+        {NGINX: detail},
+    )
+
+
+def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    status = int(rows["nginx_status"].mode().iloc[0])
+    text = (
+        f"The application answered {share(len(rows), total)} bad requests of {listed(found.endpoints)} with "
+        f"{status} as Nginx passed them on."
+    )
+    detail = f"{label(found)} passes on requests that the application answers with {status}"
+    sql = of_joined("nginx", rows)
+    return Seen("nginx_mangles", text, "access_log", len(rows), sql, details={NGINX: detail})
+
+
+def _errors(found: Facts) -> list[Seen]:
+    """Read what Nginx's error log says of its own limits."""
+    errors = found.of_incident(found.table("error_log"))
+    seen = []
+    mine = errors[path_families(errors["path"]).isin(found.families)] if len(errors) else errors
+    limited = mine[mine["kind"].isin(["limit_req", "limit_conn"])]
+    if len(limited) >= 3:
+        kind = str(limited["kind"].mode().iloc[0])
+        text = (
+            f"Nginx's error log has {len(limited)} lines on {KIND_WORDS[kind]} for {listed(found.endpoints)}."
+        )
+        rule = nginx_rule_words(found)
+        detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
+            f": {rule}" if rule else ""
+        )
+        sql = lines("error_log", limited)
+        seen.append(
+            Seen(
+                "nginx_limits",
+                text,
+                "error_log",
+                len(limited),
+                sql,
+                float(len(limited)),
+                "requests",
+                min(1.0, len(limited) / 6),
+                {NGINX: detail},
+            )
+        )
+    short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
+    if len(short) >= 3:
+        kind = str(short["kind"].mode().iloc[0])
+        text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
+        sql = lines("error_log", short)
+        seen.append(
+            Seen(
+                "nginx_short_of",
+                text,
+                "error_log",
+                len(short),
+                sql,
+                float(len(short)),
+                "lines",
+                details={NGINX: f"Nginx is {KIND_WORDS[kind]}"},
+            )
+        )
+    if not found.joined["upstream_addr"].notna().any():
+        seen += elsewhere_by_errors(found, mine, usual_address(found))
+    return seen

@@ -1,0 +1,315 @@
+"""Checks of the process and host: CPU, threads, open requests, descriptors, memory, connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health.requests import floats
+from watchme_analysis.hypotheses.health.container import container_of, restart_reason, variables
+from watchme_analysis.hypotheses.health.cpu import cpu
+from watchme_analysis.hypotheses.health.facts import Facts, listed, share
+from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import at_times, lines, of_joined, quoted, within
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Gives the query for the samples of a metric of the affected process within the incident.
+Samples = Callable[..., str]
+POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
+FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
+CONCURRENCY_WORDS = r"Exceeded concurrency limit"
+# How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
+CONNECTION_WORDS = (
+    r"QueuePool limit|PoolTimeout|[Cc]onnection pool (?:is full|exhausted|timeout)|pool timeout|PoolError"
+    r"|EmptyPoolError|[Tt]oo many (?:clients|connections)|remaining connection slots|max_connections"
+    r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
+    r"|[Cc]ouldn't get a connection"
+)
+# Memory this near its limit is at it: the kernel kills before the last sample.
+NEAR_LIMIT = 0.85
+OFTEN_STARTED = 3
+MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
+
+
+def service_name(found: Facts, table: pd.DataFrame) -> str:
+    """Return the name under which a table holds the affected service.
+
+    The start commands name the service of an address; a file without a suffix is the main service's.
+    """
+    names = set(table["service"].fillna(""))
+    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    addresses = set(found.services[:1])
+    processes = found.table("app_processes")
+    for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
+        if not isinstance(addr, str) or not isinstance(service, str):
+            continue
+        if addr in hosts and (f"{addr}:{port}" in addresses or len(set(processes["addr"])) == len(processes)):
+            if service in names:
+                return service
+            others = {str(name) for name in processes["service"].dropna()} - {service}
+            if "" in names and not (names - {""}) - others:
+                return ""
+    if "" in names:
+        return ""
+    return _busiest(found, table, names)
+
+
+def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
+    """Return the service whose name an affected path holds, else the one with most rows."""
+    for family in found.families:
+        for name in sorted(names):
+            if name and name in family:
+                return name
+    counts = table["service"].fillna("").value_counts()
+    return str(counts.index[0]) if len(counts) else ""
+
+
+def gauges(found: Facts) -> pd.DataFrame:
+    """Return the metrics of the affected process, a column each, times as index."""
+    metrics = found.table("host_metrics")
+    service = service_name(found, metrics)
+    mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
+    return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
+
+
+def process(found: Facts) -> list[Seen]:
+    """Read the gauges of the affected process and what its log says it ran out of."""
+    metrics = found.table("host_metrics")
+    seen: list[Seen] = []
+    if len(metrics):
+        service = service_name(found, metrics)
+        wide = gauges(found)
+        during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
+        before = wide[wide.index < found.start]
+        if len(during) >= 3:
+            mine = f"coalesce(service, '') = {quoted(service)}"
+
+            def samples(metric: str, *conditions: str) -> str:
+                said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
+                return within(found, "host_metrics", mine, *said)
+
+            seen += _threads(found, during, samples)
+            granted = container_of(found)
+            others = _others_cpu(metrics, service, during)
+            outer = waiting(found, during.index)
+            open_too = during if outer is None else during.assign(waiting=outer)
+            seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
+            seen += _files(found, during, samples, granted.open_files if granted else None)
+            seen += _memory(during, before, samples, granted.memory_bytes if granted else None)
+    return seen + _log_words(found) + _turned_away(found)
+
+
+def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
+    """Return the CPU of the other processes measured, a column each."""
+    rest = metrics[(metrics["service"].fillna("") != service) & (metrics["metric"] == "cpu_pct")]
+    rest = rest[(rest["time"] >= during.index.min()) & (rest["time"] <= during.index.max())].dropna(
+        subset=["value"]
+    )
+    named = rest.assign(service=rest["service"].fillna(""))
+    return named.pivot_table(index="time", columns="service", values="value", aggfunc="last").astype(
+        "float64"
+    )
+
+
+def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
+    seen = []
+    calls = found.table("app_calls")
+    handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
+    threads = during["threads"].dropna() if "threads" in during else None
+    open_now = during["in_flight"].dropna() if "in_flight" in during else None
+    rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))
+    most_open = float(open_now.max()) if open_now is not None else float("nan")
+    if tokens is None:
+        # Nobody can tell whether all of an unknown number are taken.
+        pass
+    elif threads is not None:
+        most = float(threads.max())
+        flat = int((threads >= most - 1).sum())
+        crowded = most_open > tokens or open_now is None
+        if most >= tokens and flat >= 0.4 * rows and crowded:
+            text = f"Threads stood at {most:.0f} in {share(flat, rows)} samples" + (
+                f" while up to {most_open:.0f} requests were open." if open_now is not None else "."
+            )
+            detail = f"all {tokens} threads of the pool are taken (threads {most:.0f}" + (
+                f", up to {most_open:.0f} requests open)" if open_now is not None else ")"
+            )
+            seen.append(
+                Seen("pool_full", text, "host_metrics", rows, sql, most, "threads", details={POOL: detail})
+            )
+        elif most < tokens * 0.75 and not most_open >= tokens / 2:
+            text = f"The process had at most {most:.0f} threads, fewer than a pool of {tokens}."
+            seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
+    elif open_now is not None and most_open < tokens * 0.75:
+        text = (
+            f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
+            f"{tokens} threads."
+        )
+        sql = samples("in_flight")
+        seen.append(Seen("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7))
+    if open_now is not None:
+        seen += _not_arriving(found, open_now, samples)
+    return seen
+
+
+def waiting(found: Facts, at: pd.Index) -> pd.Series | None:
+    """Return how many requests Nginx had open at the affected service at some moments; None: unknown."""
+    import numpy as np
+    import pandas as pd
+
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])]
+    if rows.empty or not rows["nginx_s"].notna().any():
+        return None
+    begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
+    moments = at.to_numpy()
+    now = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
+    return pd.Series(now, index=at, dtype="float64")
+
+
+def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen]:
+    """Compare the requests that Nginx had open with those that the process knew of."""
+    outer = waiting(found, gauge.index)
+    if outer is None:
+        return []
+    busy = (outer >= 2).to_numpy()
+    if busy.sum() < 3:
+        return []
+    outside, inside = float(outer[busy].mean()), float(gauge[busy].mean())
+    if inside > 0.4 * outside:
+        return []
+    text = (
+        f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the "
+        f"application knew of {inside:.1f}."
+    )
+    sql = samples("in_flight", at_times(gauge.index[busy]))
+    return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
+
+
+def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float | None = None) -> list[Seen]:
+    name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
+    if name is None:
+        return []
+    files = during[name].dropna()
+    limits = floats(found.table("app_processes")["open_files_limit"])
+    known = [limit for limit in (*limits, granted or float("nan")) if limit >= files.max()]
+    most = float(files.max()) if len(files) else 0.0
+    limit = min(known, default=float("nan"))
+    if len(files) >= 3 and most >= 0.95 * limit:
+        words = f"open files stood at {most:.0f} of {limit:.0f} allowed"
+        return [
+            Seen(
+                "files_full",
+                f"The process's {words}.",
+                "host_metrics",
+                len(files),
+                samples(str(name)),
+                most,
+                "files",
+                details={SATURATION: words},
+            )
+        ]
+    return []
+
+
+def _memory(
+    during: pd.DataFrame, before: pd.DataFrame, samples: Samples, granted_bytes: float | None = None
+) -> list[Seen]:
+    if "rss_mb" not in during or "rss_mb" not in before or len(before) < 3:
+        return []
+    usual, most = float(before["rss_mb"].median()), float(during["rss_mb"].max())
+    granted = granted_bytes / 2**20 if granted_bytes else float("nan")
+    at_limit = most >= NEAR_LIMIT * granted and usual < NEAR_LIMIT * granted
+    if at_limit or (most >= 3 * usual and most - usual >= 300):
+        words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
+        words += f" of the {granted:.0f} MB that compose grants" if at_limit else ""
+        return [
+            Seen(
+                "memory_full",
+                f"The process's {words}.",
+                "host_metrics",
+                int(during["rss_mb"].notna().sum()),
+                samples("rss_mb"),
+                most,
+                "MB",
+                1.0 if at_limit else 0.5,
+                {SATURATION: words},
+            )
+        ]
+    return []
+
+
+def _log_words(found: Facts) -> list[Seen]:
+    """Find the lines in which the application says what it ran out of."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = found.of_incident(log[log["service"].fillna("") == service])
+    messages = mine["message"].fillna("")
+    seen = []
+    for outcome, words, meaning in (
+        ("files_full", FILES_WORDS, "it can open no more files or sockets"),
+        ("concurrency_limit", CONCURRENCY_WORDS, "it turned requests away at its limit of connections"),
+        ("memory_full", MEMORY_WORDS, "it ran out of memory"),
+        ("connections_used_up", CONNECTION_WORDS, "it waited in vain for a free connection of a pool"),
+    ):
+        said_so = mine[messages.str.contains(words, regex=True)]
+        hits = len(said_so)
+        if hits >= 2:
+            # By its words: a process out of descriptors says so thousands of times a second.
+            of_service = f"coalesce(service, '') = {quoted(service)}"
+            said = f"regexp_matches(message, {quoted(words)})"
+            sql = within(found, "app_log", of_service, said)
+            seen.append(
+                Seen(
+                    outcome,
+                    f"The application logged {hits} times that {meaning}.",
+                    "app_log",
+                    hits,
+                    sql,
+                    float(hits),
+                    "lines",
+                    details={SATURATION: f"the application says that {meaning} ({hits} lines)"},
+                )
+            )
+    starts = mine[
+        (mine["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)
+    ]
+    if len(starts):
+        text = f"The application's process was started {len(starts)} times during the incident"
+        reason = restart_reason(found, starts["time"])
+        seen.append(
+            Seen(
+                "memory_full",
+                f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
+                "app_log",
+                len(starts),
+                lines("app_log", starts),
+                # One start may be a deploy; what starts again and again is ended by something.
+                strength=0.1 if reason else 1.0 if len(starts) >= OFTEN_STARTED else 0.5,
+                details={SATURATION: f"the process was restarted {len(starts)} times"},
+            )
+        )
+    return seen
+
+
+def _turned_away(found: Facts) -> list[Seen]:
+    """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
+    limits = found.table("app_processes")["limit_concurrency"]
+    if not limits.notna().any():
+        return []
+    bad = found.rows("nginx", bad=True)
+    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
+    if len(away) < 3 or len(away) < 0.3 * len(bad):
+        return []
+    text = (
+        f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that "
+        "the application server gave at once."
+    )
+    sql = of_joined("nginx", away)
+    most = listed(sorted(set(limits.dropna())))
+    detail = f"the application server turns requests away (limit_concurrency {most})"
+    return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]

@@ -1,0 +1,100 @@
+"""Checks of the addresses that Nginx asks: which are usual, which answer nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.hypotheses.health.facts import Facts, listed, share
+from watchme_analysis.hypotheses.health.rules import place_of
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NGINX = "nginx_config"
+KIND_WORDS = {
+    "upstream_timeout_connect": "timed out while connecting",
+    "upstream_timeout_header": "timed out waiting for the response header",
+    "upstream_timeout_body": "timed out while reading the body",
+    "upstream_refused": "refused the connection",
+    "upstream_unreachable": "unreachable",
+    "upstream_reset": "reset the connection",
+    "upstream_closed": "closed the connection early",
+    "limit_req": "limiting requests",
+    "limit_conn": "limiting connections",
+    "no_live_upstream": "no live upstream",
+    "worker_connections": "out of worker_connections",
+    "open_files": "out of open files",
+    "resolver": "could not resolve the upstream's name",
+}
+
+
+def usual_address(found: Facts) -> dict[str, str]:
+    """Return by family the address that served it well, else the one of the next wider location."""
+    joined = found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
+    usual = {
+        str(family): str(group["upstream_addr"].mode().iloc[0]) for family, group in good.groupby("family")
+    }
+    for family, endpoint in zip(found.families, found.endpoints, strict=True):
+        if family not in usual:
+            wider = found.nginx_routes.wider(endpoint)
+            if wider is not None and wider.addresses:
+                usual[family] = wider.addresses[0]
+    return usual
+
+
+def label(found: Facts) -> str:
+    """Return the Nginx location of the affected endpoints as it is written."""
+    place = place_of(found)
+    return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
+
+
+def dead_server(found: Facts) -> list[Seen]:
+    """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
+
+    Nginx tries the next one, so that the access log's last address is the usual one and its time the
+    dead one's; the error log names it.
+    """
+    errors = found.of_incident(found.table("error_log"))
+    mine = errors[errors["upstream_addr"].notna() & path_families(errors["path"]).isin(found.families)]
+    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
+    strange = mine[~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.services})]
+    if len(strange) < 2 or len(strange) < 0.5 * len(mine) or not found.services:
+        return []
+    address = str(strange["upstream_addr"].mode().iloc[0])
+    kind = str(strange["kind"].mode().iloc[0])
+    words = KIND_WORDS.get(kind, kind)
+    usual = listed(found.services)
+    text = (
+        f"{share(len(strange), len(mine))} upstream errors on {listed(found.endpoints)} name {address} "
+        f"({words}), which serves nothing well, though {usual} serves these paths."
+    )
+    detail = f"Nginx asks {address} beside {usual} for the same paths, and it never answers well ({words})"
+    sql = lines("error_log", strange)
+    strength = min(1.0, len(strange) / 4)
+    return [
+        Seen("dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail})
+    ]
+
+
+def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str]) -> list[Seen]:
+    """Find, without an access log, that the affected paths fail at an address of their own."""
+    failing = mine[mine["upstream_addr"].notna()]
+    expected = path_families(failing["path"]).map(usual)
+    moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
+    if len(moved) < 3 or len(moved) < 0.5 * len(failing):
+        return []
+    address = str(moved["upstream_addr"].mode().iloc[0])
+    kind = str(moved["kind"].mode().iloc[0])
+    text = (
+        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, "
+        "where neighbours "
+        f"go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
+    )
+    words = KIND_WORDS.get(kind, kind)
+    detail = f"{label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
+    sql = lines("error_log", moved)
+    return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]

@@ -1,0 +1,254 @@
+"""From weighed findings to a verdict, its sentences, and the next test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from watchme_analysis.analysis.health.concurrency import pile_up_start
+from watchme_analysis.analysis.health.window import requests_judged
+from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict, weigh
+from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health.lookalikes import Lookalike, deciding_tables
+from watchme_analysis.hypotheses.health.missing import missing_evidence
+from watchme_analysis.hypotheses.health.process import gauges
+from watchme_analysis.hypotheses.health.weights import CEILING, SUPPORTED_AT
+
+# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
+# that shows a mechanism rather than its place.
+SECONDARY_MARK = 1.2
+MECHANISMS = (
+    "edge",
+    "nginx",
+    "nginx errors",
+    "upstream",
+    "connect",
+    "body",
+    "rhythm",
+    "threads",
+    "descriptors",
+    "connections",
+)
+# That all is well inside says that the fault lies before the application, not where: one of these needs a
+# mark of its own this strong.
+OWN_MARK = 0.85
+BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
+# Two faults at once are rare: together they must explain this much more than the better one alone, in
+# log-odds as weighed. What one fault leaves of marks that look like another's stays below.
+TWO_FAULTS_GAIN = 5.0
+# Few double faults were recorded: no more is promised of them.
+TWO_FAULTS_CONFIDENCE = 0.75
+# Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
+# from outside, over so much of the record, would have met it.
+TIMED_SHARE = 0.3
+ENOUGH_PROBES, PROBED_SHARE = 20, 0.8
+
+CAUSE_WORDS = {
+    "nginx_config": "Nginx's configuration",
+    "edge_config": "the edge's configuration",
+    "docker_network": "the network between the host and the container",
+    "app_event_loop": "a blocked event loop in the application",
+    "app_threadpool": "a used-up thread pool in the application",
+    "app_saturation": "a process or host out of resources",
+    "none": "none of the causes considered",
+}
+
+
+def conclude(
+    found: Facts, findings: Sequence[Finding], priors: Mapping[str, float], alike: Sequence[Lookalike] = ()
+) -> Diagnosis:
+    """Rank the findings and state the verdict; ``alike`` are causes that the case does not tell apart."""
+    ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
+    first = ranking[0]
+    verdict: Verdict
+    cause: str | None
+    if found.incident is None and not (_timed(found) and first.probability >= SUPPORTED_AT):
+        verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
+    elif found.incident is None:
+        verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
+    elif first.finding.cause != "none" and first.status == "supported" and _has_mark(first):
+        verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
+    else:
+        verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
+    second = _second_fault(ranking) if found.incident is not None else None
+    if second is not None:
+        if verdict == "inconclusive":
+            verdict, cause, confidence = "supported", first.finding.cause, TWO_FAULTS_CONFIDENCE
+        both = (first, second)
+        ranking = tuple(replace(one, status="supported") if one in both else one for one in ranking)
+        first = ranking[0]
+    probability = {entry.finding.cause: entry.probability for entry in ranking}
+    missing = missing_evidence(found, probability, deciding_tables(alike, probability))
+    secondary = second.finding.cause if second is not None else _secondary(ranking)
+    secondary = secondary if verdict == "supported" else None
+    incident = found.incident
+    begun = _began(found, cause) if incident else None
+    return Diagnosis(
+        question="health",
+        case=found.inv.case.name,
+        verdict=verdict,
+        cause=cause,
+        secondary_cause=secondary,
+        confidence=confidence,
+        incident_start=begun,
+        incident_end=incident.end if incident and not incident.is_open else None,
+        ranking=ranking,
+        coverage=found.inv.case.coverage(),
+        missing_evidence=missing,
+        extra={"endpoints": list(found.endpoints)},
+        summary=(_what(found, begun), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
+    )
+
+
+def _began(found: Facts, cause: str | None) -> datetime:
+    """Return when the trouble began: for a pool of threads, when it began to fill."""
+    if cause == "app_threadpool":
+        wide = gauges(found)
+        if "in_flight" in wide:
+            return pile_up_start(wide["in_flight"], found.start)
+    return found.start
+
+
+def _timed(found: Facts) -> bool:
+    """Tell whether the evidence would have shown a slow endpoint."""
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    timed = outer["duration_s"].notna()
+    if len(outer) > 0 and timed.mean() >= TIMED_SHARE:
+        return True
+    probed = outer.loc[timed & (outer["vantage"] == "outside"), "start"]
+    if len(probed) < ENOUGH_PROBES:
+        return False
+    whole, covered = (moments.max() - moments.min() for moments in (outer["start"], probed))
+    return bool(covered >= PROBED_SHARE * whole)
+
+
+def _secondary(ranking: Sequence[Ranked]) -> str | None:
+    """Return a second cause that bears a strong mark which the first does not explain."""
+    first = {item.statement: item.weight for item in ranking[0].finding.evidence}
+    for entry in ranking[1:]:
+        if entry.finding.cause == "none":
+            continue
+        # A process that is stuck lets its queue of connections fill up: slow connects are its doing.
+        explained = ("connect",) if ranking[0].finding.cause.startswith("app_") else ()
+        for item in entry.finding.evidence:
+            if (
+                item.check in MECHANISMS
+                and item.check not in explained
+                and item.weight >= SECONDARY_MARK
+                and first.get(item.statement, 0.0) <= 0
+            ):
+                return entry.finding.cause
+    return None
+
+
+def _has_mark(entry: Ranked) -> bool:
+    """Tell whether a cause before the application shows by more than that the application is well."""
+    strongest = max((item.weight for item in entry.finding.evidence), default=0.0)
+    return entry.finding.cause not in BEFORE_APPLICATION or strongest >= OWN_MARK
+
+
+def _second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
+    """Return the cause that explains, together with the first, far more than the first alone.
+
+    Each of the two must bear a strong mark of a mechanism that the other doesn't explain: what contradicts
+    one of them is then the other's doing.
+    """
+    first = ranking[0]
+    mine = _weights(first)
+    best: tuple[float, Ranked] | None = None
+    for entry in ranking[1:]:
+        theirs = _weights(entry)
+        if "none" in (first.finding.cause, entry.finding.cause):
+            continue
+        together = sum(max(mine.get(key, 0.0), theirs.get(key, 0.0)) for key in {*mine, *theirs})
+        gain = together - sum(mine.values())
+        marked = all(
+            any(
+                own[key] >= SECONDARY_MARK and other.get(key, 0.0) <= 0 and key[0] in MECHANISMS
+                for key in own
+            )
+            for own, other in ((mine, theirs), (theirs, mine))
+        )
+        if marked and gain >= TWO_FAULTS_GAIN and (best is None or gain > best[0]):
+            best = gain, entry
+    return best[1] if best is not None else None
+
+
+def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
+    return {(item.check, item.statement): item.weight for item in entry.finding.evidence}
+
+
+def _what(found: Facts, begun: datetime | None) -> str:
+    incident = found.incident
+    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    if incident is None:
+        bad = int(outer["bad"].sum())
+        return (
+            f"No endpoint was slow or failing for long: {share(bad, len(outer))} requests and "
+            "probes were bad."
+        )
+    rows = outer[outer["during"] & outer["family"].isin(incident.families)]
+    failed = int(requests_judged(rows)["failed"].sum())
+    middle, usual = _medians(found)
+    end = (
+        "UTC to the end of the data, still open then"
+        if incident.is_open
+        else f"to {incident.end:%H:%M:%S} UTC"
+    )
+    times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
+    piled = (
+        f" Requests began to pile up in the process at {begun:%Y-%m-%d %H:%M:%S} UTC."
+        if begun is not None and begun < incident.start
+        else ""
+    )
+    return (
+        f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
+        f"{listed(found.endpoints)} were slow or failed ({failed} failed){times}.{piled}"
+    )
+
+
+def _medians(found: Facts) -> tuple[float, float]:
+    rows = found.observed[found.observed["family"].isin(found.families[:1])]
+    for vantage in ("outside", "edge", "nginx"):
+        mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
+        during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]
+        if len(during) >= 3 and len(usual) >= 3:
+            return float(during.median()), float(usual.median())
+    return float("nan"), float("nan")
+
+
+def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
+    first = ranking[0]
+    if verdict == "no_incident":
+        return "Nothing needs a cause."
+    if verdict == "inconclusive" and found.incident is None:
+        lacks = (
+            "there are too few observations, or too many strained ones, to rule trouble out"
+            if _timed(found)
+            else "the evidence holds no times, so that slowness can't be ruled out"
+        )
+        return f"No endpoint was bad for long, but {lacks}."
+    if verdict == "inconclusive":
+        open_causes = [entry for entry in ranking if entry.probability >= 0.1]
+        said = listed(
+            f"{CAUSE_WORDS[entry.finding.cause]} ({entry.probability:.0%})" for entry in open_causes
+        )
+        return f"The evidence does not separate the causes: {said}."
+    finding = first.finding
+    best = next((item for item in finding.evidence if item.weight > 0), None)
+    reason = finding.detail or (best.statement.rstrip(".") if best else "")
+    second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
+    if second is not None:
+        also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")
+        return f"Two causes hold at once: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
+    return f"The cause is {CAUSE_WORDS[finding.cause]} ({min(first.probability, CEILING):.0%}): {reason}."
+
+
+def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> str:
+    if verdict == "no_incident":
+        return "Do nothing, or widen the window if the trouble lay outside of it."
+    if verdict == "inconclusive" and missing:
+        item = missing[0]
+        return f"Collect {item.what} next: {item.why}."
+    return f"Next: {first.finding.next_test}"

@@ -1,0 +1,152 @@
+"""Access log lines one by one: exact, slow, and what faster ways are held against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from watchme_analysis.sources.formats import load_balancer_lines
+from watchme_analysis.sources.formats.load_balancer_lines import load_balancer_values
+from watchme_analysis.sources.formats.nginx_fields import row_of
+from watchme_analysis.sources.formats.nginx_format import LogFormat
+from watchme_analysis.sources.formats.nginx_json import is_request, keys_of, unescape, values_of
+from watchme_analysis.sources.line_prefixes import prefix_size
+from watchme_analysis.sources.lines import decoded
+
+# Some tools begin a text with it; it belongs to no line.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Where Docker's JSON files, journald and shippers keep the line that a program wrote.
+_WRAPPED = ("log", "message", "MESSAGE")
+
+
+@dataclass
+class LineReader:
+    """Reads lines one by one, exactly, in the formats that may have written them.
+
+    Attributes
+    ----------
+    formats
+        In the order in which they are tried.
+    zone
+        Zone of times written without one.
+    used
+        How many lines were of which format; JSON by its keys counts as ``JSON``.
+    prefixed
+        Whether something that no format knows stands before the lines, and is to be taken off.
+    keys
+        Variables by key, of those formats that are JSON.
+    """
+
+    formats: Sequence[LogFormat]
+    zone: tzinfo
+    used: Counter[str] = field(default_factory=Counter)
+    prefixed: bool = False
+
+    def __post_init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        for found in self.formats:
+            if found.text.lstrip().startswith("{"):
+                self.keys = {**keys_of(found), **self.keys}
+
+    def row(self, line: bytes) -> dict[str, object]:
+        """Return a line's columns.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
+        return self.row_and_format(line)[0]
+
+    def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
+        """Return a line's columns, and the format it is of; None for JSON by its keys.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
+        reason = "it is of none of the formats"
+        line = self.written(line)
+        for log_format in self.formats:
+            values = format_values(log_format, line)
+            if values is None:
+                continue
+            try:
+                row = row_of(values, self.zone)
+            except ValueError as error:
+                reason = str(error)
+                continue
+            self.used[log_format.name or log_format.text] += 1
+            return row, log_format
+        if line.lstrip().startswith(b"{"):
+            by_key = values_of(line, self.keys)
+            if by_key is None:
+                raise ValueError("no JSON object")
+            if not is_request(by_key):
+                wrapped = self._unwrapped(by_key)
+                if wrapped is None:
+                    raise ValueError("no request: neither status nor target")
+                return wrapped
+            row = row_of(by_key, self.zone)
+            self.used["JSON"] += 1
+            return row, None
+        logged = load_balancer_values(line)
+        if logged is not None:
+            row = row_of(logged, self.zone)
+            self.used[load_balancer_lines.NAME] += 1
+            return row, None
+        raise ValueError(reason)
+
+    def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
+        """Return what the line that an object holds comes to, None when it holds no request."""
+        inner = next(filter(None, map(values.get, _WRAPPED)), "")
+        try:
+            return self.row_and_format(inner.rstrip("\r\n").encode())
+        except ValueError:
+            return None
+
+    def written(self, line: bytes) -> bytes:
+        """Return what the program wrote of a line."""
+        line = line.removeprefix(BYTE_ORDER_MARK)
+        return line[prefix_size(line) :] if self.prefixed else line
+
+    def look_at(self, sample: Iterable[bytes]) -> None:
+        """Find out from a sample whether lines are prefixed; then as :meth:`sort_by`."""
+        lines = list(sample)
+        self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
+        if len(self.formats) > 1:
+            self.sort_by(map(self.written, lines))
+
+    def _has_prefix(self, line: bytes) -> bool:
+        return prefix_size(line) > 0 and not any(one.match(line) for one in self.formats)
+
+    def sort_by(self, sample: Iterable[bytes]) -> None:
+        """Try first the format that most lines of a sample are of; ties and the others stay in order."""
+        lines = list(sample)
+        best, fewest = None, len(lines) + 1
+        for log_format in self.formats:
+            others = 0
+            for line in lines:
+                others += log_format.match(line) is None
+                if others >= fewest:
+                    break
+            else:
+                best, fewest = log_format, others
+        if best is not None:
+            self.formats = [best, *(one for one in self.formats if one is not best)]
+
+
+def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
+    """Return the variables of a line by a format, missing values None; None when it is not of the format."""
+    found = log_format.match(line)
+    if found is None:
+        return None
+    values: dict[str, str | None] = {}
+    for name, value in zip(log_format.names, found, strict=True):
+        text = unescape(value) if log_format.escape == "json" else decoded(value)
+        if values.get(name) is None:
+            values[name] = None if text in ("", "-") else text
+    return values

@@ -1,0 +1,337 @@
+"""Sets of access logs, of any size, from anywhere: scanned chunk by chunk, or read into one frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta, timezone, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.sources.access.blocks import (
+    BLOCK_BYTES,
+    KEPT_BLOCK_BYTES,
+    Block,
+    Buffers,
+    in_order,
+)
+from watchme_analysis.sources.access.chunk import Chunk, shifted
+from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
+from watchme_analysis.sources.access.engine import FAST_FROM, Engine, Selection, chosen_engine
+from watchme_analysis.sources.access.frame import frame_of
+from watchme_analysis.sources.access.input import Input, find_inputs, now_at, readable, without_copies
+from watchme_analysis.sources.access.line_reader import LineReader
+from watchme_analysis.sources.access.packed import TornError
+from watchme_analysis.sources.access.tally import Tally
+from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
+from watchme_analysis.sources.formats.nginx_format import LogFormat
+from watchme_analysis.sources.lines import split_lines
+from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+# Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
+MANY_INPUTS = 1000
+# So many lines tell whether something stands before each.
+_FIRST_LINES = 32
+# An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
+_OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
+_HEAD_BYTES = 4096
+# Packed logs hold more than their size, and hardly so many times as much.
+_PACKED_TIMES = 15
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    r"""What is known of the logs.
+
+    Attributes
+    ----------
+    log_format
+        Name or text of the format; found out unless given.
+    nginx_conf
+        Configuration that defines the formats; those beside each log unless given.
+    zone
+        Zone of times written without one.
+    engine
+        A word of :data:`ENGINES`; all give the same rows. A small log is read by Arrow unless one is named.
+    decode_escapes
+        Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
+        sent; a path that is asked for is still compared with what was logged.
+    """
+
+    log_format: str | None = None
+    nginx_conf: Path | None = None
+    zone: tzinfo = UTC
+    engine: str = "auto"
+    decode_escapes: bool = False
+
+
+class AccessScan:
+    """Chunks of a set of access logs, in the order of the logs' first times.
+
+    Iterate over it once; afterwards ``retrievals`` holds an account for each input. What may not be read is
+    in ``unread`` instead, unless it is all there is.
+
+    Parameters
+    ----------
+    names
+        As for :func:`find_inputs`.
+    options
+        What is known of the logs.
+    selection
+        What is asked of them.
+
+    Raises
+    ------
+    InputError
+        When a name stands for nothing, nothing can be read, or a column asked for is unknown.
+    FormatError
+        When the stated format is unknown or can't be compiled.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str | Path],
+        options: LogOptions | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self._options = options or LogOptions()
+        self.selection = selection or Selection()
+        unknown = sorted(set(self.selection.columns) - set(ACCESS_COLUMNS))
+        if unknown:
+            raise InputError(
+                f"An access log has no column {', '.join(unknown)}: it has {', '.join(ACCESS_COLUMNS)}."
+            )
+        found, self.unread = readable(find_inputs([str(name) for name in names]))
+        inputs, self.notes = _distinct(found)
+        self._candidates = {one.name: formats_of(one.path, self._options) for one in inputs}
+        many = len(inputs) > MANY_INPUTS
+        self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
+        self.retrievals: list[Retrieval] = []
+        self.block_bytes = BLOCK_BYTES
+        self._stream: BinaryIO | None = None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks, their lines numbered within their input."""
+        for one in self.inputs:
+            yield from self._scan(one)
+
+    def _first_time(self, one: Input) -> int:
+        if one.size is None:
+            return 0
+        reader = LineReader(self._candidates[one.name].formats, self._options.zone)
+        lines = split_lines(one.head())
+        reader.look_at(lines[:_FIRST_LINES])
+        for line in lines:
+            try:
+                time = reader.row(line).get("time")
+            except ValueError:
+                continue
+            if isinstance(time, int):
+                return time
+        return 0
+
+    def zone_written(self) -> tzinfo:
+        """Return the zone of the last time that is written with one at the start of a log, else UTC."""
+        for one in reversed([one for one in self.inputs if one.path is not None]):
+            found = _OFFSET.search(one.head(_HEAD_BYTES))
+            if found is not None:
+                sign, hours, minutes = found.groups()
+                offset = timedelta(hours=int(hours), minutes=int(minutes))
+                return timezone(-offset if sign == b"-" else offset)
+        return UTC
+
+    def likeliest_format(self) -> LogFormat:
+        """Return the format that most of the first input's first lines are of.
+
+        Raises
+        ------
+        FormatError
+            When they are of none that a plan can describe.
+        """
+        for one in self.inputs:
+            lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
+            reader = LineReader(self._candidates[one.name].formats, self._options.zone)
+            reader.sort_by(lines)
+            if any(reader.formats[0].match(line) for line in lines):
+                return reader.formats[0]
+        names = ", ".join(one.name for one in self.inputs)
+        raise FormatError(f"No line of {names} is of a log_format that is known: --format says which it is.")
+
+    def expected_rows(self, first: int) -> int:
+        """Return about how many rows there will be, by those of the first chunk: rather too many."""
+        unpacked = sum(
+            (one.size or 0) * (_PACKED_TIMES if one.name.endswith(PACKED_ENDINGS) else 1)
+            for one in self.inputs
+        )
+        return first + int(1.1 * first * unpacked / self.block_bytes)
+
+    @property
+    def uses_loop(self) -> bool:
+        """Whether the compiled loop reads any of it, so that numba is at hand."""
+        asked = self._options.engine
+        if asked == "auto":
+            return chosen_engine(asked) == "numba" and any(_is_worth_it(one) for one in self.inputs)
+        return asked == "numba"
+
+    def engine_for(self, one: Input) -> Engine:
+        """Return an engine for the lines of an input."""
+        asked = self._options.engine
+        name = "arrow" if asked == "auto" and not _is_worth_it(one) else asked
+        formats = self._candidates[one.name].formats
+        decode = self._options.decode_escapes
+        return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
+
+    def tally_for(self, one: Input) -> Tally:
+        """Return an account of an input of which nothing was read yet."""
+        return Tally(one.name, list(self._candidates[one.name].notes))
+
+    def share_read(self) -> float | None:
+        """Return how much of the inputs' stored bytes was read, 0 to 1; None when a size is not known."""
+        sizes = [one.size or 0 for one in self.inputs]
+        if not all(sizes):
+            return None
+        at = len(self.retrievals)
+        done = sum(sizes[:at])
+        if self._stream is not None and at < len(sizes):
+            try:
+                # A log may grow meanwhile.
+                done += min(self._stream.tell(), sizes[at])
+            except ValueError:
+                # Another thread has read it to its end, and closed it.
+                done += sizes[at]
+        return done / sum(sizes)
+
+    def _scan(self, one: Input) -> Iterator[Chunk]:
+        def opened() -> BinaryIO:
+            self._stream = one.open()
+            return self._stream
+
+        tally = self.tally_for(one)
+        constants = {"file": one.name, "service": None}
+        engine = self.engine_for(one)
+        self._stream = None
+        blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
+        yield from chunks_of(blocks, engine, tally, constants)
+        _note_change(one, tally)
+        self.retrievals.append(tally.retrieval())
+
+
+def _note_change(one: Input, tally: Tally) -> None:
+    """Say in the account when a file became another while it was read: written on, cut, or rotated."""
+    if one.path is None or one.size is None:
+        return
+    try:
+        here = now_at(one.path, one.begin)
+        size = here.stat().st_size
+    except FileNotFoundError:
+        tally.notes.append("it was moved away while it was read")
+        return
+    if here != one.path:
+        tally.notes.append(f"it was rotated while the logs were read: it is {here} now")
+    if size > one.size:
+        tally.notes.append(
+            f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
+        )
+    elif size < one.size:
+        tally.torn = True
+        tally.notes.append(
+            f"it is smaller than when the reading began, by {one.size - size} bytes: it was cut or rotated, "
+            "and lines may be missing"
+        )
+
+
+def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
+    if len(inputs) <= MANY_INPUTS:
+        return without_copies(inputs)
+    return inputs, [
+        f"The {len(inputs)} logs are read in the order of their names and not compared for copies."
+    ]
+
+
+def formats_of(path: Path | None, options: LogOptions) -> Candidates:
+    """Return the formats that may have written a file, or what has no files beside it.
+
+    Raises
+    ------
+    FormatError
+        As :func:`candidate_formats`.
+    """
+    settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
+    path = path or Path("/dev/null")
+    return candidate_formats(RawFile(path.parent, path.name, settings=settings))
+
+
+def chunks_of(
+    blocks: Callable[[Buffers], Iterator[Block]],
+    engine: Engine,
+    tally: Tally,
+    constants: dict[str, Any],
+    threads: int | None = None,
+) -> Iterator[Chunk]:
+    """Yield the chunks of blocks, their lines numbered on from the tally's, and count them there.
+
+    What is torn ends the chunks, and the tally says so. ``blocks`` is told where blocks' memory comes from,
+    to which it is given back.
+    """
+    buffers = Buffers()
+
+    def read(block: Block) -> Chunk:
+        try:
+            return engine.read(block, constants)
+        finally:
+            buffers.give(block)
+
+    try:
+        for chunk in in_order(read, blocks(buffers), threads):
+            table = shifted(chunk.table, tally.lines)
+            tally.add(chunk, table)
+            yield chunk._replace(table=table)
+    except TornError as error:
+        tally.tear(str(error))
+
+
+def _is_worth_it(one: Input) -> bool:
+    """Tell whether an input has so many lines that loading the compiled loop pays."""
+    if one.size is None or one.size >= FAST_FROM:
+        return True
+    # Packed it may be; logs shrink to a tenth or less.
+    return one.size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
+
+
+def read_access_logs(
+    names: Iterable[str | Path], options: LogOptions | None = None, selection: Selection | None = None
+) -> tuple[pd.DataFrame, list[Retrieval]]:
+    """Read a set of access logs into one frame.
+
+    Parameters
+    ----------
+    names
+        Files, patterns, folders, ``-``, or ``s3://`` names.
+    options
+        What is known of the logs.
+    selection
+        Columns, window and path asked for; everything unless given.
+
+    Returns
+    -------
+    frame, retrievals
+        The columns asked for, of the table ``access_log``; and an account for each log.
+
+    Raises
+    ------
+    InputError, FormatError
+        As :class:`AccessScan`.
+    """
+    scan = AccessScan(list(names), options, selection)
+    scan.block_bytes = KEPT_BLOCK_BYTES
+    columns = list(scan.selection.columns)
+    frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
+    return frame, [*scan.unread, *scan.retrievals]

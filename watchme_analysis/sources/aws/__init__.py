@@ -1,0 +1,1 @@
+"""AWS asked live: one client, names, policies, what was answered before."""

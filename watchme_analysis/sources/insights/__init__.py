@@ -1,0 +1,1 @@
+"""CloudWatch Logs Insights: queries planned, asked, watched, cached and put together."""

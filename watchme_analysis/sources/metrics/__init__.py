@@ -1,0 +1,1 @@
+"""CloudWatch metrics asked live: which, at which period, complete."""

@@ -1,0 +1,1 @@
+"""Applications' source, read without being run: routes, calls, what blocks."""
