@@ -9,9 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_evidence import ACCESS
-
-DATA = Path(__file__).resolve().parent.parent / "data"
+from conftest import ACCESS, DATA
 
 WATCHME = Path(sys.executable).with_name("watchme")
 

@@ -40,12 +40,13 @@ def test_every_line_is_of_one_range(lines, ended, cuts, kind):
         at += len(part)
 
 
-def test_plain_files_are_cut_evenly_and_packed_ones_never(tmp_path):
+def test_plain_files_are_cut_evenly_and_what_needs_its_beginning_never(tmp_path):
     line = b"x" * 99 + b"\n"
     (tmp_path / "access.log").write_bytes(line * 25)
     (tmp_path / "access.log.1").write_bytes(line)
     (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(bytes(range(256)) * 9, 0))
+    (tmp_path / "access.log.3").write_bytes(b"#Fields: date time\n" + line * 25)
 
     parts = parts_of(find_inputs([str(tmp_path)]), 1000)
 
-    assert parts == [Part(0, 0, 833), Part(0, 833, 1666), Part(0, 1666, 2500), Part(1), Part(2)]
+    assert parts == [Part(0, 0, 833), Part(0, 833, 1666), Part(0, 1666, 2500), Part(1), Part(2), Part(3)]

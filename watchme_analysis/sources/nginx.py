@@ -13,6 +13,7 @@ from watchme_analysis.sources.access.chunk import rejected_at, shifted
 from watchme_analysis.sources.access.engine import FAST_FROM, Engine
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.formats.nginx_conf_formats import candidate_formats
+from watchme_analysis.sources.formats.w3c_lines import with_fields
 from watchme_analysis.sources.lines import Account, split_lines, time_span
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
@@ -83,7 +84,7 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     def tables() -> Iterator[pa.Table]:
         lines = 0
-        for chunk in in_order(lambda block: engine.read(block, constants), blocks_of(data)):
+        for chunk in in_order(lambda block: engine.read(block, constants), with_fields(blocks_of(data))):
             account.rejected += rejected_at(chunk, raw.relative, lines)
             account.blank_lines += chunk.blank
             used.update(chunk.formats)
@@ -126,6 +127,16 @@ SOURCES = (
             ),
             ('192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "\\x16\\x03\\x01" 400 157 "-" "-"\n', 1),
             ('{"time":"2025-12-11T10:10:30+09:00","status":"200","request_uri":"/health"}\n', 1),
+            (
+                "#Fields: date time c-ip cs-method cs-uri-stem sc-status time-taken\n"
+                "2025-12-11\t01:10:30\t192.0.2.7\tGET\t/health\t504\t30.001\n",
+                1,
+            ),
+            (
+                "192.0.2.7:3317 [11/Dec/2025:10:10:00.655] http-in api/one 0/0/30/69/109 200 275 - - ---- "
+                '1/1/1/1/0 0/0 "GET /health HTTP/1.1"\n',
+                1,
+            ),
         ),
     ),
 )

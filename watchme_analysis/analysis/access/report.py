@@ -75,7 +75,9 @@ def access_report(
         "notes": list(notes),
         "inputs": [_input(one) for one in retrievals],
         "total": summary.total(),
-        "statuses": {str(status): count for status, count in summary.statuses().items()},
+        "statuses": {
+            "-" if status is None else str(status): count for status, count in summary.statuses().items()
+        },
         "by": summary.by,
         "groups": groups.to_pylist(),
         "upstreams": summary.upstreams().to_pylist(),
@@ -119,6 +121,10 @@ def error_report(
         "lines": _records(linked[columns].head(_MOST_ERRORS)),
     }
     return plain(found)  # type: ignore[no-any-return]
+
+
+def _status(status: int | None) -> str:
+    return "-" if status is None else str(status)
 
 
 def _input(one: Retrieval) -> dict[str, Any]:

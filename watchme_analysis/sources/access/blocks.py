@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 if TYPE_CHECKING:
     import numpy as np
 
+    from watchme_analysis.sources.formats.w3c_lines import W3cFields
+
 # For what is read and let go, and for what is kept as a whole: larger blocks take a third less time.
 BLOCK_BYTES = 1 << 20
 KEPT_BLOCK_BYTES = 8 << 20
@@ -41,11 +43,14 @@ class Block:
         Bytes.
     start, stop
         Which of them are the block's.
+    fields
+        What the directives above say of the lines, in a log that has such.
     """
 
     data: bytes | bytearray | mmap
     start: int
     stop: int
+    fields: W3cFields | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start

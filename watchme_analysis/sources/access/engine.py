@@ -166,7 +166,7 @@ class Engine:
         buf = block.array(ROOM_BYTES)
         bounds = self._bounds(buf, size)
         lines = len(bounds[0])
-        reader = LineReader(self._formats, self._zone)
+        reader = LineReader(self._formats, self._zone, fields=block.fields)
         sample = _lines(buf, bounds, _sample_rows(lines))
         reader.look_at(sample)
         given = constants or {}
@@ -226,6 +226,8 @@ class Engine:
 
     def _program_for(self, sample: Sequence[bytes], reader: LineReader) -> Program | None:
         """Return how to read what most lines of a sample are, or None for line by line."""
+        if reader.fields is not None:
+            return None
         likeliest = reader.formats[0] if reader.formats else None
         by_keys = [
             line
@@ -259,7 +261,7 @@ class Engine:
         doubted: dict[LogFormat, list[tuple[dict[str, Any], Refused]]] = {}
         blank = left_out = 0
         for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
-            if not reader.written(line).strip(b" \t\0"):
+            if not reader.written(line).strip(b" \t\0") or reader.is_directive(line):
                 blank += 1
                 continue
             # A write after a truncation leaves NUL bytes before the line.

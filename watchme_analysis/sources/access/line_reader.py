@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from watchme_analysis.sources.formats import load_balancer_lines
+from watchme_analysis.sources.formats import load_balancer_lines, w3c_lines
 from watchme_analysis.sources.formats.load_balancer_lines import load_balancer_values
 from watchme_analysis.sources.formats.nginx_fields import row_of
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.nginx_json import is_request, keys_of, unescape, values_of
+from watchme_analysis.sources.formats.text_proxies import text_values
+from watchme_analysis.sources.formats.w3c_lines import W3cFields
 from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.lines import decoded
 
@@ -35,6 +37,8 @@ class LineReader:
         How many lines were of which format; JSON by its keys counts as ``JSON``.
     prefixed
         Whether something that no format knows stands before the lines, and is to be taken off.
+    fields
+        What the directives above the line say, in a log that has such.
     keys
         Variables by key, of those formats that are JSON.
     """
@@ -43,6 +47,7 @@ class LineReader:
     zone: tzinfo
     used: Counter[str] = field(default_factory=Counter)
     prefixed: bool = False
+    fields: W3cFields | None = None
 
     def __post_init__(self) -> None:
         self.keys: dict[str, str] = {}
@@ -70,6 +75,12 @@ class LineReader:
         """
         reason = "it is of none of the formats"
         line = self.written(line)
+        if self.is_directive(line):
+            raise ValueError("a directive, which says what the lines below it hold")
+        if self.fields is not None:
+            row = row_of(self.fields.values(line), self.zone)
+            self.used[w3c_lines.NAME] += 1
+            return row, None
         for log_format in self.formats:
             values = format_values(log_format, line)
             if values is None:
@@ -98,7 +109,19 @@ class LineReader:
             row = row_of(logged, self.zone)
             self.used[load_balancer_lines.NAME] += 1
             return row, None
+        written = text_values(line, self.zone)
+        if written is not None:
+            row = row_of(written[1], self.zone)
+            self.used[written[0]] += 1
+            return row, None
         raise ValueError(reason)
+
+    def is_directive(self, line: bytes) -> bool:
+        """Tell whether a line is a directive, in a log that has such; what it says holds from there on."""
+        fields = self.fields.after(line) if self.fields is not None else None
+        if fields is not None:
+            self.fields = fields
+        return fields is not None
 
     def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
         """Return what the line that an object holds comes to, None when it holds no request."""
@@ -114,14 +137,21 @@ class LineReader:
         return line[prefix_size(line) :] if self.prefixed else line
 
     def look_at(self, sample: Iterable[bytes]) -> None:
-        """Find out from a sample whether lines are prefixed; then as :meth:`sort_by`."""
+        """Find out from a sample whether lines are below directives, or prefixed; then as :meth:`sort_by`."""
         lines = list(sample)
+        if self.fields is None and lines:
+            self.fields = W3cFields().after(self.written(lines[0]))
+        if self.fields is not None:
+            return
         self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
         if len(self.formats) > 1:
             self.sort_by(map(self.written, lines))
 
     def _has_prefix(self, line: bytes) -> bool:
-        return prefix_size(line) > 0 and not any(one.match(line) for one in self.formats)
+        if prefix_size(line) == 0 or any(one.match(line) for one in self.formats):
+            return False
+        # A load balancer's line begins with a time as well.
+        return text_values(line, self.zone) is None
 
     def sort_by(self, sample: Iterable[bytes]) -> None:
         """Try first the format that most lines of a sample are of; ties and the others stay in order."""

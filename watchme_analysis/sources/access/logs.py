@@ -28,6 +28,7 @@ from watchme_analysis.sources.access.packed import TornError
 from watchme_analysis.sources.access.tally import Tally
 from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.formats.nginx_format import LogFormat
+from watchme_analysis.sources.formats.w3c_lines import with_fields
 from watchme_analysis.sources.lines import split_lines
 from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile
 
@@ -290,7 +291,7 @@ def chunks_of(
             buffers.give(block)
 
     try:
-        for chunk in in_order(read, blocks(buffers), threads):
+        for chunk in in_order(read, with_fields(blocks(buffers)), threads):
             table = shifted(chunk.table, tally.lines)
             tally.add(chunk, table)
             yield chunk._replace(table=table)

@@ -52,13 +52,13 @@ def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part
     Parameters
     ----------
     inputs
-        What is to be read; what can be read but once, and what is packed, is one part.
+        What is to be read; what can be read but once, is packed, or begins with directives is one part.
     part_bytes
         Most bytes of a part, but for the rest of its last line.
     """
     found: list[Part] = []
     for at, one in enumerate(inputs):
-        if one.size is None or one.size <= part_bytes or _is_packed(one):
+        if one.size is None or one.size <= part_bytes or _is_one_piece(one):
             found.append(Part(at))
             continue
         # Evenly, so that no part is much smaller than the others.
@@ -68,10 +68,11 @@ def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part
     return found
 
 
-def _is_packed(one: Input) -> bool:
+def _is_one_piece(one: Input) -> bool:
+    """Tell whether an input is packed, or begins with directives that the lines of all its parts need."""
     assert one.open_anywhere is not None
     with one.open_anywhere() as stream:
-        return stream.read(max(map(len, PACKED_MAGIC))).startswith(PACKED_MAGIC)
+        return stream.read(max(map(len, PACKED_MAGIC))).startswith((*PACKED_MAGIC, b"#"))
 
 
 def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any
 
 from watchme_analysis.sources.lines import microseconds, number
@@ -143,9 +144,9 @@ def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
         # Without an upstream.
         values["upstream_status"] = None
     if "remote_addr" in values:
-        values["remote_addr"] = _without_port(values["remote_addr"])
+        values["remote_addr"] = without_port(values["remote_addr"])
     if proxy.start is not None and record.get(proxy.start) is not None:
-        values["msec"] = _end(record[proxy.start], values["request_time"])
+        values["msec"] = end_of(record[proxy.start], values["request_time"])
     return values
 
 
@@ -161,16 +162,22 @@ def _seconds(key: str, value: Any, per_second: float) -> str | None:
     return f"{count / per_second:.9f}"
 
 
-def _end(start: Any, seconds: str | None) -> str:
-    """Return the moment at which a request ended, from when it began and how long it took."""
-    began = microseconds(start)
+def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
+    """Return the moment at which a request ended, as ``$msec``, from when it began and how long it took.
+
+    Raises
+    ------
+    ValueError
+        When the beginning is no time.
+    """
+    began = microseconds(start, zone)
     if began is None:
         raise ValueError(f"{start!r} is no time")
     whole, part = divmod(began + round(float(seconds or 0) * 1e6), 10**6)
     return f"{whole}.{part:06}"
 
 
-def _without_port(address: Any) -> Any:
+def without_port(address: Any) -> Any:
     """Return an address without the port behind it; one of IPv6 has brackets then."""
     text = str(address)
     host, colon, port = text.rpartition(":")

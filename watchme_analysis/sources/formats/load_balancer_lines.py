@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from watchme_analysis.sources.formats.json_proxies import without_port
 from watchme_analysis.sources.lines import decoded, number
 
 NAME = "Application Load Balancer"
@@ -50,13 +51,9 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
     host = known.pop("domain_name", None) or (authority and authority[1])
     return {
         **{name: value for name, value in known.items() if name not in ("client", "target")},
-        "remote_addr": _without_port(known["client"]),
+        "remote_addr": without_port(known["client"]),
         "upstream_addr": known["target"],
         "host": host,
         "request_time": None if None in parts else f"{sum(part or 0 for part in parts):.6f}",
         "upstream_response_time": None if parts[1] is None else f"{parts[1]:.6f}",
     }
-
-
-def _without_port(address: str | None) -> str | None:
-    return None if address is None else address.rpartition(":")[0].strip("[]") or address
