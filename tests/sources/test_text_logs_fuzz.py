@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from access_fuzz import SECONDS, SEED, damaged, rounds_for
 
+from watchme_analysis.sources import app_log, edge, nginx_errors
 from watchme_analysis.sources.app_log import read_app_log
 from watchme_analysis.sources.edge import read_edge
 from watchme_analysis.sources.nginx import read_access_log
@@ -76,3 +77,21 @@ def test_no_line_is_lost_and_none_stops_the_reader(tmp_path, name):
         assert accounted == len(lines), shown
         assert found.rows == len(frame), shown
         assert pd.Index(frame["line"]).is_unique, shown
+
+
+@pytest.mark.parametrize(
+    ("module", "read", "name"),
+    [
+        (app_log, read_app_log, "app.log"),
+        (edge, read_edge, "edge.jsonl"),
+        (nginx_errors, read_error_log, "error.log"),
+    ],
+)
+def test_a_log_that_was_cut_while_it_was_written_begins_with_nothing(tmp_path, module, read, name):
+    line = LINES[name][0]
+    (tmp_path / name).write_bytes(b"\0" * 100 + line + b"\n" + b"\0" * 9 + b"\n" + line + b"\n")
+
+    assert module.looks_like(RawFile(tmp_path, name))
+    frame, found = read(RawFile(tmp_path, name))
+    assert (len(frame), found.blank_lines, found.rejected) == (2, 1, ())
+    assert frame.drop(columns="line").iloc[0].equals(frame.drop(columns="line").iloc[1])

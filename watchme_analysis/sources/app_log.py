@@ -14,6 +14,7 @@ from watchme_analysis.sources.lines import (
     decoded,
     microseconds,
     split_lines,
+    unpadded,
 )
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
@@ -73,8 +74,7 @@ class _Record(NamedTuple):
 
 def looks_like(raw: RawFile) -> bool:
     """Tell whether the content is text that an application could have logged."""
-    head = raw.head(4096)
-    return b"\0" not in head[:512]
+    return all(b"\0" not in unpadded(line) for line in raw.head(512).split(b"\n"))
 
 
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -95,7 +95,7 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     records: list[tuple[int, _Record, list[str]]] = []
     for at, line in enumerate(split_lines(raw.content.data), 1):
         account.lines = at
-        text = _ANSI.sub("", decoded(line))
+        text = _ANSI.sub("", decoded(unpadded(line)))
         if not text.strip(" \t\0"):
             account.blank_lines += 1
             continue

@@ -15,6 +15,7 @@ from watchme_analysis.sources.lines import (
     microseconds,
     number,
     split_lines,
+    unpadded,
     whole_number,
 )
 from watchme_analysis.sources.raw import Piece, RawFile, Source
@@ -67,7 +68,7 @@ def looks_like(raw: RawFile) -> bool:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json_value(line)
+        value = json_value(unpadded(line))
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -90,7 +91,7 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     account = Account(raw, "edge_requests", "edge_log")
     for at, line in enumerate(split_lines(raw.content.data.removeprefix(b"\xef\xbb\xbf")), 1):
         account.lines = at
-        if not line.strip():
+        if not line.strip(b" \t\0"):
             account.blank_lines += 1
             continue
         record = _object(line)

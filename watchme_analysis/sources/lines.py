@@ -37,6 +37,11 @@ def split_lines(data: bytes) -> list[bytes]:
     return [line[:-1] if line.endswith(b"\r") else line for line in lines]
 
 
+def unpadded(line: bytes) -> bytes:
+    """Return a line without the NUL bytes that a write leaves before it, in a log that was cut meanwhile."""
+    return line.lstrip(b"\0")
+
+
 def shown(data: bytes) -> str:
     """Return a line as text for a reader: undecodable bytes escaped, cut at 2000 characters."""
     return data[: TEXT_LIMIT * 4].decode("utf-8", errors="backslashreplace")[:TEXT_LIMIT]

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from watchme_analysis.sources.line_prefixes import prefix_size
-from watchme_analysis.sources.lines import Account, across_repeated_hours, decoded, microseconds, split_lines
+from watchme_analysis.sources.lines import (
+    Account,
+    across_repeated_hours,
+    decoded,
+    microseconds,
+    split_lines,
+    unpadded,
+)
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
 if TYPE_CHECKING:
@@ -122,7 +129,8 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def _written(lines: list[bytes]) -> list[bytes]:
-    """Return lines without what a container's runtime or syslog put before most of them."""
+    """Return lines without padding, and what a container's runtime or syslog put before most of them."""
+    lines = [unpadded(line) for line in lines]
     first = lines[:_FIRST_LINES]
     prefixed = 2 * sum(prefix_size(line) > 0 for line in first) > len(first)
     return [line[prefix_size(line) :] for line in lines] if prefixed else lines
