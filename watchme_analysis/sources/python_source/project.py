@@ -13,14 +13,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from watchme_analysis.sources.python_source.imports import OwnNames, imports_of
+from watchme_analysis.sources.python_source.state import kept_in_state
 from watchme_analysis.sources.python_source.tree import (
     Class,
     Function,
     FunctionNode,
     Module,
     add_method,
+    base_name,
     bind_globals,
     bindings_of,
+    is_abstract,
     is_setter,
     last_name,
     own_nodes,
@@ -38,16 +41,6 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
     ast.BoolOp: lambda node: node.values[-1],
     ast.IfExp: lambda node: node.body,
 }
-
-
-def _is_abstract(function: Function) -> bool:
-    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-    return any(last_name(decorator).endswith("abstractmethod") for decorator in decorators)
-
-
-def _base_name(node: ast.expr) -> str:
-    """Return the last name of a base as written, without its parameters."""
-    return last_name(node.value if isinstance(node, ast.Subscript) else node)
 
 
 class Project:
@@ -76,11 +69,12 @@ class Project:
         self._lineages: dict[str, list[Class]] = {}
         self._by_base: dict[str, list[Class]] = {}
         for kind in self.classes.values():
-            for base in {_base_name(node) for node in kind.bases}:
+            for base in {base_name(node) for node in kind.bases}:
                 self._by_base.setdefault(base, []).append(kind)
         own = OwnNames(self.modules, {*self.functions, *self.classes})
         for module in self.modules.values():
             module.imports = imports_of(module, own)
+        self._state = kept_in_state(self.modules.values(), self.functions.values())
 
     def _collect(
         self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
@@ -166,10 +160,8 @@ class Project:
                 return f"{at.owner}()"
             if name in at.bindings:
                 # A name bound to an expression of itself (`x = x or make()`) is looked up outside.
-                value = self.resolve(at.bindings[name], at, at.module, depth - 3)
-                return value or f"?{name}"
-            parameter = self._parameter(name, at, depth)
-            if parameter is not None:
+                return self.resolve(at.bindings[name], at, at.module, depth - 3) or f"?{name}"
+            if (parameter := self._parameter(name, at, depth)) is not None:
                 return parameter
             at = at.outer
         return self.member(module.name, name, depth) if self._binds(module, name) else name
@@ -242,6 +234,9 @@ class Project:
             return dotted
         if base in self.modules:
             return self._module_member(self.modules[base], name, depth)
+        if base.endswith(".state") and name in self._state:
+            value = self.resolve(*self._state[name], depth - 1)
+            return value if value is not None and not value.startswith("?") else dotted
         owner = self.class_of(base)
         return (self._class_member(owner, name, depth) if owner is not None else None) or dotted
 
@@ -307,10 +302,10 @@ class Project:
     def method(self, owner: Class, name: str) -> Function | None:
         """Return a method, its own or of a base class; for an abstract one that of a class which has it."""
         found = next((c.methods[name] for c in self._lineage(owner) if name in c.methods), None)
-        if found is None or not _is_abstract(found):
+        if found is None or not is_abstract(found):
             return found
         made = (heir.methods[name] for heir in self._heirs(owner) if name in heir.methods)
-        return next((method for method in made if not _is_abstract(method)), found)
+        return next((method for method in made if not is_abstract(method)), found)
 
     def called(self, value: str, depth: int = _DEPTH) -> str:
         """Return what calling a described value gives: what an own function returns, where it can be told."""

@@ -261,6 +261,17 @@ def bind_globals(function: Function) -> None:
                 bind(function.module.bindings, name, function.bindings[name])
 
 
+def base_name(node: ast.expr) -> str:
+    """Return the last name of a base as written, without its parameters."""
+    return last_name(node.value if isinstance(node, ast.Subscript) else node)
+
+
+def is_abstract(function: Function) -> bool:
+    """Tell whether a method is left to those who inherit it."""
+    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
+    return any(last_name(decorator).endswith("abstractmethod") for decorator in decorators)
+
+
 def is_setter(function: Function) -> bool:
     """Tell whether a function sets or deletes a property."""
     decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
