@@ -24,6 +24,7 @@ from watchme_analysis.hypotheses.base import (
 )
 from watchme_analysis.hypotheses.health.answers import at_once
 from watchme_analysis.hypotheses.health.app import source
+from watchme_analysis.hypotheses.health.connections import connections
 from watchme_analysis.hypotheses.health.container import container
 from watchme_analysis.hypotheses.health.edge import edge
 from watchme_analysis.hypotheses.health.explains import EXPLAINED_STRENGTH, EXPLAINS
@@ -54,6 +55,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     network,
     rhythms,
     process,
+    connections,
     container,
     source,
 )

@@ -16,6 +16,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "files_full": STANDSTILL,
     "concurrency_limit": STANDSTILL,
     "connections_used_up": WAITING_FOR_THREADS,
+    # Who awaits one leaves the CPU and all that need none alone.
+    "connections_full": ("some_paths", "cpu_idle"),
     # Nginx can but answer by itself what it is asked for under a name that it does not pass on.
     "edge_wrong_host": ("nginx_alone", "edge_passes_on", "edge_plain"),
 }

@@ -28,8 +28,8 @@ class Handler:
     ----------
     function
         Name of its function.
-    path
-        Route.
+    method, path
+        Of its route.
     runs_on
         ``event_loop`` or ``thread_pool``.
     background
@@ -41,6 +41,7 @@ class Handler:
     """
 
     function: str
+    method: str
     path: str
     runs_on: str
     background: tuple[str, ...]
@@ -81,7 +82,7 @@ def handlers_by_family(
         needs = runs_on == "thread_pool" or origin in on_threads
         calls = asked.get(origin, []) if runs_on != "thread_pool" else []
         on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
-        handler = Handler(str(function), route, runs_on, names, needs, on_executor)
+        handler = Handler(str(function), str(method), route, runs_on, names, needs, on_executor)
         pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
         for family in families:
             match = pattern.fullmatch(family)

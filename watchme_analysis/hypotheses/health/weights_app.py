@@ -90,6 +90,11 @@ OF_APPLICATION: dict[str, Weight] = {
         "The application itself says that it waits for a free connection of a pool.",
         saturation=4.5, loop=-1.5, pool=-0.5, network=-1.5, nginx=-1.5, edge=-1.5,
     ),
+    "connections_full": weight(
+        "connections",
+        "More requests that need a connection of a pool were open than it has: the others wait for one.",
+        saturation=3.0, loop=-1.5, pool=-1.0, network=-1.5, nginx=-1.0, edge=-1.0,
+    ),
     "memory_full": weight(
         "memory",
         "Memory grew to its limit, or the process was restarted.",
