@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.configuration.compose_overrides import in_order, merged
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -109,18 +111,34 @@ class ComposeService:
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
-    """Return the services of all compose files, in order.
+    """Return the services of all compose files, in order; of a file and its override as they are together.
 
     Parameters
     ----------
     settings
         Table ``compose_settings``.
     """
+    rows = settings.dropna(subset=["service"])
+    by_file: dict[str, dict[str, dict[str, Any]]] = {}
+    for file, service, path, text in zip(
+        *(rows[name] for name in ("file", "service", "path", "value")), strict=True
+    ):
+        by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = _value(text)
     found = []
-    for (file, service), rows in settings.dropna(subset=["service"]).groupby(["file", "service"], sort=False):
-        values = {path: _value(text) for path, text in zip(rows["path"], rows["value"], strict=True)}
-        found.append(_service(str(service), str(file), values))
+    for files in in_order(by_file):
+        services: dict[str, tuple[str, dict[str, Any]]] = {}
+        for file in files:
+            for service, values in by_file[file].items():
+                first, earlier = services.get(service, (file, {}))
+                services[service] = first, merged(_unlimited(earlier, values), values)
+        found += [_service(service, file, values) for service, (file, values) in services.items()]
     return tuple(found)
+
+
+def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return earlier settings without the limits that a later file sets, in whichever form."""
+    anew = {path for paths in _LIMITS.values() if any(map(later.get, paths)) for path in paths}
+    return {path: value for path, value in earlier.items() if path not in anew}
 
 
 def _value(text: Any) -> Any:
