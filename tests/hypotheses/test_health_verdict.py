@@ -25,8 +25,8 @@ def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
     said = health.diagnose(investigate(made))
     assert said.cause == "app_threadpool"
     assert said.incident_start < moment(FAULT[0] - 3)
-    began = f"Requests began to pile up in the process at {said.incident_start:%Y-%m-%d %H:%M:%S} UTC."
-    assert said.summary[0].endswith(began)
+    began = f"From {said.incident_start:%Y-%m-%d %H:%M:%S} UTC on requests piled up in the process. From "
+    assert said.summary[0].startswith(began)
 
 
 @pytest.mark.parametrize(

@@ -198,13 +198,13 @@ def _what(found: Facts, begun: datetime | None) -> str:
     )
     times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
     piled = (
-        f" Requests began to pile up in the process at {begun:%Y-%m-%d %H:%M:%S} UTC."
+        f"From {begun:%Y-%m-%d %H:%M:%S} UTC on requests piled up in the process. "
         if begun is not None and begun < incident.start
         else ""
     )
     return (
-        f"From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} requests of "
-        f"{listed(found.endpoints)} were slow or failed ({failed} failed){times}.{piled}"
+        f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
+        f"requests of {listed(found.endpoints)} were slow or failed ({failed} failed){times}."
     )
 
 
