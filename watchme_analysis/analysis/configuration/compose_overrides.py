@@ -25,11 +25,11 @@ def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     variants: dict[str, list[str]] = {}
     for file in dict.fromkeys(files):
-        name = _NAME.fullmatch(file)
-        if name is None or name["variant"] is None:
-            found.setdefault(name["base"] if name else file, []).insert(0, file)
+        parts = _NAME.fullmatch(file)
+        if parts is None or parts["variant"] is None:
+            found.setdefault(parts["base"] if parts else file, []).insert(0, file)
         else:
-            variants.setdefault(name["base"], []).append(file)
+            variants.setdefault(parts["base"], []).append(file)
     for base, names in variants.items():
         others = [name for name in names if ".override." not in name]
         for name in sorted(names, key=lambda name: name in others):
