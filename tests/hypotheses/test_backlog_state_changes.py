@@ -53,4 +53,6 @@ def test_a_change_that_good_runs_followed_began_nothing(tmp_path):
     truth, found = asked(tmp_path / "raw", 9, "consumer_failing", earlier)
     assert found.cause == "consumer_failing"
     assert found.incident_start > datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=1)
-    assert not [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    assert all(item.weight < 0 for item in told)
+    assert "messages" in told[0].statement
