@@ -32,6 +32,8 @@ class World:
     period: int
     arrivals: list = field(default_factory=list)
     changes: list = field(default_factory=list)
+    # (moment, act): what people do in the midst; act gets the model
+    events: list = field(default_factory=list)
     change: str | None = None
     fault: tuple | None = None
     hit: list = field(default_factory=list)
@@ -49,7 +51,7 @@ def make(seed, path, cause=None, tweak=None):
     if tweak is not None:
         tweak(world, options)
     model = Model(world.queues, world.seconds, rng)
-    model.run(world.arrivals)
+    model.run(world.arrivals, world.events)
     write(path, model, world.start, options)
     truth = truth_of(world, model)
     return truth
@@ -159,7 +161,7 @@ def consumer_failing(world, queue):
     rng, name = world.rng, queue.function.name
     text = rng.choice(("import", "import", "handler", "denied", "typeerror"))
     queue.function.broken.append(
-        (start, end, text, 0.2 if text in ("import", "handler") else queue.function.own_s)
+        (start, end, text, 0.2 if text in ("import", "handler") else queue.function.own_s, 1.0)
     )
     deploy = "UpdateFunctionConfiguration20150331v2" if text == "denied" else "UpdateFunctionCode20150331v2"
     change(world, start, deploy, name, {"functionName": name})

@@ -24,7 +24,34 @@ TEXTS = {
     "denied": "[ERROR] ClientError: An error occurred (AccessDeniedException) when calling the GetParameter "
     "operation: User is not authorized to perform: ssm:GetParameter",
     "typeerror": "[ERROR] TypeError: unsupported operand type(s) for +: 'NoneType' and 'str'",
+    "late": "[ERROR] NoSuchKey: An error occurred (NoSuchKey) when calling the GetObject operation: The "
+    "specified key does not exist.",
+    "syntax": "[ERROR] Runtime.UserCodeSyntaxError: Syntax error in module 'app': invalid syntax (app.py, "
+    "line 41)",
+    "killed": "RequestId: {request} Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
+    "disk": "[ERROR] OSError: [Errno 28] No space left on device: '/tmp/audio.wav'",
+    "key denied": "[ERROR] ClientError: An error occurred (AccessDeniedException) when calling the Decrypt "
+    "operation: User is not authorized to perform: kms:Decrypt",
+    "read timeout": "[ERROR] ReadTimeout: HTTPConnectionPool(host='192.0.2.9', port=8017): Read timed out. "
+    "(read timeout=10)",
+    "certificate": "[ERROR] SSLError: HTTPSConnectionPool(host='api.example.com', port=443): Max retries "
+    "exceeded with url: /async-process (Caused by SSLError(SSLCertVerificationError(1, '[SSL: "
+    "CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired')))",
+    "too many": "[ERROR] HTTPError: 429 Client Error: Too Many Requests for url: {url}",
+    "slow down": "[ERROR] ClientError: An error occurred (SlowDown) when calling the GetObject operation "
+    "(reached max retries: 4): Please reduce your request rate.",
+    "database": '[ERROR] OperationalError: connection to server at "db.example.com" (192.0.2.20), port 5432 '
+    "failed: FATAL: remaining connection slots are reserved for non-replication superuser connections",
+    "own words": "[ERROR] TranscriberUnavailable: 文字起こしAPIが応答しません (status=503)",
+    "node": '{when}\t{request}\tERROR\tInvoke Error \t{{"errorType":"FetchError","errorMessage":"request to '
+    '{url} failed, reason: connect ECONNREFUSED 192.0.2.9:8017","code":"ECONNREFUSED"}}',
+    "json down": '{{"timestamp":"{when}","level":"ERROR","message":"503 Server Error: Service Unavailable '
+    'for url: {url}","logger":"root","errorType":"HTTPError","requestId":"{request}"}}',
+    "java": "Read timed out: java.net.SocketTimeoutException\njava.net.SocketTimeoutException: Read timed "
+    "out\n\tat java.base/sun.nio.ch.NioSocketImpl.timedRead(Unknown Source)",
 }
+# Errors that no Python traceback follows.
+BARE = frozenset({"killed", "node", "json down", "java"})
 STATS = {
     "sent": ("NumberOfMessagesSent", "Sum"),
     "received": ("NumberOfMessagesReceived", "Sum"),
@@ -84,10 +111,11 @@ class Folder:
         for minute, value in pairs:
             merged.setdefault(minute // each, []).append(value)
         how = {"Sum": sum, "Maximum": max, "Average": lambda values: sum(values) / len(values)}[stat]
-        missing = self.options["missing_points"]
+        missing, (first, last) = self.options["missing_points"], self.options.get("gap", (0.0, 0.0))
         kept = [
             (place, how(values)) for place, values in sorted(merged.items())
-            if not missing or self.model.rng.random() >= missing
+            if (not missing or self.model.rng.random() >= missing)
+            and not first <= place * self.period < last
         ]  # fmt: skip
         self.results[kind].append(
             {
@@ -168,8 +196,10 @@ class Folder:
                 (end, f"{when} {request} Task timed out after {function.timeout_s + 0.02:.2f} seconds\n\n")
             )
         else:
-            tail = "\nTraceback (most recent call last):\n"
-            found += [(end, TEXTS[text].format(url=url) + tail) for text in dict.fromkeys(errors.values())]
+            when = self.when(end).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+            for text in dict.fromkeys(errors.values()):
+                tail = "" if text in BARE else "\nTraceback (most recent call last):\n"
+                found.append((end, TEXTS[text].format(url=url, request=request, when=when) + tail))
         found.append((end + 0.001, f"END RequestId: {request}\n"))
         found.append(
             (
@@ -185,7 +215,7 @@ class Folder:
         for function in {queue.function.name: queue.function for queue in self.model.queues}.values():
             lines = [line for run in self.model.log[function.name] for line in self.lines(function, run)]
             lines.sort(key=lambda line: line[0])
-            bad = [line for line in lines if "[ERROR]" in line[1] or "Task timed out" in line[1]]
+            bad = [line for line in lines if "ERROR" in line[1] or "Task timed out" in line[1]]
             kinds = {"errors": (bad, False, 1000)}
             if self.options["logs"] == "all":
                 kinds |= {"recent": (lines, True, 300), "first": (lines, False, 150)}
@@ -297,13 +327,16 @@ class Folder:
         mapping = {
             "UUID": uuid, "BatchSize": queue.batch, "FunctionArn": arn,
             "EventSourceArn": f"arn:aws:sqs:{self.region}:{ACCOUNT}:{queue.name}",
-            "State": "Disabled" if off else "Enabled",
+            "State": queue.state or ("Disabled" if off else "Enabled"),
             "LastModified": self.modified("UpdateEventSource", function.name, "%Y-%m-%dT%H:%M:%S+00:00"),
             "FunctionResponseTypes": ["ReportBatchItemFailures"] if queue.partial else [],
         }  # fmt: skip
         if queue.max_concurrency:
             mapping["ScalingConfig"] = {"MaximumConcurrency": queue.max_concurrency}
-        self.save(f"functions/{function.name}-mappings.json", {"EventSourceMappings": [mapping]})
+        self.save(
+            f"functions/{function.name}-mappings.json",
+            {"EventSourceMappings": [] if queue.state == "" else [mapping]},
+        )
         limit = {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
         self.save(f"functions/{function.name}-concurrency.json", limit)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 SQS = ("sent", "received", "deleted", "empty_receives", "visible", "in_flight", "age_s")
 RETRY_THROTTLED_S = (3.0, 9.0)
-LOG_LEFT_OUT_S = 1.0
+# Errors that end the process or never let the code begin.
+CRASHES = frozenset({"import", "handler", "syntax", "killed"})
 
 
 @dataclass
@@ -36,8 +37,11 @@ class Api:
 
     seconds: float
     spread: float = 0.35
-    # (start, end, kind, amount): down, hang, slow (times as long), creep (doubles every `amount` s), line
+    # (start, end, kind, amount): hang, slow (times as long), creep (doubles every `amount` s), line, or the
+    # text of a quick failure such as "down", of the share `amount` of calls
     faults: list = field(default_factory=list)
+    # How long callers wait for an answer before they give up themselves.
+    patience_s: float | None = None
     slots: int | None = None
     busy: list = field(default_factory=list)
 
@@ -47,18 +51,18 @@ class Api:
         for start, end, kind, amount in self.faults:
             if not start <= now < end:
                 continue
-            if kind in ("hang", "down"):
-                outcome = kind
-            elif kind == "slow":
+            if kind == "slow":
                 took *= amount
             elif kind == "creep":
                 took *= math.exp(math.log(2.0) * (now - start) / amount)
             elif kind == "line":
                 took *= 1.0 + (now - start) / amount
+            elif amount is None or amount >= 1.0 or rng.random() < amount:
+                outcome = kind
         if outcome == "hang":
-            return math.inf, None
-        if outcome == "down":
-            return 0.05 + rng.random() * 0.2, "down"
+            return (math.inf, None) if self.patience_s is None else (self.patience_s, "read timeout")
+        if outcome is not None:
+            return 0.05 + rng.random() * 0.2, outcome
         if self.slots is not None:
             # An overrun API makes callers wait for a free slot.
             while self.busy and self.busy[0] <= now:
@@ -66,6 +70,8 @@ class Api:
             begin = now if len(self.busy) < self.slots else heapq.heappop(self.busy)
             heapq.heappush(self.busy, begin + took)
             took += begin - now
+        if self.patience_s is not None and took > self.patience_s:
+            return self.patience_s, "read timeout"
         return took, None
 
 
@@ -78,7 +84,7 @@ class Function:
     own_s: float
     timeout_s: float
     reserved: int | None = None
-    # (start, end, error text, seconds): all runs that start in between end so
+    # (start, end, error text, seconds, share): the share of runs that start in between end so
     broken: list = field(default_factory=list)
     running: int = 0
 
@@ -98,6 +104,8 @@ class Queue:
     retention_s: float = 345_600.0
     fifo: bool = False
     off: list = field(default_factory=list)
+    # What its mapping says in the end, where that isn't what `off` makes of it; empty: it was deleted.
+    state: str | None = None
     # (moment, seconds) at which the visibility timeout was set anew; (moment,) of purges
     visibility_set: list = field(default_factory=list)
     purges: list = field(default_factory=list)
@@ -130,10 +138,16 @@ class Model:
     def at(self, moment, act, *args):
         heapq.heappush(self._heap, (moment, next(self._order), act, args))
 
-    def run(self, arrivals):
-        """Run the world over arrivals: (seconds, queue, device, key, body, poison error or None)."""
+    def run(self, arrivals, events=()):
+        """Run the world over arrivals and over what people do to it.
+
+        An arrival is (seconds, queue, device, key, body, poison error or None), an event (seconds, act); act
+        gets the model.
+        """
         for moment, queue, *content in arrivals:
             self.at(moment, self._send, queue, content)
+        for moment, act in events:
+            self.at(moment, act, self)
         for queue in self.queues:
             for start, end in queue.off:
                 self.at(min(end, self.seconds), self._poll, queue)
@@ -247,7 +261,7 @@ class Model:
             self.firsts.setdefault((queue.name, "failed"), self.now)
         runs = self.runs[function.name]
         # Code that does not load can't report which messages failed.
-        crashed = last == "timeout" or not {"import", "handler"}.isdisjoint(errors.values())
+        crashed = last == "timeout" or not CRASHES.isdisjoint(errors.values())
         runs[minute].append((seconds, failed and (crashed or not queue.partial)))
         self._log(function, batch, seconds, errors, last)
         bad = {message.number for message in batch} if (errors and not queue.partial) else set(errors)
@@ -257,8 +271,8 @@ class Model:
     def _work(self, function, batch):
         """Return how long a run takes, the errors by message, and how it ends: ok, error or timeout."""
         rng = self.rng
-        for start, end, text, seconds in function.broken:
-            if start <= self.now < end:
+        for start, end, text, seconds, share in function.broken:
+            if start <= self.now < end and (share >= 1.0 or rng.random() < share):
                 took = seconds * math.exp(rng.gauss(0.0, 0.3))
                 if took >= function.timeout_s:
                     return function.timeout_s, {item.number: "timeout" for item in batch}, "timeout"
@@ -266,7 +280,9 @@ class Model:
         seconds, errors = 0.0, {}
         for message in batch:
             seconds += function.own_s * math.exp(rng.gauss(0.0, 0.25))
-            if message.poison is not None:
+            if message.poison == "hangs":
+                return function.timeout_s, {item.number: "timeout" for item in batch}, "timeout"
+            if message.poison is not None and (message.poison != "late" or message.receives == 1):
                 errors[message.number] = message.poison
                 continue
             took, outcome = function.api.call(self.now + seconds, rng)
