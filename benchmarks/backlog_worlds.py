@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED NUMBER
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --twists
+    .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --situations
 
 FOLDER/cases and FOLDER/truth are what `backlog_accuracy.py` asks for. Seeds 0 to 99 and the hundreds
-from 200000, 300000 and 400000 to 470000 on have been looked at; for a measure that is held out take
+from 200000, 300000, 400000 to 470000 and 560000 on have been looked at; for a measure that is held out take
 others, and look at it once.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from backlog_draws import make
+from backlog_situations import situations
 from backlog_twists import twisted
 
 
@@ -25,12 +27,18 @@ def main():
     parser.add_argument("first", type=int)
     parser.add_argument("number", type=int, nargs="?", default=0)
     parser.add_argument("--twists", action="store_true", help="one world for each planned twist")
+    parser.add_argument("--situations", action="store_true", help="one world for each that people meet")
     options = parser.parse_args()
     (options.folder / "truth").mkdir(parents=True, exist_ok=True)
-    plan = list(twisted()) if options.twists else [("", None, None)] * options.number
-    for seed, (kind, cause, twist) in enumerate(plan, options.first):
+    plan = [("", None, None, None)] * options.number
+    if options.twists:
+        plan = [(kind, cause, [cause], twist) for kind, cause, twist in twisted()]
+    if options.situations:
+        plan = list(situations())
+    for seed, (kind, cause, accepted, twist) in enumerate(plan, options.first):
         name = f"w{seed:06d}{kind and '-'}{kind}"
         truth = make(seed, options.folder / "cases" / name, cause, twist)
+        truth["accepted"] = accepted or [truth["cause"]]
         (options.folder / "truth" / f"{name}.json").write_text(json.dumps(truth, indent=1), encoding="utf-8")
         print(name, truth["cause"])
 

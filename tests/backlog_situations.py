@@ -4,577 +4,112 @@ Each is a name, the cause whose world it starts from, the causes that a good eng
 twist that takes a drawn world and what is written of it, before it runs.
 """
 
-import math
-
-from backlog_draws import DAY, HOUR, upload
-from backlog_twists import DEPLOY, every_queue, record
-
-CONFIGURE = "UpdateFunctionConfiguration20150331v2"
-MAPPING = "UpdateEventSourceMapping20150331"
-
-
-def no_change(world, options):
-    """Let nothing recorded have begun it."""
-    own = world.fault and world.fault[0]
-    kept = [item for item in world.changes if own is None or abs(item[0] - own) > 1.0]
-    world.changes, world.change = kept, None
-    options["made"] = sorted(kept)
-    if options["changes"] is not None:
-        options["changes"] = sorted(kept)
-
-
-def recorded(world, options, moment, event, name, **parameters):
-    """Record a change, in the trail where there is one and in what the configurations tell."""
-    item = (moment, event, name, parameters)
-    options["made"] = sorted([*options["made"], item])
-    if options["changes"] is not None:
-        record(options, *item)
-
-
-def instead(world, options, event, name, **parameters):
-    """Record another change in the place of the one that began it."""
-    no_change(world, options)
-    recorded(world, options, world.fault[0], event, name, **parameters)
-    world.change = event if options["changes"] is not None else None
-
-
-def breaks(text, seconds=None, share=1.0, event=None, length=None):
-    """Return a twist that breaks a function in another way: by what text, in how long, which share."""
-
-    def twist(world, options):
-        function = world.hit[0].function
-        start, end = world.fault
-        end = end if length is None else start + length
-        function.broken = [(start, end, text, function.own_s if seconds is None else seconds, share)]
-        world.fault = (start, end)
-        if event is None:
-            no_change(world, options)
-        elif event != "as it was":
-            instead(world, options, event, function.name, functionName=function.name)
-
-    return twist
-
-
-def answers(text, share=None):
-    """Return a twist in which the API fails with another text, or in a share of calls."""
-
-    def twist(world, options):
-        api = world.hit[0].function.api
-        api.faults = [(start, end, text, share) for start, end, *_ in api.faults]
-
-    return twist
-
-
-def api_faults(make):
-    """Return a twist that gives the API the faults that ``make`` returns for a start and an end."""
-
-    def twist(world, options):
-        world.hit[0].function.api.faults = make(*world.fault)
-
-    return twist
-
-
-def flapping(start, end):
-    return [(at, at + 300, "down", None) for at in range(int(start), int(end), 600)]
-
-
-def waves(start, end):
-    return [(start + place * 2 * HOUR, start + place * 2 * HOUR + 2400, "hang", None) for place in range(3)]
-
-
-def sawtooth(start, end):
-    return [(at, at + 1.5 * DAY, "creep", 0.7 * DAY) for at in range(int(start), int(end), int(1.5 * DAY))]
-
-
-def stairs(start, end):
-    return [(at, end, "slow", 1.7) for at in range(int(start), int(end), int(0.5 * DAY))]
-
-
-def impatient(world, options):
-    for queue in world.queues:
-        queue.function.api.patience_s = 10.0
-        queue.function.timeout_s = max(queue.function.timeout_s, 60.0)
-        queue.visibility_s = 6 * queue.function.timeout_s
-        queue.batch = 1
-
-
-def all_hit(world, options):
-    """Let the fault of one function be that of all, as where they share a layer."""
-    broken = world.hit[0].function.broken
-    for queue in world.queues:
-        queue.function.broken = list(broken)
-        if queue not in world.hit:
-            name = queue.function.name
-            recorded(world, options, world.fault[0] + 3, CONFIGURE, name, functionName=name)
-    world.hit = list(world.queues)
-
-
-def from_the_start(world, options):
-    no_change(world, options)
-    world.fault = (0.0, world.seconds)
-    for queue in world.hit:
-        queue.function.broken = [(0.0, world.seconds, *item[2:]) for item in queue.function.broken]
-        queue.visibility_s = queue.visibility_set[0][1] if queue.visibility_set else queue.visibility_s
-        queue.visibility_set = []
-        queue.off = [(0.0, world.seconds + 1)] if queue.off else []
-
-
-def timeout_lowered(world, options):
-    queue, start = world.hit[0], world.fault[0]
-    function = queue.function
-    function.broken, function.timeout_s = [], max(function.timeout_s, 60.0)
-    function.own_s, function.api.seconds, queue.batch = 3.0, 4.0, 1
-    queue.visibility_s = 6 * function.timeout_s
-    world.fault = (start, world.seconds)
-    world.events.append((start, lambda model: setattr(function, "timeout_s", 3.0)))
-    instead(world, options, CONFIGURE, function.name, functionName=function.name, timeout=3)
-
-
-def stopped_by_hand(world, options):
-    """Let the team disable the mapping half an hour into an outage, and enable it after."""
-    queue, (start, end) = world.hit[0], world.fault
-    uuid = f"{world.queues.index(queue):08d}-0000-4000-8000-000000000000"
-    off = (start + 1800, max(end, start + HOUR))
-    queue.off = [off]
-    name = queue.function.name
-    recorded(world, options, off[0], MAPPING, name, uUID=uuid, enabled=False)
-    if off[1] < world.seconds:
-        recorded(world, options, off[1], MAPPING, name, uUID=uuid, enabled=True)
-
-
-def redriven(world, options):
-    """Let the team send the dead letters back once all is well."""
-    queue, end = world.hit[0], min(world.fault[1], world.seconds - 2 * HOUR)
-    world.fault = (min(world.fault[0], end - HOUR), end)
-    queue.function.api.faults = [(*world.fault, *item[2:]) for item in queue.function.api.faults]
-    moment = end + HOUR
-
-    def redrive(model):
-        for _, message in queue.dead:
-            message.receives = 0
-            queue.alive[message.number] = message
-            queue.waiting.append(message)
-            model._count(queue.name, "sent")
-        queue.dead.clear()
-        model._poll(queue)
-
-    world.events.append((moment, redrive))
-    recorded(world, options, moment, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)
-
-
-def dead_letters_purged(world, options):
-    queue, moment = world.hit[0], 0.5 * (world.fault[1] + world.seconds)
-    world.events.append((moment, lambda model: queue.dead.clear()))
-    recorded(world, options, moment, "PurgeQueue", queue.dlq, queueUrl=queue.dlq)
-
-
-def slower_only(world, options):
-    """Let the API answer six times as late, within every limit, two at a time."""
-    queue = world.hit[0]
-    function = queue.function
-    function.timeout_s, queue.max_concurrency, queue.batch = 600.0, 2, 1
-    function.api.seconds, queue.visibility_s = 4.0, 3600.0
-    function.api.faults = [(*world.fault, "slow", 20.0)]
-
-
-def one_in_four(world, options):
-    world.hit[0].batch = 1
-    api_faults(lambda start, end: [(start, end, "hang", 0.25)])(world, options)
-
-
-def leak_ends_down(world, options):
-    api = world.hit[0].function.api
-    api.faults.append((world.seconds - 2 * HOUR, world.seconds, "refused", None))
-
-
-def sends_again(world, options):
-    """Let a client send each of its recordings ten times."""
-    queue, (start, end) = world.hit[0], world.fault
-    extra = [item for item in world.arrivals if item[1] is queue and start <= item[0] < end]
-    world.arrivals = [item for item in world.arrivals if item not in extra]
-    for moment, *content in extra[::10]:
-        world.arrivals += [(moment + 4 * place, *content) for place in range(10)]
-
-
-def one_sender(world, options):
-    start, end = world.fault
-    world.arrivals = [
-        (*item[:2], world.devices[0], *item[3:])
-        if item[1] is world.hit[0] and start <= item[0] < end
-        else item
-        for item in world.arrivals
-    ]
-
-
-def stays(world, options):
-    """Let a surge go on to the end, as a new customer's traffic does."""
-    queue, (start, end) = world.hit[0], world.fault
-    own = [item for item in world.arrivals if item[1] is queue and start <= item[0] < end]
-    length, moment = end - start, end
-    while moment < world.seconds:
-        world.arrivals += [(item[0] - start + moment, *item[1:]) for item in own]
-        moment += length
-    world.arrivals = [item for item in world.arrivals if item[0] < world.seconds]
-    world.fault = (start, world.seconds)
-
-
-def ramp(world, options):
-    """Let a surge begin with few and grow."""
-    start, end = world.fault
-    rng = world.rng
-    world.arrivals = [
-        item for item in world.arrivals
-        if not (item[1] is world.hit[0] and start <= item[0] < end)
-        or rng.random() < min(1.0, 2.0 * (item[0] - start) / (end - start))
-    ]  # fmt: skip
-
-
-def reserved_two(world, options):
-    queue = world.hit[0]
-    queue.max_concurrency, queue.function.reserved = None, 2
-
-
-def account_limit(world, options):
-    """Let other functions take the account's concurrency: throttles, and nothing of this one changed."""
-    no_change(world, options)
-    for queue in world.queues:
-        queue.function.api.seconds = max(queue.function.api.seconds, 1.5)
-
-
-def switched_off(world, options):
-    """Let somebody reserve no concurrency at all."""
-    queue = world.hit[0]
-    queue.reserved_set = [(at, 0 if number == 1 else number) for at, number in queue.reserved_set]
-    name = queue.function.name
-    instead(
-        world, options, "PutFunctionConcurrency20171031", name, functionName=name,
-        reservedConcurrentExecutions=0,
-    )  # fmt: skip
-
-
-def poison(text, share_of_devices=None, batch=None, **settings):
-    """Return a twist that lets bad messages fail with another text, or come from many devices."""
-
-    def twist(world, options):
-        queue = world.hit[0]
-        vars(queue).update(settings)
-        if batch is not None:
-            queue.batch, queue.partial = batch, False
-        devices = world.devices[: math.ceil((share_of_devices or 0) * len(world.devices))]
-        world.arrivals = [
-            (*item[:2], world.rng.choice(devices) if devices else item[2], *item[3:5], text)
-            if item[5] else item
-            for item in world.arrivals
-        ]  # fmt: skip
-
-    return twist
-
-
-def bad_import(world, options):
-    """Let somebody import two hundred malformed rows within two minutes."""
-    queue, start = world.hit[0], world.fault[0]
-    world.arrivals = [item for item in world.arrivals if not item[5]]
-    for _ in range(200):
-        upload(world, start + world.rng.uniform(0, 120), world.devices[0], queue, poison="keyerror")
-
-
-def new_schema(world, options):
-    """Let a deployment choke on the messages of half of the devices."""
-    queue, (start, end) = world.hit[0], world.fault
-    queue.function.broken = []
-    queue.batch, queue.partial = 1, False
-    half = set(world.devices[::2])
-    world.arrivals = [
-        (*item[:5], "keyerror") if item[1] is queue and item[2] in half and start <= item[0] < end else item
-        for item in world.arrivals
-    ]
-
-
-def late_objects(share):
-    """Return a twist in which a share of messages is ahead of its file, and fails the first time."""
-
-    def twist(world, options):
-        world.arrivals = [
-            (*item[:5], "late") if world.rng.random() < share else item for item in world.arrivals
-        ]
-        every_queue(batch=1)(world, options)
-
-    return twist
-
-
-def batch_raised(world, options):
-    """Let a mapping's batch be raised until a run is longer than the visibility timeout."""
-    queue, start = world.hit[0], world.fault[0]
-    function = queue.function
-    queue.visibility_set, queue.batch, queue.max_concurrency = [], 1, 3
-    function.timeout_s, function.own_s, function.api.seconds = 300.0, 6.0, 4.0
-    queue.visibility_s, queue.partial = 30.0, False
-    world.fault = (start, world.seconds)
-    for device in world.devices:
-        moment = start - HOUR
-        while moment < world.seconds:
-            upload(world, moment, device, queue)
-            moment += 900
-    world.events.append((start, lambda model: setattr(queue, "batch", 10)))
-    uuid = f"{world.queues.index(queue):08d}-0000-4000-8000-000000000000"
-    instead(world, options, MAPPING, function.name, uUID=uuid, batchSize=10)
-
-
-def mapping_says(state, change=None):
-    """Return a twist in which the mapping says something else, or is gone."""
-
-    def twist(world, options):
-        queue, (start, _) = world.hit[0], world.fault
-        world.fault, queue.off, queue.state = (start, world.seconds), [(start, world.seconds + 1)], state
-        no_change(world, options)
-        if change:
-            instead(world, options, change, queue.function.name, uUID="00000000-0000-4000-8000-000000000000")
-
-    return twist
-
-
-def expired(world, options):
-    """Let messages pass their retention while the mapping is off."""
-    queue = world.hit[0]
-    queue.retention_s = 2 * HOUR
-
-    def expire(model):
-        for message in list(queue.alive.values()):
-            if model.now - message.sent > queue.retention_s:
-                del queue.alive[message.number]
-                queue.flying.discard(message.number)
-                queue.lost += 1
-
-    world.events += [(60.0 * minute, expire) for minute in range(int(world.seconds // 60))]
-
-
-def few_hours(world, options):
-    """Let the window hold no more than two hours before an outage and two of it."""
-    world.seconds, world.fault = 4 * HOUR, (2 * HOUR, 4 * HOUR)
-    api_faults(lambda start, end: [(start, end, "down", None)])(world, options)
-    options["made"] = []
-    options["changes"] = None if options["changes"] is None else []
-
-
-# Healthy days
-
-
-def old_dead_letters(world, options):
-    """Let a dead-letter queue hold messages of a trouble long past."""
-    queue = world.queues[0]
-
-    def fill(model):
-        ids = model._ids
-        for place in range(80):
-            message = type("Old", (), {})()
-            vars(message).update(
-                number=next(ids), sent=-3 * DAY + 60 * place, device=world.devices[0], receives=4, group=None,
-                key="2025-01-01T00:00:00+09:00", body="{}", ran_well=False,
-            )  # fmt: skip
-            queue.dead.append((0.0, message))
-
-    world.events.append((0.5, fill))
-
-
-def sent_back(world, options):
-    """Let the team send old dead letters back, which now run well."""
-    old_dead_letters(world, options)
-    queue, moment = world.queues[0], 0.5 * world.seconds
-
-    def redrive(model):
-        for _, old in queue.dead:
-            model._send(queue, (old.device, old.key, old.body, None))
-        queue.dead.clear()
-
-    world.events.append((moment, redrive))
-    recorded(world, options, moment, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)
-
-
-def every(settings, **function):
-    """Return a twist that sets something of all queues and functions."""
-
-    def twist(world, options):
-        every_queue(**settings)(world, options)
-        for queue in world.queues:
-            own = {name: value for name, value in function.items() if name != "api_s"}
-            vars(queue.function).update(own)
-            queue.function.api.seconds = function.get("api_s", queue.function.api.seconds)
-
-    return twist
-
-
-def all_apis(*faults):
-    """Return a twist that adds faults to all APIs; moments are shares of the window."""
-
-    def twist(world, options):
-        for queue in world.queues:
-            queue.function.api.faults += [
-                (start * world.seconds, end * world.seconds, *rest) for start, end, *rest in faults
-            ]
-
-    return twist
-
-
-def deployed_slower(times):
-    """Return a twist in which a deployment changes how long runs take, within every limit."""
-
-    def twist(world, options):
-        queue, moment = world.queues[0], 0.5 * world.seconds
-        function = queue.function
-        queue.batch, function.timeout_s, queue.visibility_s = 1, 300.0, 1800.0
-        world.events.append((moment, lambda model: setattr(function, "own_s", function.own_s * times)))
-        recorded(world, options, moment, DEPLOY, function.name, functionName=function.name)
-
-    return twist
-
-
-def silent_from(share, until=1.0):
-    """Return a twist in which nobody sends for a while."""
-
-    def twist(world, options):
-        start, end = share * world.seconds, until * world.seconds
-        world.arrivals = [item for item in world.arrivals if not start <= item[0] < end]
-
-    return twist
-
-
-def doubled_slowly(world, options):
-    rng = world.rng
-    for moment, *content in list(world.arrivals):
-        if rng.random() < 2.0 * moment / world.seconds:
-            world.arrivals.append((moment + rng.uniform(60, 900), *content))
-
-
-def visibility_raised(world, options):
-    queue, moment = world.queues[0], 0.5 * world.seconds
-    after = 6 * queue.function.timeout_s
-    queue.visibility_s = 2 * queue.function.timeout_s
-    queue.visibility_set = [(moment, after)]
-    recorded(
-        world, options, moment, "SetQueueAttributes", queue.name, queueUrl=queue.name,
-        attributes={"VisibilityTimeout": str(int(after))},
-    )  # fmt: skip
-
-
-def short_maintenance(world, options):
-    queue, moment = world.queues[0], 0.5 * world.seconds
-    queue.off = [(moment, moment + 300)]
-    uuid = "00000000-0000-4000-8000-000000000000"
-    for at, on in ((moment, False), (moment + 300, True)):
-        recorded(world, options, at, MAPPING, queue.function.name, uUID=uuid, enabled=on)
-
-
-def nightly_reports(world, options):
-    """Let each night bring a batch that two at a time work off within the hour."""
-    moment = world.rng.uniform(0, DAY)
-    queue = world.queues[0]
-    queue.max_concurrency, queue.batch, queue.visibility_s = 2, 1, 3600.0
-    queue.function.own_s, queue.function.timeout_s = 10.0, 300.0
-    while moment < world.seconds:
-        for _ in range(300):
-            upload(world, moment + world.rng.uniform(0, 20), world.rng.choice(world.devices), queue)
-        moment += DAY
-
-
-def burst_limit(world, options):
-    """Let the account's concurrency run out for two minutes."""
-    moment = 0.5 * world.seconds
-    for queue in world.queues:
-        queue.max_receives = 5
-        queue.reserved_set = [(moment, 1), (moment + 120, None)]
-
-
-def gap_in_metrics(world, options):
-    options["gap"] = (0.6 * world.seconds, 0.6 * world.seconds + 2400)
-
-
-def odd_clocks(world, options):
-    world.arrivals = [
-        (*item[:3], "1970-01-01T09:00:00+09:00", item[4].replace(item[3][:4], "1970"), item[5])
-        for item in world.arrivals
-    ]
-
-
-def one_dies_daily(world, options):
-    moment = 3 * HOUR
-    while moment < world.seconds:
-        upload(world, moment, world.rng.choice(world.devices), world.queues[0], poison="404")
-        moment += DAY
-
+import backlog_quiet_days as quiet
+import backlog_troubles as trouble
+from backlog_twists import DEPLOY, every_queue
 
 FAILING = {"consumer_failing"}
 DOWN, SLOW, LEAK = {"downstream_down"}, {"downstream_slow"}, {"slow_leak"}
 SURGE, THROTTLED, POISON = {"arrival_surge"}, {"throttled"}, {"poison_messages"}
 SHORT, OFF, WELL = {"visibility_misconfig"}, {"mapping_disabled"}, {"healthy"}
 PLAN = (
-    ("killed for memory", "consumer_failing", FAILING, breaks("killed", 2.0, event=CONFIGURE)),
-    ("syntax error", "consumer_failing", FAILING, breaks("syntax", 0.1, event=DEPLOY)),
-    ("disk full", "consumer_failing", FAILING, breaks("disk")),
-    ("key denied", "consumer_failing", FAILING, breaks("key denied", 0.3)),
-    ("half the runs", "consumer_failing", FAILING, breaks("typeerror", None, 0.5, "as it was")),
-    ("half an hour", "consumer_failing", FAILING, breaks("import", 0.2, 1.0, "as it was", 2400)),
-    ("a shared layer", "consumer_failing", FAILING, all_hit),
-    ("failing all along", "consumer_failing", FAILING, from_the_start),
-    ("timeout lowered", "consumer_failing", FAILING, timeout_lowered),
-    ("new schema", "consumer_failing", FAILING, new_schema),
-    ("name not found", "downstream_down", DOWN, answers("dns")),
-    ("certificate", "downstream_down", DOWN, answers("certificate")),
-    ("too many requests", "downstream_down", DOWN, answers("too many")),
-    ("storage slows down", "downstream_down", DOWN, answers("slow down")),
-    ("database full", "downstream_down", DOWN, answers("database")),
-    ("own words", "downstream_down", DOWN, answers("own words")),
-    ("node", "downstream_down", DOWN, answers("node")),
-    ("json logs", "downstream_down", DOWN, answers("json down")),
-    ("half the calls", "downstream_down", DOWN, answers("bad_gateway", 0.5)),
-    ("flapping", "downstream_down", DOWN, api_faults(flapping)),
-    ("stopped by hand", "downstream_down", DOWN, stopped_by_hand),
-    ("redriven", "downstream_down", DOWN, redriven),
-    ("dead letters purged", "downstream_down", DOWN, dead_letters_purged),
-    ("few hours", "downstream_down", DOWN, few_hours),
-    ("java", "downstream_down", DOWN | SLOW, answers("java")),
-    ("impatient", "downstream_slow", SLOW, impatient),
-    ("slower only", "downstream_slow", SLOW, slower_only),
-    ("one in four", "downstream_slow", SLOW, one_in_four),
-    ("waves", "downstream_slow", SLOW, api_faults(waves)),
+    (
+        "killed for memory",
+        "consumer_failing",
+        FAILING,
+        trouble.breaks("killed", 2.0, event=trouble.CONFIGURE),
+    ),
+    ("syntax error", "consumer_failing", FAILING, trouble.breaks("syntax", 0.1, event=DEPLOY)),
+    ("disk full", "consumer_failing", FAILING, trouble.breaks("disk")),
+    ("key denied", "consumer_failing", FAILING, trouble.breaks("key denied", 0.3)),
+    ("half the runs", "consumer_failing", FAILING, trouble.breaks("typeerror", None, 0.5, "as it was")),
+    ("half an hour", "consumer_failing", FAILING, trouble.breaks("import", 0.2, 1.0, "as it was", 2400)),
+    ("a shared layer", "consumer_failing", FAILING, trouble.all_hit),
+    ("failing all along", "consumer_failing", FAILING, trouble.from_the_start),
+    ("timeout lowered", "consumer_failing", FAILING, trouble.timeout_lowered),
+    ("new schema", "consumer_failing", FAILING, trouble.new_schema),
+    ("name not found", "downstream_down", DOWN, trouble.answers("dns")),
+    ("certificate", "downstream_down", DOWN, trouble.answers("certificate")),
+    ("too many requests", "downstream_down", DOWN, trouble.answers("too many")),
+    ("storage slows down", "downstream_down", DOWN, trouble.answers("slow down")),
+    ("database full", "downstream_down", DOWN, trouble.answers("database")),
+    ("own words", "downstream_down", DOWN, trouble.answers("own words")),
+    ("node", "downstream_down", DOWN, trouble.answers("node")),
+    ("json logs", "downstream_down", DOWN, trouble.answers("json down")),
+    ("half the calls", "downstream_down", DOWN, trouble.answers("bad_gateway", 0.5)),
+    ("flapping", "downstream_down", DOWN, trouble.api_faults(trouble.flapping)),
+    ("stopped by hand", "downstream_down", DOWN, trouble.stopped_by_hand),
+    ("redriven", "downstream_down", DOWN, trouble.redriven),
+    ("dead letters purged", "downstream_down", DOWN, trouble.dead_letters_purged),
+    ("few hours", "downstream_down", DOWN, trouble.few_hours),
+    ("impatient", "downstream_slow", SLOW, trouble.impatient),
+    ("slower only", "downstream_slow", SLOW, trouble.slower_only),
+    ("one in four", "downstream_slow", SLOW, trouble.one_in_four),
+    ("waves", "downstream_slow", SLOW, trouble.api_faults(trouble.waves)),
     ("no partial answers", "downstream_slow", SLOW, every_queue(batch=10, partial=False, fifo=False)),
-    ("sawtooth", "slow_leak", LEAK, api_faults(sawtooth)),
-    ("stairs", "slow_leak", LEAK, api_faults(stairs)),
-    ("ends down", "slow_leak", LEAK | DOWN, leak_ends_down),
-    ("sends again", "arrival_surge", SURGE, sends_again),
-    ("one sender", "arrival_surge", SURGE, one_sender),
-    ("stays", "arrival_surge", SURGE, stays),
-    ("ramp", "arrival_surge", SURGE, ramp),
-    ("reserved two", "arrival_surge", SURGE | THROTTLED, reserved_two),
-    ("account limit", "throttled", THROTTLED, account_limit),
-    ("switched off", "throttled", THROTTLED, switched_off),
+    ("sawtooth", "slow_leak", LEAK | WELL, trouble.api_faults(trouble.sawtooth)),
+    ("stairs", "slow_leak", LEAK, trouble.api_faults(trouble.stairs)),
+    ("ends down", "slow_leak", LEAK | DOWN, trouble.leak_ends_down),
+    ("sends again", "arrival_surge", SURGE, trouble.sends_again),
+    ("one sender", "arrival_surge", SURGE, trouble.one_sender),
+    ("stays", "arrival_surge", SURGE, trouble.stays),
+    ("ramp", "arrival_surge", SURGE, trouble.ramp),
+    ("reserved two", "arrival_surge", SURGE | THROTTLED, trouble.reserved_two),
+    ("account limit", "throttled", THROTTLED, trouble.account_limit),
+    ("switched off", "throttled", THROTTLED, trouble.switched_off),
     ("ten receives", "throttled", THROTTLED, every_queue(max_receives=10)),
-    ("firmware", "poison_messages", POISON, poison("keyerror", 0.2)),
-    ("hangs", "poison_messages", POISON, poison("hangs", None, 1)),
-    ("kills", "poison_messages", POISON, poison("killed", None, 1)),
-    ("whole batches", "poison_messages", POISON, poison("json", None, 5, fifo=False)),
-    ("blocks its group", "poison_messages", POISON, poison("json", None, 1, fifo=True, max_receives=5)),
-    ("bad import", "poison_messages", POISON, bad_import),
-    ("short all along", "visibility_misconfig", SHORT, from_the_start),
-    ("batch raised", "visibility_misconfig", SHORT, batch_raised),
-    ("off all along", "mapping_disabled", OFF, from_the_start),
-    ("mapping deleted", "mapping_disabled", OFF, mapping_says("", "DeleteEventSourceMapping20150331")),
-    ("may not receive", "mapping_disabled", OFF, mapping_says("Enabled")),
-    ("expired", "mapping_disabled", OFF, expired),
-    ("old dead letters", "healthy", WELL, old_dead_letters),
-    ("sent back", "healthy", WELL, sent_back),
-    ("long jobs", "healthy", WELL, every({"visibility_s": 5400.0, "batch": 1}, timeout_s=900.0, api_s=240.0)),
-    ("flaky all along", "healthy", WELL, all_apis((0.0, 1.0, "glitch", 0.04))),
-    ("deployed slower", "healthy", WELL, deployed_slower(2.5)),
-    ("deployed faster", "healthy", WELL, deployed_slower(0.4)),
-    ("producer dead", "healthy", WELL, silent_from(0.7)),
-    ("quiet weekend", "healthy", WELL, silent_from(0.4, 0.6)),
-    ("grows", "healthy", WELL, doubled_slowly),
-    ("visibility raised", "healthy", WELL, visibility_raised),
-    ("maintenance", "healthy", WELL, short_maintenance),
-    ("nightly reports", "healthy", WELL, nightly_reports),
-    ("burst limit", "healthy", WELL, burst_limit),
-    ("files come late", "healthy", WELL, late_objects(0.03)),
-    ("odd clocks", "healthy", WELL, odd_clocks),
-    ("one dies daily", "healthy", WELL, one_dies_daily),
-    ("gap in metrics", "healthy", WELL, gap_in_metrics),
+    ("firmware", "poison_messages", POISON, trouble.poison("keyerror", 0.2)),
+    ("hangs", "poison_messages", POISON, trouble.poison("hangs", None, 1)),
+    ("kills", "poison_messages", POISON, trouble.poison("killed", None, 1)),
+    ("whole batches", "poison_messages", POISON, trouble.poison("json", None, 5, fifo=False)),
+    (
+        "blocks its group",
+        "poison_messages",
+        POISON,
+        trouble.poison("json", None, 1, fifo=True, max_receives=5),
+    ),
+    ("bad import", "poison_messages", POISON, trouble.bad_import),
+    ("short all along", "visibility_misconfig", SHORT, trouble.from_the_start),
+    ("batch raised", "visibility_misconfig", SHORT, trouble.batch_raised),
+    ("off all along", "mapping_disabled", OFF, trouble.from_the_start),
+    (
+        "mapping deleted",
+        "mapping_disabled",
+        OFF,
+        trouble.mapping_says("", "DeleteEventSourceMapping20150331"),
+    ),
+    ("may not receive", "mapping_disabled", OFF, trouble.mapping_says("Enabled")),
+    ("expired", "mapping_disabled", OFF, trouble.expired),
+    ("old dead letters", "healthy", WELL, quiet.old_dead_letters),
+    ("sent back", "healthy", WELL, quiet.sent_back),
+    (
+        "long jobs",
+        "healthy",
+        WELL,
+        quiet.every(
+            {"visibility_s": 5400.0, "batch": 1, "fifo": False, "max_concurrency": None},
+            timeout_s=900.0,
+            api_s=240.0,
+        ),
+    ),
+    ("flaky all along", "healthy", WELL, quiet.all_apis((0.0, 1.0, "glitch", 0.04))),
+    ("deployed slower", "healthy", WELL, quiet.deployed_slower(2.5)),
+    ("deployed faster", "healthy", WELL, quiet.deployed_slower(0.4)),
+    ("producer dead", "healthy", WELL, quiet.silent_from(0.7)),
+    ("quiet weekend", "healthy", WELL, quiet.silent_from(0.4, 0.6)),
+    ("grows", "healthy", WELL, quiet.doubled_slowly),
+    ("visibility raised", "healthy", WELL, quiet.visibility_raised),
+    ("maintenance", "healthy", WELL, quiet.short_maintenance),
+    ("nightly reports", "healthy", WELL, quiet.nightly_reports),
+    ("burst limit", "healthy", WELL, quiet.burst_limit),
+    ("files come late", "healthy", WELL, trouble.late_objects(0.03)),
+    ("odd clocks", "healthy", WELL, quiet.odd_clocks),
+    ("one dies daily", "healthy", WELL, quiet.one_dies_daily),
+    ("gap in metrics", "healthy", WELL, quiet.gap_in_metrics),
 )
+
+
+def situations():
+    """Yield a name, a cause, the causes to accept and a twist for each situation."""
+    for name, cause, accepted, twist in PLAN:
+        yield name.replace(" ", "-"), cause, sorted(accepted), twist

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-_SET_OFF = {"downstream_saturated": "a saturated downstream", "throttled": "throttling"}
+_WORDS = {
+    "downstream_saturated": "which set off a saturated downstream",
+    "throttled": "which set off throttling",
+    "mapping_disabled": "after which the mapping was switched off",
+}
 
 
 def aftermath(secondary: str | None) -> str:
@@ -16,6 +20,6 @@ def aftermath(secondary: str | None) -> str:
     """
     if secondary is None:
         return ""
-    if secondary in _SET_OFF:
-        return f", which set off {_SET_OFF[secondary]}"
+    if secondary in _WORDS:
+        return f", {_WORDS[secondary]}"
     return f", and {secondary} beside it"

@@ -274,6 +274,7 @@ def weigh(
     supported_at: float = 0.6,
     refuted_at: float = -1.0,
     complement: str | None = None,
+    may_be_another: bool = False,
 ) -> tuple[Ranked, ...]:
     """Return the findings ranked, with probabilities that sum to one.
 
@@ -290,6 +291,9 @@ def weigh(
     complement
         The cause that says that none of the others holds. Nothing speaks against it but what speaks for
         them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
+    may_be_another
+        Whether a cause that is not listed is as likely as one of which nothing is known, where nothing
+        speaks for any that is; the probabilities then sum to less than one.
     """
     priors = priors or {}
     scored = [(found, priors.get(found.cause, 0.0) + found.log_odds) for found in findings]
@@ -297,6 +301,8 @@ def weigh(
         return ()
     top = max(score for _, score in scored)
     total = sum(math.exp(score - top) for _, score in scored)
+    if may_be_another and top <= 0:
+        total += math.exp(-top)
     ranked = []
     for found, score in scored:
         probability = math.exp(score - top) / total

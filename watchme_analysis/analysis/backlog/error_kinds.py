@@ -34,6 +34,11 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"Runtime exited|signal: killed|MemoryError|out of memory|Extension\.Crash|Init error",
         ),
     ),
+    # What it runs on is used up: disk, descriptors, memory, threads.
+    (
+        "function",
+        (r"No space left on device|Too many open files|Cannot allocate memory|can't start new thread",),
+    ),
     # It ran, but may not: credentials and permissions are the function's own.
     (
         "function",
@@ -51,9 +56,12 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"ECONNRESET|RemoteDisconnected|Connection aborted|Name or service not known|gaierror",
             r"NameResolution|ENOTFOUND|No route to host|Network is unreachable|EHOSTUNREACH|ConnectionError",
             r"502 Server Error|503 Server Error|Bad Gateway|Service Unavailable|SSLError|ProxyError",
+            # A database that takes no more, or no, connections.
+            r"OperationalError|could not connect to server|connection slots are reserved",
+            r"Too many connections",
         ),
     ),
-    ("overload", (r"\b429\b|Too Many Requests|Rate ?Exceeded|Throttl",)),
+    ("overload", (r"\b429\b|Too Many Requests|Rate ?Exceeded|Throttl|\(?SlowDown\)",)),
     ("server_error", (r"\b5\d\d Server Error|Internal Server Error|status[_ ]?(code)?[=: ]+5\d\d",)),
     (
         "message",

@@ -186,6 +186,12 @@ class Signs:
         return tuple(found)
 
     @property
+    def limit_lowered(self) -> bool:
+        """Tell whether the function may run for less time than its runs took before they failed."""
+        limit = self.flow.settings.function_timeout_s
+        return limit is not None and limit < (self.run_before_s or 0.0)
+
+    @property
     def creeping(self) -> Ramp | None:
         """The ramp when it is a creep: hours long, not a step, and more than doubled."""
         ramp = self.ramp

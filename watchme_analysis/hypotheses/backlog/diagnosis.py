@@ -26,6 +26,8 @@ QUESTION = "backlog"
 # From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
 # does not separate the causes.
 NAMED_AT = 0.7
+# Causes for which people switch the mapping off until they are mended.
+FAILING = ("consumer_failing", "downstream_down", "downstream_slow", "slow_leak")
 # A model of a few hand-set weights is never surer than this.
 SUREST = 0.97
 MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
@@ -36,7 +38,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
     view = inv.once(picture)
     findings = [entry.check(inv) for entry in registered(QUESTION)]
     priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
-    ranking = weigh(findings, priors, supported_at=NAMED_AT)
+    ranking = weigh(findings, priors, supported_at=NAMED_AT, may_be_another=True)
     top = ranking[0]
     confidence = min(SUREST, top.probability)
     named = top.probability >= NAMED_AT and top.finding.log_odds > 0
@@ -74,6 +76,7 @@ def secondary_cause(view: Picture, cause: str) -> str | None:
 
     More arrivals than the API can take make it slow: the runs reach their time limit, or take several
     times as long, only after the arrivals rose. Slow runs hold the concurrency and get others throttled.
+    People switch a mapping off while its function fails.
     """
     for signs in view.affected:
         if cause == "arrival_surge" and surge_leads(signs) and _saturated(signs):
@@ -81,6 +84,8 @@ def secondary_cause(view: Picture, cause: str) -> str | None:
         leads = signs.throttles is not None and "throttles" in signs.harms
         if cause in ("arrival_surge", "downstream_slow", "slow_leak") and leads:
             return "throttled"
+        if cause in FAILING and backlog_settings.off_after_failures(signs):
+            return "mapping_disabled"
     return None
 
 
@@ -202,8 +207,14 @@ def _summary(
         )
         if len(level) > 2:
             likely = f"{len(level)} of {len(ranking)} are equally likely, none stands out"
+        said = f"The evidence does not separate the causes: {likely}."
+        if top.finding.log_odds <= 0:
+            said = (
+                f"Nothing speaks for any of {len(ranking)} causes; least speaks against "
+                f"“{titles[top.finding.cause].lower()}”."
+            )
         return (
-            f"The evidence does not separate the causes: {likely}.",
+            said,
             f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             f"{collect} {top.finding.next_test}",

@@ -144,6 +144,24 @@ def run_time_evidence(
     ]
 
 
+def limit_evidence(inv: Investigation, signs: Signs, name: str) -> list[Evidence]:
+    """Weigh a time limit of the function that is shorter than its runs used to take."""
+    limit = signs.flow.settings.function_timeout_s
+    if not signs.limit_lowered or signs.failures is None:
+        return []
+    return [
+        Evidence(
+            f"Runs of {signs.flow.function} took {signs.run_before_s:.1f} s (median) before the failures, "
+            f"and its configuration allows {limit:.0f} s: the time limit was lowered.",
+            weight=weight(name),
+            effect=limit,
+            effect_unit="s",
+            check="settings",
+            **matching(inv, "functions", ("function", "=", signs.flow.function)),
+        )
+    ]
+
+
 def creep_evidence(inv: Investigation, signs: Signs, present: float, absent: float) -> list[Evidence]:
     """Weigh a run time that rises over many hours."""
     ramp, creep = signs.ramp, signs.creeping

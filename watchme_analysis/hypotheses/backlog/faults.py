@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watchme_analysis.analysis.backlog.changes import undoing_change
-from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.analysis.backlog.retries import retries
+from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog.evidence import (
     creep_evidence,
     error_evidence,
     last_words_evidence,
+    limit_evidence,
     no_failures_evidence,
     run_time_evidence,
     share_evidence,
@@ -22,8 +24,9 @@ from watchme_analysis.hypotheses.backlog.picture import (
     change_for,
     change_rows,
     picture,
+    surge_leads,
 )
-from watchme_analysis.hypotheses.backlog.rows import matching
+from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.backlog.window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
@@ -46,16 +49,19 @@ def consumer_failing(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         deployed = signs.failures is not None and change_for(view, "consumer_failing") is not None
+        limited = limit_evidence(inv, signs, "limit_lowered")
         # Code that waits for ever dies of the time limit as well, but then a deployment brought it.
+        may_wait = deployed or bool(limited)
         evidence = [
-            *error_evidence(inv, signs, ("function",), "own_error", ("timeout",) if deployed else ()),
+            *error_evidence(inv, signs, ("function",), "own_error", ("timeout",) if may_wait else ()),
             *share_evidence(inv, signs),
-            *last_words_evidence(inv, signs, "-waits_for_call", "before_call"),
+            *_own_code(inv, signs),
+            *(limited or last_words_evidence(inv, signs, "-waits_for_call", "before_call")),
             *_end_evidence(inv, view, signs, deployed),
             *run_time_evidence(
                 inv,
                 signs,
-                limit=0.0 if deployed else weight("runs_at_limit_against"),
+                limit=0.0 if may_wait else weight("runs_at_limit_against"),
                 longer=weight("runs_longer_against"),
                 usual=0.0,
                 short=weight("runs_short"),
@@ -72,6 +78,21 @@ def consumer_failing(inv: Investigation) -> Finding:
         detail=signs.errors.examples.get("function") if signs else None,
         next_test=f"aws lambda invoke --function-name {name} with one dead letter's body, and read its log.",
     )
+
+
+def _own_code(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh a Python error that no single message and no dead API explains: in all runs, or now and then."""
+    tried = retries(signs)
+    unsteady = tried is not None and tried.pass_later
+    everywhere = (signs.passed_share or 0.0) <= 0.15 and not piled_on_one(signs.devices)
+    if signs.failures is None or signs.errors.share("code_or_message") < 0.5 or surge_leads(signs):
+        return []
+    if not (unsteady or everywhere):
+        return []
+    return [
+        replace(item, weight=weight("own_code_error"), check="whose error")
+        for item in error_evidence(inv, signs, ("code_or_message",), "own_code_error")
+    ]
 
 
 def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
@@ -145,8 +166,11 @@ def downstream_down(inv: Investigation) -> Finding:
     signs = view.focus
     evidence: list[Evidence] = []
     if signs is not None:
+        # An API that wants fewer requests though no more came has less to give than before.
+        refuses = not surge_leads(signs)
+        kinds = ("unreachable", "server_error", *(("overload",) if refuses else ()))
         evidence = [
-            *error_evidence(inv, signs, ("unreachable", "server_error"), "unreachable_error"),
+            *error_evidence(inv, signs, kinds, "unreachable_error", () if refuses else ("overload",)),
             *share_evidence(inv, signs),
             *run_time_evidence(
                 inv,
@@ -164,7 +188,7 @@ def downstream_down(inv: Investigation) -> Finding:
     return Finding(
         "downstream_down",
         tuple(evidence),
-        detail=signs.errors.examples.get("unreachable") if signs else None,
+        detail=signs.errors.examples.get(signs.errors.main or "") if signs else None,
         next_test="docker ps and curl the API's /health on its host; read the proxy's error log.",
     )
 
@@ -196,6 +220,8 @@ def downstream_slow(inv: Investigation) -> Finding:
             *slow_without_failures(inv, signs),
             *creep_evidence(inv, signs, weight("creep_not_step"), 0.0),
             *surge_against(inv, signs),
+            *_one_message(inv, signs),
+            *limit_evidence(inv, signs, "limit_lowered_against"),
             *_deployed_before(inv, view, signs),
         ]
         evidence += [item for item in change_evidence(inv, view, "downstream_slow") if item.weight > 0]
@@ -205,6 +231,24 @@ def downstream_slow(inv: Investigation) -> Finding:
         detail=signs.errors.examples.get("timeout") if signs else None,
         next_test="Time the API's /async-process from its own host and from the function's network.",
     )
+
+
+def _one_message(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that the same messages wait in vain every time while others pass around them."""
+    tried = retries(signs)
+    if tried is None or not tried.lies_in_the_message:
+        return []
+    return [
+        Evidence(
+            f"{signs.dead_lettered} dead letters used up {tried.spent:.0f} of {tried.failed:.0f} failed "
+            f"tries, while {tried.passed:.0f} {signs.flow.tries} of others went well.",
+            weight=weight("same_messages_fail_against"),
+            effect=tried.passed,
+            effect_unit="messages",
+            check="same messages fail",
+            **points(inv, signs.flow, ("failed", "dlq_visible")),
+        )
+    ]
 
 
 def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Evidence]:
@@ -220,7 +264,7 @@ def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Ev
             replace(item, weight=weight("deployed_before"))
             for item in change_evidence(inv, view, "consumer_failing")
         ),
-        *last_words_evidence(inv, signs, "waits_for_call", "-before_call"),
+        *([] if signs.limit_lowered else last_words_evidence(inv, signs, "waits_for_call", "-before_call")),
     ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from watchme_analysis.analysis.backlog.signs import Signs
-from watchme_analysis.hypotheses.backlog.evidence import arrivals_column, share_evidence
+from watchme_analysis.hypotheses.backlog.evidence import arrivals_column, error_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture, surge_leads
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
@@ -42,7 +44,7 @@ def arrival_surge(inv: Investigation) -> Finding:
                 )
             )
             if leads:
-                evidence += _at_capacity(inv, signs)
+                evidence += [*_at_capacity(inv, signs), *_no_load_error(inv, signs)]
     return Finding(
         "arrival_surge",
         tuple(evidence),
@@ -60,6 +62,17 @@ def _arrivals(inv: Investigation, signs: Signs, words: str, value: float) -> Evi
         check="arrivals",
         **points(inv, signs.flow, (arrivals_column(signs),)),
     )
+
+
+def _no_load_error(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that what came beyond the usual failed of itself, not of being too much."""
+    kinds = ("message", "code_or_message", "function")
+    if signs.failures is None or signs.errors.share(*kinds) < 0.5:
+        return []
+    return [
+        replace(item, weight=weight("load_breaks_no_message", signs.errors.share(*kinds)))
+        for item in error_evidence(inv, signs, (), "timeout_error")
+    ]
 
 
 def _at_capacity(inv: Investigation, signs: Signs) -> list[Evidence]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from watchme_analysis.analysis.backlog.flow_troubles import BY_CHANCE, TOGETHER
 from watchme_analysis.analysis.backlog.flows import METRIC_NAMES
+from watchme_analysis.analysis.backlog.retries import retries
 from watchme_analysis.analysis.backlog.signs import LEAST_PILED, Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog.evidence import error_evidence, no_failures_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
@@ -11,10 +12,13 @@ from watchme_analysis.hypotheses.backlog.picture import (
     QUEUE_METRICS,
     Picture,
     picture,
+    surge_leads,
 )
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+MESSAGE_KINDS = ("message", "code_or_message")
 
 
 @hypothesis(
@@ -33,8 +37,10 @@ def poison_messages(inv: Investigation) -> Finding:
         evidence = [item for stray in view.signs if stray.only_stray for item in _together(inv, stray)]
     else:
         evidence = [
-            *error_evidence(inv, signs, ("message", "code_or_message"), "message_error"),
-            *share_evidence(inv, signs, "all_fail_poison", "others_pass"),
+            *error_evidence(inv, signs, MESSAGE_KINDS, "message_error", _unclear_kinds(signs)),
+            *share_evidence(
+                inv, signs, "others_silent" if _surge_of_one(signs) else "all_fail_poison", "others_pass"
+            ),
             *_same_messages(inv, signs),
             *_devices(inv, signs),
             *no_failures_evidence(inv, signs, weight("no_failures")),
@@ -74,28 +80,35 @@ def _beyond_chance(signs: Signs) -> float:
 
 def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh that failed runs are whole sets of tries: dead letters times the allowed receives."""
-    tries, failures = signs.flow.settings.max_receive_count, signs.failures
-    failed, passed = signs.flow.count("failed"), signs.passed_share
-    if not tries or failures is None or not failed or passed is None or not signs.dead_lettered:
-        return []
-    spent = min(1.0, signs.dead_lettered * tries / failed)
-    if passed < 0.3:
+    tried = retries(signs)
+    if tried is None or signs.passed_share is None or signs.passed_share < 0.3:
         return []
     return [
         Evidence(
-            f"{signs.dead_lettered} dead letters used up {signs.dead_lettered * tries} tries of "
-            f"{failed:.0f} failed ones: what fails once fails {'always' if spent > 0.8 else 'not always'}.",
+            f"{signs.dead_lettered} dead letters used up {tried.spent:.0f} of {tried.failed:.0f} failed "
+            f"tries: what fails once fails {'always' if tried.always_fail else 'not always'}.",
             weight=weight("same_messages_fail")
-            if spent > 0.8
+            if tried.always_fail
             else weight("tries_succeed")
-            if spent < 0.4
+            if tried.pass_later
             else 0.0,
-            effect=spent,
+            effect=tried.spent / tried.failed,
             effect_unit="share",
             check="same messages fail",
             **points(inv, signs.flow, ("failed", "dlq_visible")),
         )
     ]
+
+
+def _unclear_kinds(signs: Signs) -> tuple[str, ...]:
+    """Return the kinds of errors that a bad message can bring about as well: it may hang or kill its run."""
+    tried = retries(signs)
+    return ("timeout", "function") if tried is not None and tried.lies_in_the_message else ()
+
+
+def _surge_of_one(signs: Signs) -> bool:
+    """Tell whether what failed is what one device sent beyond the usual, as one bad import does."""
+    return surge_leads(signs) and piled_on_one(signs.devices) and signs.errors.share(*MESSAGE_KINDS) >= 0.5
 
 
 def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:

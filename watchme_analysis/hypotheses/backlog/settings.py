@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from watchme_analysis.analysis.backlog.retries import well_between
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+
+# Failing runs are what a mapping is switched off for where hardly one of them goes well.
+FEW_WELL = 0.15
 
 
 @hypothesis(
@@ -104,14 +108,40 @@ def mapping_disabled(inv: Investigation) -> Finding:
     signs = next((item for item in view.affected if item.starved or item.stalled), view.focus)
     evidence: list[Evidence] = []
     if signs is not None:
-        evidence = [*_starvation(inv, signs), *_mapping(inv, signs)]
-        if signs.starved is not None or signs.stalled:
+        answered = _after_failures(inv, signs)
+        evidence = [*_starvation(inv, signs), *_mapping(inv, signs), *answered]
+        if (signs.starved is not None or signs.stalled) and not answered:
             evidence += change_evidence(inv, view, "mapping_disabled")
     return Finding(
         "mapping_disabled",
         tuple(evidence),
         next_test="aws lambda list-event-source-mappings: state and reason of the queue's mapping.",
     )
+
+
+def off_after_failures(signs: Signs) -> bool:
+    """Tell whether runs had failed, and none went well any more, before nobody asked for messages."""
+    failures, starved = signs.failures, signs.starved
+    if failures is None or starved is None or failures.start >= starved.start:
+        return False
+    well = well_between(signs, failures.start, starved.start)
+    return well is not None and well <= FEW_WELL
+
+
+def _after_failures(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that the mapping was switched off as an answer to failing runs."""
+    failures, starved = signs.failures, signs.starved
+    if failures is None or starved is None or not off_after_failures(signs):
+        return []
+    return [
+        Evidence(
+            f"{signs.flow.tries.capitalize()} had failed from {failures.start:%Y-%m-%d %H:%M} UTC on before "
+            f"messages waited unread from {starved.start:%Y-%m-%d %H:%M} UTC.",
+            weight=weight("off_after_failures"),
+            check="order",
+            **points(inv, signs.flow, ("failed", "tried", "received"), failures.start, starved.start),
+        )
+    ]
 
 
 def _starvation(inv: Investigation, signs: Signs) -> list[Evidence]:

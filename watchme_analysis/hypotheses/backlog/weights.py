@@ -26,7 +26,11 @@ WEIGHTS: dict[str, Weight] = {
     "timeout_error": Weight(2.5, "A run that ends at its time limit waited for something."),
     "message_error": Weight(2.5, "A 4xx or an unreadable body is about that one message."),
     "server_error": Weight(1.5, "A 500 is the API's own failure, but one message can provoke it too."),
-    "ambiguous_error": Weight(0.5, "A Python error is the code's fault or the message's."),
+    "own_code_error": Weight(
+        2.0, "A Python error in every run, whoever sent the message, is no message's and no dead API's."
+    ),
+    "limit_lowered": Weight(4.0, "Runs that always took longer than they may now were given less time."),
+    "limit_lowered_against": Weight(-4.0, "The function's time ran out, not the API's patience."),
     # How many of the runs fail.
     "all_fail": Weight(1.2, "What every message needs is broken."),
     "some_pass": Weight(-2.0, "Other messages pass at the same time through the same code and API."),
@@ -37,7 +41,13 @@ WEIGHTS: dict[str, Weight] = {
     "same_messages_fail": Weight(
         2.0, "Each failing message fails every try while others pass the first time."
     ),
-    "tries_succeed": Weight(-1.0, "Most messages that failed once passed at a later try."),
+    "same_messages_fail_against": Weight(
+        -2.5, "An API that is slow now and then is hardly so for every try of one message and for no other."
+    ),
+    "tries_succeed": Weight(
+        -3.5, "Most messages that failed once passed at a later try, as no bad one does."
+    ),
+    "others_silent": Weight(0.0, "What failed is what came beyond the usual: nobody else sent meanwhile."),
     "one_device": Weight(1.8, "Dead letters pile up on few senders: their messages differ."),
     "many_devices": Weight(-1.0, "All senders are hit alike."),
     # Run times.
@@ -72,6 +82,9 @@ WEIGHTS: dict[str, Weight] = {
     "no_surge_of_runs": Weight(
         -1.5, "Runs kept their rhythm, which a function at its limit does in a surge."
     ),
+    "load_breaks_no_message": Weight(
+        -3.0, "Load makes runs wait or be refused; it makes no message unreadable and no file vanish."
+    ),
     "surge_explains": Weight(-3.0, "More arrived than usual before anything else moved."),
     "capacity_reached": Weight(1.0, "The function ran at its maximum while messages waited."),
     # Throttles.
@@ -80,7 +93,6 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "no_throttles": Weight(-5.0, "No delivery was throttled."),
     "low_reserve": Weight(1.5, "The reserved concurrency is below what the arrivals need."),
-    "throttles_explain": Weight(-2.0, "Deliveries were throttled."),
     # Visibility.
     "redelivered": Weight(3.0, "Messages came back although nothing failed and nothing was throttled."),
     "not_redelivered": Weight(-4.0, "No message came back but after a failure or a throttle."),
@@ -93,6 +105,9 @@ WEIGHTS: dict[str, Weight] = {
     "starved": Weight(3.0, "Messages waited and nobody asked for them."),
     "still_received": Weight(-5.0, "Messages were received throughout."),
     "mapping_off": Weight(3.0, "The mapping is switched off."),
+    "off_after_failures": Weight(
+        -5.0, "It was switched off because runs were failing, not the other way round."
+    ),
     "mapping_on": Weight(-1.0, "The mapping is on now; it can have been off for a while."),
     # Time order.
     "change_fits": Weight(2.5, "A change that can do this came right before, with no good run after it."),
@@ -105,7 +120,6 @@ WEIGHTS: dict[str, Weight] = {
     "no_change": Weight(-0.3, "No recorded change fits; deployments can go unrecorded."),
     "failures_lead": Weight(-2.5, "Failing runs explain the backlog."),
     "no_failures": Weight(-4.0, "No more runs failed than ever."),
-    "cpu_full": Weight(0.5, "The host was out of CPU."),
     # Nothing wrong.
     "no_harm": Weight(4.0, "No sign of lost, late or failing work in this metric."),
     "harm": Weight(-4.0, "Work was late, repeated or lost."),
