@@ -163,6 +163,11 @@ def test_json_says_the_same(log):
         (["--since", "2025-12-11T10:11"], 2, 1),
         (["--until", "2025-12-11T10:11"], 1, 2),
         (["--path", "/jobs"], 1, 2),
+        (["--only", "status=5xx"], 1, 0),
+        (["--only", "status=202,504"], 2, 0),
+        (["--only", "path=/jobs/*"], 1, 0),
+        (["--only", "path=/jobs/*", "--only", "status=504"], 0, 0),
+        (["--only", "upstream=192.0.2.*", "--slow", "3s"], 1, 0),
     ],
 )
 def test_what_is_asked_is_counted(log, options, requests, left_out):
@@ -180,6 +185,31 @@ def test_what_slow_leaves_out_is_told(log, tmp_path):
     assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in page
 
 
+def test_what_is_chosen_is_told(log):
+    page = run(log, "--format", FORMAT, "--only", "status=5xx", "--only", "upstream=-", "--slow", "3s").output
+
+    assert "0 of the requests are of status=5xx, upstream=-, took 3 s or longer and are counted below" in page
+
+
+def test_times_are_never_cut_short(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    line = LINES.partition("\n")[0]
+    (tmp_path / "access.log").write_text(line.replace("0.004 ", "0.004 0.003 ") + "\n")
+    text = FORMAT.replace(' "$upstream_addr"', ' $upstream_response_time "$upstream_addr"')
+
+    page = run(tmp_path / "access.log", "--format", text, "--by", "hour", "--sort", "bytes").output
+
+    assert "…" not in page
+    assert page.count("2025-12-11 10:00  ") == 2
+
+
+def test_what_was_sent_is_shown_where_it_orders(log):
+    page = run(log, "--format", FORMAT, "--by", "status", "--sort", "bytes").output
+
+    assert "MB" in page
+    assert "MB" not in run(log, "--format", FORMAT, "--by", "status").output
+
+
 def test_a_folder_without_logs_is_told_from_nothing(tmp_path):
     with pytest.raises(InputError, match=r"holds no access log: none .* \*access\*\.log"):
         run(tmp_path)
@@ -187,6 +217,14 @@ def test_a_folder_without_logs_is_told_from_nothing(tmp_path):
 
 def test_a_window_without_requests_is_told(log):
     assert "No request is in the window" in run(log, "--format", FORMAT, "--since", "2h").output
+
+
+def test_what_is_counted_is_written_to_parquet(log, tmp_path):
+    out = tmp_path / "out.parquet"
+    options = ("--only", "client=192.0.2.7", "--only", "method=GET", "--slow", "20ms")
+    run(log, "--format", FORMAT, "--parquet", out, "--columns", "path,status", *options)
+
+    assert pq.read_table(out).to_pylist() == [{"path": "/health", "status": 504}]
 
 
 def test_requests_are_written_to_parquet(log, tmp_path):
@@ -357,6 +395,7 @@ def test_standard_input_is_read():
         (["x", "--engine", "spark", "--errors", "error.log"], "does not go with"),
         (["--athena-ddl", "s3://bucket/x/"], "wants FILES"),
         (["x.log", "--slow", "0s"], "such as 3s or 500ms"),
+        (["x.log", "--path", "health"], "such as /health"),
         (["x.log", "--since", "2025-12-11", "--until", "2025-12-10"], "not after --since"),
     ],
 )

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from watchme_analysis.analysis.access.report import ORDERS, is_unread
-from watchme_analysis.analysis.access.summary import KEYS, AccessSummary
+from watchme_analysis.analysis.access.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.cli_access_run import NO_ERRORS
 from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
 _TOP = 20
-_MINUTES = 240
+_MOMENTS = 240
 
 
 @click.command(
@@ -29,6 +29,7 @@ Examples:
   watchme access access.log* --by upstream --since 2h   which upstream is slow or failing now
   watchme access access.log --slow 3s --by minute       when requests took 3 s or longer
   watchme access access.log --path /health --sort p99   one endpoint alone
+  watchme access access.log --only status=504 --by upstream   what the gateway timeouts have in common
   zcat -f access.log* | watchme access - --format main  what another program gives
   watchme access access.log --errors error.log          why they failed, in Nginx's own words
   watchme access access.log --format '$remote_addr [$time_local] "$request" $status $request_time'
@@ -50,6 +51,12 @@ lines was understood, or with --strict any line was rejected); 2 bad input.""",
 @click.option("--top", type=click.IntRange(1), help=f"Most rows of a table.  [default: {_TOP}]")
 @click.option(
     "--slow", metavar="SPAN", help="Count only requests that took at least this, such as 3s or 500ms."
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Count only requests that --by NAME shows as VALUE, such as status=5xx,499 or agent=curl*.",
 )
 @click.option("--since", help="From this time on: ISO 8601, or a span before now such as 2h.")
 @click.option("--until", help="Up to this time.")
@@ -84,7 +91,9 @@ lines was understood, or with --strict any line was rejected); 2 bad input.""",
     help="Zone of logged times that name none.  [default: of error logs that of the access logs, else UTC]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything.")
-@click.option("--parquet", metavar="OUT", help="Also write the requests to this file; with spark, a folder.")
+@click.option(
+    "--parquet", metavar="OUT", help="Also write what is counted to this file; with spark, a folder."
+)
 @click.option("--columns", help="Columns to write to OUT, such as time,path,status; all unless given.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when any line was rejected.")
 @click.option(
@@ -110,6 +119,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     Every line is counted: what can't be read is shown as rejected. A log of any size is read in bounded
     memory.
     """
+    from watchme_analysis.analysis.access.choice import Choice, parse_only
     from watchme_analysis.analysis.access.report import access_report
     from watchme_analysis.cli_access_run import athena_ddl, make_scan, run_here, run_on_spark
     from watchme_analysis.views.access_page import access_page
@@ -126,23 +136,25 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
         raise click.UsageError(
             "Give FILES: access logs, folders that hold them, s3:// names, or - for input."
         )
-    slow = _seconds(asked["slow"])
-    scan = make_scan(files, asked, since, until)
+    choice = Choice(_seconds(asked["slow"]), parse_only(asked["only"]))
+    scan = make_scan(files, asked, (since, until), choice)
     run = run_on_spark if asked["engine"] == "spark" else run_here
-    found = run(scan, partial(AccessSummary, asked["by"], slow), asked)
+    found = run(scan, partial(AccessSummary, asked["by"], choice), asked)
     report = access_report(found.summary, found.retrievals, scan.notes, asked["sort"])
     if found.errors is not None:
         report["errors"] = found.errors
     if as_json:
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        top = asked["top"] or (_MINUTES if asked["by"] == "minute" else _TOP)
+        top = asked["top"] or (_MOMENTS if asked["by"] in BY_TIME else _TOP)
         click.echo(access_page(report, top, zone))
     return _exit_code(report, asked["strict"])
 
 
 def _check(asked: dict[str, Any]) -> None:
     on_spark = asked["engine"] == "spark"
+    if asked["prefix"] and not asked["prefix"].startswith(("/", "*")):
+        raise click.UsageError(f"--path wants the beginning of a path, such as /{asked['prefix']}.")
     if asked["columns"] and not asked["parquet"]:
         raise click.UsageError("--columns goes with --parquet.")
     if asked["spark_options"] and not on_spark:

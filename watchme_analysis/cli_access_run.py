@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from watchme_analysis.analysis.access.choice import Choice
     from watchme_analysis.analysis.access.error_requests import ErrorCandidates
     from watchme_analysis.analysis.access.summary import AccessSummary
     from watchme_analysis.retrieval import Retrieval
@@ -45,14 +48,16 @@ class Found:
     errors: dict[str, Any] | None = None
 
 
-def make_scan(files: Sequence[str], asked: Asked, since: int | None, until: int | None) -> AccessScan:
-    """Return the scan of the files as the command's options ask for it."""
+def make_scan(
+    files: Sequence[str], asked: Asked, window: tuple[int | None, int | None], choice: Choice
+) -> AccessScan:
+    """Return the scan of the files as the command's options ask for it; the window in microseconds."""
     from watchme_analysis.analysis.access.summary import columns_for
     from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
     from watchme_analysis.sources.access.engine import Selection
     from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
-    columns = columns_for(asked["by"])
+    columns = columns_for(asked["by"], choice)
     if asked["parquet"] is not None:
         columns = tuple(dict.fromkeys((*(_named_columns(asked) or ACCESS_COLUMNS), *columns)))
     options = LogOptions(
@@ -62,11 +67,19 @@ def make_scan(files: Sequence[str], asked: Asked, since: int | None, until: int 
         engine="auto" if asked["engine"] == "spark" else asked["engine"],
         decode_escapes=asked["decode_escapes"],
     )
-    return AccessScan(files, options, Selection(columns, since, until, asked["prefix"]))
+    return AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
 
 
 def _named_columns(asked: Asked) -> tuple[str, ...]:
     return tuple(one.strip() for one in (asked["columns"] or "").split(",") if one.strip())
+
+
+def _written_columns(scan: AccessScan, asked: Asked) -> list[str]:
+    return list(_named_columns(asked) or scan.selection.columns)
+
+
+def _counted(choice: Choice, columns: Sequence[str], table: pa.Table) -> pa.Table:
+    return choice.of(table).select(columns)
 
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
@@ -80,7 +93,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     summary.by_loop = scan.uses_loop
-    written = list(_named_columns(asked) or scan.selection.columns)
+    written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *LINK_COLUMNS)))
         scan.selection = replace(scan.selection, columns=columns)
@@ -91,7 +104,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
             if errors is not None:
                 errors.candidates.add(chunk.table)
             if file is not None:
-                file.add(chunk.table.select(written))
+                file.add(_counted(summary.choice, written, chunk.table))
     if file is not None and not file.rows:
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
     return Found(
@@ -120,7 +133,8 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
             raise click.UsageError(f"--spark wants NAME=VALUE, such as spark.master=yarn, not {name!r}.")
     spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
     summary = spark.gather(new)
-    if asked["parquet"] is not None and not spark.write(asked["parquet"]):
+    keep = partial(_counted, summary.choice, _written_columns(scan, asked))
+    if asked["parquet"] is not None and not spark.write(asked["parquet"], keep):
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
     return Found(summary, [*scan.unread, *spark.retrievals()])
 

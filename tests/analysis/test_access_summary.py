@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchme_analysis.analysis.access.choice import Choice
 from watchme_analysis.analysis.access.summary import AccessSummary, columns_for
 from watchme_analysis.analysis.health.paths import families_by_loop, path_family
 from watchme_analysis.errors import InputError
@@ -82,7 +83,7 @@ def test_parts_add_up_to_the_whole():
 
 
 def test_only_slow_requests_are_counted_where_asked():
-    summary = AccessSummary(slower_than_s=1.0)
+    summary = AccessSummary(choice=Choice(1.0))
     summary.add(timed([0.5, 1.0, 2.0]))
     summary.add(requests({}))
 
@@ -93,6 +94,7 @@ def test_only_slow_requests_are_counted_where_asked():
     ("by", "key"),
     [
         ("minute", "2025-12-11T01:10Z"),
+        ("hour", "2025-12-11T01:00Z"),
         ("status", "200"),
         ("method", "GET"),
         ("upstream", "-"),

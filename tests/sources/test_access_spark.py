@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
+from watchme_analysis.analysis.access.choice import Choice
 from watchme_analysis.analysis.access.summary import AccessSummary
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.access.athena import athena_table
@@ -148,6 +149,9 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, 
     spark = SparkScan(AccessScan(["s3://logs/web/"], OPTIONS), settings)
     summary = spark.gather(partial(AccessSummary, "status"))
     assert spark.write("s3://logs/out/") == summary.requests
+    few = Choice(only=(("status", "200"),))
+    assert spark.write("s3://logs/few/", few.of) == summary.statuses()[200]
+    assert spark.gather(partial(AccessSummary, "status", few)).statuses() == {200: summary.statuses()[200]}
 
     expected, retrievals = local(["s3://logs/web/"])
     assert spark.retrievals() == retrievals

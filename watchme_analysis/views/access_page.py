@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from watchme_analysis.analysis.access.report import is_unread
+from watchme_analysis.analysis.access.summary import BY_TIME
 from watchme_analysis.views.plain_lines import aligned, cut, page_width, squeezed
 from watchme_analysis.wording import counted
 
@@ -98,14 +99,24 @@ def _heading(report: Report, page: _Page) -> str:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
         lines.append("No request is in the window, or of the path, that was asked for.")
-    if report["slower_than_s"] is not None:
-        untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
-        slow = f"took {report['slower_than_s']:g} s or longer and are counted below"
-        lines.append(f"{report['requests']:,} of the requests {slow}{untimed}")
+    lines += _choice(report, page)
     lines += [*report["notes"], *_notes(report["inputs"])]
     for one in report["inputs"]:
         lines += _about(one, page)
     return "\n".join(lines)
+
+
+def _choice(report: Report, page: _Page) -> list[str]:
+    """Return how many requests are counted, and why no more."""
+    asked = [f"are of {', '.join(report['only'])}"] if report["only"] else []
+    untimed = ""
+    if report["slower_than_s"] is not None:
+        asked.append(f"took {report['slower_than_s']:g} s or longer")
+        untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
+    if not asked:
+        return []
+    told = f"{', '.join(asked)} and are counted below{untimed}"
+    return [_wrapped(f"{report['requests']:,} of the requests {told}", page)]
 
 
 def _notes(inputs: Sequence[Report]) -> list[str]:
@@ -151,30 +162,34 @@ def _groups(report: Report, page: _Page) -> str:
     measures = {"": "", "upstream_": "upstream "}
     known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
     chosen = _chosen(report, page)
+    by_bytes = report["sort"] == "bytes"
 
     def table(shown: Sequence[str]) -> str:
-        header = [report["by"], "requests", "%"]
+        header = [report["by"], "requests", "%", *(["MB"] if by_bytes else [])]
         for name in shown:
             header += [measures[name] + "p50 s", "p90", "p99", "max"]
         rows = []
         for row in [*chosen, report["total"]]:
             times = [_seconds(row[name + one]) for name in shown for one in _TIMES]
             share = _percent(row["share_pct"], "")
-            rows.append([_key(row, report, page), f"{row['requests']:,}", share, *times])
+            sent = [f"{row['bytes'] / 1e6:,.1f}"] if by_bytes else []
+            rows.append([_key(row, report, page), f"{row['requests']:,}", share, *sent, *times])
         return _table(header, rows, page)
 
     hidden = len(report["groups"]) - len(chosen)
     more = f"\n({hidden:,} more: --top {len(report['groups'])})" if hidden > 0 else ""
     both = table(known)
-    if len(known) > 1 and both.index("\n") > page.width:
+    # Of a time that is cut short too little is left.
+    too_wide = both.index("\n") > page.width or (report["by"] in BY_TIME and "…" in both)
+    if len(known) > 1 and too_wide:
         return "\n\n".join(table([name]) for name in known) + more
     return both + more
 
 
 def _chosen(report: Report, page: _Page) -> Sequence[Report]:
-    # Of minutes the latest tell most.
+    # Of minutes and hours the latest tell most.
     rows: Sequence[Report] = report["groups"]
-    return rows[-page.top :] if report["by"] == "minute" else rows[: page.top]
+    return rows[-page.top :] if report["by"] in BY_TIME else rows[: page.top]
 
 
 def _failures(report: Report, page: _Page) -> str:
@@ -305,7 +320,7 @@ def _wrapped(text: str, page: _Page, rest: str = "") -> str:
 
 def _key(row: Report, report: Report, page: _Page) -> str:
     key = str(row["key"])
-    if report["by"] == "minute" and key[:4].isdigit():
+    if report["by"] in BY_TIME and key[:4].isdigit():
         return _clock(key.replace("Z", "+00:00"), page.zone).removesuffix(":00")
     return squeezed(key, _KEY_WIDTH)
 

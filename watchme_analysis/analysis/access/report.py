@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.error_requests import errors_by_kind
+from watchme_analysis.analysis.access.summary import BY_TIME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ ORDERS = {
     "p50": "p50_s",
     "p99": "p99_s",
     "max": "max_s",
+    "bytes": "bytes",
     "upstream": "upstream_p99_s",
     "4xx": "client_error_pct",
     "5xx": "server_error_pct",
@@ -48,7 +50,7 @@ def access_report(
     notes
         Sentences about all of them.
     order
-        A word of :data:`ORDERS`; minutes stand in their order whatever is asked.
+        A word of :data:`ORDERS`; minutes and hours stand in their order whatever is asked.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def access_report(
     starts = [one.start for one in retrievals if one.start]
     ends = [one.end for one in retrievals if one.end]
     groups = summary.by_key()
-    by_time = summary.by == "minute"
+    by_time = summary.by in BY_TIME
     groups = groups.sort_by([("key", "ascending") if by_time else (ORDERS[order], "descending")])
     found = {
         "schema_version": SCHEMA_VERSION,
@@ -70,7 +72,8 @@ def access_report(
         "left_out": sum(one.left_out for one in retrievals),
         "truncated": any(one.truncated for one in retrievals),
         "requests": summary.requests,
-        "slower_than_s": summary.slower_than_s,
+        "slower_than_s": summary.choice.slower_than_s,
+        "only": [f"{name}={text}" for name, text in summary.choice.only],
         "untimed": summary.untimed,
         "notes": list(notes),
         "inputs": [_input(one) for one in retrievals],
@@ -79,6 +82,7 @@ def access_report(
             "-" if status is None else str(status): count for status, count in summary.statuses().items()
         },
         "by": summary.by,
+        "sort": order,
         "groups": groups.to_pylist(),
         "upstreams": summary.upstreams().to_pylist(),
         "slowest": summary.slowest().to_pylist(),

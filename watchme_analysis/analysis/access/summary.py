@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.access.choice import Choice
 from watchme_analysis.analysis.access.latency_histogram import Histograms, bucket_of, quantiles
 from watchme_analysis.analysis.grouped_sums import GroupedSums, Names
 from watchme_analysis.analysis.health.paths import families_by_loop, families_of
@@ -16,7 +17,6 @@ from watchme_analysis.sources.arrow_arrays import (
     nulls_of,
     number_array,
     numbers_of,
-    scalar_of,
     whole,
 )
 
@@ -33,11 +33,13 @@ KEYS = {
     "status": "status",
     "upstream": "upstream_addr",
     "minute": "time",
+    "hour": "time",
     "method": "method",
     "host": "host",
     "client": "client_addr",
     "agent": "user_agent",
 }
+BY_TIME = ("minute", "hour")
 MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
 OTHER = "(others)"
@@ -45,8 +47,8 @@ _MOST_KEYS = 20_000
 _NO_STATUS = -1
 
 
-def columns_for(by: str) -> tuple[str, ...]:
-    """Return the columns that a summary by a key needs.
+def columns_for(by: str, choice: Choice | None = None) -> tuple[str, ...]:
+    """Return the columns that a summary of chosen requests by a key needs.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def columns_for(by: str) -> tuple[str, ...]:
     if by not in KEYS:
         raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
     fixed = ("time", "method", "path", "status", "body_bytes", *MEASURES, "upstream_addr", "upstream_status")
-    return tuple(dict.fromkeys((*fixed, KEYS[by])))
+    return tuple(dict.fromkeys((*fixed, KEYS[by], *(choice or Choice()).columns)))
 
 
 @dataclass
@@ -67,8 +69,8 @@ class AccessSummary:
     ----------
     by
         What requests are grouped by, a word of :data:`KEYS`.
-    slower_than_s
-        Only requests that took at least so long are counted; None for all.
+    choice
+        Which requests are counted.
     keep_slowest
         How many of the slowest requests are kept.
     requests, untimed
@@ -83,7 +85,7 @@ class AccessSummary:
     """
 
     by: str = "path"
-    slower_than_s: float | None = None
+    choice: Choice = field(default_factory=Choice)
     keep_slowest: int = 10
     by_loop: bool = False
     requests: int = 0
@@ -105,12 +107,11 @@ class AccessSummary:
     def add(self, table: pa.Table) -> None:
         """Add requests: a table with the columns of :func:`columns_for`."""
         import numpy as np
-        import pyarrow.compute as pc
 
-        if self.slower_than_s is not None:
-            least = scalar_of(self.slower_than_s, "float")
+        table = self.choice.named(table)
+        if self.choice.slower_than_s is not None:
             self.untimed += table["request_time_s"].null_count
-            table = table.filter(pc.greater_equal(table["request_time_s"], least))
+            table = self.choice.slow(table)
         if not len(table):
             return
         self.requests += len(table)
@@ -244,8 +245,8 @@ class AccessSummary:
         import pyarrow.compute as pc
 
         values = table[KEYS[self.by]]
-        if self.by == "minute":
-            values = pc.strftime(pc.floor_temporal(values, unit="minute"), "%Y-%m-%dT%H:%MZ")
+        if self.by in BY_TIME:
+            values = pc.strftime(pc.floor_temporal(values, unit=self.by), "%Y-%m-%dT%H:%MZ")
         texts = whole(values if values.type == pa.large_string() else values.cast(pa.large_string()))
         if self.by == "path" and self.by_loop:
             return self._keys.numbers(families_by_loop(texts), list, "-")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     # What a task makes of a part: its number, and the tables of its rows.
     Work = Callable[[int, Iterator[pa.Table]], Any]
+    # What of a table is to be written.
+    Keep = Callable[[pa.Table], pa.Table]
 
 _ANSWER = "at long, answer binary"
 
@@ -95,11 +97,18 @@ class SparkScan:
             whole.merge(gathered)
         return whole
 
-    def write(self, folder: str) -> int:
+    def write(self, folder: str, keep: Keep | None = None) -> int:
         """Write all rows as Parquet files below a folder (``s3://`` or one that all machines share).
 
         The logs are read again, and once more if they were not read yet: which line of its log a row stood on
         is known when the parts before it are counted.
+
+        Parameters
+        ----------
+        folder
+            Where to.
+        keep
+            Makes of a table what of it is to be written; must be picklable. Everything unless given.
 
         Returns
         -------
@@ -108,7 +117,7 @@ class SparkScan:
         """
         if not self._tallies:
             self._run(_drained)
-        return sum(self._run(partial(_written, folder)))
+        return sum(self._run(partial(_written, folder, keep)))
 
     def retrievals(self) -> list[Retrieval]:
         """Return an account of each input, in their order, after the logs were read."""
@@ -207,10 +216,10 @@ def _gathered(new: Callable[[], Gathered], _: int, tables: Iterator[pa.Table]) -
     return gathered
 
 
-def _written(folder: str, at: int, tables: Iterator[pa.Table]) -> int:
+def _written(folder: str, keep: Keep | None, at: int, tables: Iterator[pa.Table]) -> int:
     if not folder.startswith("s3://"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    return write_parquet(f"{folder.rstrip('/')}/part-{at:05}.parquet", tables)
+    return write_parquet(f"{folder.rstrip('/')}/part-{at:05}.parquet", map(keep, tables) if keep else tables)
 
 
 def _drained(_: int, tables: Iterator[pa.Table]) -> None:
