@@ -9,6 +9,7 @@ from datetime import tzinfo
 
 from watchme_analysis.sources.formats import load_balancer_lines, w3c_lines
 from watchme_analysis.sources.formats.load_balancer_lines import load_balancer_values
+from watchme_analysis.sources.formats.misfit import misfit
 from watchme_analysis.sources.formats.nginx_fields import row_of
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.nginx_json import is_request, keys_of, unescape, values_of
@@ -73,7 +74,7 @@ class LineReader:
         ValueError
             Why the line is no request.
         """
-        reason = "it is of none of the formats"
+        reason = ""
         line = self.written(line)
         if self.is_directive(line):
             raise ValueError("a directive, which says what the lines below it hold")
@@ -114,7 +115,8 @@ class LineReader:
             row = row_of(written[1], self.zone)
             self.used[written[0]] += 1
             return row, None
-        raise ValueError(reason)
+        where = misfit(self.formats[0], line) if self.formats and not reason else None
+        raise ValueError(reason or where or "it is of none of the formats")
 
     def is_directive(self, line: bytes) -> bool:
         """Tell whether a line is a directive, in a log that has such; what it says holds from there on."""

@@ -247,9 +247,12 @@ class LogFormat:
     def _compile(self, free: bytes) -> re.Pattern[bytes]:
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables, self.literals[1:], strict=True):
-            pattern = self.value_pattern(variable) if variable.kind != "text" else self._text(variable, free)
-            parts.append(b"(" + pattern + b")" + re.escape(literal))
+            parts.append(b"(" + self.group_pattern(variable, free) + b")" + re.escape(literal))
         return re.compile(b"".join(parts), re.DOTALL)
+
+    def group_pattern(self, variable: Variable, free: bytes) -> bytes:
+        """Return the values of any variable, unquoted texts being ``free``, as a regular expression."""
+        return self._text(variable, free) if variable.kind == "text" else self.value_pattern(variable)
 
     def value_pattern(self, variable: Variable) -> bytes:
         """Return what the values of a variable of any kind but text look like, as a regular expression."""

@@ -1,0 +1,48 @@
+"""Why a line is not of a ``log_format``: where it leaves it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat
+
+
+def misfit(log_format: LogFormat, line: bytes) -> str | None:
+    """Return in words where a line that is not of a format leaves it.
+
+    Parameters
+    ----------
+    log_format
+        The format.
+    line
+        :meth:`LogFormat.match` finds nothing in it.
+
+    Returns
+    -------
+    str or None
+        None when the line does not even begin like one of the format.
+    """
+    found = _beginnings(log_format).match(line) if len(line) <= LONG_LINE else None
+    if found is None or found.lastindex is None:
+        return None
+    names, known = log_format.names, found.lastindex
+    if known < len(names):
+        where = f"from ${names[known]} on"
+    elif found.end() < len(line):
+        where = f"it goes on behind ${names[-1]}"
+    else:
+        where = "another line begins inside of it"
+    return f"it is not of log_format {log_format.name or log_format.text}: {where}"
+
+
+@lru_cache(maxsize=64)
+def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
+    """Return lines of a format up to the literal behind any of the variables, as a regular expression."""
+    free = rb"[^\"]*?" if log_format.escape in ("default", "apache") else rb".*?"
+    pieces = [
+        b"(?:(" + log_format.group_pattern(variable, free) + b")" + re.escape(literal)
+        for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True)
+    ]
+    whole = re.escape(log_format.literals[0]) + b"".join(pieces) + b")?" * len(pieces)
+    return re.compile(whole, re.DOTALL)
