@@ -105,6 +105,7 @@ class Teller:
         """Say where a report lies and what it found."""
         from watchme_analysis.report.page import PAGE
         from watchme_analysis.report.words import facts
+        from watchme_analysis.views.console import filled
 
         self._done += 1
         if self._terminal:
@@ -112,9 +113,16 @@ class Teller:
         found = facts(result)
         cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
         click.echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")
-        click.echo(f"  {os.path.relpath(folder / PAGE)}")
+        for sentence in found.answer:
+            click.echo(filled(sentence, "  "))
+        click.echo(f"  {_short(folder / PAGE)}")
         if found.error:
             click.echo(f"  {found.error}", err=True)
+
+
+def _short(path: Path) -> str:
+    """Return a path from the working directory; whole where it lies elsewhere."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 @click.command(

@@ -1,6 +1,7 @@
 import nbformat
 from report_parts import result
 
+from watchme_analysis.report import outputs
 from watchme_analysis.report.page import write_page
 
 make = nbformat.v4
@@ -48,3 +49,23 @@ def test_words_of_the_evidence_are_escaped(tmp_path):
     assert "&lt;u&gt;red" in page
     for tag in ("<b>", "<i>", "<s>", "<u>"):
         assert tag not in page
+
+
+def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path):
+    own = {"metadata": {"tags": ["answer"]}}
+    shown = make.new_output("display_data", {"text/plain": "This alarm rings first.\nThat one is quiet."})
+    cells = [
+        make.new_markdown_cell("## In short", **own),
+        make.new_code_cell("advice()", outputs=[shown], **own),
+        make.new_markdown_cell("## For all"),
+    ]
+    said = outputs.answer(make.new_notebook(cells=cells))
+    assert said == ["This alarm rings first.", "That one is quiet."]
+    page = page_of(tmp_path, *cells, answer=said)
+    box, below = page.split("</section>", 2)[1:]
+    assert "<p>This alarm rings first.</p>" in box
+    assert "The proxy gives up too early." not in box
+    assert box.index("That one is quiet.") < box.index("nginx_config"), "the cause of the incident stands by"
+    assert "In short" not in below
+    assert "rings first" not in below
+    assert "For all" in below

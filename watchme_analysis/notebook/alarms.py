@@ -157,7 +157,7 @@ class AlarmPage(Page):
         calm = useful[useful["times_raised"] < FLAPS]
         best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
         said = [
-            f"The first to tell without a ring in vain{' or on and on' * bool(len(calm))} is "
+            f"The first to tell, without ringing in vain{' or again and again' * bool(len(calm))}, is "
             f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, with "
             f"{_pages(best)} in this window."
         ]

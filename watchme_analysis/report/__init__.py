@@ -15,6 +15,9 @@ What a notebook and this package have agreed on:
   the picture shows, for those who can't see it) and ``caption``, either directly or under ``image/png``.
 * Files: what the notebook leaves with :func:`watchme_analysis.take_away.take_away` is moved beside the page,
   which links it.
+* Answer: where a notebook asks more than the cause, the cell tagged ``answer`` says what came out, a sentence
+  a line of its ``text/plain``. The page begins with it; cells with that tag, such as its heading, are not
+  shown again below.
 * Cells tagged ``notebook-only`` are run and kept in the notebook but left out of the page, which shows the
   answer and the parameters in its own way.
 * Imports: a folder of raw evidence is imported once, before the kernel starts; the kernel finds that import

@@ -11,6 +11,8 @@ from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.report.folder import slug
 
 PNG = "image/png"
+# Tag of the cells that answer a notebook's own question, where that is more than the diagnosis.
+ANSWER = "answer"
 
 
 def outputs(notebook: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -28,6 +30,17 @@ def diagnosis(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
         if isinstance(shown, dict) and "verdict" in shown:
             found = shown
     return found
+
+
+def answer(notebook: Mapping[str, Any]) -> list[str]:
+    """Return the sentences of the cell tagged ``answer``; empty without one, or when it did not run."""
+    return [
+        line
+        for cell in notebook["cells"]
+        if ANSWER in cell["metadata"].get("tags", ())
+        for output in cell.get("outputs", ())
+        for line in "".join(output.get("data", {}).get("text/plain", "")).splitlines()
+    ]
 
 
 def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,8 +12,8 @@ from watchme_analysis.views.display import coded
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-# What the page says in its own way: see the package's docstring; the second is papermill's note of an error.
-_LEFT_OUT = {"notebook-only", "papermill-error-cell-tag"}
+# What the page says in its own way: see the package's docstring; the last is papermill's note of an error.
+_LEFT_OUT = {"notebook-only", outputs.ANSWER, "papermill-error-cell-tag"}
 
 
 def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:

@@ -119,6 +119,7 @@ def _make_report(
         "notebook": request.notebook.name,
         "figures": [],
         "files": [],
+        "answer": [],
         "diagnosis": None,
     }
     try:
@@ -136,6 +137,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     execution.run()
     finished(execution.kernel)
     result["diagnosis"] = outputs.diagnosis(execution.notebook)
+    result["answer"] = outputs.answer(execution.notebook)
     result["error"] = execution.error
     if result["error"] is None and result["diagnosis"] is None:
         result["error"] = {

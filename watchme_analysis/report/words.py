@@ -39,8 +39,10 @@ class Facts:
         Window looked at, in the zone asked for.
     made, seconds
         When the run began, and how long it took.
+    answer
+        What the notebook answers to its own question, a sentence each; empty where that is the diagnosis.
     summary
-        The conclusion, sentence by sentence.
+        The diagnosis' conclusion, sentence by sentence.
     track_record
         How often verdicts as sure as this one were right; empty when that is not known.
     error
@@ -58,6 +60,7 @@ class Facts:
     window: str
     made: str
     seconds: str
+    answer: tuple[str, ...]
     summary: tuple[str, ...]
     track_record: str
     error: str
@@ -87,6 +90,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
         window=span(looked_at.get("start"), looked_at.get("end"), zone),
         made=moment(result.get("started_at"), zone),
         seconds=_NONE if seconds is None else f"{seconds:.1f} s",
+        answer=tuple(result.get("answer") or ()),
         summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
         track_record=_track_record(result),
         error=sentence(result.get("error")),
