@@ -279,3 +279,37 @@ def test_a_pool_of_threads_that_was_never_full_was_not_used_up():
     assert diagnose(made).cause != "app_threadpool"
     made = case(slow, handlers=handlers, gauges=lambda second: {"threads": 45.0, "in_flight": 80.0})
     assert diagnose(made).cause == "app_threadpool"
+
+
+def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
+    """A restart fails every caller for a few seconds."""
+
+    def down(path, second):
+        return {"status": 502, "header_s": 0.001} if path != OTHER and second < FAULT[0] + 5 else None
+
+    said = diagnose(case(down))
+    assert said.verdict == "no_incident"
+    assert (
+        f"At {moment(FAULT[0]):%Y-%m-%d %H:%M:%S} UTC 27 requests were slow or failed within"
+        in said.summary[0]
+    )
+    calm = diagnose(case(lambda path, second: None))
+    assert "within" not in calm.summary[0]
+
+
+@pytest.mark.parametrize(("inside_s", "outcome"), [(0.01, "connect_slow"), (1.0, "queue_full")])
+def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s, outcome):
+    """Packets are lost on the way to a server that was started with room for eight connections."""
+
+    def lost(path, second):
+        again = int(second * 4) % 3
+        if path == OTHER:
+            return None
+        return {"connect_s": (1.01, 3.04, 7.02)[again], "inside_s": inside_s}
+
+    started = [
+        {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 8}
+    ]
+    made = case(lost, processes=started)
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+    assert (diagnose(made).cause == "docker_network") is (inside_s < 1)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health.scan import MIN_SCORE, refined, scan, widened
+from watchme_analysis.analysis.health.scan import (
+    MIN_BAD,
+    MIN_SCORE,
+    SCAN_SHARES,
+    densest_run,
+    refined,
+    scan,
+    widened,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,6 +216,25 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         total=len(inside),
         is_mild=is_mild,
     )
+
+
+def brief_trouble(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
+    """Return begin, end and number of bad requests where they are densest, however short that was; else None.
+
+    For a record without an incident: a restart or reload may fail every caller, for a few seconds.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    """
+    rows = requests_judged(observed)
+    first, last, score = densest_run(rows["bad"].to_numpy(), SCAN_SHARES[0])
+    run = rows.iloc[first : last + 1]
+    bad = run[run["bad"]]
+    if score < MIN_SCORE or len(bad) < MIN_BAD or _one_client(run, "bad"):
+        return None
+    return bad["start"].iloc[0].to_pydatetime(), bad["start"].iloc[-1].to_pydatetime(), len(bad)
 
 
 def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bool]:

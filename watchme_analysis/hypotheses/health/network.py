@@ -9,6 +9,7 @@ from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, sha
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
 from watchme_analysis.hypotheses.health.upstreams import KIND_WORDS
+from watchme_analysis.hypotheses.health.vantages import ENOUGH_PROBES, at_bad_moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,8 @@ SLOW_CONNECT_S = 0.2
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
 RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
-# uvicorn's default of --backlog; Linux allows up to 4096 (net.core.somaxconn).
-UVICORN_BACKLOG = 2048
+# Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
+OWN_BACKLOG = 2048
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 
 
@@ -66,7 +67,12 @@ def _by_access_log(found: Facts) -> list[Seen]:
         )
         room, unanswered = _room(found), _most_unanswered(asked)
         outcome = "connect_slow"
-        if room is not None and unanswered >= room:
+        if room is not None and unanswered >= room and (through := _through_the_queue(found)):
+            text += (
+                f" The queue of connections holds {room}, and {through} probes from inside, which go through "
+                "it as well, were answered at the same moments: it had room."
+            )
+        elif room is not None and unanswered >= room:
             outcome = "queue_full"
             text += (
                 f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
@@ -115,8 +121,13 @@ def _room(found: Facts) -> int | None:
     hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
     mine = processes[processes["addr"].isin(hosts)]
     mine = mine if len(mine) else processes
-    servers = mine[mine["command"].fillna("").str.contains("uvicorn", regex=False)]
-    return int(servers["backlog"].fillna(UVICORN_BACKLOG).min()) if len(servers) else None
+    return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
+
+
+def _through_the_queue(found: Facts) -> int:
+    """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
+    inside, _ = at_bad_moments(found, "inside")
+    return len(inside) if len(inside) >= ENOUGH_PROBES and not inside["bad"].any() else 0
 
 
 def _most_unanswered(asked: pd.DataFrame) -> int:

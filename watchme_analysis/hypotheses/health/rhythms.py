@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.health.layers import logs_connects
 from watchme_analysis.analysis.health.rhythm import bunched, held_waits, rhythm
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health.network import UNREACHABLE
 from watchme_analysis.hypotheses.health.process import service_name
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import of_joined, of_observed, quoted, within
@@ -171,14 +172,14 @@ def _typical_wait_s(found: Facts) -> float:
 def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
     """Tell whether most of an application's silence passed without a request at it, by Nginx's log.
 
-    Who is asked nothing answers nothing. Without times in the log nobody knows.
+    Who is asked nothing answers nothing. Without times in the log, its errors tell whether Nginx reached it.
     """
     import numpy as np
     import pandas as pd
 
     rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services)]
     if not rows["response_s"].notna().any() or not logs_connects(rows):
-        return False
+        return _not_reached(found)
     arrived = rows[rows["connect_s"].notna() | (rows["nginx_status"] < 400)]
     zero = pd.Timestamp(found.start)
     begun = np.sort((arrived["nginx_start"] - zero).dt.total_seconds() + arrived["connect_s"].fillna(0.0))
@@ -193,3 +194,11 @@ def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
     asked = np.where(is_open, first, np.append(begun, np.inf)[at])
     waited = np.clip(last - asked, 0.0, None).sum()
     return bool(waited < 0.5 * (last - first).sum())
+
+
+def _not_reached(found: Facts) -> bool:
+    """Tell whether Nginx's errors say that it could not connect, more often than that it waited in vain."""
+    errors = found.of_incident(found.table("error_log"))
+    kinds = errors.loc[errors["upstream_addr"].isin(found.services), "kind"]
+    unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
+    return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())

@@ -32,8 +32,8 @@ MILD_SHARE = 0.25
 def vantages(found: Facts) -> list[Seen]:
     """Compare inside and host probes with what callers outside met at the same moments."""
     seen = []
-    inside, tell = _at_bad_moments(found, "inside")
-    host, host_tell = _at_bad_moments(found, "host")
+    inside, tell = at_bad_moments(found, "inside")
+    host, host_tell = at_bad_moments(found, "host")
     if len(inside):
         seen.append(_inside_split(found) or _inside(found, inside, tell))
     if len(host):
@@ -107,7 +107,7 @@ def _inside_split(found: Facts) -> Seen | None:
     return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
 
 
-def _at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
+def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
 
     Best are those made while a caller was kept waiting and went on waiting: whatever holds the application

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchme_analysis.analysis.health.concurrency import pile_up_start
-from watchme_analysis.analysis.health.window import requests_judged
+from watchme_analysis.analysis.health.window import brief_trouble, requests_judged
 from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict, weigh
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, deciding_tables
@@ -183,11 +183,10 @@ def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
     if incident is None:
-        bad = int(outer["bad"].sum())
-        return (
-            f"No endpoint was slow or failing for long: {share(bad, len(outer))} requests and "
-            "probes were bad."
-        )
+        bad = share(int(outer["bad"].sum()), len(outer))
+        said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
+        brief = brief_trouble(found.observed)
+        return said if brief is None else f"{said} {_brief(*brief)}"
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(requests_judged(rows)["failed"].sum())
     middle, usual = _medians(found)
@@ -208,6 +207,14 @@ def _what(found: Facts, begun: datetime | None) -> str:
     )
 
 
+def _brief(start: datetime, end: datetime, bad: int) -> str:
+    lasted = seconds((end - start).total_seconds())
+    return (
+        f"At {start:%Y-%m-%d %H:%M:%S} UTC {bad} requests were slow or failed within {lasted}: too short to "
+        "tell a fault from a restart or reload."
+    )
+
+
 def _medians(found: Facts) -> tuple[float, float]:
     rows = found.observed[found.observed["family"].isin(found.families[:1])]
     for vantage in ("outside", "edge", "nginx"):
@@ -221,7 +228,8 @@ def _medians(found: Facts) -> tuple[float, float]:
 def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     first = ranking[0]
     if verdict == "no_incident":
-        return "Nothing needs a cause."
+        brief = brief_trouble(found.observed)
+        return "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
     if verdict == "inconclusive" and found.incident is None:
         lacks = (
             "there are too few observations, or too many strained ones, to rule trouble out"
