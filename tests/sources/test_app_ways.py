@@ -211,3 +211,57 @@ def test_applications_mounted_from_other_modules_and_from_functions(tmp_path):
     )
     handlers = read_app_source(RawFile(tmp_path, "parts.py"))[0][1]
     assert dict(zip(handlers["path"], handlers["runs_on"], strict=True)) == {"/v1/h": LOOP, "/v2/r/i": POOL}
+
+
+def test_an_alias_of_another_module_means_what_it_names_there(tmp_path):
+    """``SessionDep`` is imported, what it depends on is not: by name, by module, and through a package."""
+    for name, text in {
+        "deps": """
+            from typing import Annotated
+            from fastapi import Depends
+            from sqlalchemy.orm import Session
+            def get_session():
+                time.sleep(1)
+                with Session() as session:
+                    yield session
+            class Page:
+                def __init__(self):
+                    time.sleep(2)
+            SessionDep = Annotated[Session, Depends(get_session)]
+        """,
+        "api/__init__": "from deps import SessionDep as Database",
+    }.items():
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("import time\n" + textwrap.dedent(text))
+    handlers = """
+        import deps
+        from api import Database
+        from deps import Page, SessionDep
+        from fastapi import Depends, FastAPI
+        app = FastAPI()
+        @app.get("/name")
+        async def name(session: SessionDep):
+            session.commit()
+        @app.get("/module")
+        async def module(session: deps.SessionDep):
+            session.commit()
+        @app.get("/package")
+        async def package(session: Database):
+            session.commit()
+        @app.get("/type")
+        async def of_type(page: Page = Depends()):
+            return page
+    """
+    (tmp_path / "app.py").write_text(textwrap.dedent(handlers))
+    _, (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
+    commits = calls[calls["call"] == "sqlalchemy.orm.Session().commit"]
+    assert set(commits["reached_from"]) == {"GET /name", "GET /module", "GET /package"}
+    _, (_, calls, _) = read_app_source(RawFile(tmp_path, "deps.py"))
+    ways = set(zip(calls["function"], calls["context"], calls["reached_from"], strict=True))
+    assert ways == {
+        ("get_session", POOL, "GET /name"),
+        ("get_session", POOL, "GET /module"),
+        ("get_session", POOL, "GET /package"),
+        ("Page.__init__", POOL, "GET /type"),
+    }

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from watchme_analysis.sources.python_source.annotations import dependency
 from watchme_analysis.sources.python_source.blocking_calls import (
     LOOPS,
     heavy_loop,
@@ -22,7 +23,7 @@ from watchme_analysis.sources.python_source.blocking_calls import (
     timeout_s,
     tries_only,
 )
-from watchme_analysis.sources.python_source.handler import Handler
+from watchme_analysis.sources.python_source.handler import Handler, Need
 from watchme_analysis.sources.python_source.hooks import hooks_of
 from watchme_analysis.sources.python_source.project import Project
 from watchme_analysis.sources.python_source.routes import Routes
@@ -134,7 +135,7 @@ class Calls:
             Reached(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
             for h in self.handlers
             for need in h.needs
-            if (needed := self._dependency(need.node, need.module, need.scope)) is not None
+            if (needed := self._dependency(need)) is not None
         ]
         starts += [
             Reached(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
@@ -239,21 +240,22 @@ class Calls:
         if isinstance(function.node, ast.Lambda):
             return
         found = [
-            self.project.dependency(argument.annotation, default, function)
+            need
             for argument, default in parameters_of(function)
+            if (need := dependency(self.project, argument.annotation, default, function)) is not None
         ]
         for decorator in function.node.decorator_list:
             for node in ast.walk(decorator):
                 if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
-                    found += node.args[:1]
-        for depends in found:
-            target = self._dependency(depends, function.module, function.outer)
+                    found += [Need(name, function.module, function.outer) for name in node.args[:1]]
+        for need in found:
+            target = self._dependency(need)
             if target is not None:
                 yield Edge(target, "dependency")
 
-    def _dependency(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
+    def _dependency(self, need: Need) -> Function | None:
         """Return the own function that FastAPI calls for a dependency."""
-        dotted = self.project.resolve(node, scope, module)
+        dotted = self.project.resolve(need.node, need.scope, need.module)
         return self._callee(dotted) if dotted else None
 
     def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:

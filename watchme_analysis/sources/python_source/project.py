@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
+from watchme_analysis.sources.python_source.annotations import annotated
 from watchme_analysis.sources.python_source.imports import OwnNames, imports_of
 from watchme_analysis.sources.python_source.state import kept_in_state
 from watchme_analysis.sources.python_source.tree import (
@@ -28,7 +29,6 @@ from watchme_analysis.sources.python_source.tree import (
     last_name,
     own_nodes,
     parameters_of,
-    plain_type,
     statements_below,
     yielded_type,
 )
@@ -179,53 +179,10 @@ class Project:
         arguments = function.node.args
         for argument, default in parameters_of(function):
             if argument.arg == name:
-                return self.annotated(argument.annotation, default, function, depth - 1) or f"?{name}"
+                written = (argument.annotation, default)
+                return annotated(self, written, function, depth - 1) or f"?{name}"
         extra = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
         return f"?{name}" if name in extra else None
-
-    def annotated(
-        self, annotation: ast.expr | None, default: ast.expr | None, scope: Function, depth: int = _DEPTH
-    ) -> str | None:
-        """Return what a parameter stands for: what its dependency gives, else an instance of its type."""
-        dependency = self.dependency(annotation, default, scope)
-        if dependency is not None:
-            value = self.resolve(dependency, scope.outer, scope.module, depth)
-            made = self.called(value, depth) if value is not None else None
-            known = made is not None and not made.startswith("?")
-            if known and "[]" not in str(made):
-                return made
-        kind = self._plain_type(annotation, scope)
-        value = self.resolve(kind, scope.outer, scope.module, depth) if kind is not None else None
-        return f"{value}()" if value is not None and not value.startswith("?") else None
-
-    def _plain_type(self, node: ast.expr | None, scope: Function) -> ast.expr | None:
-        """Return the type that an annotation means, through an alias of the module."""
-        if isinstance(node, ast.Name) and isinstance(scope.module.bindings.get(node.id), ast.Subscript):
-            node = scope.module.bindings[node.id]
-        return plain_type(node)
-
-    def dependency(
-        self, annotation: ast.expr | None, default: ast.expr | None, scope: Function
-    ) -> ast.expr | None:
-        """Return what FastAPI's ``Depends`` names for a parameter, in the default or in ``Annotated``."""
-        candidates: list[ast.AST] = [node for node in (default, annotation) if node is not None]
-        if isinstance(annotation, ast.Name):
-            target = self._annotation_alias(annotation.id, scope.module)
-            candidates += [target] if target is not None else []
-        for candidate in candidates:
-            for node in ast.walk(candidate):
-                if isinstance(node, ast.Call) and last_name(node.func) in (
-                    "Depends",
-                    "Security",
-                ):
-                    return node.args[0] if node.args else None
-        return None
-
-    def _annotation_alias(self, name: str, module: Module) -> ast.expr | None:
-        if name in module.bindings:
-            return module.bindings[name]
-        owner, _, attribute = module.imports.get(name, "").rpartition(".")
-        return self.modules[owner].bindings.get(attribute) if owner in self.modules else None
 
     def member(self, base: str, name: str, depth: int = _DEPTH) -> str | None:
         """Return what an attribute of a described value stands for."""
@@ -322,8 +279,8 @@ class Project:
                 if told and str(result).removesuffix("()") not in self.functions:
                     return str(result)
         if function.node.returns is not None:
-            kind = self._plain_type(yielded_type(function.node.returns), function)
-            declared = self.resolve(kind, function.outer, function.module, depth - 2)
+            written = (yielded_type(function.node.returns), None)
+            declared = annotated(self, written, function, depth - 2)
             if declared is not None and "." in declared:
-                return f"{declared}()"
+                return declared
         return result if result is not None and not result.startswith("?") else f"{value}()"
