@@ -43,6 +43,8 @@ def test_import_prints_what_it_took_and_what_it_left(evidence, tmp_path):
     assert "window (2025-12-11, Asia/Tokyo)" in first.stdout
     assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
     assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
+    assert first.stdout.endswith(f"\nNext:\n    watchme diagnose health {tmp_path / 'case'}\n")
+    assert "Not there, of what tells about health: error_log, " in " ".join(first.stdout.split())
     again = watchme("import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 

@@ -196,6 +196,15 @@ def test_a_case_may_lie_within_its_evidence(evidence):
     assert not import_folder(evidence, evidence / "case").changed
 
 
+def test_another_case_within_the_evidence_is_left_as_one(evidence):
+    (evidence / "nginx.conf").write_text("events {}\nhttp {}\n")
+    alone = import_folder(evidence, evidence / "first").case
+    both = import_folder(evidence, evidence / "second").case
+    assert both.coverage() == alone.coverage()
+    left = {item["file"]: item["reason"] for item in both.manifest["inputs"] if item["source"] is None}
+    assert left == {"first/manifest.json": "a case of its own: its folder is left"}
+
+
 @pytest.mark.parametrize(
     "name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49", "backlog-healthy"]
 )

@@ -121,7 +121,7 @@ class Case:
                 result = connection.execute(query)
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
-                raise QueryError(f"DuckDB can't run the query over {self.path}: {reason}") from error
+                raise QueryError(f"DuckDB can't run the query over the case {self.name}: {reason}") from error
             if result is None:
                 raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
             return result.df()

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from watchme_analysis.errors import InputError
 from watchme_analysis.sources.raw import RawFile, unpacked_name
 from watchme_analysis.sources.registry import sources
 
@@ -33,6 +34,27 @@ class SideBySide(NamedTuple):
     parent: str
     folders: list[str]
     files: list[str]
+
+
+def check_one_case(source: Path, names: list[str]) -> None:
+    """Refuse a folder that holds cases side by side.
+
+    Raises
+    ------
+    InputError
+        When it does.
+    """
+    found = side_by_side(source, names)
+    if found is None:
+        return
+    first, more = ", ".join(found.folders[:3]), len(found.folders) - 3
+    folders = f"{first} and {more} more" if more > 0 else first
+    files = ", ".join(found.files[:4]) + (", ..." if len(found.files) > 4 else "")
+    raise InputError(
+        f"{source / found.parent} seems to hold several cases: {folders} hold the same files ({files}). Give "
+        "one of them. If all is of one incident, put a file case.toml into "
+        f"{source}; an empty one will do."
+    )
 
 
 def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shlex
 import signal
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from watchme_analysis.case import Case
 
 BAD_INPUT = 2
 
@@ -113,6 +116,7 @@ def import_command(folder: Path, case: Path, timezone: str) -> None:
     rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
     state = "written" if report.changed else "unchanged, it holds this input already"
     click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
+    _say_next(report.case, case)
 
 
 @cli.group("case")
@@ -144,9 +148,18 @@ def case_show(case: Path, timezone: str) -> None:
         if (column := TABLES[name].time) is not None
     }
     click.echo(console.case_text(opened.manifest, gaps, zone))
+    _say_next(opened, case)
 
 
-@case_group.command("sql")
+@case_group.command(
+    "sql",
+    epilog="""\b
+Examples:
+  watchme case sql CASE 'show tables'
+  watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
+  watchme case sql CASE "select start, path, edge_s, app_after_s from requests where fate = 'app_late'"
+""",
+)
 @click.argument("case", type=click.Path(path_type=Path))
 @click.argument("query")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV, for other programs.")
@@ -154,18 +167,12 @@ def case_show(case: Path, timezone: str) -> None:
     "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
 )
 def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
-    r"""Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
+    """Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
 
     Each statement of a diagnosis has the query for the rows behind it: `watchme diagnose health CASE --sql`
     prints them, the report shows them folded up, --json has them as `sql`. Besides the tables there is
     `requests`: every request followed through edge, Nginx and application, a row each; and `linked_errors`:
     `error_log` with the access log's line that each error is about.
-
-    \b
-    watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
-    watchme case sql CASE "select start, path, fate, edge_s, nginx_s, app_after_s, app_joined_by
-                           from requests where fate = 'app_late' order by start"
-    watchme case sql CASE 'show tables'
     """
     from watchme_analysis.analysis.access.error_requests import errors_with_requests
     from watchme_analysis.case import open_case
@@ -233,6 +240,23 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         return
     record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
     click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record))
+
+
+def _say_next(opened: Case, case: Path) -> None:
+    """Say what a case lacks for the questions it can be asked, and how to ask them."""
+    from watchme_analysis.diagnosis import absent_tables, investigate, questions_for
+    from watchme_analysis.views.console import filled
+
+    questions = questions_for(opened)
+    for question in questions:
+        if absent := absent_tables(investigate(question, opened)):
+            click.echo(filled(f"Not there, of what tells about {question}: {', '.join(absent)}.", "\n", "  "))
+    if not questions:
+        click.echo("\nNothing in it can be asked about yet: docs/evidence.md lists what tells of what.")
+        return
+    click.echo("\nNext:")
+    for question in questions:
+        click.echo(f"    watchme diagnose {question} {shlex.quote(str(case))}")
 
 
 def _progress(verb: str) -> Callable[[str], None] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import tzinfo
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from watchme_analysis.case import Case, open_case
 from watchme_analysis.errors import InputError
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
@@ -89,9 +90,25 @@ def diagnose(
 
 def answer(investigation: Investigation) -> Diagnosis:
     """Answer the question of an investigation."""
-    module = import_module(f"watchme_analysis.hypotheses.{investigation.question}.diagnosis")
-    found: Diagnosis = module.diagnose(investigation)
+    found: Diagnosis = _answering(investigation.question).diagnose(investigation)
     return found
+
+
+def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
+    """Return the tables without any row in the window that a question asks for, with the causes that do."""
+    _answering(investigation.question)
+    absent: dict[str, list[str]] = {}
+    held = investigation.case.tables
+    for entry in registered(investigation.question):
+        for name in entry.needs:
+            if name not in held or (investigation.window is not None and investigation.table(name).empty):
+                absent.setdefault(name, []).append(entry.cause)
+    return absent
+
+
+def _answering(question: str) -> ModuleType:
+    """Return the module that answers a question; loading it registers its hypotheses."""
+    return import_module(f"watchme_analysis.hypotheses.{question}.diagnosis")
 
 
 def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:

@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
-from watchme_analysis.case_folders import side_by_side
+from watchme_analysis.case_folders import check_one_case
 from watchme_analysis.case_settings import CaseSettings, read_settings
 from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
@@ -93,7 +93,7 @@ def import_folder(
     if not names:
         raise InputError(f"The folder {source} holds no files: give the folder that the evidence lies in.")
     if settings.file is None:
-        _check_one_case(source, names)
+        check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
     fingerprint = _fingerprint(inputs)
     if (target / MANIFEST).is_file():
@@ -144,7 +144,7 @@ def import_for_process(folder: Path) -> Case:
 def _check_target(source: Path, target: Path) -> None:
     if not source.is_dir():
         raise InputError(f"{no_folder(source)}: give the folder that the evidence lies in.")
-    if (source / MANIFEST).is_file() and (source / "tables").is_dir():
+    if _is_case(source):
         raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
     if source.resolve() == target.resolve():
         raise InputError(
@@ -168,8 +168,12 @@ def _make(work: Path, target: Path) -> None:
 
 
 def _evidence_files(source: Path, target: Path) -> list[str]:
-    """Return the relative paths of all files, hidden ones and the case itself left out."""
+    """Return the relative paths of all files, hidden ones and cases left out.
+
+    Of a case that lies below, the manifest stays, to be named among what is left.
+    """
     inside = target.resolve()
+    cases = [path.parent for path in source.rglob(MANIFEST) if _is_case(path.parent)]
     found = []
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
@@ -177,22 +181,14 @@ def _evidence_files(source: Path, target: Path) -> list[str]:
             continue
         if path.resolve().is_relative_to(inside):
             continue
+        if any(path.is_relative_to(case) and path != case / MANIFEST for case in cases):
+            continue
         found.append(relative.as_posix())
     return found
 
 
-def _check_one_case(source: Path, names: list[str]) -> None:
-    found = side_by_side(source, names)
-    if found is None:
-        return
-    first, more = ", ".join(found.folders[:3]), len(found.folders) - 3
-    folders = f"{first} and {more} more" if more > 0 else first
-    files = ", ".join(found.files[:4]) + (", ..." if len(found.files) > 4 else "")
-    raise InputError(
-        f"{source / found.parent} seems to hold several cases: {folders} hold the same files ({files}). Give "
-        "one of them. If all is of one incident, put a file case.toml into "
-        f"{source}; an empty one will do."
-    )
+def _is_case(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file() and (folder / "tables").is_dir()
 
 
 def _fingerprint(inputs: dict[str, str]) -> str:
@@ -289,6 +285,8 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     unmistakable.
     """
     known = sources()
+    if PurePath(raw.relative).name == MANIFEST and _is_case((raw.root / raw.relative).parent):
+        return None, "a case of its own: its folder is left"
     if kind is not None:
         example = RawFile(raw.root, kind)
         for source in known:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.analysis.gaps import silent_stretches
-from watchme_analysis.diagnosis import answer, investigate
+from watchme_analysis.diagnosis import absent_tables, answer, investigate
 from watchme_analysis.errors import InputError
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
 from watchme_analysis.schema import TABLES
@@ -102,13 +102,7 @@ class Page:
 
     def losses(self) -> Shown:
         """Show what is missing: absent tables, lines that don't parse, rows cut off, silent stretches."""
-        question = self.investigation.question
-        self.diagnosis  # noqa: B018  registers the question's hypotheses
-        absent: dict[str, list[str]] = {}
-        for entry in registered(question):
-            for name in entry.needs:
-                if self.investigation.table(name).empty:
-                    absent.setdefault(name, []).append(entry.cause)
+        absent = absent_tables(self.investigation)
         gaps = {}
         for name in _STEADY:
             stretches = silent_stretches(self.investigation.table(name)[str(TABLES[name].time)])
