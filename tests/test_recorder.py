@@ -29,9 +29,10 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
         assert len(case.table(table)), table
     assert set(case.table("probes")["vantage"]) == {"inside", "host", "outside"}
     assert not len(case.table("rejected_lines"))
-    truth = json.loads(out.with_name("routing.truth.json").read_text())
+    truth = json.loads((tmp_path / "truth" / "routing.json").read_text())
     found = diagnose("health", case)
     assert found.cause == truth["cause"] == "nginx_config"
+    assert truth["run_start"] < truth["fault_start"] < truth["fault_end"] < truth["run_end"]
     assert found.extra["endpoints"] == ["/health"]
     begun = datetime.fromtimestamp(truth["fault_start"], tz=found.incident_start.tzinfo)
     assert abs((found.incident_start - begun).total_seconds()) < 10

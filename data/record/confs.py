@@ -37,6 +37,10 @@ def _head(name: str, http: str) -> str:
     )
 
 
+def _health_alone(address: str) -> str:
+    return f"        location = /health {{\n            proxy_pass http://{address};\n        }}\n\n"
+
+
 def origin_conf(port: int, app: str, read_timeout_s: float, health: str | None) -> str:
     """Return the configuration of the host's Nginx.
 
@@ -51,11 +55,7 @@ def origin_conf(port: int, app: str, read_timeout_s: float, health: str | None) 
     health
         Address and port that ``/health`` is sent to alone; None: like every other path.
     """
-    astray = (
-        f"        location = /health {{\n            proxy_pass http://{health};\n        }}\n\n"
-        if health
-        else ""
-    )
+    astray = _health_alone(health) if health else ""
     return _head(
         "origin",
         f"""
@@ -87,9 +87,20 @@ def origin_conf(port: int, app: str, read_timeout_s: float, health: str | None) 
     )
 
 
-def edge_conf(port: int, origin_port: int) -> str:
-    """Return the configuration of the Nginx that plays the edge."""
+def edge_conf(port: int, origin_port: int, health_port: int | None) -> str:
+    """Return the configuration of the Nginx that plays the edge.
+
+    Parameters
+    ----------
+    port
+        Port that it listens on.
+    origin_port
+        Port of the origin.
+    health_port
+        Port of the origin that a rule of the edge sends ``/health`` to alone; None: like every other path.
+    """
     fields = json.dumps(EDGE_LOG_FIELDS)
+    rule = _health_alone(f"127.0.0.1:{health_port}") if health_port else ""
     return _head(
         "edge",
         f"""
@@ -106,9 +117,19 @@ def edge_conf(port: int, origin_port: int) -> str:
     server {{
         listen 127.0.0.1:{port};
         server_name api.example.com;
+        error_page 502 = @origin_refuses;
+        error_page 504 = @origin_is_silent;
 
-        location / {{
+{rule}        location / {{
             proxy_pass http://127.0.0.1:{origin_port};
+        }}
+
+        location @origin_refuses {{
+            return 521 "error code: 521\\n";
+        }}
+
+        location @origin_is_silent {{
+            return 524 "error code: 524\\n";
         }}
     }}
 """,

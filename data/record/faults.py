@@ -15,6 +15,7 @@ CAUSES = {
     "neighbours": "app_saturation",
     "packet_loss": "docker_network",
     "routing": "nginx_config",
+    "edge_rule": "edge_config",
     "healthy": "none",
 }
 # The application whose weakness a scenario shows; any other will do for the rest.
@@ -50,6 +51,8 @@ def inject(stage: Stage, scenario: str, strength: Strength) -> None:
     """Begin the fault."""
     if scenario == "routing":
         stage.reload_origin(f"127.0.0.1:{free_port()}")
+    elif scenario == "edge_rule":
+        stage.reload_edge(free_port())
     elif scenario == "packet_loss":
         lose_packets(stage, strength.loss_pct)
     elif scenario == "own_threads":
@@ -65,6 +68,8 @@ def heal(stage: Stage, scenario: str) -> None:
     """End the fault."""
     if scenario == "routing":
         stage.reload_origin(None)
+    elif scenario == "edge_rule":
+        stage.reload_edge(None)
     elif scenario == "packet_loss":
         lose_packets(stage, 0)
     stage.end_neighbours()

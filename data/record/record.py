@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,11 +23,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
+from evidence import collect
 from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
 from stage import HERE, Stage, namespaces_allowed
 
@@ -151,51 +149,6 @@ def metrics(stage: Stage, path: Path) -> Iterator[None]:
         thread.join()
 
 
-def edge_rows(raw: Path) -> Iterator[str]:
-    """Yield the edge's log lines, named and computed as Logpush has them."""
-    for line in raw.read_text().splitlines():
-        fields: dict[str, Any] = json.loads(line)
-        times = {
-            name: float(fields.pop(f"{name}_s").rpartition(",")[2].strip(" -") or 0)
-            for name in ("end", "request_time", "header_time", "response_time", "connect_time")
-        }
-        start = times["end"] - times["request_time"]
-        for name, moment in (("EdgeStartTimestamp", start), ("EdgeEndTimestamp", times["end"])):
-            fields[name] = (
-                datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            )
-        fields["OriginIP"] = fields["OriginIP"].rpartition(":")[0]
-        fields["OriginResponseStatus"] = int(fields["OriginResponseStatus"].strip(" -") or 0)
-        fields["EdgeResponseStatus"] = int(fields["EdgeResponseStatus"])
-        fields["EdgeResponseBytes"] = int(fields["EdgeResponseBytes"])
-        fields["CacheCacheStatus"] = fields["CacheCacheStatus"] or "dynamic"
-        fields["EdgeTimeToFirstByteMs"] = round(times["header_time"] * 1000)
-        fields["OriginResponseDurationMs"] = round(times["response_time"] * 1000)
-        fields["OriginTCPHandshakeDurationMs"] = round(times["connect_time"] * 1000)
-        yield json.dumps(fields)
-
-
-def collect(stage: Stage, out: Path, faulty_conf: str, probed: list[Path]) -> None:
-    """Lay the evidence out as engineers bring it."""
-    out.mkdir(parents=True)
-    shutil.copy(stage.work / "logs" / "access.log", out / "access.log")
-    shutil.copy(stage.work / "logs" / "origin-error.log", out / "error.log")
-    shutil.copy(stage.work / "logs" / "app.out", out / "app.log")
-    shutil.copy(stage.app_source, out / "app.py")
-    shutil.copy(HERE / "apps" / "common.py", out / "common.py")
-    shutil.copy(stage.work / "edge.conf", out / "edge.conf")
-    shutil.copy(stage.work / "metrics.csv", out / "metrics.csv")
-    (out / "nginx.conf").write_text(faulty_conf)
-    (out / "uvicorn_command.txt").write_text(
-        f"# api, {stage.app_address.rpartition(':')[0]}\n{stage.command()}\n"
-    )
-    (out / "edge.jsonl").write_text(
-        "".join(line + "\n" for line in edge_rows(stage.work / "logs" / "edge.raw"))
-    )
-    rows = sorted(line for path in probed for line in path.read_text().splitlines()[1:])
-    (out / "probes.csv").write_text("\n".join([",".join(probe_standalone.COLUMNS), *rows]) + "\n")
-
-
 def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]:
     """Return lines with the answered share and the latencies of each path in each phase."""
     lines = [f"{'phase':<10}{'path':<18}{'requests':>9}{'answered':>10}{'p50 s':>9}{'p99 s':>9}"]
@@ -211,7 +164,7 @@ def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]
 
 
 def record(options: argparse.Namespace, out: Path) -> None:
-    """Record a scenario into a folder, and what was done beside it, as ``NAME.truth.json``."""
+    """Record a scenario into a folder, and what was done into ``truth/NAME.json`` beside it."""
     seen: list[Seen] = []
     with _stage(options) as stage:
         with metrics(stage, stage.work / "metrics.csv"), probes(stage, options.client_timeout) as probed:
@@ -224,21 +177,25 @@ def record(options: argparse.Namespace, out: Path) -> None:
             fault_start = time.time()
             strength = Strength(options.delay, options.loss, options.clip_bytes, options.neighbours)
             inject(stage, options.scenario, strength)
-            conf = (stage.work / "nginx.conf").read_text()
+            confs = {name: (stage.work / name).read_text() for name in ("nginx.conf", "edge.conf")}
             time.sleep(options.fault_for)
             fault_end = time.time()
             heal(stage, options.scenario)
             sending.join()
             ended = time.time()
-        collect(stage, out, conf, probed)
+        collect(stage, out, confs, probed)
     healthy = options.scenario == "healthy"
     truth = {
         "cause": CAUSES[options.scenario],
         "fault_start": None if healthy else fault_start,
         "fault_end": None if healthy else fault_end,
+        "run_start": began,
+        "run_end": ended,
         "parameters": {name: value for name, value in vars(options).items() if name != "out"},
     }
-    out.with_name(out.name + ".truth.json").write_text(json.dumps(truth, indent=1) + "\n")
+    truth_path = out.parent / "truth" / f"{out.name}.json"
+    truth_path.parent.mkdir(exist_ok=True)
+    truth_path.write_text(json.dumps(truth, indent=1) + "\n")
     phases = [("before", began, fault_start), ("fault", fault_start, fault_end), ("after", fault_end, ended)]
     for line in table(seen, phases):
         say(line)

@@ -202,6 +202,12 @@ class Stage:
         path.write_text(confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, health))
         self.processes["origin"].send_signal(signal.SIGHUP)
 
+    def reload_edge(self, health_port: int | None) -> None:
+        """Have the edge send ``/health`` to another port of the origin, or back to where all goes."""
+        conf = confs.edge_conf(self.edge_port, self.origin_port, health_port)
+        (self.work / "edge.conf").write_text(conf)
+        self.processes["edge"].send_signal(signal.SIGHUP)
+
     def start_neighbour(self, name: str) -> None:
         """Have a process that never rests share the application's control group, as on a crowded host."""
         self._run(name, [sys.executable, "-c", "while True: pass"])
@@ -235,7 +241,7 @@ class Stage:
         self.origin_port, self.edge_port = free_port(), free_port()
         origin = confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, None)
         (self.work / "nginx.conf").write_text(origin)
-        (self.work / "edge.conf").write_text(confs.edge_conf(self.edge_port, self.origin_port))
+        (self.work / "edge.conf").write_text(confs.edge_conf(self.edge_port, self.origin_port, None))
         nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"
         for name, conf in (("origin", "nginx.conf"), ("edge", "edge.conf")):
             log = f"logs/{name}-error.log"
