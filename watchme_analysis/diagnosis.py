@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -119,10 +119,19 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
         raise InputError(f"The case {case.name} has no times, so that a window can't be cut from it.")
     start = whole.start if since is None else parse_time(since, zone, now=whole.end)
     end = whole.end if until is None else parse_time(until, zone, now=whole.end)
-    window = Window(start, end)
-    if window.clip(whole) is None:
-        raise InputError(f"The window {window} lies outside the case, which covers {whole}.")
-    return window
+    covered = f"The case {case.name} covers {_said(whole.start, whole.end, zone)}"
+    if end <= start and since is not None and until is not None:
+        raise InputError(f"A window from {_said(start, end, zone)} is empty: swap its bounds. {covered}.")
+    if start >= whole.end or end <= whole.start:
+        beyond = f"from {since} on" if start >= whole.end else f"before {until}"
+        raise InputError(f"{covered} and holds nothing {beyond}.")
+    return Window(start, end)
+
+
+def _said(start: datetime, end: datetime, zone: tzinfo | None) -> str:
+    """Return a span of time in the zone that it was asked for in."""
+    shown = zone or UTC
+    return f"{start.astimezone(shown):%Y-%m-%d %H:%M} to {end.astimezone(shown):%Y-%m-%d %H:%M} ({shown})"
 
 
 def _check_subject(case: Case, name: str, subject: str) -> None:

@@ -1,7 +1,9 @@
 import pandas as pd
+from backlog_draws import make
 from backlog_world import START, World
 
 from watchme_analysis.analysis.backlog.frames import onset_order
+from watchme_analysis.case import open_case
 
 
 def at(minute):
@@ -47,3 +49,14 @@ def test_a_short_history_is_told_without_a_surprise():
 def test_nothing_moved_in_a_healthy_system():
     frame = onset_order(World())
     assert frame.empty and "surprise" in frame
+
+
+def test_messages_that_a_function_reports_as_failed_move_without_an_error_of_a_run(tmp_path):
+    def partial(world, options):
+        for queue in world.queues:
+            queue.partial, queue.batch = True, 5
+
+    make(3, tmp_path, "downstream_down", partial)
+    frame = onset_order(open_case(tmp_path)).set_index("metric")
+    assert "errors" not in frame.index
+    assert (frame.loc[["failed"], "value"] > frame.loc[["failed"], "baseline"]).all()

@@ -50,7 +50,7 @@ def test_lost_points_make_no_dead_letters_and_are_named_in_the_balance():
     world.tables["queue_messages"] = world.table("queue_messages").iloc[:0]
     (row,) = balance(world).itertuples()
     assert row.dead_lettered == 0
-    assert "1 intervals lack a point" in row.reasons
+    assert "1 interval lacks a point" in row.reasons
 
 
 def test_a_limit_that_was_lifted_later_is_named_though_few_deliveries_hit_it_at_first():

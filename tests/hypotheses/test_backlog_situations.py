@@ -4,6 +4,7 @@ import pytest
 from backlog_draws import make
 from backlog_situations import situations
 
+from watchme_analysis.analysis.backlog.frames import dead_letters_by
 from watchme_analysis.case import open_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
@@ -61,3 +62,14 @@ def test_a_queue_with_less_concurrency_than_it_needs_gets_no_cause_that_nothing_
     assert found.verdict == "inconclusive"
     assert found.confidence < 0.5
     assert found.summary[0].startswith("Nothing speaks for any of 10 causes")
+
+
+def test_a_limit_that_was_always_there_did_not_begin_what_a_surge_brought(tmp_path):
+    found = asked(tmp_path, "reserved-two", 560037)
+    assert (found.cause, found.secondary_cause) == ("arrival_surge", "throttled")
+
+
+def test_dead_letters_that_ran_out_of_time_are_named_so(tmp_path):
+    asked(tmp_path, "hangs", 560043)
+    counted = dead_letters_by(open_case(tmp_path / "raw"), "error")
+    assert "Task timed out" in set(counted["error"]) and "Task" not in set(counted["error"])

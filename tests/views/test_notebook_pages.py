@@ -28,8 +28,12 @@ def probes(tmp_path):
     [
         ({"timezone": "Mars/Olympus"}, "time zone 'Mars/Olympus' is unknown"),
         ({"since": "yesterday"}, "'yesterday' is no time"),
-        ({"since": "2025-12-11T11:00", "until": "2025-12-11T10:00"}, "not after its start"),
-        ({"since": "2020-01-01", "until": "2020-01-02"}, "outside the case"),
+        (
+            {"since": "2025-12-11T11:00", "until": "2025-12-11T10:00"},
+            "2025-12-11 11:00 to 2025-12-11 10:00 .Asia/Tokyo. is empty",
+        ),
+        ({"since": "2020-01-01", "until": "2020-01-02"}, "holds nothing before 2020-01-02"),
+        ({"since": "2031-01-01"}, r"covers 2025-12-11 .* .Asia/Tokyo. and holds nothing from 2031-01-01 on"),
         ({"endpoint": "/absent"}, "'/absent' does not occur"),
         ({"endpoint": 8017}, "parameter endpoint is 8017"),
         ({"case": " "}, "parameter case is empty"),

@@ -59,7 +59,9 @@ def onset_rows(signs: tuple[Signs, ...]) -> pd.DataFrame:
             elif metric not in known:
                 onset, surprise = _moved(item.flow, metric, first)
             if onset is not None:
-                rows.append({**_onset_row(item.flow, metric, pd.Timestamp(onset)), "surprise": surprise})
+                # Where a function reports failed messages one by one, no run counts as an error.
+                name = "failed" if metric == "errors" and item.flow.by_message else metric
+                rows.append({**_onset_row(item.flow, name, pd.Timestamp(onset)), "surprise": surprise})
     frame = pd.DataFrame(rows, columns=list(ONSET_COLUMNS))
     frame = frame.astype(
         dict.fromkeys(("onset", "onset_earliest"), "datetime64[us, UTC]")

@@ -181,7 +181,7 @@ def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
     The usual error stands in where nineteen in twenty logged errors of the function are of one kind.
     """
     events = tables.table("log_events")
-    by_message = {name: text.split(" ", 1)[0] or "error" for name, text in failed_with(tables).items()}
+    by_message = {name: error.type or "error" for name, error in failed_with(tables).items()}
     usual: dict[str, str] = {}
     for flow in flows(tables):
         errors = logged_errors(events, tables.table("log_queries"), flow.function)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.backlog.dead_letter_stock import DeadLetterStock, dead_letter_stock
 from watchme_analysis.analysis.backlog.flows import Flow, Tables, flows
 from watchme_analysis.analysis.gaps import lost_points
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,24 +126,28 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
         rest = 0
     expired = purged = duplicates = 0
     if lost and rest:
-        reasons.append(f"{lost} intervals lack a point that was due: what happened in them is not counted.")
+        lack = f"{counted(lost, 'interval')} {'lacks' if lost == 1 else 'lack'}"
+        reasons.append(f"{lack} a point that was due: what happened then is not counted.")
     if rest < 0:
         duplicates, rest = -rest, 0
         reasons.append(
-            f"{duplicates} more deletes than messages: these messages ran more than once, "
-            "or were deleted by an old receipt after they had reached the dead-letter queue."
+            f"{counted(duplicates, 'delete')} beyond the messages: some ran more than once, or were deleted "
+            "by an old receipt after they had reached the dead-letter queue."
         )
     elif rest > 0:
         if _purge_events(flow, tables) or _unreceived_fall(flow) >= max(LEAST_PURGE, 0.5 * rest):
             purged, rest = rest, 0
-            reasons.append(f"{purged} messages vanished from the backlog without being received: a purge.")
+            reasons.append(
+                f"{counted(purged, 'message')} vanished from the backlog without being received: a purge."
+            )
         elif _reached_retention(flow):
             expired, rest = rest, 0
-            reasons.append(f"{expired} messages reached the queue's retention and expired.")
+            reasons.append(f"{counted(expired, 'message')} reached the queue's retention and expired.")
         else:
             reasons.append(
-                f"{rest} messages remain unexplained: the counts of CloudWatch are approximate, "
-                "and messages on their way at either end of the window are counted once."
+                f"{counted(rest, 'message')} {'remains' if rest == 1 else 'remain'} unexplained: the counts "
+                "of CloudWatch are approximate, and what is on its way at either end of the window is "
+                "counted once."
             )
     return Balance(
         flow.queue, sent, received, deleted, before, visible, in_flight, stock.moved, expired, purged,

@@ -122,6 +122,15 @@ class Signs:
         invoked, throttled = self.flow.count("invocations"), self.flow.count("throttles")
         return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
 
+    @property
+    def throttled_always(self) -> bool:
+        """Tell whether deliveries were throttled from the window's first tenth to its last."""
+        frame, throttles = self.flow.frame, self.throttles
+        if throttles is None:
+            return False
+        edge = 0.1 * (frame.index[-1] - frame.index[0])
+        return bool(throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge)
+
     def _throttled_beyond_use(self, throttles: Stretch) -> bool:
         """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
 
@@ -129,11 +138,9 @@ class Signs:
         """
         if self.throttled_share < 0.02 or throttles.count < 20:
             return False
-        frame, sent = self.flow.frame, self.flow.count("sent")
-        edge = 0.1 * (frame.index[-1] - frame.index[0])
-        always = throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge
+        sent = self.flow.count("sent")
         back = sent is None or (self.flow.count("received") or 0.0) > (1.0 + RETURNING) * sent
-        return not always or back or self.dead_lettered >= 3 or self.worst is not None
+        return not self.throttled_always or back or self.dead_lettered >= 3 or self.worst is not None
 
     @property
     def dead_lettered(self) -> int:
@@ -202,11 +209,12 @@ class Signs:
     def first_trouble(self) -> datetime | None:
         """Return the start of the earliest trouble of this flow."""
         starts = [
-            item.start
-            for item in (self.failures, self.slow, self.surplus, self.throttles, self.starved)
-            if item is not None
+            item.start for item in (self.failures, self.slow, self.surplus, self.starved) if item is not None
         ]
         starts += [self.worst.grew_from] if self.worst is not None else []
+        # A limit that was always there is no beginning of what came later.
+        if self.throttles is not None and not (starts and self.throttled_always):
+            starts.append(self.throttles.start)
         return min((_plain(start) for start in starts), default=None)
 
 

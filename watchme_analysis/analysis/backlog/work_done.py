@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.errors import InputError
@@ -61,14 +61,21 @@ def work_done(tables: Tables) -> Done:
     return Done(frozenset(messages), frozenset(work))
 
 
-def failed_with(tables: Tables) -> dict[str, str]:
-    """Return by message id the text of the error that its run ended with, where one log names both."""
+class Failed(NamedTuple):
+    """The error that a run ended with: its type (``HTTPError``, ``Task timed out``) and its text."""
+
+    type: str
+    text: str
+
+
+def failed_with(tables: Tables) -> dict[str, Failed]:
+    """Return by message id the error that its run ended with, where one log names both."""
     events = tables.table("log_events")
     failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
-    texts = failed["error_type"].fillna("") + " " + failed["message"].fillna("")
-    by_request = dict(zip(failed["request_id"], texts, strict=True))
+    errors = map(Failed, failed["error_type"].fillna(""), failed["message"].fillna(""))
+    by_request = dict(zip(failed["request_id"], errors, strict=True))
     named = events[events["request_id"].isin(list(by_request))].dropna(subset=["message"])
-    found: dict[str, str] = {}
+    found: dict[str, Failed] = {}
     for request, text in zip(named["request_id"], named["message"], strict=True):
         found.update(dict.fromkeys(_MESSAGE.findall(text), by_request[request]))
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.backlog.error_kinds import error_kind
 from watchme_analysis.analysis.backlog.flows import Tables
 from watchme_analysis.analysis.backlog.signs import Signs
-from watchme_analysis.analysis.backlog.work_done import failed_with, surely_ran, work_done
+from watchme_analysis.analysis.backlog.work_done import Failed, failed_with, surely_ran, work_done
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import parse_time, parse_zone
 
@@ -124,7 +124,7 @@ def _end(tables: Tables, signs: tuple[Signs, ...]) -> datetime | None:
     return max(ends, default=None)
 
 
-def _recoverable(signs: Signs, body: str | None, error: str | None) -> bool | None:
+def _recoverable(signs: Signs, body: str | None, error: Failed | None) -> bool | None:
     """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
 
     What its own error says counts most, else what nearly all errors of its function say. Where all runs
@@ -133,7 +133,7 @@ def _recoverable(signs: Signs, body: str | None, error: str | None) -> bool | No
     if body is None:
         return None
     if error is not None:
-        kind = error_kind(error)
+        kind = error_kind(f"{error.type} {error.text}")
         return False if kind == "message" else None if kind in UNCLEAR else True
     errors = signs.errors
     all_failed = signs.passed_share is not None and signs.passed_share <= ALL_FAILED

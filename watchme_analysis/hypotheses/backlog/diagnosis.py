@@ -169,6 +169,11 @@ def _still_waiting(view: Picture) -> str:
     return f"; {counted(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
 
 
+def _within(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title[:1].lower() + title[1:]
+
+
 def _missing_work(extra: dict[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number = len(extra["missed_work"])
@@ -203,7 +208,7 @@ def _summary(
     if cause is None:
         level = [item for item in ranking if item.probability >= 0.8 * top.probability]
         likely = " or ".join(
-            f"“{titles[item.finding.cause].lower()}” ({item.probability:.0%})" for item in ranking[:2]
+            f"“{_within(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
         )
         if len(level) > 2:
             likely = f"{len(level)} of {len(ranking)} are equally likely, none stands out"
@@ -211,7 +216,7 @@ def _summary(
         if top.finding.log_odds <= 0:
             said = (
                 f"Nothing speaks for any of {len(ranking)} causes; least speaks against "
-                f"“{titles[top.finding.cause].lower()}”."
+                f"“{_within(titles[top.finding.cause])}”."
             )
         return (
             said,
