@@ -129,6 +129,10 @@ def test_diagnose_without_json_is_for_a_person(data):
     assert "confidence" in answer.stdout
     assert "Asia/Tokyo" in answer.stdout
     assert "{" not in answer.stdout.splitlines()[0]
+    # What is as good as ruled out takes a line of the ranking, not a paragraph.
+    assert "\nedge_config " in answer.stdout
+    assert "\nedge_config\n" not in answer.stdout
+    assert "The evidence on the other 6 causes: in the report" in answer.stdout
 
 
 def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(data):

@@ -41,6 +41,19 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
     assert "pages 145 times for one incident" in better
 
 
+def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    lines = backtest(DATA / "backlog-dlq", "--sensitivity").stdout.splitlines()
+    titles = [line for line in lines if line.startswith(("error-rate  ", "dead-letters  "))]
+    assert titles == ["dead-letters  asr-queue-dlq", "error-rate  asr-worker", "error-rate  sed-worker"]
+    below = lines[lines.index("error-rate  asr-worker") + 1 :]
+    assert [line.split()[:4] for line in below[:3]] == [
+        ["2.5", "1", "of", "12"],
+        ["2.5", "3", "of", "12"],
+        ["5", "1", "of", "12"],
+    ]
+
+
 def test_alarms_that_watch_nothing_in_the_case_are_named():
     result = backtest(DATA / "health-healthy")
     assert "never rang: 8 of 8" in result.output

@@ -11,6 +11,8 @@ import click
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from watchme_analysis.analysis.alarms.noticed import Noticed
 
 
@@ -89,7 +91,7 @@ def backtest_command(
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
-        click.echo(_table(shown, zone))
+        click.echo(_table(_by_setting(shown) if sensitivity else shown, zone))
     untried = int(result["times_raised"].isna().sum())
     click.echo(
         f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
@@ -120,6 +122,16 @@ def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: b
     return [f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})", noticed]
 
 
+def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
+    """Return a sensitivity's rows by alarm and resource, each with its setting first, M of N as one."""
+    needed = swept["datapoints_to_alarm"].astype(str) + " of " + swept["evaluation_periods"].astype(str)
+    settings = swept.assign(m_of_n=needed).drop(columns=["datapoints_to_alarm", "evaluation_periods"])
+    first = ["alarm", "resource", "threshold", "m_of_n"]
+    settings = settings[[*first, *settings.columns.drop(first)]]
+    place = settings.groupby(first[:2], sort=False).ngroup()
+    return settings.iloc[place.argsort(kind="stable")]
+
+
 def _table(frame: Any, zone: Any) -> str:
     """Lay out the back-test for a terminal."""
     from watchme_analysis.views.plain_lines import fitted
@@ -133,6 +145,8 @@ def _table(frame: Any, zone: Any) -> str:
             return f"{value.astimezone(zone):%m-%d %H:%M}"
         if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
             return f"{value:.1f}"
+        if column == "threshold":
+            return f"{value:,g}"
         return "yes" if value is True else "no" if value is False else str(value)
 
     shown = [column for column in frame.columns if column != "note" or frame["note"].ne("").any()]

@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.views.display import duration
+from watchme_analysis.views.finding import OPEN_FROM
 from watchme_analysis.views.moments import localised
 from watchme_analysis.views.plain_lines import fitted
 from watchme_analysis.wording import counted
@@ -189,9 +190,13 @@ def diagnosis_text(
     if track_record:
         lines += ["", filled(track_record)]
     lines += ["", _ranking_text(diagnosis["ranking"])]
-    for entry in diagnosis["ranking"]:
-        if entry["status"] != "refuted" or entry["cause"] == diagnosis["cause"]:
-            lines += _evidence_lines(entry, with_sql)
+    laid_out = [entry for entry in diagnosis["ranking"] if _matters(entry, diagnosis["cause"])]
+    for entry in laid_out:
+        lines += _evidence_lines(entry, with_sql)
+    others = len(diagnosis["ranking"]) - len(laid_out)
+    if others:
+        told = f"The evidence on the other {counted(others, 'cause')}: in the report, and in --json."
+        lines += ["", filled(told)]
     if diagnosis["missing_evidence"]:
         lines += ["", "Collect next:"]
         for item in diagnosis["missing_evidence"]:
@@ -200,6 +205,12 @@ def diagnosis_text(
     lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
     lines += _coverage_notes(diagnosis["coverage"])
     return "\n".join(lines)
+
+
+def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
+    """Tell whether what was seen of a cause is worth the reader's time: the answer, or not yet out of it."""
+    is_open = entry["status"] != "refuted" and entry["probability"] >= OPEN_FROM
+    return bool(is_open or entry["cause"] == cause)
 
 
 def _coverage_notes(coverage: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {1: ("▲", "supports"), -1: ("▼", "contradicts"), 0: ("·", "silent")}
 # Hypotheses below this probability, and those refuted, are folded up.
-_OPEN_FROM = 0.05
+OPEN_FROM = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class VerdictView:
             return f"No incident ({found.confidence:.0%} sure)."
         when = _when(found.incident_start, found.incident_end, self.zone)
         if found.verdict == "inconclusive":
-            likely = [entry for entry in found.ranking if entry.probability >= _OPEN_FROM]
+            likely = [entry for entry in found.ranking if entry.probability >= OPEN_FROM]
             named = ", ".join(
                 f"{_words(entry.finding.cause)} {entry.probability:.0%}" for entry in likely[:3]
             )
@@ -96,7 +96,7 @@ class FindingsView:
             body.append(f"<p><em>Not seen:</em> {coded(' '.join(found.not_covered))}</p>")
         if found.next_test:
             body.append(f"<p><em>Next test:</em> {coded(found.next_test)}</p>")
-        is_open = entry.probability >= _OPEN_FROM and entry.status != "refuted"
+        is_open = entry.probability >= OPEN_FROM and entry.status != "refuted"
         head = escape(self._head(entry))
         return (
             f"<details{' open' if is_open else ''}><summary><strong>{head}</strong></summary>\n"
