@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from small_evidence import ACCESS, PROBES
 
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -9,17 +10,6 @@ settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
-
-ACCESS = """\
-192.0.2.10 - - [11/Dec/2025:10:00:01 +0900] "GET /health HTTP/1.1" 200 15 "-" "probe/1.0"
-192.0.2.11 - - [11/Dec/2025:10:00:02 +0900] "POST /async-process HTTP/1.1" 202 44 "-" "worker/1.0"
-192.0.2.10 - - [11/Dec/2025:10:00:31 +0900] "GET /health HTTP/1.1" 504 167 "-" "probe/1.0"
-"""
-PROBES = """\
-timestamp,vantage,path,status,seconds,error
-2025-12-11T01:00:00Z,inside,/health,200,0.8,
-2025-12-11T01:00:10Z,outside,/health,,30.0,timeout
-"""
 
 
 @pytest.fixture

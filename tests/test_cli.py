@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ACCESS, DATA
+from small_evidence import ACCESS
+
+DATA = Path(__file__).resolve().parent.parent / "data"
 
 WATCHME = Path(sys.executable).with_name("watchme")
 
