@@ -1,8 +1,13 @@
+import fcntl
 import gzip
 import io
 import json
+import signal
 import subprocess
 import sys
+import termios
+import time
+from array import array
 from pathlib import Path
 
 import click
@@ -184,6 +189,34 @@ def test_what_slow_leaves_out_is_told(log, tmp_path):
 
     page = " ".join(page.split())
     assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in page
+
+
+@pytest.mark.parametrize("options", [["--since", "2025-12-12"], ["--path", "/none"]])
+def test_where_nothing_is_in_the_window_the_logs_say_where_they_are(log, options):
+    page = " ".join(run(log, "--format", FORMAT, *options).output.split())
+
+    assert "the logs reach from 2025-12-11 10:10:30 to 2025-12-11 10:12:30." in page
+
+
+def test_who_stops_a_scan_gets_what_was_read_until_then():
+    command = [Path(sys.executable).with_name("watchme"), "access", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(COMBINED * 5_000)
+        process.stdin.flush()
+        # Until the pipe is read empty.
+        while True:
+            time.sleep(0.2)
+            waiting = array("i", [0])
+            fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
+            if not waiting[0]:
+                break
+        process.send_signal(signal.SIGINT)
+        page = process.stdout.read()
+
+    assert process.returncode == 1
+    assert "5,000 lines: 5,000 requests" in page
+    assert "Stopped: what follows is of the lines read until then." in page
+    assert "-: INCOMPLETE, rows are missing" in page
 
 
 def test_what_is_chosen_is_told(log):

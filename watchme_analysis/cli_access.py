@@ -120,7 +120,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     memory.
     """
     from watchme_analysis.analysis.access.choice import Choice, parse_only
-    from watchme_analysis.analysis.access.report import access_report
+    from watchme_analysis.analysis.access.report import access_report, plain
     from watchme_analysis.cli_access_run import athena_ddl, make_scan, run_here, run_on_spark
     from watchme_analysis.views.access_page import access_page
 
@@ -141,6 +141,8 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     run = run_on_spark if asked["engine"] == "spark" else run_here
     found = run(scan, partial(AccessSummary, asked["by"], choice), asked)
     report = access_report(found.summary, found.retrievals, scan.notes, asked["sort"])
+    if report["left_out"] and not report["rows"]:
+        report["reach"] = plain(dict(zip(("start", "end"), scan.reach(), strict=True)))
     if found.errors is not None:
         report["errors"] = found.errors
     if as_json:

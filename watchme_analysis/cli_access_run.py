@@ -16,6 +16,7 @@ import click
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import parse_zone
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
-        for chunk in _shown(scan):
+        for chunk in _shown(scan) if file is not None else _until_stopped(scan):
             summary.add(chunk.table)
             if errors is not None:
                 errors.candidates.add(chunk.table)
@@ -235,6 +236,16 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
     return found
 
 
+def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
+    """Yield the chunks of a scan; to stop it is to ask for what there is until then."""
+    try:
+        yield from _shown(scan)
+    except KeyboardInterrupt:
+        unread = len(scan.inputs) - len(scan.retrievals)
+        further = f", and {counted(unread, 'log')} not at all" if unread else ""
+        scan.notes.append(f"Stopped: what follows is of the lines read until then{further}.")
+
+
 def _shown(scan: AccessScan) -> Iterator[Chunk]:
     """Yield the chunks of a scan and show how it comes on: one changing line, on a terminal only."""
     if not sys.stderr.isatty():
@@ -242,17 +253,19 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
         return
     began = shown = time.monotonic()
     lines = 0
-    for chunk in scan:
-        yield chunk
-        lines += chunk.lines
-        now = time.monotonic()
-        if now - shown > 0.5:
-            shown = now
-            # A line that wraps could not be cleared.
-            room = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\033[K{progress_words(scan, lines, now - began)[:room]}", nl=False, err=True)
-    if shown != began:
-        click.echo("\r\033[K", nl=False, err=True)
+    try:
+        for chunk in scan:
+            yield chunk
+            lines += chunk.lines
+            now = time.monotonic()
+            if now - shown > 0.5:
+                shown = now
+                # A line that wraps could not be cleared.
+                room = shutil.get_terminal_size().columns - 1
+                click.echo(f"\r\033[K{progress_words(scan, lines, now - began)[:room]}", nl=False, err=True)
+    finally:
+        if shown != began:
+            click.echo("\r\033[K", nl=False, err=True)
 
 
 def progress_words(scan: AccessScan, lines: int, took: float) -> str:

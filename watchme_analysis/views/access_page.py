@@ -98,12 +98,22 @@ def _heading(report: Report, page: _Page) -> str:
     if not report["lines"] and not report["truncated"]:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
-        lines.append("No request is in the window, or of the path, that was asked for.")
+        none = "No request is in the window, or of the path, that was asked for"
+        lines.append(_wrapped(f"{none}{_reach(report, page)}.", page))
     lines += _choice(report, page)
     lines += [*report["notes"], *_notes(report["inputs"])]
     for one in report["inputs"]:
         lines += _about(one, page)
     return "\n".join(lines)
+
+
+def _reach(report: Report, page: _Page) -> str:
+    """Return from when to when the logs reach, where that is known."""
+    start, end = (report.get("reach", {}).get(name) for name in ("start", "end"))
+    if start is None:
+        return ""
+    first, last = _clock(start, page.zone), _clock(end, page.zone)
+    return f": the logs begin at {first}" if end is None else f": the logs reach from {first} to {last}"
 
 
 def _choice(report: Report, page: _Page) -> list[str]:

@@ -124,7 +124,7 @@ def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
 def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = None) -> Iterator[Block]:
     """Yield blocks of whole lines of a stream; what stands behind the last line end comes last.
 
-    When the stream fails, what came before is yielded first.
+    When the stream fails, or who waits for it stops waiting, what came before is yielded first.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
             block, held, filled = Block(held, 0, whole), following, rest
             if whole:
                 yield block
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         if filled:
             yield Block(held, 0, filled)
         raise
@@ -208,7 +208,7 @@ def in_order(
                 block = next(iterator)
             except StopIteration:
                 break
-            except Exception as error:
+            except (Exception, KeyboardInterrupt) as error:
                 # What came before the failure is still given back.
                 failure = error
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,6 +25,7 @@ from watchme_analysis.sources.access.frame import frame_of
 from watchme_analysis.sources.access.input import Input, find_inputs, now_at, readable, without_copies
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.packed import TornError
+from watchme_analysis.sources.access.reach import first_time, reach_of
 from watchme_analysis.sources.access.tally import Tally
 from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.formats.nginx_format import LogFormat
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 # Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
 MANY_INPUTS = 1000
-# So many lines tell whether something stands before each.
-_FIRST_LINES = 32
 # An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
 _OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
 _HEAD_BYTES = 4096
@@ -125,19 +124,14 @@ class AccessScan:
             yield from self._scan(one)
 
     def _first_time(self, one: Input) -> int:
-        if one.size is None:
-            return 0
-        reader = LineReader(self._candidates[one.name].formats, self._options.zone)
-        lines = split_lines(one.head())
-        reader.look_at(lines[:_FIRST_LINES])
-        for line in lines:
-            try:
-                time = reader.row(line).get("time")
-            except ValueError:
-                continue
-            if isinstance(time, int):
-                return time
-        return 0
+        return 0 if one.size is None else first_time(one, self._reader(one)) or 0
+
+    def _reader(self, one: Input) -> LineReader:
+        return LineReader(self._candidates[one.name].formats, self._options.zone)
+
+    def reach(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first and last time in the logs, whatever is asked of them; see :func:`reach_of`."""
+        return reach_of((one, self._reader(one)) for one in self.inputs)
 
     def zone_written(self) -> tzinfo:
         """Return the zone of the last time that is written with one at the start of a log, else UTC."""
@@ -159,7 +153,7 @@ class AccessScan:
         """
         for one in self.inputs:
             lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
-            reader = LineReader(self._candidates[one.name].formats, self._options.zone)
+            reader = self._reader(one)
             reader.sort_by(lines)
             if any(reader.formats[0].match(line) for line in lines):
                 return reader.formats[0]
@@ -220,7 +214,12 @@ class AccessScan:
         engine = self.engine_for(one)
         self._stream = None
         blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
-        yield from chunks_of(blocks, engine, tally, constants)
+        try:
+            yield from chunks_of(blocks, engine, tally, constants)
+        except KeyboardInterrupt:
+            tally.tear("it was not read to its end: it was stopped")
+            self.retrievals.append(tally.retrieval())
+            raise
         _note_change(one, tally)
         self.retrievals.append(tally.retrieval())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
@@ -63,15 +63,17 @@ def unpacking(stream: BinaryIO) -> Fill:
     if packed is not None:
         return filling(packed)
     begin = filling([first])
-    # Its type doesn't tell that it can.
+    # Its type doesn't tell that it can. What a pipe has is taken as it comes: who stops it loses nothing.
     plain: Any = stream
-    return lambda room: begin(room) or plain.readinto(room)
+    into = getattr(plain, "readinto1", plain.readinto)
+    return lambda room: begin(room) or into(room)
 
 
 def _beginning(stream: BinaryIO) -> bytes:
-    first = stream.read(_READ_BYTES)
+    some: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    first = some(_READ_BYTES)
     while first and len(first) < _MOST_MAGIC:
-        more = stream.read(_READ_BYTES)
+        more = some(_READ_BYTES)
         if not more:
             break
         first += more
