@@ -54,7 +54,7 @@ def lossy(backlog):
         if path == OTHER:
             return None
         wait = 6 - second % 6
-        return {"connect_s": (1.01, 3.04, 0.0)[turn], "header_s": wait}
+        return {"connect_s": (1.01, 3.04, 0.0)[turn], "header_s": wait, "inside_s": wait}
 
     command = "uvicorn app:app --host 0.0.0.0 --port 8100"
     processes = [{"addr": "192.0.2.11", "port": 8100, "command": command, "backlog": backlog}]

@@ -1,10 +1,12 @@
 """What the sentences of a verdict say."""
 
+import pandas as pd
 import pytest
 from health_world import FAULT, HEALTH, case, investigate, moment
 
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.schema import conform
 
 HANDLERS = [
     {"file": "app.py", "line": 1, "function": name, "method": "GET", "path": f"/{name}", "runs_on": place}
@@ -40,3 +42,36 @@ def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
 )
 def test_a_second_cause_is_named_in_words(secondary, words):
     assert aftermath(secondary) == words
+
+
+def said_by_log(*messages):
+    """Nobody is answered in time, and the application says this of it, each after a second."""
+    made = case(lambda path, second: {"status": 504, "header_s": 5.0} if path == HEALTH else None)
+    rows = [
+        {"file": "app.log", "line": 9000 + at, "service": "", "time": moment(FAULT[0] + at), "kind": kind,
+         "message": text}
+        for at, (kind, text) in enumerate(messages, 1)
+    ]  # fmt: skip
+    made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(rows))])
+    return {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+
+
+ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
+STARTED = ("lifecycle", "Started server process [8]")
+
+
+@pytest.mark.parametrize(
+    ("messages", "seen"),
+    [
+        ([("other", "Executing <Task finished coro=<job()> took 2.301 seconds")], {"loop_held": 1.0}),
+        ([STARTED], {"memory_full": 0.5}),
+        ([ENDED, STARTED], {"loop_held": 1.0, "memory_full": 0.1}),
+        ([("error", "RuntimeError: can't start new thread")] * 2, {"files_full": 1.0}),
+        ([("error", "QueuePool limit of size 5 overflow 10 reached")] * 2, {"connections_used_up": 1.0}),
+        ([("other", "Connection pool is full, discarding connection: store. Pool size: 10")] * 9, {}),
+    ],
+)  # fmt: skip
+def test_what_the_application_says_of_itself(messages, seen):
+    outcomes = ("loop_held", "memory_full", "files_full", "connections_used_up")
+    found = said_by_log(*messages)
+    assert {name: found[name] for name in outcomes if name in found} == seen

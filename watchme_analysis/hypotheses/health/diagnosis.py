@@ -30,6 +30,7 @@ from watchme_analysis.hypotheses.health.edge import edge
 from watchme_analysis.hypotheses.health.explains import EXPLAINED_STRENGTH, EXPLAINS
 from watchme_analysis.hypotheses.health.facts import Facts, facts
 from watchme_analysis.hypotheses.health.host import wrong_host
+from watchme_analysis.hypotheses.health.log_words import log_words
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, shared_weight, untold
 from watchme_analysis.hypotheses.health.network import network
 from watchme_analysis.hypotheses.health.next import next_test, not_covered
@@ -55,6 +56,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     network,
     rhythms,
     process,
+    log_words,
     connections,
     container,
     source,

@@ -1,4 +1,4 @@
-"""Checks of the process and host: CPU, threads, open requests, descriptors, memory, connections."""
+"""Checks of the process and host: CPU, threads, open requests, descriptors, memory."""
 
 from __future__ import annotations
 
@@ -6,32 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.requests import floats
-from watchme_analysis.hypotheses.health.container import container_of, restart_reason, variables
+from watchme_analysis.hypotheses.health.container import container_of, variables
 from watchme_analysis.hypotheses.health.cpu import cpu
-from watchme_analysis.hypotheses.health.facts import Facts, listed, share
+from watchme_analysis.hypotheses.health.facts import Facts, share
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.hypotheses.health.seen import Seen
-from watchme_analysis.hypotheses.health.sql import at_times, lines, of_joined, quoted, within
+from watchme_analysis.hypotheses.health.sql import at_times, quoted, within
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Gives the query for the samples of a metric of the affected process within the incident.
 Samples = Callable[..., str]
-POOL, SATURATION, LOOP = "app_threadpool", "app_saturation", "app_event_loop"
-FILES_WORDS = r"Too many open files|EMFILE|out of system resource|Errno 24"
-CONCURRENCY_WORDS = r"Exceeded concurrency limit"
-# How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
-CONNECTION_WORDS = (
-    r"QueuePool limit|PoolTimeout|[Cc]onnection pool (?:is full|exhausted|timeout)|pool timeout|PoolError"
-    r"|EmptyPoolError|[Tt]oo many (?:clients|connections)|remaining connection slots|max_connections"
-    r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
-    r"|[Cc]ouldn't get a connection"
-)
+POOL, SATURATION = "app_threadpool", "app_saturation"
 # Memory this near its limit is at it: the kernel kills before the last sample.
 NEAR_LIMIT = 0.85
-OFTEN_STARTED = 3
-MEMORY_WORDS = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 
 
 def service_name(found: Facts, table: pd.DataFrame) -> str:
@@ -76,7 +65,7 @@ def gauges(found: Facts) -> pd.DataFrame:
 
 
 def process(found: Facts) -> list[Seen]:
-    """Read the gauges of the affected process and what its log says it ran out of."""
+    """Read the gauges of the affected process."""
     metrics = found.table("host_metrics")
     seen: list[Seen] = []
     if len(metrics):
@@ -99,7 +88,7 @@ def process(found: Facts) -> list[Seen]:
             seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
             seen += _files(found, during, samples, granted.open_files if granted else None)
             seen += _memory(during, before, samples, granted.memory_bytes if granted else None)
-    return seen + _log_words(found) + _turned_away(found)
+    return seen
 
 
 def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
@@ -239,77 +228,3 @@ def _memory(
             )
         ]
     return []
-
-
-def _log_words(found: Facts) -> list[Seen]:
-    """Find the lines in which the application says what it ran out of."""
-    log = found.table("app_log")
-    if log.empty:
-        return []
-    service = service_name(found, log)
-    mine = found.of_incident(log[log["service"].fillna("") == service])
-    messages = mine["message"].fillna("")
-    seen = []
-    for outcome, words, meaning in (
-        ("files_full", FILES_WORDS, "it can open no more files or sockets"),
-        ("concurrency_limit", CONCURRENCY_WORDS, "it turned requests away at its limit of connections"),
-        ("memory_full", MEMORY_WORDS, "it ran out of memory"),
-        ("connections_used_up", CONNECTION_WORDS, "it waited in vain for a free connection of a pool"),
-    ):
-        said_so = mine[messages.str.contains(words, regex=True)]
-        hits = len(said_so)
-        if hits >= 2:
-            # By its words: a process out of descriptors says so thousands of times a second.
-            of_service = f"coalesce(service, '') = {quoted(service)}"
-            said = f"regexp_matches(message, {quoted(words)})"
-            sql = within(found, "app_log", of_service, said)
-            seen.append(
-                Seen(
-                    outcome,
-                    f"The application logged {hits} times that {meaning}.",
-                    "app_log",
-                    hits,
-                    sql,
-                    float(hits),
-                    "lines",
-                    details={SATURATION: f"the application says that {meaning} ({hits} lines)"},
-                )
-            )
-    starts = mine[
-        (mine["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)
-    ]
-    if len(starts):
-        text = f"The application's process was started {len(starts)} times during the incident"
-        reason = restart_reason(found, starts["time"])
-        seen.append(
-            Seen(
-                "memory_full",
-                f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
-                "app_log",
-                len(starts),
-                lines("app_log", starts),
-                # One start may be a deploy; what starts again and again is ended by something.
-                strength=0.1 if reason else 1.0 if len(starts) >= OFTEN_STARTED else 0.5,
-                details={SATURATION: f"the process was restarted {len(starts)} times"},
-            )
-        )
-    return seen
-
-
-def _turned_away(found: Facts) -> list[Seen]:
-    """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
-    limits = found.table("app_processes")["limit_concurrency"]
-    if not limits.notna().any():
-        return []
-    bad = found.rows("nginx", bad=True)
-    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
-    if len(away) < 3 or len(away) < 0.3 * len(bad):
-        return []
-    text = (
-        f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that "
-        "the application server gave at once."
-    )
-    sql = of_joined("nginx", away)
-    most = listed(sorted(set(limits.dropna())))
-    detail = f"the application server turns requests away (limit_concurrency {most})"
-    return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]

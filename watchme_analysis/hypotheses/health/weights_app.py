@@ -39,6 +39,11 @@ OF_APPLICATION: dict[str, Weight] = {
         "ever; a loop that is free again does.",
         saturation=-1.0, loop=0.2,
     ),
+    "loop_held": weight(
+        "log",
+        "asyncio, in its debug mode, and gunicorn's master say themselves that a loop did not turn.",
+        loop=2.5, saturation=0.3, pool=-1.0, network=-1.0, nginx=-0.7, edge=-0.7,
+    ),
     "pool_full": weight(
         "threads",
         "Threads stand at a ceiling while more requests are open than threads can serve.",
@@ -77,7 +82,7 @@ OF_APPLICATION: dict[str, Weight] = {
     ),
     "files_full": weight(
         "descriptors",
-        "The process can open no more files or connections.",
+        "The process can open no more files or connections, or start no more threads.",
         saturation=4.5, loop=-1.5, pool=-1.5, network=-1.5, nginx=-1.5, edge=-1.5,
     ),
     "concurrency_limit": weight(
