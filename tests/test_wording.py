@@ -1,6 +1,6 @@
 import pytest
 
-from watchme_analysis.wording import counted
+from watchme_analysis.wording import as_sentence, counted
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,16 @@ from watchme_analysis.wording import counted
 )
 def test_a_number_stands_with_its_noun(count, words, text):
     assert counted(count, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("clause", "sentence"),
+    [
+        ("all threads are taken", "All threads are taken."),
+        ("/health waits for a thread", "/health waits for a thread."),
+        ("`sleep` in `main` blocks", "`sleep` in `main` blocks."),
+        ("Task timed out.", "Task timed out."),
+    ],
+)
+def test_a_clause_becomes_a_sentence(clause, sentence):
+    assert as_sentence(clause) == sentence

@@ -1,4 +1,4 @@
-"""How numbers stand in sentences."""
+"""How words and numbers stand in sentences."""
 
 from __future__ import annotations
 
@@ -6,3 +6,9 @@ from __future__ import annotations
 def counted(count: int, noun: str, many: str | None = None) -> str:
     """Return a number with its noun, ``many`` or with an s unless it is one: ``1 row``, ``1,500 rows``."""
     return f"{count:,d} {noun if count == 1 else many or noun + 's'}"
+
+
+def as_sentence(text: str) -> str:
+    """Return a clause as a sentence: a capital where it begins with a word, a full stop at its end."""
+    begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
+    return begun if begun.endswith((".", "!", "?", "…")) else begun + "."

@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from watchme_analysis.hypotheses.base import Evidence, Finding, Ranked
+from watchme_analysis.hypotheses.base import Evidence, Finding, Missing, Ranked
 from watchme_analysis.views.backlog_tables import onset_table
 from watchme_analysis.views.coverage import coverage_table, losses_table
 from watchme_analysis.views.display import Passage, Picture, Shown, cell, duration, number, table
-from watchme_analysis.views.finding import FindingsView
+from watchme_analysis.views.finding import FindingsView, next_evidence
 from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
@@ -181,3 +181,10 @@ def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
     ]
     assert {before, then} <= told.numeric
     assert "surprise" in onset_table(frame.assign(surprise=[4.7] * 3), TOKYO).heads
+
+
+def test_a_command_to_collect_evidence_is_set_as_what_is_typed():
+    shown = next_evidence([Missing("the recorded changes", "They date it.", "aws cloudtrail lookup-events")])
+    what, _, how = shown.to_html().rpartition("<td")
+    assert "font-family:monospace" in how
+    assert "font-family:monospace" not in what

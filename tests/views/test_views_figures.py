@@ -159,9 +159,11 @@ def test_in_flight_against_latency_shows_the_lag():
     load = ("jobs in the process", waits * 3 + 1)
     lag = follows(rows, "/api/health", load, step_s(joined))
     picture = plot_in_flight(opened, rows, load, ("/api/health", lag), SPAN)
-    assert {"open at Nginx, by upstream", "open at Nginx, by path", "latency of /api/health"} <= set(
-        picture.words
-    )
+    assert {
+        "requests open at Nginx, by upstream",
+        "requests open at Nginx, by path",
+        "latency of /api/health",
+    } <= set(picture.words)
     assert any(word.startswith("latency goes with the load, at once (ρ ") for word in picture.words)
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
 

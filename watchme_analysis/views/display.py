@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DISPLAY_WIDTH_PX = 760
 _MAX_ROWS = 40
 _SHORT = 40
+_COMMAND = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
 _SPANS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -68,6 +69,8 @@ class Shown:
         Cells as text, in the order of the heads.
     note
         A line below it, such as what was left out.
+    numeric, commands
+        Places of the columns that hold numbers, and of those that hold what is to be typed.
     """
 
     caption: str
@@ -75,6 +78,7 @@ class Shown:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     numeric: frozenset[int] = field(default_factory=frozenset)
+    commands: frozenset[int] = field(default_factory=frozenset)
 
     def to_html(self) -> str:
         """Return the table as plain HTML that scrolls sideways on a narrow screen."""
@@ -88,8 +92,9 @@ class Shown:
         body = "".join(
             "<tr>"
             + "".join(
-                f'<td style="text-align:{side}{_unbroken(text)}">{escape(text)}</td>'
-                for text, side in zip(row, align, strict=True)
+                f'<td style="text-align:{side}{_COMMAND if at in self.commands else _unbroken(text)}">'
+                f"{escape(text)}</td>"
+                for at, (text, side) in enumerate(zip(row, align, strict=True))
             )
             + "</tr>\n"
             for row in self.rows
@@ -143,9 +148,7 @@ def coded(text: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Keep together what a narrow screen would break: lines of commands, times, short names with hyphens."""
-    if "\n" in text:
-        return ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
+    """Keep together what a narrow screen would break: times, short names with hyphens."""
     return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
 
 

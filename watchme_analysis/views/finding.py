@@ -12,7 +12,7 @@ from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
-from watchme_analysis.wording import counted
+from watchme_analysis.wording import as_sentence, counted
 
 if TYPE_CHECKING:
     from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Missing, Ranked
@@ -84,7 +84,7 @@ class FindingsView:
 
     def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
-        body = [f"<p>{coded(found.detail)}</p>"] if found.detail else []
+        body = [f"<p>{coded(as_sentence(found.detail))}</p>"] if found.detail else []
         body += [
             "<ul>",
             *(f"<li>{coded(_evidence(item))} {_rows(item, told)}</li>" for item in _ordered(found.evidence)),
@@ -106,7 +106,7 @@ class FindingsView:
 
     def _text(self, entry: Ranked) -> str:
         found = entry.finding
-        lines = [self._head(entry), *([found.detail] if found.detail else [])]
+        lines = [self._head(entry), *([as_sentence(found.detail)] if found.detail else [])]
         lines += [f"  {_evidence(item)}" for item in _ordered(found.evidence)]
         lines += [f"  Not seen: {text}" for text in found.not_covered]
         lines += [f"  Next test: {found.next_test}"] if found.next_test else []
@@ -122,7 +122,8 @@ def next_evidence(missing: Sequence[Missing]) -> Shown:
     """Return what to collect next, best first."""
     rows = tuple((item.what, item.why, item.how) for item in missing)
     note = "" if rows else "Nothing that these hypotheses need is missing."
-    return Shown("What to collect next, best first", ("what", "why", "how"), rows, note)
+    heads = ("what", "why", "how")
+    return Shown("What to collect next, best first", heads, rows, note, commands=frozenset({2}))
 
 
 def _ordered(evidence: Sequence[Evidence]) -> list[Evidence]:

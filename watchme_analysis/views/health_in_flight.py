@@ -54,8 +54,8 @@ def plot_in_flight(
         axis.sharex(axes[2])
         axis.tick_params(labelbottom=False)
     source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
-    _lines(axes[0], opened, "upstream", f"open at {source}, by upstream")
-    _lines(axes[1], opened, "family", f"open at {source}, by path")
+    _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
+    _lines(axes[1], opened, "family", f"requests open at {source}, by path")
     title = f"latency of {_short(family, 40)}"
     style.title(axes[2], title)
     _dots(axes[2], rows, "start")
