@@ -149,6 +149,9 @@ def _table(frame: Any, zone: Any) -> str:
             return f"{value:,g}"
         return "yes" if value is True else "no" if value is False else str(value)
 
+    if "threshold_unit" in frame:
+        limits = frame["threshold"].map("{:g}".format) + " " + frame["threshold_unit"]
+        frame = frame.assign(threshold=limits.str.strip()).drop(columns="threshold_unit")
     shown = [column for column in frame.columns if column != "note" or frame["note"].ne("").any()]
     heads = [column.replace("_", " ") for column in shown]
     rows = [

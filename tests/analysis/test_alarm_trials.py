@@ -203,7 +203,11 @@ def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
     assert minutes == sorted(minutes)
     assert len(set(minutes)) > 1
     assert frame[frame["alarm"].str.startswith("error-rate")]["threshold"].max() < 100
-    assert frame[frame["alarm"] == "duration-near-timeout"]["threshold"].max() < 1
+    shares = frame[frame["alarm"] == "duration-near-timeout"]
+    assert sorted(set(shares["threshold"])) == [22.5, 45.0, 90.0]
+    units = frame.set_index("alarm")["threshold_unit"].to_dict()
+    assert units["duration-near-timeout"] == "% of the timeout"
+    assert (units["error-rate"], units["message-age"], units["dead-letters"]) == ("%", "s", "")
 
 
 def test_the_evaluation_range_moves_only_what_is_named(failing):

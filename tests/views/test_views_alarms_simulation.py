@@ -66,12 +66,14 @@ def test_a_threshold_that_never_rings_is_drawn_as_never():
     parts = []
     for threshold, rings in ((1.0, ((START + HOUR, None),)), (2.0, ())):
         frame = tried_frame([tried(*rings)], START, 86_400.0)
-        parts.append(frame.assign(threshold=threshold, datapoints_to_alarm=1, evaluation_periods=1))
+        limit = {"threshold": threshold, "threshold_unit": "s"}
+        parts.append(frame.assign(**limit, datapoints_to_alarm=1, evaluation_periods=1))
     import pandas as pd
 
     picture = plot_alarm_sensitivity(pd.concat(parts))
     assert "never" in picture.words
-    assert "dead on a-dlq: 1 h to 1 h" in picture.alt
+    assert "dead on a-dlq: 1 h after the start" in picture.alt
+    assert "dead, a-dlq, threshold in s" in picture.words
     assert plot_alarm_sensitivity(parts[1]).words[0].startswith("No threshold or M of N makes")
 
 

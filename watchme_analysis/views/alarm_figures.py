@@ -81,7 +81,8 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> Picture:
     for axis, (alarm, resource) in zip(axes, chosen, strict=True):
         rows = frame[(frame["alarm"] == alarm) & (frame["resource"] == resource)]
         _panel(axis, rows)
-        style.title(axis, f"{alarm}, {resource}")
+        unit = rows["threshold_unit"].iloc[0]
+        style.title(axis, f"{alarm}, {resource}" + (f", threshold in {unit}" if unit else ""))
     axes[-1].set_xlabel("threshold; numbers beside a mark: rings in vain a week")
     return style.finish(figure, "sensitivity", _alt(rung, chosen))
 
@@ -131,5 +132,5 @@ def _alt(rung: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
     for alarm, resource in chosen:
         minutes = rung[(rung["alarm"] == alarm) & (rung["resource"] == resource)]["minutes_after_start"]
         low, high = (duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
-        parts.append(f"{alarm} on {resource}: {low} to {high} after the start")
+        parts.append(f"{alarm} on {resource}: {low if low == high else f'{low} to {high}'} after the start")
     return f"First ring against threshold, a line for each M of N. {'; '.join(parts)}."

@@ -31,8 +31,9 @@ def sensitivity(
     -------
     pandas.DataFrame
         As :func:`~watchme_analysis.analysis.alarms.trials.tried_frame`, with ``threshold_factor``,
-        ``threshold``, ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one point is also tried
-        on two and three in a row; a threshold of 0 also as a few above it.
+        ``threshold`` in ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty: a count),
+        ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one point is also tried on two and
+        three in a row; a threshold of 0 also as a few above it.
     """
     import pandas as pd
 
@@ -42,11 +43,12 @@ def sensitivity(
             continue
         for changed, factor in _variants(spec):
             frame = tried_frame(try_alarms(tables, flows, (changed,)), start, span_s)
-            rule = changed.rule
+            rule, (threshold, unit) = changed.rule, changed.limit
             parts.append(
                 frame.assign(
                     threshold_factor=factor,
-                    threshold=rule.threshold if changed.of_timeout is None else changed.of_timeout,
+                    threshold=threshold,
+                    threshold_unit=unit,
                     datapoints_to_alarm=rule.datapoints_to_alarm,
                     evaluation_periods=rule.evaluation_periods,
                 )
@@ -66,7 +68,7 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
             continue  # no share is above the whole
         # Nothing times 2 is nothing: a threshold of 0 moves by ones instead.
         threshold = rule.threshold * factor if rule.threshold else max(0.0, factor - 1.0)
-        if not rule.threshold and factor < 1:
+        if not rule.threshold and spec.of_timeout is None and factor < 1:
             continue
         for needed, periods in pairs:
             changed = replace(

@@ -75,16 +75,25 @@ class AlarmSpec:
             return self.composite
         rule = self.rule
         what = self.expression or " / ".join(self.metrics)
-        limit = f"{rule.threshold:g}" if self.of_timeout is None else f"{self.of_timeout:.0%} of the timeout"
-        if self.metrics == ("Duration",) and self.of_timeout is None:
-            limit = f"{rule.threshold / 1000:g} s"  # which CloudWatch counts in milliseconds
+        value, unit = self.limit
         sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(
             rule.comparison, "≥" if rule.comparison.startswith("Greater") else "≤"
         )
         every = "each check" if self.over == "probes" else f"{rule.period_s} s"
         needed = f"{rule.datapoints_to_alarm} of {rule.evaluation_periods}"
-        percent = " %" if len(self.metrics) == 2 else ""
-        return f"{what} {self.stat} {sign} {limit}{percent}, {every}, {needed}".replace("  ", " ")
+        limit = f"{value:g} {unit}".rstrip()
+        return f"{what} {self.stat} {sign} {limit}, {every}, {needed}".replace("  ", " ")
+
+    @property
+    def limit(self) -> tuple[float, str]:
+        """The threshold as people say it, with its unit: empty for a count or where none is known."""
+        if self.of_timeout is not None:
+            return round(100.0 * self.of_timeout, 6), "% of the timeout"
+        if len(self.metrics) == 2:
+            return self.rule.threshold, "%"
+        if self.metrics == ("Duration",):
+            return self.rule.threshold / 1000.0, "s"  # which CloudWatch counts in milliseconds
+        return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
 
 
 def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:
