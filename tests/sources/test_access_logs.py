@@ -1,5 +1,6 @@
 import bz2
 import errno
+import gc
 import gzip
 import io
 import lzma
@@ -377,6 +378,24 @@ def test_the_next_block_is_made_while_one_is_worked_on():
     assert next(found) == 2
     with pytest.raises(TornError):
         next(found)
+
+
+def test_garbage_is_looked_for_among_new_objects_alone_while_results_are_made():
+    def spared(_):
+        return gc.get_freeze_count() > 0
+
+    found = in_order(spared, range(20), threads=2)
+
+    assert not gc.get_freeze_count()
+    assert next(found)
+    found.close()
+    assert not gc.get_freeze_count()
+    gc.freeze()
+    try:
+        assert all(in_order(spared, range(20), threads=2))
+        assert gc.get_freeze_count(), "what a process spares itself stays so"
+    finally:
+        gc.unfreeze()
 
 
 def test_results_come_in_order_and_a_failure_comes_last():

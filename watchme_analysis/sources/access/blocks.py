@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import mmap as mmap_module
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -191,6 +192,23 @@ def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
             yield block
 
 
+@contextmanager
+def _old_objects_spared() -> Iterator[None]:
+    """Have garbage looked for among new objects alone.
+
+    Those that pandas and its like have made when they were loaded take 0.1 s to look through, and all threads
+    wait for it. A process that spares objects itself is left as it is.
+    """
+    spares = gc.get_freeze_count() == 0
+    if spares:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if spares:
+            gc.unfreeze()
+
+
 def in_order(
     work: Callable[[Any], Result], blocks: Iterable[Any], threads: int | None = None
 ) -> Iterator[Result]:
@@ -199,7 +217,7 @@ def in_order(
     No more blocks are taken than threads can be kept busy with, so that memory stays bounded.
     """
     count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    with ThreadPoolExecutor(count) as pool:
+    with _old_objects_spared(), ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[Result]] = deque()
         failure: BaseException | None = None
         iterator = iter(blocks)
