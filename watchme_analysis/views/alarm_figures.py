@@ -81,8 +81,7 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> Picture:
     for axis, (alarm, resource) in zip(axes, chosen, strict=True):
         rows = frame[(frame["alarm"] == alarm) & (frame["resource"] == resource)]
         _panel(axis, rows)
-        unit = rows["threshold_unit"].iloc[0]
-        style.title(axis, f"{alarm}, {resource}" + (f", threshold in {unit}" if unit else ""))
+        style.title(axis, f"{alarm}, {resource}")
     axes[-1].set_xlabel("threshold; numbers beside a mark: rings in vain a week")
     return style.finish(figure, "sensitivity", _alt(rung, chosen))
 
@@ -112,7 +111,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
                     number(float(false), 2), (left, height), xytext=offset, textcoords="offset points",
                     ha=side, fontsize=8, color=color,
                 )  # fmt: skip
-    axis.set_xticks(range(len(thresholds)), [number(float(value)) for value in thresholds])
+    unit = str(rows["threshold_unit"].iloc[0])
+    shown = [f"{number(float(value))} {unit}".rstrip() for value in thresholds]
+    axis.set_xticks(range(len(thresholds)), shown)
     axis.set_xlim(-0.5, len(thresholds) - 0.5)
     axis.set_ylim(0, never * 1.15)
     ticks = [float(tick) for tick in MaxNLocator(3).tick_values(0, top) if 0 <= tick <= top * 1.1]
