@@ -7,6 +7,7 @@ import pytest
 
 from watchme_analysis.sources.access.engine import ENGINES, Engine
 from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
+from watchme_analysis.sources.formats.apache_format import VHOST_COMBINED, compile_apache
 from watchme_analysis.sources.formats.nginx_format import compile_format, stock_formats
 from watchme_analysis.sources.line_prefixes import prefix_size
 from watchme_analysis.sources.nginx_errors import looks_like, read_error_log
@@ -27,6 +28,10 @@ PREFIXES = {
     "docker logs --timestamps": "2025-12-11T01:10:30.123456789Z ",
     "docker compose logs": "web-1  | ",
     "docker compose logs -t": "web-1  | 2025-12-11T01:10:30.123456789Z ",
+    "docker service logs": "web.1.x5kf@node-1    | ",
+    "aws logs tail --format short": "2025-12-11T01:10:30 ",
+    "aws logs tail": "2025-12-11T01:10:30.123000+00:00 web/nginx/0a1b-2c ",
+    "logcli": '2025-12-11T10:10:30+09:00 {job="nginx", pod="web-1"} ',
     "kubernetes": "2025-12-11T01:10:30.1234Z stdout F ",
     "kubectl logs --prefix": "[pod/web-5d9c/nginx] ",
     "journalctl -o short-iso": "2025-12-11T10:10:30+0900 web1 nginx[9]: ",
@@ -36,7 +41,8 @@ prefixes = pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
 
 def read(lines, engine="exact", formats=None):
     data = "".join(f"{line}\n" for line in lines).encode()
-    return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
+    formats = formats or [*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined")]
+    return Engine(formats, UTC, engine=engine).read(data)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

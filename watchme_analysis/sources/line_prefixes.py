@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _BSD = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
 _PREFIX = re.compile(
-    # `docker compose logs`, `kubectl logs --prefix`, and the priority of a syslog message.
-    rb"(?:[\w.-]+ +\| )?(?:\[pod/\S+\] )?(?:<\d{1,3}>)?"
+    # `docker compose logs`, `docker service logs`, `kubectl logs --prefix`, and the priority of syslog.
+    rb"(?:[\w.@-]+ +\| )?(?:\[pod/\S+\] )?(?:<\d{1,3}>)?"
     # RFC 5424: version, time, host, program, process, message, data.
     rb"(?:1 " + _ISO + rb" \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) (?:\xef\xbb\xbf)?"
     # RFC 3164, as nginx sends it (with or without its host), syslog daemons write it and journalctl shows it.
     rb"|(?:" + _ISO + rb"|" + _BSD + rb") (?:\S+ )?[\w./-]+(?:\[\d+\])?: "
     # `docker logs --timestamps`, and the files of a Kubernetes node; P marks a part of a line.
-    rb"|" + _ISO + rb" (?:(?:stdout|stderr) F )?"
+    # `aws logs tail` with the stream of an ECS task; Loki's `logcli` with the labels of a stream.
+    rb"|" + _ISO + rb" (?:(?:stdout|stderr) F |[A-Za-z][\w.-]*/[\w./-]+ |\{[^{}]*\} )?"
     rb")?"
 )
 

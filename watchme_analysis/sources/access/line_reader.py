@@ -10,7 +10,7 @@ from datetime import tzinfo
 from watchme_analysis.sources.formats import load_balancer_lines, w3c_lines
 from watchme_analysis.sources.formats.load_balancer_lines import load_balancer_values
 from watchme_analysis.sources.formats.misfit import misfit
-from watchme_analysis.sources.formats.nginx_fields import row_of
+from watchme_analysis.sources.formats.nginx_fields import TIMES, row_of
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.nginx_json import is_request, keys_of, unescape, values_of
 from watchme_analysis.sources.formats.text_proxies import text_values
@@ -150,8 +150,14 @@ class LineReader:
             self.sort_by(map(self.written, lines))
 
     def _has_prefix(self, line: bytes) -> bool:
-        if prefix_size(line) == 0 or any(one.match(line) for one in self.formats):
+        size = prefix_size(line)
+        if size == 0:
             return False
+        whole = [one for one in self.formats if one.match(line)]
+        if whole:
+            # Where a format writes a name first, such as that of a host and its port, a time passes for one.
+            by_chance = not any(one.literals[0] or one.names[0] in TIMES for one in whole)
+            return by_chance and any(one.match(line[size:]) for one in self.formats)
         # A load balancer's line begins with a time as well.
         return text_values(line, self.zone) is None
 
