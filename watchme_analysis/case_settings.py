@@ -57,8 +57,9 @@ class CaseSettings:
     log_format: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
 
-    def for_file(self, name: str) -> dict[str, Any]:
-        """Return the settings that a reader of the file may use."""
+    @property
+    def of_readers(self) -> dict[str, Any]:
+        """The settings that a reader of a file may use."""
         return {"log_format": self.log_format} if self.log_format else {}
 
 

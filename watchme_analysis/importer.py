@@ -221,7 +221,7 @@ def _read_all(
         if name == settings.file:
             reports.append(FileReport(name, "case_settings", "", size, digest))
             continue
-        raw = RawFile(folder, name, settings.zone, settings.for_file(name), spill)
+        raw = RawFile(folder, name, settings.zone, settings.of_readers, spill)
         source, reason = _recognise(raw, settings.kinds.get(name))
         pieces: list[Piece] = []
         if source is not None:

@@ -60,8 +60,6 @@ class Onset:
     ----------
     time
         Start of the first interval at which the hour, or two, up to it was surprising.
-    feature
-        The feature that surprised most.
     surprise
         Mean surprise of the features.
     uncertainty_s
@@ -69,7 +67,6 @@ class Onset:
     """
 
     time: datetime
-    feature: str
     surprise: float
     uncertainty_s: float
 
@@ -97,16 +94,14 @@ def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Ons
     known = known[~known.index.duplicated(keep="last")].sort_index()
     if len(known) < 3:
         return ()
-    surprises = [onset_surprise(known, rule, hours) for hours in rule.hours]
-    means = pd.concat([surprise.mean(axis=1) for surprise in surprises], axis=1)
-    total, leading = means.max(axis=1), means.idxmax(axis=1)
+    means = [onset_surprise(known, rule, hours).mean(axis=1) for hours in rule.hours]
+    total = pd.concat(means, axis=1).max(axis=1)
     period_s = float(known.index.to_series().diff().median().total_seconds())
     found: list[Onset] = []
     last, quiet = None, timedelta(hours=rule.quiet_hours)
     for moment in total.index[total >= rule.surprise]:
         if last is None or moment - last >= quiet:
-            feature = str(surprises[int(leading[moment])].loc[moment].idxmax())
-            found.append(Onset(moment.to_pydatetime(), feature, float(total[moment]), period_s))
+            found.append(Onset(moment.to_pydatetime(), float(total[moment]), period_s))
         last = moment
     return tuple(found)
 

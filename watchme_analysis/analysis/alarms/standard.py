@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,6 @@ def standard_alarms(tables: Tables, flows: tuple[Flow, ...]) -> list[dict[str, A
     """
     found = []
     ends = [flow.frame.index[-1] + timedelta(seconds=flow.period_s) for flow in flows if len(flow.frame)]
-    starts = [flow.frame.index[0] for flow in flows if len(flow.frame)]
     for alarm in STANDARD:
         seen = set()
         for flow in flows:
@@ -86,14 +85,12 @@ def standard_alarms(tables: Tables, flows: tuple[Flow, ...]) -> list[dict[str, A
             if resource is None or resource in seen:
                 continue
             seen.add(resource)
-            entry = _try(tables, alarm, resource, min(starts, default=None), max(ends, default=None))
+            entry = _try(tables, alarm, resource, max(ends, default=None))
             found.append({"alarm": alarm.name, "resource": resource, **entry})
     return found
 
 
-def _try(
-    tables: Tables, alarm: StandardAlarm, resource: str, start: datetime | None, end: datetime | None
-) -> dict[str, Any]:
+def _try(tables: Tables, alarm: StandardAlarm, resource: str, end: datetime | None) -> dict[str, Any]:
     """Try one alarm on one resource."""
     pair = _value_series(tables, alarm, resource)
     blank = {"first": None, "times_raised": 0, "in_alarm_at_end": False, "uncertainty_s": 0.0, "note": ""}
@@ -104,7 +101,7 @@ def _try(
     if period > rule.period_s:
         uncertainty = float(period - rule.period_s)
         note = f"Only points of {period} s are recorded: it can have fired {uncertainty:.0f} s earlier."
-        rule = Rule(**{**_fields(rule), "period_s": period})
+        rule = replace(rule, period_s=period)
     if series.empty:
         return blank
     run: Run = backtest(History(series, alarm.stat, period), rule, (None, end))
@@ -115,10 +112,6 @@ def _try(
         "uncertainty_s": uncertainty,
         "note": note,
     }
-
-
-def _fields(rule: Rule) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in Rule.__dataclass_fields__}
 
 
 def _value_series(tables: Tables, alarm: StandardAlarm, resource: str) -> tuple[pd.Series, int] | None:

@@ -107,7 +107,7 @@ def run_time_ramp(flow: Flow) -> Ramp | None:
         hours=float(hours[-1] - knot),
         before_s=before_s,
         after_s=float(smooth.iloc[top]),
-        steepest_share=_steepest_share(hours[after], values[after]),
+        steepest_share=_steepest_share(values[after]),
         correlation=_rank_correlation(hours[after], values[after]),
     )
 
@@ -211,7 +211,7 @@ def _misfits(
     return left
 
 
-def _steepest_share(hours: np.ndarray, values: np.ndarray) -> float:
+def _steepest_share(values: np.ndarray) -> float:
     """Return the largest share of the rise that lies in one tenth of its time."""
     import numpy as np
 
