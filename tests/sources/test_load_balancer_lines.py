@@ -46,8 +46,16 @@ def test_a_request_that_was_sent_to_no_target():
 
     assert (row["client_addr"], row["host"]) == ("2001:db8::7", "www.example.com")
     assert (row["status"], row["upstream_status"], row["upstream_addr"]) == (503, None, None)
-    assert (row["request_time_s"], row["upstream_response_time_s"]) == (None, None)
+    # From when it came until it was answered.
+    assert (row["request_time_s"], row["upstream_response_time_s"]) == (11.822641, None)
     assert json.loads(row["extra"])["error_reason"] == "TargetConnectionError"
+
+
+@pytest.mark.parametrize("created", ["-", "yesterday", "2018-11-30T22:23:01.000000Z"])
+def test_a_request_of_which_nobody_knows_when_it_came_took_an_unknown_time(created):
+    (row,) = read(UNSENT.replace("2018-11-30T22:22:48.364000Z", created)).table.to_pylist()
+
+    assert row["request_time_s"] is None
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

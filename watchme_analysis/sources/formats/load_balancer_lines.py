@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from watchme_analysis.sources.formats.json_proxies import without_port
-from watchme_analysis.sources.lines import decoded, number
+from watchme_analysis.sources.lines import decoded, microseconds, number
 
 NAME = "Application Load Balancer"
 _TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
@@ -54,6 +54,17 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
         "remote_addr": without_port(known["client"]),
         "upstream_addr": known["target"],
         "host": host,
-        "request_time": None if None in parts else f"{sum(part or 0 for part in parts):.6f}",
+        "request_time": _request_time(parts, known),
         "upstream_response_time": None if parts[1] is None else f"{parts[1]:.6f}",
     }
+
+
+def _request_time(parts: list[float | None], known: dict[str, str | None]) -> str | None:
+    """Return how long a request took: the sum of its parts, else from when it came until it was answered.
+
+    Where no target answered some parts are missing, and these are the requests that took longest.
+    """
+    if None not in parts:
+        return f"{sum(part or 0 for part in parts):.6f}"
+    began, ended = (microseconds(known.get(name)) for name in ("request_creation_time", "time_iso8601"))
+    return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
