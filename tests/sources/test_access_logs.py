@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import sys
+import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -100,6 +101,18 @@ def test_of_torn_zstandard_data_whole_blocks_are_kept():
 def test_what_is_no_log_as_it_is_says_what_to_do(first, advice):
     with pytest.raises(TornError, match=advice):
         list(unpacked(io.BytesIO(first + many(3).decode().encode("utf-16-le"))))
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACKINGS.values()], ids=["plain", *PACKINGS])
+def test_an_archive_of_logs_says_how_to_unpack_it(pack):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        info = tarfile.TarInfo("logs/access.log")
+        info.size = 1 << 16
+        tar.addfile(info, io.BytesIO(many(1000)))
+
+    with pytest.raises(TornError, match="tar -xOf"):
+        list(unpacked(io.BytesIO(pack(archive.getvalue()))))
 
 
 def test_damaged_gzip_is_torn():

@@ -15,6 +15,7 @@ _NO_LOGS = {
     b"PAR1": "it is a Parquet file, and no log",
     b"\xff\xfe": "it is UTF-16 text, which is not read: iconv -f UTF-16 -t UTF-8 FILE | watchme access -",
 }
+_TAR = "it is a tar archive, which is not read: tar -xOf FILE | watchme access -"
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
 # So much is unpacked at once: little enough to be still at hand when it is copied to its block.
@@ -80,15 +81,29 @@ def _beginning(stream: BinaryIO) -> bytes:
     for magic, reason in _NO_LOGS.items():
         if first.startswith(magic):
             raise TornError(reason)
+    _refuse_tar(first)
     return first
+
+
+def _refuse_tar(first: bytes) -> None:
+    # Names and numbers stand before it, filled up with NUL.
+    if first[257:262] == b"ustar" and b"\0" in first[:257]:
+        raise TornError(_TAR)
+
+
+def _without_tar(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    _refuse_tar(first)
+    yield first
+    yield from pieces
 
 
 def _packed(first: bytes, stream: BinaryIO) -> Iterator[bytes] | None:
     """Return the unpacked pieces of packed data, None of what is none."""
     if first.startswith(ZSTD_MAGIC):
-        return _zstd(first, stream)
+        return _without_tar(_zstd(first, stream))
     if first.startswith(PACKED_MAGIC):
-        return _members(first, stream, _packing(first))
+        return _without_tar(_members(first, stream, _packing(first)))
     return None
 
 
