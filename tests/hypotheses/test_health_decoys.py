@@ -313,3 +313,41 @@ def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s
     made = case(lost, processes=started)
     assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
     assert (diagnose(made).cause == "docker_network") is (inside_s < 1)
+
+
+def failing(path, status):
+    return lambda asked, second: {"status": status, "header_s": 0.03} if asked == path else None
+
+
+@pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
+def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
+    made = case(failing(path, status))
+    said = diagnose(made)
+    assert said.verdict == "no_incident"
+    assert f"requests of {path} at once with {status}: a fault of that handler" in said.summary[0]
+    assert health.diagnose(investigate(made, endpoint=path)).verdict != "no_incident"
+    assert diagnose(without(made, "probes")).verdict != "no_incident"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(failing(HEALTH, 500), id="the probed endpoint's own"),
+        pytest.param(failing(REPORT, 404), id="what a proxy may bring about"),
+        pytest.param(
+            lambda path, _: {"status": 503, "upstream": False} if path == JOBS else None, id="of Nginx"
+        ),
+        pytest.param(
+            lambda path, _: {"status": 500, "header_s": 4.0} if path == JOBS else None, id="late ones"
+        ),
+    ],
+)
+def test_other_errors_make_an_incident(fault):
+    assert diagnose(case(fault)).verdict != "no_incident"
+
+
+@pytest.mark.parametrize("is_probed", [True, False])
+def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_past_it(is_probed):
+    made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)
+    said = diagnose(made if is_probed else without(made, "probes"))
+    assert (said.cause == "nginx_config") is is_probed

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.config import Routes, routes
 from watchme_analysis.analysis.health.follow import Followed, follow
+from watchme_analysis.analysis.health.own_errors import own_errors
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.senders import slow_senders
@@ -45,6 +46,10 @@ class Facts:
         Usual upstream address by path family: of good answers, else as configured.
     nginx_routes, edge_routes
         Locations of the configurations.
+    endpoints
+        Paths affected.
+    own_errors
+        Observations that count as well: errors of the application's own on endpoints that nobody probed.
     """
 
     inv: Investigation
@@ -54,7 +59,8 @@ class Facts:
     upstreams: dict[str, str]
     nginx_routes: Routes
     edge_routes: Routes
-    endpoints: tuple[str, ...] = field(default=())
+    endpoints: tuple[str, ...]
+    own_errors: pd.DataFrame
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the case."""
@@ -156,6 +162,10 @@ def facts(inv: Investigation) -> Facts:
         observed.loc[mine, ["slow", "bad", "strained"]] = False
     asked = inv.options.get("endpoint")
     incident = find_incident(observed, path_family(asked) if asked else None)
+    own = own_errors(joined, observed, None if asked else incident)
+    if own.any():
+        observed.loc[own, ["failed", "bad", "strained"]] = False
+        incident = find_incident(observed)
     nginx, edge = routes(inv.table("config_directives"))
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
@@ -163,7 +173,8 @@ def facts(inv: Investigation) -> Facts:
         mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
         joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
     upstreams = _usual_upstreams(joined, nginx)
-    return Facts(inv, joined, observed, incident, upstreams, nginx, edge, _endpoints(observed, incident))
+    endpoints = _endpoints(observed, incident)
+    return Facts(inv, joined, observed, incident, upstreams, nginx, edge, endpoints, observed[own])
 
 
 def followed(inv: Investigation) -> Followed:

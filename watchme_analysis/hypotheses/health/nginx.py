@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 NGINX = "nginx_config"
 HELD_S = 0.4
+# How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
+# application refuses callers without rights, and what they sent or send too often, by itself.
+OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
 
 
 def nginx(found: Facts) -> list[Seen]:
@@ -223,7 +226,17 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     )
     detail = f"{label(found)} passes on requests that the application answers with {status}"
     sql = of_joined("nginx", rows)
-    return Seen("nginx_mangles", text, "access_log", len(rows), sql, details={NGINX: detail})
+    strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
+    return Seen(
+        "nginx_mangles", text, "access_log", len(rows), sql, strength=strength, details={NGINX: detail}
+    )
+
+
+def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
+    """Tell whether the application answers these endpoints well when it is asked past Nginx."""
+    inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(["inside", "host"])]
+    mine = inner[inner["family"].isin(rows["family"])]
+    return len(mine) >= 3 and not mine["failed"].any()
 
 
 def _errors(found: Facts) -> list[Seen]:

@@ -186,7 +186,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
         bad = share(int(outer["bad"].sum()), len(outer))
         said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
         brief = brief_trouble(found.observed)
-        return said if brief is None else f"{said} {_brief(*brief)}"
+        return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found)])
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(requests_judged(rows)["failed"].sum())
     middle, usual = _medians(found)
@@ -205,6 +205,19 @@ def _what(found: Facts, begun: datetime | None) -> str:
         f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
         f"requests of {listed(found.endpoints)} were slow or failed ({failed} failed){times}."
     )
+
+
+def _own_errors(found: Facts) -> list[str]:
+    """Say which endpoints, beside those probed, the application answered with errors of its own."""
+    once = found.own_errors.drop_duplicates("row")
+    said = []
+    for family, rows in once.groupby("family"):
+        statuses = listed(int(status) for status in rows["status"].value_counts().index)
+        said.append(
+            f"The application itself answered {len(rows)} requests of {family} at once with {statuses}: a "
+            "fault of that handler, or of its callers."
+        )
+    return said
 
 
 def _brief(start: datetime, end: datetime, bad: int) -> str:

@@ -1,0 +1,55 @@
+"""Errors that are an application's own doing: answered at once, on endpoints beside the one asked about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.analysis.health.window import Incident
+
+# What a handler decides on, or stumbles over. Not here: what a proxy may bring about by a wrong path, method
+# or name (redirects, 400, 404, 405), and what a gateway answers that has nobody behind it.
+_OWN = (401, 403, 409, 410, 422, 429, 500, 501)
+# The application's as well where the log tells its status from Nginx's, which refuses by it what is too much.
+_PASSED_ON = (503,)
+# Share of an incident's bad requests that must be such errors.
+_MOST = 0.9
+
+
+def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
+    """Tell which observations are errors of the application's own that make up an incident.
+
+    An application that answers at once is neither stuck nor starved nor cut off: where what was probed did
+    well, that is a fault of a handler, not of the endpoint asked about.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.analysis.health.requests.requests`.
+    observed
+        Frame of :func:`watchme_analysis.analysis.health.window.judged` of these and of probes.
+    incident
+        What was found in it.
+
+    Returns
+    -------
+    pandas.Series
+        Booleans on the index of ``observed``; all False where the incident is more than such errors, where a
+        probed endpoint is affected, and without probes.
+    """
+    import pandas as pd
+
+    none = pd.Series(False, index=observed.index)
+    probed = set(observed.loc[observed["table"] == "probes", "family"])
+    if incident is None or not probed or probed & set(incident.families):
+        return none
+    told = joined["upstream_status"].notna().any()
+    status = joined["upstream_status" if told else "nginx_status"]
+    status = status.where(joined["seen_nginx"], joined["origin_status"])
+    statuses = (*_OWN, *_PASSED_ON) if told else _OWN
+    mine = observed["family"].isin(incident.families) & (observed["row"] >= 0) & observed["bad"]
+    own = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool) & ~observed["slow"] & mine
+    during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
+    return own if own[during].sum() >= _MOST * max(int(mine[during].sum()), 1) else none
