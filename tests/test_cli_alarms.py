@@ -47,10 +47,10 @@ def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
     titles = [line for line in lines if line.startswith(("error-rate  ", "dead-letters  "))]
     assert titles == ["dead-letters  asr-queue-dlq", "error-rate  asr-worker", "error-rate  sed-worker"]
     below = lines[lines.index("error-rate  asr-worker") + 1 :]
-    assert [line.split()[:4] for line in below[:3]] == [
-        ["2.5", "1", "of", "12"],
-        ["2.5", "3", "of", "12"],
-        ["5", "1", "of", "12"],
+    assert [line.split()[:5] for line in below[:3]] == [
+        ["2.5", "%", "1", "of", "12"],
+        ["2.5", "%", "3", "of", "12"],
+        ["5", "%", "1", "of", "12"],
     ]
 
 

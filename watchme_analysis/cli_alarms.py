@@ -88,16 +88,7 @@ def backtest_command(
         return
     for line in _when(start, seen, zone, found.verdict == "no_incident"):
         click.echo(filled(line))
-    quiet = result["times_raised"].fillna(0).eq(0)
-    shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
-    if len(shown):
-        click.echo(_table(_by_setting(shown) if sensitivity else shown, zone))
-    untried = int(result["times_raised"].isna().sum())
-    click.echo(
-        f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
-        + (f"; could not be tried: {untried}" if untried else "")
-        + " (--json lists them)"
-    )
+    _show(result, zone)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
         click.echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
@@ -107,6 +98,20 @@ def backtest_command(
             click.echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):
         click.echo(f"metrics: {note}", err=True)
+
+
+def _show(result: pd.DataFrame, zone: tzinfo) -> None:
+    """Print the alarms that rang, and how many did not."""
+    quiet = result["times_raised"].fillna(0).eq(0)
+    shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
+    if len(shown):
+        click.echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, zone))
+    untried = int(result["times_raised"].isna().sum())
+    click.echo(
+        f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
+        + (f"; could not be tried: {untried}" if untried else "")
+        + " (--json lists them)"
+    )
 
 
 def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: bool) -> list[str]:
@@ -125,7 +130,10 @@ def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: b
 def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
     """Return a sensitivity's rows by alarm and resource, each with its setting first, M of N as one."""
     needed = swept["datapoints_to_alarm"].astype(str) + " of " + swept["evaluation_periods"].astype(str)
-    settings = swept.assign(m_of_n=needed).drop(columns=["datapoints_to_alarm", "evaluation_periods"])
+    limit = swept["threshold"].map("{:,g}".format) + " " + swept["threshold_unit"]
+    settings = swept.assign(threshold=limit.str.strip(), m_of_n=needed).drop(
+        columns=["threshold_unit", "datapoints_to_alarm", "evaluation_periods"]
+    )
     first = ["alarm", "resource", "threshold", "m_of_n"]
     settings = settings[[*first, *settings.columns.drop(first)]]
     place = settings.groupby(first[:2], sort=False).ngroup()
@@ -145,13 +153,8 @@ def _table(frame: Any, zone: Any) -> str:
             return f"{value.astimezone(zone):%m-%d %H:%M}"
         if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
             return f"{value:.1f}"
-        if column == "threshold":
-            return f"{value:,g}"
         return "yes" if value is True else "no" if value is False else str(value)
 
-    if "threshold_unit" in frame:
-        limits = frame["threshold"].map("{:g}".format) + " " + frame["threshold_unit"]
-        frame = frame.assign(threshold=limits.str.strip()).drop(columns="threshold_unit")
     shown = [column for column in frame.columns if column != "note" or frame["note"].ne("").any()]
     heads = [column.replace("_", " ") for column in shown]
     rows = [
