@@ -26,6 +26,7 @@ def asked(tmp_path, name, seed):
         ("timeout-lowered", 560008, "consumer_failing"),
         ("too-many-requests", 560012, "downstream_down"),
         ("stopped-by-hand", 560020, "downstream_down"),
+        ("stays", 560034, "arrival_surge"),
         ("hangs", 560043, "poison_messages"),
         ("bad-import", 560047, "poison_messages"),
         ("maintenance", 560065, "healthy"),

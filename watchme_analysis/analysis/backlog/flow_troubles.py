@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
 from watchme_analysis.analysis.backlog.flows import Flow
 from watchme_analysis.analysis.gaps import lost_points
 from watchme_analysis.analysis.scan import (
@@ -175,10 +176,10 @@ def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
     counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
     expected = expected_arrivals(counts, flow.period_s)
     found = count_elevation(counts, expected, flow.period_s)
-    if found is None or found.score < SURGE_SCORE or found.rate < SURGE_RATIO:
-        return None, False
-    if found.observed - found.base < SURGE_EXCESS:
-        return None, False
+    if not _is_surge(found):
+        risen = lasting_rise(counts) if "sent" in flow.asked else None
+        return (risen if _is_surge(risen) else None), False
+    assert found is not None
     found = _whole_surge(found, counts, expected, flow.period_s)
     day, length = timedelta(days=1), found.end - found.start
     daily = length > day
@@ -188,6 +189,16 @@ def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
             same = counts[(counts.index >= start - timedelta(minutes=20)) & (counts.index < start + length)]
             daily = daily or float(same.sum()) >= 0.5 * found.observed
     return found, daily
+
+
+def _is_surge(found: Elevation | None) -> bool:
+    """Tell whether a rise is beyond the flicker of a healthy system."""
+    return (
+        found is not None
+        and found.score >= SURGE_SCORE
+        and found.rate >= SURGE_RATIO
+        and found.observed - found.base >= SURGE_EXCESS
+    )
 
 
 def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, period_s: int) -> Elevation:

@@ -183,6 +183,27 @@ def _missing_work(extra: dict[str, Any]) -> str:
     return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
 
 
+def _level(ranking: Sequence[Ranked]) -> int:
+    """Return how many causes are about as likely as the likeliest where these are more than two, else 0."""
+    level = sum(item.probability >= 0.8 * ranking[0].probability for item in ranking)
+    return level if level > 2 else 0
+
+
+def _undecided(ranking: Sequence[Ranked], titles: dict[str, str]) -> str:
+    """Return in a sentence between which causes the evidence does not decide."""
+    level, first = _level(ranking), _within(titles[ranking[0].finding.cause])
+    if ranking[0].finding.log_odds <= 0:
+        return f"Nothing speaks for any of {len(ranking)} causes; " + (
+            "none stands out." if level else f"least speaks against “{first}”."
+        )
+    likely = " or ".join(
+        f"“{_within(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
+    )
+    if level:
+        likely = f"{level} of {len(ranking)} are equally likely, none stands out"
+    return f"The evidence does not separate the causes: {likely}."
+
+
 def _summary(
     view: Picture,
     ranking: Sequence[Ranked],
@@ -206,23 +227,11 @@ def _summary(
         )
     top = ranking[0]
     if cause is None:
-        level = [item for item in ranking if item.probability >= 0.8 * top.probability]
-        likely = " or ".join(
-            f"“{_within(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
-        )
-        if len(level) > 2:
-            likely = f"{len(level)} of {len(ranking)} are equally likely, none stands out"
-        said = f"The evidence does not separate the causes: {likely}."
-        if top.finding.log_odds <= 0:
-            said = (
-                f"Nothing speaks for any of {len(ranking)} causes; least speaks against "
-                f"“{_within(titles[top.finding.cause])}”."
-            )
         return (
-            said,
+            _undecided(ranking, titles),
             f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
-            f"{collect} {top.finding.next_test}",
+            collect if _level(ranking) else f"{collect} {top.finding.next_test}",
         )
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"

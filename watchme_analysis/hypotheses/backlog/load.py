@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.analysis.scan import Elevation
 from watchme_analysis.hypotheses.backlog.evidence import arrivals_column, error_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture, surge_leads
 from watchme_analysis.hypotheses.backlog.rows import matching, points
@@ -38,7 +39,7 @@ def arrival_surge(inv: Investigation) -> Finding:
                 _arrivals(
                     inv,
                     signs,
-                    f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {surge.end:%H:%M} UTC, "
+                    f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
                     f"{surge.rate:.0f} times the usual, {'before' if leads else 'after'} the first trouble",
                     weight("surge_first") if leads else weight("surge_after"),
                 )
@@ -62,6 +63,11 @@ def _arrivals(inv: Investigation, signs: Signs, words: str, value: float) -> Evi
         check="arrivals",
         **points(inv, signs.flow, (arrivals_column(signs),)),
     )
+
+
+def _until(surge: Elevation) -> str:
+    """Return a surge's end, with its day where that is another one."""
+    return f"{surge.end:%H:%M}" if surge.start.date() == surge.end.date() else f"{surge.end:%Y-%m-%d %H:%M}"
 
 
 def _no_load_error(inv: Investigation, signs: Signs) -> list[Evidence]:
