@@ -19,6 +19,7 @@ NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
     out = tmp_path / "routing"
     words = ["routing", str(out), "--seconds", "21", "--fault-at", "5", "--fault-for", "13", "--rate", "4"]
+    words += ["--workers", "2"]
     done = subprocess.run(
         [sys.executable, str(RECORDER), *words], capture_output=True, text=True, timeout=120, check=False
     )
@@ -29,6 +30,9 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
         assert len(case.table(table)), table
     assert set(case.table("probes")["vantage"]) == {"inside", "host", "outside"}
     assert not len(case.table("rejected_lines"))
+    samples = case.table("host_metrics")
+    # The parent of two workers has one thread, and each worker at least one.
+    assert samples.loc[samples["metric"] == "threads", "value"].min() >= 3
     truth = json.loads((tmp_path / "truth" / "routing.json").read_text())
     found = diagnose("health", case)
     assert found.cause == truth["cause"] == "nginx_config"

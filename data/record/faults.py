@@ -110,12 +110,12 @@ def lose_packets(stage: Stage, share_pct: float) -> None:
 
 
 def limit_cpu(stage: Stage, cpus: float) -> Path | None:
-    """Give the application's process a share of the CPU, as a container's ``cpus`` does.
+    """Give the application's processes a share of the CPU, as a container's ``cpus`` does.
 
     Returns
     -------
     Path or None
-        The control group, to be removed when its process is gone; None where none can be made.
+        The control group, to be removed when its processes are gone; None where none can be made.
     """
     version_1 = (CGROUP / "cpu" / "cpu.cfs_quota_us").exists()
     group = (CGROUP / "cpu" if version_1 else CGROUP) / f"watchme-{stage.processes['app'].pid}"
@@ -125,7 +125,8 @@ def limit_cpu(stage: Stage, cpus: float) -> Path | None:
             (group / "cpu.cfs_quota_us").write_text(str(int(cpus * 100_000)))
         else:
             (group / "cpu.max").write_text(f"{int(cpus * 100_000)} 100000")
-        (group / "cgroup.procs").write_text(str(stage.processes["app"].pid))
+        for pid in stage.app_pids():
+            (group / "cgroup.procs").write_text(str(pid))
     except OSError:
         return None
     stage.group = group

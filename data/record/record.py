@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -28,11 +27,11 @@ from pathlib import Path
 import httpx
 from evidence import collect
 from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
+from processes import metrics
 from stage import HERE, Stage, namespaces_allowed
 
 from watchme_analysis.sources import probe_standalone
 
-MEMORY_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 Seen = tuple[float, str, int | None, float]
 
 
@@ -109,44 +108,6 @@ def probes(stage: Stage, timeout_s: float) -> Iterator[list[Path]]:
             process.terminate()
         for process in running:
             process.wait()
-
-
-@contextmanager
-def metrics(stage: Stage, path: Path) -> Iterator[None]:
-    """Sample the application's process once a second while the block runs."""
-    stop = threading.Event()
-    pid = stage.processes["app"].pid
-    ticks_per_s = os.sysconf("SC_CLK_TCK")
-
-    def cpu_s() -> float:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / ticks_per_s
-
-    def throttled() -> str:
-        lines = (stage.group / "cpu.stat").read_text().splitlines() if stage.group is not None else []
-        return next((line.split()[1] for line in lines if line.startswith("nr_throttled ")), "")
-
-    def sample() -> None:
-        with path.open("w") as file:
-            file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,nr_throttled\n")
-            before, at = cpu_s(), time.monotonic()
-            while not stop.wait(1):
-                now, used = time.monotonic(), cpu_s()
-                pct = (used - before) / (now - at) * 100
-                before, at = used, now
-                threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
-                rss_mb = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * MEMORY_PAGE_MB
-                files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-                row = (time.time(), pct, stage.open_requests(), threads, rss_mb, files, throttled())
-                file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]:

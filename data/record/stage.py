@@ -183,9 +183,18 @@ class Stage:
         return f"{self._app_host}:{self._app_port}"
 
     @property
-    def gauge(self) -> Path:
-        """File in which the application counts its open requests."""
-        return self.work / "gauge"
+    def gauges(self) -> Path:
+        """Folder of files, one per process, in which the application counts its open requests."""
+        return self.work / "gauges"
+
+    def app_pids(self) -> list[int]:
+        """Return the application's process and all that it started, such as its workers."""
+        found = [self.processes["app"].pid]
+        for pid in found:
+            with contextlib.suppress(OSError):
+                tasks = Path(f"/proc/{pid}/task").iterdir()
+                found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        return found
 
     def command(self) -> str:
         """Return the command line of the application, as it goes into the case."""
@@ -223,8 +232,8 @@ class Stage:
 
     def open_requests(self) -> int:
         """Return how many requests the application has open."""
-        content = self.gauge.read_bytes() if self.gauge.exists() else b""
-        return int(struct.unpack("<q", content)[0]) if len(content) == 8 else 0
+        contents = [gauge.read_bytes() for gauge in self.gauges.iterdir()]
+        return sum(int(struct.unpack("<q", content)[0]) for content in contents if len(content) == 8)
 
     def _start(self) -> None:
         self._app_host, self._app_port, store_host = "127.0.0.1", free_port(), "127.0.0.1"
@@ -268,7 +277,9 @@ class Stage:
         shutil.copy(self.app_source, folder / "app.py")
         shutil.copy(HERE / "apps" / "common.py", folder / "common.py")
         (folder / "log.json").write_text(confs.log_config())
-        environment = os.environ | {"STORE_URL": store_url, "GAUGE": str(self.gauge), "PYTHONUNBUFFERED": "1"}
+        self.gauges.mkdir()
+        gauges = str(self.gauges)
+        environment = os.environ | {"STORE_URL": store_url, "GAUGES": gauges, "PYTHONUNBUFFERED": "1"}
         words = [sys.executable, "-m", *self.command().split()]
         self._run("app", [*self.inside, *words], cwd=folder, env=environment)
         wait_for(lambda: listening(self._app_host, self._app_port), "The application")

@@ -10,13 +10,14 @@ FETCH_TIMEOUT_S = 120
 
 
 class OpenRequests:
-    """Counts open requests into a file that the recorder reads."""
+    """Counts open requests into a file per process that the recorder reads."""
 
     def __init__(self, app):
         self.app = app
-        with open(os.environ["GAUGE"], "wb") as file:
+        path = os.path.join(os.environ["GAUGES"], str(os.getpid()))
+        with open(path, "wb") as file:
             file.write(bytes(8))
-        self.file = open(os.environ["GAUGE"], "r+b")
+        self.file = open(path, "r+b")
         self.map = mmap.mmap(self.file.fileno(), 8)
         self.open = 0
 
