@@ -137,6 +137,48 @@ def test_minutes_stand_in_their_order_and_zone(log):
     assert "(1 more: --top 3)" in page
 
 
+def test_moments_without_a_request_are_said(tmp_path):
+    moments = ("10:10:30", "10:11:59", "10:13:00", "10:14:10", "10:59:59")
+    lines = [COMBINED.replace("10:10:30", moment) for moment in moments]
+    lines += [COMBINED.replace("11/Dec/2025:10:10:30", "13/Dec/2025:00:00:01")]
+    (tmp_path / "access.log").write_text("".join(lines))
+
+    page = run(tmp_path / "access.log", "--by", "minute").output
+
+    rows = [row.split()[:-1] for row in page.splitlines() if row.startswith("2025-12-") and row[-1] != "o"]
+    assert [" ".join(row) for row in rows] == [
+        "2025-12-11 10:10 1",
+        "2025-12-11 10:11 1",
+        "2025-12-11 10:12 0",
+        "2025-12-11 10:13 1",
+        "2025-12-11 10:14 1",
+        "2025-12-11 10:15 .. 10:58 0",
+        "2025-12-11 10:59 1",
+        "2025-12-11 11:00 .. 2025-12-12 23:59 0",
+        "2025-12-13 00:00 1",
+    ]
+    assert "10:11 .. 10:12" not in run(tmp_path / "access.log", "--by", "status").output
+
+
+def test_moments_that_are_one_row_with_others_are_no_gap(tmp_path, monkeypatch):
+    monkeypatch.setattr("watchme_analysis.analysis.access.summary._MOST_KEYS", 2)
+    lines = [COMBINED.replace("10:10:30", f"10:{minute}:00") for minute in (10, 10, 11, 12, 13, 14, 14)]
+    (tmp_path / "access.log").write_text("".join(lines))
+
+    page = run(tmp_path / "access.log", "--by", "minute").output
+
+    assert "(others)" in page
+    assert "10:11" not in page
+
+
+def test_top_says_how_many_rows_any_table_has(tmp_path):
+    line = LINES.partition("\n")[0] + "\n"
+    (tmp_path / "access.log").write_text(line * 30)
+    slowest = run(tmp_path / "access.log", "--format", FORMAT, "--top", "12").output.partition("Slowest")[2]
+
+    assert slowest.count("GET /health") == 12
+
+
 @pytest.mark.parametrize(
     ("order", "keys"), [("requests", ["GET", "POST"]), ("p50", ["POST", "GET"]), ("max", ["GET", "POST"])]
 )

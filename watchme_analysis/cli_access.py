@@ -18,6 +18,7 @@ from watchme_analysis.window import parse_span, parse_time, parse_zone
 INCOMPLETE = 1
 _TOP = 20
 _MOMENTS = 240
+_SLOWEST = 10
 
 
 @click.command(
@@ -139,7 +140,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     choice = Choice(_seconds(asked["slow"]), parse_only(asked["only"]))
     scan = make_scan(files, asked, (since, until), choice)
     run = run_on_spark if asked["engine"] == "spark" else run_here
-    found = run(scan, partial(AccessSummary, asked["by"], choice), asked)
+    found = run(scan, partial(AccessSummary, asked["by"], choice, asked["top"] or _SLOWEST), asked)
     report = access_report(found.summary, found.retrievals, scan.notes, asked["sort"])
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.reach(), strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.choice import Choice
@@ -39,7 +40,7 @@ KEYS = {
     "client": "client_addr",
     "agent": "user_agent",
 }
-BY_TIME = ("minute", "hour")
+BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
 OTHER = "(others)"
