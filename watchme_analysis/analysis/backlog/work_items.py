@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog.error_kinds import error_kind
-from watchme_analysis.analysis.backlog.flows import Tables
+from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.work_done import Failed, failed_with, surely_ran, work_done
 from watchme_analysis.errors import InputError
@@ -22,6 +23,8 @@ COLUMNS = (
     "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
     "processed", "recoverable", "expires_at", "passed_retention", "group_id", "deduplication_id", "body",
 )  # fmt: skip
+_AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
+DEAD = "dead_lettered"
 # Errors that can be the message's fault or not; shares from which a function's errors speak for each of them.
 UNCLEAR = ("code_or_message", "other")
 NEARLY_ALL, ALL_FAILED = 0.95, 0.15
@@ -64,40 +67,19 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
     ends = _end(tables, signs)
     rows = []
     for row in messages.itertuples():
-        own = by_queue.get(row.source_queue) if _known(row.source_queue) else None
-        own = own or by_dlq.get(row.queue) or by_queue.get(row.queue)
+        said = {name: value if _known(value) else None for name, value in row._asdict().items()}
+        own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
         if own is None:
             continue
-        flow = own.flow
-        is_dead = row.queue != flow.queue
-        retention = flow.settings.dlq_retention_s if is_dead else flow.settings.retention_s
-        sent_at = row.sent_at.to_pydatetime() if _known(row.sent_at) else None
-        expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
-        body = row.body if _known(row.body) else None
-        device = row.device_id if _known(row.device_id) else None
-        recorded, local = _work_of(body, row.work_key if _known(row.work_key) else None, place)
-        key = _key_in_body(body) or recorded or local
-        ran = done.has(row.message_id, flow.function, device, key)
-        ran = ran or (is_dead and sure[flow.queue](sent_at))
-        rows.append(
-            {
-                "queue": flow.queue,
-                "state": "dead_lettered" if is_dead else "waiting",
-                "message_id": row.message_id,
-                "device_id": device,
-                "recorded_at": recorded,
-                "local_date": local,
-                "sent_at": sent_at,
-                "receive_count": row.receive_count,
-                "processed": True if ran else None,
-                "recoverable": _recoverable(own, body, failed.get(str(row.message_id))) if is_dead else None,
-                "expires_at": expires,
-                "passed_retention": None if expires is None or ends is None else expires <= ends,
-                "group_id": row.group_id if _known(row.group_id) else None,
-                "deduplication_id": row.deduplication_id if _known(row.deduplication_id) else None,
-                "body": body,
-            }
-        )
+        found = _message(said, own.flow, place, ends)
+        key = _key_in_body(found["body"]) or found["recorded_at"] or found["local_date"]
+        is_dead = found["state"] == DEAD
+        ran = done.has(row.message_id, own.flow.function, found["device_id"], key)
+        ran = ran or (is_dead and sure[own.flow.queue](found["sent_at"]))
+        error = failed.get(str(row.message_id))
+        found["processed"] = True if ran else None
+        found["recoverable"] = _recoverable(own, found["body"], error) if is_dead else None
+        rows.append(found)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = (
         "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "group_id",
@@ -109,6 +91,24 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
         | dict.fromkeys(("processed", "recoverable", "passed_retention"), "boolean")
         | dict.fromkeys(("sent_at", "expires_at"), "datetime64[us, UTC]")
     )
+
+
+def _message(said: Mapping[str, Any], flow: Flow, zone: tzinfo, ends: datetime | None) -> dict[str, Any]:
+    """Return what a message itself and its queue tell of it."""
+    is_dead = said["queue"] != flow.queue
+    retention = flow.settings.dlq_retention_s if is_dead else flow.settings.retention_s
+    sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
+    expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
+    recorded, local = _work_of(said["body"], said["work_key"], zone)
+    return {
+        "queue": flow.queue,
+        "state": DEAD if is_dead else "waiting",
+        "recorded_at": recorded,
+        "local_date": local,
+        "sent_at": sent_at,
+        "expires_at": expires,
+        "passed_retention": None if expires is None or ends is None else expires <= ends,
+    } | {name: said[name] for name in _AS_SAID}
 
 
 def _end(tables: Tables, signs: tuple[Signs, ...]) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog.flow_troubles import messages_a_run
 from watchme_analysis.analysis.simulation.durations import UNUSUAL, RunTime, in_messages, run_time, usual
+from watchme_analysis.analysis.simulation.fit_words import assumed, timing
 from watchme_analysis.analysis.simulation.scenarios import Load
 from watchme_analysis.analysis.simulation.settings import (
     ApiSettings,
@@ -127,12 +128,7 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         notes.append(f"No redrive policy is known: {receives} receives, as those of its dead letters tell.")
     known = flow.settings
     timeout_s = known.function_timeout_s or 30.0
-    if known.function_timeout_s is None:
-        notes.append("The function's timeout is unknown: 30 s is assumed.")
-    if known.visibility_timeout_s is None:
-        notes.append("The queue's attributes are unknown: visibility 300 s, 4 days' retention.")
-    if known.max_receive_count is None:
-        notes.append("No redrive policy is known: nothing is dead-lettered.")
+    notes += assumed(known)
     spent = run_time(flow)
     usual_s, variation = usual(frame) if spent is None else usual(in_messages(flow, spent), batched=True)
     waiting = frame["visible"].dropna()
@@ -149,27 +145,6 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         notes.append(
             f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
         )
-    timing = [
-        f"Usual service time {usual_s:.1f} s with a variation of {variation:.2f}; other times in "
-        f"{len(spells)} intervals of {flow.period_s} s."
-    ]
-    if spent is not None:
-        timing.append(
-            f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
-            if spent.is_told
-            else "That is for one message: runs are too alike to tell what they take besides."
-        )
-    cut_off = sum(spell.longest_s >= timeout_s for spell in spells)
-    if cut_off:
-        timing.append(
-            f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
-            "taken is extrapolated, and so is what a longer timeout helps."
-        )
-    timing.append(
-        "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
-        "unless its slots are given, and a restart is taken to cure what makes runs longer than half the "
-        "timeout."
-    )
     notes.append("For FIFO 30 devices are assumed.")
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
     load = Load(counts, float(flow.period_s), failing_share=poison)
@@ -197,7 +172,7 @@ def fit(flow: Flow, measured: Recorded, earlier: tuple[Earlier, ...] = ()) -> Fi
         earlier=earlier,
         run_s=0.0 if spent is None else spent.fixed_s,
     )
-    return Fit(settings, load, tuple(notes), tuple(timing))
+    return Fit(settings, load, tuple(notes), timing(api, flow.period_s, timeout_s, spent))
 
 
 def with_slots(fitted: Fit, slots: int) -> Fit:
