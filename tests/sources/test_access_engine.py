@@ -359,6 +359,56 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
     assert [one.line for one in chunk.refused] == [2]
 
 
+WIDE = {
+    "nginx": (
+        '$remote_addr [$time_local] "$request" $status "$http_user_agent" "$http_x_team"',
+        "default",
+        '192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 "{}" "{}"',
+    ),
+    "json": (
+        '{"time":"$time_iso8601","request":"$request","status":$status,"ua":"$http_user_agent","t":"$http_x_team"}',
+        "json",
+        '{{"time":"2025-12-11T10:10:30+09:00","request":"GET /a HTTP/1.1","status":200,"ua":"{}","t":"{}"}}',
+    ),
+}
+# The first and the last character of each width, and what is none.
+CHARACTERS = (
+    "\x80",
+    "\u07ff",
+    "\u0800",
+    "\ud7ff",
+    "\ue000",
+    "\uffff",
+    "\U00010000",
+    "\U0010ffff",
+    "監視 é\u3000",
+)
+NO_CHARACTERS = (
+    b"\x80", b"\xc1\xbf", b"\xc3", b"\xc3b", b"\xe7\x9bb", b"\xe0\x9f\xbf", b"\xe7\x9b",
+    b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xff",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "escape", "line"), WIDE.values(), ids=WIDE)
+def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
+    plan = compile_format(text, escape)
+    lines = [line.format(f"a{one}b", one).encode() + b"\n" for one in CHARACTERS]
+    doubtful = [line.format("a|b", "|").encode().replace(b"|", one) + b"\n" for one in NO_CHARACTERS]
+    doubtful.append(line.format("a", "b").encode().replace(b"/a", "/é".encode()) + b"\n")
+
+    for data, seen_again in ((b"".join(lines), 0), (b"".join(doubtful), len(doubtful))):
+        chunk, exact = (Engine([plan], UTC, engine=one).read(data) for one in ("numba", "exact"))
+        assert chunk.exact == seen_again
+        same(chunk, exact)
+        assert not chunk.refused
+
+
+def test_the_shape_of_json_lines_is_seen_where_their_texts_are_beyond_ascii():
+    line = '{"ts":"2025-12-11T10:10:30+09:00","status":200,"uri":"/a","user_agent":"監視"}\n'.encode()
+
+    assert Engine([], UTC, engine="numba").read(line * 5).exact == 0
+
+
 def test_plain_lines_need_no_second_look():
     line = LINE.replace(b'"-" "curl"', b'"-" "curl" "198.51.100.7"')
 

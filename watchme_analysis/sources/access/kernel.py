@@ -237,8 +237,27 @@ def number_end(at: int) -> Any:
 
 
 @compiled
-def enclosed_end(at: int, end: int, escapes: bool) -> Any:
-    """Return where a text ends that a quotation mark encloses, -1 when in doubt."""
+def wide_size(at: int) -> Any:
+    """Return how many bytes a character beyond ASCII takes that stands at a place in UTF-8, 0 for none."""
+    first = byte_at(at)
+    size = 2 if 194 <= first <= 223 else 3 if 224 <= first <= 239 else 4 if 240 <= first <= 244 else 0
+    code = first & (127 >> size)
+    for step in range(1, size):
+        byte = byte_at(at + step)
+        if byte & 192 != 128:
+            return 0
+        code = code << 6 | byte & 63
+    # Written longer than need be, or no character at all.
+    if (size == 3 and (code < 2048 or 55296 <= code <= 57343)) or (
+        size == 4 and not 65536 <= code <= 1114111
+    ):
+        return 0
+    return size
+
+
+@compiled
+def enclosed_end(at: int, end: int, escapes: bool, wide: bool) -> Any:
+    """Return where an enclosed text, maybe with ``wide`` characters, ends; -1 when in doubt."""
     while True:
         at = run_end(at, 32, 34, 92)
         if at >= end:
@@ -246,9 +265,12 @@ def enclosed_end(at: int, end: int, escapes: bool) -> Any:
         mark = byte_at(at)
         if mark == 34:
             return at
-        if mark != 92 or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
-            return -1
-        at += 2
+        size = wide_size(at) if wide and mark > 127 else 0
+        if size == 0:
+            if mark != 92 or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
+                return -1
+            size = 2
+        at += size
 
 
 @compiled

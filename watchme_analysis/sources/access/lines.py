@@ -143,10 +143,11 @@ def _is_address(at: int, end: int) -> Any:
 @compiled
 def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any:
     """Return where a text, a word or an address ends, -1 in doubt."""
-    kind, json = kinds
+    kind, role, json = kinds
     begin = at
     if kind == _QUOTED:
-        return kernel.enclosed_end(at, end, not json)
+        # What a request line is taken apart at, other characters may stand for.
+        return kernel.enclosed_end(at, end, not json, role == 0)
     if kind == _ADDRESS and literal[3] > 0:
         stop = _ipv4_end(at)
         if stop >= 0 and byte_at(stop) == byte_at(literal[2]):
@@ -243,7 +244,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 if last - first == 1 and byte_at(first) == 45:
                     last = first
             else:
-                at = _read_text(at, end, (kind, json), literal, telling)
+                at = _read_text(at, end, (kind, role, json), literal, telling)
                 last = at
             if bare[index] and (null_size >= 0 or _is_padded(begin)):
                 at = -1

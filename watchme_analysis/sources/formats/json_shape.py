@@ -17,7 +17,7 @@ from watchme_analysis.sources.formats.nginx_json import is_of_proxy, is_request,
 
 # Keys that stand in ``extra`` as they are, and values without escapes.
 _KEY = re.compile(rb'\s*"([\w.@$/-]+)"\s*:\s*', re.ASCII)
-_VALUE = re.compile(rb'"[^"\\\x00-\x1f\x7f-\xff]*"|(?:0|[1-9]\d*)(?:\.\d+)?(?=[\s,}])')
+_VALUE = re.compile(rb'"[^"\\\x00-\x1f\x7f]*"|(?:0|[1-9]\d*)(?:\.\d+)?(?=[\s,}])')
 _OPENING = re.compile(rb"\{")
 _MARK = re.compile(rb"\s*([,}])")
 _EPOCH = re.compile(rb"\d{10}\.\d{1,6}")
