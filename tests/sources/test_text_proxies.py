@@ -9,6 +9,7 @@ import pytest
 
 from watchme_analysis.sources.access.engine import ENGINES, Engine
 from watchme_analysis.sources.formats.nginx_format import stock_formats
+from watchme_analysis.sources.formats.text_proxies import text_values
 
 ENVOY = (
     '[2025-12-11T01:10:00.310Z] "POST /api/v1/locations?x=1 HTTP/2" 204 - 154 0 30226 100 "192.0.2.28" '
@@ -161,3 +162,10 @@ def test_a_hostile_line_takes_no_time(line):
 
     assert len(chunk.refused) == 1
     assert time.process_time() - began < 5
+
+
+def test_a_word_as_long_as_a_file_is_not_gone_over_again_and_again():
+    began = time.process_time()
+
+    assert not any(text_values(b"A" * 1_000_000, UTC) for _ in range(200))
+    assert time.process_time() - began < 0.5

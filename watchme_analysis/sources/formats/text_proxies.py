@@ -204,6 +204,9 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
     ValueError
         When a time is none, or the line is two that run into one.
     """
+    # None begins with a word so long, which each pattern would go back over byte by byte.
+    if b" " not in line[:_LONG]:
+        return None
     text = decoded(line)
     for proxy in PROXIES:
         found = (proxy.pattern if len(text) < _LONG else proxy.narrow_pattern).fullmatch(text)
