@@ -7,6 +7,8 @@ import pytest
 
 from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.sources.access.logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.sources.nginx import looks_like
+from watchme_analysis.sources.raw import RawFile
 
 CLOUDFRONT = (
     "#Version: 1.0\n"
@@ -87,6 +89,21 @@ def test_lines_of_another_number_of_values_are_rejected(tmp_path):
     assert len(frame) == 1
     assert (account.lines, account.blank_lines) == (8, 5)
     assert [(one.line, one.reason[:9]) for one in account.rejected] == [(6, "2 values,"), (8, "$time_iso")]
+
+
+def test_what_is_no_log_of_requests_holds_none(tmp_path):
+    text = (
+        "#Version: 1.5\n#Fields: date time action protocol src-ip\n2025-12-11 01:10:30 DROP TCP 192.0.2.7\n"
+    )
+    path = written(tmp_path, text, "firewall.log")
+    frame, (account,) = read_access_logs([path])
+
+    assert (len(frame), [one.reason for one in account.rejected]) == (
+        0,
+        ["no request: neither status nor target"],
+    )
+    assert not looks_like(RawFile(tmp_path, path.name))
+    assert looks_like(RawFile(tmp_path, written(tmp_path, IIS, "u_ex251211.log").name))
 
 
 def test_a_log_that_begins_with_a_comment_of_another_kind_is_read_as_ever(tmp_path):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from watchme_analysis.sources.formats.nginx_json import is_request
 from watchme_analysis.sources.lines import decoded
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _VARIABLES = {
     "c-ip": "remote_addr",
     "cs-username": "remote_user",
     "cs-method": "request_method",
+    "cs-uri": "request_uri",
     "cs-version": "server_protocol",
     "cs-protocol-version": "server_protocol",
     "sc-status": "status",
@@ -83,7 +85,7 @@ class W3cFields:
         Raises
         ------
         ValueError
-            When it has not as many values as there are fields, or a time that is none.
+            When it has not as many values as there are fields, or these are none of a request.
         """
         if self.names is None:
             raise ValueError("no #Fields above it says what its values are")
@@ -104,6 +106,8 @@ class W3cFields:
         stem, query = given.get("cs-uri-stem"), given.get("cs-uri-query")
         if stem is not None:
             values["request_uri"] = stem if query is None else f"{stem}?{query}"
+        if not is_request(values):
+            raise ValueError("no request: neither status nor target")
         if values.get("request_time") and self.per_second != 1:
             values["request_time_ms"] = values.pop("request_time")
         return values
