@@ -13,7 +13,7 @@ from watchme_analysis.sources.lines import microseconds, number, whole_number
 
 # Column: the variables that may fill it, the best first.
 SINGLE: dict[str, tuple[str, ...]] = {
-    "request_id": ("request_id",),
+    "request_id": ("request_id", "req_id"),
     "edge_ray_id": (
         "http_cf_ray",
         "http_x_amz_cf_id",

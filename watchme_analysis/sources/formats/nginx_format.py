@@ -32,6 +32,14 @@ STOCK = {
     "main": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"',
     "common": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent',
+    # Of Kubernetes' ingress-nginx, of Elastic Beanstalk's health logs, and of the image nginx-proxy.
+    "upstreaminfo": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] '
+    "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time "
+    "$upstream_status $req_id",
+    "healthd": '$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for',
+    "vhost": '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" "$upstream_addr"',
 }
 
 _KINDS: dict[str, Kind] = {
