@@ -48,6 +48,13 @@ def test_functions_of_log_groups():
     assert log_group_function("/ecs/api") is None
 
 
+@pytest.mark.parametrize("attributes", [{}, ["QueueArn"], "none"])
+def test_queue_attributes_that_say_nothing_make_no_queue(raw, attributes):
+    piece = only(sqs.read_queue(raw("queues/sed-queue.json", {"Attributes": attributes})))
+    assert piece.frame.empty
+    assert len(piece.retrieval.rejected) == 1
+
+
 def test_queue_attributes(raw):
     redrive = json.dumps({"deadLetterTargetArn": ARN + "sed-queue-dlq", "maxReceiveCount": "3"})
     attributes = {
