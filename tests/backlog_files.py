@@ -23,6 +23,7 @@ class Folder:
 
     def __init__(self, path, model, start, options):
         self.path, self.model, self.start, self.options = path, model, start, options
+        self.mappings = {}
         self.queries, self.results = [], {"sqs": [], "lambda": [], "ec2": []}
         self.region, self.period = options["region"], options["period"]
 
@@ -66,7 +67,8 @@ class Folder:
         for minute, value in pairs:
             merged.setdefault(minute // each, []).append(value)
         how = {"Sum": sum, "Maximum": max, "Average": lambda values: sum(values) / len(values)}[stat]
-        missing, (first, last) = self.options["missing_points"], self.options.get("gap", (0.0, 0.0))
+        missing, gaps = self.options["missing_points"], self.options.get("gap", {})
+        first, last = gaps.get(kind, (0.0, 0.0))
         kept = [
             (place, how(values)) for place, values in sorted(merged.items())
             if (not missing or self.model.rng.random() >= missing)
@@ -240,6 +242,8 @@ class Folder:
                 self.save(f"queues/{dlq}-messages.json", {"Messages": messages})
         for number, queue in enumerate(self.model.queues):
             self.function(queue, f"{number:08d}-0000-4000-8000-000000000000")
+        for name, mappings in self.mappings.items():
+            self.save(f"functions/{name}-mappings.json", {"EventSourceMappings": mappings})
 
     def modified(self, event, name, form):
         """Return when AWS says that a thing was last changed."""
@@ -288,10 +292,8 @@ class Folder:
         }  # fmt: skip
         if queue.max_concurrency:
             mapping["ScalingConfig"] = {"MaximumConcurrency": queue.max_concurrency}
-        self.save(
-            f"functions/{function.name}-mappings.json",
-            {"EventSourceMappings": [] if queue.state == "" else [mapping]},
-        )
+        own = self.mappings.setdefault(function.name, [])
+        own += [] if queue.state == "" else [mapping]
         limit = {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
         self.save(f"functions/{function.name}-concurrency.json", limit)
 

@@ -131,7 +131,8 @@ def burst_limit(world, options):
 
 
 def gap_in_metrics(world, options):
-    options["gap"] = (0.6 * world.seconds, 0.6 * world.seconds + 2400)
+    gap = (0.6 * world.seconds, 0.6 * world.seconds + 2400)
+    options["gap"] = dict.fromkeys(("sqs", "lambda", "ec2"), gap)
 
 
 def odd_clocks(world, options):
@@ -146,3 +147,48 @@ def one_dies_daily(world, options):
     while moment < world.seconds:
         upload(world, moment, world.rng.choice(world.devices), world.queues[0], poison="404")
         moment += DAY
+
+
+def late_points(world, options):
+    """Let the last points of the functions' metrics not be there yet."""
+    options["gap"] = {"lambda": (world.seconds - 1200, world.seconds)}
+
+
+def one_function(world, options):
+    """Let one function serve two queues, as its metrics then count the runs of both."""
+    first = world.hit[0] if world.hit else world.queues[0]
+    other = next((queue for queue in world.queues if queue is not first), None)
+    if other is not None:
+        other.function, other.batch, other.partial = first.function, first.batch, first.partial
+        if world.hit and first.function.api.faults:
+            world.hit = [first, other]
+
+
+def few_messages(world, options):
+    """Let hardly anything come: one message in six hours."""
+    last = {}
+    kept = []
+    for item in sorted(world.arrivals, key=lambda item: item[0]):
+        if item[0] - last.get(item[1].name, -DAY) >= 6 * HOUR:
+            last[item[1].name] = item[0]
+            kept.append(item)
+    world.arrivals = kept
+
+
+def nightly_backup(world, options):
+    """Let each night slow the APIs down for an hour, within every limit."""
+    for queue in world.queues:
+        queue.batch, queue.function.timeout_s, queue.visibility_s = 1, 300.0, 1800.0
+        queue.max_concurrency = None
+    moment = world.rng.uniform(0, DAY)
+    while moment < world.seconds:
+        for queue in world.queues:
+            queue.function.api.faults.append((moment, moment + HOUR, "slow", 4.0))
+        moment += DAY
+
+
+def down_while_nobody_sends(world, options):
+    start, end = 0.5 * world.seconds, 0.5 * world.seconds + 2 * HOUR
+    world.arrivals = [item for item in world.arrivals if not start - 600 <= item[0] < end]
+    for queue in world.queues:
+        queue.function.api.faults.append((start, end, "down", None))

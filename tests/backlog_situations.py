@@ -69,6 +69,7 @@ PLAN = (
         trouble.poison("json", None, 1, fifo=True, max_receives=5),
     ),
     ("bad import", "poison_messages", POISON, trouble.bad_import),
+    ("sent back in vain", "poison_messages", POISON, trouble.sent_back_in_vain),
     ("short all along", "visibility_misconfig", SHORT, trouble.from_the_start),
     ("batch raised", "visibility_misconfig", SHORT, trouble.batch_raised),
     ("off all along", "mapping_disabled", OFF, trouble.from_the_start),
@@ -80,6 +81,9 @@ PLAN = (
     ),
     ("may not receive", "mapping_disabled", OFF, trouble.mapping_says("Enabled")),
     ("expired", "mapping_disabled", OFF, trouble.expired),
+    ("one function, down", "downstream_down", DOWN, quiet.one_function),
+    ("one function, throttled", "throttled", THROTTLED, quiet.one_function),
+    ("one function, off", "mapping_disabled", OFF, quiet.one_function),
     ("old dead letters", "healthy", WELL, quiet.old_dead_letters),
     ("sent back", "healthy", WELL, quiet.sent_back),
     (
@@ -97,6 +101,12 @@ PLAN = (
     ("deployed faster", "healthy", WELL, quiet.deployed_slower(0.4)),
     ("producer dead", "healthy", WELL, quiet.silent_from(0.7)),
     ("quiet weekend", "healthy", WELL, quiet.silent_from(0.4, 0.6)),
+    ("one function", "healthy", WELL, quiet.one_function),
+    ("late points", "healthy", WELL, quiet.late_points),
+    ("few messages", "healthy", WELL, quiet.few_messages),
+    ("nightly backup", "healthy", WELL, quiet.nightly_backup),
+    ("down while nobody sends", "healthy", WELL, quiet.down_while_nobody_sends),
+    ("deployed four times slower", "healthy", WELL, quiet.deployed_slower(4.0)),
     ("grows", "healthy", WELL, quiet.doubled_slowly),
     ("visibility raised", "healthy", WELL, quiet.visibility_raised),
     ("maintenance", "healthy", WELL, quiet.short_maintenance),
@@ -112,4 +122,4 @@ PLAN = (
 def situations():
     """Yield a name, a cause, the causes to accept and a twist for each situation."""
     for name, cause, accepted, twist in PLAN:
-        yield name.replace(" ", "-"), cause, sorted(accepted), twist
+        yield name.replace(",", "").replace(" ", "-"), cause, sorted(accepted), twist

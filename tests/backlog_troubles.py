@@ -350,3 +350,14 @@ def few_hours(world, options):
     api_faults(lambda start, end: [(start, end, "down", None)])(world, options)
     options["made"] = []
     options["changes"] = None if options["changes"] is None else []
+
+
+def sent_back_in_vain(world, options):
+    """Let the team send dead letters back whose files are gone, so that they die again."""
+    queue, start = world.hit[0], world.fault[0]
+    world.arrivals = [item for item in world.arrivals if not item[5]]
+    queue.fifo, queue.batch = False, 1
+    for place in range(60):
+        device = world.rng.choice(world.devices)
+        upload(world, start + 0.2 * place, device, queue, poison="nokey", recorded=start - 4 * DAY)
+    recorded(world, options, start, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)

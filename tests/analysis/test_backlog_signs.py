@@ -186,3 +186,14 @@ def test_a_missing_point_stays_missing():
     frame = only(world).frame
     assert frame["duration_avg_s"].isna().sum() == 1440 - 48
     assert frame["dlq_visible"].isna().all()
+
+
+def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():
+    world = World(hours=24)
+    for minute in range(61, 181, 30):
+        world.at["visible"][minute] = 10.0
+    world.at["in_flight"][61:181] = 1.0
+    world.at["age_s"][61:181] = [60.0 * k for k in range(120)]
+    (episode,) = [item for item in backlog_episodes(only(world)) if item.peak > 5]
+    assert episode.peak_age_s == 119 * 60.0
+    assert episode.waiting_age_s == 60.0

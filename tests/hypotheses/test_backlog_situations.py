@@ -29,7 +29,12 @@ def asked(tmp_path, name, seed):
         ("stays", 560034, "arrival_surge"),
         ("hangs", 560043, "poison_messages"),
         ("bad-import", 560047, "poison_messages"),
+        ("sent-back-in-vain", 564047, "poison_messages"),
+        ("one-function-down", 564053, "downstream_down"),
+        ("one-function-off", 564055, "mapping_disabled"),
         ("maintenance", 560065, "healthy"),
+        ("late-points", 564063, "healthy"),
+        ("down-while-nobody-sends", 564066, "healthy"),
     ],
 )
 def test_what_looks_like_another_cause_is_told_apart(tmp_path, name, seed, cause):

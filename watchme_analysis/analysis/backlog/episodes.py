@@ -39,8 +39,8 @@ class Episode:
     peak_age_s
         Highest age of the oldest message, None where it wasn't published.
     waiting_age_s
-        Highest age while at least :data:`WAITING` messages waited: one message that hides for a long
-        visibility timeout after a failed try is old, but no backlog.
+        Highest age that :data:`WAITING` messages can have had while as many waited: one message that hides
+        for a long visibility timeout after a failed try is old, but no backlog, also when others come.
     grew_from
         When it left what the other episodes reach: a queue is seldom empty when trouble begins.
     open
@@ -85,10 +85,13 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
     step = timedelta(seconds=flow.period_s)
     found = []
     age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
+    # So many messages are no older than the time for which so many were there.
+    there = stock >= WAITING
+    for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * flow.period_s
     for group in groups:
         part = slice(group[0], group[-1] + 1)
         ages = age[part][~np.isnan(age[part])]
-        waiting = age[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
+        waiting = np.minimum(age, for_s)[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
         found.append(
             Episode(
                 start=frame.index[group[0]].to_pydatetime(),

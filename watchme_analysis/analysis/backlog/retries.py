@@ -97,6 +97,12 @@ def well_between(signs: Signs, start: datetime, end: datetime) -> float | None:
     return 1.0 - float(inside["failed"].fillna(0.0).sum()) / tried if tried else None
 
 
+def well_after(signs: Signs, moment: datetime) -> float | None:
+    """Return the share of tries that went well from a moment on; None where none was made."""
+    frame = signs.flow.frame
+    return None if frame.empty else well_between(signs, moment, frame.index[-1] + timedelta(seconds=1))
+
+
 def _in_a_row(inside: pd.DataFrame, tries: int) -> float:
     """Return the share of failures of which more came in a row than one message has tries.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchme_analysis.analysis.backlog.flow_troubles import BY_CHANCE, TOGETHER
 from watchme_analysis.analysis.backlog.flows import METRIC_NAMES
-from watchme_analysis.analysis.backlog.retries import retries
+from watchme_analysis.analysis.backlog.retries import retries, well_after
 from watchme_analysis.analysis.backlog.signs import LEAST_PILED, Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog.evidence import error_evidence, no_failures_evidence, share_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
@@ -38,9 +38,7 @@ def poison_messages(inv: Investigation) -> Finding:
     else:
         evidence = [
             *error_evidence(inv, signs, MESSAGE_KINDS, "message_error", _unclear_kinds(signs)),
-            *share_evidence(
-                inv, signs, "others_silent" if _surge_of_one(signs) else "all_fail_poison", "others_pass"
-            ),
+            *share_evidence(inv, signs, _all_fail(signs), "others_pass"),
             *_same_messages(inv, signs),
             *_devices(inv, signs),
             *no_failures_evidence(inv, signs, weight("no_failures")),
@@ -106,9 +104,12 @@ def _unclear_kinds(signs: Signs) -> tuple[str, ...]:
     return ("timeout", "function") if tried is not None and tried.lies_in_the_message else ()
 
 
-def _surge_of_one(signs: Signs) -> bool:
-    """Tell whether what failed is what one device sent beyond the usual, as one bad import does."""
-    return surge_leads(signs) and piled_on_one(signs.devices) and signs.errors.share(*MESSAGE_KINDS) >= 0.5
+def _all_fail(signs: Signs) -> str:
+    """Return which weight it has that all runs failed; another where they are those of a surge."""
+    if not surge_leads(signs) or signs.errors.share(*MESSAGE_KINDS) < 0.5:
+        return "all_fail_poison"
+    after = None if signs.failures is None else well_after(signs, signs.failures.end)
+    return "only_surge_fails" if after is not None and after >= 0.9 else "others_silent"
 
 
 def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:

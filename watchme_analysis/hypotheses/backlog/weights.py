@@ -47,6 +47,9 @@ WEIGHTS: dict[str, Weight] = {
     "tries_succeed": Weight(
         -3.5, "Most messages that failed once passed at a later try, as no bad one does."
     ),
+    "only_surge_fails": Weight(
+        1.2, "What failed is what came beyond the usual; what comes as ever passes again right after it."
+    ),
     "others_silent": Weight(0.0, "What failed is what came beyond the usual: nobody else sent meanwhile."),
     "one_device": Weight(1.8, "Dead letters pile up on few senders: their messages differ."),
     "many_devices": Weight(-1.0, "All senders are hit alike."),
