@@ -75,3 +75,11 @@ def test_what_the_application_says_of_itself(messages, seen):
     outcomes = ("loop_held", "memory_full", "files_full", "connections_used_up")
     found = said_by_log(*messages)
     assert {name: found[name] for name in outcomes if name in found} == seen
+
+
+def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too():
+    said = health.diagnose(investigate(case(lambda path, second: None)))
+    assert said.verdict == "no_incident"
+    found = said.ranking[0].finding
+    counts = [item.statement for item in found.evidence if item.statement.startswith("No endpoint was slow")]
+    assert counts == [said.summary[0]]

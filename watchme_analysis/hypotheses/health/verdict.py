@@ -183,7 +183,8 @@ def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
     if incident is None:
-        bad = share(int(outer["bad"].sum()), len(outer))
+        judged = requests_judged(outer)
+        bad = share(int(judged["bad"].sum()), len(judged))
         said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
         brief = brief_trouble(found.observed)
         return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found)])
