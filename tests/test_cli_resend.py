@@ -42,6 +42,13 @@ def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
         run("--queue", "sed")
 
 
+def test_a_case_without_messages_says_how_to_get_them():
+    none = CliRunner().invoke(resend, [str(DATA / "backlog-healthy")], catch_exceptions=False)
+    assert none.exit_code == 0
+    assert none.stderr.splitlines()[0] == "0 messages to send again"
+    assert "watchme pull backlog --queue NAME reads dead letters" in none.stderr
+
+
 def test_what_the_sender_set_is_set_again(tmp_path):
     folder = tmp_path / "evidence"
     shutil.copytree(DATA / "backlog-dlq", folder)

@@ -47,6 +47,10 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None
         out.write_text(found.text, encoding="utf-8")
     where = "" if out is None else f" in {out}"
     click.echo(f"{counted(len(found.lines), 'message')} to send again{where}", err=True)
+    if opened.table("queue_messages").empty:
+        click.echo(
+            "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True
+        )
     for reason, number in found.left_out:
         click.echo(f"  left out {number}: {reason}", err=True)
     if found.without_url:
