@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from watchme_analysis.sources.access import logs as access_logs
 from watchme_analysis.sources.access import parquet as access_parquet
 from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
 from watchme_analysis.sources.access.parquet import ParquetFile, write_parquet
+from watchme_analysis.sources.formats.nginx_conf_formats import configurations_beside
 
 LINE = '192.0.2.7 - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -89,3 +91,30 @@ def test_two_at_once_write_to_the_same_name(tmp_path):
 def test_a_place_that_is_none_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="can't be written: No such file or directory"):
         write_parquet(tmp_path / "none" / "out", tables(1))
+
+
+def test_a_folder_is_looked_through_once_for_all_its_logs(tmp_path, monkeypatch):
+    seen = []
+
+    def counted(raw):
+        seen.append(raw.path.parent.name)
+        return configurations_beside(raw)
+
+    monkeypatch.setattr(access_logs, "configurations_beside", counted)
+    for folder, name in (("a", "timed"), ("b", "other")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "nginx.conf").write_text(
+            f"log_format {name} '$msec $status {name} $request_uri';"
+        )
+        for at in range(20):
+            line = f"176541543{at % 10}.250 200 {name} /{at}\n"
+            (tmp_path / folder / f"access-{at}.log").write_text(line)
+
+    _, accounts = read_access_logs([tmp_path])
+
+    assert sorted(seen) == ["a", "b"]
+    assert [one.rows for one in accounts] == [1] * 40
+    assert {(Path(one.origin).parent.name, one.notes) for one in accounts} == {
+        ("a", ("log_format timed",)),
+        ("b", ("log_format other",)),
+    }

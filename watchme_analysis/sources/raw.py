@@ -242,10 +242,11 @@ class RawFile:
         """Return the files in the same folder whose name (without .gz or so) fits a pattern, sorted."""
         folder = self.path.parent
         found = []
-        for path in sorted(folder.iterdir()):
-            plain = unpacked_name(path.name)
-            if path.is_file() and any(fnmatch.fnmatch(plain, pattern) for pattern in patterns):
-                relative = path.relative_to(self.root).as_posix()
+        # A folder may hold thousands of logs: only those that fit are looked at.
+        for name in sorted(path.name for path in folder.iterdir()):
+            plain = unpacked_name(name)
+            if any(fnmatch.fnmatch(plain, one) for one in patterns) and (folder / name).is_file():
+                relative = (folder / name).relative_to(self.root).as_posix()
                 found.append(RawFile(self.root, relative, self.zone, self.settings))
         return found
 

@@ -18,16 +18,22 @@ from watchme_analysis.sources.access.blocks import (
     Buffers,
     in_order,
 )
+from watchme_analysis.sources.access.changes import note_change
 from watchme_analysis.sources.access.chunk import Chunk, shifted
 from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
 from watchme_analysis.sources.access.engine import FAST_FROM, Engine, Selection, chosen_engine
 from watchme_analysis.sources.access.frame import frame_of
-from watchme_analysis.sources.access.input import Input, find_inputs, now_at, readable, without_copies
+from watchme_analysis.sources.access.input import Input, find_inputs, readable, without_copies
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.packed import TornError
 from watchme_analysis.sources.access.reach import first_time, reach_of
 from watchme_analysis.sources.access.tally import Tally
-from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
+from watchme_analysis.sources.formats.nginx_conf_formats import (
+    Candidates,
+    Configuration,
+    candidate_formats,
+    configurations_beside,
+)
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.w3c_lines import with_fields
 from watchme_analysis.sources.lines import split_lines
@@ -111,7 +117,8 @@ class AccessScan:
             )
         found, self.unread = readable(find_inputs([str(name) for name in names]))
         inputs, self.notes = _distinct(found)
-        self._candidates = {one.name: formats_of(one.path, self._options) for one in inputs}
+        beside: dict[Path, list[Configuration]] = {}
+        self._candidates = {one.name: formats_of(one.path, self._options, beside) for one in inputs}
         many = len(inputs) > MANY_INPUTS
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
@@ -220,32 +227,8 @@ class AccessScan:
             tally.tear("it was not read to its end: it was stopped")
             self.retrievals.append(tally.retrieval())
             raise
-        _note_change(one, tally)
+        note_change(one, tally)
         self.retrievals.append(tally.retrieval())
-
-
-def _note_change(one: Input, tally: Tally) -> None:
-    """Say in the account when a file became another while it was read: written on, cut, or rotated."""
-    if one.path is None or one.size is None:
-        return
-    try:
-        here = now_at(one.path, one.begin)
-        size = here.stat().st_size
-    except FileNotFoundError:
-        tally.notes.append("it was moved away while it was read")
-        return
-    if here != one.path:
-        tally.notes.append(f"it was rotated while the logs were read: it is {here} now")
-    if size > one.size:
-        tally.notes.append(
-            f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
-        )
-    elif size < one.size:
-        tally.torn = True
-        tally.notes.append(
-            f"it is smaller than when the reading began, by {one.size - size} bytes: it was cut or rotated, "
-            "and lines may be missing"
-        )
 
 
 def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
@@ -256,8 +239,12 @@ def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
     ]
 
 
-def formats_of(path: Path | None, options: LogOptions) -> Candidates:
+def formats_of(
+    path: Path | None, options: LogOptions, beside: dict[Path, list[Configuration]] | None = None
+) -> Candidates:
     """Return the formats that may have written a file, or what has no files beside it.
+
+    ``beside`` keeps what the folders of files hold, for who asks for many of them.
 
     Raises
     ------
@@ -266,7 +253,11 @@ def formats_of(path: Path | None, options: LogOptions) -> Candidates:
     """
     settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
     path = path or Path("/dev/null")
-    return candidate_formats(RawFile(path.parent, path.name, settings=settings))
+    raw = RawFile(path.parent, path.name, settings=settings)
+    known = {} if beside is None else beside
+    if path.parent not in known:
+        known[path.parent] = configurations_beside(raw)
+    return candidate_formats(raw, known[path.parent])
 
 
 def chunks_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -33,11 +33,36 @@ class Candidates(NamedTuple):
     notes: list[str]
 
 
-def candidate_formats(raw: RawFile) -> Candidates:
+class Configuration(NamedTuple):
+    """A configuration's name and its directives, those of its blocks after their own."""
+
+    name: str
+    directives: list[dict[str, Any]]
+
+
+def configurations_beside(raw: RawFile) -> list[Configuration]:
+    """Return the configuration that is stated, else those in the folder of a file, nginx's own first."""
+    if raw.settings.get("nginx_conf"):
+        stated = Path(raw.settings["nginx_conf"])
+        configs = [RawFile(stated.parent, stated.name)]
+    else:
+        configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
+        configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
+    return [Configuration(config.name, list(_directives(config))) for config in configs]
+
+
+def candidate_formats(raw: RawFile, beside: Sequence[Configuration] | None = None) -> Candidates:
     """Return the formats to try on a file.
 
     First what ``case.toml`` states, then the format of the ``access_log`` directive that names the file, then
     those of other directives, the other formats of the configurations beside the file, and the stock ones.
+
+    Parameters
+    ----------
+    raw
+        The file.
+    beside
+        From :func:`configurations_beside`, for who asks for many files of a folder.
 
     Raises
     ------
@@ -48,14 +73,9 @@ def candidate_formats(raw: RawFile) -> Candidates:
     configured: dict[str, LogFormat] = {}
     named_first: list[str] = []
     named: list[str] = []
-    configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
-    configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
-    if raw.settings.get("nginx_conf"):
-        stated_config = Path(raw.settings["nginx_conf"])
-        configs = [RawFile(stated_config.parent, stated_config.name)]
-    for config in configs:
+    for config in configurations_beside(raw) if beside is None else beside:
         before = len(configured), len(notes)
-        for directive in _directives(config):
+        for directive in config.directives:
             _take(directive, raw, configured, (named_first, named), notes)
         if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
             notes.append(f"{config.name} defines no log_format.")

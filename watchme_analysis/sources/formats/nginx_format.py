@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from watchme_analysis.errors import FormatError
@@ -284,6 +284,7 @@ class LogFormat:
         return rb".*?" if self.escape == "none" else rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
 
 
+@lru_cache(maxsize=256)
 def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:
     """Compile a ``log_format``.
 
