@@ -54,6 +54,7 @@ def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(tmp
     found = asked(tmp_path, "stopped-by-hand", 560020)
     assert found.secondary_cause == "mapping_disabled"
     assert "after which the mapping was switched off" in found.summary[0]
+    assert "still wait behind a mapping that is off" in found.summary[1]
     assert found.extra["change"] is None
 
 

@@ -75,6 +75,16 @@ def test_the_queries_find_what_they_say(run):
     assert len(run("worker_errors")) == 4
 
 
+def test_runs_that_were_killed_are_among_the_errors(front):
+    killed = f"RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"
+    gone = f"RequestId: {OTHER} Process exited before completing request\n"
+    start_ms = int(START.timestamp() * 1000)
+    front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
+    window = Window(START, START + timedelta(hours=1))
+    asked = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
+    assert answer_frame(run_query(Aws(pace=FAST), asked))["@message"].tolist() == [killed, gone]
+
+
 def test_parameters_are_checked():
     with pytest.raises(InputError, match="needs request_id"):
         library_query("request").filled()

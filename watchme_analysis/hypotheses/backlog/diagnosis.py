@@ -166,7 +166,9 @@ def _bounds(view: Picture, begun: Start | None) -> str:
 def _still_waiting(view: Picture) -> str:
     """Return in words how many messages of the affected queues wait at the end, where any do."""
     waiting = sum(item.balance.visible + item.balance.in_flight for item in view.affected)
-    return f"; {counted(waiting, 'message')} still {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+    off = " behind a mapping that is off" if any(item.stalled for item in view.affected) else ""
+    verb = "waits" if waiting == 1 else "wait"
+    return f"; {counted(waiting, 'message')} still {verb}{off}" if waiting else ""
 
 
 def _within(title: str) -> str:

@@ -41,7 +41,8 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             "They name the function, the API or the message as the place of the fault.",
             f"aws logs start-query --log-group-name /aws/lambda/{function} --start-time {_epoch(start)} "
             f"--end-time {_epoch(end)} --query-string 'fields @timestamp, @message, @requestId "
-            "| filter @message like /ERROR|Task timed out|Exception/ | sort @timestamp asc | limit 10000'",
+            "| filter @message like /ERROR|Task timed out|Exception|exited/ "
+            "| sort @timestamp asc | limit 10000'",
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
         add(
