@@ -37,6 +37,8 @@ _CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
 LOOPS = (ast.For, ast.While, *COMPREHENSIONS)
 # A loop over fewer steps than this is not worth a row.
 HEAVY_STEPS = 10_000
+# A step of a range that shows blocks, and how many of them count where the end is unknown.
+_BLOCK, _BLOCKS = 64, 1000.0
 
 
 @lru_cache(maxsize=65536)
@@ -111,9 +113,12 @@ def _waits(node: ast.AST) -> bool:
 def _steps(node: ast.AST, constants: dict[str, float]) -> float:
     """Return how many steps a statement takes, loops inside included: at least one."""
     inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
-    if not isinstance(node, ast.For):
-        return max(inside, 1)
-    return max(inside, 1) * _assumed(_length(node, constants))
+    lengths: list[float | None] = []
+    if isinstance(node, ast.For):
+        lengths = [_length(node, constants)]
+    elif isinstance(node, COMPREHENSIONS):
+        lengths = [_range_length(part.iter, constants) for part in node.generators]
+    return max(inside, 1) * math.prod(map(_assumed, lengths))
 
 
 def _assumed(length: float | None) -> float:
@@ -125,7 +130,7 @@ def _assumed(length: float | None) -> float:
 
 
 def _loops(node: ast.AST) -> bool:
-    return any(isinstance(inner, ast.For | ast.While) for inner in ast.walk(node))
+    return any(isinstance(inner, LOOPS) for inner in ast.walk(node))
 
 
 def _length(loop: ast.For, constants: dict[str, float]) -> float | None:
@@ -139,7 +144,9 @@ def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
     values = [_at_most(argument, constants) for argument in node.args]
     if not values or any(value is None for value in values):
         least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
-        return least if least > 1000 else -1
+        # What is gone through block by block is long.
+        by_blocks = len(node.args) > 2 and (_at_most(node.args[2], constants) or 0) >= _BLOCK
+        return max(least, _BLOCKS) if least > 1000 or by_blocks else -1
     known = [value for value in values if value is not None]
     if len(known) == 1:
         return max(known[0], 0)
