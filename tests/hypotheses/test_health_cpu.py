@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from health_world import moment
 
-from watchme_analysis.hypotheses.health.cpu import held
+from watchme_analysis.hypotheses.health.cpu import cpu, held
 
 # What a process uses whose work comes by chance.
 BY_CHANCE = [1, 3, 4, 6, 2, 5, 3, 3, 2, 3, 2, 6, 2, 3, 2, 5, 1, 5, 5, 6, 7, 5, 2, 7]
@@ -31,3 +31,18 @@ def samples(used, waiting):
 def test_a_process_that_uses_all_it_gets_is_level_while_requests_wait(used, waiting, is_held):
     seen = held(samples(used, waiting), samples(BY_CHANCE, 0), lambda *_: "")
     assert [one.outcome for one in seen] == (["cpu_held"] if is_held else [])
+
+
+@pytest.mark.parametrize(
+    ("used", "outcomes"),
+    [
+        ([20, 19, 24, 16, 21, 18, 22, 20, 17, 21] * 2, ["cpu_full"]),
+        # As high on average, and as work comes by chance.
+        ([20, 9, 34, 6, 31, 18, 32, 10, 27, 13] * 2, ["cpu_idle"]),
+        ([3, 3, 2, 4, 3, 3, 4, 2, 3, 3] * 2, ["cpu_idle"]),
+    ],
+)
+def test_use_that_rose_far_and_stands_level_is_at_a_ceiling_however_low(used, outcomes):
+    calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
+    none = pd.DataFrame(index=calm.index)
+    assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes

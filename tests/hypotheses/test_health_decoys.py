@@ -351,3 +351,31 @@ def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_p
     made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)
     said = diagnose(made if is_probed else without(made, "probes"))
     assert (said.cause == "nginx_config") is is_probed
+
+
+def test_an_endpoint_that_is_probed_beside_the_health_check_may_have_errors_of_its_own():
+    made = case(failing(REPORT, 500))
+    probes = made.table("probes")
+    beside = probes.assign(path=REPORT, line=probes["line"] + 1000, duration_s=0.03)
+    waits = beside["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
+    beside.loc[waits, "status"] = 500
+    made._frames["probes"] = pd.concat([probes, beside], ignore_index=True)
+    assert diagnose(made).verdict == "no_incident"
+    made._frames["probes"] = beside
+    assert diagnose(made).verdict != "no_incident"
+
+
+def test_a_container_that_no_host_is_found_at_is_off_the_network():
+    """All record long nothing is served, and the health check waits for others in vain."""
+
+    def gone(path, second):
+        inside = {"inside_status": 500, "inside_s": 3.0}
+        return inside | {"status": 502, "header_s": 3.0, "error": "upstream_unreachable"}
+
+    made = case(gone)
+    for name in ("access_log", "edge_log", "probes", "error_log", "app_log", "host_metrics"):
+        frame = made.table(name)
+        times = frame["start" if "start" in frame else "time"]
+        made._frames[name] = frame[times.between(moment(FAULT[0]), moment(FAULT[1]))].reset_index(drop=True)
+    said = diagnose(made)
+    assert (said.cause, USUAL in said.ranking[0].finding.detail) == ("docker_network", True), said.summary

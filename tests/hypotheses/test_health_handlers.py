@@ -4,10 +4,12 @@ import json
 
 import pandas as pd
 import pytest
-from health_world import HEALTH, case, give, investigate
+from health_world import HEALTH, JOBS, REPORT, USUAL, case, give, investigate
 
 from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.facts import facts
 from watchme_analysis.hypotheses.health.handlers import POOL_TOKENS, handlers_by_family, pool_tokens
+from watchme_analysis.hypotheses.health.process import own_source
 from watchme_analysis.schema import conform
 
 LIMITER = "anyio.to_thread.current_default_thread_limiter().total_tokens"
@@ -121,3 +123,69 @@ def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
             give(made, "app_calls", calls)
         said[name] = "fewer than a pool of 40" in json.dumps(health.diagnose(investigate(made)).to_dict())
     assert said == {"executor": False, "no source": True}
+
+
+def test_each_pool_has_threads_of_its_own():
+    """The health check hands a trifle to asyncio's threads, which jobs hold; a plain handler has others."""
+    handlers = [
+        {
+            "file": "app.py", "line": line, "function": "f", "method": "GET", "runs_on": place,
+            "path": path.removeprefix("/svc"),
+        }
+        for line, (path, place) in enumerate(
+            [(HEALTH, "event_loop"), (JOBS, "event_loop"), (REPORT, "thread_pool")]
+        )
+    ]  # fmt: skip
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0, "inside_s": 8.0} if path == HEALTH else None,
+        handlers=handlers,
+        gauges=lambda second: {"threads": 12.0},
+    )
+    give(
+        made,
+        "app_calls",
+        [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
+    )
+    seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
+    assert f"({HEALTH}); those on the event loop or on other threads did well" in seen["pool_paths"]
+    assert "pool_free" not in seen
+    left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
+    give(made, "app_calls", [left])
+    assert "loop_paths_too" in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        (["app.py", "app-mine.py", "lib/app-mine.py", "app-theirs.py"], ["app-mine.py", "lib/app-mine.py"]),
+        (["main.py", "app-theirs.py", "app-else.py"], ["main.py", "app-else.py"]),
+    ],
+)
+def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
+    hosts = {"mine": USUAL, "theirs": "192.0.2.12:8200"}
+    started = [{"service": name, "addr": at.split(":")[0], "port": 1} for name, at in hosts.items()]
+    rows = [{"file": file, "line": 1, "function": "f", "method": "GET", "path": HEALTH} for file in files]
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+        processes=started,
+        handlers=rows,
+    )
+    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == kept
+    give(made, "app_processes", [{"addr": "192.0.2.99"}])
+    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == files
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])
+def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
+    handlers = [
+        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": place}
+        for path, place in ((HEALTH, "thread_pool"), (JOBS, "event_loop"))
+    ]
+    made = case(
+        lambda path, second: {
+            HEALTH: {"status": 504, "header_s": 8.0},
+            JOBS: {"status": status, "header_s": 0.7},
+        }.get(path),
+        handlers=handlers,
+    )
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}

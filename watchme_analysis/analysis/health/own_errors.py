@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,15 +15,29 @@ if TYPE_CHECKING:
 _OWN = (401, 403, 409, 410, 422, 429, 500, 501)
 # The application's as well where the log tells its status from Nginx's, which refuses by it what is too much.
 _PASSED_ON = (503,)
+# What a path of a health check is called by custom.
+_CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.IGNORECASE)
 # Share of an incident's bad requests that must be such errors.
 _MOST = 0.9
+
+
+def asked_about(observed: pd.DataFrame) -> set[str]:
+    """Return the path families asked about: of those probed the ones named like a health check, else all.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
+    """
+    probed = {str(family) for family in observed.loc[observed["table"] == "probes", "family"]}
+    return {family for family in probed if _CHECK.search(family)} or probed
 
 
 def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
     """Tell which observations are errors of the application's own that make up an incident.
 
-    An application that answers at once is neither stuck nor starved nor cut off: where what was probed did
-    well, that is a fault of a handler, not of the endpoint asked about.
+    An application that answers at once is neither stuck nor starved nor cut off: where the endpoint asked
+    about did well, that is a fault of another handler.
 
     Parameters
     ----------
@@ -36,20 +51,22 @@ def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident 
     Returns
     -------
     pandas.Series
-        Booleans on the index of ``observed``; all False where the incident is more than such errors, where a
-        probed endpoint is affected, and without probes.
+        Booleans on the index of ``observed``; all False where the incident is more than such errors, where an
+        endpoint asked about is affected, and without probes.
     """
     import pandas as pd
 
     none = pd.Series(False, index=observed.index)
-    probed = set(observed.loc[observed["table"] == "probes", "family"])
-    if incident is None or not probed or probed & set(incident.families):
+    asked = asked_about(observed)
+    if incident is None or not asked or asked & set(incident.families):
         return none
     told = joined["upstream_status"].notna().any()
     status = joined["upstream_status" if told else "nginx_status"]
     status = status.where(joined["seen_nginx"], joined["origin_status"])
     statuses = (*_OWN, *_PASSED_ON) if told else _OWN
-    mine = observed["family"].isin(incident.families) & (observed["row"] >= 0) & observed["bad"]
-    own = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool) & ~observed["slow"] & mine
+    mine = observed["family"].isin(incident.families) & observed["bad"]
+    passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
+    passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)
+    own = passed_on & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
     return own if own[during].sum() >= _MOST * max(int(mine[during].sum()), 1) else none

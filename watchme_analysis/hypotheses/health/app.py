@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.hypotheses.health.cpu import is_idle
 from watchme_analysis.hypotheses.health.facts import Facts, listed
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family
-from watchme_analysis.hypotheses.health.process import gauges
+from watchme_analysis.hypotheses.health.process import gauges, own_source
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import quoted, select
 
@@ -20,7 +20,7 @@ BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 
 def source(found: Facts) -> list[Seen]:
     """Read from the source what runs on the event loop, on the thread pool and on threads of its own."""
-    handlers, calls = found.table("app_handlers"), found.table("app_calls")
+    handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
     if handlers.empty:
         return []
     seen = []

@@ -13,6 +13,7 @@ from watchme_analysis.hypotheses.health.app import BLOCKING
 from watchme_analysis.hypotheses.health.container import variables
 from watchme_analysis.hypotheses.health.facts import Facts, listed, share
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, limit_sizes
+from watchme_analysis.hypotheses.health.process import own_source
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import of_joined
 
@@ -32,7 +33,7 @@ UNCONTESTED = 0.6
 
 def connections(found: Facts) -> list[Seen]:
     """Find more open requests that need a connection of a pool than it has, while all else did well."""
-    calls = found.table("app_calls")
+    calls = own_source(found, "app_calls")
     limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
     for client, rows in limits.groupby(limits["call"].str.split(".").str[0]):
         needing = _needing(found, str(client))
@@ -46,11 +47,11 @@ def connections(found: Facts) -> list[Seen]:
 
 def _needing(found: Facts, client: str) -> dict[str, bool]:
     """Return by family whether its handler awaits a client before it answers; no family when none does."""
-    calls = found.table("app_calls")
+    calls = own_source(found, "app_calls")
     awaited = calls[calls["kind"].eq("async_wait") & calls["context"].eq("event_loop")]
     users = set(awaited.loc[awaited["call"].str.startswith(f"{client}."), "reached_from"].dropna())
     families = [str(name) for name in found.joined["family"].dropna().unique()]
-    known = handlers_by_family(found.table("app_handlers"), calls, families)
+    known = handlers_by_family(own_source(found, "app_handlers"), calls, families)
     needing = {family: f"{one.method} {one.path}" in users for family, one in known.items()}
     return needing if any(needing.values()) else {}
 
@@ -67,7 +68,7 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     others = [family for family in found.families if needing.get(family) is False]
     if not mine or others or any(needing[family] for family in calm):
         return None
-    calls = found.table("app_calls")
+    calls = own_source(found, "app_calls")
     may_block = calls["kind"].isin(BLOCKING) & calls["context"].isin(["event_loop", "background_event_loop"])
     if not calm and may_block.any():
         return None

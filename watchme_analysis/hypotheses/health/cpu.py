@@ -19,6 +19,8 @@ IDLE_PCT = 35.0
 HELD_SAMPLES = 8
 HELD_DISPERSION = 0.2
 HELD_LEAST_PCT = 2.0
+# Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
+LEVEL_SPREAD = 0.2
 # Samples with no more than this share of the usual dispersion may be held: means of so many decide.
 STEADIER, SMOOTHED = 0.3, 3
 
@@ -56,7 +58,8 @@ def cpu(
     limit = FULL_PCT * min(cores or 1.0, 1.0)
     granted = f" of the {cores:g} cores granted" if cores and cores < 1 else ""
     full = int((used >= limit).sum())
-    risen = middle >= 25 and middle >= 1.7 * calm + 5
+    level = rows >= HELD_SAMPLES and middle >= 5 * calm + 5 and float(used.std()) <= LEVEL_SPREAD * middle
+    risen = (middle >= 25 or level) and middle >= 1.7 * calm + 5
     together = middle + float(others.median().sum()) if len(others) else middle
     flat = float(used.quantile(0.1)) >= 0.75 * middle
     if full >= 0.5 * rows and calm < limit:
@@ -73,7 +76,7 @@ def cpu(
         strength = 1.0
     elif risen and flat and middle < FULL_PCT:
         words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
-        strength = 0.6
+        strength = 1.0 if level else 0.6
     elif risen:
         words = f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)"
         strength = 0.4

@@ -11,6 +11,8 @@ WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cp
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop.
     "connect_lost": STANDSTILL,
+    # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
+    "unreachable": (*STANDSTILL, "inside_bad"),
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "files_full": STANDSTILL,

@@ -226,6 +226,9 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
         place = nginx.wider(str(path)) or nginx.serving(str(path))
         if str(family) not in found and place is not None and place.addresses:
             found[str(family)] = place.addresses[0]
+    # Where nothing went well in the whole record, and a variable names the address.
+    for family, group in asked.groupby("family"):
+        found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
     return found
 
 

@@ -17,6 +17,8 @@ POOL_TOKENS = 40
 _LIMITER = "current_default_thread_limiter().total_tokens"
 # asyncio has threads of its own: as many as its executor, else five to 32, by the machine's CPUs.
 _EXECUTOR = ".set_default_executor"
+# What a handler leaves to be run after its answer, or does not wait for.
+_LEFT_BEHIND = r"\.add_task$|BackgroundTask$|\.submit$"
 _HANDED_TO_ASYNCIO = r"asyncio\.to_thread|.*\.run_in_executor"
 
 
@@ -67,7 +69,12 @@ def handlers_by_family(
     # What a handler hands to the background may need a thread; its answer does not.
     threads = app_calls["context"].eq("thread_pool")
     on_threads = set(app_calls.loc[threads.fillna(False), "reached_from"].dropna())
-    handing = app_calls[app_calls["kind"].eq("thread_pool").fillna(False) & app_calls["reached_from"].notna()]
+    handing = app_calls[
+        app_calls["kind"].eq("thread_pool").fillna(False)
+        & app_calls["context"].eq("event_loop").fillna(False)
+        & ~app_calls["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
+        & app_calls["reached_from"].notna()
+    ]
     asked: dict[str, list[str]] = {}
     for origin, call in zip(handing["reached_from"], handing["call"], strict=True):
         asked.setdefault(origin, []).append(call)
@@ -79,8 +86,8 @@ def handlers_by_family(
             continue
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
         origin = f"{method} {route}"
-        needs = runs_on == "thread_pool" or origin in on_threads
         calls = asked.get(origin, []) if runs_on != "thread_pool" else []
+        needs = runs_on == "thread_pool" or origin in on_threads or bool(calls)
         on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
         handler = Handler(str(function), str(method), route, runs_on, names, needs, on_executor)
         pattern = re.compile("(?P<prefix>.*)" + _pattern(route))

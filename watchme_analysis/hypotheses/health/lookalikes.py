@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from watchme_analysis.hypotheses.health.explains import STANDSTILL, WAITING_FOR_THREADS
 from watchme_analysis.hypotheses.health.facts import Facts
-from watchme_analysis.hypotheses.health.process import gauges, service_name
+from watchme_analysis.hypotheses.health.process import gauges, own_source, service_name
 from watchme_analysis.hypotheses.health.weights import WEIGHTS
 
 # A lookalike this likely leaves a verdict open.
@@ -62,7 +62,7 @@ def _knows_cpu(found: Facts) -> bool:
 
 def _knows_connections(found: Facts) -> bool:
     """Tell whether the application could have said that it lacks connections, or its source that it can't."""
-    log, calls = found.table("app_log"), found.table("app_calls")
+    log, calls = found.table("app_log"), own_source(found, "app_calls")
     if len(log) and len(found.of_incident(log[log["service"].fillna("") == service_name(found, log)])):
         return True
     return len(calls) > 0 and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any()

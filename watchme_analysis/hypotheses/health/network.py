@@ -243,9 +243,10 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
         words = KIND_WORDS[str(kind)]
         text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
         sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
-        seen.append(
-            Seen("refused", text, "error_log", unreachable, sql, details={NETWORK: f"{service} {words}"})
-        )
+        # Who listens to nobody refuses; who can't be reached has no way to it.
+        outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
+        details = {NETWORK: f"{service} {words}"}
+        seen.append(Seen(outcome, text, "error_log", unreachable, sql, details=details))
     connecting = of("upstream_timeout_connect")
     if (
         connecting >= 3

@@ -6,6 +6,7 @@ from watchme_analysis.hypotheses.health.container import variables
 from watchme_analysis.hypotheses.health.edge_rules import unread
 from watchme_analysis.hypotheses.health.facts import Facts
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.hypotheses.health.process import own_source
 
 _NEEDS = {
     "nginx_config": (
@@ -53,8 +54,8 @@ def next_test(found: Facts, cause: str) -> str:
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     host = service.rsplit(":", 1)[0]
-    calls = found.table("app_calls")
-    handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
+    calls = own_source(found, "app_calls")
+    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
     tests = {

@@ -46,6 +46,22 @@ def service_name(found: Facts, table: pd.DataFrame) -> str:
     return _busiest(found, table, names)
 
 
+def own_source(found: Facts, name: str) -> pd.DataFrame:
+    """Return ``app_handlers`` or ``app_calls`` without the source of other services.
+
+    A file such as ``app-NAME.py`` is the named service's; which one is affected, the start commands tell.
+    """
+    table, processes = found.table(name), found.table("app_processes")
+    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
+    if not mine or table.empty:
+        return table
+    named = table["file"].str.extract(r"(?:^|/)app-([^/]+)\.py", expand=False)
+    if named.isin(mine).any():
+        return table[named.isin(mine)]
+    return table[~named.isin(set(processes["service"].dropna()) - mine)]
+
+
 def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
     """Return the service whose name an affected path holds, else the one with most rows."""
     for family in found.families:
@@ -105,8 +121,8 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
 
 def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
     seen = []
-    calls = found.table("app_calls")
-    handlers = handlers_by_family(found.table("app_handlers"), calls, list(found.families))
+    calls = own_source(found, "app_calls")
+    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.window import requests_judged
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health.handlers import handlers_by_family
+from watchme_analysis.hypotheses.health.handlers import Handler, handlers_by_family
+from watchme_analysis.hypotheses.health.process import own_source
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import of_observed, select
 
@@ -27,6 +28,9 @@ BEFORE_S, LEFT_S = 0.05, 0.5
 CHANCE_LEAST = 0.05
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
+# The threads that plain handlers share, and those of asyncio's own executor.
+POOL, EXECUTOR = "thread_pool", "executor"
+POOLS = (POOL, EXECUTOR)
 
 
 def vantages(found: Facts) -> list[Seen]:
@@ -189,32 +193,32 @@ def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 
 def _all_outcome(found: Facts, families: list[str]) -> str:
     """Tell whether all paths being bad speaks against the thread pool: not when all of them need it."""
-    known = handlers_by_family(found.table("app_handlers"), found.table("app_calls"), families)
+    known = handlers_by_family(own_source(found, "app_handlers"), own_source(found, "app_calls"), families)
     pooled = known and all(handler.uses_threads for handler in known.values())
     return "all_pool_paths" if pooled else "all_paths"
 
 
 def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
-    table = found.table("app_handlers")
+    table = own_source(found, "app_handlers")
     if table.empty:
         return []
-    known = handlers_by_family(table, found.table("app_calls"), list(sizes.index))
-    runs = {
-        family: "thread_pool" if handler.uses_threads else handler.runs_on
-        for family, handler in known.items()
-    }
-    bad_pool = [f for f in found.families if runs.get(f) == "thread_pool"]
+    known = handlers_by_family(table, own_source(found, "app_calls"), list(sizes.index))
+    runs = {family: _place(handler) for family, handler in known.items()}
+    bad_pool = [f for f in found.families if runs.get(f) in POOLS]
+    # Each pool has threads of its own: a full one takes none from the other.
+    used = {runs[family] for family in bad_pool} or set(POOLS)
     bad_loop = [f for f in found.families if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
     mild = _far_quicker(found, bad_loop, bad_pool)
     bad_loop = [family for family in bad_loop if family not in mild]
-    calm_loop = [f for f in (*calm, *mild) if runs.get(f) == "event_loop"]
-    calm_pool = [f for f in calm if runs.get(f) == "thread_pool"]
+    calm_pool = [f for f in calm if runs.get(f) in used]
+    calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
     sql = select("app_handlers")
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
+        others = {runs[family] for family in calm_loop} - {"event_loop"}
+        place = "those on the event loop" + (" or on other threads" if others else "")
         text = (
-            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); those on the "
-            "event loop "
-            f"did well ({listed(calm_loop)})."
+            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); {place} did well "
+            f"({listed(calm_loop)})."
         )
         return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
     if bad_loop and calm_pool:
@@ -232,12 +236,24 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
     return []
 
 
+def _place(handler: Handler) -> str:
+    """Return what a handler needs to answer: a thread of one of two pools, or the event loop alone."""
+    if not handler.uses_threads:
+        return handler.runs_on
+    return EXECUTOR if handler.on_executor else POOL
+
+
 def _far_quicker(found: Facts, families: list[str], than: list[str]) -> list[str]:
-    """Return the families that were slowed a little while others stood still: a busy machine does that."""
+    """Return the families that were slowed a little while others stood still: a busy machine does that.
+
+    What failed was not slowed a little, however soon it did.
+    """
     rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
+    failing = rows.groupby("family")["failed"].mean() > CLEAR_SHARE
     times = rows.groupby("family")["duration_s"].median()
     longest = float(times.reindex(than).max()) if than else float("nan")
-    return [family for family in families if times.get(family, float("nan")) < MILD_SHARE * longest]
+    quick = [family for family in families if times.get(family, float("nan")) < MILD_SHARE * longest]
+    return [family for family in quick if not failing.get(family, False)]
 
 
 def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:

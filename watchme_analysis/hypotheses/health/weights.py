@@ -261,6 +261,11 @@ WEIGHTS: dict[str, Weight] = {
         "route is gone.",
         network=1.5, loop=-2.0, pool=-2.0, saturation=-0.3, nginx=0.3,
     ),
+    "unreachable": weight(
+        "connect",
+        "The kernel finds no host at the usual address: its interface, its network or its route is gone.",
+        network=4.0, loop=-3.0, pool=-3.0, saturation=-2.5, nginx=0.3,
+    ),
     "retransmitted": weight(
         "connect",
         "Waits cluster just above 0.2 s, the shortest time after which TCP sends a lost packet again.",
