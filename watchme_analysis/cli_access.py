@@ -30,7 +30,7 @@ Examples:
   watchme access access.log* --by upstream --since 2h   which upstream is slow or failing now
   watchme access access.log --slow 3s --by minute       when requests took 3 s or longer
   watchme access access.log --path /health --sort p99   one endpoint alone
-  watchme access access.log --only status=504 --by upstream   what the gateway timeouts have in common
+  watchme access access.log --only status=504 --by hour when it timed out, hour by hour
   zcat -f access.log* | watchme access - --format main  what another program gives
   watchme access access.log --errors error.log          why they failed, in Nginx's own words
   watchme access access.log --format '$remote_addr [$time_local] "$request" $status $request_time'
@@ -38,7 +38,7 @@ Examples:
   watchme access access.log --athena-ddl s3://bucket/nginx/yyyy/MM/dd/ > table.sql
 
 Exit codes: 0 all was read; 1 what is printed is incomplete (a log is torn or damaged, none of a log's
-lines was understood, or with --strict any line was rejected); 2 bad input.""",
+lines was understood, the reading was stopped, or with --strict any line was rejected); 2 bad input.""",
 )
 @click.argument("files", nargs=-1)
 @click.option("--by", type=click.Choice([*KEYS]), default="path", show_default=True, help="What to group by.")
@@ -116,9 +116,10 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     """Say what access logs hold: how many requests, how slow, how they failed.
 
     FILES are files, 'quoted*patterns', folders, - for standard input, or s3:// names; gzip, bzip2, xz and
-    Zstandard are unpacked. Each log's format is found beside it (nginx.conf), else it is combined, else JSON.
-    Every line is counted: what can't be read is shown as rejected. A log of any size is read in bounded
-    memory.
+    Zstandard are unpacked. Each log's format is found beside it (nginx.conf), else told by its lines: of
+    Nginx, Apache, Envoy, HAProxy, Traefik, Caddy, IIS, CloudFront, S3, load balancers, or JSON. Every line is
+    counted: what can't be read is shown as rejected. A log of any size is read in bounded memory; Ctrl-C
+    shows what was read until then.
     """
     from watchme_analysis.analysis.access.choice import Choice, parse_only
     from watchme_analysis.analysis.access.report import access_report, plain

@@ -165,7 +165,10 @@ class AccessScan:
             if any(reader.formats[0].match(line) for line in lines):
                 return reader.formats[0]
         names = ", ".join(one.name for one in self.inputs)
-        raise FormatError(f"No line of {names} is of a log_format that is known: --format says which it is.")
+        raise FormatError(
+            f"No line of {names} is of a log_format that is known: --format says which it is. What other "
+            "programs write has none, and AWS documents tables of its own logs."
+        )
 
     def expected_rows(self, first: int) -> int:
         """Return about how many rows there will be, by those of the first chunk: rather too many."""
