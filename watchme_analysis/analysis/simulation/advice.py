@@ -13,7 +13,7 @@ _FIGURES = (
     ("dead_lettered", "dead letters", 1.0, 1.0),
     ("lost", "lost work items", 1.0, 1.0),
     ("duplicates", "duplicates", 1.0, 1.0),
-    ("peak_age_s", "minutes of the oldest message", 60.0, 60.0),
+    ("peak_age_s", "minutes of waiting at most", 60.0, 60.0),
 )
 FIGURE_WORDS = {
     "peak_visible": "the peak backlog (messages)",
@@ -124,13 +124,13 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
         number = f"{dead.mean:,.0f}"
         reach = f"{number} {'message reaches' if number == '1' else 'messages reach'}"
         assumed = (
-            "as AWS's guide describes throttling"
+            "This follows AWS's guide on throttling."
             if poller.throttle_patience_s is None
-            else "if the poller gives up a throttled batch at once, the worst that AWS's guide leaves open"
+            else "This is the worst that AWS's guide leaves open: a throttled batch is given up at once."
         )
         said.append(
             f"WARNING: {row.scenario.name}: {reach} the DLQ without one failed run, as each throttled "
-            f"receive counts, {assumed}.{beside} Limit the mapping's maximum concurrency instead: then "
+            f"receive counts. {assumed}{beside} Limit the mapping's maximum concurrency instead: then "
             "nothing is received that can't be run."
         )
     return tuple(said)

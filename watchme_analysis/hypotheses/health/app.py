@@ -65,13 +65,11 @@ def source(found: Facts) -> list[Seen]:
         & calls["call"].fillna("").str.contains("submit|Executor|Thread", regex=True)
     ]
     if len(elsewhere):
-        words = (
-            f"the source starts threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
-        )
+        words = f"threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
         seen.append(
             Seen(
                 "threads_of_its_own",
-                f"Next to the loop {words}.",
+                f"Next to the loop the source starts {words}.",
                 "app_calls",
                 len(elsewhere),
                 select("app_calls", "kind = 'thread_pool'", "regexp_matches(call, 'submit|Executor|Thread')"),

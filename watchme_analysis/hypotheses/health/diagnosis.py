@@ -171,7 +171,7 @@ def _finding(inv: Investigation, cause: str) -> Finding:
     details.sort(key=lambda item: -item[0])
     # The strongest says what happened; what the source adds says where.
     said = details[:1] + [item for item in details[1:] if item[2] == "source"][:1]
-    detail = "; ".join(item[1] for item in said) or None
+    detail = ". In the source: ".join(item[1] for item in said) or None
     return Finding(cause, tuple(evidence), detail, not_covered(found, cause), next_test(found, cause))
 
 
