@@ -52,6 +52,12 @@ def test_everything_that_requests_are_grouped_by_chooses_them_but_times():
     assert KEYS.keys() - CHOSEN_BY.keys() == {"minute", "hour"}
 
 
+def test_commas_stand_between_values_but_in_what_clients_write():
+    assert parse_only(["client=192.0.2.7,192.0.2.8"]) == (("client", "192.0.2.7"), ("client", "192.0.2.8"))
+    for name in ("path", "full-path", "agent", "referer"):
+        assert parse_only([f"{name}=a,b"]) == ((name, "a,b"),)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

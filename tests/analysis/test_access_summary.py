@@ -98,12 +98,13 @@ def test_only_slow_requests_are_counted_where_asked():
         ("status", "200"),
         ("method", "GET"),
         ("upstream", "-"),
+        ("referer", "https://example.com/a"),
         ("full-path", "/x/1"),
     ],
 )
 def test_other_keys(by, key):
     summary = AccessSummary(by)
-    summary.add(requests({"path": "/x/1"}, by=by))
+    summary.add(requests({"path": "/x/1", "referer": "https://example.com/a"}, by=by))
 
     assert summary.by_key()["key"].to_pylist() == [key]
 

@@ -29,6 +29,7 @@ CHOSEN_BY = {
     "host": "host",
     "client": "client_addr",
     "agent": "user_agent",
+    "referer": "referer",
 }
 # What has none is shown as, and asked for by, a dash.
 _NONE = "-"
@@ -119,8 +120,8 @@ def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
                 f"--only {text!r} chooses nothing: write NAME=VALUE, such as status=5xx or "
                 f"upstream=127.0.0.1:8017, where NAME is one of {', '.join(CHOSEN_BY)}."
             )
-        # Paths and agents may hold commas.
-        several = [values] if CHOSEN_BY[name] in ("path", "user_agent") else values.split(",")
+        # What clients write may hold commas.
+        several = [values] if CHOSEN_BY[name] in ("path", "user_agent", "referer") else values.split(",")
         for value in map(str.strip, several):
             if name == "status" and not re.fullmatch(r"[\d*]+|-", value) and not _CLASS.fullmatch(value):
                 raise InputError(f"--only {text!r}: {value!r} is no status: write 504, 5xx, or - for none.")

@@ -39,6 +39,7 @@ KEYS = {
     "host": "host",
     "client": "client_addr",
     "agent": "user_agent",
+    "referer": "referer",
 }
 BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 MEASURES = ("request_time_s", "upstream_response_time_s")
