@@ -205,6 +205,19 @@ def test_the_waterfall_keeps_layers_that_have_no_record():
     assert math.isnan(usual.loc["app", "from_s"])
 
 
+@pytest.mark.parametrize(
+    ("logged", "state"), [([asked(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
+)
+def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a_log(logged, state):
+    outer = {"start": at(20), "end": at(30), "status": 522, "ray_id": "a" * 16, "duration_ms": 10_000.0}
+    inner = access(*logged) if logged else empty("access_log")
+    followed = follow(requests(inner, edge(outer)), empty("app_log"))
+    only_edge = followed.frame.index[followed.frame["seen_edge"]][0]
+    drawn = waterfall(followed, {"slowest": only_edge}).set_index("layer")
+    assert drawn.loc["edge", "state"] == "seen"
+    assert drawn.loc["nginx", "state"] == state
+
+
 def test_without_times_there_is_nothing_to_draw():
     joined = requests(access({"time": at(1)}), empty("edge_log"))
     assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}
