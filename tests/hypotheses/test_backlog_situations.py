@@ -58,6 +58,13 @@ def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(tmp
     assert found.extra["change"] is None
 
 
+def test_one_bad_message_of_a_fifo_queue_holds_its_group_up(tmp_path):
+    found = asked(tmp_path, "nightly-backup", 564067)
+    assert found.cause == "poison_messages"
+    assert found.extra["dead_letters"] == 1
+    assert "gives out no other message of the group" in found.ranking[0].finding.evidence[-1].statement
+
+
 def test_a_queue_with_less_concurrency_than_it_needs_gets_no_cause_that_nothing_speaks_for(tmp_path):
     def small(world, options):
         KNOWN["long-jobs"][2](world, options)

@@ -41,7 +41,7 @@ def poison_messages(inv: Investigation) -> Finding:
             *share_evidence(inv, signs, _all_fail(signs), "others_pass"),
             *_same_messages(inv, signs),
             *_devices(inv, signs),
-            *no_failures_evidence(inv, signs, weight("no_failures")),
+            *(_held_up(inv, signs) or no_failures_evidence(inv, signs, weight("no_failures"))),
         ]
     return Finding(
         "poison_messages",
@@ -49,6 +49,30 @@ def poison_messages(inv: Investigation) -> Finding:
         detail=_device_detail(signs) if signs else None,
         next_test="Take one dead letter's file_path and look for the object: aws s3api head-object.",
     )
+
+
+def _held_up(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that messages of a FIFO queue waited while one of their group was tried to its death."""
+    worst, tries = signs.worst, signs.flow.settings.max_receive_count
+    if not signs.flow.settings.is_fifo or signs.failures is not None or worst is None or not tries:
+        return []
+    frame = signs.flow.frame
+    inside = frame[(frame.index >= worst.start) & (frame.index < worst.end)]
+    failed = float(inside["failed"].fillna(0.0).sum())
+    if not signs.dead_lettered or failed < tries:
+        return []
+    return [
+        Evidence(
+            f"{failed:.0f} tries failed in {signs.flow.queue} while messages waited there from "
+            f"{worst.start:%Y-%m-%d %H:%M} UTC on, {tries} before one dies: a FIFO queue gives out no other "
+            "message of the group meanwhile.",
+            weight=weight("group_held_up"),
+            effect=failed,
+            effect_unit="tries",
+            check="order",
+            **points(inv, signs.flow, ("failed", "visible"), worst.start, worst.end),
+        )
+    ]
 
 
 def _together(inv: Investigation, signs: Signs) -> list[Evidence]:

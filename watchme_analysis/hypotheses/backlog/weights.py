@@ -47,6 +47,9 @@ WEIGHTS: dict[str, Weight] = {
     "tries_succeed": Weight(
         -3.5, "Most messages that failed once passed at a later try, as no bad one does."
     ),
+    "group_held_up": Weight(
+        2.5, "Nothing else was slow or short, and a bad message in a FIFO queue keeps its group waiting."
+    ),
     "only_surge_fails": Weight(
         1.2, "What failed is what came beyond the usual; what comes as ever passes again right after it."
     ),
