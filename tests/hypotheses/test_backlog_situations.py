@@ -58,6 +58,13 @@ def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(tmp
     assert found.extra["change"] is None
 
 
+def test_slow_runs_for_which_nobody_waited_are_told_and_accuse_nobody(tmp_path):
+    found = asked(tmp_path, "nightly-backup", 564065)
+    assert found.verdict == "no_incident"
+    told = [item for item in found.ranking[0].finding.evidence if "several times as long" in item.statement]
+    assert [item.weight < 0 for item in told] == [True]
+
+
 def test_one_bad_message_of_a_fifo_queue_holds_its_group_up(tmp_path):
     found = asked(tmp_path, "nightly-backup", 564067)
     assert found.cause == "poison_messages"

@@ -176,7 +176,7 @@ class Signs:
             found.append("dead_letters")
         if self.failures is not None:
             found.append("failures")
-        if self.slow is not None:
+        if self.slow is not None and not self.slow_harmless:
             found.append("slow")
         if self.worst is not None:
             found.append("backlog")
@@ -191,6 +191,18 @@ class Signs:
         if self.balance.lost:
             found.append("lost")
         return tuple(found)
+
+    @property
+    def slow_harmless(self) -> bool:
+        """Tell whether runs were slow for a while and no message failed or waited for it, as metrics say."""
+        if self.slow is None or self.failures is not None or self.worst is not None:
+            return False
+        if not {"failed", "visible", "age_s"} <= self.flow.asked:
+            return False
+        frame = self.flow.frame
+        inside = frame[(frame.index >= self.slow.start) & (frame.index < self.slow.end)]
+        stood = inside["visible"].fillna(0.0) > 0
+        return not bool((stood & stood.shift(fill_value=False)).any())
 
     @property
     def limit_lowered(self) -> bool:

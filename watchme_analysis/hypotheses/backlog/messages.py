@@ -235,6 +235,7 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
             )
         )
     found += [_stray(inv, signs) for signs in view.signs if signs.only_stray]
+    found += [_slower(inv, signs) for signs in view.signs if signs.slow_harmless]
     daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
     if daily:
         found.append(
@@ -246,6 +247,21 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
             )
         )
     return found
+
+
+def _slower(inv: Investigation, signs: Signs) -> Evidence:
+    """Weigh that runs took longer for a while, for which nobody had to wait."""
+    slow = signs.slow
+    assert slow is not None
+    return Evidence(
+        f"Runs of {signs.flow.function} took several times as long from {slow.start:%Y-%m-%d %H:%M} to "
+        f"{slow.end:%Y-%m-%d %H:%M} UTC; no message failed or waited for it.",
+        weight=weight("slow_harmless"),
+        effect=slow.minutes,
+        effect_unit="min",
+        check="run time",
+        **points(inv, signs.flow, ("duration_avg_s", "invocations"), slow.start, slow.end),
+    )
 
 
 def _stray(inv: Investigation, signs: Signs) -> Evidence:

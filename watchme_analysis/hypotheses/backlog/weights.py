@@ -129,6 +129,7 @@ WEIGHTS: dict[str, Weight] = {
     # Nothing wrong.
     "no_harm": Weight(4.0, "No sign of lost, late or failing work in this metric."),
     "harm": Weight(-4.0, "Work was late, repeated or lost."),
+    "slow_harmless": Weight(-0.5, "Runs took longer for a while, and the next time somebody may wait."),
     "stray_dead": Weight(-0.5, "A few messages can never succeed, and others of their kind may come."),
     "stray_together": Weight(
         4.0, "Messages that are bad by chance hardly ever come this close together: 1 set in 1000."
