@@ -13,8 +13,7 @@ from watchme_analysis.sources.lines import decoded, microseconds, number
 
 NAME = "Application Load Balancer"
 _TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
-_FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
-_LINE = re.compile(rf'(?:{_FIELD.pattern})(?: (?:"(?:[^"\\]|\\.)*"|[^\s"]+))*')
+_FIELD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"]+')
 _AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
 _NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
     "type time_iso8601 elb client target request_processing_time target_processing_time "
@@ -39,9 +38,11 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
     if not line.startswith(_TYPES):
         return None
     text = decoded(line)
-    fields = [quoted or bare for quoted, bare in _FIELD.findall(text)]
-    if len(fields) < _LEAST or _LINE.fullmatch(text) is None:
+    fields = _FIELD.findall(text)
+    # What is no field was passed over.
+    if len(fields) < _LEAST or " ".join(fields) != text:
         return None
+    fields = [field[1:-1] if field.startswith('"') else field for field in fields]
     # What was not sent anywhere has times of -1.
     known = {
         name: None if value in ("", "-", "-1") else value for name, value in zip(_NAMES, fields, strict=False)

@@ -119,9 +119,12 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
     used: set[str] = set()
     for columns, convert in ((plan.texts, str), (plan.wholes, whole_number)):
         for column, names in columns:
-            name = next((name for name in names if values[name] is not None), None)
-            if name is None:
-                continue
+            # Mostly the first has a value, and a generator to find it takes a tenth of a row's time.
+            name = names[0]
+            if values[name] is None:
+                name = next((name for name in names if values[name] is not None), "")
+                if not name:
+                    continue
             try:
                 row[column] = convert(values[name])
             except ValueError as error:
