@@ -180,7 +180,11 @@ def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
         ("0", "7"),
     ]
     assert {before, then} <= told.numeric
-    assert "surprise" in onset_table(frame.assign(surprise=[4.7] * 3), TOKYO).heads
+    assert "Effect: " in told.note
+    assert "Surprise ranks" not in told.note
+    surprising = onset_table(frame.assign(surprise=[4.7] * 3), TOKYO)
+    assert "surprise" in surprising.heads
+    assert "Surprise ranks" in surprising.note
 
 
 def test_a_command_to_collect_evidence_is_set_as_what_is_typed():

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 # How far from "no difference" an effect must be for a metric of a healthy queue to be shown.
 _TOLD = 0.05
 _ENOUGH = 5
+_EFFECT = "Effect: probability that a point from then on lies above one from before (0.5: equal)."
+_SURPRISE = (
+    "Surprise ranks the hour among the days before: 4.7 is like one in a hundred for its level, spread and "
+    "change at once."
+)
 _MOST_ONSETS = 15
 _ONSETS = {
     "queue": "queue",
@@ -99,7 +104,10 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
     empty = "no metric of an affected queue left its usual range"
     told = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
     values = {place for place, head in enumerate(told.heads) if head in ("before", "then")}
-    return replace(told, numeric=told.numeric | values)
+    if not told.rows:
+        return told
+    notes = [told.note, _EFFECT] + [_SURPRISE] * ("surprise" in told.heads)
+    return replace(told, numeric=told.numeric | values, note=" ".join(filter(None, notes)))
 
 
 def _in_unit(value: Any, metric: Any) -> str:
