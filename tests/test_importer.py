@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import hashlib
+import json
 import lzma
 import shutil
 from pathlib import Path
@@ -203,6 +204,19 @@ def test_another_case_within_the_evidence_is_left_as_one(evidence):
     assert both.coverage() == alone.coverage()
     left = {item["file"]: item["reason"] for item in both.manifest["inputs"] if item["source"] is None}
     assert left == {"first/manifest.json": "a case of its own: its folder is left"}
+
+
+def test_metrics_last_until_the_end_of_their_last_interval(tmp_path):
+    series = {"Id": "a", "Label": "q", "Timestamps": ["2025-12-11T01:00:00Z", "2025-12-11T01:05:00Z"]}
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}
+    asked = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}]
+    folder = tmp_path / "evidence" / "metrics"
+    folder.mkdir(parents=True)
+    (folder / "sqs.json").write_text(json.dumps({"MetricDataResults": [series | {"Values": [1.0, 2.0]}]}))
+    (folder / "metric-data-queries.json").write_text(json.dumps(asked))
+    covered = import_folder(tmp_path / "evidence", tmp_path / "case").case.coverage()["metrics"]
+    assert covered["start"].startswith("2025-12-11T01:00:00")
+    assert covered["end"].startswith("2025-12-11T01:10:00")
 
 
 @pytest.mark.parametrize(
