@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.sources.lines import Account, microseconds, number
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 from watchme_analysis.sources.tables import TIME_NAMES, CsvRow, csv_rows, header_of
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     account = Account(raw, "host_metrics", "host_metrics")
     rows = list(csv_rows(raw, account))
     # A line holds several values here, so that lines and rows can't be compared.
-    account.lines = None
+    lines, account.lines = account.lines or 0, None
     wordy = _columns_without_numbers(rows)
     samples = 0
     for row in rows:
@@ -73,7 +74,11 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                     "value": value,
                 }
             )
-    account.notes.append(f"{samples} samples")
+    account.notes.append(f"{counted(samples, 'sample')} in {counted(lines, 'line')}")
+    if raw.content.data and not raw.content.data.endswith((b"\n", b"\r")):
+        account.notes.append("the last line has no line end: the file may have been cut off there")
+    if any(row.cells.get("") for row in rows):
+        account.notes.append("left out, as it has no name: a column")
     if wordy:
         account.notes.append(f"left out, as they hold no numbers: {', '.join(sorted(wordy))}")
     return account.finish(["time"])
