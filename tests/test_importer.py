@@ -247,3 +247,25 @@ def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
     (folder / "case.toml").touch()
     case = import_folder(folder, tmp_path / "case").case
     assert entry(case, "monday/access.log")["source"] == entry(case, "tuesday/access.log")["source"]
+
+
+def test_a_folder_is_looked_through_no_more_often_for_many_logs_than_for_one(tmp_path, monkeypatch):
+    seen = []
+
+    def counted(folder):
+        seen.append(folder.name)
+        return sorted(folder.glob("*"))
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    for name, logs in (("one", 1), ("many", 20)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "nginx.conf").write_text("log_format timed '$msec $status $request_uri';")
+        for at in range(logs):
+            (folder / f"access-{at}.log").write_text(f"1765415430.250 200 /{at}\n")
+
+        case = import_folder(folder, tmp_path / f"case-{name}").case
+
+        assert case.table("access_log")["path"].nunique() == logs
+
+    assert seen.count("many") == seen.count("one") > 0

@@ -11,11 +11,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from watchme_analysis import __version__
@@ -214,6 +214,7 @@ def _read_all(
     reports: list[FileReport] = []
     frames: Parts = {}
     kept: list[tuple[str, bytes]] = []
+    known: dict[Hashable, Any] = {}
     for name, digest in inputs.items():
         if progress is not None:
             progress(name)
@@ -221,7 +222,7 @@ def _read_all(
         if name == settings.file:
             reports.append(FileReport(name, "case_settings", "", size, digest))
             continue
-        raw = RawFile(folder, name, settings.zone, settings.of_readers, spill)
+        raw = RawFile(folder, name, settings.zone, settings.of_readers, spill, known)
         source, reason = _recognise(raw, settings.kinds.get(name))
         pieces: list[Piece] = []
         if source is not None:

@@ -13,7 +13,6 @@ from watchme_analysis.sources.access import logs as access_logs
 from watchme_analysis.sources.access import parquet as access_parquet
 from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
 from watchme_analysis.sources.access.parquet import ParquetFile, write_parquet
-from watchme_analysis.sources.formats.nginx_conf_formats import configurations_beside
 
 LINE = '192.0.2.7 - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -96,11 +95,11 @@ def test_a_place_that_is_none_is_one_sentence(tmp_path):
 def test_a_folder_is_looked_through_once_for_all_its_logs(tmp_path, monkeypatch):
     seen = []
 
-    def counted(raw):
-        seen.append(raw.path.parent.name)
-        return configurations_beside(raw)
+    def counted(folder):
+        seen.append(folder.name)
+        return sorted(folder.glob("*"))
 
-    monkeypatch.setattr(access_logs, "configurations_beside", counted)
+    monkeypatch.setattr(Path, "iterdir", counted)
     for folder, name in (("a", "timed"), ("b", "other")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "nginx.conf").write_text(

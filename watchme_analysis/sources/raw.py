@@ -11,20 +11,22 @@ import json
 import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
 from io import BytesIO
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Retrieval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Found = TypeVar("Found")
 
 GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
 # What can't be read from its middle.
@@ -178,6 +180,8 @@ class RawFile:
         What ``case.toml`` says of the file (``[files."NAME"]``) over what it says of all.
     spill
         Where the rows of large files may go; None where all are to be held.
+    known
+        What was found in folders, shared by the files that are read together; see :meth:`once`.
     """
 
     root: Path
@@ -185,6 +189,7 @@ class RawFile:
     zone: tzinfo = UTC
     settings: dict[str, Any] = field(default_factory=dict)
     spill: Spill | None = None
+    known: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
@@ -238,17 +243,31 @@ class RawFile:
         found = re.match(rf"{re.escape(stem)}[-_](?P<suffix>[^.]+)", Path(self.name).name)
         return found["suffix"] if found else None
 
+    def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
+        """Return what is found in the file's folder, looked for once by all files that are read together.
+
+        A folder may hold thousands of logs: looking through it for each takes longer than reading them.
+        """
+        key = (what, self.path.parent)
+        if key not in self.known:
+            self.known[key] = find()
+        found: Found = self.known[key]
+        return found
+
     def beside(self, *patterns: str) -> list[RawFile]:
         """Return the files in the same folder whose name (without .gz or so) fits a pattern, sorted."""
         folder = self.path.parent
-        found = []
-        # A folder may hold thousands of logs: only those that fit are looked at.
-        for name in sorted(path.name for path in folder.iterdir()):
-            plain = unpacked_name(name)
-            if any(fnmatch.fnmatch(plain, one) for one in patterns) and (folder / name).is_file():
-                relative = (folder / name).relative_to(self.root).as_posix()
-                found.append(RawFile(self.root, relative, self.zone, self.settings))
-        return found
+
+        def fitting() -> list[str]:
+            names = sorted(path.name for path in folder.iterdir())
+            # Most names don't fit: only those that do are looked at on disk.
+            fit = (n for n in names if any(fnmatch.fnmatch(unpacked_name(n), one) for one in patterns))
+            return [
+                (folder / name).relative_to(self.root).as_posix() for name in fit if (folder / name).is_file()
+            ]
+
+        names = self.once(patterns, fitting)
+        return [RawFile(self.root, name, self.zone, self.settings, known=self.known) for name in names]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
@@ -28,12 +28,7 @@ from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.packed import TornError
 from watchme_analysis.sources.access.reach import first_time, reach_of
 from watchme_analysis.sources.access.tally import Tally
-from watchme_analysis.sources.formats.nginx_conf_formats import (
-    Candidates,
-    Configuration,
-    candidate_formats,
-    configurations_beside,
-)
+from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.w3c_lines import with_fields
 from watchme_analysis.sources.lines import split_lines
@@ -117,8 +112,8 @@ class AccessScan:
             )
         found, self.unread = readable(find_inputs([str(name) for name in names]))
         inputs, self.notes = _distinct(found)
-        beside: dict[Path, list[Configuration]] = {}
-        self._candidates = {one.name: formats_of(one.path, self._options, beside) for one in inputs}
+        known: dict[Hashable, Any] = {}
+        self._candidates = {one.name: formats_of(one.path, self._options, known) for one in inputs}
         many = len(inputs) > MANY_INPUTS
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
@@ -243,11 +238,11 @@ def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
 
 
 def formats_of(
-    path: Path | None, options: LogOptions, beside: dict[Path, list[Configuration]] | None = None
+    path: Path | None, options: LogOptions, known: dict[Hashable, Any] | None = None
 ) -> Candidates:
     """Return the formats that may have written a file, or what has no files beside it.
 
-    ``beside`` keeps what the folders of files hold, for who asks for many of them.
+    ``known`` keeps what the folders of files hold, for who asks for many of them.
 
     Raises
     ------
@@ -256,11 +251,8 @@ def formats_of(
     """
     settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
     path = path or Path("/dev/null")
-    raw = RawFile(path.parent, path.name, settings=settings)
-    known = {} if beside is None else beside
-    if path.parent not in known:
-        known[path.parent] = configurations_beside(raw)
-    return candidate_formats(raw, known[path.parent])
+    known = {} if known is None else known
+    return candidate_formats(RawFile(path.parent, path.name, settings=settings, known=known))
 
 
 def chunks_of(

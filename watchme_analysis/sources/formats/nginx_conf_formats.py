@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -42,6 +42,10 @@ class Configuration(NamedTuple):
 
 def configurations_beside(raw: RawFile) -> list[Configuration]:
     """Return the configuration that is stated, else those in the folder of a file, nginx's own first."""
+    return raw.once(("configurations", raw.settings.get("nginx_conf")), lambda: _configurations(raw))
+
+
+def _configurations(raw: RawFile) -> list[Configuration]:
     if raw.settings.get("nginx_conf"):
         stated = Path(raw.settings["nginx_conf"])
         configs = [RawFile(stated.parent, stated.name)]
@@ -51,18 +55,11 @@ def configurations_beside(raw: RawFile) -> list[Configuration]:
     return [Configuration(config.name, list(_directives(config))) for config in configs]
 
 
-def candidate_formats(raw: RawFile, beside: Sequence[Configuration] | None = None) -> Candidates:
+def candidate_formats(raw: RawFile) -> Candidates:
     """Return the formats to try on a file.
 
     First what ``case.toml`` states, then the format of the ``access_log`` directive that names the file, then
     those of other directives, the other formats of the configurations beside the file, and the stock ones.
-
-    Parameters
-    ----------
-    raw
-        The file.
-    beside
-        From :func:`configurations_beside`, for who asks for many files of a folder.
 
     Raises
     ------
@@ -73,7 +70,7 @@ def candidate_formats(raw: RawFile, beside: Sequence[Configuration] | None = Non
     configured: dict[str, LogFormat] = {}
     named_first: list[str] = []
     named: list[str] = []
-    for config in configurations_beside(raw) if beside is None else beside:
+    for config in configurations_beside(raw):
         before = len(configured), len(notes)
         for directive in config.directives:
             _take(directive, raw, configured, (named_first, named), notes)
