@@ -4,10 +4,11 @@ import json
 
 import pandas as pd
 import pytest
-from health_world import USUAL, case, in_fault, investigate, moment
+from health_world import USUAL, case, give, in_fault, investigate, moment, without
 
 from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.schema import conform
+from watchme_analysis.sources.flatten import flatten
 
 CALLED, GIVEN = "api.example.com", "backend.internal"
 TO_USUAL = ("/", {"proxy_pass": f"http://{USUAL}"})
@@ -17,11 +18,10 @@ def unknown_name(path, second):
     return {"status": 404, "upstream": False}
 
 
-def directives(given):
+def directives(given=None):
     """Both configurations: the edge sets a name; Nginx has a server for callers' name and one for others."""
-    servers = [
-        ("edge", None, CALLED, {"proxy_pass": ["http://192.0.2.1"], "proxy_set_header": ["Host", given]})
-    ]
+    passes = {"proxy_pass": ["http://192.0.2.1"], "proxy_set_header": ["Host", given]}
+    servers = [("edge", None, CALLED, passes)] if given else []
     servers.append(("nginx", None, CALLED, {"proxy_pass": [f"http://{USUAL}"]}))
     servers.append(("nginx", "default_server", "_", {"return": ["404"]}))
     rows = []
@@ -50,25 +50,58 @@ def directives(given):
     return conform("config_directives", frame)
 
 
-def refused(given=None, logged=None):
+def exported(made, given, condition):
+    """Put a rule into the edge's export that sets a name, as a zone's origin rules do."""
+    rule = {"action": "route", "expression": condition, "action_parameters": {"host_header": given}}
+    rows = [
+        {"file": "rules.json", "path": path, "value": value} for path, value in flatten({"rules": [rule]})
+    ]
+    give(made, "edge_settings", rows)
+
+
+def refused(given=None, logged=None, rule=None, missing=()):
     made = case(unknown_name, nginx=(TO_USUAL,))
     made.table("edge_log")["host"] = CALLED
     if given:
         made._frames["config_directives"] = directives(given)
+    if rule:
+        made._frames["config_directives"] = directives()
+        exported(made, *rule)
     if logged:
         log = made.table("access_log")
         waits = [in_fault((at - moment(0)).total_seconds()) for at in log["time"]]
         log["host"] = pd.Series([logged if bad else CALLED for bad in waits], index=log.index, dtype="string")
-    return health.diagnose(investigate(made))
+    return health.diagnose(investigate(without(made, *missing)))
 
 
-@pytest.mark.parametrize("evidence", [{"given": GIVEN}, {"logged": GIVEN}])
+ALWAYS, NEVER = "true", 'http.request.uri.path eq "/elsewhere"'
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"given": GIVEN},
+        {"logged": GIVEN},
+        {"rule": (GIVEN, ALWAYS)},
+        {"rule": (GIVEN, ALWAYS), "logged": GIVEN, "missing": ("edge_log",)},
+    ],
+)
 def test_an_edge_that_asks_for_another_name_is_accused(evidence):
     said = refused(**evidence)
     assert said.cause == "edge_config"
     assert GIVEN in said.ranking[0].finding.detail
 
 
-@pytest.mark.parametrize("evidence", [{"given": "$host"}, {"given": CALLED}, {"logged": CALLED}])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"given": "$host"},
+        {"given": CALLED},
+        {"logged": CALLED},
+        {"rule": (CALLED, ALWAYS)},
+        {"rule": (GIVEN, NEVER)},
+        {"rule": (GIVEN, NEVER), "logged": GIVEN, "missing": ("edge_log",)},
+    ],
+)
 def test_an_edge_that_asks_for_the_callers_name_is_not(evidence):
     assert refused(**evidence).cause == "nginx_config"

@@ -72,6 +72,8 @@ class EdgeRule:
         Statuses that this can show as; empty: any.
     problem
         What of it could not be read, in words.
+    host
+        Name that it asks the origin for in place of the callers'; empty when it leaves that.
     """
 
     file: str
@@ -82,6 +84,7 @@ class EdgeRule:
     effect: str
     statuses: tuple[int, ...] = ()
     problem: str = ""
+    host: str = ""
 
 
 def edge_rules_of(settings: pd.DataFrame) -> tuple[EdgeRule, ...]:
@@ -129,15 +132,16 @@ def _rules(file: str, path: str, node: dict[str, Any]) -> Iterator[EdgeRule]:
     asked = node.get("filter")
     expression = node.get("expression") or (asked.get("expression") if isinstance(asked, dict) else None)
     is_off = node.get("enabled") is False or True in (node.get("paused"), node.get("disabled"))
-    said = ("", (), "") if is_off or node.get("status") == "disabled" else _effect(node)
+    is_off = is_off or node.get("status") == "disabled"
+    said = ("", (), "", "") if is_off else (*_effect(node), _host(node))
     label = str(node.get("description") or node.get("ref") or node.get("id") or path)
     if isinstance(expression, str) and "action" in node:
-        concerns, (effect, statuses, problem) = None, said
+        concerns, (effect, statuses, problem, host) = None, said
         try:
             concerns = compiled(expression)
         except UnreadableError as error:
             problem = f"{error} in `{expression}`"
-        yield EdgeRule(file, path, label, concerns, expression, effect, statuses, problem)
+        yield EdgeRule(file, path, label, concerns, expression, effect, statuses, problem, host)
     elif patterns := _patterns(node):
         concerns = _by_pattern(patterns, _methods(node))
         yield EdgeRule(file, path, label, concerns, " or ".join(patterns), *said)
@@ -208,11 +212,7 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
     if limit is not None:
         count = limit.get("requests_per_period", limit.get("threshold"))
         return f"limits to {count} requests in {limit.get('period')} s, then {mode}", _REFUSED, ""
-    given = node.get("action_parameters")
-    settings = dict(given) if isinstance(given, dict) else {}
-    for entry in _items(node.get("actions")):
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
-            settings[entry["id"]] = entry.get("value", True)
+    settings = _given(node)
     statuses = _ACTIONS.get(mode, ())
     if set(settings) == {"forwarding_url"}:
         statuses = _MOVED
@@ -222,6 +222,22 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
     if mode and mode not in _ACTIONS and mode not in _SETTING_ACTIONS:
         unread.append(f"action `{mode}`")
     return ", ".join(said), statuses, " and ".join(unread)
+
+
+def _given(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule or page sets, by name."""
+    given = node.get("action_parameters")
+    settings = dict(given) if isinstance(given, dict) else {}
+    for entry in _items(node.get("actions")):
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+            settings[entry["id"]] = entry.get("value", True)
+    return settings
+
+
+def _host(node: Mapping[str, Any]) -> str:
+    settings = _given(node)
+    name = settings.get("host_header", settings.get("host_header_override"))
+    return name if isinstance(name, str) else ""
 
 
 def _can_spoil(name: str, value: Any) -> bool:

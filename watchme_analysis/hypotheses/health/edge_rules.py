@@ -5,6 +5,7 @@ A rule is asked of the requests that the edge logged, not of a path alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +130,7 @@ def settings(found: Facts) -> list[Seen]:
             f"{share(round(apart[0].affected * asked), asked)} kinds of bad requests and "
             f"{apart[0].others:.0%} of those that did well."
         )
-        sql = select("edge_settings", f"({' or '.join(_standing(one.rule) for one in apart)})")
-        rows = int(sum(_of_rule(table, one.rule).sum() for one in apart))
+        sql, rows = rows_of(found, [one.rule for one in apart])
         return [Seen("edge_rule", text, "edge_settings", rows, sql, details={EDGE: words})]
     if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
         return []
@@ -138,6 +138,12 @@ def settings(found: Facts) -> list[Seen]:
         f"No rule of the edge's settings treats {listed(found.endpoints)} apart from the paths that did well."
     )
     return [Seen("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)]
+
+
+def rows_of(found: Facts, rules: Sequence[EdgeRule]) -> tuple[str, int]:
+    """Return the query for the rows of ``edge_settings`` that rules stand in, and how many they are."""
+    sql = select("edge_settings", f"({' or '.join(map(_standing, rules))})")
+    return sql, int(sum(_of_rule(found.table("edge_settings"), rule).sum() for rule in rules))
 
 
 def unread(found: Facts) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from watchme_analysis.analysis.configuration.nginx_routing import route_among
+from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.hypotheses.health.edge_rules import MOST, matched_rules, rows_of
 from watchme_analysis.hypotheses.health.facts import Facts, listed, share
 from watchme_analysis.hypotheses.health.seen import Seen
-from watchme_analysis.hypotheses.health.sql import lines, select
+from watchme_analysis.hypotheses.health.sql import lines, quoted, select
 
 EDGE = "edge_config"
 
@@ -15,13 +17,25 @@ def wrong_host(found: Facts) -> list[Seen]:
 
     Nginx then answers by itself, and its configuration alone looks at fault.
     """
-    asked = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
     bad = found.rows("nginx", bad=True)
     alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
-    if asked.empty or len(alone) < 3 or len(alone) < 0.5 * len(bad):
+    if len(alone) < 3 or len(alone) < 0.5 * len(bad):
         return []
-    name = str(asked.mode().iloc[0])
-    return _logged(found, name) or _configured(found, name)
+    asked = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+    if len(asked):
+        name = str(asked.mode().iloc[0])
+        return _logged(found, name) or _configured(found, name)
+    # Without the edge's names, callers may have changed theirs: only its settings say who did.
+    usual = _usual_name(found)
+    return _configured(found, usual) if usual else []
+
+
+def _usual_name(found: Facts) -> str | None:
+    """Return the name under which Nginx was asked before the trouble for what it passed on."""
+    log = found.table("access_log")
+    passed = log[(log["time"] < found.start) & log["upstream_addr"].notna()]
+    names = passed.loc[path_families(passed["path"]).isin(found.families), "host"].dropna()
+    return str(names.mode().iloc[0]) if len(names) else None
 
 
 def _logged(found: Facts, name: str) -> list[Seen]:
@@ -53,8 +67,8 @@ def _logged(found: Facts, name: str) -> list[Seen]:
 def _configured(found: Facts, name: str) -> list[Seen]:
     """Read it from both configurations: the name that the edge sets, and who serves that."""
     for endpoint in found.endpoints:
-        given = _set_by_edge(found, endpoint)
-        if given is None or given.lower() == name.lower():
+        given, where = _set_by_edge(found, endpoint) or _set_by_rule(found) or (name, None)
+        if where is None or given.lower() == name.lower():
             continue
         well, now = (route_among(found.nginx_routes.places, endpoint, host) for host in (name, given))
         if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
@@ -64,14 +78,16 @@ def _configured(found: Facts, name: str) -> list[Seen]:
             f"{listed(well['server_names'])}, and not for {given}."
         )
         detail = f"the edge asks for {given} in place of {name}, for which Nginx passes nothing on"
-        sql = select("config_directives", "directive in ('proxy_set_header', 'server_name')")
-        table = found.table("config_directives")
-        rows = int(table["directive"].isin(["proxy_set_header", "server_name"]).sum())
-        return [Seen("edge_wrong_host", text, "config_directives", rows, sql, details={EDGE: detail})]
+        table, sql, rows = where
+        return [Seen("edge_wrong_host", text, table, rows, sql, details={EDGE: detail})]
     return []
 
 
-def _set_by_edge(found: Facts, endpoint: str) -> str | None:
+# A name, and the table that says it with the query for its rows and their number.
+_Set = tuple[str, tuple[str, str, int]]
+
+
+def _set_by_edge(found: Facts, endpoint: str) -> _Set | None:
     """Return the name that the edge's configuration sets for a path; None where a variable decides."""
     place = route_among(found.edge_routes.places, endpoint)
     if place is None or not place["proxy_pass"]:
@@ -81,4 +97,15 @@ def _set_by_edge(found: Facts, endpoint: str) -> str | None:
     value = next((str(args[1]) for args in headers if str(args[0]).lower() == "host"), "$proxy_host")
     if value == "$proxy_host":
         value = str(place["proxy_pass"]).partition("://")[2].partition("/")[0]
-    return None if "$" in value else value
+    names = ["proxy_set_header", "server_name"]
+    sql = select("config_directives", f"directive in ({', '.join(map(quoted, names))})")
+    rows = int(found.table("config_directives")["directive"].isin(names).sum())
+    return None if "$" in value else (value, ("config_directives", sql, rows))
+
+
+def _set_by_rule(found: Facts) -> _Set | None:
+    """Return the name that a rule of the edge's settings sets for most of the affected requests."""
+    for one in found.inv.once(matched_rules):
+        if one.rule.host and one.affected >= MOST:
+            return one.rule.host, ("edge_settings", *rows_of(found, [one.rule]))
+    return None
