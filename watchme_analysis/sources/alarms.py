@@ -14,13 +14,17 @@ from watchme_analysis.sources.aws.json import (
     as_json,
     documents,
     has_key,
+    has_more,
     is_blank,
     listed,
+    listed_under,
     moment,
     number,
     parsed,
+    part,
     piece,
     truth,
+    untimed,
     whole,
 )
 from watchme_analysis.sources.aws.names import dimension_map, dimension_resource
@@ -33,11 +37,10 @@ if TYPE_CHECKING:
 def read_alarms(raw: RawFile) -> Iterator[Piece]:
     """Read metric and composite alarms into ``alarms``."""
     values, problems = documents(raw)
-    metric, odd = listed(values, "MetricAlarms", "ComparisonOperator")
-    composite, more = listed(values, "CompositeAlarms", "AlarmRule")
-    rows = [alarm_row(raw.relative, alarm, "metric") for alarm in metric]
-    rows += [alarm_row(raw.relative, alarm, "composite") for alarm in composite]
-    yield piece(raw, "alarms", "alarms", rows, Trouble(tuple(problems), tuple(odd) or tuple(more)))
+    found, odd = listed_under(values, {"MetricAlarms": "ComparisonOperator", "CompositeAlarms": "AlarmRule"})
+    rows = [alarm_row(raw.relative, alarm, "metric") for alarm in found["MetricAlarms"]]
+    rows += [alarm_row(raw.relative, alarm, "composite") for alarm in found["CompositeAlarms"]]
+    yield piece(raw, "alarms", "alarms", rows, Trouble(tuple(problems), tuple(odd), has_more(values)))
 
 
 def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -77,8 +80,7 @@ def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _dimensions_of(query: dict[str, Any]) -> dict[str, str]:
-    metric = (query.get("MetricStat") or {}).get("Metric") or {}
-    return dimension_map(metric.get("Dimensions"))
+    return dimension_map(part(part(query, "MetricStat"), "Metric").get("Dimensions"))
 
 
 def read_history(raw: RawFile) -> Iterator[Piece]:
@@ -86,7 +88,8 @@ def read_history(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     items, odd = listed(values, "AlarmHistoryItems", "HistoryItemType")
     rows = [history_row(raw.relative, item) for item in items]
-    yield piece(raw, "alarm_history", "alarm_history", rows, Trouble(tuple(problems), tuple(odd)))
+    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    yield piece(raw, "alarm_history", "alarm_history", rows, trouble, notes=untimed(raw, rows))
 
 
 def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +101,8 @@ def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
         "alarm": item.get("AlarmName"),
         "time": moment(item.get("Timestamp")),
         "kind": item.get("HistoryItemType"),
-        "from_state": (states.get("oldState") or {}).get("stateValue"),
-        "to_state": (states.get("newState") or {}).get("stateValue"),
+        "from_state": part(states, "oldState").get("stateValue"),
+        "to_state": part(states, "newState").get("stateValue"),
         "summary": item.get("HistorySummary"),
         "data": as_json(data) if data is not None else as_json(item.get("HistoryData")),
     }

@@ -10,16 +10,20 @@ from watchme_analysis.sources.aws.json import (
     as_json,
     documents,
     has_key,
+    has_more,
     is_blank,
-    listed,
+    listed_under,
     moment,
     parsed,
+    part,
     piece,
     truth,
+    untimed,
 )
 from watchme_analysis.sources.aws.names import resource_name
 from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,20 +45,28 @@ _NAMING = (
 def read_events(raw: RawFile) -> Iterator[Piece]:
     """Read recorded calls into ``changes``."""
     values, problems = documents(raw)
-    events, odd = listed(values, "Events", "CloudTrailEvent")
-    records, more = listed(values, "Records")
+    found, odd = listed_under(values, {"Events": "CloudTrailEvent", "Records": None})
+    events = [*found["Events"], *map(_as_event, found["Records"])]
     rows = [change_row(raw.relative, event) for event in events]
-    rows += [change_row(raw.relative, _as_event(record)) for record in records]
-    yield piece(raw, "cloudtrail", "changes", rows, Trouble(tuple(problems), tuple(odd) or tuple(more)))
+    notes = untimed(raw, rows)
+    torn = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
+    if torn:
+        notes.append(f"{raw.relative}: the details of {counted(len(torn), 'event')} can't be read.")
+    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    yield piece(raw, "cloudtrail", "changes", rows, trouble, notes=notes)
+
+
+def _detail(event: dict[str, Any]) -> dict[str, Any]:
+    detail = parsed(event.get("CloudTrailEvent"))
+    return detail if isinstance(detail, dict) else {}
 
 
 def change_row(file: str, event: dict[str, Any]) -> dict[str, Any]:
     """Return a row of ``changes`` for an event as lookup-events lists it."""
-    detail = parsed(event.get("CloudTrailEvent"))
-    detail = detail if isinstance(detail, dict) else {}
+    detail = _detail(event)
     parameters = detail.get("requestParameters")
     resources = _resources(event, detail)
-    user = detail.get("userIdentity") or {}
+    user = part(detail, "userIdentity")
     return {
         "file": file,
         "time": moment(event.get("EventTime")) or moment(detail.get("eventTime")),
@@ -72,13 +84,14 @@ def change_row(file: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _resources(event: dict[str, Any], detail: dict[str, Any]) -> list[str]:
     """Return the names of all resources, those that the event lists first, each once."""
+    resources = event.get("Resources")
     listed_names = [
-        item.get("ResourceName") for item in event.get("Resources") or [] if isinstance(item, dict)
+        item.get("ResourceName")
+        for item in (resources if isinstance(resources, list) else [])
+        if isinstance(item, dict)
     ]
-    for part in ("requestParameters", "responseElements"):
-        values = detail.get(part)
-        if isinstance(values, dict):
-            listed_names += [values.get(name) for name in _NAMING]
+    for side in ("requestParameters", "responseElements"):
+        listed_names += [part(detail, side).get(name) for name in _NAMING]
     return list(dict.fromkeys(resource_name(str(name)) for name in listed_names if name))
 
 
@@ -94,8 +107,11 @@ def _without_secrets(parameters: Any) -> Any:
 
 def _as_event(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record of a trail's log file in the shape of lookup-events."""
+    items = record.get("resources")
     resources = [
-        {"ResourceName": item.get("ARN")} for item in record.get("resources") or [] if isinstance(item, dict)
+        {"ResourceName": item.get("ARN")}
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict)
     ]
     return {"CloudTrailEvent": record, "Resources": resources}
 

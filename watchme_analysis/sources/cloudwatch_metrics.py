@@ -174,7 +174,7 @@ def _moments(texts: pd.Series, zone: tzinfo) -> pd.Series:
     if numeric.any():
         moments = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
         epochs = pd.to_numeric(texts[numeric], errors="coerce").astype("float64")
-        moments[numeric] = pd.to_datetime(epochs, unit="s", utc=True).dt.as_unit("us")
+        moments[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
         if not numeric.all():
             moments[~numeric] = _moments(texts[~numeric], zone)
         return moments

@@ -19,10 +19,12 @@ from watchme_analysis.sources.aws.json import (
     as_json,
     documents,
     has_key,
+    has_more,
     is_blank,
     listed,
     moment,
     number,
+    part,
     piece,
     whole,
 )
@@ -76,7 +78,7 @@ def read_function(raw: RawFile) -> Iterator[Piece]:
         known, reserved = _concurrency_beside(raw)
         if not known and "Configuration" in value:
             # get-function always tells, and leaves the part out where nothing is reserved.
-            known, reserved = True, whole((value.get("Concurrency") or {}).get(_RESERVED))
+            known, reserved = _reserved(part(value, "Concurrency"))
         row = function_row(raw.relative, configuration, _stem(raw))
         rows.append({**row, "reserved_concurrency": reserved, "concurrency_known": known})
     yield piece(raw, "lambda_function", "functions", rows, Trouble(tuple(problems), tuple(odd)))
@@ -86,8 +88,8 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
     """Return a row of ``functions`` for a configuration, concurrency left out."""
     arn = configuration.get("FunctionArn")
     function = configuration.get("FunctionName") or (resource_name(str(arn)) if arn else name)
-    logging = configuration.get("LoggingConfig") or {}
-    environment = (configuration.get("Environment") or {}).get("Variables")
+    logging = part(configuration, "LoggingConfig")
+    environment = part(configuration, "Environment").get("Variables")
     return {
         "file": file,
         "function": resource_name(str(function)),
@@ -108,32 +110,38 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
 def _concurrency_beside(raw: RawFile) -> tuple[bool, int | None]:
     """Return whether concurrency was asked, and what is reserved."""
     for neighbour in raw.beside(f"{_stem(raw)}-concurrency.json"):
-        values, problems = documents(neighbour)
-        if problems and not values:
-            return False, None
-        for value in values:
-            if isinstance(value, dict) and _RESERVED in value:
-                return True, whole(value[_RESERVED])
-        return True, None
+        return _told(*documents(neighbour))
     return False, None
+
+
+def _told(values: list[Any], problems: list[str]) -> tuple[bool, int | None]:
+    """Return whether answers tell what is reserved, and how much; a whole one without it tells of nothing."""
+    named = [value for value in values if isinstance(value, dict) and _RESERVED in value]
+    return _reserved(named[0]) if named else (not problems, None)
+
+
+def _reserved(answer: dict[str, Any]) -> tuple[bool, int | None]:
+    reserved = whole(answer.get(_RESERVED))
+    return reserved is not None or answer.get(_RESERVED) is None, reserved
 
 
 def read_concurrency(raw: RawFile) -> Iterator[Piece]:
     """Read reserved concurrency into ``functions`` where no configuration beside it takes it up."""
     values, problems = documents(raw)
     function = _stem(raw).removesuffix("-concurrency")
+    odd = [value for value in values if not isinstance(value, dict) or not _reserved(value)[0]]
     rows = []
     if not raw.beside(f"{function}.json"):
-        reserved = [whole(value.get(_RESERVED)) for value in values if isinstance(value, dict)]
+        known, reserved = _told(values, problems)
         rows = [
             {
                 "file": raw.relative,
                 "function": function,
-                "reserved_concurrency": reserved[0] if reserved else None,
-                "concurrency_known": bool(reserved) or not problems,
+                "reserved_concurrency": reserved,
+                "concurrency_known": known,
             }
         ]
-    yield piece(raw, "lambda_concurrency", "functions", rows, Trouble(tuple(problems)))
+    yield piece(raw, "lambda_concurrency", "functions", rows, Trouble(tuple(problems), tuple(odd)))
 
 
 def read_mappings(raw: RawFile) -> Iterator[Piece]:
@@ -143,14 +151,15 @@ def read_mappings(raw: RawFile) -> Iterator[Piece]:
     mappings, odd = listed(values, "EventSourceMappings", "EventSourceArn")
     name = re.sub(r"-mappings?$", "", _stem(raw))
     rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
-    yield piece(raw, "lambda_mappings", "event_source_mappings", rows, Trouble(tuple(problems), tuple(odd)))
+    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    yield piece(raw, "lambda_mappings", "event_source_mappings", rows, trouble)
 
 
 def mapping_row(file: str, mapping: dict[str, Any], function: str | None = None) -> dict[str, Any]:
     """Return a row of ``event_source_mappings``."""
     source = mapping.get("EventSourceArn")
     owner = mapping.get("FunctionArn")
-    scaling = mapping.get("ScalingConfig") or {}
+    scaling = part(mapping, "ScalingConfig")
     return {
         "file": file,
         "uuid": mapping.get("UUID"),

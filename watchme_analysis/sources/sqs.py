@@ -57,9 +57,10 @@ def read_queue(raw: RawFile) -> Iterator[Piece]:
 def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) -> dict[str, Any]:
     """Return a row of ``queues`` for the attributes of a queue."""
     arn = attributes.get("QueueArn")
+    arn = str(arn) if arn else None
     redrive = parsed(attributes.get("RedrivePolicy")) or {}
     target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
-    queue = resource_name(str(arn)) if arn else name
+    queue = resource_name(arn) if arn else name
     return {
         "file": file,
         "queue": queue,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import DTYPES, conform, table_schema
 from watchme_analysis.sources.raw import Piece, RawFile, load_json
+from watchme_analysis.wording import counted
+
+# What an answer says of itself, also where it has nothing to list.
+_ABOUT_ANSWERS = frozenset({"ResponseMetadata", "NextToken", "NextMarker"})
 
 
 class Documents(NamedTuple):
@@ -54,26 +58,57 @@ def _skip_blank(text: str, at: int) -> int:
 
 
 def listed(values: Iterable[Any], key: str, own: str | None = None) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return the objects under a key of documents, or of documents listed in one, and what is no object.
+    """Return the objects under a key of documents, or of documents listed in one, and what is none.
 
     An object that has the key ``own`` and not the other is one of them: ``--query`` leaves out the rest.
     """
-    found: list[dict[str, Any]] = []
+    found, odd = listed_under(values, {key: own})
+    return found[key], odd
+
+
+def listed_under(
+    values: Iterable[Any], keys: Mapping[str, str | None]
+) -> tuple[dict[str, list[dict[str, Any]]], list[Any]]:
+    """Return the objects under each of several keys as :func:`listed` does, and what is under none."""
+    found: dict[str, list[dict[str, Any]]] = {key: [] for key in keys}
     odd: list[Any] = []
     for value in values:
         if isinstance(value, list):
-            deeper, more = listed(value, key, own)
-            found.extend(deeper)
+            deeper, more = listed_under(value, keys)
             odd.extend(more)
-        elif isinstance(value, dict) and own in value and key not in value:
-            found.append(value)
-        elif isinstance(value, dict):
-            items = value.get(key)
-            for item in items if isinstance(items, list) else []:
-                (found if isinstance(item, dict) else odd).append(item)
-        else:
+            for key in keys:
+                found[key].extend(deeper[key])
+            continue
+        if not isinstance(value, dict):
             odd.append(value)
+            continue
+        named = [key for key in keys if key in value]
+        alone = [key for key, own in keys.items() if own in value]
+        if not named and alone:
+            found[alone[0]].append(value)
+        elif not named and not _ABOUT_ANSWERS.issuperset(value):
+            odd.append(value)
+        for key in named:
+            items = value[key]
+            if isinstance(items, list):
+                found[key].extend(item for item in items if isinstance(item, dict))
+                odd.extend(item for item in items if not isinstance(item, dict))
+            elif items is not None:
+                odd.append(items)
     return found, odd
+
+
+def has_more(values: Iterable[Any]) -> bool:
+    """Tell whether the last of an answer's pages names a further one, which isn't there."""
+    pages = [page for value in values for page in (value if isinstance(value, list) else [value])]
+    last = pages[-1] if pages and isinstance(pages[-1], dict) else {}
+    return bool(last.get("NextToken") or last.get("NextMarker"))
+
+
+def part(value: Any, name: str) -> dict[str, Any]:
+    """Return the object under a name of an object, empty where either is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def has_key(raw: RawFile, *keys: str) -> bool:
@@ -152,6 +187,12 @@ def parsed(text: Any) -> Any:
         return None
 
 
+def untimed(raw: RawFile, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on the rows without a time, which no window finds, where there are any."""
+    count = sum(row["time"] is None for row in rows)
+    return [f"{raw.relative}: {counted(count, 'entry', 'entries')} without a readable time."] if count else []
+
+
 def iso_time(value: Any) -> str:
     """Return a time as ISO 8601, for JSON."""
     if isinstance(value, datetime):
@@ -160,10 +201,11 @@ def iso_time(value: Any) -> str:
 
 
 class Trouble(NamedTuple):
-    """What could not be read of a file."""
+    """What could not be read of a file, and whether more pages of the answer exist than it holds."""
 
     problems: tuple[str, ...] = ()
     odd: tuple[Any, ...] = ()
+    is_page: bool = False
 
     def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
         """Return the troubles as rejected pieces."""
@@ -176,7 +218,10 @@ class Trouble(NamedTuple):
 
     def notes(self, raw: RawFile) -> tuple[str, ...]:
         """Return a sentence for each way in which the file is incomplete."""
-        return tuple(f"{raw.relative}: {problem}; the part before is kept." for problem in self.problems)
+        notes = [f"{raw.relative}: {problem}; the part before is kept." for problem in self.problems]
+        if self.is_page:
+            notes.append(f"{raw.relative}: entries are missing, this is one page of several (NextToken).")
+        return tuple(notes)
 
 
 def piece(
@@ -204,7 +249,7 @@ def piece(
     """
     frame = frame_of(table, rows)
     notes = trouble.notes(raw) + tuple(more.pop("notes", ()))
-    truncated = bool(more.pop("truncated", False)) or bool(trouble.problems)
+    truncated = bool(more.pop("truncated", False) or trouble.problems or trouble.is_page)
     start, end = bounds(table, frame)
     return Piece(
         table,
