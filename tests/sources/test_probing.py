@@ -383,3 +383,22 @@ def test_the_curl_lines_write_the_same_table(server, tmp_path):
     assert frame["connect_s"].notna().all()
     assert pd.notna(frame["ttfb_s"][0])
     assert (frame["duration_s"] >= frame["ttfb_s"].fillna(0)).all()
+
+
+def test_the_curl_lines_write_whole_lines_below_one_that_was_cut(server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    cut = ",".join(COLUMNS) + "\n2025-12-11T01:00:00Z,host,/health,"
+    (tmp_path / "probes.csv").write_text(cut)
+    lines = probing.curl_lines([("host", server.url + "/mute")], 1, 30)
+    running = subprocess.Popen(["sh", "-c", lines], cwd=tmp_path, start_new_session=True)
+    try:
+        until = time.monotonic() + 10
+        while not server.seen and time.monotonic() < until:
+            time.sleep(0.02)
+        assert server.seen
+        begun = (tmp_path / "probes.csv").read_text()
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert begun == cut + "\n"

@@ -182,14 +182,17 @@ def curl_lines(
         '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
     )
     begin = f"[ -s probes.csv ] || echo {','.join(probe_standalone.COLUMNS)} >> probes.csv"
-    lines = [*unset, begin, "while :; do"]
+    # A last line that was cut off must not swallow the first new one.
+    mend = '[ -z "$(tail -c 1 probes.csv)" ] || echo >> probes.csv'
+    lines = [*unset, begin, mend, "while :; do"]
     for vantage, url in targets:
         path = urlsplit(url).path or "/"
         prefix = f"%Y-%m-%dT%H:%M:%SZ,{vantage},{path.replace('%', '%%')},"
         lines.append(
-            f"  printf '%s' \"$(date -u {shlex.quote('+' + prefix)})\" >> probes.csv; "
-            f"curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} -w {shlex.quote(wanted)} "
-            f"{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)} >> probes.csv"
+            # One write for each line, so that a kill leaves none half written.
+            f"  printf '%s%s\\n' \"$(date -u {shlex.quote('+' + prefix)})\" "
+            f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} -w {shlex.quote(wanted)} "
+            f'{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)})" >> probes.csv'
         )
     return "\n".join([*lines, f"  sleep {every_s:g}", "done"])
 
