@@ -200,3 +200,20 @@ def test_what_is_appended_below_a_cut_quote_is_read(tmp_path):
 
     assert frame["line"].tolist() == [3, 4]
     assert [one.line for one in found.rejected] == [2]
+
+
+@pytest.mark.parametrize("time", ["9" * 5000, "0001-01-01T00:00:00+14:00", "-99999999999", "1e400"])
+def test_a_time_that_no_table_holds_costs_its_row_alone(tmp_path, time):
+    text = f"{HEADER}{time},outside,/,200,0.5,\n1765415401,outside,/,200,0.5,\n"
+
+    frame, found = read_probes(laid(tmp_path, text))
+
+    assert frame["line"].tolist() == [3]
+    assert [(one.line, one.reason) for one in found.rejected] == [(2, "no time")]
+
+
+@pytest.mark.parametrize("seconds", ["1e999", "9" * 400])
+def test_a_number_that_is_not_finite_is_none(tmp_path, seconds):
+    _, found = read_probes(laid(tmp_path, f"{HEADER}1765415400,outside,/,200,{seconds},\n"))
+
+    assert [one.reason for one in found.rejected] == [f"'{seconds[:40]}' is no number"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The moments that tables and Python's own times both hold, in microseconds.
+_FIRST, _LAST = (
+    (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    for moment in (datetime.min, datetime.max)
+)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CLF_TIME = re.compile(
     r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:[.,](?P<fraction>\d{1,9}))?(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
 )
+# More than any epoch has; Python refuses to read thousands.
+_MOST_DIGITS = 40
 _HALF_AN_HOUR = 30 * 60 * 10**6
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Epochs told apart by size: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
@@ -66,8 +74,13 @@ def microseconds(value: object, zone: tzinfo = UTC) -> int | None:
     Returns
     -------
     int or None
-        None when the value is no moment.
+        None when the value is no moment of the years 1 to 9999.
     """
+    found = _microseconds(value, zone)
+    return found if found is not None and _FIRST <= found <= _LAST else None
+
+
+def _microseconds(value: object, zone: tzinfo) -> int | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
@@ -94,6 +107,8 @@ def _from_epoch(value: int) -> int | None:
 
 def _from_decimal(text: str) -> int | None:
     whole, dot, fraction = text.partition(".")
+    if len(whole) > _MOST_DIGITS:
+        return None
     if "e" in text or "E" in text:
         number = float(text)
         return _from_epoch(int(number)) if abs(number) < 10**20 else None
@@ -169,9 +184,10 @@ def number(value: object) -> float | None:
     text = str(value).strip()
     if text in ("", "-"):
         return None
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
-    return float(text)
+    found = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(found):
+        raise ValueError(f"{text[:_MOST_DIGITS]!r} is no number")
+    return found
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,40}")
