@@ -128,7 +128,7 @@ def test_a_line_that_lacks_more_than_its_text_is_no_probe_without_an_answer(tmp_
 def test_files_put_together_are_read_each_by_its_header(tmp_path):
     text = (
         HEADER
-        + "1765415400,outside,/,200,0.5,\n"
+        + "1765415400,outside,/,200,0.5,\n\ufeff"
         + HEADER
         + "1765415401,outside,/,200,0.5,\n"
         + "vantage,timestamp,status,seconds,path,error\nhost,1765415402,200,0.75,/,\n"

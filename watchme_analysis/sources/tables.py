@@ -228,7 +228,10 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _physical_lines(data: bytes) -> list[str]:
-    """Return the lines with their ends, without the NUL bytes that a lost write leaves before one."""
-    text = decoded(data.removeprefix(b"\xef\xbb\xbf"))
+    """Return the lines with their ends, without the marks that stand before one.
+
+    A lost write leaves NUL bytes there, files that were put together the byte order mark of the second.
+    """
+    lines = io.StringIO(decoded(data), newline="")
     # NUL bytes within a line are damage of that line, not the end of the file.
-    return [line.lstrip("\0").replace("\0", "\\x00") for line in io.StringIO(text, newline="")]
+    return [line.lstrip("\0\ufeff").replace("\0", "\\x00") for line in lines]
