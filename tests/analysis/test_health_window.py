@@ -154,3 +154,21 @@ def test_a_little_strain_before_the_trouble_does_not_begin_it():
     ]
     found = find_incident(judged(seen(rows + steady(40, 70, status=502))))
     assert abs((found.start - START).total_seconds() - 40) < 1
+
+
+def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
+    """An endpoint with a fault of its own, until a second fault stops all that is asked."""
+    rows = [*steady(0, 40), *steady(40, 120, 502), *steady(120, 150)]
+    for later in (0.2, 0.4, 0.6, 0.8):
+        others = (steady(0, 80), steady(80, 120, 504, 5.0), steady(120, 150))
+        rows += [(second + later, how, "/b", *rest) for part in others for second, how, _, *rest in part]
+    found = find_incident(judged(seen(sorted(rows))))
+    assert set(found.families) == {"/a", "/b"}
+    assert (found.start - START).total_seconds() == pytest.approx(40, abs=2)
+
+
+def test_an_incident_that_pauses_begins_with_its_first_part():
+    parts = ((0, 60, 200), (60, 72, 504), (72, 112, 200), (112, 150, 504), (150, 180, 200))
+    rows = [row for first, last, status in parts for row in steady(first, last, status)]
+    found = find_incident(judged(seen(rows)))
+    assert (found.start - START).total_seconds() == pytest.approx(60, abs=2)

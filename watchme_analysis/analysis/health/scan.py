@@ -145,8 +145,23 @@ def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.Da
     # Both bounds were chosen among as many as there are rows: chance alone makes some likelier.
     if _likelihood(marks, (begin, end)) - _likelihood(marks, begun[0]) < 2 * math.log(len(marks)):
         return run
+    begin, end = _with_bursts(rows, (begin, end), begun[0], column)
     found = without_blips(rows.iloc[begin : end + 1], column)
     return found if span_s(found[found[column]]) >= MIN_SPAN_S else run
+
+
+def _with_bursts(
+    rows: pd.DataFrame, bounds: tuple[int, int], scanned: tuple[int, int], column: str
+) -> tuple[int, int]:
+    """Return bounds widened to what they cut off that is dense and lasts: trouble that paused."""
+    (begin, end), (first, last) = bounds, scanned
+    for left, right in ((first, begin), (end + 1, last + 1)):
+        part = rows.iloc[left:right]
+        start, stop, score = densest_run(part[column].to_numpy(), CORE_SHARES)
+        burst = part.iloc[start : stop + 1]
+        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= MIN_SPAN_S:
+            begin, end = min(begin, left + start), max(end, left + stop)
+    return begin, end
 
 
 def _settled(marks: Any, bounds: tuple[int, int]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.health.scan import (
     MIN_BAD,
     MIN_SCORE,
+    MIN_SPAN_S,
     SCAN_SHARES,
     densest_run,
     refined,
@@ -35,6 +36,8 @@ USUAL_QUANTILE = 0.2
 MIN_STRAINED_SCORE = 30.0
 # Good time after the last bad observation that counts as recovery.
 RECOVERY_S = 5.0
+# A family whose own run lasts through so much of the worst one's is part of the incident.
+COVERED_SHARE = 0.8
 # How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
 UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
 OUTER = ("outside", "edge", "nginx")
@@ -192,6 +195,10 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     probed = set(observed.loc[observed["row"] < 0, "family"])
     during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
     affected = affected_families(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
+    # What was bad for long before or after the worst was so at other times too: it has a fault of its own.
+    longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
+    longer = {name: run for name, run in longer.items() if name not in affected}
+    affected += longer
     # What was probed on purpose is what was asked about.
     affected = sorted(affected, key=lambda name: name not in probed)
     pooled = rows[rows["family"].isin(affected)]
@@ -201,7 +208,8 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     run = refined(pooled, run, "strained" if is_mild else "bad")
     run = widened(pooled, run)
     bad = run[run["strained"]]
-    first, last = bad["start"].iloc[0], bad["start"].iloc[-1]
+    asked = [bad, *(run for name, run in longer.items() if name in probed)]
+    first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
     after = pooled[pooled["start"] > last]
     recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
     final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])
@@ -216,6 +224,14 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         total=len(inside),
         is_mild=is_mild,
     )
+
+
+def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
+    """Tell whether a run lasts through most of an interval, and much longer."""
+    first, last = run["start"].iloc[0], run["start"].iloc[-1]
+    covered = (min(last, end) - max(first, start)).total_seconds()
+    beside = (last - first).total_seconds() - covered
+    return bool(covered >= COVERED_SHARE * (end - start).total_seconds() and beside >= MIN_SPAN_S)
 
 
 def brief_trouble(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
