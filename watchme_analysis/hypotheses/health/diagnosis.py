@@ -35,6 +35,7 @@ from watchme_analysis.hypotheses.health.lookalikes import Lookalike, shared_weig
 from watchme_analysis.hypotheses.health.network import network
 from watchme_analysis.hypotheses.health.next import next_test, not_covered
 from watchme_analysis.hypotheses.health.nginx import nginx
+from watchme_analysis.hypotheses.health.probe_connects import probe_connects
 from watchme_analysis.hypotheses.health.process import process
 from watchme_analysis.hypotheses.health.rhythms import rhythms
 from watchme_analysis.hypotheses.health.rules import edge_rules, nginx_rules
@@ -54,6 +55,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     nginx,
     nginx_rules,
     network,
+    probe_connects,
     rhythms,
     process,
     log_words,

@@ -11,6 +11,8 @@ WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cp
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop.
     "connect_lost": STANDSTILL,
+    # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
+    "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
     "unreachable": (*STANDSTILL, "inside_bad"),
     "cpu_held": STANDSTILL,

@@ -244,6 +244,12 @@ WEIGHTS: dict[str, Weight] = {
         "were lost. A process that is stuck leaves them be.",
         network=4.0, nginx=-0.5, loop=-2.5, pool=-2.5, saturation=-2.0,
     ),
+    "connect_slow_from_host": weight(
+        "connect",
+        "The kernel accepts connections from inside and from the host into one queue, without the "
+        "application's help: what is slow from the host alone is the way.",
+        network=4.0, nginx=-0.5, loop=-2.5, pool=-2.5, saturation=-2.5,
+    ),
     "queue_full": weight(
         "connect",
         "A server that takes no connections lets its queue fill up, and the kernel then drops first packets: "
