@@ -27,6 +27,7 @@ from watchme_analysis.hypotheses.health.app import source
 from watchme_analysis.hypotheses.health.connections import connections
 from watchme_analysis.hypotheses.health.container import container
 from watchme_analysis.hypotheses.health.edge import edge
+from watchme_analysis.hypotheses.health.edge_paths import rewritten
 from watchme_analysis.hypotheses.health.explains import EXPLAINED_STRENGTH, EXPLAINS
 from watchme_analysis.hypotheses.health.facts import Facts, facts
 from watchme_analysis.hypotheses.health.host import wrong_host
@@ -52,6 +53,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     edge,
     edge_rules,
     wrong_host,
+    rewritten,
     nginx,
     nginx_rules,
     network,

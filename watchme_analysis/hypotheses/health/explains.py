@@ -22,6 +22,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connections_used_up": WAITING_FOR_THREADS,
     # Who awaits one leaves the CPU and all that need none alone.
     "connections_full": ("some_paths", "cpu_idle"),
-    # Nginx can but answer by itself what it is asked for under a name that it does not pass on.
+    # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
+    "edge_renames": ("nginx_alone", "nginx_mangles", "edge_passes_on", "edge_plain"),
     "edge_wrong_host": ("nginx_alone", "edge_passes_on", "edge_plain"),
 }

@@ -144,6 +144,11 @@ WEIGHTS: dict[str, Weight] = {
         "The edge asks Nginx for a name that callers don't use, and that Nginx does not pass on.",
         edge=5.0, nginx=-2.5, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
     ),
+    "edge_renames": weight(
+        "edge",
+        "The edge asks Nginx for a path that no caller asks for, and for none of those that callers do.",
+        edge=5.0, nginx=-2.5, network=-3.0, loop=-3.0, pool=-3.0, saturation=-3.0,
+    ),
     "edge_never_arrived": weight(
         "edge",
         "Requests of these paths did not reach Nginx at all while others did.",

@@ -1,0 +1,54 @@
+"""An edge that asks Nginx for a path that callers don't ask for: who refuses it is not at fault."""
+
+import pandas as pd
+import pytest
+from health_world import FAULT, HEALTH, case, investigate, moment
+
+from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.schema import conform
+
+GIVEN = "/state/healthz"
+
+
+def refused(upstream):
+    def fault(path, second):
+        return {"status": 404, "upstream": upstream} if path == HEALTH else None
+
+    return fault
+
+
+def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
+    """Nginx logs another path for the health check, without a common id, since some second."""
+    made = case(refused(upstream))
+    log = made.table("access_log")
+    log["edge_ray_id"] = None
+    changed = log["path"].eq(HEALTH) & (log["time"] >= moment(since)) & log["status"].eq(404)
+    log.loc[changed, "path"] = path
+    if since < FAULT[0]:
+        asked = log[changed].assign(time=log.loc[changed, "time"] - pd.Timedelta(seconds=FAULT[0] - since))
+        log = pd.concat([log, asked.assign(line=asked["line"] + 5000)])
+    made._frames["access_log"] = conform("access_log", log.reset_index(drop=True))
+    if errors:
+        rows = [
+            {
+                "file": "error.log", "line": line, "time": moment(FAULT[0] + 2 * line), "level": "error",
+                "kind": "other", "message": "open() failed", "path": errors,
+            }
+            for line in range(1, 9)
+        ]  # fmt: skip
+        made._frames["error_log"] = conform("error_log", pd.DataFrame(rows))
+    inv = investigate(made)
+    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+
+
+@pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
+def test_an_edge_that_asks_for_another_path_is_accused(evidence):
+    said, seen = renamed(**evidence)
+    assert "edge_renames" in seen
+    assert said.cause == "edge_config"
+    assert f"asks for {GIVEN} in place of {HEALTH}" in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
+def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
+    assert "edge_renames" not in renamed(**evidence)[1]

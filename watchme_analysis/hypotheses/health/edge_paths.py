@@ -1,0 +1,69 @@
+"""Check of the path that the edge asks Nginx for: what it rewrites arrives under a path of no caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.analysis.health.edge_join import JOIN_TOLERANCE_WHOLE_S
+from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.hypotheses.health.edge import EDGE
+from watchme_analysis.hypotheses.health.facts import Facts, listed
+from watchme_analysis.hypotheses.health.rules import edge_rule_words
+from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.sql import of_joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Requests that count, and how far the two layers' numbers may differ.
+FEWEST, ALIKE = 3, 0.5
+
+
+def rewritten(found: Facts) -> list[Seen]:
+    """Find bad answers that the edge got for a path that no caller asked it for.
+
+    Nginx or the application then refuses what is strange to them, and look at fault.
+    """
+    bad = found.rows("edge", bad=True)
+    lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
+    if len(lost) < FEWEST or len(lost) < ALIKE * len(bad) or _arrived(found):
+        return []
+    status = int(lost["origin_status"].mode().iloc[0])
+    strange = _strange(found, status)
+    if strange.empty:
+        return []
+    path = str(strange["path"].mode().iloc[0])
+    hits = strange[strange["path"] == path]
+    if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
+        return []
+    text = (
+        f"Nginx logged none of {len(lost)} bad requests of {listed(found.endpoints)} that the edge passed "
+        f"on, and {len(hits)} of {path} with the same status {status}, which nobody asked the edge for."
+    )
+    rule = edge_rule_words(found)
+    detail = f"the edge asks for {path} in place of {listed(found.endpoints)}" + (
+        f" ({rule})" if rule else ""
+    )
+    sql = of_joined("nginx", hits)
+    strength = min(1.0, len(hits) / 6)
+    return [
+        Seen("edge_renames", text, "access_log", len(hits), sql, strength=strength, details={EDGE: detail})
+    ]
+
+
+def _arrived(found: Facts) -> bool:
+    """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
+    paths = found.of_incident(found.table("error_log"))["path"].dropna()
+    return bool(path_families(paths).isin(found.families).any())
+
+
+def _strange(found: Facts, status: int) -> pd.DataFrame:
+    """Return Nginx's requests of the incident with a status, of paths that were never asked for elsewhere."""
+    import pandas as pd
+
+    joined = found.joined
+    # A log with whole seconds puts the first of the incident before it.
+    begun = pd.Timestamp(found.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
+    known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "family"].dropna()
+    single = joined[joined["during"] & joined["seen_nginx"] & ~joined["seen_edge"]]
+    return single[~single["family"].isin(known) & (single["nginx_status"] == status)]
