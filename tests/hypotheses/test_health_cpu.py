@@ -46,3 +46,10 @@ def test_use_that_rose_far_and_stands_level_is_at_a_ceiling_however_low(used, ou
     calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
     none = pd.DataFrame(index=calm.index)
     assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
+
+
+@pytest.mark.parametrize(("used", "outcomes"), [([1, 2], ["cpu_idle"]), ([99, 99], []), ([1], [])])
+def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(used, outcomes):
+    calm = samples([1, 0, 2, 1, 1, 1], 0)
+    none = pd.DataFrame(index=calm.index)
+    assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes

@@ -266,6 +266,7 @@ def test_where_work_runs_follows_how_it_is_handed_over(tmp_path):
     assert json.loads(handler["background_tasks"]) == ["later", "coroutine", "task", "thread"]
     assert {row.call: row.kind for row in frame.itertuples() if row.function == "x"} == {
         "asyncio.to_thread": "thread_pool",
+        "fastapi.Depends": "thread_pool",
         "fastapi.BackgroundTasks().add_task": "unbounded_task",
         "asyncio.create_task": "unbounded_task",
         "asyncio.get_running_loop().run_in_executor": "thread_pool",

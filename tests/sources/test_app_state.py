@@ -11,7 +11,7 @@ from watchme_analysis.sources.raw import RawFile
 def calls(folder, text):
     (folder / "app.py").write_text("import asyncpg, boto3, fastapi, redis\n" + textwrap.dedent(text))
     frame = read_app_source(RawFile(folder, "app.py"))[1][1]
-    reached = frame[frame["reached_from"] == "GET /x"]
+    reached = frame[(frame["reached_from"] == "GET /x") & (frame["call"] != "fastapi.Depends")]
     return set(zip(reached["kind"], reached["call"], strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from watchme_analysis.hypotheses.health.handlers import handlers_by_family
 from watchme_analysis.sources.app_source import read_app_source
 from watchme_analysis.sources.raw import RawFile
 
@@ -114,6 +115,36 @@ def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_e
         ("of_inclusion", POOL, "GET /x/a"),
         ("of_app", POOL, "GET /b"),
     }
+
+
+def test_a_coroutine_waits_for_a_thread_where_fastapi_runs_a_plain_dependency(tmp_path):
+    """That of a parameter, of one that a coroutine needs in turn, or of the router: whatever it does."""
+    (tmp_path / "app.py").write_text(
+        textwrap.dedent("""
+        from fastapi import APIRouter, Depends, FastAPI
+        app = FastAPI()
+        router = APIRouter(dependencies=[Depends(plain)])
+        def plain(): return 1
+        async def coroutine(): return 2
+        async def needing(value=Depends(plain)): return 3
+        @app.get("/parameter")
+        async def parameter(value=Depends(plain)): ...
+        @app.get("/in-turn")
+        async def in_turn(value=Depends(needing)): ...
+        @router.get("/router")
+        async def of_router(): ...
+        @app.get("/coroutine")
+        async def of_coroutine(value=Depends(coroutine)): ...
+        @app.get("/plain")
+        def of_plain(value=Depends(plain)): ...
+        app.include_router(router)
+        """)
+    )
+    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
+    assert set(calls["kind"]) == {"thread_pool"}
+    assert set(calls["reached_from"]) == {"GET /parameter", "GET /in-turn", "GET /router"}
+    known = handlers_by_family(handlers, calls, list(handlers["path"]))
+    assert {path for path, handler in known.items() if not handler.uses_threads} == {"/coroutine"}
 
 
 def test_starlette_s_classes_lists_and_hooks(tmp_path):

@@ -112,7 +112,7 @@ def test_a_type_statement_names_a_dependency(tmp_path):
         """),
     )
     frame = read_app_source(RawFile(tmp_path, "app.py"))[1][1]
-    assert list(frame["context"]) == ["thread_pool"]
+    assert list(frame.loc[frame["call"] == "time.sleep", "context"]) == ["thread_pool"]
 
 
 BAD = {

@@ -15,6 +15,9 @@ SATURATION = "app_saturation"
 # A core is full when sampling leaves no more than this.
 FULL_PCT = 88.0
 IDLE_PCT = 35.0
+# A sample tells of all the time since the one before: two show that a short incident had CPU to spare, and
+# so many that it had none.
+FEWEST_SAMPLES, ENOUGH_SAMPLES = 2, 3
 # A process is held at its CPU when this many samples show no more than this share of the usual dispersion.
 HELD_SAMPLES = 8
 HELD_DISPERSION = 0.2
@@ -48,11 +51,13 @@ def cpu(
     cores
         How many cores the container may use, None where that is unknown.
     """
-    if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < 3:
+    if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < FEWEST_SAMPLES:
         return []
     used = mine["cpu_pct"].dropna()
     usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
     calm = float(usual.median()) if len(usual) else 0.0
+    if len(used) < ENOUGH_SAMPLES:
+        return _idle(used, calm, samples("cpu_pct"))
     middle, rows = float(used.median()), len(used)
     # One loop can't use more than a core, however many the container has.
     limit = FULL_PCT * min(cores or 1.0, 1.0)
@@ -159,7 +164,7 @@ def _dispersion(used: pd.Series) -> float:
 
 def is_idle(used: pd.Series, calm: float) -> bool:
     """Tell whether a process had CPU to spare, from its samples in per cent and their usual median."""
-    return len(used) >= 3 and float(used.quantile(0.9)) < max(IDLE_PCT, 1.5 * calm)
+    return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT, 1.5 * calm)
 
 
 def _idle(used: pd.Series, calm: float, sql: str) -> list[Seen]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from watchme_analysis.hypotheses.health.cpu import FEWEST_SAMPLES
 from watchme_analysis.hypotheses.health.explains import STANDSTILL, WAITING_FOR_THREADS
 from watchme_analysis.hypotheses.health.facts import Facts
 from watchme_analysis.hypotheses.health.process import gauges, own_source, service_name
@@ -57,7 +58,9 @@ def _knows_cpu(found: Facts) -> bool:
     if not found.has("host_metrics"):
         return False
     wide = gauges(found)
-    return "cpu_pct" in wide and int(wide.loc[found.start : found.end, "cpu_pct"].notna().sum()) >= 3
+    if "cpu_pct" not in wide:
+        return False
+    return int(wide.loc[found.start : found.end, "cpu_pct"].notna().sum()) >= FEWEST_SAMPLES
 
 
 def _knows_connections(found: Facts) -> bool:

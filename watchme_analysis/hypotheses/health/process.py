@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.requests import floats
 from watchme_analysis.hypotheses.health.container import container_of, variables
-from watchme_analysis.hypotheses.health.cpu import cpu
+from watchme_analysis.hypotheses.health.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.hypotheses.health.facts import Facts, share
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.hypotheses.health.seen import Seen
@@ -89,7 +89,7 @@ def process(found: Facts) -> list[Seen]:
         wide = gauges(found)
         during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
         before = wide[wide.index < found.start]
-        if len(during) >= 3:
+        if len(during) >= FEWEST_SAMPLES:
             mine = f"coalesce(service, '') = {quoted(service)}"
 
             def samples(metric: str, *conditions: str) -> str:

@@ -98,6 +98,10 @@ class Calls:
         self.routes = routes
         self.handlers: list[Handler] = routes.handlers()
         self.hooks = hooks_of(routes)
+        # What inclusions and routers demand of each handler, beside its own parameters.
+        self._needs: dict[Function, list[Need]] = {}
+        for handler in self.handlers:
+            self._needs.setdefault(handler.function, []).extend(handler.needs)
         self._constants = {name: constants_of(module) for name, module in project.modules.items()}
         self._bodies: dict[Function, Body] = {}
         self._by_file: dict[str, list[Function]] = {}
@@ -173,6 +177,7 @@ class Calls:
         ranges = any(isinstance(node.func, ast.Name) and node.func.id == "range" for node in calls)
         loops = LOOPS if ranges else (ast.While,)
         body.edges += self._dependencies(function)
+        body.sites += self._threaded(function, body.edges)
         for node in nodes:
             if isinstance(node, loops) and id(node) not in inside_loop:
                 loop = heavy_loop(node, constants)
@@ -252,6 +257,15 @@ class Calls:
             target = self._dependency(need)
             if target is not None:
                 yield Edge(target, "dependency")
+
+    def _threaded(self, function: Function, edges: list[Edge]) -> list[Site]:
+        """Return that a coroutine waits for threads of the pool, where FastAPI runs plain dependencies."""
+        needed = [edge.target for edge in edges] + [
+            target for need in self._needs.get(function, ()) if (target := self._dependency(need)) is not None
+        ]
+        if not function.is_async or all(target.is_async for target in needed):
+            return []
+        return [Site(function.node.lineno, "fastapi.Depends", "thread_pool", None)]
 
     def _dependency(self, need: Need) -> Function | None:
         """Return the own function that FastAPI calls for a dependency."""
