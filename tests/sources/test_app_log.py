@@ -48,6 +48,10 @@ def read(folder, text, name="app.log"):
             "2025-12-11T01:10:30.471000001Z INFO:     Shutting down",
             {"level": "INFO", "kind": "lifecycle", "message": "Shutting down"},
         ),
+        (
+            "2025-12-11 01:10:30,471 INFO     uvicorn.error Started server process [19151]",
+            {"level": "INFO", "logger": "uvicorn.error", "kind": "lifecycle"},
+        ),
         ("2025-12-11 01:10:30,471 plain words: here", {"message": "plain words: here"}),
     ],
 )
@@ -66,6 +70,7 @@ def test_shapes_of_records(tmp_path, line, expected):
         'INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
         '\x1b[32mINFO\x1b[0m:     192.0.2.7:48 - "\x1b[1mGET /health?x=1 HTTP/1.1\x1b[0m" \x1b[32m200 OK\x1b[0m',
         'app-1  | INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
+        '2025-12-11 01:10:30,471 INFO     uvicorn.access 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
         '2025-12-11 01:10:30,471 - uvicorn.access - INFO - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
         '{"levelname":"INFO","name":"uvicorn.access","message":"192.0.2.7:48 - \\"GET /health HTTP/1.1\\" 200"}',
     ],

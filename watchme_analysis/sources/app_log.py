@@ -38,7 +38,15 @@ _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
 _LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
+# A format may put no mark between logger and message: the names of servers' own loggers are known.
+_SERVER_FIELD = re.compile(r"(?P<logger>(?:uvicorn|gunicorn|hypercorn)\.(?:access|error|asgi))\s+")
 _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
+_FIELDS = (
+    ("level", _LEVEL_FIELD),
+    ("pid", _PID_FIELD),
+    ("logger", _LOGGER_FIELD),
+    ("logger", _SERVER_FIELD),
+)
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
@@ -205,7 +213,7 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
     fields: dict[str, object] = {"time": moment}
     rest = text[start.end() :]
     for _ in range(3):
-        for name, pattern in (("level", _LEVEL_FIELD), ("pid", _PID_FIELD), ("logger", _LOGGER_FIELD)):
+        for name, pattern in _FIELDS:
             found = pattern.match(rest) if name not in fields else None
             # An access record begins with an address, which would do as a logger's name.
             if found is not None and not (name == "logger" and _ACCESS.match(rest)):
