@@ -32,6 +32,19 @@ def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     assert "nginx_alone" not in outcomes(made)
 
 
+def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
+    """502 at once for one path; the application answered it, and does well inside."""
+    fate = {"status": 502, "header_s": 0.001, "error": "upstream_invalid"}
+    made = case(lambda path, second: fate if path == HEALTH else None)
+    words = "upstream sent too big header while reading response header from upstream"
+    made.table("error_log")["message"] = words
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert "no room for the header" in said.ranking[0].finding.detail
+    made.table("error_log")["message"] = "upstream sent no valid HTTP/1.0 header"
+    assert "header_too_big" not in outcomes(made)
+
+
 @pytest.mark.parametrize(
     ("fate", "is_refusal"),
     [

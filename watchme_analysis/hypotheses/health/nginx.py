@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NGINX = "nginx_config"
 HELD_S = 0.4
+# How Nginx says that a header did not fit into its proxy_buffer_size.
+TOO_BIG = "sent too big header"
 # How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
 # application refuses callers without rights, and what they sent or send too often, by itself.
 OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
@@ -268,6 +270,7 @@ def _errors(found: Facts) -> list[Seen]:
                 {NGINX: detail},
             )
         )
+    seen += _header_too_big(found, mine)
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
@@ -288,3 +291,22 @@ def _errors(found: Facts) -> list[Seen]:
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
+
+
+def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:
+    """Find that the application answered, and that Nginx had no room for the header of the answer."""
+    lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
+    if len(lost) < 3:
+        return []
+    place = place_of(found)
+    size = place.value("proxy_buffer_size") if place is not None else None
+    room = f" (proxy_buffer_size {size})" if size else ""
+    text = (
+        f"The application answered {listed(found.endpoints)}, and Nginx threw {len(lost)} answers away: "
+        "their header was too big for its buffer."
+    )
+    detail = f"{label(found)} has no room for the header of the application's answers{room}"
+    strength, sql = min(1.0, len(lost) / 6), lines("error_log", lost)
+    return [
+        Seen("header_too_big", text, "error_log", len(lost), sql, strength=strength, details={NGINX: detail})
+    ]
