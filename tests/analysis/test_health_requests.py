@@ -195,6 +195,13 @@ def test_a_fill_is_dated_from_its_steady_rise():
     assert 5 <= (begun - at(0)).total_seconds() <= 8
 
 
+def test_a_fill_is_dated_no_earlier_where_samples_are_far_apart():
+    values = [1, 0, 0, 1, 0, 0, 1, 4, 35]
+    gauge = pd.Series(values, index=[at(5 * n) for n in range(len(values))], dtype=float)
+    begun = pile_up_start(gauge, at(43), reach_s=40)
+    assert (begun - at(0)).total_seconds() == 30
+
+
 def test_a_gauge_that_does_not_rise_dates_nothing():
     gauge = pd.Series([20, 24, 19, 26, 21, 20.0], index=[at(n) for n in range(6)])
     assert pile_up_start(gauge, at(6)) == at(6)

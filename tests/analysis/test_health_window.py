@@ -115,6 +115,22 @@ def test_a_blip_is_no_incident():
     assert find_incident(judged(seen(rows))) is None
 
 
+def test_a_first_crash_is_the_beginning_of_those_that_follow():
+    """Each takes the service away for 4 s; the time between them is no shorter than before the second."""
+    rows = [
+        (
+            tenth / 4,
+            "outside",
+            "/a",
+            502 if any(at <= tenth / 4 < at + 4 for at in (40, 52, 66, 80)) else 200,
+            0.02,
+        )
+        for tenth in range(480)
+    ]
+    found = find_incident(judged(seen(rows)))
+    assert (found.start - START).total_seconds() == 40
+
+
 def test_thin_trouble_is_found_too():
     rows = [
         (second, "outside", "/a", 504 if 40 <= second < 140 and second % 6 == 0 else 200, 0.02)

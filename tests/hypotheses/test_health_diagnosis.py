@@ -361,6 +361,21 @@ def test_what_explains_others_and_what_is_explained_are_outcomes():
     assert {name for names in EXPLAINS.values() for name in names} <= set(WEIGHTS)
 
 
+def test_nginx_that_gives_up_on_what_is_slow_inside_is_not_to_blame():
+    """Its limit is near to what the path takes when all is well, and no patience would have helped."""
+    slow = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
+    slow |= {"inside_s": 9.0, "inside_status": 504}
+    made = case(lambda path, second: slow if path == HEALTH else None)
+    log = made.table("access_log")
+    calm = (log["path"] == HEALTH) & (log["status"] == 200)
+    for name in ("request_time_s", "upstream_header_time_s", "upstream_response_time_s"):
+        log.loc[calm, name] = 4.0
+    made.table("probes").loc[made.table("probes")["status"] == 200, "duration_s"] = 4.0
+    seen = {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+    assert seen["inside_bad"] > 0.5
+    assert seen["nginx_impatient"] < 0.5
+
+
 def test_every_weight_has_a_reason_and_knows_its_causes():
     for name, weight in WEIGHTS.items():
         assert weight.reason.endswith("."), name

@@ -79,5 +79,5 @@ def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> d
     at = len(smooth) - 1
     while at >= 3 and smooth[at - 3] <= smooth[at] - STEADY_RISE:
         at -= 1
-    begun = lead.index[max(at - 2, 0)] if 0 <= at < len(smooth) - 1 else None
+    begun = lead.index[at] if 0 <= at < len(smooth) - 1 else None
     return start if begun is None else begun.to_pydatetime()

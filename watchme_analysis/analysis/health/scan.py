@@ -96,6 +96,8 @@ def _blip(seconds: Any, places: Any) -> int:
     count = int(far[0]) + 1
     rest = apart[count:]
     is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
+    # A rest with such a gap of its own is trouble that comes again and again, from the first time on.
+    is_dense = is_dense and float(rest.max()) < apart[far[0]]
     is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
     return count if is_dense and is_short else 0
 

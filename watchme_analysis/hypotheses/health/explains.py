@@ -22,6 +22,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connections_used_up": WAITING_FOR_THREADS,
     # Who awaits one leaves the CPU and all that need none alone.
     "connections_full": ("some_paths", "cpu_idle"),
+    # Who waits for what is slow inside as well may give up, however patient.
+    "inside_bad": ("nginx_impatient", "edge_impatient"),
+    # What Nginx throws away, it was given by the usual upstream.
+    "header_too_big": ("nginx_passes_on",),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
     "edge_renames": ("nginx_alone", "nginx_mangles", "edge_passes_on", "edge_plain"),
     "edge_wrong_host": ("nginx_alone", "edge_passes_on", "edge_plain"),
