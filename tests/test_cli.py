@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,9 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(data):
 def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
     (evidence / "access.log").write_text(ACCESS * 100_000)
     command = [WATCHME, "import", evidence, tmp_path / "in/case"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Whoever runs the tests under nohup has them ignore a hang-up, and their children.
+    as_usual = partial(signal.signal, end, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual) as process:  # noqa: PLW1509
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("in/.case-*")) and time.monotonic() < deadline:
             time.sleep(0.01)

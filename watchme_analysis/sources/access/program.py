@@ -185,7 +185,8 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
 
 def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
     """Tell whether the compiled loop finds a value's end, before the literal, where the exact way does."""
-    if variable.kind == "list" and variable.name not in UPSTREAM:
+    # What follows a list may look like what stands between its items.
+    if variable.kind == "list" and (variable.name not in UPSTREAM or literal.startswith((b",", b" :"))):
         return False
     if variable.kind == "address" and (literal[:1].isalnum() or literal.startswith((b".", b":", b"_", b"%"))):
         return False

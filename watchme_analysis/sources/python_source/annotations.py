@@ -7,10 +7,11 @@ module that defines it, and what that alias names stands there.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.sources.python_source.handler import Need
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name, plain_type
+from watchme_analysis.sources.python_source.tree import Function, Module, last_name, plain_type, written
 
 if TYPE_CHECKING:
     from watchme_analysis.sources.python_source.project import Project
@@ -79,3 +80,17 @@ def _alias(project: Project, name: str, module: Module, depth: int) -> Need | No
     owner, _, attribute = module.imports.get(name, "").rpartition(".")
     holder = project.modules.get(owner)
     return _alias(project, attribute, holder, depth - 1) if holder is not None else None
+
+
+_AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
+
+
+def gives_at_once(function: Function) -> bool:
+    """Tell whether a function says that it returns what can't be awaited.
+
+    Where such a call is awaited, another function is meant: clients often exist twice, with the same methods.
+    """
+    node = function.node
+    if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:
+        return False
+    return not _AWAITABLE.search(written(node.returns))

@@ -8,12 +8,11 @@ coroutine function and in the thread pool when it is not; a dependency runs like
 from __future__ import annotations
 
 import ast
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from watchme_analysis.sources.python_source.annotations import dependency
+from watchme_analysis.sources.python_source.annotations import dependency, gives_at_once
 from watchme_analysis.sources.python_source.blocking_calls import (
     LOOPS,
     heavy_loop,
@@ -27,7 +26,7 @@ from watchme_analysis.sources.python_source.handler import Handler, Need
 from watchme_analysis.sources.python_source.hooks import hooks_of
 from watchme_analysis.sources.python_source.project import Project
 from watchme_analysis.sources.python_source.routes import Routes
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name, parameters_of, written
+from watchme_analysis.sources.python_source.tree import Function, Module, last_name, parameters_of
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -212,7 +211,7 @@ class Calls:
                 body.background.append(target.name)
         own = self._callee(dotted)
         if own is not None:
-            if not taken and not (awaited and _gives_at_once(own)):
+            if not taken and not (awaited and gives_at_once(own)):
                 body.edges.append(Edge(own, "call"))
             return
         kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
@@ -341,20 +340,6 @@ class Calls:
             return self._callee(dotted), used
         dotted = self.project.resolve(node, function, function.module) or ""
         return self._callee(dotted), used
-
-
-_AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
-
-
-def _gives_at_once(function: Function) -> bool:
-    """Tell whether a function says that it returns what can't be awaited.
-
-    Where such a call is awaited, another function is meant: clients often exist twice, with the same methods.
-    """
-    node = function.node
-    if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:
-        return False
-    return not _AWAITABLE.search(written(node.returns))
 
 
 def _context(caller: str, edge: Edge) -> str:
