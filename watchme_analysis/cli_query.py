@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watchme_analysis.sources.aws.client import Aws
     from watchme_analysis.sources.insights.ask import Asking
     from watchme_analysis.sources.insights.calls import Answer, InsightsQuery
-    from watchme_analysis.sources.insights.library import LibraryQuery
+    from watchme_analysis.sources.insights.query_library import LibraryQuery
 
 
 @click.group()
@@ -28,7 +28,7 @@ def query() -> None:
 @query.command("list")
 def list_command() -> None:
     """List the queries."""
-    from watchme_analysis.sources.insights.library import library
+    from watchme_analysis.sources.insights.query_library import library
     from watchme_analysis.views.console import filled
 
     for item in library().values():
@@ -44,7 +44,7 @@ Example:
 @click.argument("name")
 def show(name: str) -> None:
     """Show a query: what it asks, its parameters, its log groups and columns."""
-    from watchme_analysis.sources.insights.library import library_query
+    from watchme_analysis.sources.insights.query_library import library_query
 
     item = library_query(name)
     click.echo(f"{item.name}: {item.description}\n")
@@ -92,7 +92,7 @@ def run(name: str, **options: Any) -> int:
         spread_label,
     )
     from watchme_analysis.sources.insights.frame import answer_frame
-    from watchme_analysis.sources.insights.library import library_query
+    from watchme_analysis.sources.insights.query_library import library_query
 
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))

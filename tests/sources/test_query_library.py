@@ -8,8 +8,8 @@ from watchme_analysis.sources.aws.client import Aws, Pace
 from watchme_analysis.sources.insights.ask import get_log_rows
 from watchme_analysis.sources.insights.calls import InsightsQuery
 from watchme_analysis.sources.insights.frame import answer_frame, typed_frame
-from watchme_analysis.sources.insights.library import library, library_query
 from watchme_analysis.sources.insights.live import run_query
+from watchme_analysis.sources.insights.query_library import library, library_query
 from watchme_analysis.sources.insights.text import columns_of
 from watchme_analysis.window import Window
 

@@ -11,7 +11,7 @@ from watchme_analysis.sources.aws.client import Aws
 from watchme_analysis.sources.aws.names import LAMBDA_LOG_GROUP
 from watchme_analysis.sources.insights.ask import Asking, ask
 from watchme_analysis.sources.insights.calls import Answer, InsightsQuery
-from watchme_analysis.sources.insights.library import library_query
+from watchme_analysis.sources.insights.query_library import library_query
 from watchme_analysis.sources.raw_answers import query_answer, query_entry
 from watchme_analysis.window import Window
 
