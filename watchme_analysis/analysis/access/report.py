@@ -127,10 +127,6 @@ def error_report(
     return plain(found)  # type: ignore[no-any-return]
 
 
-def _status(status: int | None) -> str:
-    return "-" if status is None else str(status)
-
-
 def _input(one: Retrieval) -> dict[str, Any]:
     reasons = Counter(item.reason for item in one.rejected)
     return {
