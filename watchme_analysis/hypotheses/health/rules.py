@@ -92,17 +92,7 @@ def _caches(place: Location) -> bool:
     return place.value("proxy_cache") not in (None, "off")
 
 
-_NGINX_HARM = (
-    "return",
-    "rewrite",
-    "deny",
-    "limit_req",
-    "limit_conn",
-    "limit_rate",
-    "auth_request",
-    "proxy_pass",
-    "root",
-)
+_NGINX_HARM = (*_EDGE_HARM, "root")
 
 
 def nginx_rules(found: Facts) -> list[Seen]:
