@@ -11,7 +11,6 @@ from watchme_analysis.analysis.health.frames import (
     judged_observations,
     status_counts,
     timeline,
-    vantage_latency,
 )
 from watchme_analysis.analysis.health.layers import LAYERS, layer_times
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
@@ -246,9 +245,6 @@ def test_frames_for_figures_agree_with_the_rows():
     rows = [{"time": at(n), "duration_s": 0.1} for n in range(10)]
     rows += [{"time": at(n), "duration_s": 5.0, "status": None, "error": "timeout"} for n in range(10, 16)]
     frame = probes(*rows)
-    shown = vantage_latency(frame, at(10), None)
-    assert shown["failed"].sum() == 6
-    assert shown["phase"].value_counts().to_dict() == {"baseline": 10, "incident": 6}
     observed = judged_observations(frame, empty("access_log"), empty("edge_log"))
     row = baseline_comparison(observed, at(10), None).iloc[0]
     assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)

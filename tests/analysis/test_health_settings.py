@@ -129,6 +129,15 @@ def test_settings_of_two_paths_stand_side_by_side_and_what_differs_is_marked(tmp
     assert "nginx.conf:7, nginx.conf:6" in shown
 
 
+def test_the_table_names_what_is_not_followed_of_a_location(tmp_path):
+    (tmp_path / "nginx.conf").write_text(
+        NGINX.replace("location /svc/ {", "location /svc/ { try_files $uri /x;")
+    )
+    directives, _ = read_nginx_config(RawFile(tmp_path, "nginx.conf"))
+    frame = settings_by_path(directives, ["/svc/jobs"]).set_index("setting")
+    assert frame.loc["not followed", "/svc/jobs"] == "`try_files` may send the request elsewhere"
+
+
 def test_without_a_configuration_the_table_says_so():
     frame = settings_by_path(empty("config_directives"), ["/health"])
     assert "neither Nginx's nor the edge's configuration" in settings_table(frame, ["/health"]).to_text()

@@ -12,13 +12,7 @@ from watchme_analysis.analysis.configuration.nginx_routing import (
     effective_locations,
     normal_path,
     route,
-    route_differences,
     upstream_addresses,
-)
-from watchme_analysis.analysis.configuration.nginx_units import (
-    parse_duration_s,
-    parse_rate_per_s,
-    parse_size_bytes,
 )
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.nginx_config import read_nginx_config
@@ -92,21 +86,16 @@ def test_a_path_goes_to_the_location_that_nginx_would_choose(directives, path, e
 
 def test_directives_are_handed_down_until_stated_anew(directives):
     health = route(directives, "/behavior/features/health")
-    assert health["read_timeout_s"] == 90.0
-    assert health["connect_timeout_s"] == 60.0
-    assert health["connection_header"] == ""
-    assert health["upstream_keepalive"] == 16
-    assert health["cache"] == "answers"
-    assert health["cache_lock"] is True
-    assert health["cache_lock_timeout_s"] == 5.0
+    assert health["directives"]["proxy_read_timeout"] == [["1m30s"]]
+    assert health["directives"]["proxy_set_header"] == [["Connection", ""]]
+    assert health["directives"]["proxy_cache"] == [["answers"]]
     zone = {"zone": "calls", "key": "$binary_remote_addr", "rate_per_s": 0.5, "burst": 5, "nodelay": True}
-    assert [{k: v for k, v in limit.items() if k != "line"} for limit in health["limit_req"]] == [zone]
-    assert health["limit_conn"][0]["connections"] == 1
+    assert health["limit_req"] == [zone]
+    assert health["limit_conn"] == [{"zone": "peers", "key": "$binary_remote_addr", "connections": 1}]
     other = route(directives, "/behavior/features/async-process")
-    assert other["read_timeout_s"] == 180.0
+    assert other["directives"]["proxy_read_timeout"] == [["180s"]]
     assert other["limit_conn"] == []
-    assert other["cache"] is None
-    assert route(directives, "/nowhere")["read_timeout_s"] is None
+    assert "proxy_cache" not in other["directives"]
 
 
 def test_upstream_addresses(directives):
@@ -134,59 +123,9 @@ def test_the_host_chooses_the_server(directives):
     assert route(directives, "/nowhere", layer="edge") is None
 
 
-def test_differences_name_what_two_paths_are_served_differently_by(directives):
-    found = route_differences(directives, "/behavior/features/health", "/behavior/features/async-process")
-    assert set(found["setting"]) == {
-        "modifier",
-        "path",
-        "proxy_pass",
-        "upstream",
-        "upstream_servers",
-        "upstream_keepalive",
-        "read_timeout_s",
-        "limit_req",
-        "limit_conn",
-        "cache",
-        "cache_lock",
-    }
-    row = found.set_index("setting").loc["read_timeout_s"]
-    assert (row["value_a"], row["value_b"]) == (90.0, 180.0)
-    assert route_differences(directives, "/nowhere", "/elsewhere").empty
-
-
 def test_no_directives_are_no_locations():
     assert effective_locations(empty("config_directives")).empty
     assert route(empty("config_directives"), "/health") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("30", 30.0),
-        ("30s", 30.0),
-        ("1m30s", 90.0),
-        ("1h 30m", 5400.0),
-        ("1m30", 90.0),
-        ("500ms", 0.5),
-        ("1d", 86400.0),
-        ("$t", None),
-        ("", None),
-        ("s", None),
-    ],
-)
-def test_durations(text, seconds):
-    assert parse_duration_s(text) == seconds
-
-
-def test_sizes_and_rates():
-    assert [parse_size_bytes(text) for text in ("8k", "20M", "1g", "512", "x")] == [
-        8192,
-        20971520,
-        1 << 30,
-        512,
-        None,
-    ]
-    assert [parse_rate_per_s(text) for text in ("rate=60r/s", "30r/m", "x")] == [60.0, 0.5, None]
 
 
 LOCATIONS = [
@@ -263,7 +202,7 @@ def test_locations_are_chosen_as_real_nginx_does(real_nginx, server, parts):
     if served in ("403", "404"):
         assert found["modifier"] == "server", (host, path)
     elif served != "400":
-        assert found["return_body"] == served, (host, path)
+        assert found["directives"]["return"] == [["200", served]], (host, path)
 
 
 def test_normal_paths():

@@ -10,21 +10,19 @@ if TYPE_CHECKING:
 
 # A series that has a point in so many of the intervals in which its like have one should have it in all.
 USUALLY_PUBLISHED = 0.9
+# A stretch without rows is silent when it lasts this many times the 90th percentile of the spacings, and this
+# long.
+_TIMES_USUAL = 20.0
+_LEAST_S = 30.0
 
 
-def silent_stretches(
-    moments: pd.Series, *, factor: float = 20.0, at_least_s: float = 30.0
-) -> list[tuple[datetime, datetime]]:
+def silent_stretches(moments: pd.Series) -> list[tuple[datetime, datetime]]:
     """Return the stretches between neighbouring rows that are far longer than usual.
 
     Parameters
     ----------
     moments
         Times of the rows, in any order; missing ones are left out.
-    factor
-        How many times the 90th percentile of the spacings a stretch must last.
-    at_least_s
-        Seconds below which no stretch counts.
 
     Returns
     -------
@@ -38,7 +36,7 @@ def silent_stretches(
     if len(ordered) < 10:
         return []
     spacing = ordered.diff().dt.total_seconds()
-    limit = max(at_least_s, factor * float(spacing.quantile(0.9)))
+    limit = max(_LEAST_S, _TIMES_USUAL * float(spacing.quantile(0.9)))
     return [
         (pd.Timestamp(ordered[at - 1]).to_pydatetime(), pd.Timestamp(ordered[at]).to_pydatetime())
         for at in spacing.index[spacing > limit]

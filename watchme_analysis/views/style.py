@@ -8,7 +8,7 @@ any colour vision can tell apart; shape and text say the same again.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
@@ -317,9 +317,9 @@ def key(figure: Figure, entries: Sequence[Any]) -> None:
         )  # fmt: skip
 
 
-def legend(axis: Axes, entries: Iterable[Any] | None = None) -> None:
-    """Put a legend above the axes on the right, in one line, when it has entries."""
-    handles = list(entries) if entries is not None else axis.get_legend_handles_labels()[0]
+def legend(axis: Axes) -> None:
+    """Put a legend above the axes on the right, in one line, when anything is labelled."""
+    handles = axis.get_legend_handles_labels()[0]
     if handles:
         axis.legend(
             handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),

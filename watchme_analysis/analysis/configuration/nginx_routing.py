@@ -24,17 +24,11 @@ __all__ = [
     "effective_locations",
     "normal_path",
     "route",
-    "route_differences",
     "upstream_addresses",
     "upstream_path",
 ]
 Location = dict[str, Any]
 _INTEGERS = ("line", "server_id", "location_id", "parent_location_id", "return_status")
-# What two locations always differ in.
-_IDENTITY = {
-    "file", "line", "server_id", "location_id", "parent_location_id", "directives", "not_covered",
-    "layer", "upstream_path", "listen", "server_names", "is_default_server",
-}  # fmt: skip
 
 
 def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
@@ -52,21 +46,13 @@ def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
         and per location, in order. Columns:
 
         - ``layer, file, line``; ``server_id, location_id, parent_location_id``: ids of the table;
-        - ``listen, server_names`` (lists), ``is_default_server``;
+        - ``server_names`` (list), ``is_default_server``;
         - ``modifier`` (``""``, ``=``, ``^~``, ``~``, ``~*``, ``@``, ``server``), ``path`` as written;
-        - ``proxy_pass``; ``upstream`` (name, or host and port); ``upstream_servers`` (list of ``address``,
-          ``options``, ``line``; None: named by a variable, or not passed on); ``upstream_keepalive``
-          (connections kept, None: none);
-        - ``connect_timeout_s, read_timeout_s, send_timeout_s``: nginx's 60 s where not stated, None where
-          nothing is passed on;
-        - ``limit_req`` (list of ``zone, key, rate_per_s, burst, nodelay, line``), ``limit_conn`` (list of
-          ``zone, key, connections, line``);
-        - ``cache`` (zone, ``off`` or None), ``cache_valid``, ``cache_key``, ``cache_lock``,
-          ``cache_lock_timeout_s``, ``cache_lock_age_s``;
-        - ``buffering``, ``http_version``, ``connection_header`` (as set towards the upstream),
-          ``keepalive_timeout_s``, ``client_max_body_bytes``;
-        - ``error_pages`` (lists of arguments), ``next_upstream``, ``next_upstream_tries``;
-        - ``return_status, return_body``; ``rewrites``; ``access`` (allow and deny, in groups);
+        - ``proxy_pass``; ``upstream_servers`` (list of ``address``, ``options``; None: named by a variable,
+          or not passed on);
+        - ``limit_req`` (list of ``zone, key, rate_per_s, burst, nodelay``), ``limit_conn`` (list of
+          ``zone, key, connections``);
+        - ``return_status`` (302 where a ``return`` names none); ``rewrites`` (lists of arguments);
         - ``directives``: everything in force, name to lists of arguments; ``not_covered``: sentences.
     """
     import pandas as pd
@@ -228,39 +214,3 @@ def _find(rows: list[Location], parent: int | None, path: str) -> Location | Non
             if matches(row["path"], path, flags):
                 return _find(rows, int(row["location_id"]), path) or row
     return found
-
-
-def route_differences(
-    directives: pd.DataFrame, path_a: str, path_b: str, layer: str = "nginx", host: str | None = None
-) -> pd.DataFrame:
-    """Return in which settings the locations of two paths differ.
-
-    Returns
-    -------
-    frame
-        Columns ``setting`` (a column of :func:`effective_locations`), ``value_a``, ``value_b``, ``line_a``,
-        ``line_b`` (lines of the locations). Empty when both are served alike.
-    """
-    import pandas as pd
-
-    columns = ["setting", "value_a", "value_b", "line_a", "line_b"]
-    frame = directives if "server_id" in directives.columns else effective_locations(directives)
-    a, b = (route(frame, path, host, layer=layer) for path in (path_a, path_b))
-    if a is None or b is None:
-        return pd.DataFrame(columns=columns, dtype=object)
-    rows = [
-        (name, a[name], b[name], a["line"], b["line"])
-        for name in COLUMNS
-        if name not in _IDENTITY and _plain(a[name]) != _plain(b[name])
-    ]
-    known = {"access", "return", "rewrite", "allow", "deny", "error_page", "limit_req", "limit_conn"}
-    for name in sorted(set(a["directives"]) | set(b["directives"])):
-        here, there = a["directives"].get(name), b["directives"].get(name)
-        if here != there and not name.startswith("proxy_") and name not in known:
-            rows.append((name, here, there, a["line"], b["line"]))
-    return pd.DataFrame(rows, columns=columns, dtype=object)
-
-
-def _plain(value: Any) -> str:
-    """Return a value for comparison, without the lines on which it stands."""
-    return re.sub(r", 'line': \d+", "", repr(value))

@@ -27,11 +27,13 @@ def split_proxy_pass(target: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
-def upstream_of(block: Block, tree: Block, target: str | None) -> dict[str, Any]:
-    """Return name, servers and keep-alive of what a location passes on to."""
-    nothing = {"upstream": None, "upstream_servers": None, "upstream_keepalive": None}
+def upstream_servers(block: Block, tree: Block, target: str | None) -> list[dict[str, Any]] | None:
+    """Return ``address`` and ``options`` of each server that a location passes on to.
+
+    None where nothing is passed on, or a variable decides to whom.
+    """
     if target is None:
-        return nothing
+        return None
     for name in re.findall(r"\$\{?(\w+)\}?", target):
         for level in ancestry(block):
             values = [s.args[1] for s in level.inside("set") if len(s.args) > 1 and s.args[0] == f"${name}"]
@@ -40,22 +42,18 @@ def upstream_of(block: Block, tree: Block, target: str | None) -> dict[str, Any]
                 break
     parts = split_proxy_pass(target)
     if parts is None or "$" in parts[1]:
-        return nothing
+        return None
     scheme, name, _ = parts
     port = 443 if scheme == "https" else 80
     for http in tree.inside("http"):
         for upstream in http.inside("upstream"):
             if upstream.args[:1] == (name,):
-                servers = [
-                    {"address": with_port(s.args[0], 80), "options": list(s.args[1:]), "line": s.line}
+                return [
+                    {"address": with_port(s.args[0], 80), "options": list(s.args[1:])}
                     for s in upstream.inside("server")
                     if s.args
                 ]
-                keepalive = upstream.first("keepalive")
-                connections = int(keepalive[0]) if keepalive and keepalive[0].isdigit() else None
-                return {"upstream": name, "upstream_servers": servers, "upstream_keepalive": connections}
-    address = {"address": with_port(name, port), "options": [], "line": block.line}
-    return {"upstream": name, "upstream_servers": [address], "upstream_keepalive": None}
+    return [{"address": with_port(name, port), "options": []}]
 
 
 def with_port(address: str, port: int) -> str:

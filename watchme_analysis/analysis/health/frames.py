@@ -29,7 +29,6 @@ __all__ = [
     "requests",
     "status_counts",
     "timeline",
-    "vantage_latency",
 ]
 
 
@@ -52,37 +51,6 @@ def judged_observations(
         ``bad`` (bool).
     """
     return judged(observations(requests(access_log, edge_log), probes))
-
-
-def vantage_latency(
-    probes: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
-) -> pd.DataFrame:
-    """Return the probes for the latency plot of inside against host against outside.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``time``, ``vantage``, ``path``, ``duration_s`` (float), ``status`` (float, NaN: no answer),
-        ``error`` (text), ``failed`` (bool), ``slow`` (bool), ``phase`` (baseline, incident, after).
-    """
-    import pandas as pd
-
-    from watchme_analysis.schema import empty
-
-    seen = judged_observations(probes, empty("access_log"), empty("edge_log"))
-    return pd.DataFrame(
-        {
-            "time": seen["start"],
-            "vantage": seen["vantage"],
-            "path": seen["path"],
-            "duration_s": seen["duration_s"],
-            "status": seen["status"],
-            "error": seen["error"],
-            "failed": seen["failed"],
-            "slow": seen["slow"],
-            "phase": phases(seen["start"], start, end),
-        }
-    )
 
 
 def cliffs_delta(first: Any, second: Any) -> float:

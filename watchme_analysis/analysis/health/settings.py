@@ -24,6 +24,7 @@ _ALWAYS = {
     "proxy_cache": "off",
 }
 _OWN = " (Nginx's own)"
+_NOT_FOLLOWED = "not followed"
 # Calls that keep the thread or the loop which makes them.
 _BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 _COLUMNS = ("layer", "setting", "differs", "line")
@@ -45,7 +46,8 @@ def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> p
         ``layer`` (edge, nginx), ``setting``, ``differs`` (bool: not the same for all paths), ``line``
         (text: the lines of the locations, in the first row of a layer), and a column of text for each path,
         null where it is not set. The location, the addresses asked and the path asked there come first; of
-        the rest those that differ, and the timeouts and the cache always.
+        the rest those that differ, and always the timeouts, the cache, and what of a location isn't followed
+        here (such as an ``if``).
     """
     import pandas as pd
 
@@ -61,7 +63,7 @@ def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> p
         for name in [*names[:3], *sorted(set(names[3:]) | set(_ALWAYS))]:
             values = {path: said.get(path, {}).get(name, _default(name)) for path in paths}
             differs = len({_compared(name, path, value) for path, value in values.items()}) > 1
-            if differs or name in names[:3] or name in _ALWAYS:
+            if differs or name in (*names[:3], *_ALWAYS, _NOT_FOLLOWED):
                 lines = ", ".join(
                     dict.fromkeys(f"{place['file']}:{place['line']}" for place in known.values())
                 )
@@ -88,7 +90,8 @@ def _said(place: dict[str, Any]) -> dict[str, str]:
         for name in ("limit_req", "limit_conn")
         if place[name]
     }
-    return own | relevant | limits
+    beyond = {_NOT_FOLLOWED: "; ".join(place["not_covered"])} if place["not_covered"] else {}
+    return own | relevant | limits | beyond
 
 
 def _limit(limit: dict[str, Any]) -> str:

@@ -11,8 +11,6 @@ from watchme_analysis.window import Window
 if TYPE_CHECKING:
     import pandas as pd
 
-_IDENTITY = ["id", "metric", "resource", "stat"]
-
 
 def intervals(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
     """Return the starts of the intervals that a window touches, by the clock or so many seconds after it."""
@@ -44,37 +42,6 @@ def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetim
     return int(starts.searchsorted(last, side="right"))
 
 
-def completeness(points: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
-    """Tell missing, zero and not yet settled apart, interval by interval.
-
-    Parameters
-    ----------
-    points, queries
-        ``metrics`` and ``metric_queries`` of a case.
-
-    Returns
-    -------
-    DataFrame
-        A row for each interval of each series whose window and period are known: ``id``, ``metric``,
-        ``resource``, ``stat``, ``time`` (start), ``value`` (null where no point came) and
-        ``completeness``: ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may
-        still change).
-    """
-    import pandas as pd
-
-    columns = [*_IDENTITY, "time", "value", "completeness"]
-    parts = []
-    for query in queries.dropna(subset=["period_s", "start", "end"]).itertuples():
-        same = (points["id"] == query.id) & (points["file"] == query.file)
-        own = points[same].drop_duplicates("time").set_index("time")["value"]
-        asked_at = None if pd.isna(query.asked_at) else query.asked_at
-        part = filled(own, Window(query.start, query.end), int(query.period_s), asked_at)
-        for name in _IDENTITY:
-            part[name] = getattr(query, name)
-        parts.append(part[columns])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
 def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime | None) -> pd.DataFrame:
     """Return every interval of a series with what is known of it.
 
@@ -92,7 +59,8 @@ def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime 
     Returns
     -------
     DataFrame
-        ``time``, ``value`` and ``completeness``, as :func:`completeness` says.
+        ``time`` (start of the interval), ``value`` (null where no point came) and ``completeness``:
+        ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may still change).
     """
     import pandas as pd
 

@@ -118,9 +118,7 @@ def _query(item: Metric | Expression, period_s: int) -> dict[str, Any]:
     return {"MetricStat": {"Metric": metric, "Period": period_s, "Stat": item.stat}}
 
 
-def get_metric_data(
-    aws: Aws, queries: Sequence[dict[str, Any]], window: Window, *, newest_first: bool = False
-) -> dict[str, Any]:
+def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:
     """Return the answer for any number of queries, pages and batches put together.
 
     Parameters
@@ -131,8 +129,6 @@ def get_metric_data(
         As GetMetricData takes them; metric math is kept in one call with what it refers to.
     window
         Half-open; CloudWatch rounds its start down to the period.
-    newest_first
-        Order of the points.
 
     Raises
     ------
@@ -146,7 +142,7 @@ def get_metric_data(
             "MetricDataQueries": batch,
             "StartTime": _aligned(window.start, max(map(_period, batch))),
             "EndTime": window.end,
-            "ScanBy": "TimestampDescending" if newest_first else "TimestampAscending",
+            "ScanBy": "TimestampAscending",
         }
         for answer in _pages(aws, parameters):
             messages.extend(answer.get("Messages", []))
