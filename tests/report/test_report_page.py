@@ -2,6 +2,8 @@ import nbformat
 from report_parts import result
 
 from watchme_analysis.report import outputs
+from watchme_analysis.report.folder import write_result
+from watchme_analysis.report.index import write_index
 from watchme_analysis.report.page import write_page
 
 make = nbformat.v4
@@ -69,3 +71,22 @@ def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path
     assert "In short" not in below
     assert "rings first" not in below
     assert "For all" in below
+
+
+def test_the_index_says_what_such_a_page_answers_and_not_the_incidents_cause(tmp_path):
+    said = ["This alarm <rings> first.", "That one is quiet."]
+    for name, changes in {
+        "alarms": {"question": "alarms", "answer": said},
+        "stopped": {"question": "alarms", "answer": said, "status": "failed", "error": "It broke."},
+        "cause": {},
+    }.items():
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, result(**changes))
+    rows = write_index(tmp_path).read_text().split("<tr")[2:]
+    (own,) = (row for row in rows if ">alarms<" in row and "It broke." not in row)
+    assert "This alarm &lt;rings&gt; first.</td>" in own
+    assert "nginx_config" not in own
+    (stopped,) = (row for row in rows if "It broke." in row)
+    assert "rings" not in stopped
+    (cause,) = (row for row in rows if ">health<" in row)
+    assert "nginx_config" in cause
