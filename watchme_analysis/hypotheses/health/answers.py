@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.process import service_name
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined, of_observed
 from watchme_analysis.hypotheses.health.upstreams import label
 
@@ -87,5 +87,5 @@ def unseen(found: Facts, bad: pd.DataFrame) -> list[Seen]:
     rule = nginx_rule_words(found)
     details = {NGINX: f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")}
     sql = of_joined("nginx", refused)
-    strength = 0.8 * min(1.0, len(refused) / 6)
+    strength = 0.8 * by_count(len(refused))
     return [Seen("nginx_alone", text, "access_log", len(refused), sql, strength=strength, details=details)]

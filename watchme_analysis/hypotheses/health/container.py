@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.configuration.compose_services import ComposeService, compose_services
 from watchme_analysis.hypotheses.health.facts import Facts, listed
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import quoted, select, within
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _machine(found: Facts) -> list[Seen]:
                 sql,
                 float(found.of_incident(rows)["value"].median()),
                 "pct",
-                min(1.0, count / 6),
+                by_count(count),
                 {SATURATION: words},
             )
         ]

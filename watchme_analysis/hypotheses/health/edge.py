@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from watchme_analysis.hypotheses.health.edge_rules import timeout_words
 from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health.rules import edge_rule_words
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import of_joined, of_observed
+from watchme_analysis.hypotheses.health.usual_times import longest_answer_s, short_of_usual
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,16 +53,8 @@ def edge(found: Facts) -> list[Seen]:
             f"The edge added nothing: of {total} bad requests of {listed(found.endpoints)} it passed on "
             f"{len(passed)}, and the origin took the time or gave the bad answer."
         )
-        seen.append(
-            Seen(
-                "edge_passes_on",
-                text,
-                "edge_log",
-                total,
-                of_joined("edge", bad),
-                strength=min(1.0, total / 6),
-            )
-        )
+        sql = of_joined("edge", bad)
+        seen.append(Seen("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
     return seen
 
 
@@ -116,7 +109,7 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for name, chosen in (
         ("edge_alone", alone),
         ("edge_elsewhere", other & ~bad["seen_nginx"]),
-        ("edge_impatient", cut & _short_of_usual(found, bad)),
+        ("edge_impatient", cut & short_of_usual(found, bad, "edge_s")),
         (
             "edge_waits",
             ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
@@ -145,24 +138,13 @@ def _usual_origin(found: Facts) -> str | None:
     return str(good["origin_addr"].mode().iloc[0]) if len(good) else None
 
 
-def _short_of_usual(found: Facts, bad: pd.DataFrame) -> pd.Series:
-    """Tell which requests were cut off sooner than their endpoint answers when all is well."""
-    usual = usual_answer_s(found)
-    return bad["family"].map(usual).astype("float64") * 1.5 > bad["edge_s"]
-
-
-def usual_answer_s(found: Facts) -> dict[str, float]:
-    """Return by family the time that nine of ten good answers take inside, else outside the incident."""
-    observed = found.observed
-    good = observed[~observed["bad"] & observed["duration_s"].notna()]
-    inside = good[(good["vantage"] == "inside")]
-    calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
-    times: dict[str, float] = {}
-    for rows in (inside, calm):
-        for family, group in rows.groupby("family"):
-            if len(group) >= 3:
-                times.setdefault(str(family), float(group["duration_s"].quantile(0.9)))
-    return times
+def _seen(
+    outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str, rule: str | None
+) -> Seen:
+    """Return what the edge's log shows of some bad requests, and in words how a rule of the edge does it."""
+    words = detail + (f" ({rule})" if rule else "")
+    sql, strength = of_joined("edge", rows), by_count(len(rows))
+    return Seen(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, details={EDGE: words})
 
 
 def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -176,18 +158,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"the edge holds requests of {listed(found.endpoints)} that the origin answers in "
         f"{seconds(float(origin))}"
     )
-    rule = edge_rule_words(found)
-    return Seen(
-        "edge_waits",
-        text,
-        "edge_log",
-        len(rows),
-        of_joined("edge", rows),
-        edge_s - float(origin),
-        "s",
-        min(1.0, len(rows) / 6),
-        {EDGE: detail + (f" ({rule})" if rule else "")},
-    )
+    return _seen("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule_words(found))
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -199,19 +170,8 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"The edge itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
         f"without asking the origin: status {words}{cache}."
     )
-    rule = edge_rule_words(found)
     detail = f"the edge answers {listed(found.endpoints)} itself with {words}{cache}"
-    return Seen(
-        "edge_alone",
-        text,
-        "edge_log",
-        len(rows),
-        of_joined("edge", rows),
-        float(len(rows)),
-        "requests",
-        min(1.0, len(rows) / 6),
-        {EDGE: detail + (f" ({rule})" if rule else "")},
-    )
+    return _seen("edge_alone", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -222,46 +182,22 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
         f"not {usual} that served the rest; Nginx saw none of them."
     )
     detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
-    rule = edge_rule_words(found)
-    return Seen(
-        "edge_elsewhere",
-        text,
-        "edge_log",
-        len(rows),
-        of_joined("edge", rows),
-        float(len(rows)),
-        "requests",
-        min(1.0, len(rows) / 6),
-        {EDGE: detail + (f" ({rule})" if rule else "")},
-    )
+    return _seen("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
 
 
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     cut = float(rows["edge_s"].median())
-    usual = usual_answer_s(found)
-    needs = max(
-        (usual[family] for family in rows["family"].unique() if family in usual), default=float("nan")
-    )
+    needs = longest_answer_s(found, rows)
     text = (
         f"The edge gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
-        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well (Nginx "
-        "logged 499)."
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well "
+        "(Nginx logged 499)."
     )
     detail = (
         f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
     )
     rule = timeout_words(found) or edge_rule_words(found)
-    return Seen(
-        "edge_impatient",
-        text,
-        "edge_log",
-        len(rows),
-        of_joined("edge", rows),
-        cut,
-        "s",
-        min(1.0, len(rows) / 6),
-        {EDGE: detail + (f" ({rule})" if rule else "")},
-    )
+    return _seen("edge_impatient", text, rows, (cut, "s"), detail, rule)
 
 
 def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -269,12 +205,11 @@ def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
     text = (
         f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status "
-        f"{statuses}) "
-        f"never reached Nginx, which served {len(others)} others in that time."
+        f"{statuses}) never reached Nginx, which served {len(others)} others in that time."
     )
     # Without others, only that the log goes on before or after tells that Nginx was there.
     around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
-    strength = max(min(1.0, len(others) / 10), 0.6 * min(1.0, len(around) / 10))
+    strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
     sql = of_joined("edge", rows)
     return Seen("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
 

@@ -9,7 +9,7 @@ from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.hypotheses.health.edge import EDGE
 from watchme_analysis.hypotheses.health.facts import Facts, listed
 from watchme_analysis.hypotheses.health.rules import edge_rule_words
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import of_joined
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def rewritten(found: Facts) -> list[Seen]:
         f" ({rule})" if rule else ""
     )
     sql = of_joined("nginx", hits)
-    strength = min(1.0, len(hits) / 6)
+    strength = by_count(len(hits))
     return [
         Seen("edge_renames", text, "access_log", len(hits), sql, strength=strength, details={EDGE: detail})
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.layers import layer_times, logs_connects
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
 from watchme_analysis.hypotheses.health.upstreams import KIND_WORDS
 from watchme_analysis.hypotheses.health.vantages import ENOUGH_PROBES, at_bad_moments
@@ -95,7 +95,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
                 sql,
                 slow / total,
                 "share",
-                min(1.0, slow / 6),
+                by_count(slow),
                 {SATURATION: full} if outcome == "queue_full" else {NETWORK: detail},
             )
         )
@@ -175,7 +175,7 @@ def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
             sql,
             hits / len(long),
             "share",
-            min(1.0, hits / 10),
+            by_count(hits, 10),
             {NETWORK: detail},
         )
     ]
@@ -219,7 +219,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
         sql,
         middle,
         "s",
-        min(1.0, len(stalled) / 6),
+        by_count(len(stalled)),
         {NETWORK: detail},
     )
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.hypotheses.health.answers import renames, unseen
-from watchme_analysis.hypotheses.health.edge import usual_answer_s
 from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words, place_of
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
 from watchme_analysis.hypotheses.health.upstreams import (
     KIND_WORDS,
@@ -18,6 +17,7 @@ from watchme_analysis.hypotheses.health.upstreams import (
     label,
     usual_address,
 )
+from watchme_analysis.hypotheses.health.usual_times import longest_answer_s, short_of_usual
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def nginx(found: Facts) -> list[Seen]:
     held = _held(found, bad)
     moved = _moved(found, asked)
     cut = asked[asked["nginx_status"] == 504]
-    cut = cut[_short_of_usual(found, cut)] if len(cut) else cut
+    cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
     refused = asked[
         (asked["nginx_status"] >= 300) & (asked["nginx_status"] < 500) & (asked["nginx_status"] != 499)
     ]
@@ -68,16 +68,8 @@ def nginx(found: Facts) -> list[Seen]:
             f"Nginx passed {share(len(asked), total)} bad requests to {listed(found.services)}, their usual "
             "upstream, and waited for it."
         )
-        seen.append(
-            Seen(
-                "nginx_passes_on",
-                text,
-                "access_log",
-                len(asked),
-                of_joined("nginx", asked),
-                strength=min(1.0, total / 6),
-            )
-        )
+        sql = of_joined("nginx", asked)
+        seen.append(Seen("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total)))
     return seen
 
 
@@ -103,32 +95,23 @@ def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
     return asked[expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)]
 
 
-def _short_of_usual(found: Facts, cut: pd.DataFrame) -> pd.Series:
-    usual = usual_answer_s(found)
-    return cut["family"].map(usual).astype("float64") * 1.5 > cut["nginx_s"]
-
-
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     statuses = rows["nginx_status"].value_counts()
     words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
     text = (
-        f"Nginx itself gave {share(len(rows), total)} of the bad answers of "
-        f"{listed(found.endpoints)} without "
-        f"asking the application: status {words}."
+        f"Nginx itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
+        f"without asking the application: status {words}."
     )
     rule = nginx_rule_words(found)
     detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
-    sql = of_joined("nginx", rows)
+    return _seen("nginx_alone", text, rows, (len(rows), "requests"), detail)
+
+
+def _seen(outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str) -> Seen:
+    """Return what Nginx's log shows of some bad requests, and in words how it is Nginx's doing."""
+    sql, strength = of_joined("nginx", rows), by_count(len(rows))
     return Seen(
-        "nginx_alone",
-        text,
-        "access_log",
-        len(rows),
-        sql,
-        float(len(rows)),
-        "requests",
-        min(1.0, len(rows) / 6),
-        {NGINX: detail},
+        outcome, text, "access_log", len(rows), sql, *effect, strength=strength, details={NGINX: detail}
     )
 
 
@@ -136,22 +119,11 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
     text = (
         f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for "
-        f"{seconds(spent)} "
-        "(median) besides the upstream's time."
+        f"{seconds(spent)} (median) besides the upstream's time."
     )
     rule = nginx_rule_words(found)
     detail = f"{label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
-    return Seen(
-        "nginx_waits",
-        text,
-        "access_log",
-        len(rows),
-        of_joined("nginx", rows),
-        spent,
-        "s",
-        min(1.0, len(rows) / 6),
-        {NGINX: detail},
-    )
+    return _seen("nginx_waits", text, rows, (spent, "s"), detail)
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -160,25 +132,13 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     fate = _fate(found, rows, address)
     text = (
         f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, "
-        "which answered "
-        f"nothing well, in place of {usual}: {fate}."
+        f"which answered nothing well, in place of {usual}: {fate}."
     )
     detail = (
         f"{label(found)} proxies to {address}, which no other path uses and which never "
         f"answered well ({fate})"
     )
-    sql = of_joined("nginx", rows)
-    return Seen(
-        "moved_upstream",
-        text,
-        "access_log",
-        len(rows),
-        sql,
-        float(len(rows)),
-        "requests",
-        min(1.0, len(rows) / 6),
-        {NGINX: detail},
-    )
+    return _seen("moved_upstream", text, rows, (len(rows), "requests"), detail)
 
 
 def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
@@ -195,10 +155,7 @@ def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
 
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     cut = float(rows["nginx_s"].median())
-    usual = usual_answer_s(found)
-    needs = max(
-        (usual[family] for family in rows["family"].unique() if family in usual), default=float("nan")
-    )
+    needs = longest_answer_s(found, rows)
     text = (
         f"Nginx gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
         f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well."
@@ -207,17 +164,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     limit = place.value("proxy_read_timeout") if place is not None else None
     detail = f"{label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
     detail += f" for an endpoint that needs up to {seconds(needs)}"
-    return Seen(
-        "nginx_impatient",
-        text,
-        "access_log",
-        len(rows),
-        of_joined("nginx", rows),
-        cut,
-        "s",
-        min(1.0, len(rows) / 6),
-        {NGINX: detail},
-    )
+    return _seen("nginx_impatient", text, rows, (cut, "s"), detail)
 
 
 def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
@@ -256,38 +203,21 @@ def _errors(found: Facts) -> list[Seen]:
         detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
             f": {rule}" if rule else ""
         )
-        sql = lines("error_log", limited)
+        count, sql = len(limited), lines("error_log", limited)
         seen.append(
             Seen(
-                "nginx_limits",
-                text,
-                "error_log",
-                len(limited),
-                sql,
-                float(len(limited)),
-                "requests",
-                min(1.0, len(limited) / 6),
+                "nginx_limits", text, "error_log", count, sql, count, "requests", by_count(count),
                 {NGINX: detail},
             )
-        )
+        )  # fmt: skip
     seen += _header_too_big(found, mine)
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
         text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
-        sql = lines("error_log", short)
-        seen.append(
-            Seen(
-                "nginx_short_of",
-                text,
-                "error_log",
-                len(short),
-                sql,
-                float(len(short)),
-                "lines",
-                details={NGINX: f"Nginx is {KIND_WORDS[kind]}"},
-            )
-        )
+        count, sql = len(short), lines("error_log", short)
+        details = {NGINX: f"Nginx is {KIND_WORDS[kind]}"}
+        seen.append(Seen("nginx_short_of", text, "error_log", count, sql, count, "lines", details=details))
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
@@ -306,7 +236,7 @@ def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:
         "their header was too big for its buffer."
     )
     detail = f"{label(found)} has no room for the header of the application's answers{room}"
-    strength, sql = min(1.0, len(lost) / 6), lines("error_log", lost)
+    strength, sql = by_count(len(lost)), lines("error_log", lost)
     return [
         Seen("header_too_big", text, "error_log", len(lost), sql, strength=strength, details={NGINX: detail})
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.network import NETWORK, SLOW_CONNECT_S
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines
 from watchme_analysis.hypotheses.health.vantages import CHANCE_LEAST
 
@@ -37,7 +37,7 @@ def probe_connects(found: Facts) -> list[Seen]:
     )
     detail = f"from the host connecting to {service} takes up to {seconds(longest)}, though not from inside"
     sql = lines("probes", slow)
-    strength = min(1.0, len(slow) / 6)
+    strength = by_count(len(slow))
     return [
         Seen(
             "connect_slow_from_host",

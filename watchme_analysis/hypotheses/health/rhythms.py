@@ -9,7 +9,7 @@ from watchme_analysis.analysis.health.rhythm import bunched, held_waits, rhythm
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.network import UNREACHABLE
 from watchme_analysis.hypotheses.health.process import service_name
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import of_joined, of_observed, quoted, within
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _held(found: Facts) -> list[Seen]:
     detail = f"the event loop stands still for up to {seconds(longest)} at a time"
     sql = of_joined("nginx", waits[held])
     size = float(held.sum() / len(waits))
-    strength = min(1.0, size / HELD_SURE)
+    strength = by_count(size, HELD_SURE)
     return [
         Seen(
             "held_waits",

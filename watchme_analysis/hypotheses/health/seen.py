@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# From so many requests, probes or lines of a kind on, they count whole: six are hardly chance.
+ENOUGH = 6
+
+
+def by_count(count: float, enough: float = ENOUGH) -> float:
+    """Return how much so many rows say, 0 to 1."""
+    return min(1.0, count / enough)
+
 
 @dataclass(frozen=True)
 class Seen:

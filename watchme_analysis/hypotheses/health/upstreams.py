@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.hypotheses.health.facts import Facts, listed, share
 from watchme_analysis.hypotheses.health.rules import place_of
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def dead_server(found: Facts) -> list[Seen]:
     )
     detail = f"Nginx asks {address} beside {usual} for the same paths, and it never answers well ({words})"
     sql = lines("error_log", strange)
-    strength = min(1.0, len(strange) / 4)
+    strength = by_count(len(strange), 4)
     return [
         Seen("dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail})
     ]

@@ -9,7 +9,7 @@ from watchme_analysis.analysis.health.window import requests_judged
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.handlers import Handler, handlers_by_family
 from watchme_analysis.hypotheses.health.process import own_source
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import of_observed, select
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def vantages(found: Facts) -> list[Seen]:
     if len(inside):
         seen.append(_inside_split(found) or _inside(found, inside, tell))
     if len(host):
-        bad, enough = int(host["bad"].sum()), min(1.0, len(host) / ENOUGH_PROBES)
+        bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
         sql = of_observed(host)
         numbers = (
             f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
@@ -60,7 +60,7 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
     sql = of_observed(inside)
-    strength = min(1.0, total / 6)
+    strength = by_count(total)
     endpoints = listed(found.endpoints)
     if bad <= 0.15 * total:
         return Seen(
@@ -170,7 +170,7 @@ def paths(found: Facts) -> list[Seen]:
                 of_observed(rows),
                 float(len(rows)),
                 "requests",
-                min(1.0, len(rows) / 10),
+                by_count(len(rows), 10),
             )
         )
     else:
