@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import watchme_analysis
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "watchme_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -41,6 +43,18 @@ def test_importing_any_module_loads_no_heavy_library():
     asked = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
     assert asked.returncode == 0, asked.stderr
     assert json.loads(asked.stdout) == {}
+
+
+def test_the_public_names_are_those_that_type_checkers_and_the_help_know():
+    text = (PACKAGE / "__init__.py").read_text()
+    typed = re.findall(r"^    from \S+ import (\w+) as \1$", text, re.MULTILINE)
+    assert sorted(watchme_analysis._HOMES) == sorted(typed)
+    for name in typed:
+        assert getattr(watchme_analysis, name).__name__ == name
+        assert f"``{name}``" in watchme_analysis.__doc__
+    assert set(typed) <= set(dir(watchme_analysis))
+    with pytest.raises(AttributeError, match="no attribute 'open_cases'"):
+        watchme_analysis.open_cases  # noqa: B018
 
 
 def lint_imports(folder):

@@ -53,6 +53,16 @@ def numberless(text):
     return re.sub(r"[\d.,]*\d", "0", text)
 
 
+def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(re.search(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL).group(1), names)
+    assert capsys.readouterr().out.startswith("supported app_threadpool 0.9")
+    assert len(names["frame"]) > 500
+    assert [account.rows for account in names["retrievals"]] == [len(names["frame"])]
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
 def test_links_lead_somewhere(target):
     assert (ROOT / target).exists()

@@ -35,29 +35,7 @@ def investigate(
     zone: tzinfo | None = None,
     subject: str | None = None,
 ) -> Investigation:
-    """Open a case for a question.
-
-    Parameters
-    ----------
-    question
-        ``health`` or ``backlog``.
-    case
-        A case, its folder, or a folder of raw evidence.
-    since, until
-        Bounds of the window looked at, as :func:`~watchme_analysis.window.parse_time` reads them; the
-        case's own where not given. A span such as ``2h`` counts back from the case's end, not from now.
-    zone
-        Zone of bounds written without one; UTC unless given.
-    subject
-        The endpoint (a path) or the queue that the question is about; found from the data when None.
-
-    Raises
-    ------
-    InputError
-        When the question, a bound or the subject is unknown, or the case holds nothing to answer with.
-    CaseError
-        When the case can't be opened.
-    """
+    """Open a case for a question; parameters and errors as for :func:`diagnose`."""
     if question not in QUESTIONS:
         raise InputError(f"The question {question!r} is unknown: ask {' or '.join(QUESTIONS)}.")
     opened = case if isinstance(case, Case) else open_case(case)
@@ -84,7 +62,29 @@ def diagnose(
     zone: tzinfo | None = None,
     subject: str | None = None,
 ) -> Diagnosis:
-    """Answer a question about a case; parameters and errors as for :func:`investigate`."""
+    """Answer a question about a case.
+
+    Parameters
+    ----------
+    question
+        ``health`` or ``backlog``.
+    case
+        A case, its folder, or a folder of raw evidence.
+    since, until
+        Bounds of the window looked at, as :func:`~watchme_analysis.window.parse_time` reads them; the
+        case's own where not given. A span such as ``2h`` counts back from the case's end, not from now.
+    zone
+        Zone of bounds written without one; UTC unless given.
+    subject
+        The endpoint (a path) or the queue that the question is about; found from the data when None.
+
+    Raises
+    ------
+    InputError
+        When the question, a bound or the subject is unknown, or the case holds nothing to answer with.
+    CaseError
+        When the case can't be opened.
+    """
     return answer(investigate(question, case, since=since, until=until, zone=zone, subject=subject))
 
 
