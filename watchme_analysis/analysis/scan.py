@@ -7,6 +7,7 @@ runs and Poisson for counts against an expected profile, here over intervals of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Elevation:
         Log-likelihood ratio; 10 is beyond chance in a grid of some thousand intervals.
     """
 
-    start: pd.Timestamp
-    end: pd.Timestamp
+    start: datetime
+    end: datetime
     observed: float
     base: float
     outside_rate: float
@@ -142,7 +143,6 @@ def _poisson(inside: Any, base: Any, total: float, whole: float) -> Any:
 def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any) -> Elevation | None:
     """Find the best interval, coarse bins first where there are many candidates."""
     import numpy as np
-    import pandas as pd
 
     hits = events.fillna(0.0).to_numpy(dtype=float)
     trials = base.fillna(0.0).to_numpy(dtype=float)
@@ -175,8 +175,8 @@ def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any) -> Elev
     inside, within = seen[last + 1] - seen[first], tried[last + 1] - tried[first]
     rest = whole - within
     return Elevation(
-        start=index[first],
-        end=index[last] + pd.Timedelta(seconds=period_s),
+        start=index[first].to_pydatetime(),
+        end=index[last].to_pydatetime() + timedelta(seconds=period_s),
         observed=float(inside),
         base=float(within),
         outside_rate=float((total - inside) / rest) if rest > 1e-9 else 0.0,

@@ -43,7 +43,7 @@ def onset_rows(signs: tuple[Signs, ...]) -> pd.DataFrame:
         if first is None:
             continue
         if item.surge is not None and not item.surge_daily:
-            first = min(first, item.surge.start.to_pydatetime())
+            first = min(first, item.surge.start)
         known: dict[str, Any] = {
             "sent": item.surge if not item.surge_daily else None,
             "errors": item.failures,

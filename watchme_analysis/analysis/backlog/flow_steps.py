@@ -53,7 +53,9 @@ def lasting_rise(counts: pd.Series) -> Elevation | None:
     usual = _by_clock(values[:sure], clock[:sure])
     start = _began(counts, hourly.index[place], usual, seen / expected)
     end = hourly.index[-1] + timedelta(hours=1)
-    return Elevation(start, end, float(counts[start:].sum()), expected, 1.0, score)
+    return Elevation(
+        start.to_pydatetime(), end.to_pydatetime(), float(counts[start:].sum()), expected, 1.0, score
+    )
 
 
 def _began(counts: pd.Series, hour: pd.Timestamp, usual: np.ndarray, times: float) -> pd.Timestamp:

@@ -81,12 +81,12 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
         often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)
         if failed < FAILURE_EVENTS or not often:
             return None
-        hit = frame.index[frame["failed"].fillna(0.0) > 0]
+        hit = frame.index[frame["failed"].fillna(0.0) > 0].to_pydatetime()
         within = frame["tried"][hit[0] : hit[-1]].sum()
         found = Elevation(hit[0], hit[-1] + step, float(failed), float(within), 0.0, FAILURE_SCORE)
     failing = frame.index[frame["failed"].fillna(0.0) > 0]
     end = found.end
-    for moment in failing[failing >= found.end]:
+    for moment in failing[failing >= found.end].to_pydatetime():
         if moment - end > 3 * step:
             break
         end = moment + step
@@ -225,8 +225,8 @@ def _whole_surge(found: Elevation, counts: pd.Series, expected: pd.Series, perio
     step = timedelta(seconds=period_s)
     return replace(
         found,
-        start=counts.index[middle - int(np.argmax(before))],
-        end=counts.index[middle + int(np.argmax(after))] + step,
+        start=counts.index[middle - int(np.argmax(before))].to_pydatetime(),
+        end=counts.index[middle + int(np.argmax(after))].to_pydatetime() + step,
     )
 
 
@@ -291,12 +291,12 @@ def _hidden_long_enough(flow: Flow) -> bool:
     return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
 
 
-def _first_surplus(more: pd.Series, found: Elevation, period_s: int) -> pd.Timestamp:
+def _first_surplus(more: pd.Series, found: Elevation, period_s: int) -> datetime:
     """Return the interval in which more was received than had been sent: sums over several begin early."""
     start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
     summed = more[start - reach : found.end].cumsum()[start:]
-    begun = summed.index[summed > 0]
-    return begun[0] if len(begun) else start
+    begun: list[datetime] = list(summed.index[summed > 0].to_pydatetime()[:1])
+    return begun[0] if begun else start
 
 
 def _around_lost_points(frame: pd.DataFrame) -> pd.Series:

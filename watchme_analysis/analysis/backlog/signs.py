@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.episodes import Episode, backlog_episodes
 from watchme_analysis.analysis.backlog.error_kinds import LoggedErrors, logged_errors
@@ -106,7 +106,7 @@ class Signs:
         if self.failures is None:
             return None, None
         slack = timedelta(seconds=self.flow.period_s)
-        return _plain(self.failures.start - slack), _plain(self.failures.end + slack)
+        return self.failures.start - slack, self.failures.end + slack
 
     @property
     def worst(self) -> Episode | None:
@@ -227,11 +227,7 @@ class Signs:
         # A limit that was always there is no beginning of what came later.
         if self.throttles is not None and not (starts and self.throttled_always):
             starts.append(self.throttles.start)
-        return min((_plain(start) for start in starts), default=None)
-
-
-def _plain(moment: Any) -> datetime:
-    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]
+        return min(starts, default=None)
 
 
 def piled_on_one(devices: Counter[str]) -> bool:

@@ -59,9 +59,7 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
     by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
     done, failed = work_done(tables), failed_with(tables)
     sure = {
-        item.flow.queue: surely_ran(
-            item.flow, None if item.surplus is None else item.surplus.start.to_pydatetime()
-        )
+        item.flow.queue: surely_ran(item.flow, None if item.surplus is None else item.surplus.start)
         for item in signs
     }
     ends = _end(tables, signs)

@@ -128,9 +128,7 @@ def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: boo
     end = incident_window(view, "consumer_failing")[1]
     if end is None:
         return []
-    undone = undoing_change(
-        view.changes, "consumer_failing", signs.flow, signs.failures.start.to_pydatetime()
-    )
+    undone = undoing_change(view.changes, "consumer_failing", signs.flow, signs.failures.start)
     runs = signs.flow.frame["invocations"].fillna(0.0)
     good = runs.index[(runs > 0) & (runs.index >= signs.failures.end)]
     by_deploy = undone is not None and (not len(good) or undone.time <= good[0].to_pydatetime())

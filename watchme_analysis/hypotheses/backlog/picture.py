@@ -92,7 +92,7 @@ def change_for(view: Picture, cause: str) -> Change | None:
         "mapping_disabled": focus.starved,
     }.get(cause)
     if own is not None:
-        first = own.start.to_pydatetime() if hasattr(own.start, "to_pydatetime") else own.start
+        first = own.start
     elif cause == "mapping_disabled" and focus.stalled and view.changes:
         # It stands still now; that hardly a run came after the change tells since when.
         ends = [moment.to_pydatetime() for moment in focus.flow.frame.index[-1:]]
@@ -153,13 +153,13 @@ def lead_s(signs: Signs) -> float | None:
     if signs.surge is None or signs.surge_daily:
         return None
     trouble = signs.first_trouble()
-    episodes = [item.grew_from for item in signs.episodes if item.end > signs.surge.start.to_pydatetime()]
+    episodes = [item.grew_from for item in signs.episodes if item.end > signs.surge.start]
     first = min([*([trouble] if trouble else []), *episodes[:1]], default=None)
     if trouble is None and first is None:
         return None
     moment = trouble or first
     assert moment is not None
-    return float((moment - signs.surge.start.to_pydatetime()).total_seconds())
+    return float((moment - signs.surge.start).total_seconds())
 
 
 def surge_leads(signs: Signs) -> bool:

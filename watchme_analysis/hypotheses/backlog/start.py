@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.backlog.flow_troubles import Stretch
 from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
+from watchme_analysis.analysis.scan import Elevation
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, surge_leads
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def _seen_to_begin(signs: Signs, cause: str) -> Start | None:
         creep = signs.creeping
         return Start(creep.start, creep.start_low, max(creep.start, creep.start_high))
     if cause == "arrival_surge" and signs.surge is not None:
-        begun = _plain(signs.surge.start)
+        begun = signs.surge.start
         return Start(begun, begun - step, begun + step)
     if cause == "mapping_disabled" and signs.starved is not None:
         return _stopped_polling(signs)
@@ -89,7 +91,7 @@ def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     good = _last_good(signs, first, cause)
     if good is None:
         # No run before would have shown it.
-        good = min(first, _plain(signs.flow.frame.index[0]))
+        good = min(first, signs.flow.frame.index[0].to_pydatetime())
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
     return Start(shown - before, good, shown)
 
@@ -136,27 +138,27 @@ def _stopped_polling(signs: Signs) -> Start | None:
     if not len(before) or before.mean() < POLLED_BEFORE or within.mean() > 1.0 - POLLED_BEFORE:
         return None
     step = timedelta(seconds=signs.flow.period_s)
-    last = _plain(before.index[before][-1])
+    last = before.index[before][-1].to_pydatetime()
     return Start(last + step, last, last + 2 * step)
 
 
 def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
-    found: Any = {
+    found: Elevation | Stretch | None = {
         "throttled": signs.throttles,
         "visibility_misconfig": signs.surplus,
         "mapping_disabled": signs.starved,
     }.get(cause)
     if found is not None:
-        return _plain(found.start)
+        return found.start
     if cause == "downstream_slow":
         return _first_slow(signs)
     firsts = [item.failures.start for item in view.affected if item.failures is not None]
-    return min((_plain(item) for item in firsts), default=signs.first_trouble())
+    return min(firsts, default=signs.first_trouble())
 
 
 def _first_poison(signs: Signs) -> datetime | None:
     """Return the first dead letter of the device that sends nearly all of them, near the raised failures."""
-    start = None if signs.failures is None else _plain(signs.failures.start)
+    start = None if signs.failures is None else signs.failures.start
     if signs.first_sent_by_main_device is not None and start is not None and piled_on_one(signs.devices):
         slack = timedelta(hours=12)
         if abs(signs.first_sent_by_main_device - start) <= slack:
@@ -169,17 +171,14 @@ def _first_poison(signs: Signs) -> datetime | None:
 def _first_slow(signs: Signs) -> datetime | None:
     """Return the first interval of slow runs that leads into the failures."""
     if signs.failures is None:
-        return signs.first_trouble() if signs.slow is None else _plain(signs.slow.start)
+        return signs.first_trouble() if signs.slow is None else signs.slow.start
     start = signs.failures.start
     before = signs.run_before_s
     runs: pd.Series = signs.flow.frame["duration_avg_s"].dropna()
     if before is not None:
-        for moment, value in reversed(list(runs[runs.index < start].items())):
+        earlier = runs[runs.index < start]
+        for moment, value in zip(earlier.index[::-1].to_pydatetime(), earlier[::-1], strict=True):
             if value < 3.0 * before:
                 break
             start = moment
-    return _plain(start)
-
-
-def _plain(moment: Any) -> datetime:
-    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]
+    return start

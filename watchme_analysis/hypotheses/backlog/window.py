@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from watchme_analysis.analysis.backlog.changes import undoing_change
 from watchme_analysis.analysis.backlog.signs import Signs
@@ -32,7 +31,7 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
     frame = signs.flow.frame
     whole_end = frame.index[-1] + timedelta(seconds=signs.flow.period_s)
     if cause == "arrival_surge" and signs.surge is not None:
-        end = _plain(signs.surge.end)
+        end = signs.surge.end
         return None if whole_end - end <= timedelta(seconds=3 * signs.flow.period_s) else end
     if cause == "throttled" and signs.throttles is not None:
         return (
@@ -45,17 +44,17 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
     if cause == "visibility_misconfig" and signs.surplus is not None:
         limit, longest = signs.flow.settings.visibility_timeout_s, frame["duration_max_s"].dropna()
         short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
-        return None if short else _plain(signs.surplus.end)
+        return None if short else signs.surplus.end
     if signs.failures is None:
         return _end_without_failures(signs, cause)
-    return None if _still_failing(signs) else _plain(signs.failures.end)
+    return None if _still_failing(signs) else signs.failures.end
 
 
 def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
     """Return the end of slow runs, else of the backlog; None while open."""
     if cause == "downstream_slow" and signs.slow is not None:
         later = signs.flow.frame["invocations"][signs.flow.frame.index >= signs.slow.end]
-        return _plain(signs.slow.end) if float(later.fillna(0.0).sum()) > 0 else None
+        return signs.slow.end if float(later.fillna(0.0).sum()) > 0 else None
     worst = signs.worst
     return None if worst is None or worst.open else worst.end
 
@@ -88,7 +87,3 @@ def _quiet_after(signs: Signs, moment: datetime, cause: str) -> bool:
         return signs.surplus is None or signs.surplus.end <= moment + timedelta(hours=1)
     tried = float(frame["tried"].fillna(0.0).sum())
     return tried > 0 and float(frame["failed"].fillna(0.0).sum()) <= 0.05 * tried
-
-
-def _plain(moment: Any) -> datetime:
-    return moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment  # type: ignore[no-any-return]
