@@ -246,7 +246,9 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         return [Seen("outside_bad_nginx_fine", text, table, len(nginx), sql, details={EDGE: detail})]
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
-    if not len(nginx) and len(others) >= 10 and len(before) >= 3:
+    # What came after the last bad probe was sent may have come when all was well again.
+    last = outside.loc[outside["bad"], "start"].max()
+    if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:
         text = (
             f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
             f"others and, before, {len(before)} of these did."
