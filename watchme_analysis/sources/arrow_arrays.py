@@ -171,6 +171,8 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
     import numpy as np
 
     valid = np.array([value is not None for value in values], bool)
+    if not valid.any():
+        return nulls(len(values), arrow_type(kind))
     if kind in ("text", "json"):
         texts = [b"" if value is None else str(value).encode() for value in values]
         offsets = np.zeros(len(texts) + 1, np.int64)

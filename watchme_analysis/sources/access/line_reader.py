@@ -127,7 +127,9 @@ class LineReader:
 
     def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
         """Return what the line that an object holds comes to, None when it holds no request."""
-        inner = next(filter(None, map(values.get, _WRAPPED)), "")
+        inner = next(filter(None, map(values.get, _WRAPPED)), None)
+        if inner is None:
+            return None
         try:
             return self.row_and_format(inner.rstrip("\r\n").encode())
         except ValueError:

@@ -158,6 +158,10 @@ class LogFormat:
     variables: tuple[Variable, ...]
     by_keys: bool = False
 
+    def __hash__(self) -> int:
+        # All parts follow from it, and take as long to be hashed as a line to be matched.
+        return hash(self.text)
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the variables."""
@@ -225,6 +229,8 @@ class LogFormat:
         # Far quicker than a pattern to tell that a line is of another format.
         if not line.startswith(self.literals[0]) or not line.endswith(self.literals[-1]):
             return None
+        if self._longest_literal not in line:
+            return None
         is_long = len(line) > LONG_LINE
         if is_long and not self._has_literals(line):
             return None
@@ -241,6 +247,10 @@ class LogFormat:
                 if unbounded and self.line_start.search(value + literal):
                     return None
         return values
+
+    @cached_property
+    def _longest_literal(self) -> bytes:
+        return max(self.literals, key=len)
 
     def _has_literals(self, line: bytes) -> bool:
         """Tell whether the literals stand in a line in order; a pattern takes far longer to miss one."""

@@ -46,12 +46,15 @@ class TextProxy:
         What only a line's beginning looks like: where it stands inside of one, two are run into one.
     complete
         Fills in what follows from the groups, times in seconds.
+    ending
+        What every line ends with: far sooner told than that the shape doesn't fit.
     """
 
     name: str
     shape: str
     beginning: re.Pattern[str]
     complete: Callable[[Values], None]
+    ending: str = ""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -159,6 +162,7 @@ PROXIES = (
         ),
         re.compile(rf'\[{_CLF} [+-]\d{{4}}\] "'),
         _traefik,
+        "ms",
     ),
     TextProxy(
         "S3 server access log",
@@ -209,6 +213,8 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
         return None
     text = decoded(line)
     for proxy in PROXIES:
+        if not text.endswith(proxy.ending):
+            continue
         found = (proxy.pattern if len(text) < _LONG else proxy.narrow_pattern).fullmatch(text)
         if found is None:
             continue
