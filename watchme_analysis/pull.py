@@ -289,7 +289,7 @@ class _Pull:
                 if name.endswith(".fifo")
                 else ""
             )
-            self.notes.append(f"{len(messages)} of about {held} messages of {name} were read{why}.")
+            self.notes.append(f"{len(messages):,d} of about {held:,d} messages of {name} were read{why}.")
         if messages:
             self.notes.append(f"Reading {name} counts as one receive of each message read.")
 

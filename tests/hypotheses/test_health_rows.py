@@ -9,7 +9,7 @@ from test_health_diagnosis import SCENARIOS
 from watchme_analysis.diagnosis import investigate as open_question
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.hypotheses.health import diagnosis as health
-from watchme_analysis.hypotheses.health.sql import lines, of_observed
+from watchme_analysis.hypotheses.health.sql import lines, of_observed, tables_of
 from watchme_analysis.importer import import_folder
 from watchme_analysis.schema import conform
 
@@ -32,7 +32,9 @@ def check(made):
         assert sql, statement
         found = made.sql(sql)
         assert len(found) == rows, (statement, sql)
-        if "source" not in found:
+        if "source" in found:
+            assert table == ", ".join(sorted(found["source"].unique())), statement
+        else:
             assert list(found.columns) == list(made.table(table).columns), statement
 
 
@@ -72,6 +74,7 @@ def test_rows_of_several_tables_stand_below_each_other():
     shown = made.sql(of_observed(some))
     assert len(shown) == 40
     assert set(shown["source"]) == set(some["table"])
+    assert tables_of(some) == ", ".join(sorted(set(shown["source"])))
     assert shown["time"].is_monotonic_increasing
 
 

@@ -6,7 +6,7 @@ import pytest
 from watchme_analysis.hypotheses.base import Evidence, Finding, Missing, Ranked
 from watchme_analysis.views.backlog_tables import onset_table
 from watchme_analysis.views.coverage import coverage_table, losses_table
-from watchme_analysis.views.display import Passage, Picture, Shown, cell, duration, number, table
+from watchme_analysis.views.display import Passage, Picture, Shown, cell, coded, duration, number, table
 from watchme_analysis.views.finding import FindingsView, next_evidence
 from watchme_analysis.window import parse_zone
 
@@ -185,6 +185,38 @@ def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
     surprising = onset_table(frame.assign(surprise=[4.7] * 3), TOKYO)
     assert "surprise" in surprising.heads
     assert "Surprise ranks" in surprising.note
+
+
+def test_what_moved_after_the_incident_is_named_below_the_table_of_what_moved_first():
+    late = MOMENT + timedelta(hours=2)
+    known = dict.fromkeys(("uncertainty_s", "baseline", "value", "effect", "surprise"), 1.0)
+    rows = [
+        {
+            "queue": "uploads",
+            "function": "worker",
+            "metric": name,
+            "onset": onset,
+            "onset_earliest": onset,
+            **known,
+        }
+        for name, onset in (("age_s", MOMENT), ("cpu_pct", late))
+    ]
+    frame = pd.DataFrame(rows).assign(direction="up")
+    ended = onset_table(frame, TOKYO, late)
+    assert [row[2] for row in ended.rows] == ["age_s"]
+    assert "after the incident's end, and so no part of it: cpu_pct of worker." in ended.note
+    still_open = onset_table(frame, TOKYO)
+    assert [row[2] for row in still_open.rows] == ["age_s", "cpu_pct"]
+    assert "incident's end" not in still_open.note
+
+
+def test_no_line_breaks_within_an_option_or_a_name_with_hyphens():
+    whole = '<span style="white-space:nowrap">{}</span>'
+    assert coded("run `py-spy dump --pid <PID>`, as-is") == (
+        f"run <code>{whole.format('py-spy')} dump {whole.format('--pid')} &lt;PID&gt;</code>, as-is"
+    )
+    shown = next_evidence([Missing("changes", "They date it.", "watchme pull backlog --until 2026-01-01")])
+    assert whole.format("--until") in shown.to_html()
 
 
 def test_a_command_to_collect_evidence_is_set_as_what_is_typed():

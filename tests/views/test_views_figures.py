@@ -290,7 +290,7 @@ def test_a_window_of_any_length_has_a_readable_time_axis(hours):
 def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
     import numpy as np
 
-    from watchme_analysis.views.style import WHITE, _colors
+    from watchme_analysis.views.png import WHITE, _colors
 
     for pixels in ([[WHITE, 5, WHITE], [5, 7, WHITE]], [[3, 3], [9, 3]], [[WHITE, WHITE]]):
         flat = np.array(pixels)
@@ -318,3 +318,14 @@ def test_a_log_without_durations_shows_when_requests_failed(monkeypatch):
     bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]
     assert sum(bar.get_height() for bar in bars) == frame["failed"].sum()
     assert {bar.get_y() for bar in bars} == {0}
+
+
+def test_no_two_lines_of_a_panel_differ_in_colour_alone():
+    from watchme_analysis.views.style import SERIES, stroke
+
+    strokes = [stroke(place) for place in range(len(SERIES))]
+    assert (
+        len({str(one["linestyle"]) for one in strokes})
+        == len({one["color"] for one in strokes})
+        == len(SERIES)
+    )

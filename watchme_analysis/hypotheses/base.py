@@ -44,7 +44,7 @@ class Evidence:
     statement
         A sentence with its numbers.
     table
-        Table that it was read from.
+        Table that it was read from; several stand with a comma between them.
     rows
         How many rows stand behind it.
     weight

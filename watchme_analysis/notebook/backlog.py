@@ -138,7 +138,8 @@ class BacklogPage(Page):
 
     def onsets(self) -> Shown:
         """Show in which order the metrics of the affected queues moved."""
-        return onset_table(self._of_the_queue(frames.onset_order(self.investigation)), self.zone)
+        moved = self._of_the_queue(frames.onset_order(self.investigation))
+        return onset_table(moved, self.zone, self.incident[1] if self.incident else None)
 
     def comparison(self) -> Shown:
         """Compare the incident with the time before it, metric by metric."""

@@ -97,8 +97,8 @@ class WhatIfPage(Page):
         """Say under which assumptions that happens."""
         return Passage(
             (
-                "LIMIT A WORKER WITH THE MAPPING'S MAXIMUM CONCURRENCY, NOT WITH THE FUNCTION'S RESERVED "
-                "CONCURRENCY.",
+                "Limit a worker with the mapping's maximum concurrency, not with the function's reserved "
+                "concurrency.",
                 *throttling_sentences(self._sweep),
             )
         )

@@ -176,8 +176,8 @@ def _notes(query: dict[str, Any], asked: dict[str, Any], more: bool) -> Iterator
         yield f"the query's status is {query['status']}, so rows are missing."
     elif query["rows"] and query["rows"] == query["limit"] and query["truncated"]:
         matched = query["records_matched"]
-        of = f" of {matched:.0f} that matched" if matched is not None else ""
-        yield f"{query['rows']} rows{of}: the limit cut the rest."
+        of = f" of {matched:,.0f} that matched" if matched is not None else ""
+        yield f"{query['rows']:,d} rows{of}: the limit cut the rest."
 
 
 def event_rows(file: str | None, query: dict[str, Any], results: list[Any]) -> list[dict[str, Any]]:

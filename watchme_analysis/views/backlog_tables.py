@@ -87,7 +87,7 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
     return Shown(caption, heads, tuple(rows), note, frozenset(range(2, len(heads))))
 
 
-def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
+def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) -> Shown:
     """Return the order in which metrics moved, each value in its unit.
 
     Parameters
@@ -96,7 +96,11 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
         Frame of :func:`watchme_analysis.analysis.backlog.frames.onset_order`.
     zone
         Zone of the times.
+    end
+        End of the incident: what moved after it is named below the table. None while it is open.
     """
+    later = frame.iloc[:0] if end is None else frame[frame["onset"] >= end]
+    frame = frame if end is None else frame[frame["onset"] < end]
     shown = frame.assign(
         **{side: list(map(_in_unit, frame[side], frame["metric"])) for side in ("baseline", "value")}
     )
@@ -104,9 +108,12 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
     empty = "no metric of an affected queue left its usual range"
     told = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
     values = {place for place, head in enumerate(told.heads) if head in ("before", "then")}
-    if not told.rows:
-        return told
-    notes = [told.note, _EFFECT] + [_SURPRISE] * ("surprise" in told.heads)
+    after = [
+        f"{row.metric} of {row.function or row.queue}" for row in later.fillna({"function": ""}).itertuples()
+    ]
+    outside = f"Moved after the incident's end, and so no part of it: {', '.join(after)}."
+    notes = [told.note, *([_EFFECT] if told.rows else [])] + [_SURPRISE] * ("surprise" in told.heads)
+    notes += [outside] if after else []
     return replace(told, numeric=told.numeric | values, note=" ".join(filter(None, notes)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, duration, number
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _HEIGHT_IN = 0.74
 _COLORED = 5
+_Stroke = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ PANELS = (
 def plot_backlog_timeline(series: pd.DataFrame, span: style.Span, affected: Sequence[str] = ()) -> Picture:
     """Plot every layer of a backlog over time, one panel each and one line a queue.
 
-    A queue, its function and its dead-letter queue share a colour. A line breaks where CloudWatch returned
-    no point.
+    A queue, its function and its dead-letter queue share a colour and dashes. A line breaks where CloudWatch
+    returned no point.
 
     Parameters
     ----------
@@ -61,17 +62,17 @@ def plot_backlog_timeline(series: pd.DataFrame, span: style.Span, affected: Sequ
         return style.nothing("timeline", "the case has no CloudWatch metrics of queues in this window")
     queues = sorted(series["queue"].unique())
     chosen = [queue for queue in affected if queue in queues][:_COLORED] or queues[:_COLORED]
-    colors = {queue: style.SERIES[place] for place, queue in enumerate(chosen)}
+    strokes = {queue: style.stroke(place) for place, queue in enumerate(chosen)}
     heights = [_HEIGHT_IN] * len(PANELS)
     figure, axes = style.new_figure(heights, share_x=True)
     style.time_axis(axes, span)
     for axis, panel in zip(axes, PANELS, strict=True):
-        _draw(axis, panel, series[series["series"] == panel.series], colors)
-    style.key(figure, _entries(colors, len(queues) - len(colors)))
+        _draw(axis, panel, series[series["series"] == panel.series], strokes)
+    style.key(figure, _entries(strokes, len(queues) - len(strokes)))
     return style.finish(figure, "timeline", _alt(series, chosen))
 
 
-def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, colors: dict[str, str]) -> None:
+def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke]) -> None:
     from matplotlib.ticker import FuncFormatter
 
     step = f" per {duration(float(rows['step_s'].iloc[0]))})" if panel.counted and len(rows) else ""
@@ -81,11 +82,11 @@ def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, colors: dict[str, str])
         return
     if panel.series == "cpu_pct":
         # One host serves all of them.
-        _line(axis, rows.drop_duplicates("time").sort_values("time"), style.BLACK, front=True)
+        _line(axis, rows.drop_duplicates("time").sort_values("time"), {"color": style.BLACK}, front=True)
     else:
-        for queue in sorted(rows["queue"].unique(), key=lambda name: (name in colors, name)):
-            color = colors.get(queue, style.GREY)
-            _line(axis, rows[rows["queue"] == queue], color, front=queue in colors)
+        for queue in sorted(rows["queue"].unique(), key=lambda name: (name in strokes, name)):
+            stroke = strokes.get(queue, {"color": style.GREY})
+            _line(axis, rows[rows["queue"] == queue], stroke, front=queue in strokes)
     top = float(rows["value"].max())
     if panel.seconds:
         style.linear_seconds(axis, top)
@@ -95,23 +96,28 @@ def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, colors: dict[str, str])
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 4)))
 
 
-def _line(axis: Axes, rows: pd.DataFrame, color: str, *, front: bool) -> None:
+def _line(axis: Axes, rows: pd.DataFrame, stroke: _Stroke, *, front: bool) -> None:
+    order = 3 if front else 2
     axis.plot(
         rows["time"].to_numpy(),
         rows["value"].to_numpy(),
-        color=color,
         linewidth=1.3 if front else 0.8,
-        marker=".",
-        ms=2.6,
-        mew=0,
-        zorder=3 if front else 2,
+        zorder=order,
+        **stroke,
     )
+    # Without a neighbour a point makes no line, and marks on all would hide the dashes.
+    value = rows["value"]
+    alone = rows[value.notna() & value.shift().isna() & value.shift(-1).isna()]
+    axis.plot(
+        alone["time"].to_numpy(), alone["value"].to_numpy(), ".", ms=2.6, mew=0,
+        color=stroke["color"], zorder=order,
+    )  # fmt: skip
 
 
-def _entries(colors: dict[str, str], others: int) -> list[object]:
+def _entries(strokes: dict[str, _Stroke], others: int) -> list[object]:
     from matplotlib.lines import Line2D
 
-    entries: list[object] = [Line2D([], [], color=color, label=queue) for queue, color in colors.items()]
+    entries: list[object] = [Line2D([], [], label=queue, **stroke) for queue, stroke in strokes.items()]
     if others:
         entries.append(Line2D([], [], color=style.GREY, label=f"{others} other queue{'s' * (others > 1)}"))
     entries.append(Line2D([], [], color=style.BLACK, label="the host"))

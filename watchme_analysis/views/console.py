@@ -15,7 +15,7 @@ from watchme_analysis.views.display import duration
 from watchme_analysis.views.finding import OPEN_FROM
 from watchme_analysis.views.moments import localised
 from watchme_analysis.views.plain_lines import fitted
-from watchme_analysis.wording import counted
+from watchme_analysis.wording import as_sentence, counted
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
@@ -261,7 +261,9 @@ def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
     lines = ["", filled(title)]
     for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
         rows = counted(item["rows"], "row")
-        lines.append(_bullet(f"{item['weight']:+.1f}  {item['statement']} [{item['table']}, {rows}]"))
+        lines.append(
+            _bullet(f"{item['weight']:+.1f}  {as_sentence(item['statement'])} [{item['table']}, {rows}]")
+        )
         if with_sql and item["sql"]:
             lines.append(textwrap.indent(item["sql"], "      "))
     lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]

@@ -93,7 +93,7 @@ class Shown:
             "<tr>"
             + "".join(
                 f'<td style="text-align:{side}{_COMMAND if at in self.commands else _unbroken(text)}">'
-                f"{escape(text)}</td>"
+                f"{_typed(escape(text)) if at in self.commands else escape(text)}</td>"
                 for at, (text, side) in enumerate(zip(row, align, strict=True))
             )
             + "</tr>\n"
@@ -144,7 +144,16 @@ class Passage:
 
 def coded(text: str) -> str:
     """Return a sentence as HTML, escaped, what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"`([^`]+)`", lambda found: f"<code>{_typed(found[1])}</code>", escape(text))
+
+
+def _typed(escaped: str) -> str:
+    """Return escaped code of which no line breaks within a word that has a hyphen, such as ``--since``."""
+    return re.sub(
+        rf"(?<!\S)[^\s-]*-[^\s]{{0,{_SHORT}}}(?!\S)",
+        lambda found: f'<span style="white-space:nowrap">{found[0]}</span>',
+        escaped,
+    )
 
 
 def _unbroken(text: str) -> str:

@@ -135,7 +135,7 @@ def _evidence(item: Evidence) -> str:
     sign, word = _SIGNS[side]
     weight = f" {abs(item.weight):.1f}" if side else ""
     rows = f"{counted(item.rows, 'row')} of {item.table}"
-    return f"{sign} {item.statement} [{word}{weight}; {rows}]"
+    return f"{sign} {as_sentence(item.statement)} [{word}{weight}; {rows}]"
 
 
 def _rows(item: Evidence, told: dict[str, int]) -> str:

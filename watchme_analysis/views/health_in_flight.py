@@ -74,7 +74,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
     names = list(peaks[peaks > 0].index[:_SERIES])
     for place, name in enumerate(names):
         axis.plot(
-            wide.index.to_numpy(), wide[name].to_numpy(), color=style.SERIES[place], drawstyle="steps-post",
+            wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
             label=f"{_short(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
@@ -84,7 +84,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
     axis.set_ylim(0, float(peaks.iloc[0]) * (1.6 if len(names) < 3 else 1.9))
     axis.locator_params(axis="y", nbins=3, integer=True)
     axis.legend(
-        loc="upper left", fontsize=7, ncols=2, frameon=False, borderaxespad=0.1, handlelength=1.0,
+        loc="upper left", fontsize=7, ncols=2, frameon=False, borderaxespad=0.1, handlelength=2.2,
         columnspacing=0.8,
     )  # fmt: skip
 

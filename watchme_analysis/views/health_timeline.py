@@ -229,11 +229,11 @@ def _metric_panels(metrics: pd.DataFrame) -> list[_Panel]:
                 axis.plot(
                     group["time"].to_numpy(),
                     group["value"].astype("float64").to_numpy(),
-                    color=style.SERIES[place % len(style.SERIES)],
+                    **style.stroke(place),
                     label=service or "main",
                 )
             if len(services) > 1:
-                style.legend(axis)
+                style.legend(axis, handle_length=2.2)
             known = rows["value"].astype("float64")
             axis.set_ylim(min(0.0, known.min() * 1.1), max(known.max() * 1.15, 1.0) if len(known) else 1.0)
             axis.locator_params(axis="y", nbins=3, integer=True)

@@ -182,7 +182,7 @@ def plot_throttling(points: Sequence[ThrottlingPoint]) -> Picture:
                 == (visibility_s, not climbs, retry_s)
             ]
             label = f"reserved 2, poller {'only scales up' if climbs else 'backs off'}, retry {retry_s:.0f} s"
-            _line(axis, mine, style.SERIES[place], "o" if climbs else "s", label)
+            _line(axis, mine, style.stroke(place), "o" if climbs else "s", label)
         most = [
             point
             for point in points
@@ -195,17 +195,21 @@ def plot_throttling(points: Sequence[ThrottlingPoint]) -> Picture:
         axis.set_ylim(-3, 100)
     axes[0].set_ylabel("dead-lettered unfailed (%)")
     handles = axes[0].get_legend_handles_labels()[0]
-    figure.legend(handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False, handlelength=3
+    )
     return style.finish(figure, "throttling", " ".join(throttling_sentences(points)))
 
 
-def _line(axis: Axes, points: Sequence[ThrottlingPoint], color: str, marker: str, label: str) -> None:
+def _line(
+    axis: Axes, points: Sequence[ThrottlingPoint], stroke: dict[str, Any], marker: str, label: str
+) -> None:
     ordered = sorted(points, key=lambda point: point.patience_s)
     axis.errorbar(
         [point.patience_s for point in ordered],
         [point.dead_unfailed_pct.mean or 0.0 for point in ordered],
         yerr=[point.dead_unfailed_pct.half_width or 0.0 for point in ordered],
-        color=color, marker=marker, ms=4, linewidth=1.2, capsize=2, label=label,
+        marker=marker, ms=4, linewidth=1.2, capsize=2, label=label, **stroke,
     )  # fmt: skip
 
 

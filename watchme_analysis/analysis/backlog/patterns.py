@@ -71,8 +71,8 @@ def _device(signs: Signs) -> dict[str, Any] | None:
         "effect_unit": "share",
         # Messages of one device are no independent draws, so that no test would tell the truth.
         "chance": None,
-        "says": f"{number} of {total} dead letters ({share:.0%}) come from device {device}; an even share "
-        f"of {len(signs.devices)} devices is {even:.0%}.",
+        "says": f"{number:,d} of {total:,d} dead letters ({share:.0%}) come from device {device}; an even "
+        f"share of {len(signs.devices)} devices is {even:.0%}.",
     }
 
 

@@ -219,7 +219,7 @@ def _summary(
     start = None if begun is None else begun.moment
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
     number = len(view.signs)
-    lost = f"{extra['lost']} {'was' if extra['lost'] == 1 else 'were'} lost"
+    lost = f"{extra['lost']:,d} {'was' if extra['lost'] == 1 else 'were'} lost"
     collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
     if cause == "healthy":
         return (

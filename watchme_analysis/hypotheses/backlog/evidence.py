@@ -39,7 +39,7 @@ def error_evidence(
     cut = " (the query returned only part of them)" if errors.truncated else ""
     return [
         Evidence(
-            f"{errors.counts[main]} of {errors.total} logged errors of {signs.flow.function}{cut} are "
+            f"{errors.counts[main]:,d} of {errors.total:,d} logged errors of {signs.flow.function}{cut} are "
             f"{KIND_WORDS[main]}, such as “{errors.examples.get(main, '')}”.",
             weight=weight(name, share) + weight("own_error_absent", against),
             effect=share,
@@ -84,7 +84,7 @@ def share_evidence(
     value = weight(all_weight) if mostly else weight(some_weight) if passed >= 0.5 else 0.0
     return [
         Evidence(
-            f"{failures.observed:.0f} of {failures.base:.0f} {signs.flow.tries} failed between "
+            f"{failures.observed:,.0f} of {failures.base:,.0f} {signs.flow.tries} failed between "
             f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
             f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
             weight=value,
@@ -103,7 +103,7 @@ def no_failures_evidence(inv: Investigation, signs: Signs, value: float) -> list
     failed, tried = signs.flow.count("failed") or 0.0, signs.flow.count("tried") or 0.0
     return [
         Evidence(
-            f"{failed:.0f} of {tried:.0f} {signs.flow.tries} failed, spread over the window.",
+            f"{failed:,.0f} of {tried:,.0f} {signs.flow.tries} failed, spread over the window.",
             weight=value,
             effect=failed / tried if tried else 0.0,
             effect_unit="share",
@@ -260,8 +260,9 @@ def last_words_evidence(inv: Investigation, signs: Signs, calling: str, before_c
 
     return [
         Evidence(
-            f"Of {words.total} runs of {signs.flow.function} that timed out and whose log is there, "
-            f"{words.calling} last named the call that they made, {words.before_call} never came to it.",
+            f"Of {words.total:,d} runs of {signs.flow.function} that timed out and whose log is there, "
+            f"{words.calling:,d} last named the call that they made, {words.before_call:,d} never came "
+            "to it.",
             weight=value(calling, words.calling) + value(before_call, words.before_call),
             effect=words.calling / words.total,
             effect_unit="share",

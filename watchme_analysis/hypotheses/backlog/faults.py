@@ -76,7 +76,7 @@ def consumer_failing(inv: Investigation) -> Finding:
         "consumer_failing",
         tuple(evidence),
         detail=signs.errors.examples.get("function") if signs else None,
-        next_test=f"aws lambda invoke --function-name {name} with one dead letter's body, and read its log.",
+        next_test=f"`aws lambda invoke --function-name {name}` with one dead letter's body; read its log.",
     )
 
 
@@ -187,7 +187,7 @@ def downstream_down(inv: Investigation) -> Finding:
         "downstream_down",
         tuple(evidence),
         detail=signs.errors.examples.get(signs.errors.main or "") if signs else None,
-        next_test="docker ps and curl the API's /health on its host; read the proxy's error log.",
+        next_test="`docker ps`, and `curl` the API's /health on its host; read the proxy's error log.",
     )
 
 
@@ -238,7 +238,8 @@ def _one_message(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.dead_lettered} dead letters used up {tried.spent:.0f} of {tried.failed:.0f} failed "
+            f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
+            "failed "
             f"tries, while {tried.passed:.0f} {signs.flow.tries} of others went well.",
             weight=weight("same_messages_fail_against"),
             effect=tried.passed,

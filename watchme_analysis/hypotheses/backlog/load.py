@@ -158,5 +158,8 @@ def throttled(inv: Investigation) -> Finding:
     return Finding(
         "throttled",
         tuple(evidence),
-        next_test="aws lambda get-function-concurrency and get-account-settings, and the mapping's maximum.",
+        next_test=(
+            "`aws lambda get-function-concurrency` and `aws lambda get-account-settings`, and the mapping's "
+            "maximum."
+        ),
     )

@@ -47,7 +47,7 @@ def poison_messages(inv: Investigation) -> Finding:
         "poison_messages",
         tuple(evidence),
         detail=_device_detail(signs) if signs else None,
-        next_test="Take one dead letter's file_path and look for the object: aws s3api head-object.",
+        next_test="Take one dead letter's file_path and look for the object: `aws s3api head-object`.",
     )
 
 
@@ -83,8 +83,8 @@ def _together(inv: Investigation, signs: Signs) -> list[Evidence]:
     sent = signs.flow.count("sent") or 0.0
     return [
         Evidence(
-            f"The {signs.dead_lettered} of {sent:.0f} messages of {signs.flow.queue} that died came closer "
-            f"together than in {'99' if beyond >= 0.5 else '9'} of {'100' if beyond >= 0.5 else '10'} "
+            f"The {signs.dead_lettered:,d} of {sent:,.0f} messages of {signs.flow.queue} that died came "
+            f"closer together than in {'99' if beyond >= 0.5 else '9'} of {'100' if beyond >= 0.5 else '10'} "
             "sets that come as chance has it: there may be more to it than single bad messages.",
             weight=weight("stray_together", beyond),
             effect=signs.together,
@@ -107,7 +107,8 @@ def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.dead_lettered} dead letters used up {tried.spent:.0f} of {tried.failed:.0f} failed "
+            f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
+            "failed "
             f"tries: what fails once fails {'always' if tried.always_fail else 'not always'}.",
             weight=weight("same_messages_fail")
             if tried.always_fail
@@ -145,7 +146,7 @@ def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:
     share = number / total
     return [
         Evidence(
-            f"{number} of {total} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
+            f"{number:,d} of {total:,d} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
             f"{device}, the rest from {len(signs.devices) - 1} others.",
             weight=weight("one_device")
             if piled_on_one(signs.devices)
@@ -170,7 +171,7 @@ def _device_detail(signs: Signs) -> str | None:
     device, number = signs.devices.most_common(1)[0]
     first = signs.first_sent_by_main_device
     since = f", the first at {first:%Y-%m-%d %H:%M} UTC" if first is not None else ""
-    return f"Device {device} sent {number} of {sum(signs.devices.values())} dead letters{since}."
+    return f"Device {device} sent {number:,d} of {sum(signs.devices.values()):,d} dead letters{since}."
 
 
 @hypothesis(
@@ -268,8 +269,9 @@ def _stray(inv: Investigation, signs: Signs) -> Evidence:
     """Weigh that single messages died, here and there among good ones."""
     sent, flow = signs.flow.count("sent") or 0.0, signs.flow
     return Evidence(
-        f"{signs.dead_lettered} of {sent:.0f} messages of {flow.queue} ({signs.dead_lettered / sent:.1%}) "
-        "failed every try, one here and one there: single bad messages, and no stretch of failures.",
+        f"{signs.dead_lettered:,d} of {sent:,.0f} messages of {flow.queue} "
+        f"({signs.dead_lettered / sent:.1%}) failed every try, "
+        "one here and one there: single bad messages, and no stretch of failures.",
         weight=weight("stray_dead") - weight("stray_together", 0.5 * _beyond_chance(signs)),
         effect=signs.dead_lettered / sent,
         effect_unit="share",

@@ -44,7 +44,9 @@ def visibility_misconfig(inv: Investigation) -> Finding:
     return Finding(
         "visibility_misconfig",
         tuple(evidence),
-        next_test="aws sqs get-queue-attributes: VisibilityTimeout against six times the function's timeout.",
+        next_test=(
+            "`aws sqs get-queue-attributes`: VisibilityTimeout against six times the function's timeout."
+        ),
     )
 
 
@@ -115,7 +117,7 @@ def mapping_disabled(inv: Investigation) -> Finding:
     return Finding(
         "mapping_disabled",
         tuple(evidence),
-        next_test="aws lambda list-event-source-mappings: state and reason of the queue's mapping.",
+        next_test="`aws lambda list-event-source-mappings`: state and reason of the queue's mapping.",
     )
 
 
@@ -178,8 +180,8 @@ def _waiting(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.balance.visible} messages waited in {signs.flow.queue} when its attributes were read, "
-            "and its mapping is off.",
+            f"{signs.balance.visible:,d} messages waited in {signs.flow.queue} when its attributes were "
+            "read, and its mapping is off.",
             weight=weight("waiting_unpolled"),
             effect=float(signs.balance.visible),
             effect_unit="messages",

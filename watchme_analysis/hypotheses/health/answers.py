@@ -58,8 +58,8 @@ def renames(found: Facts, bad: pd.DataFrame) -> list[Seen]:
     if len(hits) < 3 or len(hits) < 0.5 * total:
         return []
     text = (
-        f"The application answered {path} with {status}, {len(hits)} times: no caller asks for that path, "
-        f"and Nginx logged {total} requests of {listed(found.endpoints)} with {status}."
+        f"The application answered {path} with {status}, {len(hits):,d} times: no caller asks for that path, "
+        f"and Nginx logged {total:,d} requests of {listed(found.endpoints)} with {status}."
     )
     rule = nginx_rule_words(found)
     detail = f"{label(found)} is passed on as {path}, which the application answers with {status}"

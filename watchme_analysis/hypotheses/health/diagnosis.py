@@ -29,7 +29,7 @@ from watchme_analysis.hypotheses.health.container import container
 from watchme_analysis.hypotheses.health.edge import edge
 from watchme_analysis.hypotheses.health.edge_paths import rewritten
 from watchme_analysis.hypotheses.health.explains import EXPLAINED_STRENGTH, EXPLAINS
-from watchme_analysis.hypotheses.health.facts import Facts, facts
+from watchme_analysis.hypotheses.health.facts import Facts, facts, share
 from watchme_analysis.hypotheses.health.host import wrong_host
 from watchme_analysis.hypotheses.health.log_words import log_words
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, shared_weight, untold
@@ -41,7 +41,7 @@ from watchme_analysis.hypotheses.health.process import process
 from watchme_analysis.hypotheses.health.rhythms import rhythms
 from watchme_analysis.hypotheses.health.rules import edge_rules, nginx_rules
 from watchme_analysis.hypotheses.health.seen import Seen
-from watchme_analysis.hypotheses.health.sql import of_observed, select
+from watchme_analysis.hypotheses.health.sql import of_observed, select, tables_of
 from watchme_analysis.hypotheses.health.vantages import paths, vantages
 from watchme_analysis.hypotheses.health.verdict import conclude
 from watchme_analysis.hypotheses.health.weights import NONE_PRIOR, SHRINK, WEIGHTS
@@ -113,9 +113,8 @@ def _mild(found: Facts) -> list[Seen]:
     outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
     slower = outer[outer["during"] & outer["strained"]]
     once = slower[~(slower["row"].duplicated() & (slower["row"] >= 0))]
-    table = next((name for name in LOGS if found.has(name)), "probes")
-    text = f"{len(once)} requests and probes were slower than usual, hardly one of them by much."
-    return [Seen("mild", text, table, len(once), of_observed(once))]
+    text = f"{len(once):,d} requests and probes were slower than usual, hardly one of them by much."
+    return [Seen("mild", text, tables_of(once), len(once), of_observed(once))]
 
 
 def _all_well(found: Facts) -> Seen:
@@ -127,7 +126,7 @@ def _all_well(found: Facts) -> Seen:
     judged = requests_judged(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in LOGS if found.has(name)), "probes")
-    text = f"No endpoint was slow or failing for long: {bad} of {total} requests and probes were bad."
+    text = f"No endpoint was slow or failing for long: {share(bad, total)} requests and probes were bad."
     if not total:
         text = "No request or probe is there that could have been slow or failing."
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
@@ -139,7 +138,8 @@ def _all_well(found: Facts) -> Seen:
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0
     sql = of_observed(once) if len(once) else select(table)
-    return Seen("all_well", text, table, len(once), sql, bad / max(total, 1), "share", strength)
+    told = tables_of(once) or table
+    return Seen("all_well", text, told, len(once), sql, bad / max(total, 1), "share", strength)
 
 
 def _upstream_trouble(found: Facts) -> bool:

@@ -8,7 +8,7 @@ from watchme_analysis.hypotheses.health.edge_rules import timeout_words
 from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health.rules import edge_rule_words
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
-from watchme_analysis.hypotheses.health.sql import of_joined, of_observed
+from watchme_analysis.hypotheses.health.sql import of_joined, of_observed, tables_of
 from watchme_analysis.hypotheses.health.usual_times import longest_answer_s, short_of_usual
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         return []
     nginx = observed[observed["vantage"] == "nginx"]
     bad_nginx = int(nginx["bad"].sum())
-    table = "access_log" if (nginx["table"] == "access_log").all() else "error_log"
+    table = tables_of(nginx)
     sql = of_observed(nginx) if len(nginx) else None
     if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
         text = (

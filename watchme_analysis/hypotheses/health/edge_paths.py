@@ -37,8 +37,8 @@ def rewritten(found: Facts) -> list[Seen]:
     if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
         return []
     text = (
-        f"Nginx logged none of {len(lost)} bad requests of {listed(found.endpoints)} that the edge passed "
-        f"on, and {len(hits)} of {path} with the same status {status}, which nobody asked the edge for."
+        f"Nginx logged none of {len(lost):,d} bad requests of {listed(found.endpoints)} that the edge passed "
+        f"on, and {len(hits):,d} of {path} with the same status {status}, which nobody asked the edge for."
     )
     rule = edge_rule_words(found)
     detail = f"the edge asks for {path} in place of {listed(found.endpoints)}" + (

@@ -253,7 +253,7 @@ def listed(items: Iterable[Any], limit: int = 4) -> str:
 
 def share(part: float, whole: float) -> str:
     """Return ``part of whole`` in words."""
-    return f"{int(part)} of {int(whole)}"
+    return f"{int(part):,d} of {int(whole):,d}"
 
 
 def seconds(value: float) -> str:

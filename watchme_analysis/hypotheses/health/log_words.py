@@ -56,9 +56,9 @@ def log_words(found: Facts) -> list[Seen]:
             # By its words: a process out of descriptors says so thousands of times a second.
             of_service = f"coalesce(service, '') = {quoted(service)}"
             sql = within(found, "app_log", of_service, f"regexp_matches(message, {quoted(words)})")
-            times = f"{hits} times" if hits > 1 else "once"
+            times = f"{hits:,d} times" if hits > 1 else "once"
             text = f"The application logged {times} that {meaning}."
-            details = {cause: f"the application says that {meaning} ({hits} lines)"}
+            details = {cause: f"the application says that {meaning} ({hits:,d} lines)"}
             seen.append(Seen(outcome, text, "app_log", hits, sql, float(hits), "lines", details=details))
     return [*seen, *_starts(found, mine), *_turned_away(found)]
 

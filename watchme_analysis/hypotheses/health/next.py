@@ -60,29 +60,29 @@ def next_test(found: Facts, cause: str) -> str:
     workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
     tests = {
         "nginx_config": (
-            f"Ask past Nginx on the host: curl -m 40 -w '%{{time_total}}' "
-            f"http://{service}{endpoint}; if that is well, "
-            "compare the endpoint's location with a healthy one in nginx -T."
+            f"Ask past Nginx on the host: `curl -m 40 -w '%{{time_total}}' "
+            f"http://{service}{endpoint}`; if that is well, "
+            "compare the endpoint's location with a healthy one in `nginx -T`."
         ),
         "edge_config": (
-            "Ask the origin without the edge: curl -m 40 --resolve HOST:443:ORIGIN_IP "
-            f"https://HOST{endpoint}; if that "
+            "Ask the origin without the edge: `curl -m 40 --resolve HOST:443:ORIGIN_IP "
+            f"https://HOST{endpoint}`; if that "
             "is well, turn off the edge's cache and rules for the path."
         ),
         "docker_network": (
-            f"Send from the host to the container: ping -M do -s 1472 -c 20 {host} and curl -m 40 "
-            f"http://{service}{endpoint}, and the same inside with docker exec."
+            f"Send from the host to the container: `ping -M do -s 1472 -c 20 {host}` and `curl -m 40 "
+            f"http://{service}{endpoint}`, and the same inside with `docker exec`."
         ),
         "app_event_loop": (
-            "While it hangs, run py-spy dump --pid PID: the main thread stands in the blocking call."
+            "While it hangs, run `py-spy dump --pid PID`: the main thread stands in the blocking call."
         ),
         "app_threadpool": (
-            f"While it hangs, run py-spy dump --pid PID: {workers} stand in the same call, "
+            f"While it hangs, run `py-spy dump --pid PID`: {workers} stand in the same call, "
             "the main thread is idle."
         ),
         "app_saturation": (
-            "While it hangs, run top -H -p PID, vmstat 1 5, ls /proc/PID/fd | wc -l and ss -ltn: one of the "
-            "process's CPU, the host's, descriptors or the listen queue stands at its limit."
+            "While it hangs, run `top -H -p PID`, `vmstat 1 5`, `ls /proc/PID/fd | wc -l` and `ss -ltn`: one "
+            "of the process's CPU, the host's, descriptors or the listen queue stands at its limit."
         ),
         "none": (
             "Probe the endpoint from inside, from the host and from outside at the same time for ten minutes."

@@ -197,10 +197,11 @@ def _errors(found: Facts) -> list[Seen]:
     if len(limited) >= 3:
         kind = str(limited["kind"].mode().iloc[0])
         text = (
-            f"Nginx's error log has {len(limited)} lines on {KIND_WORDS[kind]} for {listed(found.endpoints)}."
+            f"Nginx's error log has {len(limited):,d} lines on {KIND_WORDS[kind]} for "
+            f"{listed(found.endpoints)}."
         )
         rule = nginx_rule_words(found)
-        detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited)} times)" + (
+        detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited):,d} times)" + (
             f": {rule}" if rule else ""
         )
         count, sql = len(limited), lines("error_log", limited)
@@ -214,7 +215,7 @@ def _errors(found: Facts) -> list[Seen]:
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
-        text = f"Nginx's error log has {len(short)} lines: {KIND_WORDS[kind]}."
+        text = f"Nginx's error log has {len(short):,d} lines: {KIND_WORDS[kind]}."
         count, sql = len(short), lines("error_log", short)
         details = {NGINX: f"Nginx is {KIND_WORDS[kind]}"}
         seen.append(Seen("nginx_short_of", text, "error_log", count, sql, count, "lines", details=details))
@@ -232,7 +233,7 @@ def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:
     size = place.value("proxy_buffer_size") if place is not None else None
     room = f" (proxy_buffer_size {size})" if size else ""
     text = (
-        f"The application answered {listed(found.endpoints)}, and Nginx threw {len(lost)} answers away: "
+        f"The application answered {listed(found.endpoints)}, and Nginx threw {len(lost):,d} answers away: "
         "their header was too big for its buffer."
     )
     detail = f"{label(found)} has no room for the header of the application's answers{room}"

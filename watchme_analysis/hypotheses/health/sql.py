@@ -85,6 +85,11 @@ def of_observed(rows: pd.DataFrame) -> str:
     return " union all ".join(parts) + " order by time"
 
 
+def tables_of(rows: pd.DataFrame) -> str:
+    """Return the names of all tables that some observations were read from, in the order of their query."""
+    return ", ".join(sorted(rows["table"].unique()))
+
+
 def _standing(rows: pd.DataFrame) -> str:
     """Return the condition that a row stands in the files and lines of some rows."""
     parts = []

@@ -270,6 +270,6 @@ def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:
         return [Seen("others_bad", text, table, len(rows), of_observed(rows))]
     if len(others) >= 5 and others["bad"].mean() <= 0.05:
         table, rows = _at_one_vantage(others)
-        text = f"The other service ({listed(names)}) did well at the same time ({len(rows)} requests)."
+        text = f"The other service ({listed(names)}) did well at the same time ({len(rows):,d} requests)."
         return [Seen("others_fine", text, table, len(rows), of_observed(rows))]
     return []

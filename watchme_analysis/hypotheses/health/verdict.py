@@ -204,7 +204,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
     )
     return (
         f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
-        f"requests of {listed(found.endpoints)} were slow or failed ({failed} failed){times}."
+        f"requests of {listed(found.endpoints)} were slow or failed ({failed:,d} failed){times}."
     )
 
 
@@ -215,7 +215,7 @@ def _own_errors(found: Facts) -> list[str]:
     for family, rows in once.groupby("family"):
         statuses = listed(int(status) for status in rows["status"].value_counts().index)
         said.append(
-            f"The application itself answered {len(rows)} requests of {family} at once with {statuses}: a "
+            f"The application itself answered {len(rows):,d} requests of {family} at once with {statuses}: a "
             "fault of that handler, or of its callers."
         )
     return said
@@ -224,8 +224,8 @@ def _own_errors(found: Facts) -> list[str]:
 def _brief(start: datetime, end: datetime, bad: int) -> str:
     lasted = seconds((end - start).total_seconds())
     return (
-        f"At {start:%Y-%m-%d %H:%M:%S} UTC {bad} requests were slow or failed within {lasted}: too short to "
-        "tell a fault from a restart or reload."
+        f"At {start:%Y-%m-%d %H:%M:%S} UTC {bad:,d} requests were slow or failed within {lasted}: too short "
+        "to tell a fault from a restart or reload."
     )
 
 
