@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _WORTH_BYTES = 1 << 20
 
 
+@cache
 def arrow_type(kind: Kind) -> pa.DataType:
     """Return the Arrow type of a kind of column; times are microseconds since the epoch."""
     import pyarrow as pa
@@ -170,13 +172,13 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
     """Return a column's values, None for null, as an array; times are microseconds since the epoch."""
     import numpy as np
 
-    valid = np.array([value is not None for value in values], bool)
-    if not valid.any():
+    missing = values.count(None)
+    if missing == len(values):
         return nulls(len(values), arrow_type(kind))
+    valid = np.array([value is not None for value in values], bool) if missing else None
     if kind in ("text", "json"):
         texts = [b"" if value is None else str(value).encode() for value in values]
-        offsets = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum([len(text) for text in texts], out=offsets[1:])
+        offsets = np.array([0, *accumulate(map(len, texts))], np.int64)
         return text_array(offsets, b"".join(texts), valid)
     dtype = np.float64 if kind == "float" else np.int64
     return number_array(np.array([0 if value is None else value for value in values], dtype), valid, kind)

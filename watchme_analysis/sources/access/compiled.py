@@ -58,7 +58,7 @@ class CompiledLines:
         lines = len(bounds[0])
         # One more, for a last line without its end may be among the further rows.
         out = _SPACE.for_lines(program, lines + 1)
-        parse_lines(buf, bounds, program.kernel_plan(), program.limits(), out, _SPACE.known_times)
+        parse_lines(buf, bounds, program.kernel_plan, program.limits, out, _SPACE.known_times)
         if "time_text" in program.ints:
             _read_times(program, buf, out, lines)
         good, others = np.empty((2, lines), np.int64)

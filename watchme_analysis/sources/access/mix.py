@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind, table_schema
 from watchme_analysis.sources.arrow_arrays import (
     Bits,
+    arrow_type,
     even_offsets,
     nulls,
     nulls_of,
@@ -16,6 +19,7 @@ from watchme_analysis.sources.arrow_arrays import (
     room_for,
     text_array,
     text_parts,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
 NULL = -(2**63)
+# The bits of a NaN, as a whole number.
+_NULL_FLOAT = int.from_bytes(struct.pack("<d", math.nan), "little")
 
 
 class Spans(NamedTuple):
@@ -85,21 +91,21 @@ class Mix(NamedTuple):
         from watchme_analysis.sources.access.gather import valid_numbers
 
         count = len(self.lines)
-        given = {column: self.further[column].combine_chunks() for column in columns}
         are_floats = np.array([KINDS[column] == "float" for column in columns], bool)
-        for room, (column, further) in zip(held, given.items(), strict=True):
-            null: Any = np.array(np.nan).view(np.int64) if KINDS[column] == "float" else NULL
+        for room, column in zip(held, columns, strict=True):
+            null = _NULL_FLOAT if KINDS[column] == "float" else NULL
             if column not in filled:
                 room.fill(null)
             # Not by Arrow's own way to fill nulls, which would load pandas.
-            if len(further):
+            if len(self.places):
+                further = whole(self.further[column])
                 room[self.places] = np.where(nulls_of(further), null, numbers_of(further).view(np.int64))
         bits, missing = np.empty((len(columns), (count + 7) // 8), np.uint8), np.empty(len(columns), np.int64)
         valid_numbers(held, are_floats, bits, missing)
         found = {}
         for at, (column, room) in enumerate(zip(columns, held, strict=True)):
             if missing[at] == count:
-                found[column] = nulls(count, given[column].type)
+                found[column] = nulls(count, arrow_type(KINDS[column]))
             else:
                 values = room.view(np.float64) if are_floats[at] else room
                 found[column] = number_array(values, Bits(bits[at], int(missing[at])), KINDS[column])
@@ -121,22 +127,23 @@ class Mix(NamedTuple):
         from watchme_analysis.sources.access.vectors import WIDTH
 
         count = len(self.lines)
-        given = {column: self.further[column].combine_chunks() for column in columns}
+        given = {column: whole(self.further[column]) for column in columns if len(self.places)}
         found: dict[str, pa.Array] = {}
         filled: dict[str, Spans] = {}
         for column, spans in columns.items():
             if spans is not None:
                 filled[column] = spans
-            elif given[column].null_count < len(given[column]):
+            elif column in given and given[column].null_count < len(given[column]):
                 filled[column] = Spans(*np.full((2, int(self.lines[-1]) + 1), -1, np.int32))
             else:
-                found[column] = nulls(count, given[column].type)
+                found[column] = nulls(count, arrow_type("text"))
         if not filled:
             return found
         further_lines = self.lines[self.places]
-        for column, spans in filled.items():
+        for column in filled.keys() & given.keys():
             bounds, _ = text_parts(given[column])
-            spans.starts[further_lines] = np.where(nulls_of(given[column]), -1, -2 - np.diff(bounds))
+            is_null = nulls_of(given[column])
+            filled[column].starts[further_lines] = np.where(is_null, -1, -2 - np.diff(bounds))
         places = np.array([[one.ctypes.data for one in spans] for spans in filled.values()], np.int64)
         sizes, widths, missing = np.empty((3, len(filled)), np.int64)
         bits = np.empty((len(filled), (count + 7) // 8), np.uint8)
@@ -150,12 +157,13 @@ class Mix(NamedTuple):
         gather(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
         for at, column in enumerate(filled):
             if missing[at] == count:
-                found[column] = nulls(count, given[column].type)
+                found[column] = nulls(count, arrow_type("text"))
                 continue
             room = data[ends[at] - sizes[at] - WIDTH : ends[at]]
-            bounds, texts = text_parts(given[column])
             stand = offsets[slots[at]] if vary[at] else even_offsets(count, int(widths[at]))
-            put(texts, bounds, self.places, stand, room)
+            if column in given:
+                bounds, texts = text_parts(given[column])
+                put(texts, bounds, self.places, stand, room)
             found[column] = text_array(stand, room[:-WIDTH], Bits(bits[at], int(missing[at])))
         return found
 
@@ -163,7 +171,7 @@ class Mix(NamedTuple):
         """Return a column, mostly of nulls, from that of the rows but the further ones."""
         import pyarrow as pa
 
-        given = self.further[column].combine_chunks()
+        given = whole(self.further[column])
         if values.null_count == len(values) and given.null_count == len(given):
             return nulls(len(self.lines), values.type)
         parts, at = [], 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
@@ -59,7 +60,7 @@ class Program:
         """Whether the format has an upstream variable at all."""
         return any(name in UPSTREAM for name in self.log_format.names)
 
-    @property
+    @cached_property
     def fits_loop(self) -> bool:
         """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
         variables, literals = self.log_format.variables, self.log_format.literals
@@ -69,8 +70,9 @@ class Program:
             telling |= any(one.kind not in ("text", "token") for one in variables)
         return telling and all(map(_loop_finds_end, variables, literals[1:]))
 
+    @cached_property
     def kernel_plan(self) -> tuple[Any, ...]:
-        """Return literals, their bounds and first bytes, kinds and slots as the loop wants them."""
+        """Literals, their bounds and first bytes, kinds and slots as the loop wants them."""
         import numpy as np
 
         from watchme_analysis.sources.access.vectors import WORD
@@ -99,8 +101,9 @@ class Program:
         names = self.log_format.names
         return "request" in names and any(name in names for name in REQUEST_PARTS)
 
+    @cached_property
     def limits(self) -> tuple[bool, int, int, bool, int]:
-        """Return the loop's fourth argument."""
+        """The loop's fourth argument."""
         names = self.log_format.names
         if "request" in names:
             is_alone = not self.repeats_request
