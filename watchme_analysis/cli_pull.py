@@ -72,14 +72,14 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     window = window_of(options, asking, ["pull", question, *named])
     request = Request(
         window,
-        tuple(options["queues"]),
-        tuple(options["functions"]),
-        tuple(options["instances"]),
-        tuple(options["log_groups"]),
-        sample,
-        options["max_scan_gb"],
-        options["usd_per_gb"],
-        asking,
+        queues=tuple(options["queues"]),
+        functions=tuple(options["functions"]),
+        instances=tuple(options["instances"]),
+        log_groups=tuple(options["log_groups"]),
+        sample=sample,
+        max_scan_gb=options["max_scan_gb"],
+        usd_per_gb=options["usd_per_gb"],
+        asking=asking,
     )
     target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
     progress = Progress()

@@ -87,15 +87,15 @@ def recorded_changes(tables: Tables, flows: tuple[Flow, ...]) -> tuple[Change, .
             touched = flows
         found.append(
             Change(
-                row.time.to_pydatetime(),
-                None if _missing(row.event_id) else str(row.event_id),
-                str(row.event_name),
-                None if _missing(row.user) else str(row.user),
-                None if _missing(row.resource) else str(row.resource),
-                what,
-                tuple(flow.queue for flow in touched),
-                causes,
-                _value(parameters),
+                time=row.time.to_pydatetime(),
+                event_id=None if _missing(row.event_id) else str(row.event_id),
+                event_name=str(row.event_name),
+                user=None if _missing(row.user) else str(row.user),
+                resource=None if _missing(row.resource) else str(row.resource),
+                what=what,
+                queues=tuple(flow.queue for flow in touched),
+                causes=causes,
+                value=_value(parameters),
             )
         )
     return tuple(found)

@@ -36,12 +36,12 @@ class Balance:
     visible: int
     in_flight: int
     dead_lettered: int | None
-    expired: int
-    purged: int
-    duplicate_deletes: int
-    unexplained: int | None
-    reasons: tuple[str, ...]
     dead_letters: DeadLetterStock
+    expired: int = 0
+    purged: int = 0
+    duplicate_deletes: int = 0
+    unexplained: int | None = None
+    reasons: tuple[str, ...] = ()
     mean_stay_s: float | None = None
 
     @property
@@ -107,13 +107,21 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
     frame = flow.frame
     before = _stock_before(frame)
     visible, in_flight = _at_end(flow, tables)
+    found = Balance(
+        queue=flow.queue,
+        sent=sent,
+        received=received,
+        deleted=deleted,
+        stock_before=before,
+        visible=visible,
+        in_flight=in_flight,
+        dead_lettered=stock.moved,
+        dead_letters=stock,
+    )
     reasons = list(stock.notes)
     if sent is None or deleted is None or stock.moved is None:
         reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
-        return Balance(
-            flow.queue, sent, received, deleted, before, visible, in_flight, stock.moved, 0, 0, 0, None,
-            tuple(reasons), stock,
-        )  # fmt: skip
+        return replace(found, reasons=tuple(reasons))
     # What a move task put back came in without being sent.
     rest = before + stock.redriven + sent - deleted - visible - in_flight - stock.moved
     lost = int(lost_points(frame, ("sent", "received", "deleted", "visible")).sum())
@@ -149,10 +157,16 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
                 "of CloudWatch are approximate, and what is on its way at either end of the window is "
                 "counted once."
             )
-    return Balance(
-        flow.queue, sent, received, deleted, before, visible, in_flight, stock.moved, expired, purged,
-        duplicates, rest, tuple(reasons), stock,
-    )  # fmt: skip
+    return replace(
+        found,
+        dead_lettered=stock.moved,
+        expired=expired,
+        purged=purged,
+        duplicate_deletes=duplicates,
+        unexplained=rest,
+        reasons=tuple(reasons),
+        dead_letters=stock,
+    )
 
 
 def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:

@@ -54,7 +54,18 @@ def state_changes(
                 continue
             resource = flow.function if table == "functions" else flow.queue
             found.append(
-                Change(moment, None, "", None, resource, what, (flow.queue,), causes, value, table=table)
+                Change(
+                    time=moment,
+                    event_id=None,
+                    event_name="",
+                    user=None,
+                    resource=resource,
+                    what=what,
+                    queues=(flow.queue,),
+                    causes=causes,
+                    value=value,
+                    table=table,
+                )
             )
     return tuple(sorted(found, key=lambda change: change.time))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from watchme_analysis.analysis.alarms.standard import standard_alarms
@@ -50,9 +51,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
     start = None if begun is None else begun.moment
     secondary = None if cause is None or healthy else secondary_cause(view, cause)
     change = None if cause is None or healthy else change_for(view, cause)
-    extra = _extra(inv, view, cause, change, begun)
-    missing = missing_evidence(inv, view)
-    return Diagnosis(
+    found = Diagnosis(
         question=QUESTION,
         case=inv.case.name,
         verdict="no_incident" if healthy else "supported" if named else "inconclusive",
@@ -63,12 +62,10 @@ def diagnose(inv: Investigation) -> Diagnosis:
         incident_end=end,
         ranking=ranking,
         coverage=inv.case.coverage(),
-        missing_evidence=missing,
-        extra=extra,
-        summary=_summary(
-            view, ranking, cause, secondary, extra, (change, begun, end), [item.what for item in missing]
-        ),
+        missing_evidence=missing_evidence(inv, view),
+        extra=_extra(inv, view, cause, change, begun),
     )
+    return replace(found, summary=_summary(found, view, change, begun))
 
 
 def secondary_cause(view: Picture, cause: str) -> str | None:
@@ -176,7 +173,7 @@ def _within(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
-def _missing_work(extra: dict[str, Any]) -> str:
+def _missing_work(extra: Mapping[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number = len(extra["missed_work"])
     work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
@@ -206,29 +203,24 @@ def _undecided(ranking: Sequence[Ranked], titles: dict[str, str]) -> str:
     return f"The evidence does not separate the causes: {likely}."
 
 
-def _summary(
-    view: Picture,
-    ranking: Sequence[Ranked],
-    cause: str | None,
-    secondary: str | None,
-    extra: dict[str, Any],
-    *rest: Any,
-) -> tuple[str, ...]:
-    """Return the diagnosis in three sentences."""
-    (change, begun, end), missing = rest
-    start = None if begun is None else begun.moment
+def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Start | None) -> tuple[str, ...]:
+    """Return a diagnosis in three sentences."""
+    ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
+    start, end = found.incident_start, found.incident_end
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
     number = len(view.signs)
     lost = f"{extra['lost']:,d} {'was' if extra['lost'] == 1 else 'were'} lost"
-    collect = f"Collect next: {missing[0]}." if missing else "The case holds all that this question asks for."
-    if cause == "healthy":
+    collect = (
+        f"Collect next: {missing[0].what}." if missing else "The case holds all that this question asks for."
+    )
+    if found.verdict == "no_incident":
         return (
             f"Nothing was late, failing in numbers or lost in {counted(number, 'queue')}.",
             f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
             collect,
         )
     top = ranking[0]
-    if cause is None:
+    if found.cause is None:
         return (
             _undecided(ranking, titles),
             f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
@@ -238,8 +230,9 @@ def _summary(
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
     began = f", after {change.what} on {change.resource}" if change else ""
+    sure = f"(confidence {found.confidence:.0%})"
     return (
-        f"{titles[cause]}{began}{aftermath(secondary)} (confidence {min(SUREST, top.probability):.0%}).",
+        f"{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
         f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
         f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
