@@ -239,8 +239,7 @@ def _one_message(inv: Investigation, signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-            "failed "
-            f"tries, while {tried.passed:.0f} {signs.flow.tries} of others went well.",
+            f"failed tries, while {tried.passed:.0f} {signs.flow.tries} of others went well.",
             weight=weight("same_messages_fail_against"),
             effect=tried.passed,
             effect_unit="messages",

@@ -108,8 +108,7 @@ def _same_messages(inv: Investigation, signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-            "failed "
-            f"tries: what fails once fails {'always' if tried.always_fail else 'not always'}.",
+            f"failed tries: what fails once fails {'always' if tried.always_fail else 'not always'}.",
             weight=weight("same_messages_fail")
             if tried.always_fail
             else weight("tries_succeed")

@@ -61,9 +61,8 @@ def _by_access_log(found: Facts) -> list[Seen]:
         again = int(parts.loc[tries, "connect_s"].map(_retransmitted).sum())
         text = (
             f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
-            "connect (longest "
-            f"{seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet is "
-            "sent again)."
+            f"connect (longest {seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet "
+            "is sent again)."
         )
         room, unanswered = _room(found), _most_unanswered(asked)
         outcome = "connect_slow"
@@ -203,8 +202,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
             )
     text = (
         f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at "
-        "once and then "
-        f"stood {seconds(middle)} (median) in the body{sizes}."
+        f"once and then stood {seconds(middle)} (median) in the body{sizes}."
     )
     detail = (
         f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "

@@ -39,8 +39,7 @@ def rhythms(found: Facts) -> list[Seen]:
         table = "access_log" if found.has("access_log") else "edge_log"
         text = (
             f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints "
-            "within 20 ms, "
-            "though they had been asked at different times."
+            "within 20 ms, though they had been asked at different times."
         )
         seen.append(
             Seen(
@@ -123,9 +122,8 @@ def _by_app_log(found: Facts) -> Seen | None:
     sql = within(found, "app_log", "kind = 'access'", *of_process)
     numbers = (
         f"{shape.silent_share:.0%} of the incident passed in silences over "
-        f"{seconds(shape.silence_limit_s)} (else "
-        f"{shape.usual_silent_share:.0%}, longest {seconds(shape.longest_silence_s)}), and "
-        f"{shape.burst_share:.0%} of "
+        f"{seconds(shape.silence_limit_s)} (else {shape.usual_silent_share:.0%}, longest "
+        f"{seconds(shape.longest_silence_s)}), and {shape.burst_share:.0%} of "
         f"answers left within 10 ms of the one before (else {shape.usual_burst_share:.0%})"
     )
     bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)

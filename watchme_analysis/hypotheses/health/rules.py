@@ -77,8 +77,7 @@ def _harm(mine: Location, other: Location | None) -> str | None:
             wait = mine.value("proxy_cache_lock_timeout") or "5s"
             said.append(
                 f"a cache lock (proxy_cache_lock_timeout {wait}) without a proxy_cache_valid: "
-                "answers that may "
-                "not be kept go through one at a time"
+                "answers that may not be kept go through one at a time"
             )
         valid = mine.settings.get("proxy_cache_valid", ())
         if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):

@@ -91,8 +91,7 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
     kind = str(moved["kind"].mode().iloc[0])
     text = (
         f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, "
-        "where neighbours "
-        f"go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
+        f"where neighbours go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
     )
     words = KIND_WORDS.get(kind, kind)
     detail = f"{label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
