@@ -251,18 +251,22 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
 
 
-@pytest.mark.parametrize(("starts", "strength"), [(1, 0.5), (4, 1.0)])
-def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, strength):
+@pytest.mark.parametrize(
+    ("starts", "every", "outcome", "strength"),
+    [(1, 6, "restarted", 1.0), (4, 6, "restarted_often", 1.0), (4, 0.2, "restarted", 1.0)],
+)
+def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, every, outcome, strength):
+    """Workers of one start, a moment apart, are no starts of their own."""
     made = case(lambda path, second: {"status": 502, "error": "upstream_refused"} if path != OTHER else None)
     log = made.table("app_log")
     rows = [
-        {"file": "app.log", "line": 5000 + n, "service": "", "time": moment(32 + 6 * n), "kind": "lifecycle",
-         "level": "INFO", "message": f"Started server process [{n}]"}
+        {"file": "app.log", "line": 5000 + n, "service": "", "time": moment(32 + every * n),
+         "kind": "lifecycle", "level": "INFO", "message": f"Started server process [{n}]"}
         for n in range(starts)
     ]  # fmt: skip
     made._frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
-    found = next(one for one in investigate(made).once(health.observed) if one.outcome == "memory_full")
-    assert found.strength == strength
+    found = [one for one in investigate(made).once(health.observed) if one.outcome.startswith("restarted")]
+    assert [(one.outcome, one.strength) for one in found] == [(outcome, strength)]
 
 
 def test_a_pool_of_threads_that_was_never_full_was_not_used_up():

@@ -429,9 +429,9 @@ def test_memory_at_the_limit_that_compose_grants_is_full():
     limit = [{"file": "compose.yml", "service": "api", "path": "mem_limit", "value": '"256m"'}]
     give(made, "compose_settings", limit)
     seen = investigate(made).once(health.observed)
-    assert [one.strength for one in seen if one.outcome == "memory_full"] == [1.0]
+    assert [one.strength for one in seen if one.outcome == "memory_at_limit"] == [1.0]
     give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
-    assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_full"]
+    assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_at_limit"]
 
 
 def composed(*lines):
@@ -460,9 +460,9 @@ def test_containers_without_a_common_network_speak_for_the_network(network, is_a
 @pytest.mark.parametrize(
     ("interval", "url", "strength"),
     [
-        ("4s", "http://localhost:8000/healthz", 0.1),
-        ("30s", "http://localhost:8000/healthz", 0.5),
-        ("30s", "http://localhost:9999/healthz", 0.1),
+        ("4s", "http://localhost:8000/healthz", 0.2),
+        ("30s", "http://localhost:8000/healthz", 1.0),
+        ("30s", "http://localhost:9999/healthz", 0.2),
     ],
 )
 def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interval, url, strength):
@@ -480,6 +480,6 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     )
     give(made, "compose_settings", rows)
     seen = investigate(made).once(health.observed)
-    (restart,) = [one for one in seen if one.outcome == "memory_full"]
+    (restart,) = [one for one in seen if one.outcome == "restarted"]
     assert restart.strength == strength
     assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)

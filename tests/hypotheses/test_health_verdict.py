@@ -64,15 +64,16 @@ STARTED = ("lifecycle", "Started server process [8]")
     ("messages", "seen"),
     [
         ([("other", "Executing <Task finished coro=<job()> took 2.301 seconds")], {"loop_held": 1.0}),
-        ([STARTED], {"memory_full": 0.5}),
-        ([ENDED, STARTED], {"loop_held": 1.0, "memory_full": 0.1}),
+        ([STARTED], {"restarted": 1.0}),
+        ([ENDED, STARTED], {"loop_held": 1.0, "restarted": 0.2}),
+        ([("error", "OSError: [Errno 28] No space left on device")] * 2, {"disk_full": 1.0}),
         ([("error", "RuntimeError: can't start new thread")] * 2, {"files_full": 1.0}),
         ([("error", "QueuePool limit of size 5 overflow 10 reached")] * 2, {"connections_used_up": 1.0}),
         ([("other", "Connection pool is full, discarding connection: store. Pool size: 10")] * 9, {}),
     ],
 )  # fmt: skip
 def test_what_the_application_says_of_itself(messages, seen):
-    outcomes = ("loop_held", "memory_full", "files_full", "connections_used_up")
+    outcomes = ("loop_held", "restarted", "disk_full", "files_full", "connections_used_up")
     found = said_by_log(*messages)
     assert {name: found[name] for name in outcomes if name in found} == seen
 

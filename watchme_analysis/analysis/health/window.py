@@ -40,6 +40,8 @@ RECOVERY_S = 5.0
 COVERED_SHARE = 0.8
 # How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
 UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
+# How a prober says that its own machine has no way to any address of that kind.
+NO_WAY_OUT = r"network is unreachable|enetunreach"
 OUTER = ("outside", "edge", "nginx")
 INNER_FIRST = ("inside", "host", "nginx", "edge", "outside")
 
@@ -88,8 +90,9 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
         The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
         ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
         5xx, a 499 unless the caller left before the endpoint was late, or a refusal or redirect where the
-        endpoint usually succeeds; a name that was not resolved is none), ``slow`` (bool),
-        ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less than slow).
+        endpoint usually succeeds; a name that was not resolved, or a prober without a network, is none),
+        ``slow`` (bool), ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less
+        than slow).
     """
     found = seen.copy()
     status = found["status"]
@@ -97,8 +100,10 @@ def judged(seen: pd.DataFrame) -> pd.DataFrame:
     left = status == 499
     refused = (status >= 300) & (status != 304) & ~left & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
-    # What the prober could not resolve it never asked: that says nothing of the endpoint.
+    # What the prober could not resolve or send it never asked: that says nothing of the endpoint.
     unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
+    no_way_out = found["error"].str.contains(NO_WAY_OUT, case=False).fillna(False).astype(bool)
+    unasked |= no_way_out & found["vantage"].eq("outside").astype(bool)
     failed = (status >= 500) | left | refused | missing | found["error"].notna().astype(bool)
     found["failed"] = failed & ~unasked
     good = found[~found["failed"] & found["duration_s"].notna()]

@@ -25,8 +25,10 @@ def at_once(found: Facts) -> list[Seen]:
     """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
     outer = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
     bad = outer[outer["bad"] & ~outer["vantage"].isin(["inside", "host"]) & outer["duration_s"].notna()]
-    refused = bad[bad["status"].between(300, 599) & ~bad["status"].isin(UNANSWERED) & ~bad["slow"]]
-    refused = refused[refused["status"] <= 503]
+    refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
+    # A 500 that the application is logged to have answered is its own word as well.
+    own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
+    refused = bad[(refusals | bad["row"].map(own).fillna(False).astype(bool)) & ~bad["slow"]]
     if len(bad) < 6 or len(refused) < MOST * len(bad):
         return []
     text = (

@@ -44,6 +44,7 @@ from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import of_observed, select, tables_of
 from watchme_analysis.hypotheses.health.vantages import paths, vantages
 from watchme_analysis.hypotheses.health.verdict import conclude
+from watchme_analysis.hypotheses.health.way_to_edge import way_to_edge
 from watchme_analysis.hypotheses.health.weights import NONE_PRIOR, SHRINK, WEIGHTS
 
 CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
@@ -51,6 +52,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     paths,
     at_once,
     edge,
+    way_to_edge,
     edge_rules,
     wrong_host,
     rewritten,

@@ -15,8 +15,16 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
     "unreachable": (*STANDSTILL, "inside_bad"),
+    # A dead server is waited for in vain; the log gives that time to the one that answered after it.
+    "dead_server": ("connect_slow", "connect_lost", "not_arriving"),
+    # Who connects late arrives late.
+    "queue_short": ("not_arriving", "inside_bad", "cpu_idle"),
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
+    # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
+    "memory_at_limit": STANDSTILL,
+    "memory_lost": (*STANDSTILL, "refused"),
+    "restarted_often": ("refused",),
     "files_full": STANDSTILL,
     "concurrency_limit": STANDSTILL,
     "connections_used_up": WAITING_FOR_THREADS,
@@ -24,6 +32,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connections_full": ("some_paths", "cpu_idle"),
     # Who waits for what is slow inside as well may give up, however patient.
     "inside_bad": ("nginx_impatient", "edge_impatient"),
+    # Who never asked was not answered badly by anybody, and was not kept from Nginx.
+    "edge_not_reached": ("outside_bad_nginx_fine", "edge_never_arrived", "inside_clear", "host_clear"),
     # What Nginx throws away, it was given by the usual upstream.
     "header_too_big": ("nginx_passes_on",),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.

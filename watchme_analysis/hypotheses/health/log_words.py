@@ -27,6 +27,7 @@ _NO_CONNECTION = (
 _LOOP_HELD = rf"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds|{WORKER_TIMEOUT}"
 _NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 _NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
+_NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
 _LIMIT = "it turned requests away at its limit of connections"
 _NOT_FREE = "it waited in vain for a free connection of a pool"
 # Outcome, cause, words, what they mean, and how often they must have been said.
@@ -35,10 +36,12 @@ _WORDS = (
     ("files_full", SATURATION, r"can't start new thread", "it can start no more threads", 2),
     ("concurrency_limit", SATURATION, r"Exceeded concurrency limit", _LIMIT, 2),
     ("memory_full", SATURATION, _NO_MEMORY, "it ran out of memory", 2),
+    ("disk_full", SATURATION, _NO_ROOM, "its disk is full", 2),
     ("connections_used_up", SATURATION, _NO_CONNECTION, _NOT_FREE, 2),
     ("loop_held", LOOP, _LOOP_HELD, "something held its event loop", 1),
 )
-OFTEN_STARTED = 3
+# Workers of one start log within so much time; and from how many starts on something ends the process.
+ONE_START_S, OFTEN_STARTED = 3.0, 3
 
 
 def log_words(found: Facts) -> list[Seen]:
@@ -64,25 +67,31 @@ def log_words(found: Facts) -> list[Seen]:
 
 
 def _starts(found: Facts, log: pd.DataFrame) -> list[Seen]:
-    """Find that the process was started in the incident, as after it ran out of memory."""
+    """Find that the process was started in the incident, as after it ran out of memory.
+
+    Workers that one start brings up count once.
+    """
     messages = log["message"].fillna("")
     starts = log[(log["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)]
     if starts.empty:
         return []
-    text = f"The application's process was started {len(starts)} times during the incident"
+    times = int(
+        (starts["time"].sort_values().diff().dt.total_seconds().fillna(ONE_START_S) >= ONE_START_S).sum()
+    )
+    text = f"The application was started {times} times during the incident"
     reason = restart_reason(found, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
         reason = "its master ended it, as its loop did not call in time"
     return [
         Seen(
-            "memory_full",
+            "restarted" if times == 1 else "restarted_often",
             f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
             "app_log",
             len(starts),
             lines("app_log", starts),
-            # One start may be a deploy; what starts again and again is ended by something.
-            strength=0.1 if reason else 1.0 if len(starts) >= OFTEN_STARTED else 0.5,
-            details={SATURATION: f"the process was restarted {len(starts)} times"},
+            # What two starts say may be a deploy and its repeal.
+            strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
+            details={SATURATION: f"the process was restarted {times} times"},
         )
     ]
 

@@ -18,6 +18,8 @@ NETWORK, SATURATION = "docker_network", "app_saturation"
 # A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
 # less than a millisecond.
 SLOW_CONNECT_S = 0.2
+# Share of answers that may come late from a server that is not stuck.
+LATE_SHARE = 0.05
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
 RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
@@ -72,11 +74,13 @@ def _by_access_log(found: Facts) -> list[Seen]:
                 "it as well, were answered at the same moments: it had room."
             )
         elif room is not None and unanswered >= room:
-            outcome = "queue_full"
+            outcome = "queue_short" if _answers_at_once(parts) else "queue_full"
             text += (
                 f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
                 "answered: it may have been full."
             )
+            if outcome == "queue_short":
+                text += " What was connected was answered at once: the server is not stuck."
         elif room is not None and again >= 0.5 * slow:
             outcome = "connect_lost"
             text += (
@@ -95,7 +99,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
                 slow / total,
                 "share",
                 by_count(slow),
-                {SATURATION: full} if outcome == "queue_full" else {NETWORK: detail},
+                {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail},
             )
         )
     elif total >= 5 and asked["connect_s"].notna().any():
@@ -109,6 +113,12 @@ def _by_access_log(found: Facts) -> list[Seen]:
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
         seen.append(_body(found, asked, stalled, len(bad)))
     return seen
+
+
+def _answers_at_once(parts: pd.DataFrame) -> bool:
+    """Tell whether what was connected hardly ever waited: a server that is stuck lets those wait as well."""
+    waits = parts.loc[parts["connect_s"].notna(), "header_s"].dropna()
+    return len(waits) > 0 and bool((waits > SLOW_CONNECT_S).mean() <= LATE_SHARE)
 
 
 def _room(found: Facts) -> int | None:
@@ -249,7 +259,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
     if (
         connecting >= 3
         and connecting >= 0.3 * total
-        and not told & {"connect_slow", "connect_lost", "queue_full"}
+        and not told & {"connect_slow", "connect_lost", "queue_full", "queue_short"}
     ):
         text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
         sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])

@@ -10,6 +10,7 @@ from watchme_analysis.hypotheses.health.container import container_of, variables
 from watchme_analysis.hypotheses.health.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.hypotheses.health.facts import Facts, share
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.hypotheses.health.memory import memory
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import at_times, quoted, within
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 # Gives the query for the samples of a metric of the affected process within the incident.
 Samples = Callable[..., str]
 POOL, SATURATION = "app_threadpool", "app_saturation"
-# Memory this near its limit is at it: the kernel kills before the last sample.
-NEAR_LIMIT = 0.85
 
 
 def service_name(found: Facts, table: pd.DataFrame) -> str:
@@ -103,7 +102,7 @@ def process(found: Facts) -> list[Seen]:
             open_too = during if outer is None else during.assign(waiting=outer)
             seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
             seen += _files(found, during, samples, granted.open_files if granted else None)
-            seen += _memory(during, before, samples, granted.memory_bytes if granted else None)
+            seen += memory(wide, found.start, found.end, samples, granted.memory_bytes if granted else None)
     return seen
 
 
@@ -214,33 +213,6 @@ def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float 
                 most,
                 "files",
                 details={SATURATION: words},
-            )
-        ]
-    return []
-
-
-def _memory(
-    during: pd.DataFrame, before: pd.DataFrame, samples: Samples, granted_bytes: float | None = None
-) -> list[Seen]:
-    if "rss_mb" not in during or "rss_mb" not in before or len(before) < 3:
-        return []
-    usual, most = float(before["rss_mb"].median()), float(during["rss_mb"].max())
-    granted = granted_bytes / 2**20 if granted_bytes else float("nan")
-    at_limit = most >= NEAR_LIMIT * granted and usual < NEAR_LIMIT * granted
-    if at_limit or (most >= 3 * usual and most - usual >= 300):
-        words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
-        words += f" of the {granted:.0f} MB that compose grants" if at_limit else ""
-        return [
-            Seen(
-                "memory_full",
-                f"The process's {words}.",
-                "host_metrics",
-                int(during["rss_mb"].notna().sum()),
-                samples("rss_mb"),
-                most,
-                "MB",
-                1.0 if at_limit else 0.5,
-                {SATURATION: words},
             )
         ]
     return []

@@ -39,6 +39,8 @@ BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
 TWO_FAULTS_GAIN = 5.0
 # Few double faults were recorded: no more is promised of them.
 TWO_FAULTS_CONFIDENCE = 0.75
+# What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
+ONE_OBSERVATION_CONFIDENCE = 0.89
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
 # from outside, over so much of the record, would have met it.
 TIMED_SHARE = 0.3
@@ -68,7 +70,9 @@ def conclude(
     elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
     elif first.finding.cause != "none" and first.status == "supported" and _has_mark(first):
-        verdict, cause, confidence = "supported", first.finding.cause, min(first.probability, CEILING)
+        verdict, cause = "supported", first.finding.cause
+        most = ONE_OBSERVATION_CONFIDENCE if _hangs_on_one(findings, priors, cause) else CEILING
+        confidence = min(first.probability, most)
     else:
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
     second = _second_fault(ranking) if found.incident is not None else None
@@ -97,8 +101,26 @@ def conclude(
         coverage=found.inv.case.coverage(),
         missing_evidence=missing,
         extra={"endpoints": list(found.endpoints)},
-        summary=(_what(found, begun), _why(found, ranking, verdict), _next(found, first, verdict, missing)),
+        summary=(
+            _what(found, begun),
+            _why(found, ranking, verdict, confidence),
+            _next(found, first, verdict, missing),
+        ),
     )
+
+
+def _hangs_on_one(findings: Sequence[Finding], priors: Mapping[str, float], cause: str) -> bool:
+    """Tell whether one observation carries the verdict: without it the cause is not supported."""
+    mine = next(finding for finding in findings if finding.cause == cause)
+    for statement in {item.statement for item in mine.evidence}:
+        poorer = [
+            replace(one, evidence=tuple(item for item in one.evidence if item.statement != statement))
+            for one in findings
+        ]
+        first = weigh(poorer, priors, supported_at=SUPPORTED_AT, complement="none")[0]
+        if first.finding.cause != cause or first.status != "supported":
+            return True
+    return False
 
 
 def _began(found: Facts, cause: str | None) -> datetime:
@@ -239,7 +261,7 @@ def _medians(found: Facts) -> tuple[float, float]:
     return float("nan"), float("nan")
 
 
-def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
+def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> str:
     first = ranking[0]
     if verdict == "no_incident":
         brief = brief_trouble(found.observed)
@@ -264,7 +286,7 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict) -> str:
     if second is not None:
         also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")
         return f"Two causes hold at once: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
-    return f"The cause is {CAUSE_WORDS[finding.cause]} ({min(first.probability, CEILING):.0%}): {reason}."
+    return f"The cause is {CAUSE_WORDS[finding.cause]} ({confidence:.0%}): {reason}."
 
 
 def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> str:

@@ -164,6 +164,11 @@ WEIGHTS: dict[str, Weight] = {
         "Nginx served these paths well while callers beyond the edge were served badly.",
         edge=2.8, nginx=-2.0, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
+    "edge_not_reached": weight(
+        "way to the edge",
+        "A probe that never got to ask tells of its own way, where others were served well.",
+        none=3.0, nginx=-1.5, network=-2.0, loop=-2.0, pool=-2.0, saturation=-2.0,
+    ),
     "edge_rule": weight(
         "edge configuration",
         "The edge treats the affected paths in a way of its own that can have this effect.",
@@ -265,6 +270,11 @@ WEIGHTS: dict[str, Weight] = {
         "A server that takes no connections lets its queue fill up, and the kernel then drops first packets: "
         "it is stuck, starved, or has a short queue.",
         network=0.3, nginx=-0.5, loop=0.5, saturation=1.0,
+    ),
+    "queue_short": weight(
+        "connect",
+        "A queue that fills up before a server that answers at once is too short for its callers.",
+        saturation=2.0, network=0.5, loop=-2.0, pool=-2.0,
     ),
     "connect_quick": weight(
         "connect",

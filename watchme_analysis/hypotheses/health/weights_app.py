@@ -52,7 +52,7 @@ OF_APPLICATION: dict[str, Weight] = {
     "pool_free": weight(
         "threads",
         "The process had fewer threads or open requests than a thread pool holds, all along.",
-        pool=-4.5,
+        pool=-6.0,
     ),
     "not_arriving": weight(
         "in flight",
@@ -102,8 +102,33 @@ OF_APPLICATION: dict[str, Weight] = {
     ),
     "memory_full": weight(
         "memory",
-        "Memory grew to its limit, or the process was restarted.",
+        "Memory grew to many times the usual, or the process says that it has none left.",
         saturation=2.5, network=-0.5,
+    ),
+    "memory_at_limit": weight(
+        "memory",
+        "A process at its limit of memory waits for what is swapped out, collects garbage, or is killed.",
+        saturation=3.5, loop=-0.5, pool=-0.5, network=-1.0, nginx=-1.0, edge=-1.0,
+    ),
+    "memory_lost": weight(
+        "memory",
+        "Memory that grows and is gone at once, again and again, is a process that is killed for it.",
+        saturation=4.0, loop=-1.5, pool=-1.5, network=-1.5, nginx=-1.5, edge=-1.5,
+    ),
+    "restarted": weight(
+        "restarts",
+        "The process was ended and started again: for its memory, by a crash, or by a deploy.",
+        saturation=1.25, network=-0.25,
+    ),
+    "restarted_often": weight(
+        "restarts",
+        "What starts again and again is ended by something, its lack of memory above all.",
+        saturation=2.5, network=-0.5,
+    ),
+    "disk_full": weight(
+        "disk",
+        "The application says that it can write no more.",
+        saturation=4.0, loop=-2.0, pool=-2.0, network=-2.0, nginx=-1.5, edge=-1.5,
     ),
     # Source and start command.
     "blocking_in_loop": weight("source", "The source holds calls that block the event loop.", loop=0.8),
