@@ -142,9 +142,8 @@ def killed_for_its_memory_without_a_log():
 
 def short_queue_of_connections():
     def fate(path, second):
-        again, inside = chance(path, second) < 0.5, chance(second) < 0.5
-        late = {"connect_s": 1.02 if again else 0.0, "inside_s": 1.02 if inside else 0.01}
-        return None if path == OTHER else late
+        again = 1.02 if chance(path, second) < 0.5 else 0.0
+        return None if path == OTHER else {"connect_s": again, "inside_s": again + 0.01}
 
     return case(fate, processes=started(backlog=2))
 

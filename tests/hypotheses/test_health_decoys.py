@@ -301,7 +301,7 @@ def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
     assert "within" not in calm.summary[0]
 
 
-@pytest.mark.parametrize(("inside_s", "outcome"), [(0.01, "connect_slow"), (1.0, "queue_full")])
+@pytest.mark.parametrize(("inside_s", "outcome"), [(0.01, "connect_slow"), (1.0, "queue_short")])
 def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s, outcome):
     """Packets are lost on the way to a server that was started with room for eight connections."""
 

@@ -39,7 +39,7 @@ def container_of(found: Facts) -> ComposeService | None:
     if len(services) < 2:
         return services[0] if services else None
     processes = found.table("app_processes")
-    for address in found.services[:1]:
+    for address in found.known_as(found.services[:1]):
         host, _, port = address.rpartition(":")
         names = set(processes.loc[processes["addr"] == host, "service"].dropna())
         for one in services:

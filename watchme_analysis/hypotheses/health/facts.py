@@ -14,6 +14,7 @@ from watchme_analysis.analysis.health.own_errors import own_errors
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.senders import slow_senders
+from watchme_analysis.analysis.health.upstream_names import resolved_names
 from watchme_analysis.analysis.health.window import Incident, find_incident, judged
 from watchme_analysis.hypotheses.base import Investigation
 
@@ -44,6 +45,8 @@ class Facts:
         The incident, None when there is none.
     upstreams
         Usual upstream address by path family: of good answers, else as configured.
+    resolved
+        Address by the name that the configuration has for it, where requests or start commands tell.
     nginx_routes, edge_routes
         Locations of the configurations.
     endpoints
@@ -57,6 +60,7 @@ class Facts:
     observed: pd.DataFrame
     incident: Incident | None
     upstreams: dict[str, str]
+    resolved: dict[str, str]
     nginx_routes: Routes
     edge_routes: Routes
     endpoints: tuple[str, ...]
@@ -103,6 +107,14 @@ class Facts:
                 address = self.upstreams[family]
                 counts[address] = counts.get(address, 0) + int((bad["family"] == family).sum())
         return tuple(sorted(counts, key=lambda address: -counts[address]))
+
+    def known_as(self, services: Iterable[str]) -> list[str]:
+        """Return services by all their names: as the configuration has them, and as logs do."""
+        return [name for one in services for name in dict.fromkeys((one, self.resolved.get(one, one)))]
+
+    def hosts(self, services: Iterable[str]) -> set[str]:
+        """Return the names and addresses of services without their ports."""
+        return {name.rsplit(":", 1)[0] for name in self.known_as(services)}
 
     def of_incident(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a table with a ``time`` column that lie in the incident."""
@@ -173,8 +185,9 @@ def facts(inv: Investigation) -> Facts:
         mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
         joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
     upstreams = _usual_upstreams(joined, nginx)
+    resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
     endpoints = _endpoints(observed, incident)
-    return Facts(inv, joined, observed, incident, upstreams, nginx, edge, endpoints, observed[own])
+    return Facts(inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own])
 
 
 def followed(inv: Investigation) -> Followed:

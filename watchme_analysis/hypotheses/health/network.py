@@ -127,7 +127,7 @@ def _room(found: Facts) -> int | None:
     A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
     """
     processes = found.table("app_processes")
-    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    hosts = found.hosts(found.services[:1])
     mine = processes[processes["addr"].isin(hosts)]
     mine = mine if len(mine) else processes
     return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
@@ -234,7 +234,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
 
 def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
     errors = found.of_incident(found.table("error_log"))
-    mine = errors[errors["upstream_addr"].isin(found.services)]
+    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     if len(mine) < 3:
         return []
     kinds = mine["kind"].value_counts()
@@ -283,7 +283,7 @@ def _local_address(found: Facts) -> list[Seen]:
     processes = found.table("app_processes")
     if processes.empty:
         return []
-    hosts = {service.rsplit(":", 1)[0] for service in found.services}
+    hosts = found.hosts(found.services)
     mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
     local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
     remote = hosts - {"127.0.0.1", "localhost", "::1"}

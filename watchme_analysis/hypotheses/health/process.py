@@ -28,8 +28,7 @@ def service_name(found: Facts, table: pd.DataFrame) -> str:
     The start commands name the service of an address; a file without a suffix is the main service's.
     """
     names = set(table["service"].fillna(""))
-    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
-    addresses = set(found.services[:1])
+    hosts, addresses = found.hosts(found.services[:1]), set(found.known_as(found.services[:1]))
     processes = found.table("app_processes")
     for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
         if not isinstance(addr, str) or not isinstance(service, str):
@@ -51,7 +50,7 @@ def own_source(found: Facts, name: str) -> pd.DataFrame:
     A file such as ``app-NAME.py`` is the named service's; which one is affected, the start commands tell.
     """
     table, processes = found.table(name), found.table("app_processes")
-    hosts = {service.rsplit(":", 1)[0] for service in found.services[:1]}
+    hosts = found.hosts(found.services[:1])
     mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
     if not mine or table.empty:
         return table

@@ -197,6 +197,6 @@ def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
 def _not_reached(found: Facts) -> bool:
     """Tell whether Nginx's errors say that it could not connect, more often than that it waited in vain."""
     errors = found.of_incident(found.table("error_log"))
-    kinds = errors.loc[errors["upstream_addr"].isin(found.services), "kind"]
+    kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
     return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())

@@ -42,7 +42,7 @@ def usual_address(found: Facts) -> dict[str, str]:
         if family not in usual:
             wider = found.nginx_routes.wider(endpoint)
             if wider is not None and wider.addresses:
-                usual[family] = wider.addresses[0]
+                usual[family] = found.resolved.get(wider.addresses[0], wider.addresses[0])
     return usual
 
 
@@ -61,7 +61,9 @@ def dead_server(found: Facts) -> list[Seen]:
     errors = found.of_incident(found.table("error_log"))
     mine = errors[errors["upstream_addr"].notna() & path_families(errors["path"]).isin(found.families)]
     good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
-    strange = mine[~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.services})]
+    strange = mine[
+        ~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.known_as(found.services)})
+    ]
     if len(strange) < 2 or len(strange) < 0.5 * len(mine) or not found.services:
         return []
     address = str(strange["upstream_addr"].mode().iloc[0])

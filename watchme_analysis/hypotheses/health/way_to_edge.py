@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
-from watchme_analysis.hypotheses.health.seen import Seen
+from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def way_to_edge(found: Facts) -> list[Seen]:
         f"it, while connecting; others' requests of {listed(found.endpoints)} were served in {middle} "
         f"(median of {len(served)}): the way from the prober to the edge is in question, no answer."
     )
-    strength = min(1.0, len(early) / 6)
+    strength = by_count(len(early))
     return [Seen("edge_not_reached", text, "probes", len(early), lines("probes", early), strength=strength)]
 
 
