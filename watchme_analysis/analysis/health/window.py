@@ -213,7 +213,8 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     run = refined(pooled, run, "strained" if is_mild else "bad")
     run = widened(pooled, run)
     bad = run[run["strained"]]
-    asked = [bad, *(run for name, run in longer.items() if name in probed)]
+    own = [found for name, (found, _) in runs.items() if name in probed and _goes_on(found, bad)]
+    asked = [bad, *own]
     first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
     after = pooled[pooled["start"] > last]
     recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
@@ -229,6 +230,15 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         total=len(inside),
         is_mild=is_mild,
     )
+
+
+def _goes_on(own: pd.DataFrame, bad: pd.DataFrame) -> bool:
+    """Tell whether an endpoint's own run begins or ends long beside the trouble that it is part of."""
+    first, last = own["start"].iloc[0], own["start"].iloc[-1]
+    begun, ended = bad["start"].iloc[0], bad["start"].iloc[-1]
+    together = (min(last, ended) - max(first, begun)).total_seconds()
+    beside = max((begun - first).total_seconds(), (last - ended).total_seconds())
+    return bool(min(together, beside) >= MIN_SPAN_S)
 
 
 def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
