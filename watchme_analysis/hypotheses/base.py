@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import redacted_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -338,12 +339,10 @@ class Diagnosis:
     summary: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object that ``watchme diagnose --json`` prints."""
-
-        def iso(moment: datetime | None) -> str | None:
-            return None if moment is None else moment.isoformat(timespec="milliseconds")
-
-        return {
+        """Return the JSON object that ``watchme diagnose --json`` prints, secrets in its sentences masked."""
+        between = self.incident_start, self.incident_end
+        start, end = (moment and moment.isoformat(timespec="milliseconds") for moment in between)
+        told = {
             "question": self.question,
             "case": self.case,
             "schema_version": SCHEMA_VERSION,
@@ -351,10 +350,11 @@ class Diagnosis:
             "cause": self.cause,
             "secondary_cause": self.secondary_cause,
             "confidence": round(self.confidence, 4),
-            "incident": {"start": iso(self.incident_start), "end": iso(self.incident_end)},
+            "incident": {"start": start, "end": end},
             "summary": list(self.summary),
             "ranking": [entry.to_dict() for entry in self.ranking],
             "coverage": dict(self.coverage),
             "missing_evidence": [item.to_dict() for item in self.missing_evidence],
             **self.extra,
         }
+        return redacted_values(told)  # type: ignore[no-any-return]

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.redact import MASK
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
-from watchme_analysis.sources.lambda_functions import MASK, mask_secrets
+from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.python_source.command import parse_command
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 

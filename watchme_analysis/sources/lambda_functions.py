@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.redact import MASK
 from watchme_analysis.sources.aws.json import (
     Trouble,
     as_json,
@@ -31,7 +32,6 @@ from watchme_analysis.sources.aws.json import (
 from watchme_analysis.sources.aws.names import LAMBDA_LOG_GROUP, resource_name
 from watchme_analysis.sources.raw import Piece, RawFile, Source
 
-MASK = "***"
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|pwd|credentials?|dsn|private)(?:_|$)", re.IGNORECASE
 )

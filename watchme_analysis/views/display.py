@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.redact import redacted
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Shown:
             "<tr>"
             + "".join(
                 f'<td style="text-align:{side}{_COMMAND if at in self.commands else _unbroken(text)}">'
-                f"{_typed(escape(text)) if at in self.commands else escape(text)}</td>"
+                f"{_typed(escape(text)) if at in self.commands else escape(redacted(text))}</td>"
                 for at, (text, side) in enumerate(zip(row, align, strict=True))
             )
             + "</tr>\n"
@@ -110,7 +111,13 @@ class Shown:
 
     def to_text(self) -> str:
         """Return the table as aligned text."""
-        plain = [tuple(text.replace("\n", " ⏎ ") for text in row) for row in self.rows]
+        plain = [
+            tuple(
+                (text if place in self.commands else redacted(text)).replace("\n", " ⏎ ")
+                for place, text in enumerate(row)
+            )
+            for row in self.rows
+        ]
         lines = [self.heads, *plain] if plain else []
         widths = [max((len(line[place]) for line in lines), default=0) for place in range(len(self.heads))]
 
@@ -139,12 +146,12 @@ class Passage:
         html = [f"<p>{coded(paragraph)}</p>" for paragraph in self.paragraphs]
         if self.items:
             html += ["<ol>", *(f"<li>{coded(item)}</li>" for item in self.items), "</ol>"]
-        return {"text/html": "\n".join(html), "text/plain": "\n".join(text)}
+        return {"text/html": "\n".join(html), "text/plain": redacted("\n".join(text))}
 
 
 def coded(text: str) -> str:
     """Return a sentence as HTML, escaped, what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", lambda found: f"<code>{_typed(found[1])}</code>", escape(text))
+    return re.sub(r"`([^`]+)`", lambda found: f"<code>{_typed(found[1])}</code>", escape(redacted(text)))
 
 
 def _typed(escaped: str) -> str:

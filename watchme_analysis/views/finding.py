@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.redact import redacted
 from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.wording import as_sentence, counted
@@ -75,7 +76,9 @@ class FindingsView:
         told: dict[str, int] = {}
         return {
             "text/html": in_zone("\n".join(self._html(entry, told) for entry in self.ranking), self.zone),
-            "text/plain": in_zone("\n\n".join(self._text(entry) for entry in self.ranking), self.zone),
+            "text/plain": redacted(
+                in_zone("\n\n".join(self._text(entry) for entry in self.ranking), self.zone)
+            ),
         }
 
     def _head(self, entry: Ranked) -> str:

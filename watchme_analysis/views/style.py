@@ -13,12 +13,14 @@ from datetime import datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.redact import redacted
 from watchme_analysis.views.display import Picture, duration
 from watchme_analysis.views.png import small_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     from watchme_analysis.window import Window
 
@@ -136,18 +138,23 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
     import matplotlib as mpl
     import numpy as np
 
+    for text in _texts(figure):
+        text.set_text(redacted(text.get_text()))
     with mpl.rc_context(_settings()):
         canvas: Any = figure.canvas
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())
-    return Picture(name, small_png(pixels, (*SERIES, BLACK, GREY)), alt, _words(figure))
+    return Picture(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure))
 
 
 def _words(figure: Figure) -> tuple[str, ...]:
+    return tuple(filter(None, (text.get_text() for text in _texts(figure) if text.get_visible())))
+
+
+def _texts(figure: Figure) -> list[Text]:
     from matplotlib.text import Text
 
-    drawn = (text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible())
-    return tuple(filter(None, (text.get_text() for text in drawn)))
+    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
 
 
 def nothing(name: str, reason: str) -> Picture:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.error_requests import errors_by_kind
 from watchme_analysis.analysis.access.summary import BY_TIME
+from watchme_analysis.redact import MASK, redacted_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ ORDERS = {
 }
 _EXAMPLES = 5
 _MOST_ERRORS = 10_000
+_MASKED = f"passwords, tokens and names in e-mail addresses are shown as {MASK}; the logs hold them"
 
 
 def access_report(
@@ -87,7 +89,7 @@ def access_report(
         "upstreams": summary.upstreams().to_pylist(),
         "slowest": summary.slowest().to_pylist(),
     }
-    return plain(found)  # type: ignore[no-any-return]
+    return _shareable(found)
 
 
 def error_report(
@@ -124,7 +126,14 @@ def error_report(
         "kinds": _records(errors_by_kind(linked)),
         "lines": _records(linked[columns].head(_MOST_ERRORS)),
     }
-    return plain(found)  # type: ignore[no-any-return]
+    return _shareable(found)
+
+
+def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report JSON-ready and without secrets; a note says so where there were any."""
+    told = plain(found)
+    masked: dict[str, Any] = redacted_values(told)
+    return masked if masked == told else {**masked, "notes": [*masked["notes"], _MASKED]}
 
 
 def _input(one: Retrieval) -> dict[str, Any]:
