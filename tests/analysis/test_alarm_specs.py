@@ -86,6 +86,12 @@ def test_a_bad_specification_is_refused_in_a_sentence(change, message):
         parse_specs({"alarms": [{**RATE, **change}]})
 
 
+@pytest.mark.parametrize("content", [{"alarms": []}, {"alarms": {}}, {}, ["alarms"], None])
+def test_a_file_without_a_list_of_alarms_is_refused(content):
+    with pytest.raises(InputError, match=r"mine\.yaml has no list `alarms`"):
+        parse_specs(content, "mine.yaml")
+
+
 def test_the_command_tells_first_ring_and_delay(data):
     result = CliRunner().invoke(alarms, ["backtest", str(data / "backlog-dlq"), "--json"])
     assert result.exit_code == 0, result.output

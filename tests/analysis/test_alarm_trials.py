@@ -96,10 +96,28 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     frame = tried_frame(try_alarms(case, flows(case), specs), AT, DAY_S).set_index("alarm")
     proposed = tried_frame(try_alarms(failing, flows(failing), read_specs()), AT, DAY_S).set_index("alarm")
     assert frame.loc["dead", "first"] == proposed.loc["dead-letters", "first"]
+    assert frame.loc["dead", "note"] == "", "points of a minute are as fine as an alarm of five needs them"
     assert frame.loc["rate", "first"] < frame.loc["dead", "first"]
     assert pd.isna(frame.loc["band", "times_raised"])
     assert "can't be tried" in frame.loc["band", "note"]
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "note"),
+    [
+        ({"Period": 30}, "Points of 60 s only: it can have fired up to 30 s earlier."),
+        (
+            {"EvaluateLowSampleCountPercentile": "ignore"},
+            "SampleCount is not in the case: evaluated always.",
+        ),
+        ({"EvaluateLowSampleCountPercentile": "evaluate"}, ""),
+    ],
+)
+def test_what_a_trial_can_not_know_is_noted(failing, changed, note):
+    case = Held(failing, alarms=described({**PLAIN, **changed}))
+    [tried] = try_alarms(case, flows(case), existing_alarms(case))
+    assert tried.note == note
 
 
 def probed(*failed):
