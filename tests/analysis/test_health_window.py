@@ -188,3 +188,21 @@ def test_an_incident_that_pauses_begins_with_its_first_part():
     rows = [row for first, last, status in parts for row in steady(first, last, status)]
     found = find_incident(judged(seen(rows)))
     assert (found.start - START).total_seconds() == pytest.approx(60, abs=2)
+
+
+def test_an_endpoint_that_is_bad_past_its_service_ends_the_incident():
+    """The service is bad for twenty seconds, and its probed endpoint, by a fault of its own, for fifty."""
+    rows = [
+        (second, "outside", "/a", 200 if second < 30 or second >= 80 else 504, 0.02) for second in range(120)
+    ]
+    for other in ("/b", "/c"):
+        rows += [
+            (second + 0.25 * part, "nginx", other, 504 if 30 <= second < 50 else 200, 0.02)
+            for second in range(120)
+            for part in range(4)
+        ]
+    frame = seen(sorted(rows))
+    frame.loc[frame["vantage"] == "nginx", "row"] = range(int((frame["vantage"] == "nginx").sum()))
+    found = find_incident(judged(frame))
+    assert abs((found.start - START).total_seconds() - 30) < 3
+    assert abs((found.end - START).total_seconds() - 80) < 3

@@ -213,8 +213,10 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     run = refined(pooled, run, "strained" if is_mild else "bad")
     run = widened(pooled, run)
     bad = run[run["strained"]]
-    own = [found for name, (found, _) in runs.items() if name in probed and _goes_on(found, bad)]
-    asked = [bad, *own]
+    own = [
+        refined(rows[rows["family"] == name], found) for name, (found, _) in runs.items() if name in probed
+    ]
+    asked = [bad, *(found for found in own if _goes_on(found, bad))]
     first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
     after = pooled[pooled["start"] > last]
     recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S

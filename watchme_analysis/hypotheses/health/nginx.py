@@ -54,9 +54,9 @@ def nginx(found: Facts) -> list[Seen]:
         (cut, _impatient),
         (refused, _mangles),
     )
-    if not len(moved):
-        seen += dead_server(found)
-    explained = len(asked) if any(one.outcome == "dead_server" for one in seen) else 0
+    dead, families = dead_server(found) if not len(moved) else ([], [])
+    seen += dead
+    explained = int(asked["family"].isin(families).sum())
     for rows, maker in makers:
         if len(rows) >= 3 and len(rows) >= 0.3 * total:
             seen.append(maker(found, rows, total))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NGINX = "nginx_config"
+# Share of an endpoint's errors that makes them its own.
+MOST = 0.5
 KIND_WORDS = {
     "upstream_timeout_connect": "timed out while connecting",
     "upstream_timeout_header": "timed out waiting for the response header",
@@ -52,11 +54,11 @@ def label(found: Facts) -> str:
     return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
 
 
-def dead_server(found: Facts) -> list[Seen]:
+def dead_server(found: Facts) -> tuple[list[Seen], list[str]]:
     """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
-    dead one's; the error log names it.
+    dead one's; the error log names it. Returns what was seen, and of which path families.
     """
     errors = found.of_incident(found.table("error_log"))
     mine = errors[errors["upstream_addr"].notna() & path_families(errors["path"]).isin(found.families)]
@@ -64,22 +66,35 @@ def dead_server(found: Facts) -> list[Seen]:
     strange = mine[
         ~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.known_as(found.services)})
     ]
-    if len(strange) < 2 or len(strange) < 0.5 * len(mine) or not found.services:
-        return []
+    families = most_affected(strange, mine)
+    strange, mine = (rows[path_families(rows["path"]).isin(families)] for rows in (strange, mine))
+    if len(strange) < 2 or not found.services:
+        return [], []
     address = str(strange["upstream_addr"].mode().iloc[0])
     kind = str(strange["kind"].mode().iloc[0])
     words = KIND_WORDS.get(kind, kind)
     usual = listed(found.services)
     text = (
-        f"{share(len(strange), len(mine))} upstream errors on {listed(found.endpoints)} name {address} "
+        f"{share(len(strange), len(mine))} upstream errors on {listed(families)} name {address} "
         f"({words}), which serves nothing well, though {usual} serves these paths."
     )
     detail = f"Nginx asks {address} beside {usual} for the same paths, and it never answers well ({words})"
     sql = lines("error_log", strange)
     strength = by_count(len(strange), 4)
-    return [
-        Seen("dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail})
-    ]
+    seen = Seen(
+        "dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail}
+    )
+    return [seen], families
+
+
+def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
+    """Return the path families that have half of their rows or more in a part.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    sizes = path_families(whole["path"]).value_counts()
+    shares = path_families(part["path"]).value_counts() / sizes
+    return [str(family) for family in shares.index[(shares >= MOST).fillna(False)]]
 
 
 def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str]) -> list[Seen]:
@@ -87,15 +102,17 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
     failing = mine[mine["upstream_addr"].notna()]
     expected = path_families(failing["path"]).map(usual)
     moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
-    if len(moved) < 3 or len(moved) < 0.5 * len(failing):
+    families = most_affected(moved, failing)
+    moved, failing = (rows[path_families(rows["path"]).isin(families)] for rows in (moved, failing))
+    if len(moved) < 3:
         return []
     address = str(moved["upstream_addr"].mode().iloc[0])
     kind = str(moved["kind"].mode().iloc[0])
-    text = (
-        f"{share(len(moved), len(failing))} errors on {listed(found.endpoints)} name {address}, "
-        f"where neighbours go to {listed(sorted(set(expected.dropna())))}: {KIND_WORDS.get(kind, kind)}."
-    )
     words = KIND_WORDS.get(kind, kind)
+    text = (
+        f"{share(len(moved), len(failing))} errors on {listed(families)} name {address}, "
+        f"where neighbours go to {listed(sorted(set(expected.loc[moved.index])))}: {words}."
+    )
     detail = f"{label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
     sql = lines("error_log", moved)
     return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]
