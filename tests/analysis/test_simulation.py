@@ -244,17 +244,18 @@ def test_scaling_starts_with_five_batches_and_adds_sixty_after_a_minute():
     assert in_flight == [0, 5, 65, 365, 665]
 
 
-def test_old_messages_expire():
+# Two each 50 s. The two in flight at 600 s are worked on to the end all the same, though they are gone then;
+# at 650 s nothing older than 630 s is received any more.
+@pytest.mark.parametrize(("retention_s", "deleted", "lost"), [(600.0, 22, 76), (630.0, 26, 74)])
+def test_old_messages_expire(retention_s, deleted, lost):
     settings = Settings(
-        queue=QueueSettings(retention_s=600.0),
+        queue=QueueSettings(retention_s=retention_s),
         poller=PollerSettings(max_concurrency=2),
         api=ApiSettings(50.0, 0.0, slots=None),
         function_timeout_s=60.0,
     )
     outcome = simulate(settings, Arrivals([0.0] * 100))
-    assert (outcome.deleted, outcome.expired) == (22, 78)
-    # The two in flight are worked on to the end all the same.
-    assert outcome.lost == 76
+    assert (outcome.deleted, outcome.expired, outcome.lost) == (deleted, 100 - deleted, lost)
 
 
 def test_an_old_receipt_deletes_nothing():
@@ -308,6 +309,13 @@ def test_a_run_keeps_the_timeout_under_which_it_began():
     cut_off = replace(settings, api=ApiSettings(70.0, 0.0, slots=None))
     # Begun under 60 s, cut off at 150 s; then twice under 30 s.
     assert simulate(cut_off, Arrivals([90.0])).timeouts == 3
+    # Of two changes of one setting the first holds until the second.
+    twice = replace(
+        settings,
+        api=ApiSettings(25.0, 0.0, slots=None),
+        earlier=(*settings.earlier, Earlier("function_timeout_s", 200.0, 20.0)),
+    )
+    assert [simulate(twice, Arrivals([at])).timeouts for at in (90.0, 110.0, 210.0)] == [0, 1, 0]
 
 
 def test_how_long_a_backlog_took_is_told_from_one_that_never_was():

@@ -207,8 +207,8 @@ def _poller(settings: Settings, **changes: Any) -> Settings:
     return replace(_throughout(settings, *changes), poller=replace(settings.poller, **changes))
 
 
-def _timeout(settings: Settings, timeout_s: float) -> Settings:
-    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=timeout_s)
+def _longer(settings: Settings) -> Settings:
+    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=60.0)
 
 
 def _restarting(settings: Settings) -> Settings:
@@ -221,8 +221,8 @@ def _restarting(settings: Settings) -> Settings:
     return replace(settings, api=replace(settings.api, spells=spells, restarts_when_unhealthy=True))
 
 
-def _mapped(settings: Settings, batches: int = 2) -> Settings:
-    return _poller(settings, max_concurrency=batches, reserved_concurrency=None)
+def _mapped(settings: Settings) -> Settings:
+    return _poller(settings, max_concurrency=2, reserved_concurrency=None)
 
 
 def _reserved(settings: Settings, patience_s: float | None) -> Settings:
@@ -230,20 +230,19 @@ def _reserved(settings: Settings, patience_s: float | None) -> Settings:
 
 
 def _together(settings: Settings) -> Settings:
-    longer = _timeout(settings, 60.0)
-    return _restarting(_mapped(_queue(longer, visibility_timeout_s=360.0, max_receive_count=5)))
+    return _restarting(_mapped(_queue(_longer(settings), visibility_timeout_s=360.0, max_receive_count=5)))
 
 
 def _taken(settings: Settings) -> Settings:
     """Return what was done after a backlog: a longer timeout, and less time until the next receive."""
-    return _queue(_timeout(settings, 60.0), visibility_timeout_s=300.0, max_receive_count=3)
+    return _queue(_longer(settings), visibility_timeout_s=300.0, max_receive_count=3)
 
 
 _TAKEN = "timeout 60 s, visibility 300 s, 3 receives, "
 
 MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ("as configured", lambda settings: settings),
-    ("function timeout 60 s", lambda settings: _timeout(settings, 60.0)),
+    ("function timeout 60 s", _longer),
     ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
     (
         "visibility timeout 6 x function timeout",
@@ -259,10 +258,7 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ("FIFO, a group for each device", lambda settings: _queue(settings, is_fifo=True)),
     ("circuit breaker", lambda settings: replace(settings, breaker=BreakerSettings())),
     ("restart after 3 failed health checks", _restarting),
-    (
-        TOGETHER,
-        _together,
-    ),
+    (TOGETHER, _together),
 )
 
 

@@ -45,12 +45,12 @@ class ThrottlingPoint:
     dead_unfailed_pct: Estimate
 
 
-def burst_settings(function_timeout_s: float = 60.0, mean_s: float = 15.0) -> tuple[Settings, Load]:
+def burst_settings() -> tuple[Settings, Load]:
     """Return a healthy function behind a queue of 3 receives, and a burst of 200 messages within a minute."""
     settings = Settings(
         queue=QueueSettings(max_receive_count=3),
-        api=ApiSettings(mean_s, slots=None),
-        function_timeout_s=function_timeout_s,
+        api=ApiSettings(mean_s=15.0, slots=None),
+        function_timeout_s=60.0,
     )
     return settings, Load((float(BURST),))
 
