@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED NUMBER
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --twists
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --situations
+    .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --on-call
 
 FOLDER/cases and FOLDER/truth are what `backlog_accuracy.py` asks for. Seeds 0 to 99 and the hundreds
 from 200000, 300000, 400000 to 470000 and 550000 to 566000 on have been looked at; for a measure that is
@@ -17,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from backlog_draws import make
+from backlog_on_call import PLAN as ON_CALL
 from backlog_situations import situations
 from backlog_twists import twisted
 
@@ -28,6 +30,7 @@ def main():
     parser.add_argument("number", type=int, nargs="?", default=0)
     parser.add_argument("--twists", action="store_true", help="one world for each planned twist")
     parser.add_argument("--situations", action="store_true", help="one world for each that people meet")
+    parser.add_argument("--on-call", action="store_true", help="likewise; several have a cause of no name")
     options = parser.parse_args()
     (options.folder / "truth").mkdir(parents=True, exist_ok=True)
     plan = [("", None, None, None)] * options.number
@@ -35,6 +38,11 @@ def main():
         plan = [(kind, cause, [cause], twist) for kind, cause, twist in twisted()]
     if options.situations:
         plan = list(situations())
+    if options.on_call:
+        plan = [
+            (name.replace(",", "").replace(" ", "-"), cause, list(right), twist)
+            for name, cause, right, twist in ON_CALL
+        ]
     for seed, (kind, cause, accepted, twist) in enumerate(plan, options.first):
         name = f"w{seed:06d}{kind and '-'}{kind}"
         truth = make(seed, options.folder / "cases" / name, cause, twist)

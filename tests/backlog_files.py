@@ -154,7 +154,7 @@ class Folder:
             )
         else:
             when = self.when(end).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-            for text in dict.fromkeys(errors.values()):
+            for text in filter(TEXTS.get, dict.fromkeys(errors.values())):
                 tail = "" if text in BARE else "\nTraceback (most recent call last):\n"
                 found.append((end, TEXTS[text].format(url=url, request=request, when=when) + tail))
         found.append((end + 0.001, f"END RequestId: {request}\n"))

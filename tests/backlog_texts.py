@@ -1,6 +1,7 @@
 """What runs of made-up worlds log when they fail."""
 
 TEXTS = {
+    "silent": "",
     "down": "[ERROR] HTTPError: 503 Server Error: Service Unavailable for url: {url}",
     "refused": "[ERROR] ConnectionError: HTTPConnectionPool(host='192.0.2.9', port=8017): Max retries "
     "exceeded with url: /async-process (Caused by NewConnectionError('Failed to establish a new connection: "

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.flows import Flow
+from watchme_analysis.analysis.scan import Elevation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,10 @@ WAITING = 4
 LOST_POINTS = 2
 # An episode is measured against those that are this many times smaller.
 SEVERAL = 3.0
+# Ages that people call a backlog; the team's own alarm stands at 600 s.
+BACKLOG_AGE_S = 600.0
+# A trouble of this share of another one's messages is not what the question is about.
+MINOR = 0.1
 # Retries of single messages keep a queue from being empty: this share of the peak is no backlog yet.
 A_FEW = 0.02
 
@@ -107,6 +112,20 @@ def backlog_episodes(flow: Flow) -> tuple[Episode, ...]:
     peaks = sorted(episode.peak for episode in found)
     found = [replace(episode, grew_from=_growth(episode, peaks, stock)) for episode in found]
     return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
+
+
+def is_minor_beside(
+    failures: Elevation | None, surge: Elevation, episodes: tuple[Episode, ...], dead_lettered: int
+) -> bool:
+    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
+
+    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
+    """
+    if failures is None or failures.start >= surge.start:
+        return False
+    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
+    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
+    return failures.observed + dead_lettered <= MINOR * waited
 
 
 def _growth(episode: Episode, peaks: list[float], stock: pd.Series) -> datetime:

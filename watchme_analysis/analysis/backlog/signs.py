@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.backlog.episodes import Episode, backlog_episodes
+from watchme_analysis.analysis.backlog.episodes import (
+    BACKLOG_AGE_S,
+    Episode,
+    backlog_episodes,
+    is_minor_beside,
+)
 from watchme_analysis.analysis.backlog.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.analysis.backlog.flow_troubles import (
     Stretch,
@@ -25,15 +30,12 @@ from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.last_words import LastWords, last_words
 from watchme_analysis.analysis.backlog.leak import Ramp, run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import Balance, queue_balance
+from watchme_analysis.analysis.backlog.taken_elsewhere import TakenElsewhere, taken_elsewhere
 from watchme_analysis.analysis.scan import Elevation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Ages that people call a backlog; the team's own alarm stands at 600 s.
-BACKLOG_AGE_S = 600.0
-# A trouble of this share of another one's messages is not what the question is about.
-MINOR = 0.1
 # So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
 # the messages.
 MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
@@ -74,6 +76,8 @@ class Signs:
         Longest stretch in which messages waited and none was received.
     ramp
         Creeping run time.
+    taken
+        Messages received that no run can have been handed.
     devices
         Dead letters by device.
     first_sent_by_main_device
@@ -99,6 +103,7 @@ class Signs:
     devices: Counter[str] = field(default_factory=Counter)
     first_sent_by_main_device: datetime | None = None
     last_words: LastWords = field(default_factory=LastWords)
+    taken: TakenElsewhere | None = None
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
@@ -190,6 +195,8 @@ class Signs:
             found.append("creeping")
         if self.balance.lost:
             found.append("lost")
+        if self.taken is not None:
+            found.append("taken_elsewhere")
         return tuple(found)
 
     @property
@@ -220,9 +227,8 @@ class Signs:
 
     def first_trouble(self) -> datetime | None:
         """Return the start of the earliest trouble of this flow."""
-        starts = [
-            item.start for item in (self.failures, self.slow, self.surplus, self.starved) if item is not None
-        ]
+        found = (self.failures, self.slow, self.surplus, self.starved, self.taken)
+        starts = [item.start for item in found if item is not None]
         starts += [self.worst.grew_from] if self.worst is not None else []
         # A limit that was always there is no beginning of what came later.
         if self.throttles is not None and not (starts and self.throttled_always):
@@ -265,7 +271,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     throttles = find_throttles(flow)
     surge, daily = find_surge(flow)
     episodes = backlog_episodes(flow)
-    if surge is not None and not daily and _beside(failures, surge, episodes, dead_lettered):
+    if surge is not None and not daily and is_minor_beside(failures, surge, episodes, dead_lettered):
         failures = None
     before, during = run_times(flow, failures)
     inside = (
@@ -300,21 +306,8 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         episodes=episodes,
         devices=devices,
         first_sent_by_main_device=_first_sent(dead, devices),
+        taken=taken_elsewhere(flow, tables),
     )
-
-
-def _beside(
-    failures: Elevation | None, surge: Elevation, episodes: tuple[Episode, ...], dead_lettered: int
-) -> bool:
-    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
-
-    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
-    """
-    if failures is None or failures.start >= surge.start:
-        return False
-    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
-    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
-    return failures.observed + dead_lettered <= MINOR * waited
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:

@@ -17,6 +17,7 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.missing import missing_evidence
+from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
 from watchme_analysis.hypotheses.backlog.start import Start
 from watchme_analysis.hypotheses.backlog.window import incident_window
@@ -204,7 +205,7 @@ def _undecided(ranking: Sequence[Ranked], titles: dict[str, str]) -> str:
 
 
 def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Start | None) -> tuple[str, ...]:
-    """Return a diagnosis in three sentences."""
+    """Return a diagnosis in three sentences, and in more what is no work of its cause."""
     ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
     start, end = found.incident_start, found.incident_end
     titles = {entry.cause: entry.title for entry in registered(QUESTION)}
@@ -220,6 +221,14 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
             collect,
         )
     top = ranking[0]
+    taken = [words for item in view.affected if (words := taken_words(item))]
+    if found.cause is None and view.focus is not None and view.focus.taken is not None:
+        return (
+            f"{taken[0]} None of {len(ranking)} causes does that.",
+            f"{', '.join(extra['queues'])} shows trouble"
+            + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
+            f"Next: {NEXT_TEST}",
+        )
     if found.cause is None:
         return (
             _undecided(ranking, titles),
@@ -237,4 +246,5 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
         f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
+        *taken,
     )

@@ -52,10 +52,11 @@ def consumer_failing(inv: Investigation) -> Finding:
         limited = limit_evidence(inv, signs, "limit_lowered")
         # Code that waits for ever dies of the time limit as well, but then a deployment brought it.
         may_wait = deployed or bool(limited)
+        own = _own_code(inv, signs)
         evidence = [
             *error_evidence(inv, signs, ("function",), "own_error", ("timeout",) if may_wait else ()),
-            *share_evidence(inv, signs),
-            *_own_code(inv, signs),
+            *share_evidence(inv, signs, some_weight="some_pass_unsteady" if own else "some_pass"),
+            *own,
             *(limited or last_words_evidence(inv, signs, "-waits_for_call", "before_call")),
             *_end_evidence(inv, view, signs, deployed),
             *run_time_evidence(

@@ -7,6 +7,7 @@ from watchme_analysis.analysis.backlog.flows import METRIC_NAMES
 from watchme_analysis.analysis.backlog.retries import retries, well_after
 from watchme_analysis.analysis.backlog.signs import LEAST_PILED, Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog.evidence import error_evidence, no_failures_evidence, share_evidence
+from watchme_analysis.hypotheses.backlog.outside import taken_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
     FUNCTION_METRICS,
     QUEUE_METRICS,
@@ -199,7 +200,8 @@ def _harm(inv: Investigation, view: Picture) -> list[Evidence]:
             weight=weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
             check="harm",
             **points(inv, signs.flow, (*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles")),
-        )
+        ),
+        *taken_evidence(inv, view),
     ]
 
 

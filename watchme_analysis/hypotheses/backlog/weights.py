@@ -35,6 +35,9 @@ WEIGHTS: dict[str, Weight] = {
     "all_fail": Weight(1.2, "What every message needs is broken."),
     "some_pass": Weight(-2.0, "Other messages pass at the same time through the same code and API."),
     "others_pass": Weight(1.2, "Good messages pass while bad ones fail."),
+    "some_pass_unsteady": Weight(
+        0.0, "Code that fails now and then lets others pass, and the same messages at another try."
+    ),
     "backlog_not_slow": Weight(-1.7, "Messages wait though the runs are as fast as ever."),
     "some_pass_slow": Weight(-0.5, "A slow API lets some runs through, a hanging one none."),
     "all_fail_poison": Weight(-2.5, "Bad messages don't stop the good ones."),

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from watchme_analysis.analysis.backlog.changes import undoing_change
 from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.analysis.backlog.taken_elsewhere import LEAST
 from watchme_analysis.hypotheses.backlog.picture import Picture
 from watchme_analysis.hypotheses.backlog.start import Start, incident_start, signs_for
 
@@ -55,7 +56,10 @@ def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
     if cause == "downstream_slow" and signs.slow is not None:
         later = signs.flow.frame["invocations"][signs.flow.frame.index >= signs.slow.end]
         return signs.slow.end if float(later.fillna(0.0).sum()) > 0 else None
-    worst = signs.worst
+    worst, taken = signs.worst, signs.taken
+    if worst is None and taken is not None:
+        left = signs.flow.frame.index[-1] - taken.end
+        return None if left < LEAST else taken.end
     return None if worst is None or worst.open else worst.end
 
 

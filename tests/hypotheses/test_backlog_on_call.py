@@ -1,0 +1,55 @@
+"""Verdicts over troubles of which several have a cause that the list lacks."""
+
+from datetime import datetime
+
+import pytest
+from backlog_draws import make
+from backlog_on_call import PLAN
+
+from watchme_analysis.case import open_case
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+
+KNOWN = {name: rest for name, *rest in PLAN}
+
+
+def asked(tmp_path, name, seed):
+    cause, _, twist = KNOWN[name]
+    truth = make(seed, tmp_path / "raw", cause, twist)
+    return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog")), truth
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "words"),
+    [
+        ("filter drops all", 601001, "and were deleted: a filter of the mapping drops them"),
+        ("looked at in the console", 601003, "and came back: somebody else receives them"),
+    ],
+)
+def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_path, name, seed, words):
+    found, truth = asked(tmp_path, name, seed)
+    assert found.cause is None
+    assert words in found.summary[0]
+    assert found.summary[0].endswith("None of 10 causes does that.")
+    assert "FilterCriteria" in found.summary[-1]
+    assert found.extra["queues"] == truth["queues_affected"]
+    begun = (found.incident_start.timestamp() - _seconds(truth["incident_start"])) / 3600
+    # In the night hardly anything is sent that could show it.
+    assert -0.2 <= begun <= 6.0
+    healthy = next(item for item in found.ranking if item.finding.cause == "healthy")
+    told = [item for item in healthy.finding.evidence if item.check == "received without a run"]
+    assert told[0].effect > 10
+    assert abs(found.incident_end.timestamp() - _seconds(truth["incident_end"])) <= 3600
+
+
+def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
+    found, _ = asked(tmp_path, "half the runs, no trail", 601025)
+    assert found.cause == "consumer_failing", found.summary
+
+
+def test_messages_that_producers_delay_are_healthy(tmp_path):
+    assert asked(tmp_path, "delayed", 601004)[0].cause == "healthy"
+
+
+def _seconds(text):
+    return datetime.fromisoformat(text).timestamp()
