@@ -31,6 +31,11 @@ def main():
     parser.add_argument("--twists", action="store_true", help="one world for each planned twist")
     parser.add_argument("--situations", action="store_true", help="one world for each that people meet")
     parser.add_argument("--on-call", action="store_true", help="likewise; several have a cause of no name")
+    parser.add_argument(
+        "--half-hourly",
+        action="store_true",
+        help="let all devices send together every half hour, and nobody else",
+    )
     options = parser.parse_args()
     (options.folder / "truth").mkdir(parents=True, exist_ok=True)
     plan = [("", None, None, None)] * options.number
@@ -45,7 +50,7 @@ def main():
         ]
     for seed, (kind, cause, accepted, twist) in enumerate(plan, options.first):
         name = f"w{seed:06d}{kind and '-'}{kind}"
-        truth = make(seed, options.folder / "cases" / name, cause, twist)
+        truth = make(seed, options.folder / "cases" / name, cause, twist, options.half_hourly)
         truth["accepted"] = accepted or [truth["cause"]]
         (options.folder / "truth" / f"{name}.json").write_text(json.dumps(truth, indent=1), encoding="utf-8")
         print(name, truth["cause"])

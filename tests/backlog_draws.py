@@ -41,10 +41,10 @@ class World:
     rhythm: dict = field(default_factory=dict)
 
 
-def make(seed, path, cause=None, tweak=None):
+def make(seed, path, cause=None, tweak=None, half_hourly=False):
     """Write the world of a seed to ``path`` and return its truth; ``tweak`` may change it before it runs."""
     rng = random.Random(f"{seed}")
-    world = draw(rng, cause or CAUSES[seed % len(CAUSES)])
+    world = draw(rng, cause or CAUSES[seed % len(CAUSES)], half_hourly)
     options = evidence(rng, world)
     if options["changes"] is None:
         world.change = None
@@ -72,7 +72,7 @@ def evidence(rng, world):
     }
 
 
-def draw(rng, cause):
+def draw(rng, cause, half_hourly=False):
     days = rng.uniform(4.5, 8.0) if cause == "slow_leak" else rng.uniform(1.0, 3.0)
     period = 300 if cause == "slow_leak" and rng.random() < 0.6 else rng.choice((60, 60, 60, 300))
     start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(300), hours=rng.randrange(24))
@@ -83,7 +83,7 @@ def draw(rng, cause):
     shared = rng.random() < 0.2 and len(names) > 1
     for name in names:
         world.queues.append(draw_queue(rng, name, fifo, "all-dead-letters" if shared else None))
-    people(world)
+    people(world, half_hourly)
     FAULTS[cause](world, rng.choice(world.queues))
     decoys(world)
     return world
@@ -103,8 +103,8 @@ def draw_queue(rng, name, fifo, shared):
     )  # fmt: skip
 
 
-def people(world):
-    """Let devices and people send, by a rhythm of their own."""
+def people(world, half_hourly=False):
+    """Let devices and people send, by a rhythm of their own, or all devices together each half hour."""
     rng = world.rng
     ids = random_ids(rng)
     number = rng.randint(6, 28)
@@ -112,6 +112,8 @@ def people(world):
     every = rng.choice((900.0, 1800.0, 1800.0, 3600.0))
     world.devices = [next(ids) for _ in range(number)]
     at_night = rng.random() < 0.3
+    if half_hourly:
+        aligned, every, at_night = True, 1800.0, False
     world.rhythm = {"every": every, "aligned": aligned}
     for device in world.devices:
         offset = rng.uniform(60, 110) if aligned else rng.uniform(0, every)
@@ -121,7 +123,7 @@ def people(world):
                 upload(world, max(0.0, moment + rng.gauss(0, 8)), device)
             moment += every
     # The app sends at any time, by day more than by night.
-    rate = rng.choice((0.0, 0.5, 2.0, 8.0)) / HOUR
+    rate = 0.0 if half_hourly else rng.choice((0.0, 0.5, 2.0, 8.0)) / HOUR
     moment = rng.expovariate(rate) if rate else world.seconds
     while moment < world.seconds:
         if not sleeping(world, moment) or rng.random() < 0.2:

@@ -39,6 +39,12 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
     assert "message-age on asr-queue: A message that fails each time is dead-lettered after" in better
     assert "instead: age above 270 s, 1 of 60 points, and an alarm on the first dead letter" in better
     assert "pages 145 times for one incident" in better
+    first = " ".join(result.output.split("alarm  ")[0].split())
+    assert (
+        "The first to tell, without ringing in vain or again and again, is error-rate on asr-worker" in first
+    )
+    assert "By then 0 of 991 messages were seen in dead-letter queues" in first
+    assert "It began with new code deployed on asr-worker at 2025-11-18 10:42" in first
 
 
 def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):

@@ -59,6 +59,7 @@ def backtest_command(
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import answer, investigate, questions_for
     from watchme_analysis.notebook.alarm_spec_files import read_specs
+    from watchme_analysis.views.alarm_words import alarm_advice, spared_by_a_check
     from watchme_analysis.views.console import filled
     from watchme_analysis.window import parse_time, parse_zone
 
@@ -86,7 +87,10 @@ def backtest_command(
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
-    for line in _when(start, seen, zone, found.verdict == "no_incident"):
+    dead, change = found.extra.get("dead_letters", 0), found.extra.get("change")
+    said = [] if sensitivity else alarm_advice(result, start, affected, dead, zone)
+    spared = spared_by_a_check(found.cause, change, dead, zone)
+    for line in (*_when(start, seen, zone, found.verdict == "no_incident"), *said, *spared):
         click.echo(filled(line))
     _show(result, zone)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))

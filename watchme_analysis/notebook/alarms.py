@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.alarms.existing import existing_alarms
-from watchme_analysis.analysis.alarms.lessons import FLAPS, lessons
+from watchme_analysis.analysis.alarms.lessons import lessons
 from watchme_analysis.analysis.alarms.noticed import Noticed, noticed
 from watchme_analysis.analysis.alarms.sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
 from watchme_analysis.analysis.alarms.specs import AlarmSpec
@@ -16,9 +16,9 @@ from watchme_analysis.analysis.backlog.flows import Flow, flows
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table, ranges_table, rules_table
+from watchme_analysis.views.alarm_words import alarm_advice, spared_by_a_check
 from watchme_analysis.views.display import Passage, Picture, Shown, duration, local_time
 from watchme_analysis.window import parse_time
-from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_BARS = 14
-_BY_TIME = ["minutes_after_start", "times_raised"]
 
 
 @dataclass
@@ -146,39 +145,7 @@ class AlarmPage(Page):
 
     def advice(self) -> Passage:
         """Say which alarm to have first."""
-        frame = self._frame(self._tried)
-        useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
-        if not len(useful):
-            first = "None of these alarms would have told of the incident without ringing in vain as well."
-            if self._start is None:
-                vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
-                first = f"Nothing happened: {', '.join(vain) or 'no alarm'} would have rung in vain."
-            return Passage((first,))
-        calm = useful[useful["times_raised"] < FLAPS]
-        best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
-        said = [
-            f"The first to tell, without ringing in vain{' or again and again' * bool(len(calm))}, is "
-            f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, with "
-            f"{_pages(best)} in this window."
-        ]
-        sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
-        said += [
-            f"{row['alarm']} on {row['resource']} rings {_after(row)} after the start, but {_pages(row)} for "
-            "one incident teach people not to listen: see what would be better."
-            for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
-        ]
-        quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
-        if quiet["alarm"] != best["alarm"]:
-            said.append(
-                f"The quietest is {quiet['alarm']} on {quiet['resource']}: {_pages(quiet)}, the first "
-                f"{_after(quiet)} after the start."
-            )
-        return Passage(tuple(said))
-
-
-def _after(row: pd.Series) -> str:
-    return duration(float(row["minutes_after_start"]) * 60)
-
-
-def _pages(row: pd.Series) -> str:
-    return counted(int(row["times_raised"]), "page")
+        found, affected = self.diagnosis, self._affected if self._start else ()
+        dead, change = found.extra.get("dead_letters", 0), found.extra.get("change")
+        said = alarm_advice(self._frame(self._tried), self._start, affected, dead, self.zone)
+        return Passage((*said, *spared_by_a_check(found.cause, change, dead, self.zone)))

@@ -14,6 +14,7 @@ from watchme_analysis.analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.page import Page
+from watchme_analysis.views.alarm_words import spared_by_a_check
 from watchme_analysis.views.display import Passage, Picture, Shown
 from watchme_analysis.views.simulation_views import (
     agreement_table,
@@ -68,7 +69,9 @@ class WhatIfPage(Page):
         """Say what matters first: what loses messages, what can't be trusted, and what does best."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
-        return Passage((*loud, *advice(found)[:1]))
+        extra, cause = self.diagnosis.extra, self.diagnosis.cause
+        spared = spared_by_a_check(cause, extra.get("change"), extra.get("dead_letters", 0), self.zone)
+        return Passage((*loud, *advice(found)[:1], *spared))
 
     def assumptions(self) -> Passage:
         """Say which queue is simulated, and what had to be assumed."""

@@ -7,6 +7,7 @@ Source: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -116,6 +117,21 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
         exact=not (total_lost or held) and told_apart and whole is not None,
         notes=tuple(notes),
     )
+
+
+def dead_lettered_by(flows: Iterable[Flow], moment: datetime) -> int:
+    """Return how many messages were seen in the dead-letter queues of flows by a moment.
+
+    What a queue held when the window began came before; a queue that several flows share counts once. The
+    metrics of a queue that was empty for hours wake minutes after its first message.
+    """
+    risen = {}
+    for flow in flows:
+        stock = flow.frame["dlq_visible"]
+        held = stock.iloc[:1].fillna(0.0).sum()
+        seen = stock[stock.index < moment]
+        risen[flow.dlq or flow.queue] = max(0.0, float(seen.max()) - held) if seen.notna().any() else 0.0
+    return round(sum(risen.values()))
 
 
 def _other_policy(tables: Tables, flow: Flow) -> list[str]:
