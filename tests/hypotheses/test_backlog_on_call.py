@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from backlog_draws import make
 from backlog_on_call import PLAN
+from backlog_world import World
 
 from watchme_analysis.case import open_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
@@ -49,6 +50,15 @@ def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_
 
 def test_messages_that_producers_delay_are_healthy(tmp_path):
     assert asked(tmp_path, "delayed", 601004)[0].cause == "healthy"
+
+
+@pytest.mark.parametrize(("first", "before"), [(0, True), (300, False)])
+def test_a_window_that_begins_within_an_outage_says_so(first, before):
+    world = World(hours=12)
+    world.fail(first, 600, 0.2, "HTTPError: 503 Server Error: Service Unavailable for url: http://192.0.2.1/")
+    found = diagnose(Investigation(world, "backlog"))
+    assert found.cause == "downstream_down"
+    assert ("or before this window: none of its runs was well until then" in found.summary[1]) == before
 
 
 def _seconds(text):

@@ -55,6 +55,17 @@ def test_queue_attributes_that_say_nothing_make_no_queue(raw, attributes):
     assert len(piece.retrieval.rejected) == 1
 
 
+def test_a_redrive_policy_that_is_torn_is_told(raw):
+    def notes(policy):
+        attributes = {"QueueArn": ARN + "sed-queue", "RedrivePolicy": policy}
+        piece = only(sqs.read_queue(raw("queues/sed-queue.json", {"Attributes": attributes})))
+        assert len(piece.frame) == 1
+        return piece.retrieval.notes
+
+    assert "the RedrivePolicy of sed-queue can't be read" in notes('{"deadLetterTargetArn":')[0]
+    assert notes('{"maxReceiveCount": 3}') == notes("") == ()
+
+
 def test_queue_attributes(raw):
     redrive = json.dumps({"deadLetterTargetArn": ARN + "sed-queue-dlq", "maxReceiveCount": "3"})
     attributes = {

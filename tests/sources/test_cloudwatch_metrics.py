@@ -186,13 +186,13 @@ def test_zones_epochs_and_gzip(tmp_path):
 
 def test_messages_and_unreadable_values_are_told(folder):
     answer = {
-        "MetricDataResults": [series([minute(0), "yesterday"], ["many", 2.0])],
+        "MetricDataResults": [series([minute(0), "yesterday", minute(1)], ["many", 2.0, float("inf")])],
         "Messages": [{"Code": "MaxMetricsExceeded", "Value": "too many"}],
     }
     result, notes, _ = folder([SENT], a=answer)
     assert result["metrics"].empty
     assert any("MaxMetricsExceeded" in note for note in notes)
-    assert any("2 points without a readable" in note for note in notes)
+    assert any("3 points without a readable" in note for note in notes)
 
 
 def test_without_queries_whole_numbers_tell_the_statistic(folder):

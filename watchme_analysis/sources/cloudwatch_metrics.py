@@ -8,6 +8,7 @@ zero nor an error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -155,7 +156,8 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
             "value": pd.to_numeric(pd.Series(values[:size], dtype="object"), errors="coerce"),
         }
     )
-    bad = frame["time"].isna() | frame["value"].isna()
+    # One that is infinite would make every sum and mean so.
+    bad = frame["time"].isna() | frame["value"].isna() | frame["value"].abs().eq(math.inf)
     if bad.any():
         complaints.append(f"{int(bad.sum())} points without a readable time or value are left out")
         frame = frame[~bad]

@@ -51,7 +51,18 @@ def read_queue(raw: RawFile) -> Iterator[Piece]:
             rows.append(queue_row(raw.relative, attributes, _stem(raw)))
         else:
             odd.append(value)
-    yield piece(raw, "sqs_queue", "queues", rows, Trouble(tuple(problems), tuple(odd)))
+    notes = [
+        f"{raw.relative}: the RedrivePolicy of {row['queue']} can't be read; its dead-letter queue and how "
+        "often a message may be received are unknown."
+        for row in rows
+        if _has_torn_policy(parsed(row["attributes"]))
+    ]
+    yield piece(raw, "sqs_queue", "queues", rows, Trouble(tuple(problems), tuple(odd)), notes=notes)
+
+
+def _has_torn_policy(attributes: dict[str, Any]) -> bool:
+    policy = attributes.get("RedrivePolicy")
+    return bool(policy) and not isinstance(parsed(policy), dict)
 
 
 def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) -> dict[str, Any]:

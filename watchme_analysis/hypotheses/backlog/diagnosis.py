@@ -156,6 +156,8 @@ def _bounds(view: Picture, begun: Start | None) -> str:
     """Return between which moments an incident can have begun, where that is more than its period tells."""
     if begun is None or view.focus is None:
         return ""
+    if begun.perhaps_before:
+        return " (or before this window: none of its runs was well until then)"
     if (begun.latest - begun.earliest).total_seconds() <= 2.0 * view.focus.flow.period_s:
         return ""
     return f" (it began between {begun.earliest:%Y-%m-%d %H:%M} UTC and {begun.latest:%Y-%m-%d %H:%M} UTC)"

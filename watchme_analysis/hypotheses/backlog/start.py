@@ -35,11 +35,14 @@ class Start:
     earliest, latest
         The last moment at which all was still well, and the first at which it no longer was. For a creep the
         bounds of its fit.
+    perhaps_before
+        True where no run of the window was well before: it can have begun before the window.
     """
 
     moment: datetime
     earliest: datetime
     latest: datetime
+    perhaps_before: bool = False
 
 
 def incident_start(view: Picture, cause: str) -> Start | None:
@@ -89,11 +92,13 @@ def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     step = timedelta(seconds=signs.flow.period_s)
     shown = _first_error(signs, first) or first + step
     good = _last_good(signs, first, cause)
+    # Runs that a setting does not touch are no good ones here, and were well all the same.
+    unseen = good is None and cause not in ("throttled", "visibility_misconfig")
     if good is None:
         # No run before would have shown it.
         good = min(first, signs.flow.frame.index[0].to_pydatetime())
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
-    return Start(shown - before, good, shown)
+    return Start(shown - before, good, shown, unseen)
 
 
 def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
