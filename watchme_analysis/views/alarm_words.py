@@ -52,8 +52,8 @@ def alarm_advice(
     by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
     if dead_letters:
         said.append(
-            f"By then {by_then} of {counted(dead_letters, 'message')} were seen in dead-letter queues; the "
-            f"other {dead_letters - by_then} could still be kept from them."
+            f"By then {by_then:,d} of {counted(dead_letters, 'message')} were seen in dead-letter queues; "
+            f"the other {dead_letters - by_then:,d} could still be kept from them."
         )
     sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
     said += [
