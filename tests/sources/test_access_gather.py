@@ -92,6 +92,17 @@ def test_texts_come_to_stand_one_behind_the_other(lines):
         assert widths[at] == (lengths[0] if same else -1)
 
 
+def test_what_lines_hold_is_reached_from_the_first_text_to_the_last():
+    # A column a row, a line a column; the last line's texts stand elsewhere.
+    starts = np.array([[40, 100, -7], [30, -1, -1], [-1, 120, -2]], np.int32)
+    spans = np.array([[column.ctypes.data, 0] for column in starts])
+    assert gathered.reach(spans, 0, 1) == (30, 120)
+    assert gathered.reach(spans, 1, 1) == (100, 120)
+    for first, last in ((0, 2), (2, 1), (2, 2)):
+        low, high = gathered.reach(spans, first, last)
+        assert len(range(low, high)) == 0
+
+
 def test_offsets_that_are_known_are_not_filled_in():
     texts = b"".join(b"%032d" % number for number in range(5000))
     buf = np.frombuffer(texts + bytes(ROOM_BYTES), np.uint8)

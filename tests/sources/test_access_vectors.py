@@ -34,6 +34,11 @@ def leading_digits(at):
 
 
 @njit
+def touched(at):
+    vectors.touch(at)
+
+
+@njit
 def matches(at, char):
     return vectors.matches(at, char)
 
@@ -102,3 +107,10 @@ def test_bytes_that_match_are_bits(data):
     bits = matches(place, 10)
     assert [at for at in range(WIDTH) if bits >> at & 1] == [at for at in range(WIDTH) if buf[at] == 10]
     assert lowest_bit(bits) == (data.index(b"\n") if b"\n" in data else 64)
+
+
+def test_what_is_touched_is_read_though_nothing_comes_of_it():
+    _, place = held(b"a")
+    touched(place)
+    (read,) = touched.inspect_llvm().values()
+    assert "load i8" in read

@@ -6,7 +6,15 @@ from typing import Any
 
 from watchme_analysis.sources.access.jit import compiled, compiled_for_little
 from watchme_analysis.sources.access.kernel import NULL, int64
-from watchme_analysis.sources.access.vectors import WIDTH, copy_bytes, place_of, small_at, word_at
+from watchme_analysis.sources.access.vectors import (
+    NEAR,
+    WIDTH,
+    copy_bytes,
+    place_of,
+    small_at,
+    touch,
+    word_at,
+)
 
 _UNSIGNED = int64(2**63 - 1)
 _INFINITY = int64(0x7FF0 << 48)
@@ -125,6 +133,17 @@ def measure(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: 
 
 
 @compiled
+def reach(spans: Any, first: int, last: int) -> Any:
+    """Return where the first text of a line begins and the last one of another, nothing without either."""
+    begin, end = _UNSIGNED, int64(0)
+    for column in range(len(spans)):
+        low, high = small_at(spans[column, 0] + 4 * first), small_at(spans[column, 0] + 4 * last)
+        begin = min(begin, low) if low >= 0 else begin
+        end = max(end, high)
+    return begin, end
+
+
+@compiled
 def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
     """Copy the texts of several spans in the rows given to where they come to stand.
 
@@ -147,11 +166,17 @@ def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: A
     offsets[:, 0] = 0
     # All columns of some rows, then those of the next: what they are read from is still at hand.
     for first in range(0, len(rows), _AT_ONCE):
+        behind = min(first + _AT_ONCE, len(rows))
+        low, high = reach(spans, rows[first], rows[behind - 1])
+        # In order, memory is read ahead by itself. Column by column it would be waited for, text by text:
+        # most of the time that all of this takes.
+        for near in range(low, high, NEAR):
+            touch(source + near)
         for column in range(len(spans)):
             starts, ends = spans[column]
             slot, to = slots[column], targets[column]
             at = offsets[slot, first] if slot >= 0 else int64(0)
-            for index in range(first, min(first + _AT_ONCE, len(rows))):
+            for index in range(first, behind):
                 begin = small_at(starts + 4 * rows[index])
                 # What is null or will be put in has no bytes to copy.
                 size = small_at(ends + 4 * rows[index]) - begin if begin >= 0 else max(int64(0), -2 - begin)

@@ -22,6 +22,8 @@ _WORD = ir.IntType(64)
 WORD = 8
 # And as many bytes are compared.
 SAME = 16
+# So many bytes a processor brings near at once.
+NEAR = 64
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -166,6 +168,19 @@ def copy_bytes(_typing: Any, to: Any, at: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def touch(_typing: Any, at: Any) -> Any:
+    """Read the byte at a place and do nothing with it, so that what stands there is near: ``touch(at)``."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        byte = builder.zext(_load(builder, given[0], _BYTE), _WORD)
+        # No instruction, but one that LLVM believes to need the byte: else it would leave the reading out.
+        builder.asm(ir.FunctionType(ir.VoidType(), [_WORD]), "", "r", [byte], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
