@@ -24,6 +24,12 @@ HELD_DISPERSION = 0.2
 HELD_LEAST_PCT = 2.0
 # Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
 LEVEL_SPREAD = 0.2
+# Use has risen when it stands so many times above the usual and a little more, which an idle process may use
+# by chance; below this height only where it is level, so many times above.
+RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT, LEVEL_TIMES = 1.7, 5.0, 25.0, 5.0
+# Nine of ten samples reach this share of the median when use stands at a ceiling. Steady work looks the same,
+# and a mere rise may follow from what callers ask for: both tell less than a core that is full.
+FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
 # Samples with no more than this share of the usual dispersion may be held: means of so many decide.
 STEADIER, SMOOTHED = 0.3, 3
 
@@ -58,48 +64,13 @@ def cpu(
     calm = float(usual.median()) if len(usual) else 0.0
     if len(used) < ENOUGH_SAMPLES:
         return _idle(used, calm, samples("cpu_pct"))
-    middle, rows = float(used.median()), len(used)
-    # One loop can't use more than a core, however many the container has.
-    limit = FULL_PCT * min(cores or 1.0, 1.0)
-    granted = f" of the {cores:g} cores granted" if cores and cores < 1 else ""
-    full = int((used >= limit).sum())
-    level = rows >= HELD_SAMPLES and middle >= 5 * calm + 5 and float(used.std()) <= LEVEL_SPREAD * middle
-    risen = (middle >= 25 or level) and middle >= 1.7 * calm + 5
-    together = middle + float(others.median().sum()) if len(others) else middle
-    flat = float(used.quantile(0.1)) >= 0.75 * middle
-    if full >= 0.5 * rows and calm < limit:
-        words = (
-            f"CPU of the process{granted} was full in {share(full, rows)} samples (median {middle:.0f} %, "
-            f"before {calm:.0f} %)"
-        )
-        strength = 1.0
-    elif risen and together >= FULL_PCT:
-        words = (
-            f"the processes measured used {together:.0f} % CPU together, this one {middle:.0f} % "
-            f"(before {calm:.0f} %)"
-        )
-        strength = 1.0
-    elif risen and flat and middle < FULL_PCT:
-        words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
-        strength = 1.0 if level else 0.6
-    elif risen:
-        words = f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)"
-        strength = 0.4
-    else:
+    pressed = _pressed(used, calm, others, cores)
+    if pressed is None:
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"))
-    seen = [
-        Seen(
-            "cpu_full",
-            f"{words[0].upper()}{words[1:]}.",
-            "host_metrics",
-            rows,
-            samples("cpu_pct"),
-            middle,
-            "pct",
-            strength,
-            {SATURATION: words},
-        )
-    ]
+    words, strength = pressed
+    text, sql, middle = f"{words[0].upper()}{words[1:]}.", samples("cpu_pct"), float(used.median())
+    details = {SATURATION: words}
+    seen = [Seen("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, details)]
     if "threads" in mine and "threads" in before and len(before):
         grown = float(mine["threads"].median() - before["threads"].max())
         if grown >= 3:
@@ -107,6 +78,41 @@ def cpu(
             rows, sql = int(mine["threads"].notna().sum()), samples("threads")
             seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
     return seen
+
+
+def _pressed(
+    used: pd.Series, calm: float, others: pd.DataFrame, cores: float | None
+) -> tuple[str, float] | None:
+    """Return in words that the CPU was full, shared to the last or risen, and how much that says (0 to 1)."""
+    middle, rows = float(used.median()), len(used)
+    # One loop can't use more than a core, however many the container has.
+    limit = FULL_PCT * min(cores or 1.0, 1.0)
+    full = int((used >= limit).sum())
+    if full >= 0.5 * rows and calm < limit:
+        granted = f" of the {cores:g} cores granted" if cores and cores < 1 else ""
+        return (
+            f"CPU of the process{granted} was full in {share(full, rows)} samples (median {middle:.0f} %, "
+            f"before {calm:.0f} %)",
+            1.0,
+        )
+    is_level = (
+        rows >= HELD_SAMPLES
+        and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
+        and float(used.std()) <= LEVEL_SPREAD * middle
+    )
+    if not (middle >= RISEN_LEAST_PCT or is_level) or middle < RISEN_TIMES * calm + RISEN_MORE_PCT:
+        return None
+    together = middle + (float(others.median().sum()) if len(others) else 0.0)
+    if together >= FULL_PCT:
+        return (
+            f"the processes measured used {together:.0f} % CPU together, this one {middle:.0f} % "
+            f"(before {calm:.0f} %)",
+            1.0,
+        )
+    if float(used.quantile(0.1)) >= FLAT_SHARE * middle and middle < FULL_PCT:
+        words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
+        return words, 1.0 if is_level else FLAT_TELLS
+    return f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)", RISE_TELLS
 
 
 def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Seen]:
