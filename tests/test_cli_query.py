@@ -122,6 +122,17 @@ def test_parameters_and_groups_by_hand(groups):
     assert "1 query scanned" in result.stderr
 
 
+def test_fields_of_json_messages_become_columns_when_asked(groups, capsys):
+    at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
+    text = json.dumps({"level": "ERROR", "device": "d-7", "error": {"type": "KeyError"}})
+    groups.engine.load(GROUPS[0], [(at, text, "s")])
+    asked = "worker_errors", "--log-group", GROUPS[0]
+    (_, [plain], _), (_, [flat], _) = ask(capsys, *asked), ask(capsys, *asked, "--flatten")
+    assert plain["@message"] == flat["@message"] == text
+    assert "message.device" not in plain
+    assert (flat["message.device"], flat["message.error.type"]) == ("d-7", "KeyError")
+
+
 def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(groups):
     hour = int((NOW - timedelta(hours=2)).timestamp()) // 3600 * 3600
     groups.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUPS[0]),))] = {hour: 2e9}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,7 +67,9 @@ Examples:
 @click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")
 @click.option("--profile", "profiles", multiple=True, help="Profile; several are asked at once.")
 @click.option("--region", "regions", multiple=True, help="Region; several are asked at once.")
-@click.option("--flatten", is_flag=True, help="Show the fields of JSON messages as columns.")
+@click.option(
+    "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
+)
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
@@ -84,14 +86,7 @@ def run(name: str, **options: Any) -> int:
     import pandas as pd
 
     from watchme_analysis.sources.aws.client import Aws, Place
-    from watchme_analysis.sources.insights.ask import (
-        ask,
-        ask_everywhere,
-        in_groups,
-        put_together,
-        spread_label,
-    )
-    from watchme_analysis.sources.insights.frame import answer_frame
+    from watchme_analysis.sources.insights.ask import ask, ask_everywhere, in_groups
     from watchme_analysis.sources.insights.query_library import library_query
 
     item = library_query(name)
@@ -117,17 +112,8 @@ def run(name: str, **options: Any) -> int:
         progress.done()
     parts: list[pd.DataFrame] = []
     for place, found in answers.items():
-        for answer in found:
-            where = place if len(found) == 1 else f"{place}, {spread_label(answer.query)}"
-            _tell(where, answer, options["usd_per_gb"])
-        joined = put_together(found)
-        for answer in joined:
-            frame = answer_frame(answer, flatten=options["flatten"])
-            if len(joined) > 1:
-                frame.insert(0, "log_groups", spread_label(answer.query))
-            if len(places) > 1:
-                frame.insert(0, "place", place)
-            parts.append(frame)
+        _tell(place, found, options["usd_per_gb"])
+        parts += _frames(found, place if len(places) > 1 else None, flatten=options["flatten"])
     if not parts:
         raise ServiceError(" ".join(f"{place} could not be asked: {why}" for place, why in failures.items()))
     for place, why in failures.items():
@@ -191,17 +177,36 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _tell(place: str, answer: Answer, usd_per_gb: float) -> None:
+def _frames(answers: list[Answer], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a place's answers; where there are several, columns name place and log groups."""
+    from watchme_analysis.sources.insights.ask import put_together, spread_label
+    from watchme_analysis.sources.insights.frame import answer_frame
+
+    joined = put_together(answers)
+    for answer in joined:
+        frame = answer_frame(answer, flatten=flatten)
+        if len(joined) > 1:
+            frame.insert(0, "log_groups", spread_label(answer.query))
+        if place is not None:
+            frame.insert(0, "place", place)
+        yield frame
+
+
+def _tell(place: str, answers: list[Answer], usd_per_gb: float) -> None:
+    """Say of each answer of a place how many rows came, and what they cost."""
+    from watchme_analysis.sources.insights.ask import spread_label
     from watchme_analysis.sources.insights.cost import told
 
-    missing = ", rows are missing" if answer.truncated else ""
-    queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
-    click.echo(
-        f"{place}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
-        err=True,
-    )
-    for note in answer.notes:
-        click.echo(f"note: {note}", err=True)
+    for answer in answers:
+        where = place if len(answers) == 1 else f"{place}, {spread_label(answer.query)}"
+        missing = ", rows are missing" if answer.truncated else ""
+        queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
+        click.echo(
+            f"{where}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
+            err=True,
+        )
+        for note in answer.notes:
+            click.echo(f"note: {note}", err=True)
 
 
 def _printed(frame: pd.DataFrame, form: str) -> str:
