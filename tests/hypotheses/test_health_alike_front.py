@@ -4,6 +4,7 @@ import pytest
 from health_alike import (
     CALM,
     EDGE,
+    LOOP,
     NETWORK,
     NGINX,
     OPEN,
@@ -138,6 +139,17 @@ def dead_server_beside_a_good_one():
     return made
 
 
+def nginx_refuses_beside_a_held_loop():
+    """First the loop stands still, then Nginx denies its callers too: inside the one shows, not the other."""
+
+    def fate(path, second):
+        left = 3 - second % 3
+        held = {"header_s": left, "inside_s": left} if path != OTHER and second < 45 else {}
+        return {"status": 403, "upstream": False, "inside_s": left} if second > 36 else held
+
+    return case(fate)
+
+
 def application_limits_callers():
     return case(some_on_health(0.8, status=429, header_s=0.003))
 
@@ -234,6 +246,7 @@ ALIKE = {
     nginx_asks_for_a_certificate: {NGINX, EDGE, OPEN},
     nginx_stands_still: {NGINX, OPEN},
     dead_server_beside_a_good_one: {NGINX},
+    nginx_refuses_beside_a_held_loop: {NGINX, LOOP},
     application_limits_callers: {NGINX, OPEN},
     edge_refuses: {EDGE},
     edge_challenges_all_paths: {EDGE},

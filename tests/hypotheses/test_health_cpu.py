@@ -48,6 +48,15 @@ def test_use_that_rose_far_and_stands_level_is_at_a_ceiling_however_low(used, ou
     assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
 
 
+@pytest.mark.parametrize(("cores", "outcomes"), [(0.1, ["cpu_full"]), (None, ["cpu_idle"])])
+def test_what_is_little_of_a_core_is_all_of_a_small_quota(cores, outcomes):
+    """A second's sample holds ten periods of the quota, or nine, or eleven."""
+    calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
+    none = pd.DataFrame(index=calm.index)
+    used = samples([9, 7, 8, 11, 9, 8, 10, 9, 12, 8, 10, 7, 11, 9] * 2, 0)
+    assert [one.outcome for one in cpu(used, none, calm, lambda *_: "", cores)] == outcomes
+
+
 @pytest.mark.parametrize(("used", "outcomes"), [([1, 2], ["cpu_idle"]), ([99, 99], []), ([1], [])])
 def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(used, outcomes):
     calm = samples([1, 0, 2, 1, 1, 1], 0)

@@ -323,6 +323,21 @@ def failing(path, status):
     return lambda asked, second: {"status": status, "header_s": 0.03} if asked == path else None
 
 
+@pytest.mark.parametrize("answered_before", [False, True])
+def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
+    made = case(lambda path, second: None)
+    access, edge = made.table("access_log"), made.table("edge_log")
+    since = moment(FAULT[0] if answered_before else 0)
+    left = edge["path"].eq(REPORT) & (edge["start"] >= since)
+    edge.loc[left, ["status", "origin_status", "duration_ms"]] = [499, 0, 1500.0]
+    mine = access["edge_ray_id"].isin(edge.loc[left, "ray_id"])
+    access.loc[mine, "status"] = 499
+    access.loc[mine, "request_time_s"] = 1.5
+    said = diagnose(made)
+    assert (said.verdict == "no_incident") is not answered_before
+    assert ("Callers left all" in said.summary[0]) is not answered_before
+
+
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
 def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))

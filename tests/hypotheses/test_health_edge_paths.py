@@ -49,6 +49,24 @@ def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     assert f"asks for {GIVEN} in place of {HEALTH}" in said.ranking[0].finding.detail
 
 
+@pytest.mark.parametrize(("since", "is_renamed"), [(FAULT[0], True), (0, False)])
+def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_all_times(since, is_renamed):
+    """The edge puts a word before every path, beside a fault of the way to the container."""
+
+    def both(path, second):
+        refused = {"status": 404, "upstream": False}
+        return refused if second > FAULT[0] + 10 else {"status": 502, "error": "upstream_unreachable"}
+
+    made = case(both)
+    log = made.table("access_log")
+    changed = log["time"].between(moment(since), moment(FAULT[1])) & ~log["status"].eq(502)
+    log.loc[changed, "path"] = "/live" + log.loc[changed, "path"]
+    inv = investigate(made)
+    assert ("edge_renames" in {one.outcome for one in inv.once(health.observed)}) is is_renamed
+    said = health.diagnose(inv)
+    assert ({said.cause, said.secondary_cause} == {"edge_config", "docker_network"}) is is_renamed
+
+
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
 def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)[1]

@@ -72,6 +72,8 @@ def test_shapes_of_records(tmp_path, line, expected):
         'app-1  | INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
         '2025-12-11 01:10:30,471 INFO     uvicorn.access 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
         '2025-12-11 01:10:30,471 - uvicorn.access - INFO - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '[2025-12-11 01:10:30,471] INFO in httptools_impl: 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '2025-12-11 01:10:30.471 | INFO     | uvicorn.h11:send:476 - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
         '{"levelname":"INFO","name":"uvicorn.access","message":"192.0.2.7:48 - \\"GET /health HTTP/1.1\\" 200"}',
     ],
 )

@@ -37,13 +37,17 @@ _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
 # What stands between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
-_LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
+# With the function and the line that logged, where a format names them.
+_LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
+# As Flask's documentation has it: `INFO in MODULE: message`.
+_MODULE_FIELD = re.compile(r"in (?P<logger>[A-Za-z_][\w.]*):\s+")
 # A format may put no mark between logger and message: the names of servers' own loggers are known.
 _SERVER_FIELD = re.compile(r"(?P<logger>(?:uvicorn|gunicorn|hypercorn)\.(?:access|error|asgi))\s+")
 _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
 _FIELDS = (
     ("level", _LEVEL_FIELD),
     ("pid", _PID_FIELD),
+    ("logger", _MODULE_FIELD),
     ("logger", _LOGGER_FIELD),
     ("logger", _SERVER_FIELD),
 )

@@ -67,6 +67,9 @@ def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident 
     mine = observed["family"].isin(incident.families) & observed["bad"]
     passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
     passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)
+    # Whose callers all leave, whenever they ask, takes longer than they wait: of its usual nothing is known.
+    answered = set(observed.loc[observed["status"] < 400, "family"])
+    passed_on |= (observed["status"] == 499) & ~observed["family"].isin(answered)
     own = passed_on & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
     return own if own[during].sum() >= _MOST * max(int(mine[during].sum()), 1) else none

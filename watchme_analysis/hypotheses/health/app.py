@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.hypotheses.health.cpu import is_idle
+from watchme_analysis.hypotheses.health.container import container_of
+from watchme_analysis.hypotheses.health.cpu import granted_part, is_idle
 from watchme_analysis.hypotheses.health.facts import Facts, listed
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family
 from watchme_analysis.hypotheses.health.process import gauges, own_source
@@ -88,7 +89,9 @@ def _had_cpu_to_spare(found: Facts) -> bool:
         return False
     used = wide["cpu_pct"].dropna()
     before = used[used.index < found.start]
-    return is_idle(used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0)
+    mine = container_of(found)
+    part = granted_part(mine.cpus if mine else None)
+    return is_idle(used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0, part)
 
 
 def _calls_in_words(calls: pd.DataFrame) -> str:

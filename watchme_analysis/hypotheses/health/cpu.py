@@ -62,11 +62,12 @@ def cpu(
     used = mine["cpu_pct"].dropna()
     usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
     calm = float(usual.median()) if len(usual) else 0.0
+    part = granted_part(cores)
     if len(used) < ENOUGH_SAMPLES:
-        return _idle(used, calm, samples("cpu_pct"))
-    pressed = _pressed(used, calm, others, cores)
+        return _idle(used, calm, samples("cpu_pct"), part)
+    pressed = _pressed(used, calm, others, part)
     if pressed is None:
-        return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"))
+        return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
     words, strength = pressed
     text, sql, middle = f"{words[0].upper()}{words[1:]}.", samples("cpu_pct"), float(used.median())
     details = {SATURATION: words}
@@ -80,16 +81,19 @@ def cpu(
     return seen
 
 
-def _pressed(
-    used: pd.Series, calm: float, others: pd.DataFrame, cores: float | None
-) -> tuple[str, float] | None:
+def granted_part(cores: float | None) -> float:
+    """Return how much of a core a loop may use: all of one at most, however many its container has."""
+    return min(cores or 1.0, 1.0)
+
+
+def _pressed(used: pd.Series, calm: float, others: pd.DataFrame, part: float) -> tuple[str, float] | None:
     """Return in words that the CPU was full, shared to the last or risen, and how much that says (0 to 1)."""
     middle, rows = float(used.median()), len(used)
-    # One loop can't use more than a core, however many the container has.
-    limit = FULL_PCT * min(cores or 1.0, 1.0)
-    full = int((used >= limit).sum())
+    limit = FULL_PCT * part
+    # A quota is granted by the period: one sample holds what its neighbour lacks.
+    full = max(int((one >= limit).sum()) for one in (used, _smooth(used) if part < 1 else used))
     if full >= 0.5 * rows and calm < limit:
-        granted = f" of the {cores:g} cores granted" if cores and cores < 1 else ""
+        granted = f" of the {part:g} cores granted" if part < 1 else ""
         return (
             f"CPU of the process{granted} was full in {share(full, rows)} samples (median {middle:.0f} %, "
             f"before {calm:.0f} %)",
@@ -100,10 +104,11 @@ def _pressed(
         and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
         and float(used.std()) <= LEVEL_SPREAD * middle
     )
-    if not (middle >= RISEN_LEAST_PCT or is_level) or middle < RISEN_TIMES * calm + RISEN_MORE_PCT:
+    is_high = middle >= RISEN_LEAST_PCT * part or is_level
+    if not is_high or middle < RISEN_TIMES * calm + RISEN_MORE_PCT * part:
         return None
     together = middle + (float(others.median().sum()) if len(others) else 0.0)
-    if together >= FULL_PCT:
+    if part == 1 and together >= FULL_PCT:
         return (
             f"the processes measured used {together:.0f} % CPU together, this one {middle:.0f} % "
             f"(before {calm:.0f} %)",
@@ -168,13 +173,16 @@ def _dispersion(used: pd.Series) -> float:
     return spread**2 / max(float(used.median()), 0.5)
 
 
-def is_idle(used: pd.Series, calm: float) -> bool:
-    """Tell whether a process had CPU to spare, from its samples in per cent and their usual median."""
-    return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT, 1.5 * calm)
+def is_idle(used: pd.Series, calm: float, part: float = 1.0) -> bool:
+    """Tell whether a process had CPU to spare, from its samples in per cent and their usual median.
+
+    ``part`` is how much of a core it is granted.
+    """
+    return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT * part, 1.5 * calm)
 
 
-def _idle(used: pd.Series, calm: float, sql: str) -> list[Seen]:
-    if not is_idle(used, calm):
+def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Seen]:
+    if not is_idle(used, calm, part):
         return []
     most = float(used.quantile(0.9))
     text = (

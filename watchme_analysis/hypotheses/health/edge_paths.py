@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.health.edge_join import JOIN_TOLERANCE_WHOLE_S
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.hypotheses.health.edge import EDGE
-from watchme_analysis.hypotheses.health.facts import Facts, listed
+from watchme_analysis.hypotheses.health.facts import Facts, listed, share
 from watchme_analysis.hypotheses.health.rules import edge_rule_words
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import of_joined
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Requests that count, and how far the two layers' numbers may differ.
 FEWEST, ALIKE = 3, 0.5
+# Share of other requests that may have another path at Nginx all the same.
+FEW = 0.02
 
 
 def rewritten(found: Facts) -> list[Seen]:
@@ -25,6 +27,8 @@ def rewritten(found: Facts) -> list[Seen]:
     Nginx or the application then refuses what is strange to them, and look at fault.
     """
     bad = found.rows("edge", bad=True)
+    if seen := _renamed(found, bad):
+        return seen
     lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
     if len(lost) < FEWEST or len(lost) < ALIKE * len(bad) or _arrived(found):
         return []
@@ -49,6 +53,39 @@ def rewritten(found: Facts) -> list[Seen]:
     return [
         Seen("edge_renames", text, "access_log", len(hits), sql, strength=strength, details={EDGE: detail})
     ]
+
+
+def _renamed(found: Facts, bad: pd.DataFrame) -> list[Seen]:
+    """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
+    asked = _with_nginx_path(found, found.joined)
+    other = asked["nginx_path"].astype(object) != asked["path"].astype(object)
+    # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
+    if other[~asked["during"]].sum() > FEW * len(asked):
+        return []
+    mine = asked[asked.index.isin(bad.index) & other]
+    if len(mine) < FEWEST or len(mine) < ALIKE * len(bad):
+        return []
+    path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
+    text = (
+        f"Nginx logged {share(len(mine), len(bad))} bad requests of {listed(found.endpoints)} under another "
+        f"path than callers asked the edge for, such as {path} for {name}."
+    )
+    rule = edge_rule_words(found)
+    detail = f"the edge asks for {path} in place of {name}" + (f" ({rule})" if rule else "")
+    sql, strength = of_joined("nginx", mine), by_count(len(mine))
+    return [
+        Seen("edge_renames", text, "access_log", len(mine), sql, strength=strength, details={EDGE: detail})
+    ]
+
+
+def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:
+    """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
+    both = joined[joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()]
+    log = found.table("access_log")[["file", "line", "path"]].dropna()
+    known = {(str(file), int(line)): path for file, line, path in log.itertuples(index=False)}
+    places = zip(both["nginx_file"], both["nginx_line"], strict=True)
+    paths = [known.get((str(file), int(line))) for file, line in places]
+    return both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
 
 
 def _arrived(found: Facts) -> bool:

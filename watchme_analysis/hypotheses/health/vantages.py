@@ -26,6 +26,8 @@ ENOUGH_PROBES = 3
 BEFORE_S, LEFT_S = 0.05, 0.5
 # Probes that would all be spared by a chance of this tell all that a vantage can.
 CHANCE_LEAST = 0.05
+# Statuses that redirect or refuse, those of them that load may bring about, and the share that tells.
+REFUSALS, BY_LOAD, REFUSED_SHARE = (300, 498), (408, 425, 429), 0.5
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
 # The threads that plain handlers share, and those of asyncio's own executor.
@@ -75,10 +77,12 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
             min(strength, tell),
         )
     if bad >= 0.4 * total:
+        refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
         return Seen(
-            "inside_bad",
+            "inside_bad_too" if refused else "inside_bad",
             f"From inside the container {endpoints} was as bad as from outside "
-            f"({share(bad, total)} probes bad, median {seconds(middle)}).",
+            f"({share(bad, total)} probes bad, median {seconds(middle)})"
+            + (", though callers outside were refused at once." if refused else "."),
             "probes",
             total,
             sql,
@@ -87,6 +91,14 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
             strength,
         )
     return None
+
+
+def _refused(found: Facts) -> bool:
+    """Tell whether most of what callers met were refusals at once, of a kind that no load brings about."""
+    rows = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    bad = rows[rows["bad"] & rows["vantage"].isin(["edge", "nginx", "outside"])]
+    refused = bad["status"].between(*REFUSALS) & ~bad["status"].isin(BY_LOAD) & ~bad["slow"]
+    return len(bad) > 0 and bool(refused.mean() >= REFUSED_SHARE)
 
 
 def _inside_split(found: Facts) -> Seen | None:

@@ -24,6 +24,7 @@ MECHANISMS = (
     "nginx errors",
     "upstream",
     "connect",
+    "host and inside",
     "body",
     "rhythm",
     "threads",
@@ -236,6 +237,12 @@ def _own_errors(found: Facts) -> list[str]:
     said = []
     for family, rows in once.groupby("family"):
         statuses = listed(int(status) for status in rows["status"].value_counts().index)
+        if rows["status"].eq(499).all():
+            said.append(
+                f"Callers left all {len(rows):,d} requests of {family} before an answer: they wait for less "
+                "time than that handler takes."
+            )
+            continue
         said.append(
             f"The application itself answered {len(rows):,d} requests of {family} at once with {statuses}: a "
             "fault of that handler, or of its callers."

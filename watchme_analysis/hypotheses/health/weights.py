@@ -53,6 +53,11 @@ WEIGHTS: dict[str, Weight] = {
         "Nothing between the client and the container can slow a caller inside the container.",
         nginx=-3.0, edge=-3.0, network=-3.0, loop=1.0, pool=1.0, saturation=1.0,
     ),
+    "inside_bad_too": weight(
+        "vantages",
+        "Callers were refused at once, which no trouble inside brings about: that stands beside it.",
+        nginx=-0.5, edge=-0.5, network=-1.0, loop=1.0, pool=1.0, saturation=1.0,
+    ),
     "inside_split": weight(
         "vantages",
         "A stuck or starved process is stuck for every caller inside; an endpoint that asks another machine "
@@ -60,7 +65,7 @@ WEIGHTS: dict[str, Weight] = {
         network=1.8, loop=-2.5, pool=-1.2, saturation=-2.0,
     ),
     "host_bad_inside_clear": weight(
-        "vantages",
+        "host and inside",
         "Only the way from the host into the container lies between the two.",
         network=3.0, nginx=-3.0, edge=-3.0, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
