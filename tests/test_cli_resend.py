@@ -64,3 +64,50 @@ def test_what_the_sender_set_is_set_again(tmp_path):
     assert [line for line in lines if "trace" in line] == [
         {"trace": trace, "resent_message_id": {"DataType": "String", "StringValue": first}}
     ]
+
+
+def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_path):
+    import boto3
+
+    case = tmp_path / "case"
+    import_folder(DATA / "backlog-dlq", case)
+    boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
+
+    def send(*more):
+        return CliRunner().invoke(resend, [str(case), "--send", *more], standalone_mode=False)
+
+    first = send("2")
+    assert first.return_value == 0
+    assert first.stdout.startswith("sent 2 now, 0 before, 989 not yet\n")
+    assert f"journal {tmp_path / 'case.resent.jsonl'}" in first.stdout
+    front.faults["SendMessage"].append("reset")
+    broken = send("3")
+    assert broken.return_value == 1
+    assert "sent 0 now, 2 before, 988 not yet" in broken.stdout
+    assert "unsure: 1 message may have been sent or not" in broken.stderr
+    assert "stopped: sqs:SendMessage" in broken.stderr
+    on = send("3")
+    assert on.return_value == 1
+    assert "sent 3 now, 2 before, 985 not yet" in on.stdout
+    assert "sent 1 now, 5 before, 985 not yet" in send("1", "--send-unsure").stdout
+    assert front.calls["SendMessage"] == 7
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "some"])
+def test_how_many_to_send_is_a_number_or_all(count):
+    result = CliRunner().invoke(resend, [str(DATA / "backlog-dlq"), "--send", count])
+    assert result.exit_code == 2
+    assert "is neither a number from 1 on nor 'all'" in result.stderr
+
+
+def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
+    folder = tmp_path / "evidence"
+    shutil.copytree(DATA / "backlog-dlq", folder)
+    for path in (folder / "queues").glob("*.json"):
+        if "messages" not in path.name:
+            path.unlink()
+    import_folder(folder, tmp_path / "case")
+    result = CliRunner().invoke(resend, [str(tmp_path / "case"), "--send", "all"], standalone_mode=False)
+    assert isinstance(result.exception, InputError)
+    assert "nothing is sent" in str(result.exception)
+    assert front.calls["SendMessage"] == 0

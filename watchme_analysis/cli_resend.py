@@ -1,21 +1,39 @@
-"""The command ``watchme resend``: dead letters whose work was never done, ready to be sent again."""
+"""The command ``watchme resend``: dead letters whose work was never done, listed or sent again."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.wording import counted
 
+if TYPE_CHECKING:
+    from watchme_analysis.analysis.backlog.resend import Resend
+    from watchme_analysis.resending import Resent
+    from watchme_analysis.sources.aws.client import Aws
+
+INCOMPLETE = 1
+_NAMED = 5
+
+
+class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs of some versions only
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "all" or (str(value).isdecimal() and int(value) > 0):
+            return value
+        return self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
+
 
 @click.command(
-    short_help="List dead letters to send again, as JSON Lines; send nothing.",
+    short_help="List dead letters to send again, or send them.",
     epilog="""\b
 Examples:
-  watchme resend cases/last-night > resend.jsonl
-  head -1 resend.jsonl > one.json && aws sqs send-message --cli-input-json file://one.json
-  while read -r line; do aws sqs send-message --cli-input-json "$line"; done < resend.jsonl""",
+  watchme resend cases/last-night > resend.jsonl     what would be sent
+  watchme resend cases/last-night --send 1           one, to see that it is processed
+  watchme resend cases/last-night --send all         the rest; once more after a kill or an error""",
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--queue", help="Only dead letters of this queue.")
@@ -23,13 +41,26 @@ Examples:
     "--unknown-too", is_flag=True, help="Also those that may have failed by their own content: look first."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, not the screen.")
-def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None) -> None:
-    """List the messages of a CASE to send again, as JSON Lines; nothing is sent.
+@click.option("--send", type=_Count(), help="Send so many of those that were not sent yet.")
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that knows what was sent; CASE.resent.jsonl beside the case if not given.",
+)
+@click.option("--send-unsure", is_flag=True, help="Also those that a killed run may have sent already.")
+@click.option("--profile", help="Profile of the AWS configuration to send with.")
+def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) -> int:
+    """List the messages of a CASE to send again, as JSON Lines; with --send, send them.
 
     Each line is what `aws sqs send-message --cli-input-json` takes: one message to one queue, with the body
     it had. The list holds each dead letter of the dump whose work was never done, once. Left out, and counted
     on standard error: what ran all the same, other messages of the same work, and what can only fail again.
     Remove the cause first (`watchme diagnose backlog CASE`), then send one and see that it is processed.
+
+    What is sent is written to a journal, so that no run sends what another has sent; a message that was being
+    sent when a run was killed is named, and sent again only with --send-unsure. Sending needs
+    sqs:SendMessage. The dead letters stay in their queue until they expire or are purged. Exits with 1 when
+    a message could not be sent, or may have been.
     """
     from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.analysis.backlog.resend import messages_to_resend
@@ -41,12 +72,12 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None
     if queue is not None and queue not in known:
         raise InputError(f"{case} knows no queue {queue!r}; it has {', '.join(known) or 'none'}.")
     found = messages_to_resend(opened, queue, unknown_too=unknown_too)
-    if out is None:
-        click.echo(found.text, nl=False)
-    else:
+    out: Path | None = options["out"]
+    if out is not None:
         out.write_text(found.text, encoding="utf-8")
-    where = "" if out is None else f" in {out}"
-    click.echo(f"{counted(len(found.lines), 'message')} to send again{where}", err=True)
+    elif options["send"] is None:
+        click.echo(found.text, nl=False)
+    click.echo(f"{counted(len(found.lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
     if opened.table("queue_messages").empty:
         click.echo(
             "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True
@@ -56,3 +87,48 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, out: Path | None
     if found.without_url:
         names = ", ".join(found.without_url)
         click.echo(f"  fill in the URL of {names}: its attributes are not in the case", err=True)
+    return 0 if options["send"] is None else _sent(case, found, options)
+
+
+def _sent(case: Path, found: Resend, options: dict[str, Any]) -> int:
+    from watchme_analysis.errors import InputError
+    from watchme_analysis.resending import send_again
+
+    if found.without_url:
+        raise InputError(
+            f"The URL of {', '.join(found.without_url)} is not known: nothing is sent. See --out."
+        )
+    folder = case.resolve()
+    journal = options["journal"] or folder.with_name(f"{folder.name}.resent.jsonl")
+    most = None if options["send"] == "all" else int(options["send"])
+    aws = _aws_by_region(options["profile"])
+    result = send_again(found.lines, journal, aws, most, unsure_too=options["send_unsure"])
+    _tell(result, journal)
+    return INCOMPLETE if result.stopped or result.unsure else 0
+
+
+def _aws_by_region(profile: str | None) -> Any:
+    """Return what gives the caller of a region, the same one each time."""
+    from functools import cache
+
+    from watchme_analysis.sources.aws.client import Aws, Pace, Place
+
+    def aws_of(region: str | None) -> Aws:
+        return Aws(Place(profile, region), Pace(gap_s=0.01, attempts=1))
+
+    return cache(aws_of)
+
+
+def _tell(result: Resent, journal: Path) -> None:
+    click.echo(f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet")
+    click.echo(f"journal {journal}: keep it, it knows what was sent")
+    if result.unsure:
+        names = ", ".join(result.unsure[:_NAMED]) + (", ..." if len(result.unsure) > _NAMED else "")
+        click.echo(
+            f"unsure: {counted(len(result.unsure), 'message')} may have been sent or not, as a run ended or "
+            f"the connection broke meanwhile: {names}. Look for resent_message_id in the queue or in what "
+            "its function logs; --send-unsure sends them, perhaps for the second time.",
+            err=True,
+        )
+    if result.stopped:
+        click.echo(f"stopped: {result.stopped} Then the same command goes on where it stopped.", err=True)
