@@ -12,8 +12,8 @@ from watchme_analysis.analysis.configuration.nginx_routing import (
     effective_locations,
     normal_path,
     route,
-    upstream_addresses,
 )
+from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_addresses
 from watchme_analysis.schema import empty
 from watchme_analysis.sources.nginx_config import read_nginx_config
 from watchme_analysis.sources.raw import RawFile

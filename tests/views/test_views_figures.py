@@ -10,8 +10,10 @@ from watchme_analysis.analysis.backlog.flow_bins import binned
 from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.health.bins import dense_bins
 from watchme_analysis.analysis.health.follow import follow
-from watchme_analysis.analysis.health.frames import judged_observations, layer_times, requests
+from watchme_analysis.analysis.health.frames import judged_observations
 from watchme_analysis.analysis.health.lag import follows, open_requests, step_s
+from watchme_analysis.analysis.health.layers import layer_times
+from watchme_analysis.analysis.health.requests import requests
 from watchme_analysis.analysis.health.shares import layer_shares
 from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health.window import phases

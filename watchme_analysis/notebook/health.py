@@ -10,13 +10,9 @@ from watchme_analysis.analysis.change_marks import change_marks
 from watchme_analysis.analysis.configuration.compose_services import compose_services
 from watchme_analysis.analysis.health.bins import dense_bins
 from watchme_analysis.analysis.health.follow import FATES, Followed, fate_counts
-from watchme_analysis.analysis.health.frames import (
-    baseline_comparison,
-    error_counts,
-    layer_times,
-    status_counts,
-)
+from watchme_analysis.analysis.health.frames import baseline_comparison, error_counts, status_counts
 from watchme_analysis.analysis.health.lag import follows, open_requests, other_jobs, step_s
+from watchme_analysis.analysis.health.layers import layer_times
 from watchme_analysis.analysis.health.settings import handlers_table, settings_by_path
 from watchme_analysis.analysis.health.shares import layer_shares, status_classes
 from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall

@@ -15,18 +15,11 @@ from urllib.parse import unquote
 
 from watchme_analysis.analysis.configuration.nginx_locations import COLUMNS, settings
 from watchme_analysis.analysis.configuration.nginx_tree import Block, configuration_tree, locations_of
-from watchme_analysis.analysis.configuration.nginx_upstreams import matches, upstream_addresses, upstream_path
+from watchme_analysis.analysis.configuration.nginx_upstreams import matches, upstream_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "effective_locations",
-    "normal_path",
-    "route",
-    "upstream_addresses",
-    "upstream_path",
-]
 Location = dict[str, Any]
 _INTEGERS = ("line", "server_id", "location_id", "parent_location_id", "return_status")
 

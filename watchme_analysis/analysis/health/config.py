@@ -16,8 +16,8 @@ from watchme_analysis.analysis.configuration.nginx_routing import (
     effective_locations,
     places_of,
     route_among,
-    upstream_addresses,
 )
+from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_addresses
 
 if TYPE_CHECKING:
     import pandas as pd

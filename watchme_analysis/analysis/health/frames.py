@@ -9,27 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.health.concurrency import in_flight
-from watchme_analysis.analysis.health.layers import LAYERS, layer_times
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.analysis.health.requests import floats, observations, requests
 from watchme_analysis.analysis.health.window import judged, phases
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "LAYERS",
-    "baseline_comparison",
-    "cliffs_delta",
-    "error_counts",
-    "in_flight",
-    "judged_observations",
-    "layer_times",
-    "requests",
-    "status_counts",
-    "timeline",
-]
 
 
 def judged_observations(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.configuration.nginx_routing import (
     effective_locations,
     route,
-    upstream_addresses,
 )
+from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_addresses
 from watchme_analysis.analysis.health.config import RELEVANT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.configuration.nginx_routing import upstream_addresses
+from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_addresses
 from watchme_analysis.analysis.health.config import Routes
 from watchme_analysis.analysis.health.paths import path_families
 
