@@ -1,7 +1,7 @@
 """What single checks see and say, one small world each, for the rarer ways of failing."""
 
 import pytest
-from health_world import ADDRESS, HEALTH, USUAL, case, give, investigate, without
+from health_world import ADDRESS, FAULT, HEALTH, USUAL, case, give, investigate, moment, without
 
 from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.schema import conform
@@ -115,6 +115,15 @@ def turned_away():
 def test_a_check_sees_its_own_way_of_failing_and_not_an_application_that_is_slow(world, outcome, said, slow):
     assert said in seen(world())[outcome].statement
     assert outcome not in slow
+
+
+def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
+    made = case(to_health(header_s=3.0, status=504))
+    log = made.table("access_log")
+    made._frames["access_log"] = conform("access_log", log[log["time"] < moment(FAULT[0] + 10)])
+    found = seen(made)
+    assert "edge_never_arrived" not in found
+    assert "edge_passes_on" in found
 
 
 CACHED = {"proxy_pass": "http://origin.example.com", "proxy_cache": "answers"}
