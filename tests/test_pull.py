@@ -448,6 +448,15 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "sed-queue-dlq" in out
     assert "missing: changes (CloudTrail)" in err
     assert open_case(tmp_path / "case").tables
+    assert open_case(tmp_path / "case").manifest["title"].endswith("; could not be had: changes (CloudTrail)")
+    again = err.splitlines()[-1].split()
+    assert again[:2] == ["again:", "--since"]
+    before = account.calls.copy()
+    code, _, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *again[1:5])
+    assert (code, "missing" in err) == (0, False)
+    assert account.calls["StartQuery"] == before["StartQuery"]
+    assert account.calls["LookupEvents"] > before["LookupEvents"]
+    assert "could not be had" not in open_case(tmp_path / "case").manifest["title"]
 
 
 def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):

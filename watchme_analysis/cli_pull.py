@@ -88,6 +88,10 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     finally:
         progress.done()
     _tell(pulled, target)
+    if pulled.failures:
+        start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
+        # A span ends now, each time another now, of which nothing is kept.
+        click.echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
     click.echo(f"next: watchme diagnose {question} {target}")
     return PARTLY_FAILED if pulled.failures else 0
 

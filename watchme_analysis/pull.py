@@ -343,6 +343,8 @@ class _Pull:
         request, window = self.request, self.request.window
         named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
         title = f"{', '.join(named)} in {self.aws.region}"
+        if self.failures:  # whoever opens the case later has not seen what the command said
+            title += f"; could not be had: {', '.join(self.failures)}"
         start, end = window.start.isoformat(), window.end.isoformat()
         text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
         (self.folder / "case.toml").write_text(text, encoding="utf-8")
