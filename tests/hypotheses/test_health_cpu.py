@@ -62,3 +62,25 @@ def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(use
     calm = samples([1, 0, 2, 1, 1, 1], 0)
     none = pd.DataFrame(index=calm.index)
     assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("used", "usual", "others", "said", "strength"),
+    [
+        ([100.0] * 10, 10.0, 0.0, "CPU of the process was full in 10 of 10 samples", 1.0),
+        ([50.0, 30.0] * 5, 10.0, 50.0, "the processes measured used 90 % CPU together", 1.0),
+        ([30.0] * 5, 10.0, 0.0, "CPU of the process stood level at 30 %", 0.6),
+        ([30.0, 10.0, 30.0, 50.0] * 3, 10.0, 0.0, "CPU of the process rose to 30 %", 0.4),
+        # Less than 1.7 times the usual and 5 % more; less than 25 %.
+        ([30.0, 10.0, 30.0, 50.0] * 3, 15.0, 0.0, None, 0.0),
+        ([24.0, 10.0, 24.0, 50.0] * 3, 10.0, 0.0, None, 0.0),
+    ],
+)
+def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
+    used, usual, others, said, strength
+):
+    beside = pd.DataFrame({"cpu_pct": [others] * len(used)})
+    seen = cpu(samples(used, 0), beside, samples([usual] * 10, 0), lambda *_: "")
+    found = [(one.strength, one.statement) for one in seen if one.outcome == "cpu_full"]
+    assert [one for one, _ in found] == ([strength] if said else [])
+    assert all(statement.startswith(f"{said[0].upper()}{said[1:]}") for _, statement in found)
