@@ -63,6 +63,9 @@ def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
     assert minutes(found.extra["incident_start_earliest"]) == 571
     assert minutes(found.extra["incident_start_latest"]) == 601
     assert "it began between 2025-12-10 09:31 UTC and 2025-12-10 10:01 UTC" in found.summary[1]
+    assert found.summary[-1].startswith(
+        "New code deployed on job-runner came right before, at 2025-12-10 09:55 UTC, with no good run"
+    )
 
 
 def test_runs_at_their_limit_wait_for_a_slow_api():

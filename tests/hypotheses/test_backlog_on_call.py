@@ -9,7 +9,7 @@ from backlog_world import World
 
 from watchme_analysis.case import open_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
-from watchme_analysis.hypotheses.base import Investigation
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, weigh
 
 KNOWN = {name: rest for name, *rest in PLAN}
 
@@ -46,6 +46,13 @@ def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_pa
 def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
     found, _ = asked(tmp_path, "half the runs, no trail", 601025)
     assert found.cause == "consumer_failing", found.summary
+
+
+@pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.6, 1.0)])
+def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
+    told, ruled_out = (Evidence("", table="metrics", rows=1, weight=value) for value in (hint, -20.0))
+    first, _ = weigh([Finding("a", (told,)), Finding("b", (ruled_out,))], may_be_another=True)
+    assert first.probability == pytest.approx(share, abs=0.01)
 
 
 def test_messages_that_producers_delay_are_healthy(tmp_path):

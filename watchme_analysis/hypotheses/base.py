@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # A complement of all causes this unlikely is ruled out by what speaks for one of them.
 UNLIKELY = 0.05
+# A sum of weights up to this one is a hint: that the others are ruled out names no cause by itself.
+HARDLY_ANYTHING = 0.5
 T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
@@ -293,8 +295,8 @@ def weigh(
         The cause that says that none of the others holds. Nothing speaks against it but what speaks for
         them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
     may_be_another
-        Whether a cause that is not listed is as likely as one of which nothing is known, where nothing
-        speaks for any that is; the probabilities then sum to less than one.
+        Whether a cause that is not listed is as likely as one of which nothing is known, where hardly
+        anything speaks for any that is; the probabilities then sum to less than one.
     """
     priors = priors or {}
     scored = [(found, priors.get(found.cause, 0.0) + found.log_odds) for found in findings]
@@ -302,7 +304,7 @@ def weigh(
         return ()
     top = max(score for _, score in scored)
     total = sum(math.exp(score - top) for _, score in scored)
-    if may_be_another and top <= 0:
+    if may_be_another and top <= HARDLY_ANYTHING:
         total += math.exp(-top)
     ranked = []
     for found, score in scored:

@@ -206,6 +206,18 @@ def _undecided(ranking: Sequence[Ranked], titles: dict[str, str]) -> str:
     return f"The evidence does not separate the causes: {likely}."
 
 
+def _also_changed(found: Diagnosis, view: Picture) -> list[str]:
+    """Return in a sentence a change of the function that came right before, where the API is named for it."""
+    change = change_for(view, "consumer_failing")
+    if found.cause not in ("downstream_slow", "downstream_down") or change is None or not change.is_recorded:
+        return []
+    return [
+        f"{change.what[:1].upper()}{change.what[1:]} on {change.resource} came right before, at "
+        f"{change.time:%Y-%m-%d %H:%M} UTC, with no good run in between: rule it out, though what the runs "
+        "say speaks for the API."
+    ]
+
+
 def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Start | None) -> tuple[str, ...]:
     """Return a diagnosis in three sentences, and in more what is no work of its cause."""
     ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
@@ -248,5 +260,6 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
         f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
+        *_also_changed(found, view),
         *taken,
     )
