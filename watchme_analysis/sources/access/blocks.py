@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from watchme_analysis.sources.formats.w3c_lines import W3cFields
 
 # For what is read and let go, and for what is kept as a whole: each block costs some milliseconds of its own.
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 3 << 19
 KEPT_BLOCK_BYTES = 16 << 20
 # So many bytes stand behind a block's for who reads many at a time.
 ROOM_BYTES = 64
