@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected
+from watchme_analysis.sources.python_source.fstrings import older_fstrings
 from watchme_analysis.sources.raw import RawFile, unpacked_name
 
 # Name below the folder and what changes when the file does: size and time of change.
@@ -109,11 +111,12 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
             try:
                 return ast.parse(data), None
             except SyntaxError as error:
-                try:
-                    return ast.parse(_in_older_words(data)), None
-                except SyntaxError:
-                    # The lines of the file itself are those to show.
-                    raise error from None
+                older = _in_older_words(data)
+                for source in (older, older_fstrings(older)):
+                    with contextlib.suppress(SyntaxError):
+                        return ast.parse(source), None
+                # The lines of the file itself are those to show.
+                raise error from None
     except SyntaxError as error:
         line = error.lineno or 0
         text = (error.text or "").rstrip("\n")
