@@ -9,7 +9,8 @@ from backlog_world import World
 
 from watchme_analysis.case import open_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
-from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, weigh
+from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation
+from watchme_analysis.hypotheses.weighing import weigh
 
 KNOWN = {name: rest for name, *rest in PLAN}
 

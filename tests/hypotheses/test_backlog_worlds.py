@@ -79,7 +79,7 @@ def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
     found, truth = asked(tmp_path, 502, "healthy", stray(6))
     assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6
     assert found.cause == "healthy"
-    assert any("6 of 2439 messages" in item.statement for item in found.ranking[0].finding.evidence)
+    assert any("6 of 2,439 messages" in item.statement for item in found.ranking[0].finding.evidence)
 
 
 @pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])

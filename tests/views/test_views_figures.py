@@ -17,7 +17,8 @@ from watchme_analysis.analysis.health.requests import requests
 from watchme_analysis.analysis.health.shares import layer_shares
 from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
 from watchme_analysis.analysis.health.window import phases
-from watchme_analysis.hypotheses.base import Evidence, Finding, weigh
+from watchme_analysis.hypotheses.base import Evidence, Finding
+from watchme_analysis.hypotheses.weighing import weigh
 from watchme_analysis.schema import TABLES, conform, empty
 from watchme_analysis.views import style
 from watchme_analysis.views.backlog_timeline import PANELS, plot_backlog_timeline

@@ -1,8 +1,8 @@
 """Findings: what a hypothesis predicts, what was seen, how much it weighs.
 
 A hypothesis is one registered function. It gets an :class:`Investigation`, returns a :class:`Finding`
-made of weighed :class:`Evidence`, and knows nothing of the others; :func:`weigh` turns the findings of a
-question into a ranking with probabilities.
+made of weighed :class:`Evidence`, and knows nothing of the others; :func:`.weighing.weigh` turns the findings
+of a question into a ranking with probabilities.
 
 Weights are natural log-odds, as in I. J. Good's *weight of evidence*: the logarithm of how many times
 likelier the observation is when the cause holds than when it doesn't. 0 says nothing, 2.3 is ten to one
@@ -11,7 +11,6 @@ for, -2.3 ten to one against.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from watchme_analysis.case import Case
     from watchme_analysis.window import Window
 
-# A complement of all causes this unlikely is ruled out by what speaks for one of them.
-UNLIKELY = 0.05
-# A sum of weights up to this one is a hint: that the others are ruled out names no cause by itself.
-HARDLY_ANYTHING = 0.5
 T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
@@ -268,54 +263,6 @@ def registered(question: str) -> tuple[Hypothesis, ...]:
         known = sorted({asked for asked, _ in _REGISTRY})
         raise InputError(f"The question {question!r} is unknown: ask {' or '.join(known)}.")
     return found
-
-
-def weigh(
-    findings: Iterable[Finding],
-    priors: Mapping[str, float] | None = None,
-    *,
-    supported_at: float = 0.6,
-    refuted_at: float = -1.0,
-    complement: str | None = None,
-    may_be_another: bool = False,
-) -> tuple[Ranked, ...]:
-    """Return the findings ranked, with probabilities that sum to one.
-
-    Parameters
-    ----------
-    findings
-        One per cause, the question's "none of these" among them, so that the sum is over all causes.
-    priors
-        Log-odds before the evidence by cause; 0 where not named.
-    supported_at
-        Probability from which a cause with evidence of its own counts as supported.
-    refuted_at
-        Sum of weights below which a cause counts as refuted.
-    complement
-        The cause that says that none of the others holds. Nothing speaks against it but what speaks for
-        them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
-    may_be_another
-        Whether a cause that is not listed is as likely as one of which nothing is known, where hardly
-        anything speaks for any that is; the probabilities then sum to less than one.
-    """
-    priors = priors or {}
-    scored = [(found, priors.get(found.cause, 0.0) + found.log_odds) for found in findings]
-    if not scored:
-        return ()
-    top = max(score for _, score in scored)
-    total = sum(math.exp(score - top) for _, score in scored)
-    if may_be_another and top <= HARDLY_ANYTHING:
-        total += math.exp(-top)
-    ranked = []
-    for found, score in scored:
-        probability = math.exp(score - top) / total
-        status: Status = "inconclusive"
-        if probability >= supported_at and found.log_odds > 0:
-            status = "supported"
-        elif found.log_odds <= refuted_at or (found.cause == complement and probability < UNLIKELY):
-            status = "refuted"
-        ranked.append(Ranked(found, probability, status))
-    return tuple(sorted(ranked, key=lambda item: (-item.probability, item.finding.cause)))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
 from watchme_analysis.hypotheses.backlog.start import Start
 from watchme_analysis.hypotheses.backlog.window import incident_window
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered, weigh
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered
+from watchme_analysis.hypotheses.weighing import weigh
 from watchme_analysis.wording import counted
 
 QUESTION = "backlog"

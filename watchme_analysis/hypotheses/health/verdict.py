@@ -8,12 +8,13 @@ from datetime import datetime
 
 from watchme_analysis.analysis.health.concurrency import pile_up_start
 from watchme_analysis.analysis.health.window import brief_trouble, requests_judged
-from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict, weigh
+from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, deciding_tables
 from watchme_analysis.hypotheses.health.missing import missing_evidence
 from watchme_analysis.hypotheses.health.process import gauges
 from watchme_analysis.hypotheses.health.weights import CEILING, SUPPORTED_AT
+from watchme_analysis.hypotheses.weighing import weigh
 
 # A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
 # that shows a mechanism rather than its place.
