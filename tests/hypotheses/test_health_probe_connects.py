@@ -1,7 +1,8 @@
-"""Probes that connect slowly from the host and at once from inside: the way between is at fault."""
+"""Probes that fare badly from the host and well from inside: the way between is at fault."""
 
 import pandas as pd
 import pytest
+from health_alike import chance
 from health_world import HEALTH, JOBS, REPORT, USUAL, case, in_fault, investigate, moment
 
 from watchme_analysis.hypotheses.health import diagnosis as health
@@ -53,3 +54,46 @@ def test_connects_that_are_alike_do_not(host_s, inside_s):
     said, seen = probed(host_s, inside_s)
     assert "connect_slow_from_host" not in seen
     assert said.cause != "docker_network"
+
+
+def cut(path, second):
+    """Something on the way resets three in ten of the connections to one container."""
+    if path in (HEALTH, JOBS, REPORT) and chance(second, path) < 0.3:
+        return {"status": 502, "header_s": 0.001, "error": "upstream_reset"}
+    return None
+
+
+def probes_cut(vantages, during=in_fault, took=0.0004):
+    """The world with probes from the host, of which every third is reset, as those from some vantages are."""
+    made = case(cut, handlers=HANDLERS)
+    probes = made.table("probes")
+    inside = probes[probes["vantage"] == "inside"]
+    rows = pd.concat([probes, inside.assign(vantage="host", line=inside["line"] + 1000)], ignore_index=True)
+    seconds = rows["time"].map(lambda at: (at - moment(0)).total_seconds())
+    for vantage in vantages:
+        mine = rows.index[(rows["vantage"] == vantage) & seconds.map(during)][::3]
+        rows.loc[mine, ["status", "duration_s", "error"]] = None, took, "Connection reset by peer"
+    made._frames["probes"] = conform("probes", rows)
+    inv = investigate(made)
+    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+
+
+def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few():
+    said, seen = probes_cut(["host"])
+    assert "cut_from_host" in seen
+    assert said.cause == "docker_network"
+    assert f"the way from the host to {USUAL} cuts connections off" in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize(
+    ("vantages", "more"),
+    [
+        ([], {}),
+        (["host", "inside"], {}),
+        (["host"], {"during": lambda second: True}),
+        (["host"], {"took": 0.5}),
+    ],
+    ids=["none", "inside too", "at all times", "after a while"],
+)
+def test_probes_that_are_cut_off_otherwise_do_not(vantages, more):
+    assert "cut_from_host" not in probes_cut(vantages, **more)[1]

@@ -36,7 +36,7 @@ from watchme_analysis.hypotheses.health.lookalikes import Lookalike, shared_weig
 from watchme_analysis.hypotheses.health.network import network
 from watchme_analysis.hypotheses.health.next import next_test, not_covered
 from watchme_analysis.hypotheses.health.nginx import nginx
-from watchme_analysis.hypotheses.health.probe_connects import probe_connects
+from watchme_analysis.hypotheses.health.probe_connects import cut_from_host, probe_connects
 from watchme_analysis.hypotheses.health.process import process
 from watchme_analysis.hypotheses.health.rhythms import rhythms
 from watchme_analysis.hypotheses.health.rules import edge_rules, nginx_rules
@@ -60,6 +60,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     nginx_rules,
     network,
     probe_connects,
+    cut_from_host,
     rhythms,
     process,
     log_words,

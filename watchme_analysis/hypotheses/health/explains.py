@@ -13,6 +13,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connect_lost": STANDSTILL,
     # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
     "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
+    # Who is cut off now and then connects at once, as do the others, and is let down by the usual upstream.
+    "cut_from_host": ("host_bad_inside_clear", "host_clear", "connect_quick", "nginx_passes_on"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
     "unreachable": (*STANDSTILL, "inside_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
@@ -23,8 +25,9 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "host_cpu_full": STANDSTILL,
     # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
     "memory_at_limit": STANDSTILL,
-    "memory_lost": (*STANDSTILL, "refused"),
-    "restarted_often": ("refused",),
+    "memory_lost": (*STANDSTILL, "refused", "cut_from_host"),
+    # Who asks from inside is gone with the process, and cut off by nobody.
+    "restarted_often": ("refused", "cut_from_host"),
     "files_full": STANDSTILL,
     "concurrency_limit": STANDSTILL,
     "connections_used_up": WAITING_FOR_THREADS,

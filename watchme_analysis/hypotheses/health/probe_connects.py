@@ -1,4 +1,4 @@
-"""Check of how long probes took to connect: from inside the container, and from the host."""
+"""Checks of how probes fared from inside the container and from the host: connecting, and being cut off."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.network import NETWORK, SLOW_CONNECT_S
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
-from watchme_analysis.hypotheses.health.sql import lines
-from watchme_analysis.hypotheses.health.vantages import CHANCE_LEAST
+from watchme_analysis.hypotheses.health.sql import lines, of_observed
+from watchme_analysis.hypotheses.health.vantages import CHANCE_LEAST, NEAR_S
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Slow connects from the host that count, as a number and as a share.
+# Slow connects, or cut-off ones, from the host that count, as a number and as a share.
 FEWEST, LEAST_SHARE = 3, 0.1
+# A reset or a refusal comes back in the time of one packet; what takes longer may have waited for someone.
+AT_ONCE_S = 0.1
 
 
 def probe_connects(found: Facts) -> list[Seen]:
@@ -48,6 +50,50 @@ def probe_connects(found: Facts) -> list[Seen]:
             longest,
             "s",
             strength,
+            {NETWORK: detail},
+        )
+    ]
+
+
+def cut_from_host(found: Facts) -> list[Seen]:
+    """Find that connections from the host end at once without an answer, and none from inside, near in time.
+
+    It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
+    refuses does so to callers inside as well, and one that is stuck ends nothing at once. A prober that is
+    cut off before and after the incident as well asks at a wrong place.
+    """
+    import pandas as pd
+
+    mine = found.observed[found.observed["family"].isin(found.families)]
+    ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < AT_ONCE_S)
+    always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
+    mine = mine[mine["during"]]
+    host = mine[mine["vantage"] == "host"]
+    cut = host[ended[host.index]]
+    if always or len(cut) < FEWEST or len(cut) < LEAST_SHARE * len(host):
+        return []
+    inside = mine[mine["vantage"] == "inside"]
+    reach = pd.Timedelta(seconds=NEAR_S)
+    near = inside[[bool(cut["start"].between(at - reach, at + reach).any()) for at in inside["start"]]]
+    by_chance = (1 - len(cut) / len(host)) ** len(near)
+    if near["failed"].any() or len(near) < FEWEST or by_chance > CHANCE_LEAST:
+        return []
+    service = listed(found.services)
+    text = (
+        f"{share(len(cut), len(host))} host probes of {listed(found.endpoints)} were cut off at once, "
+        f"without an answer, and none of {len(near)} from inside within {seconds(NEAR_S)} of them."
+    )
+    detail = f"the way from the host to {service} cuts connections off ({share(len(cut), len(host))} probes)"
+    return [
+        Seen(
+            "cut_from_host",
+            text,
+            "probes",
+            len(cut),
+            of_observed(cut),
+            len(cut) / len(host),
+            "share",
+            by_count(len(cut)),
             {NETWORK: detail},
         )
     ]

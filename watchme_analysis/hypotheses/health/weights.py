@@ -270,6 +270,12 @@ WEIGHTS: dict[str, Weight] = {
         "application's help: what is slow from the host alone is the way.",
         network=4.0, nginx=-0.5, loop=-2.5, pool=-2.5, saturation=-2.5,
     ),
+    "cut_from_host": weight(
+        "host and inside",
+        "A process that dies or refuses does so for callers inside too, and one that is stuck ends nothing "
+        "at once: what cuts off callers on the host alone stands on the way.",
+        network=4.0, nginx=-2.0, edge=-2.0, loop=-2.5, pool=-2.5, saturation=-2.0,
+    ),
     "queue_full": weight(
         "connect",
         "A server that takes no connections lets its queue fill up, and the kernel then drops first packets: "
