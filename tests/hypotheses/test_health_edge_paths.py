@@ -70,3 +70,25 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
 def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)[1]
+
+
+def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
+    """Each endpoint then fails under a path of its own, none of which holds half of what was lost."""
+    made = case(lambda path, second: {"status": 404, "upstream": False})
+    log = made.table("access_log")
+    log[["edge_ray_id", "upstream_connect_time_s"]] = None
+    log.loc[log["status"].eq(404), "path"] = "/live" + log["path"]
+    # The application is asked by probes alone, three at a time.
+    line = {"file": "app.log", "service": "", "level": "INFO", "kind": "access", "method": "GET"}
+    times = [moment(FAULT[0] + 2 * turn + 0.001 * one) for turn in range(15) for one in range(3)]
+    probed = [
+        line | {"line": 5000 + at, "time": time, "path": HEALTH, "message": HEALTH, "status": 200}
+        for at, time in enumerate(times)
+    ]
+    answers = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(probed))])
+    made._frames["app_log"] = answers.sort_values("time", ignore_index=True)
+    inv = investigate(made)
+    assert {"edge_renames", "stop_and_go"} <= {one.outcome for one in inv.once(health.observed)}
+    said = health.diagnose(inv)
+    assert (said.cause, said.secondary_cause) == ("edge_config", None)
+    assert "asks for paths such as /live/svc/" in said.ranking[0].finding.detail

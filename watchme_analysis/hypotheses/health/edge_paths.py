@@ -36,16 +36,19 @@ def rewritten(found: Facts) -> list[Seen]:
     strange = _strange(found, status)
     if strange.empty:
         return []
-    path = str(strange["path"].mode().iloc[0])
-    hits = strange[strange["path"] == path]
+    # What is put before every path makes as many strange families as it hides.
+    often = strange["family"].value_counts().index[: lost["family"].nunique()]
+    hits = strange[strange["family"].isin(often)]
+    path = str(hits["path"].mode().iloc[0])
     if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
         return []
+    paths = path if len(often) == 1 else f"paths such as {path}"
     text = (
         f"Nginx logged none of {len(lost):,d} bad requests of {listed(found.endpoints)} that the edge passed "
-        f"on, and {len(hits):,d} of {path} with the same status {status}, which nobody asked the edge for."
+        f"on, and {len(hits):,d} of {paths} with the same status {status}, which nobody asked the edge for."
     )
     rule = edge_rule_words(found)
-    detail = f"the edge asks for {path} in place of {listed(found.endpoints)}" + (
+    detail = f"the edge asks for {paths} in place of {listed(found.endpoints)}" + (
         f" ({rule})" if rule else ""
     )
     sql = of_joined("nginx", hits)
