@@ -55,6 +55,37 @@ def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     assert "all 5 connections of `asyncpg.create_pool` (app.py:9) are taken" in said.summary[1]
 
 
+def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
+    made = waiting_for_one((HEALTH, REPORT))
+    log = made.table("access_log")
+    log["time"] = log["time"].dt.floor("s")
+    log.loc[:, [name for name in log.columns if name.startswith("upstream_") or name == "request_time_s"]] = (
+        None
+    )
+    seen = {one.outcome: one for one in investigate(made).once(health.observed)}
+    assert seen["connections_full"].table == "edge_log"
+    assert "from edge_log" in seen["connections_full"].sql
+
+
+def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type():
+    made = waiting_for_one((HEALTH, REPORT))
+    calls = made.table("app_calls")
+    awaited = calls["kind"].eq("async_wait")
+    wrapper = {
+        "file": "db.py", "line": 20, "function": "Store.fetch", "call": "asyncpg.create_pool().acquire",
+        "kind": "async_wait", "context": "unknown",
+    }  # fmt: skip
+    through = calls[awaited].assign(call="store.fetch", function="f").to_dict("records")
+    give(made, "app_calls", [*calls[~awaited].to_dict("records"), wrapper, *through])
+    assert "connections_full" in outcomes(made)
+    give(
+        made,
+        "app_calls",
+        [*calls[~awaited].to_dict("records"), wrapper | {"function": "Store.read"}, *through],
+    )
+    assert "connections_full" not in outcomes(made)
+
+
 @pytest.mark.parametrize(
     "made",
     [

@@ -15,7 +15,7 @@ from watchme_analysis.hypotheses.health.facts import Facts, listed, share
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, limit_sizes
 from watchme_analysis.hypotheses.health.process import own_source
 from watchme_analysis.hypotheses.health.seen import Seen
-from watchme_analysis.hypotheses.health.sql import of_joined
+from watchme_analysis.hypotheses.health.sql import LOGS, of_joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,14 @@ def connections(found: Facts) -> list[Seen]:
 def _needing(found: Facts, client: str) -> dict[str, bool]:
     """Return by family whether its handler awaits a client before it answers; no family when none does."""
     calls = own_source(found, "app_calls")
-    awaited = calls[calls["kind"].eq("async_wait") & calls["context"].eq("event_loop")]
-    users = set(awaited.loc[awaited["call"].str.startswith(f"{client}."), "reached_from"].dropna())
+    waits = calls[calls["kind"].eq("async_wait")]
+    direct = waits["call"].str.startswith(f"{client}.").fillna(False).astype(bool)
+    # Who is handed an object without a type is known to await one of its methods by that name alone.
+    last = r"([^.]+)$"
+    wrappers = waits.loc[direct & waits["context"].eq("unknown"), "function"].str.extract(last)[0].dropna()
+    by_name = waits["call"].str.extract(last)[0].isin(wrappers) & ~direct
+    awaited = waits[(direct | by_name) & waits["context"].eq("event_loop")]
+    users = set(awaited["reached_from"].dropna())
     families = [str(name) for name in found.joined["family"].dropna().unique()]
     known = handlers_by_family(own_source(found, "app_handlers"), calls, families)
     needing = {family: f"{one.method} {one.path}" in users for family, one in known.items()}
@@ -72,11 +78,13 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     may_block = calls["kind"].isin(BLOCKING) & calls["context"].isin(["event_loop", "background_event_loop"])
     if not calm and may_block.any():
         return None
-    rows = found.joined[found.joined["seen_nginx"] & found.joined["nginx_s"].notna()]
+    # The stock format of Nginx's log has no times; those of the edge, which passes them on, do as well.
+    side = "nginx" if found.joined["nginx_s"].notna().any() else "edge"
+    rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_s"].notna()]
     rows = rows[rows["family"].map(needing).fillna(False).astype(bool)]
     rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(found.services)]
-    bad = rows[rows["during"] & rows["nginx_bad"]]
-    crowded = bad[_open_at(rows, bad["nginx_start"]) > size]
+    bad = rows[rows["during"] & rows[f"{side}_bad"]]
+    crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]
     if len(crowded) < max(FEWEST, MOST * len(bad)):
         return None
     limit = limits.iloc[0]
@@ -85,14 +93,14 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
         f"{share(len(crowded), len(bad))} bad requests of {listed(mine)} came while more than {size} "
         f"that need a connection of {pool} were open, and it has {size}"
     )
-    text += f"; {listed(calm)}, which needs none, did well." if calm else "."
+    text += f"; {listed(calm)}, which need{'s' * (len(calm) == 1)} none, did well." if calm else "."
     detail = f"all {size} connections of {pool} are taken, and requests of {listed(mine)} wait for one"
     return Seen(
         "connections_full",
         text,
-        "access_log",
+        LOGS[side],
         len(crowded),
-        of_joined("nginx", crowded),
+        of_joined(side, crowded),
         float(size),
         "connections",
         1.0 if calm else UNCONTESTED,
@@ -100,12 +108,12 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     )
 
 
-def _open_at(rows: pd.DataFrame, moments: pd.Series) -> pd.Series:
-    """Return how many of some requests Nginx had open at moments, those that began then included."""
+def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
+    """Return how many of some requests a layer had open at moments, those that began then included."""
     import numpy as np
     import pandas as pd
 
-    begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
+    begun, ended = (np.sort(rows[f"{side}_{name}"].to_numpy()) for name in ("start", "end"))
     at = moments.to_numpy()
     count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
     return pd.Series(count, index=moments.index)

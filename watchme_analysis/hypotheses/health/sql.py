@@ -12,7 +12,8 @@ from watchme_analysis.schema import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-_SIDES = {"edge": "edge_log", "nginx": "access_log"}
+# The log that each layer keeps of requests.
+LOGS = {"edge": "edge_log", "nginx": "access_log"}
 # So many lines that follow each other are written as a range.
 _RANGE = 4
 
@@ -62,7 +63,7 @@ def lines(table: str, rows: pd.DataFrame) -> str:
 def of_joined(side: str, rows: pd.DataFrame) -> str:
     """Return the query for what a layer (``edge``, ``nginx``) logged of some joined requests."""
     names = {f"{side}_file": "file", f"{side}_line": "line"}
-    return lines(_SIDES[side], rows[list(names)].rename(columns=names))
+    return lines(LOGS[side], rows[list(names)].rename(columns=names))
 
 
 def of_observed(rows: pd.DataFrame) -> str:
