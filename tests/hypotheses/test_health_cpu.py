@@ -84,3 +84,12 @@ def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
     found = [(one.strength, one.statement) for one in seen if one.outcome == "cpu_full"]
     assert [one for one, _ in found] == ([strength] if said else [])
     assert all(statement.startswith(f"{said[0].upper()}{said[1:]}") for _, statement in found)
+
+
+@pytest.mark.parametrize(("threads", "outcomes"), [(16.0, ["cpu_full", "cpu_threads"]), (2.0, ["cpu_idle"])])
+def test_use_that_rose_far_while_many_threads_began_is_no_idleness(threads, outcomes):
+    """What many threads compete for is neither level nor much of a core, by their lock or by neighbours."""
+    calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0).assign(threads=1.0)
+    mine = samples([20, 9, 34, 6, 31, 18, 32, 10, 27, 13] * 2, 0).assign(threads=threads)
+    none = pd.DataFrame(index=calm.index)
+    assert [one.outcome for one in cpu(mine, none, calm, lambda *_: "")] == outcomes

@@ -189,3 +189,21 @@ def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
         handlers=handlers,
     )
     assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "is_seen"),
+    [
+        ("threading.Thread().start", "unbounded_task", True),
+        ("concurrent.futures.ThreadPoolExecutor().submit", "thread_pool", True),
+        ("asyncio.create_task", "unbounded_task", False),
+    ],
+)
+def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind, is_seen):
+    handler = {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": "/healthz"}
+    made = case(lambda path, second: {"header_s": 2.0}, handlers=[handler | {"runs_on": "event_loop"}])
+    start = {"file": "app.py", "line": 3, "function": "start", "call": call, "kind": kind}
+    give(made, "app_calls", [start | {"context": "event_loop"}])
+    seen = {one.outcome: one for one in investigate(made).once(health.observed)}
+    assert ("threads_of_its_own" in seen) is is_seen
+    assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)

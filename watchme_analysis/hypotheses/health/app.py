@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
 BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 
+# A pool has its size; threads that are started one by one have no bound.
+OWN_THREADS = ("thread_pool", "unbounded_task")
+
 
 def source(found: Facts) -> list[Seen]:
     """Read from the source what runs on the event loop, on the thread pool and on threads of its own."""
@@ -62,7 +65,7 @@ def source(found: Facts) -> list[Seen]:
             )
         )
     elsewhere = calls[
-        (calls["kind"] == "thread_pool")
+        calls["kind"].isin(OWN_THREADS)
         & calls["call"].fillna("").str.contains("submit|Executor|Thread", regex=True)
     ]
     if len(elsewhere):
@@ -73,7 +76,11 @@ def source(found: Facts) -> list[Seen]:
                 f"Next to the loop the source starts {words}.",
                 "app_calls",
                 len(elsewhere),
-                select("app_calls", "kind = 'thread_pool'", "regexp_matches(call, 'submit|Executor|Thread')"),
+                select(
+                    "app_calls",
+                    f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
+                    "regexp_matches(call, 'submit|Executor|Thread')",
+                ),
                 details={SATURATION: words},
             )
         )

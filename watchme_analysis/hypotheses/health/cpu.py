@@ -25,8 +25,10 @@ HELD_LEAST_PCT = 2.0
 # Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
 LEVEL_SPREAD = 0.2
 # Use has risen when it stands so many times above the usual and a little more, which an idle process may use
-# by chance; below this height only where it is level, so many times above.
+# by chance; below this height only where it is level or more threads share it, so many times above.
 RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT, LEVEL_TIMES = 1.7, 5.0, 25.0, 5.0
+# So many more threads than before are more that want the CPU.
+MORE_THREADS = 3
 # Nine of ten samples reach this share of the median when use stands at a ceiling. Steady work looks the same,
 # and a mere rise may follow from what callers ask for: both tell less than a core that is full.
 FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
@@ -65,19 +67,20 @@ def cpu(
     part = granted_part(cores)
     if len(used) < ENOUGH_SAMPLES:
         return _idle(used, calm, samples("cpu_pct"), part)
-    pressed = _pressed(used, calm, others, part)
+    grown = 0.0
+    if "threads" in mine and "threads" in before and len(before):
+        grown = float(mine["threads"].median() - before["threads"].max())
+    pressed = _pressed(used, calm, others, part, grown >= MORE_THREADS)
     if pressed is None:
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
     words, strength = pressed
     text, sql, middle = f"{words[0].upper()}{words[1:]}.", samples("cpu_pct"), float(used.median())
     details = {SATURATION: words}
     seen = [Seen("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, details)]
-    if "threads" in mine and "threads" in before and len(before):
-        grown = float(mine["threads"].median() - before["threads"].max())
-        if grown >= 3:
-            text = f"{grown:.0f} more threads than before shared that CPU."
-            rows, sql = int(mine["threads"].notna().sum()), samples("threads")
-            seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
+    if grown >= MORE_THREADS:
+        text = f"{grown:.0f} more threads than before shared that CPU."
+        rows, sql = int(mine["threads"].notna().sum()), samples("threads")
+        seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
     return seen
 
 
@@ -86,7 +89,9 @@ def granted_part(cores: float | None) -> float:
     return min(cores or 1.0, 1.0)
 
 
-def _pressed(used: pd.Series, calm: float, others: pd.DataFrame, part: float) -> tuple[str, float] | None:
+def _pressed(
+    used: pd.Series, calm: float, others: pd.DataFrame, part: float, crowded: bool
+) -> tuple[str, float] | None:
     """Return in words that the CPU was full, shared to the last or risen, and how much that says (0 to 1)."""
     middle, rows = float(used.median()), len(used)
     limit = FULL_PCT * part
@@ -99,12 +104,10 @@ def _pressed(used: pd.Series, calm: float, others: pd.DataFrame, part: float) ->
             f"before {calm:.0f} %)",
             1.0,
         )
-    is_level = (
-        rows >= HELD_SAMPLES
-        and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
-        and float(used.std()) <= LEVEL_SPREAD * middle
-    )
-    is_high = middle >= RISEN_LEAST_PCT * part or is_level
+    is_far = rows >= HELD_SAMPLES and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
+    is_level = is_far and float(used.std()) <= LEVEL_SPREAD * middle
+    # What a crowd of new threads uses differs from sample to sample, as they start and end.
+    is_high = middle >= RISEN_LEAST_PCT * part or is_level or (is_far and crowded)
     if not is_high or middle < RISEN_TIMES * calm + RISEN_MORE_PCT * part:
         return None
     together = middle + (float(others.median().sum()) if len(others) else 0.0)
