@@ -25,10 +25,11 @@ HELD_LEAST_PCT = 2.0
 # Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
 LEVEL_SPREAD = 0.2
 # Use has risen when it stands so many times above the usual and a little more, which an idle process may use
-# by chance; below this height only where it is level or more threads share it, so many times above.
+# by chance; below this height only where it is level or a crowd of threads shares it, so many times above.
 RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT, LEVEL_TIMES = 1.7, 5.0, 25.0, 5.0
-# So many more threads than before are more that want the CPU.
-MORE_THREADS = 3
+# So many more threads than before are more that want the CPU. A loop waits up to 5 ms for each that computes
+# (Python's switch interval), so that a few of them don't hold it up by themselves.
+MORE_THREADS, CROWD_THREADS = 3, 8
 # Nine of ten samples reach this share of the median when use stands at a ceiling. Steady work looks the same,
 # and a mere rise may follow from what callers ask for: both tell less than a core that is full.
 FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
@@ -70,7 +71,7 @@ def cpu(
     grown = 0.0
     if "threads" in mine and "threads" in before and len(before):
         grown = float(mine["threads"].median() - before["threads"].max())
-    pressed = _pressed(used, calm, others, part, grown >= MORE_THREADS)
+    pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
     if pressed is None:
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
     words, strength = pressed
