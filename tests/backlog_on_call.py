@@ -4,7 +4,7 @@ Where the cause is none that a diagnosis can name, saying nothing is right, and 
 """
 
 from backlog_draws import DAY, HOUR, upload
-from backlog_troubles import CONFIGURE, api_faults, breaks, no_change, poison, recorded
+from backlog_troubles import CONFIGURE, api_faults, breaks, no_change, poison, recorded, redrive_at
 from backlog_twists import DEPLOY, every_queue
 
 FAILING, DOWN, SLOW = {"consumer_failing"}, {"downstream_down"}, {"downstream_slow"}
@@ -147,20 +147,10 @@ def sent_back_again_and_again(world, options):
     """Let the team send dead letters back every two hours into a function that still fails."""
     queue, (start, end) = world.hit[0], world.fault
 
-    def redrive(model):
-        for _, message in queue.dead:
-            message.receives = 0
-            queue.alive[message.number] = message
-            queue.waiting.append(message)
-            model._count(queue.name, "sent")
-        queue.dead.clear()
-        model._poll(queue)
-
     for place in range(1, 4):
         moment = start + place * 2 * HOUR
         if moment < end - HOUR:
-            world.events.append((moment, redrive))
-            recorded(world, options, moment, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)
+            redrive_at(world, options, queue, moment)
 
 
 def no_heartbeat(world, options):

@@ -138,12 +138,8 @@ def stopped_by_hand(world, options):
         recorded(world, options, off[1], MAPPING, name, uUID=uuid, enabled=True)
 
 
-def redriven(world, options):
-    """Let the team send the dead letters back once all is well."""
-    queue, end = world.hit[0], min(world.fault[1], world.seconds - 2 * HOUR)
-    world.fault = (min(world.fault[0], end - HOUR), end)
-    queue.function.api.faults = [(*world.fault, *item[2:]) for item in queue.function.api.faults]
-    moment = end + HOUR
+def redrive_at(world, options, queue, moment):
+    """Let the team send all dead letters of a queue back at a moment, which CloudTrail records."""
 
     def redrive(model):
         for _, message in queue.dead:
@@ -156,6 +152,14 @@ def redriven(world, options):
 
     world.events.append((moment, redrive))
     recorded(world, options, moment, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)
+
+
+def redriven(world, options):
+    """Let the team send the dead letters back once all is well."""
+    queue, end = world.hit[0], min(world.fault[1], world.seconds - 2 * HOUR)
+    world.fault = (min(world.fault[0], end - HOUR), end)
+    queue.function.api.faults = [(*world.fault, *item[2:]) for item in queue.function.api.faults]
+    redrive_at(world, options, queue, end + HOUR)
 
 
 def dead_letters_purged(world, options):

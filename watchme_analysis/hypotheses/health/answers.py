@@ -28,7 +28,7 @@ def at_once(found: Facts) -> list[Seen]:
     refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
     # A 500 that the application is logged to have answered is its own word as well.
     own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
-    refused = bad[(refusals | bad["row"].map(own).fillna(False).astype(bool)) & ~bad["slow"]]
+    refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
     if len(bad) < 6 or len(refused) < MOST * len(bad):
         return []
     text = (
