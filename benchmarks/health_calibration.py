@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.analysis.reliability import EDGES, Bin, Weighed, brier, left_out, reliability
+from reliability import EDGES, Bin, Weighed, brier, left_out, reliability
+
 from watchme_analysis.hypotheses.base import Diagnosis, registered
 from watchme_analysis.hypotheses.health.weights import CEILING
 

@@ -14,11 +14,10 @@ from watchme_analysis.cli import cli
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import import_folder
 from watchme_analysis.pull import Request, pull
-from watchme_analysis.sources.aws.cache import NotKeptError
+from watchme_analysis.sources.aws.cache import AnswerStore, NotKeptError
 from watchme_analysis.sources.aws.client import Aws, NotFoundError, Pace
 from watchme_analysis.sources.aws.state import sample_messages
 from watchme_analysis.sources.insights.ask import Asking
-from watchme_analysis.sources.insights.cache import Cache
 from watchme_analysis.window import Window
 
 FAST = Pace(
@@ -362,24 +361,24 @@ def test_a_ceiling_refuses_before_scanning(account, tmp_path):
 
 
 def test_kept_answers_are_not_asked_again(account, tmp_path):
-    cache = Cache(tmp_path / "cache", "here")
-    first = pull(Aws(pace=FAST), request(asking=Asking(cache)), tmp_path / "one")
+    store = AnswerStore(tmp_path / "cache", "here")
+    first = pull(Aws(pace=FAST), request(asking=Asking(store)), tmp_path / "one")
     started = len(account.started)
     assert started == 3
-    second = pull(Aws(pace=FAST), request(asking=Asking(cache)), tmp_path / "two")
+    second = pull(Aws(pace=FAST), request(asking=Asking(store)), tmp_path / "two")
     assert len(account.started) == started
     assert second.bytes_scanned == 0
     events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
     pd.testing.assert_frame_equal(*events)
     assert first.bytes_scanned > 0
-    pull(Aws(pace=FAST), request(asking=Asking(cache, refresh=True)), tmp_path / "three")
+    pull(Aws(pace=FAST), request(asking=Asking(store, refresh=True)), tmp_path / "three")
     assert len(account.started) == 2 * started
 
 
 def test_a_later_end_asks_the_rest_alone(account, tmp_path):
-    cache = Cache(tmp_path / "cache", "here")
+    store = AnswerStore(tmp_path / "cache", "here")
     middle = START + timedelta(seconds=500)
-    asking = Asking(cache)
+    asking = Asking(store)
     pull(
         Aws(pace=FAST),
         Request(Window(START, middle), functions=("sed-worker",), asking=asking),
@@ -394,11 +393,11 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
 
 
 def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
-    cache = Cache(tmp_path / "cache", "here")
+    store = AnswerStore(tmp_path / "cache", "here")
     named = {"functions": ("sed-worker",)}
-    pull(Aws(pace=FAST), Request(WINDOW, **named, asking=Asking(cache)), tmp_path / "one")
+    pull(Aws(pace=FAST), Request(WINDOW, **named, asking=Asking(store)), tmp_path / "one")
     calls = sum(account.calls.values())
-    offline = Asking(cache, offline=True)
+    offline = Asking(store, offline=True)
     pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
     assert len(pulled.report.case.table("log_events")) > 500

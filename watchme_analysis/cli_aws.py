@@ -89,16 +89,14 @@ def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
     """
     from watchme_analysis.sources.aws.cache import AnswerStore, Keeper
     from watchme_analysis.sources.insights.ask import Asking
-    from watchme_analysis.sources.insights.cache import Cache
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = options["cache"] or home / "watchme" / "answers"
     keeper = Keeper(AnswerStore(folder, "accounts"), offline=options["offline"])
     profile = aws.place.profile or os.environ.get("AWS_PROFILE") or "default"
     account = keeper.get(f"the account of {aws.place}", [profile, aws.region], aws.account)
-    cache = Cache(folder, f"{account}/{aws.region}")
     return Asking(
-        cache,
+        AnswerStore(folder, f"{account}/{aws.region}"),
         options["refresh"],
         options["offline"],
         deadline_s=options["deadline"],

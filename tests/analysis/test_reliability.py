@@ -2,8 +2,8 @@ import math
 from pathlib import Path
 
 import pytest
+from reliability import SCALES, Weighed, brier, left_out, reliability, wilson
 
-from watchme_analysis.analysis.reliability import SCALES, Weighed, brier, left_out, reliability, wilson
 from watchme_analysis.hypotheses.health.calibration import measured, track_record
 
 

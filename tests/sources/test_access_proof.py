@@ -1,32 +1,15 @@
 """Written lines, hostile ones among them, read back cell by cell; the benchmark does so with two million."""
 
 import gzip
-import importlib.util
-import sys
-from pathlib import Path
 
+import access_log_proof as proof
 import pytest
 
 from watchme_analysis.sources.access.engine import ENGINES
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def benchmark(name):
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
 
 @pytest.fixture(scope="module")
-def proof():
-    return benchmark("access_log_proof")
-
-
-@pytest.fixture(scope="module")
-def log(proof, tmp_path_factory):
+def log(tmp_path_factory):
     """Fifty thousand lines: several blocks of every kind of line."""
     path = tmp_path_factory.mktemp("proof") / "access.log"
     proof.write_log(path, 50_000)
@@ -34,23 +17,23 @@ def log(proof, tmp_path_factory):
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES[1:] if name != "exact"])
-def test_nothing_is_lost_and_nothing_wrong(engine, proof, log):
+def test_nothing_is_lost_and_nothing_wrong(engine, log):
     assert proof.differences(log, engine) == []
 
 
-def test_the_exact_way_loses_nothing_either(proof, tmp_path):
+def test_the_exact_way_loses_nothing_either(tmp_path):
     path = tmp_path / "access.log"
     proof.write_log(path, 10_000)
     assert proof.differences(path, "exact") == []
 
 
-def test_a_packed_copy_reads_the_same(proof, log):
+def test_a_packed_copy_reads_the_same(log):
     packed = log.with_suffix(".log.gz")
     packed.write_bytes(gzip.compress(log.read_bytes(), 1))
     assert proof.differences(packed, "numba", log) == []
 
 
-def test_a_cell_changed_is_told(proof, log, tmp_path):
+def test_a_cell_changed_is_told(log, tmp_path):
     changed = tmp_path / "access.log"
     lines = log.read_bytes().split(b"\n")
     assert b" 200 " in lines[0]

@@ -10,13 +10,12 @@ from watchme_analysis.analysis.backlog.flow_bins import binned
 from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.health.bins import dense_bins
 from watchme_analysis.analysis.health.follow import follow
-from watchme_analysis.analysis.health.frames import judged_observations
 from watchme_analysis.analysis.health.lag import follows, open_requests, step_s
 from watchme_analysis.analysis.health.layers import layer_times
-from watchme_analysis.analysis.health.requests import requests
+from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.shares import layer_shares
 from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
-from watchme_analysis.analysis.health.window import phases
+from watchme_analysis.analysis.health.window import judged, phases
 from watchme_analysis.hypotheses.base import Evidence, Finding
 from watchme_analysis.hypotheses.weighing import weigh
 from watchme_analysis.schema import TABLES, conform, empty
@@ -64,7 +63,7 @@ def access_log():
 
 
 def observed():
-    frame = judged_observations(empty("probes"), access_log(), empty("edge_log"))
+    frame = judged(observations(requests(access_log(), empty("edge_log")), empty("probes")))
     return frame.assign(phase=phases(frame["start"], *SPAN.incident))
 
 
@@ -313,7 +312,7 @@ def test_a_log_without_durations_shows_when_requests_failed(monkeypatch):
     monkeypatch.setattr(style, "finish", kept)
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
-    frame = judged_observations(empty("probes"), conform("access_log", log), empty("edge_log"))
+    frame = judged(observations(requests(conform("access_log", log), empty("edge_log")), empty("probes")))
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
     assert "Nginx: 60 requests, no durations logged" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)

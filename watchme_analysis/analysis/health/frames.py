@@ -10,32 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.paths import path_families
-from watchme_analysis.analysis.health.requests import floats, observations, requests
-from watchme_analysis.analysis.health.window import judged, phases
+from watchme_analysis.analysis.health.requests import floats
+from watchme_analysis.analysis.health.window import phases
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def judged_observations(
-    probes: pd.DataFrame, access_log: pd.DataFrame, edge_log: pd.DataFrame
-) -> pd.DataFrame:
-    """Return every observation of every endpoint from every vantage, judged.
-
-    Parameters
-    ----------
-    probes, access_log, edge_log
-        Tables of the glossary, each may be empty.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``start`` (time), ``vantage`` (outside, edge, nginx, host, inside), ``path``, ``family`` (path
-        with ids as ``*``), ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
-        ``client_addr`` (text), ``row`` (int), ``usual_s``, ``limit_s`` (float), ``failed``, ``slow``,
-        ``bad`` (bool).
-    """
-    return judged(observations(requests(access_log, edge_log), probes))
 
 
 def cliffs_delta(first: Any, second: Any) -> float:

@@ -11,9 +11,9 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import WatchmeError
-from watchme_analysis.sources.aws.cache import Keeper, NotKeptError, not_kept
+from watchme_analysis.sources.aws.cache import AnswerStore, Keeper, NotKeptError, not_kept
 from watchme_analysis.sources.aws.client import Aws
-from watchme_analysis.sources.insights.cache import Cache, answer_of, rest_of
+from watchme_analysis.sources.insights.cache import answer_of, load_entry, rest_of, save_answer
 from watchme_analysis.sources.insights.calls import HIGHEST_LIMIT, MAX_GROUPS, Answer, InsightsQuery
 from watchme_analysis.sources.insights.cost import (
     BYTES_PER_GB,
@@ -39,7 +39,7 @@ class Asking:
 
     Attributes
     ----------
-    cache
+    store
         Where settled answers are kept; None keeps none.
     refresh
         Ask anew what is kept.
@@ -53,7 +53,7 @@ class Asking:
         Ceiling of what queries may scan, whatever was foreseen.
     """
 
-    cache: Cache | None = None
+    store: AnswerStore | None = None
     refresh: bool = False
     offline: bool = False
     cap: int = HIGHEST_LIMIT
@@ -62,7 +62,7 @@ class Asking:
 
     def keeper(self) -> Keeper:
         """Return what asks for anything else than log queries in the same way."""
-        return Keeper(self.cache.store if self.cache else None, self.refresh, self.offline)
+        return Keeper(self.store, self.refresh, self.offline)
 
 
 def ask(
@@ -80,11 +80,11 @@ def ask(
     ServiceError
         When the service refuses a query.
     """
-    cache = asking.cache
+    store = asking.store
     kept = {
         number: entry
         for number, query in enumerate(queries)
-        if cache is not None and not asking.refresh and (entry := cache.load(query)) is not None
+        if store is not None and not asking.refresh and (entry := load_entry(store, query)) is not None
     }
     left: dict[int, InsightsQuery] = {}
     for number, query in enumerate(queries):
@@ -97,28 +97,23 @@ def ask(
         query = next(iter(left.values()))
         raise NotKeptError(f"{not_kept(query.name or repr(query.text), query.window)}.")
     now = datetime.now(UTC)
-    fresh = dict(
-        zip(
-            left,
-            run_queries(
-                aws,
-                list(left.values()),
-                cap=asking.cap,
-                deadline_s=asking.deadline_s,
-                max_scan_bytes=asking.max_scan_bytes,
-                progress=progress,
-            ),
-            strict=True,
-        )
+    asked = run_queries(
+        aws,
+        list(left.values()),
+        cap=asking.cap,
+        deadline_s=asking.deadline_s,
+        max_scan_bytes=asking.max_scan_bytes,
+        progress=progress,
     )
+    fresh = dict(zip(left, asked, strict=True))
     answers = []
     for number, query in enumerate(queries):
         answer = fresh.get(number)
         if number in kept:
             answer = answer_of(query, kept[number], answer)
         assert answer is not None
-        if cache is not None and number in fresh:
-            cache.save(answer, now)
+        if store is not None and number in fresh:
+            save_answer(store, answer, now)
         answers.append(answer)
     return answers
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from watchme_analysis.sources.aws.cache import SETTLED_AFTER, AnswerStore
@@ -42,61 +41,42 @@ class Entry:
     taken_at: datetime
 
 
-@dataclass(frozen=True)
-class Cache:
-    """Kept answers of Logs Insights of one account and region.
+def load_entry(store: AnswerStore, query: InsightsQuery) -> Entry | None:
+    """Return what is kept of a query, None when nothing is or it can't be read."""
+    kept = store.load(_identity(query))
+    if kept is None:
+        return None
+    value = kept.value
+    until, end = (datetime.fromisoformat(value[name]) for name in ("until", "end"))
+    return Entry(until, end, value["rows"], value["statistics"], kept.taken_at)
 
-    Attributes
-    ----------
-    folder
-        Where they lie.
-    place
-        Account and region that they are of.
-    """
 
-    folder: Path
-    place: str
+def save_answer(store: AnswerStore, answer: Answer, now: datetime) -> None:
+    """Keep a complete answer, and say of it up to when it is settled."""
+    query = answer.query
+    start, end = query.window.start, query.window.end
+    if answer.truncated:
+        return
+    until = min(end, now - SETTLED_AFTER)
+    if query.whole is not None and until < end:
+        until = start
+    if query.whole is None and any("@timestamp" not in row for row in answer.rows):
+        return
+    value = {
+        "until": max(until, start),
+        "end": end,
+        "statistics": {"matched": answer.matched, "scanned": answer.scanned},
+        "rows": answer.rows,
+    }
+    store.save(_identity(query), value, now)
 
-    @property
-    def store(self) -> AnswerStore:
-        """Where they lie among other answers."""
-        return AnswerStore(self.folder, self.place)
 
-    @staticmethod
-    def _identity(query: InsightsQuery) -> list[Any]:
-        identity: list[Any] = [query.text, sorted(query.log_groups), query.window.start.isoformat()]
-        if query.whole is not None:
-            # Only windows of events put together give the whole, so anything else is kept by its end too.
-            identity.append(query.window.end.isoformat())
-        return identity
-
-    def load(self, query: InsightsQuery) -> Entry | None:
-        """Return what is kept of a query, None when nothing is or it can't be read."""
-        kept = self.store.load(self._identity(query))
-        if kept is None:
-            return None
-        value = kept.value
-        until, end = (datetime.fromisoformat(value[name]) for name in ("until", "end"))
-        return Entry(until, end, value["rows"], value["statistics"], kept.taken_at)
-
-    def save(self, answer: Answer, now: datetime) -> None:
-        """Keep a complete answer, and say of it up to when it is settled."""
-        query = answer.query
-        start, end = query.window.start, query.window.end
-        if answer.truncated:
-            return
-        until = min(end, now - SETTLED_AFTER)
-        if query.whole is not None and until < end:
-            until = start
-        if query.whole is None and any("@timestamp" not in row for row in answer.rows):
-            return
-        value = {
-            "until": max(until, start),
-            "end": end,
-            "statistics": {"matched": answer.matched, "scanned": answer.scanned},
-            "rows": answer.rows,
-        }
-        self.store.save(self._identity(query), value, now)
+def _identity(query: InsightsQuery) -> list[Any]:
+    identity: list[Any] = [query.text, sorted(query.log_groups), query.window.start.isoformat()]
+    if query.whole is not None:
+        # Only windows of events put together give the whole, so anything else is kept by its end too.
+        identity.append(query.window.end.isoformat())
+    return identity
 
 
 def rest_of(query: InsightsQuery, entry: Entry, offline: bool) -> InsightsQuery | None:
