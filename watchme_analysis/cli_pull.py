@@ -68,14 +68,11 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         raise click.UsageError("Say what to pull: health or backlog.")
     aws = Aws(Place(options["profile"], options["region"]))
     asking = asking_of(options, aws)
-    named = [list(options[kind]) for kind in ("queues", "functions", "instances", "log_groups")]
-    window = window_of(options, asking, ["pull", question, *named])
+    named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
+    window = window_of(options, asking, ["pull", question, *map(list, named.values())])
     request = Request(
         window,
-        queues=tuple(options["queues"]),
-        functions=tuple(options["functions"]),
-        instances=tuple(options["instances"]),
-        log_groups=tuple(options["log_groups"]),
+        **named,
         sample=sample,
         max_scan_gb=options["max_scan_gb"],
         usd_per_gb=options["usd_per_gb"],

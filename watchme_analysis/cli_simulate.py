@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from watchme_analysis.analysis.simulation.calibration import Agreement
     from watchme_analysis.analysis.simulation.fit import Recorded
     from watchme_analysis.analysis.simulation.model import Model
-    from watchme_analysis.analysis.simulation.scenarios import Comparison, Estimate
+    from watchme_analysis.analysis.simulation.scenarios import Comparison
 
-# Heading, field of an outcome, and what a unit of the column is in the field's unit.
+# Field of an outcome, its heading, and the unit in the field's own: shorter words than a page has room for.
 COLUMNS = (
-    ("in DLQ", "dead_lettered", 1),
-    ("never failed", "dead_unfailed", 1),
-    ("lost", "lost", 1),
-    ("duplicates", "duplicates", 1),
-    ("peak backlog", "peak_visible", 1),
-    ("oldest (min)", "peak_age_s", 60),
-    ("drain (min)", "drain_s", 60),
-    ("throttles", "throttles", 1),
+    ("dead_lettered", "in DLQ", 1.0),
+    ("dead_unfailed", "never failed", 1.0),
+    ("lost", "lost", 1.0),
+    ("duplicates", "duplicates", 1.0),
+    ("peak_visible", "peak backlog", 1.0),
+    ("peak_age_s", "oldest (min)", 60.0),
+    ("drain_s", "drain (min)", 60.0),
+    ("throttles", "throttles", 1.0),
 )
 LEGEND = (
     "figures: means with half their 95 % interval; without one, all runs came to the same",
@@ -75,6 +75,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.analysis.simulation import scenarios as model
     from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
     from watchme_analysis.views.console import filled
+    from watchme_analysis.views.plain_lines import fitted as fitted_table
+    from watchme_analysis.views.simulation_views import measures_rows
 
     measured: Recorded | None = None
     fitted: Model | None = None
@@ -106,7 +108,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
     for sentence in (*loud, *advice(found)[:1]):
         click.echo(filled(sentence) + "\n")
-    click.echo(_table(found, measured) + "\n")
+    heads = ["measure", *(head for _, head, _ in COLUMNS)]
+    click.echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
     for note in (*LEGEND, *notes):
         click.echo(filled(note, rest="  "))
 
@@ -135,40 +138,6 @@ def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Mo
     return model_of(opened, found, worst, slots, cores)
 
 
-def _estimate(row: Comparison, name: str) -> Estimate:
-    return row.drain_s() if name == "drain_s" else row.estimate(name)
-
-
-def _cell(found: Estimate, unit: int, runs: int) -> str:
-    if found.mean is None or found.seen < runs:
-        return "not"
-    digits = 1 if unit > 1 and found.mean / unit < 10 else 0
-    text = f"{found.mean / unit:,.{digits}f}"
-    return text if not found.half_width else f"{text} ± {found.half_width / unit:,.{digits}f}"
-
-
-def _table(found: tuple[Comparison, ...], measured: Recorded | None) -> str:
-    """Lay out the comparison for a terminal, what was recorded in its first line."""
-    from watchme_analysis.views.plain_lines import fitted
-
-    lines = [["measure", *(head for head, _, _ in COLUMNS)]]
-    if measured is not None:
-        own = [getattr(measured, name, None) for _, name, _ in COLUMNS]
-        cells = [
-            "-" if value is None else f"{value / unit:,.0f}"
-            for value, (_, _, unit) in zip(own, COLUMNS, strict=True)
-        ]
-        lines.append(["recorded", *cells])
-    lines += [
-        [
-            row.scenario.name,
-            *(_cell(_estimate(row, name), unit, len(row.outcomes)) for _, name, unit in COLUMNS),
-        ]
-        for row in found
-    ]
-    return fitted(lines[0], lines[1:])
-
-
 def _json(
     found: tuple[Comparison, ...],
     measured: Recorded | None,
@@ -177,9 +146,11 @@ def _json(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from watchme_analysis.views.simulation_views import estimate_of
+
     def figures(row: Comparison) -> dict[str, Any]:
-        names = ["sent", "errors", "timeouts", "restarts", *(name for _, name, _ in COLUMNS)]
-        return {name: asdict(_estimate(row, name)) for name in names}
+        names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]
+        return {name: asdict(estimate_of(row, name)) for name in names}
 
     return {
         "recorded": None if measured is None else asdict(measured),

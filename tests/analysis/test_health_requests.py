@@ -8,7 +8,6 @@ from watchme_analysis.analysis.health.frames import (
     baseline_comparison,
     cliffs_delta,
     error_counts,
-    judged_observations,
     status_counts,
     timeline,
 )
@@ -16,6 +15,7 @@ from watchme_analysis.analysis.health.layers import LAYERS, layer_times
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.waterfall import chosen_requests
+from watchme_analysis.analysis.health.window import judged
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -113,7 +113,7 @@ def test_no_logs_no_requests():
     assert joined.empty
     assert layer_times(joined).empty
     assert in_flight(joined).empty
-    assert judged_observations(empty("probes"), empty("access_log"), empty("edge_log")).empty
+    assert judged(observations(joined, empty("probes"))).empty
 
 
 def test_errors_stand_in_for_a_log_without_times():
@@ -245,7 +245,7 @@ def test_frames_for_figures_agree_with_the_rows():
     rows = [{"time": at(n), "duration_s": 0.1} for n in range(10)]
     rows += [{"time": at(n), "duration_s": 5.0, "status": None, "error": "timeout"} for n in range(10, 16)]
     frame = probes(*rows)
-    observed = judged_observations(frame, empty("access_log"), empty("edge_log"))
+    observed = judged(observations(requests(empty("access_log"), empty("edge_log")), frame))
     row = baseline_comparison(observed, at(10), None).iloc[0]
     assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)
     assert row["median_ratio"] == pytest.approx(50)

@@ -31,7 +31,7 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> Picture:
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.analysis.health.frames.judged_observations` with a ``phase``.
+        Frame of :func:`watchme_analysis.analysis.health.window.judged` with a ``phase``.
     families
         Path families, one panel each in this order, three at most.
     """

@@ -50,7 +50,7 @@ def plot_health_timeline(
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.analysis.health.frames.judged_observations`.
+        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
     tables
         ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent; and,
         where a layer saw too many requests for dots, ``bins``, the frame of

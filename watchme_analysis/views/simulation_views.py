@@ -56,18 +56,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
     recorded
         What was measured of the case, shown in the first row; None for none.
     """
-    rows = []
-    if recorded is not None:
-        own = [(getattr(recorded, name, None), unit) for name, _, unit in COLUMNS]
-        cells = ["–" if value is None else number(value / unit, 3) for value, unit in own]
-        rows.append(("recorded", *cells))
-    rows += [
-        (
-            row.scenario.name,
-            *(_written(estimate_of(row, name), unit, len(row.outcomes)) for name, _, unit in COLUMNS),
-        )
-        for row in found
-    ]
+    rows = measures_rows(found, recorded)
     runs = len(found[0].outcomes) if found else 0
     note = (
         f"Means of {runs} runs ± half their 95 % interval (without one, all runs came to the same), with "
@@ -79,6 +68,25 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
     return Shown(
         "What each measure would have done", heads, tuple(rows), note, frozenset(range(1, len(heads)))
     )
+
+
+def measures_rows(
+    found: Sequence[Comparison], recorded: Any, columns: Sequence[tuple[str, str, float]] = COLUMNS
+) -> list[tuple[str, ...]]:
+    """Return a row of cells for what was recorded, if anything was, and for each measure."""
+    rows = []
+    if recorded is not None:
+        own = [(getattr(recorded, name, None), unit) for name, _, unit in columns]
+        cells = ["–" if value is None else number(value / unit, 3) for value, unit in own]
+        rows.append(("recorded", *cells))
+    rows += [
+        (
+            row.scenario.name,
+            *(_written(estimate_of(row, name), unit, len(row.outcomes)) for name, _, unit in columns),
+        )
+        for row in found
+    ]
+    return rows
 
 
 def _written(found: Estimate, unit: float, runs: int) -> str:

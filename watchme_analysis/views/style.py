@@ -107,21 +107,15 @@ class Span:
 
 def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
     """Return a figure of stacked axes with the given heights in inches."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_settings()):
-        figure = Figure(figsize=(WIDTH_IN, sum(heights_in)), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(
-            len(heights_in), 1, sharex=share_x, squeeze=False, height_ratios=list(heights_in)
-        )
-    return figure, [row[0] for row in axes]
+    return _figure(sum(heights_in), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in))
 
 
 def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
     """Return a figure of axes side by side that share their y axis."""
+    return _figure(height_in, ncols=columns, sharey=True)
+
+
+def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -129,8 +123,7 @@ def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
     with mpl.rc_context(_settings()):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, columns, sharey=True, squeeze=False)
-    return figure, list(axes[0])
+        return figure, list(figure.subplots(squeeze=False, **axes).flat)
 
 
 def finish(figure: Figure, name: str, alt: str) -> Picture:
@@ -165,11 +158,6 @@ def nothing(name: str, reason: str) -> Picture:
     return finish(figure, name, f"No figure: {reason}.")
 
 
-def zone_name(zone: tzinfo) -> str:
-    """Return the zone's name as an axis shows it."""
-    return str(zone)
-
-
 def stroke(place: int) -> dict[str, Any]:
     """Return the colour and the dashes of the place-th line of a panel."""
     return {"color": SERIES[place % len(SERIES)], "linestyle": _DASHES[place % len(_DASHES)]}
@@ -194,7 +182,7 @@ def time_axis(axes: Sequence[Axes], span: Span) -> None:
     day = span.window.start.astimezone(span.zone).strftime("%Y-%m-%d")
     last_day = span.window.end.astimezone(span.zone).strftime("%Y-%m-%d")
     days = day if day == last_day else f"{day} to {last_day}"
-    last.set_xlabel(f"time ({zone_name(span.zone)}), {days}")
+    last.set_xlabel(f"time ({span.zone}), {days}")
     _label_marks(axes[0], span)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.alarms.backtest import History, Rule, Run, Span, backtest, backtest_math
 from watchme_analysis.analysis.alarms.composite import composite_run, parse_rule
 from watchme_analysis.analysis.alarms.probes import probe_runs
+from watchme_analysis.analysis.alarms.recorded import recorded_series
 from watchme_analysis.analysis.alarms.specs import KINDS, AlarmSpec
-from watchme_analysis.analysis.alarms.standard import recorded_series
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.errors import InputError
 

@@ -21,7 +21,7 @@ def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.analysis.health.frames.judged_observations`.
+        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
     Parameters
     ----------
     observed
-        Frame of :func:`judged_observations`.
+        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def timeline(
     Parameters
     ----------
     observed
-        Frame of :func:`judged_observations`.
+        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
     host_metrics, error_log
         Tables of the glossary, each may be empty.
     step_s
