@@ -40,7 +40,7 @@ def read_alarms(raw: RawFile) -> Iterator[Piece]:
     found, odd = listed_under(values, {"MetricAlarms": "ComparisonOperator", "CompositeAlarms": "AlarmRule"})
     rows = [alarm_row(raw.relative, alarm, "metric") for alarm in found["MetricAlarms"]]
     rows += [alarm_row(raw.relative, alarm, "composite") for alarm in found["CompositeAlarms"]]
-    yield piece(raw, "alarms", "alarms", rows, Trouble(tuple(problems), tuple(odd), has_more(values)))
+    yield piece(raw, "alarms", "alarms", rows, Trouble(problems, odd, has_more(values)))
 
 
 def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def read_history(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     items, odd = listed(values, "AlarmHistoryItems", "HistoryItemType")
     rows = [history_row(raw.relative, item) for item in items]
-    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "alarm_history", "alarm_history", rows, trouble, notes=untimed(raw, rows))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.sources.json_lines import json_value
@@ -16,7 +15,7 @@ from watchme_analysis.sources.lines import (
     split_lines,
     unpadded,
 )
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,17 +247,13 @@ def _reading(record: _Record, message: str) -> dict[str, object]:
     return {"message": message, "kind": kind}
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("app_log", *read_app_log(raw)),)
-
-
 SOURCES = (
     Source(
         name="app_log",
         tables=("app_log",),
         patterns=("app.log*", "app[-_]*.log*", "uvicorn.log*", "uvicorn[-_]*.log*"),
         looks_like=looks_like,
-        read=_read,
+        read=one_table("app_log", read_app_log),
         samples=(
             ("2025-12-11 01:10:30,471 INFO [17] uvicorn.error: Application startup complete.\n", 1),
             ('INFO:     192.0.2.7:48 - "GET /health HTTP/1.1" 200 OK\n', 1),

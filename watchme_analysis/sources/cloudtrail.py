@@ -52,7 +52,7 @@ def read_events(raw: RawFile) -> Iterator[Piece]:
     torn = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
     if torn:
         notes.append(f"{raw.relative}: the details of {counted(len(torn), 'event')} can't be read.")
-    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "cloudtrail", "changes", rows, trouble, notes=notes)
 
 

@@ -61,7 +61,7 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
     query["query_name"] = answer_name(raw.name)
     query["truncated"] = query["truncated"] or bool(problems) or more
     notes = [f"{raw.relative}: {note}" for note in _notes(query, asked, more)]
-    trouble = Trouble(tuple(problems), tuple(odd))
+    trouble = Trouble(problems, odd)
     events = frame_of("log_events", event_rows(raw.relative, query, rows))
     scanned = query["bytes_scanned"]
     yield piece(
@@ -103,9 +103,7 @@ def read_queries(raw: RawFile) -> Iterator[Piece]:
         f"{raw.relative}: no answer lies beside it for the query {row['query_name'] or row['query']!r}."
         for row in rows
     ]
-    yield piece(
-        raw, "cloudwatch_log_queries", "log_queries", rows, Trouble(tuple(problems), tuple(odd)), notes=notes
-    )
+    yield piece(raw, "cloudwatch_log_queries", "log_queries", rows, Trouble(problems, odd), notes=notes)
 
 
 def query_row(

@@ -80,7 +80,7 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
         notes.append(f"{raw.relative}: points are missing, the status of {', '.join(short)} is not Complete.")
     if pages:
         notes.append(f"{raw.relative}: points are missing, this is one page of several (NextToken).")
-    trouble = Trouble(tuple(problems), tuple(odd))
+    trouble = Trouble(problems, odd)
     points = _joined(raw, series, frames)
     truncated = bool(short) or pages
     yield piece(raw, "cloudwatch_metrics", "metrics", points, trouble, notes=notes, truncated=truncated)
@@ -92,9 +92,7 @@ def read_queries(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     definitions, odd = query_definitions(values)
     rows = [{"file": None, **identity} for identity in definitions]
-    yield piece(
-        raw, "cloudwatch_metric_queries", "metric_queries", rows, Trouble(tuple(problems), tuple(odd))
-    )
+    yield piece(raw, "cloudwatch_metric_queries", "metric_queries", rows, Trouble(problems, odd))
 
 
 def _asked(values: list[Any], zone: tzinfo) -> dict[str, datetime | None]:

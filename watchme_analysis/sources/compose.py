@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import MASK
@@ -11,7 +11,7 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
 from watchme_analysis.sources.lambda_functions import mask_secrets
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,10 +119,6 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
     return {}, Rejected(name, 1, "a compose file is a mapping, this is not", text[:2000])
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    yield Piece("compose_settings", *read_compose(raw))
-
-
 def _looks_like(raw: RawFile) -> bool:
     head = raw.head()
     return (
@@ -137,7 +133,7 @@ SOURCES = (
         tables=("compose_settings",),
         patterns=("compose*.yml", "compose*.yaml", "*docker-compose*.yml", "*docker-compose*.yaml"),
         looks_like=_looks_like,
-        read=_read,
+        read=one_table("compose_settings", read_compose),
         keep=True,
         samples=(("services:\n  api:\n    mem_limit: 2g\n    ports: ['8017:8017']\n", 2),),
     ),

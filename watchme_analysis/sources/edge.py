@@ -6,7 +6,7 @@ Source: https://developers.cloudflare.com/logs/reference/log-fields/zone/http_re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.json_lines import json_value
@@ -18,7 +18,7 @@ from watchme_analysis.sources.lines import (
     unpadded,
     whole_number,
 )
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,17 +132,13 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
     return row
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("edge_log", *read_edge(raw)),)
-
-
 SOURCES = (
     Source(
         name="edge_requests",
         tables=("edge_log",),
         patterns=("edge*.jsonl*", "edge*.ndjson*", "edge*.log*"),
         looks_like=looks_like,
-        read=_read,
+        read=one_table("edge_log", read_edge),
         by_content=True,
         samples=(
             (

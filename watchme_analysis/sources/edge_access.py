@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.schema import conform
 from watchme_analysis.sources import nginx
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,17 +70,13 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     return conform("edge_log", frame), replace(retrieval, source="edge_access")
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("edge_log", *read_edge_access(raw)),)
-
-
 SOURCES = (
     Source(
         name="edge_access",
         tables=("edge_log",),
         patterns=("edge*access*.log*",),
         looks_like=nginx.looks_like,
-        read=_read,
+        read=one_table("edge_log", read_edge_access),
         samples=(
             (
                 '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',

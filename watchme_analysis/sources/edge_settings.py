@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
-from watchme_analysis.sources.raw import Piece, RawFile, Source, load_json
+from watchme_analysis.sources.raw import RawFile, Source, load_json, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +37,6 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     )
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    yield Piece("edge_settings", *read_edge_settings(raw))
-
-
 def _looks_like(raw: RawFile) -> bool:
     head = raw.head(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     return not head or head[:1] in (b"{", b"[")
@@ -53,7 +48,7 @@ SOURCES = (
         tables=("edge_settings",),
         patterns=("edge-settings*.json", "edge_settings*.json", "zone-settings*.json"),
         looks_like=_looks_like,
-        read=_read,
+        read=one_table("edge_settings", read_edge_settings),
         keep=True,
         samples=(('{"rules": [{"action": "bypass", "paths": []}], "proxied": true}', 3),),
     ),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.sources.lines import Account, microseconds, number
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 from watchme_analysis.sources.tables import TIME_NAMES, CsvRow, csv_rows, header_of
 from watchme_analysis.wording import counted
 
@@ -99,17 +98,13 @@ def _columns_without_numbers(rows: list[CsvRow]) -> set[str]:
     return {name for name in filled if not numeric[name]}
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("host_metrics", *read_host_metrics(raw)),)
-
-
 SOURCES = (
     Source(
         name="host_metrics",
         tables=("host_metrics",),
         patterns=("metrics*.csv",),
         looks_like=looks_like,
-        read=_read,
+        read=one_table("host_metrics", read_host_metrics),
         samples=(("timestamp,cpu_pct,in_flight\n1765415400,97.5,12\n2025-12-11T01:10:01Z,,13\n", 4),),
     ),
 )

@@ -81,7 +81,7 @@ def read_function(raw: RawFile) -> Iterator[Piece]:
             known, reserved = _reserved(part(value, "Concurrency"))
         row = function_row(raw.relative, configuration, _stem(raw))
         rows.append({**row, "reserved_concurrency": reserved, "concurrency_known": known})
-    yield piece(raw, "lambda_function", "functions", rows, Trouble(tuple(problems), tuple(odd)))
+    yield piece(raw, "lambda_function", "functions", rows, Trouble(problems, odd))
 
 
 def function_row(file: str, configuration: dict[str, Any], name: str | None = None) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def read_concurrency(raw: RawFile) -> Iterator[Piece]:
                 "concurrency_known": known,
             }
         ]
-    yield piece(raw, "lambda_concurrency", "functions", rows, Trouble(tuple(problems), tuple(odd)))
+    yield piece(raw, "lambda_concurrency", "functions", rows, Trouble(problems, odd))
 
 
 def read_mappings(raw: RawFile) -> Iterator[Piece]:
@@ -151,7 +151,7 @@ def read_mappings(raw: RawFile) -> Iterator[Piece]:
     mappings, odd = listed(values, "EventSourceMappings", "EventSourceArn")
     name = re.sub(r"-mappings?$", "", _stem(raw))
     rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
-    trouble = Trouble(tuple(problems), tuple(odd), has_more(values))
+    trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "lambda_mappings", "event_source_mappings", rows, trouble)
 
 

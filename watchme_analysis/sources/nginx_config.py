@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.nginx_parse import parse_nginx_config
-from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source
+from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,10 +242,6 @@ def _part_index(raw: RawFile) -> int:
     return everything.index(raw.relative)
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    yield Piece("config_directives", *read_nginx_config(raw))
-
-
 def _looks_like(raw: RawFile) -> bool:
     head = raw.head()
     return not head.strip() or _STATEMENT.search(head) is not None
@@ -267,7 +262,7 @@ SOURCES = (
         tables=("config_directives",),
         patterns=MAIN_PATTERNS + PART_PATTERNS,
         looks_like=_looks_like,
-        read=_read,
+        read=one_table("config_directives", read_nginx_config),
         keep=True,
         samples=(
             ("events {}\nhttp {\n  server {\n    listen 80;\n  }\n}\n", 4),
@@ -279,7 +274,7 @@ SOURCES = (
         tables=("config_directives",),
         patterns=(),
         looks_like=_looks_like_part,
-        read=_read,
+        read=one_table("config_directives", read_nginx_config),
         by_content=True,
         keep=True,
         samples=(("server {\n  listen 80;\n  return 204;\n}\n", 3),),

@@ -8,7 +8,6 @@ sources of nginx 1.18 to 1.28.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ from watchme_analysis.sources.lines import (
     split_lines,
     unpadded,
 )
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,17 +223,13 @@ def _address(upstream: str | None) -> str | None:
         return None
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("error_log", *read_error_log(raw)),)
-
-
 SOURCES = (
     Source(
         name="nginx_error",
         tables=("error_log",),
         patterns=("error.log*", "error[-_]*.log*", "*error*.log*"),
         looks_like=looks_like,
-        read=_read,
+        read=one_table("error_log", read_error_log),
         by_content=True,
         samples=(
             (

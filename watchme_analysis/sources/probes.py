@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.sources.lines import Account, microseconds, number, whole_number
-from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.raw import RawFile, Source, one_table
 from watchme_analysis.sources.tables import TIME_NAMES, csv_rows, header_of
 
 if TYPE_CHECKING:
@@ -66,17 +65,13 @@ def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     return account.finish(["time"])
 
 
-def _read(raw: RawFile) -> Iterable[Piece]:
-    return (Piece("probes", *read_probes(raw)),)
-
-
 SOURCES = (
     Source(
         name="probes",
         tables=("probes",),
         patterns=("probes*.csv",),
         looks_like=looks_like,
-        read=_read,
+        read=one_table("probes", read_probes),
         by_content=True,
         samples=(
             ("timestamp,vantage,path,status,seconds,error\n1765415400.25,outside,/health,,5.0,timeout\n", 1),

@@ -319,3 +319,10 @@ class Source:
             or ("/" in pattern and fnmatch.fnmatch(raw.name, f"*/{pattern}"))
             for pattern in self.patterns
         )
+
+
+def one_table(
+    table: str, read: Callable[[RawFile], tuple[pd.DataFrame, Retrieval]]
+) -> Callable[[RawFile], Iterable[Piece]]:
+    """Return what a :class:`Source` needs of a reader all of whose rows go to one table."""
+    return lambda raw: (Piece(table, *read(raw)),)

@@ -57,7 +57,7 @@ def read_queue(raw: RawFile) -> Iterator[Piece]:
         for row in rows
         if _has_torn_policy(parsed(row["attributes"]))
     ]
-    yield piece(raw, "sqs_queue", "queues", rows, Trouble(tuple(problems), tuple(odd)), notes=notes)
+    yield piece(raw, "sqs_queue", "queues", rows, Trouble(problems, odd), notes=notes)
 
 
 def _has_torn_policy(attributes: dict[str, Any]) -> bool:
@@ -100,7 +100,7 @@ def read_messages(raw: RawFile) -> Iterator[Piece]:
     messages, odd = listed(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
     rows = [message_row(raw.relative, queue, message) for message in messages]
-    yield piece(raw, "sqs_messages", "queue_messages", rows, Trouble(tuple(problems), tuple(odd)))
+    yield piece(raw, "sqs_messages", "queue_messages", rows, Trouble(problems, odd))
 
 
 def message_row(file: str, queue: str | None, message: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
@@ -203,8 +203,8 @@ def iso_time(value: Any) -> str:
 class Trouble(NamedTuple):
     """What could not be read of a file, and whether more pages of the answer exist than it holds."""
 
-    problems: tuple[str, ...] = ()
-    odd: tuple[Any, ...] = ()
+    problems: Sequence[str] = ()
+    odd: Sequence[Any] = ()
     is_page: bool = False
 
     def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
