@@ -52,7 +52,7 @@ def test_the_comparison_sees_a_wrong_cell(monkeypatch):
     from watchme_analysis.sources.access import arrow as access_arrow
 
     line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
-    monkeypatch.setattr(access_arrow, "_DASH", ord("+"))
+    monkeypatch.setattr(access_arrow, "_DASH", b"+")
 
     assert any("referer" in one for one in differences([compile_format(line_format())], line))
 

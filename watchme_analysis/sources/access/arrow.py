@@ -15,6 +15,7 @@ from watchme_analysis.sources.access.program import ARGS, REQUEST_COLUMNS, REQUE
 from watchme_analysis.sources.access.spans import FoundSpans, can_find, find_spans
 from watchme_analysis.sources.access.times import moments_of
 from watchme_analysis.sources.arrow_arrays import arrow_type, nulls, slices_of
+from watchme_analysis.sources.formats.derived_format import DerivedFormat
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, SUMS, TIMES, UPSTREAM, upstream_columns
 from watchme_analysis.sources.lines import microseconds
 
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_DASH = 45
+_DASH = b"-"
 # Whatever else a request may be is for the exact way.
 _TARGET = r"(?P<path>/[^? ]*)(?:\?(?P<query>[^ ]*))?"
-_REQUEST = rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
+_HOST = "(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?# ]*)?"
+_REQUEST = rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_HOST}{_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
 _MILLISECONDS = r"\A[0-9]{10}\.[0-9]{3}\z"
 _ONE_TRY = {
     **dict.fromkeys(SUMS.values(), r"\A[0-9]{1,9}(?:\.[0-9]{1,6})?\z"),
@@ -102,13 +104,20 @@ class _Values:
 
         self.sure = np.ones(len(found.rows), bool)
         self._program = program
-        self._names = program.log_format.names
+        self._log_format = program.log_format
+        self._names = program.names
         self._buf = buf
         self._found = found
         self._texts: dict[str, pa.Array] = {}
         self._moments: dict[str, pa.Array] = {}
         self._parts: dict[str, pa.Array] | None = None
         self._upstreams: dict[str, pa.Array] | None = None
+        self._nothing = [_DASH]
+        if isinstance(self._log_format, DerivedFormat):
+            self._nothing.append(self._log_format.derivation.nothing)
+            made, sure = self._log_format.derivation.make(self._text)
+            self._texts.update(made)
+            self._doubt_unless(sure)
 
     def check(self, variable: Variable) -> None:
         """Doubt the lines in which a variable's value is none of its kind."""
@@ -119,17 +128,17 @@ class _Values:
         if variable.kind == "text":
             return
         values = self._text(variable.name)
-        pattern = self._program.log_format.value_pattern(variable).decode()
+        pattern = self._log_format.value_pattern(variable).decode()
         fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
         # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
-        never_null = variable.name in TIMES or self._program.log_format.is_bare(variable)
+        never_null = variable.name in TIMES or self._log_format.is_bare(variable)
         self._doubt_unless(fits if never_null else pc.fill_null(fits, True))
         if variable.kind in ("int", "decimal"):
             self._doubt_unless(pc.fill_null(pc.less_equal(pc.binary_length(values), _PLAIN_NUMBER), True))
         if variable.name in TIMES:
             self._doubt_unless(pc.is_valid(self._times(variable.name)))
-        elif not self._program.log_format.writes_nothing:
-            at = self._names.index(variable.name)
+        elif not self._log_format.writes_nothing:
+            at = self._log_format.names.index(variable.name)
             empty = self._found.starts[at] == self._found.ends[at]
             self.sure &= ~empty
 
@@ -172,12 +181,15 @@ class _Values:
         import numpy as np
 
         if name not in self._texts:
-            at = self._names.index(name)
+            at = self._log_format.names.index(name)
             starts, ends = self._found.starts[at], self._found.ends[at]
             size = ends - starts
-            missing = (size == 0) | (
-                (size == 1) & (self._buf[np.minimum(starts, len(self._buf) - 1)] == _DASH)
-            )
+            missing = size == 0
+            for nothing in self._nothing:
+                said = size == len(nothing)
+                for step, byte in enumerate(nothing):
+                    said &= self._buf[np.minimum(starts + step, len(self._buf) - 1)] == byte
+                missing |= said
             self._texts[name] = slices_of(self._buf, starts, ends, missing)
         return self._texts[name]
 

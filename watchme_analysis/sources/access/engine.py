@@ -18,6 +18,8 @@ from watchme_analysis.sources.access.escapes import unescaped_row, unescaped_tab
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.program import Program, compile_program
 from watchme_analysis.sources.formats.json_shape import shape_of
+from watchme_analysis.sources.formats.load_balancer_lines import TYPES
+from watchme_analysis.sources.formats.load_balancer_plan import load_balancer_plan
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.line_prefixes import prefix_sizes
 
@@ -37,6 +39,8 @@ FAST_FROM = 16 << 20
 # one by one.
 ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
+# Lines of no format begin so whose plan can be told by one of them.
+_SHAPED = (b"{", *TYPES)
 # So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
 _MANY_TORN, _SHARE_TORN = 3, 0.002
 _RETURN = 13
@@ -229,13 +233,13 @@ class Engine:
         if reader.fields is not None:
             return None
         likeliest = reader.formats[0] if reader.formats else None
-        by_keys = [
+        shaped = [
             line
             for line in sample
-            if line.startswith(b"{") and (likeliest is None or likeliest.match(line) is None)
+            if line.startswith(_SHAPED) and (likeliest is None or likeliest.match(line) is None)
         ]
-        if 2 * len(by_keys) > len(sample):
-            shapes = Counter(shape_of(line, reader.keys) for line in by_keys)
+        if 2 * len(shaped) > len(sample):
+            shapes = Counter(_plan_of(line, reader) for line in shaped)
             likeliest = shapes.most_common(1)[0][0] or likeliest
         return None if likeliest is None else self._program(likeliest)
 
@@ -291,6 +295,11 @@ class Engine:
                 refused = sorted([*refused, *(torn for _, torn in pairs)])
         table = rows_table(found, self._selection.needed)
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
+
+
+def _plan_of(line: bytes, reader: LineReader) -> LogFormat | None:
+    """Return the plan of lines like one that is of none of the formats."""
+    return shape_of(line, reader.keys) if line.startswith(b"{") else load_balancer_plan(line)
 
 
 class _Columnar(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.sources.formats.derived_format import DerivedFormat, known_names
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
 from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat, Variable
 
@@ -55,14 +56,21 @@ class Program:
     request_slot: int = -1
     span_count: int = 0
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Variables that fill the columns."""
+        return known_names(self.log_format)
+
     @property
     def counts_tries(self) -> bool:
         """Whether the format has an upstream variable at all."""
-        return any(name in UPSTREAM for name in self.log_format.names)
+        return any(name in UPSTREAM for name in self.names)
 
     @cached_property
     def fits_loop(self) -> bool:
         """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
+        if isinstance(self.log_format, DerivedFormat):
+            return False
         variables, literals = self.log_format.variables, self.log_format.literals
         # A blank line is none of a request, even where it would fit.
         telling = any(literal.strip() for literal in literals)
@@ -98,7 +106,7 @@ class Program:
     @property
     def repeats_request(self) -> bool:
         """Whether other variables may say again what the request line says."""
-        names = self.log_format.names
+        names = self.names
         return "request" in names and any(name in names for name in REQUEST_PARTS)
 
     @cached_property
@@ -151,11 +159,11 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
     columns
         Columns of ``access_log`` that are asked for.
     """
-    names = log_format.names
     if not _is_plain(log_format):
         return None
     wanted = set(columns)
     program = Program(log_format)
+    names = program.names
     used: set[str] = set()
     for column, candidates in SINGLE.items():
         program.texts[column] = tuple(name for name in candidates if name in names)
@@ -205,7 +213,7 @@ def _is_plain(log_format: LogFormat) -> bool:
     if sum(name in names for name in ARGS) > 1:
         return False
     # Of the times that Apache can be told to write, each has its own shape.
-    return "time_text" not in names or log_format.by_keys
+    return "time_text" not in names or log_format.escape != "apache"
 
 
 def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:

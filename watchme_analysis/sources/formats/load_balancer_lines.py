@@ -12,10 +12,10 @@ from watchme_analysis.sources.formats.json_proxies import without_port
 from watchme_analysis.sources.lines import decoded, microseconds, number
 
 NAME = "Application Load Balancer"
-_TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
+TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
 _FIELD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"]+')
-_AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
-_NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
+AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
+NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
     "type time_iso8601 elb client target request_processing_time target_processing_time "
     "response_processing_time status upstream_status request_length bytes_sent request http_user_agent "
     "ssl_cipher ssl_protocol target_group_arn http_x_amzn_trace_id domain_name chosen_cert_arn "
@@ -23,8 +23,18 @@ _NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
     "target_statuses classification classification_reason conn_trace_id"
 ).split()
 # Up to here lines went from the start.
-_LEAST = _NAMES.index("http_x_amzn_trace_id") + 1
-_PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
+_LEAST = NAMES.index("http_x_amzn_trace_id") + 1
+PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
+
+
+def fields_of(line: bytes) -> list[str] | None:
+    """Return the fields of a line as they are written, None for another program's."""
+    if not line.startswith(TYPES):
+        return None
+    text = decoded(line)
+    fields = _FIELD.findall(text)
+    # What is no field was passed over.
+    return fields if len(fields) >= _LEAST and " ".join(fields) == text else None
 
 
 def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
@@ -35,20 +45,16 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
     ValueError
         When a time is none.
     """
-    if not line.startswith(_TYPES):
+    written = fields_of(line)
+    if written is None:
         return None
-    text = decoded(line)
-    fields = _FIELD.findall(text)
-    # What is no field was passed over.
-    if len(fields) < _LEAST or " ".join(fields) != text:
-        return None
-    fields = [field[1:-1] if field.startswith('"') else field for field in fields]
+    fields = [field[1:-1] if field.startswith('"') else field for field in written]
     # What was not sent anywhere has times of -1.
     known = {
-        name: None if value in ("", "-", "-1") else value for name, value in zip(_NAMES, fields, strict=False)
+        name: None if value in ("", "-", "-1") else value for name, value in zip(NAMES, fields, strict=False)
     }
-    parts = [number(known.pop(name)) for name in _PARTS]
-    authority = _AUTHORITY.match(known["request"] or "")
+    parts = [number(known.pop(name)) for name in PARTS]
+    authority = AUTHORITY.match(known["request"] or "")
     host = known.pop("domain_name", None) or (authority and authority[1])
     return {
         **{name: value for name, value in known.items() if name not in ("client", "target")},

@@ -17,7 +17,7 @@ from typing import Literal
 
 from watchme_analysis.errors import FormatError
 
-Escape = Literal["default", "json", "none", "apache"]
+Escape = Literal["default", "json", "none", "apache", "kept"]
 Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
@@ -142,7 +142,8 @@ class LogFormat:
     text
         The format as written.
     escape
-        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache.
+        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache; ``kept`` where nothing is
+        undone.
     literals
         One more than variables: before the first, between them, after the last.
     variables
