@@ -16,6 +16,8 @@ from watchme_analysis.report.request import ALL, DEFAULT_ZONE
 NOTEBOOK_FAILED = 1
 # Asked of a backlog, each with a notebook of its own; `all` leaves them out.
 FURTHER = ("alarms", "what-if")
+# Else JupyterLab asks PyPI at each start whether there is a newer one.
+_OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
 
 @click.command(
@@ -143,4 +145,4 @@ def lab(arguments: tuple[str, ...]) -> None:
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:
     """Return the command line that opens JupyterLab, of this environment, on a folder."""
-    return [sys.executable, "-m", "jupyterlab", str(notebooks), *arguments]
+    return [sys.executable, "-m", "jupyterlab", str(notebooks), _OFFLINE, *arguments]
