@@ -421,3 +421,26 @@ def test_results_come_in_order_and_a_failure_comes_last():
     assert [next(found) for _ in range(20)] == list(range(0, 40, 2))
     with pytest.raises(TornError):
         next(found)
+
+
+# Line by line, by the directives above, or by the shape of lines.
+S3 = (
+    b"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be bucket1 [06/Feb/2019:00:00:38 +0000] "
+    b"192.0.2.3 - 3E57427F33A59F07 REST.GET.OBJECT a.txt "
+    b'"GET /bucket1/a.txt HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" -\n'
+)
+W3C = b"#Fields: date time cs-method cs-uri-stem sc-status\n2026-11-25 00:53:44 GET /a 200\n"
+JSON = b'{"time":"2025-12-11T10:10:30Z","status":200,"request":"GET / HTTP/1.1"}\n'
+READ_BY_LOOP = {"combined": (line(1), True), "S3": (S3, False), "W3C": (W3C, False), "JSON": (JSON, True)}
+
+
+@pytest.mark.parametrize(("written", "loop"), READ_BY_LOOP.values(), ids=READ_BY_LOOP)
+def test_the_loop_is_loaded_only_for_lines_that_it_reads(tmp_path, monkeypatch, written, loop):
+    monkeypatch.setattr("watchme_analysis.sources.access.logs.FAST_FROM", 1)
+    (tmp_path / "access.log").write_bytes(written)
+
+    scan = AccessScan([tmp_path / "access.log"])
+
+    assert scan.uses_loop is loop
+    assert [chunk.lines for chunk in scan] == [written.count(b"\n")]
+    assert AccessScan([tmp_path / "access.log"], LogOptions(engine="numba")).uses_loop

@@ -15,11 +15,9 @@ from watchme_analysis.sources.access.blocks import ROOM_BYTES, Block, block_of
 from watchme_analysis.sources.access.chunk import Chunk, Refused, merged
 from watchme_analysis.sources.access.columns import ACCESS_COLUMNS, rows_table
 from watchme_analysis.sources.access.escapes import unescaped_row, unescaped_table
+from watchme_analysis.sources.access.likely import likely_plan
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.program import Program, compile_program
-from watchme_analysis.sources.formats.json_shape import shape_of
-from watchme_analysis.sources.formats.load_balancer_lines import TYPES
-from watchme_analysis.sources.formats.load_balancer_plan import load_balancer_plan
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.line_prefixes import prefix_sizes
 
@@ -39,8 +37,6 @@ FAST_FROM = 16 << 20
 # one by one.
 ENGINES = ("auto", "numba", "arrow", "exact")
 _SAMPLE = 32
-# Lines of no format begin so whose plan can be told by one of them.
-_SHAPED = (b"{", *TYPES)
 # So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
 _MANY_TORN, _SHARE_TORN = 3, 0.002
 _RETURN = 13
@@ -175,7 +171,7 @@ class Engine:
         reader.look_at(sample)
         given = constants or {}
         chunk = buf[:size], bounds
-        program = self._program_for([reader.written(line) for line in sample], reader)
+        program = self._program_for(sample, reader)
         if program is None:
             return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
@@ -228,20 +224,17 @@ class Engine:
         table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
         return _Columnar(len(table), self._selection.filtered(table), others)
 
+    def uses_loop(self, lines: Sequence[bytes]) -> bool:
+        """Tell whether the compiled loop reads most lines like those given."""
+        reader = LineReader(self._formats, self._zone)
+        reader.look_at(lines)
+        program = self._program_for(lines, reader)
+        return self._engine == "numba" and program is not None and program.fits_loop
+
     def _program_for(self, sample: Sequence[bytes], reader: LineReader) -> Program | None:
         """Return how to read what most lines of a sample are, or None for line by line."""
-        if reader.fields is not None:
-            return None
-        likeliest = reader.formats[0] if reader.formats else None
-        shaped = [
-            line
-            for line in sample
-            if line.startswith(_SHAPED) and (likeliest is None or likeliest.match(line) is None)
-        ]
-        if 2 * len(shaped) > len(sample):
-            shapes = Counter(_plan_of(line, reader) for line in shaped)
-            likeliest = shapes.most_common(1)[0][0] or likeliest
-        return None if likeliest is None else self._program(likeliest)
+        plan = likely_plan(sample, reader)
+        return None if plan is None else self._program(plan)
 
     def _program(self, log_format: LogFormat) -> Program | None:
         if log_format not in self._programs:
@@ -295,11 +288,6 @@ class Engine:
                 refused = sorted([*refused, *(torn for _, torn in pairs)])
         table = rows_table(found, self._selection.needed)
         return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
-
-
-def _plan_of(line: bytes, reader: LineReader) -> LogFormat | None:
-    """Return the plan of lines like one that is of none of the formats."""
-    return shape_of(line, reader.keys) if line.startswith(b"{") else load_balancer_plan(line)
 
 
 class _Columnar(NamedTuple):

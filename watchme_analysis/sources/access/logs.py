@@ -176,18 +176,24 @@ class AccessScan:
     @property
     def uses_loop(self) -> bool:
         """Whether the compiled loop reads any of it, so that numba is at hand."""
-        asked = self._options.engine
-        if asked == "auto":
-            return chosen_engine(asked) == "numba" and any(_is_worth_it(one) for one in self.inputs)
-        return asked == "numba"
+        return any(self._engine_name(one) == "numba" for one in self.inputs)
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
-        asked = self._options.engine
-        name = "arrow" if asked == "auto" and not _is_worth_it(one) else asked
+        return self._engine(one, self._engine_name(one))
+
+    def _engine(self, one: Input, name: str) -> Engine:
         formats = self._candidates[one.name].formats
         decode = self._options.decode_escapes
         return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
+
+    def _engine_name(self, one: Input) -> str:
+        name = chosen_engine(self._options.engine)
+        if self._options.engine != "auto" or name != "numba" or one.size is None:
+            return name
+        # Loading numba takes its time, and 100 MB.
+        pays = _is_worth_it(one) and self._engine(one, name).uses_loop(split_lines(one.head()))
+        return name if pays else "arrow"
 
     def tally_for(self, one: Input) -> Tally:
         """Return an account of an input of which nothing was read yet."""
