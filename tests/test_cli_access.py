@@ -527,3 +527,15 @@ def test_progress_of_what_has_no_size_is_its_lines(monkeypatch):
     scan = AccessScan(["-"])
 
     assert [progress_words(scan, 9, 200.0) for _ in scan] == ["9 lines, 0 a second: -"]
+
+
+def test_a_format_stands_in_a_configuration_that_lies_elsewhere(log, tmp_path):
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    # Upstream and referer by their places: nothing in the lines tells them apart.
+    log_format = f"log_format own '{FORMAT}'; access_log /var/log/a.log own;"
+    (folder / "nginx.conf").write_text(f"http {{ {log_format} }}\n")
+    options = ("--json", "--by", "upstream")
+    found = json.loads(run(log, "--nginx-conf", folder / "nginx.conf", *options).output)
+    assert (found["requests"], found["rejected"]) == (3, 1)
+    assert json.loads(run(log, *options).output)["requests"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,17 @@ def test_without_a_redrive_policy_nothing_is_dead_lettered(evidence):
     found = json.loads(result.stdout)
     assert "No redrive policy is known: nothing is dead-lettered." in found["notes"]
     assert found["scenarios"][0]["dead_lettered"]["mean"] == 0
+
+
+def test_alarms_of_a_file_are_tried_against_when_people_noticed(tmp_path):
+    spec = tmp_path / "own.yaml"
+    spec.write_text(
+        "alarms:\n- {name: any-dead, over: dlq, metric: ApproximateNumberOfMessagesVisible, stat: Average,\n"
+        "   period_s: 60, threshold: 0}\n"
+    )
+    words = ("--spec", str(spec), "--queue", "asr-queue", "--noticed", "2025-11-18T12:00", "--json")
+    tried = {row["alarm"]: row for row in json.loads(backtest(DATA / "backlog-dlq", *words).output)}
+    assert list(tried) == ["any-dead"]
+    first = datetime.fromisoformat(tried["any-dead"]["first"])
+    noticed = datetime.fromisoformat("2025-11-18T12:00+09:00")
+    assert tried["any-dead"]["lead_minutes"] == (noticed - first).total_seconds() / 60

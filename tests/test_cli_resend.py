@@ -111,3 +111,20 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
     assert isinstance(result.exception, InputError)
     assert "nothing is sent" in str(result.exception)
     assert front.calls["SendMessage"] == 0
+
+
+def test_a_journal_lies_where_it_is_told(front, tmp_path):
+    import boto3
+
+    case, journal = tmp_path / "case", tmp_path / "elsewhere" / "sent.jsonl"
+    journal.parent.mkdir()
+    import_folder(DATA / "backlog-dlq", case)
+    boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
+    words = [str(case), "--send", "1", "--journal", str(journal)]
+    told = [CliRunner().invoke(resend, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
+    assert [lines[0] for lines in told] == [
+        "sent 1 now, 0 before, 990 not yet",
+        "sent 1 now, 1 before, 989 not yet",
+    ]
+    assert journal.read_text().count('"sent"') == 2
+    assert not list(tmp_path.glob("*.jsonl"))

@@ -58,3 +58,17 @@ def test_a_queue_goes_with_a_case():
     result = run("--queue", "asr-queue")
     assert result.exit_code == 2
     assert "goes with a CASE" in result.output
+
+
+def test_slots_and_seed_are_those_that_were_asked_for():
+    words = ("--replications", "1", "--json")
+    usual, wide, other = (
+        json.loads(run(*words, *more).output)["scenarios"][0]
+        for more in ((), ("--api-slots", "30"), ("--seed", "1"))
+    )
+    assert usual["dead_lettered"]["mean"] > wide["dead_lettered"]["mean"] == 0
+    assert usual["peak_age_s"] != other["peak_age_s"]
+    assert (
+        "an API of 30 slots; 1 replication, seed 1"
+        in run("--replications", "1", "--api-slots", "30", "--seed", "1").output
+    )

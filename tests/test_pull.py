@@ -496,3 +496,17 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     assert not case.table("log_queries").truncated.any()
     # Planned from the counts, so the whole was never asked only to be cut.
     assert all(asked["queryString"].startswith("filter toMillis") for asked in account.started)
+
+
+def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_told(account, tmp_path, capsys):
+    minute = int(START.timestamp()) // 60 * 60
+    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
+    words = ["pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]
+    code, _, err = run(capsys, *words, "--cache", tmp_path / "kept", "--raw", tmp_path / "raw")
+    assert (code, err.count("missing")) == (0, 0)
+    assert set(open_case(tmp_path / "case").table("metrics").value) == {97.0}
+    assert (tmp_path / "raw" / "metrics" / "metrics.json").is_file()
+    assert list((tmp_path / "kept").rglob("*.json.gz"))
+    calls = sum(account.calls.values())
+    code, *_ = run(capsys, *words, "--cache", tmp_path / "kept", "--offline")
+    assert (code, sum(account.calls.values())) == (0, calls)

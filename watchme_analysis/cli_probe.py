@@ -101,7 +101,10 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         raise InputError("Probing is gentle: --every at least 1s, and --timeout above 0.")
     headers = _headers(options["header"])
     if options["curl"]:
-        click.echo(probing.curl_lines(targets, every_s, timeout_s, options["header"]))
+        if for_s is not None:
+            raise click.UsageError("--for does not go with --curl: stop the lines with Ctrl-C.")
+        same = {name: options[name] for name in ("output", "insecure")}
+        click.echo(probing.curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
     writer = probe_standalone.Writer(options["output"], options["quiet"])
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.analysis.simulation.calibration import Agreement
@@ -105,7 +106,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     if options["as_json"]:
         click.echo(json.dumps(_json(found, measured, (*loud, *notes), near), ensure_ascii=False, indent=1))
         return
-    click.echo(f"{title}; {options['replications']} replications, seed {options['seed']}\n")
+    runs = counted(options["replications"], "replication")
+    click.echo(f"{title}; {runs}, seed {options['seed']}\n")
     for sentence in (*loud, *advice(found)[:1]):
         click.echo(filled(sentence) + "\n")
     heads = ["measure", *(head for _, head, _ in COLUMNS)]

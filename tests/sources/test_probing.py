@@ -202,6 +202,20 @@ def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(fetch, tls_se
     assert accepted["tls_s"] > 0
 
 
+def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    output = tmp_path / "of the edge.csv"
+    words = ["--curl", "--every", "1s", "--output", str(output), tls_server]
+    for options in ([], ["--insecure"]):
+        lines = (
+            CliRunner().invoke(command, [*words, *options]).stdout.replace("while :; do", "for once in 1; do")
+        )
+        subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
+    assert list(table(output)["status"].fillna(0)) == [0, 200]
+    assert CliRunner().invoke(command, [*words, "--for", "10s"]).exit_code == 2
+
+
 def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
     output = tmp_path / "probes.csv"
     arguments = [server.url + "/health", "--host", server.url + "/ill", "--inside", server.url + "/mute"]

@@ -159,7 +159,13 @@ def standalone_script() -> str:
 
 
 def curl_lines(
-    targets: Iterable[tuple[str, str]], every_s: float, timeout_s: float, headers: Iterable[str] = ()
+    targets: Iterable[tuple[str, str]],
+    every_s: float,
+    timeout_s: float,
+    headers: Iterable[str] = (),
+    *,
+    output: str = "probes.csv",
+    insecure: bool = False,
 ) -> str:
     """Return shell lines that probe with curl and write the same columns.
 
@@ -172,8 +178,14 @@ def curl_lines(
     headers
         Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed but for ``Host``: the lines
         read them from variables, since what is printed may end up in a log.
+    output
+        File that they append to.
+    insecure
+        Accept any certificate.
     """
     unset, options = _curl_headers(headers)
+    options += "-k " * insecure
+    file = shlex.quote(output)
     # curl's times all count from the start: awk takes the steps apart. Status 000 means no answer.
     wanted = "%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
     wanted += "%{time_starttransfer}"
@@ -181,9 +193,9 @@ def curl_lines(
         '{print $1, $2, ($3 > 0 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
         '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
     )
-    begin = f"[ -s probes.csv ] || echo {','.join(probe_standalone.COLUMNS)} >> probes.csv"
+    begin = f"[ -s {file} ] || echo {','.join(probe_standalone.COLUMNS)} >> {file}"
     # A last line that was cut off must not swallow the first new one.
-    mend = '[ -z "$(tail -c 1 probes.csv)" ] || echo >> probes.csv'
+    mend = f'[ -z "$(tail -c 1 {file})" ] || echo >> {file}'
     lines = [*unset, begin, mend, "while :; do"]
     for vantage, url in targets:
         path = urlsplit(url).path or "/"
@@ -192,7 +204,7 @@ def curl_lines(
             # One write for each line, so that a kill leaves none half written.
             f"  printf '%s%s\\n' \"$(date -u {shlex.quote('+' + prefix)})\" "
             f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} -w {shlex.quote(wanted)} "
-            f'{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)})" >> probes.csv'
+            f'{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)})" >> {file}'
         )
     return "\n".join([*lines, f"  sleep {every_s:g}", "done"])
 
