@@ -9,7 +9,6 @@ from watchme_analysis.analysis.health.frames import (
     cliffs_delta,
     error_counts,
     status_counts,
-    timeline,
 )
 from watchme_analysis.analysis.health.layers import LAYERS, layer_times
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
@@ -252,8 +251,6 @@ def test_frames_for_figures_agree_with_the_rows():
     assert row["cliffs_delta"] == 1.0
     counts = status_counts(observed, at(10), None).set_index("status")["count"]
     assert counts.to_dict() == {"200": 10, "timeout": 6}
-    drawn = timeline(observed, empty("host_metrics"), empty("error_log"), step_s=5)
-    assert drawn[drawn["measure"] == "bad"]["value"].sum() == 6
 
 
 def test_error_counts_keep_what_is_not_about_a_request():

@@ -78,20 +78,10 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )
 _KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, parts in _PATTERNS)
-KINDS = (
-    "function",
-    "timeout",
-    "unreachable",
-    "overload",
-    "server_error",
-    "message",
-    "code_or_message",
-    "other",
-)
 
 
 def error_kind(text: str) -> str:
-    """Return the kind of an error message: one of :data:`KINDS`.
+    """Return the kind of an error message: a key of :data:`KIND_WORDS`.
 
     Parameters
     ----------

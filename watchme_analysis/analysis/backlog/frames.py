@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.backlog.changes import recorded_changes
 from watchme_analysis.analysis.backlog.drain import drain_rows
 from watchme_analysis.analysis.backlog.error_kinds import KIND_WORDS, logged_errors
-from watchme_analysis.analysis.backlog.flow_baseline import OWNER, comparison_rows
+from watchme_analysis.analysis.backlog.flow_baseline import comparison_rows
 from watchme_analysis.analysis.backlog.flow_onsets import onset_rows
 from watchme_analysis.analysis.backlog.flow_pairs import kept
-from watchme_analysis.analysis.backlog.flows import Flow, Tables, flows
+from watchme_analysis.analysis.backlog.flows import Tables, flows
 from watchme_analysis.analysis.backlog.queue_balance import balance_frame
 from watchme_analysis.analysis.backlog.signs import Signs, read_signs
 from watchme_analysis.analysis.backlog.work_done import failed_with
@@ -23,13 +23,6 @@ from watchme_analysis.analysis.backlog.work_items import message_work
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PANELS = {
-    "sent": "arrivals", "received": "arrivals", "deleted": "arrivals", "visible": "backlog",
-    "in_flight": "backlog", "age_s": "age", "invocations": "consumer", "errors": "consumer",
-    "throttles": "consumer", "concurrency": "consumer", "duration_avg_s": "duration",
-    "duration_max_s": "duration", "dlq_visible": "dead letters", "cpu_pct": "host",
-}  # fmt: skip
 
 
 def all_signs(tables: Tables) -> tuple[Signs, ...]:
@@ -39,59 +32,6 @@ def all_signs(tables: Tables) -> tuple[Signs, ...]:
 
 def _read_all(tables: Tables) -> tuple[Signs, ...]:
     return tuple(read_signs(flow, tables) for flow in flows(tables))
-
-
-def timeline(tables: Tables, queue: str | None = None) -> pd.DataFrame:
-    """Return every backlog metric in one long frame, for panels that share a time axis.
-
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    queue
-        Only this queue, its function and its dead-letter queue; all of them when None.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``time`` (start of the interval), ``panel`` (``arrivals``, ``backlog``, ``age``, ``consumer``,
-        ``duration``, ``dead letters``, ``host``), ``series`` (``sent``, ``received``, ``deleted``,
-        ``visible``, ``in_flight``, ``age_s``, ``invocations``, ``errors``, ``throttles``,
-        ``concurrency``, ``duration_avg_s``, ``duration_max_s``, ``dlq_visible``, ``cpu_pct``),
-        ``resource``, ``value``, ``period_s``. Points that CloudWatch did not return have no row.
-    """
-    import pandas as pd
-
-    parts = []
-    host_done = False
-    for flow in flows(tables, queue):
-        for series, panel in _PANELS.items():
-            if series == "cpu_pct" and host_done:
-                continue
-            values = flow.frame[series].dropna()
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "time": values.index,
-                        "panel": panel,
-                        "series": series,
-                        "resource": _owner(flow, series),
-                        "value": values.to_numpy(),
-                        "period_s": flow.period_s,
-                    }
-                )
-            )
-        host_done = True
-    columns = ["time", "panel", "series", "resource", "value", "period_s"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
-
-
-def _owner(flow: Flow, series: str) -> str:
-    """Return the resource that a series belongs to."""
-    names = {"dlq": flow.dlq, "host": "host", "function": flow.function}
-    return names.get(OWNER.get(series, ""), flow.queue) or flow.queue
 
 
 def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:

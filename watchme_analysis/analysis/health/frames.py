@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.paths import path_families
-from watchme_analysis.analysis.health.requests import floats
 from watchme_analysis.analysis.health.window import phases
 
 if TYPE_CHECKING:
@@ -131,78 +130,3 @@ def error_counts(
         count=("kind", "size"), first=("time", "min"), last=("time", "max")
     )
     return found.sort_values("count", ascending=False, kind="stable", ignore_index=True)
-
-
-def timeline(
-    observed: pd.DataFrame, host_metrics: pd.DataFrame, error_log: pd.DataFrame, step_s: float = 1.0
-) -> pd.DataFrame:
-    """Put all layers on one time axis.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.analysis.health.window.judged`.
-    host_metrics, error_log
-        Tables of the glossary, each may be empty.
-    step_s
-        Length of a bin in seconds.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Long form: ``time`` (start of the bin), ``layer`` (outside, edge, nginx, host, inside, process),
-        ``series`` (a path family, a metric with its service, or a kind of error), ``measure``
-        (``median_s``, ``bad``, ``count``, ``value``), ``value`` (float).
-    """
-    import pandas as pd
-
-    step = pd.Timedelta(seconds=step_s)
-    columns = ["time", "layer", "series", "measure", "value"]
-    parts = []
-    seen = observed.assign(time=observed["start"].dt.floor(step), layer=observed["vantage"])
-    grouped = seen.groupby(["time", "layer", "family"], as_index=False).agg(
-        median_s=("duration_s", "median"), bad=("bad", "sum"), count=("bad", "size")
-    )
-    parts.append(
-        grouped.rename(columns={"family": "series"}).melt(["time", "layer", "series"], var_name="measure")
-    )
-    metrics = host_metrics.dropna(subset=["value", "time"])
-    named = metrics["metric"].where(
-        metrics["service"].fillna("") == "", metrics["metric"] + " (" + metrics["service"].fillna("") + ")"
-    )
-    parts.append(
-        pd.DataFrame(
-            {
-                "time": metrics["time"],
-                "layer": "process",
-                "series": named,
-                "measure": "value",
-                "value": floats(metrics["value"]),
-            }
-        )
-    )
-    errors = (
-        error_log.assign(time=error_log["time"].dt.floor(step))
-        .groupby(["time", "kind"], as_index=False)
-        .size()
-    )
-    parts.append(
-        pd.DataFrame(
-            {
-                "time": errors["time"],
-                "layer": "nginx",
-                "series": errors["kind"],
-                "measure": "count",
-                "value": errors["size"].astype(float),
-            }
-        )
-    )
-    kinds = {
-        "time": "datetime64[us, UTC]",
-        "layer": "string",
-        "series": "string",
-        "measure": "string",
-        "value": "float64",
-    }
-    found = pd.concat([part[columns].astype(kinds) for part in parts], ignore_index=True)
-    return found.sort_values(["layer", "series", "measure", "time"], kind="stable", ignore_index=True)
