@@ -489,14 +489,15 @@ def test_an_athena_table_is_printed_for_a_log_or_a_format(log):
     assert "CREATE EXTERNAL TABLE" in of_log
 
 
-def test_a_summary_of_a_large_log_loads_no_pandas(tmp_path):
+@pytest.mark.parametrize("engine", ["numba", "arrow"])
+def test_a_summary_loads_no_pandas(tmp_path, engine):
     # Lines of the exact way as well; pandas alone takes a fifth of the memory that a summary may take.
     (tmp_path / "access.log").write_text(COMBINED + COMBINED.replace("curl", "監視") + "garbage\n")
     run = (
         "import sys; from watchme_analysis.cli import cli; "
         "cli.main(sys.argv[1:], standalone_mode=False); print('pandas' in sys.modules)"
     )
-    words = ["access", str(tmp_path / "access.log"), "--engine", "numba", "--errors", "none"]
+    words = ["access", str(tmp_path / "access.log"), "--engine", engine, "--errors", "none"]
     asked = subprocess.run([sys.executable, "-c", run, *words], capture_output=True, text=True, check=True)
     assert "2 requests, 1 rejected" in asked.stdout
     assert asked.stdout.split()[-1] == "False"

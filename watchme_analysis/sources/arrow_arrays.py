@@ -123,6 +123,39 @@ def bool_array(values: Array) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(Bits.of(values).bits)])
 
 
+def truths_of(array: pa.Array, *, null: bool = False) -> Array:
+    """Return truth values as numpy's, and what is said for null."""
+    import numpy as np
+
+    bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
+    return np.where(nulls_of(array), null, bits[array.offset : array.offset + len(array)] == 1)
+
+
+def where(chosen: Array | pa.Array, values: pa.Array) -> pa.Array:
+    """Return values where they are chosen, else null."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    mask = bool_array(chosen) if isinstance(chosen, np.ndarray) else chosen
+    return pc.if_else(mask, values, nulls(1, values.type)[0])
+
+
+def joined(*parts: Any) -> pa.Array:
+    """Return texts and columns of texts put together row by row, null where one of them is."""
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(
+        *(scalar_of(part, "text") if isinstance(part, str) else part for part in (*parts, ""))
+    )
+
+
+def unless_empty(texts: pa.Array) -> pa.Array:
+    """Return texts, empty ones as null."""
+    import pyarrow.compute as pc
+
+    return where(pc.not_equal(texts, scalar_of("", "text")), texts)
+
+
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a column as one array, copied only when it is several."""
     import pyarrow as pa
@@ -189,8 +222,10 @@ def scalar_of(value: Any, kind: Kind) -> pa.Scalar:
     return array_of([value], kind)[0]
 
 
-def repeated(text: str, count: int) -> pa.Array:
-    """Return a column of one text; columns of the same text share their memory."""
+def repeated(text: str | None, count: int) -> pa.Array:
+    """Return a column of one text, or null; columns of the same text share their memory."""
+    if text is None:
+        return nulls(count, arrow_type("text"))
     return _repeated(text, _even(count)).slice(0, count)
 
 

@@ -14,7 +14,22 @@ from watchme_analysis.sources.access.mix import KINDS
 from watchme_analysis.sources.access.program import ARGS, REQUEST_COLUMNS, REQUEST_PARTS, TARGETS, Program
 from watchme_analysis.sources.access.spans import FoundSpans, can_find, find_spans
 from watchme_analysis.sources.access.times import moments_of
-from watchme_analysis.sources.arrow_arrays import arrow_type, nulls, slices_of
+from watchme_analysis.sources.arrow_arrays import (
+    array_of,
+    arrow_type,
+    bool_array,
+    joined,
+    nulls,
+    nulls_of,
+    number_array,
+    numbers_of,
+    repeated,
+    scalar_of,
+    slices_of,
+    truths_of,
+    unless_empty,
+    where,
+)
 from watchme_analysis.sources.formats.derived_format import DerivedFormat
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, SUMS, TIMES, UPSTREAM, upstream_columns
 from watchme_analysis.sources.lines import microseconds
@@ -83,16 +98,14 @@ def arrow_table(
     for variable in program.log_format.variables:
         values.check(variable)
     arrays = [
-        pa.repeat(pa.scalar(constants[column], arrow_type(KINDS[column])), len(found.rows))
-        if column in constants
-        else values.column(column)
+        repeated(constants[column], len(found.rows)) if column in constants else values.column(column)
         for column in columns
     ]
     table = pa.table(arrays, names=list(columns))
     doubtful = np.ones(len(bounds[0]), bool)
     doubtful[found.rows[values.sure]] = False
     if not values.sure.all():
-        table = table.filter(pa.array(values.sure))
+        table = table.filter(bool_array(values.sure))
     return ArrowTable(table, np.flatnonzero(doubtful))
 
 
@@ -117,7 +130,7 @@ class _Values:
             self._nothing.append(self._log_format.derivation.nothing)
             made, sure = self._log_format.derivation.make(self._text)
             self._texts.update(made)
-            self._doubt_unless(sure)
+            self.sure &= sure
 
     def check(self, variable: Variable) -> None:
         """Doubt the lines in which a variable's value is none of its kind."""
@@ -132,9 +145,10 @@ class _Values:
         fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
         # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
         never_null = variable.name in TIMES or self._log_format.is_bare(variable)
-        self._doubt_unless(fits if never_null else pc.fill_null(fits, True))
+        self._doubt_unless(fits, null=not never_null)
         if variable.kind in ("int", "decimal"):
-            self._doubt_unless(pc.fill_null(pc.less_equal(pc.binary_length(values), _PLAIN_NUMBER), True))
+            is_short = pc.less_equal(pc.binary_length(values), scalar_of(_PLAIN_NUMBER, "int"))
+            self._doubt_unless(is_short, null=True)
         if variable.name in TIMES:
             self._doubt_unless(pc.is_valid(self._times(variable.name)))
         elif not self._log_format.writes_nothing:
@@ -144,13 +158,12 @@ class _Values:
 
     def column(self, column: str) -> pa.Array:
         """Return a column of ``access_log``."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         kind = KINDS[column]
         found: pa.Array | None = None
         if column == "line":
-            return pa.array(self._found.rows + 1)
+            return number_array(self._found.rows + 1)
         if column == "extra":
             return self._extra()
         if column in _UPSTREAM_COLUMNS:
@@ -159,7 +172,11 @@ class _Values:
             found = self._request().get(column)
         elif kind == "float":
             name = self._program.decimals.get(column)
-            found = None if name is None else pc.divide(self._number(name, "float"), DURATIONS[name])
+            found = (
+                None
+                if name is None
+                else pc.divide(self._number(name, "float"), scalar_of(DURATIONS[name], "float"))
+            )
         elif kind == "time":
             names = self._program.wholes.get(column, ())
             found = self._times(names[0]).cast(arrow_type(kind)) if names else None
@@ -171,10 +188,8 @@ class _Values:
             found = pc.coalesce(*texts) if texts else None
         return nulls(len(self.sure), arrow_type(kind)) if found is None else found
 
-    def _doubt_unless(self, sure: pa.Array) -> None:
-        import pyarrow.compute as pc
-
-        self.sure &= pc.fill_null(sure, False).to_numpy(zero_copy_only=False)
+    def _doubt_unless(self, sure: pa.Array, *, null: bool = False) -> None:
+        self.sure &= truths_of(sure, null=null)
 
     def _text(self, name: str) -> pa.Array:
         """Return a variable's values; empty ones and ``-`` are null."""
@@ -195,30 +210,25 @@ class _Values:
 
     def _number(self, name: str, kind: str) -> pa.Array:
         """Return a variable's values as numbers, those in doubt null."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        values = pc.if_else(pa.array(self.sure), self._text(name), None)
-        return values.cast(pa.int64() if kind == "int" else pa.float64())
+        return where(self.sure, self._text(name)).cast("int64" if kind == "int" else "float64")
 
     def _times(self, name: str) -> pa.Array:
         """Return microseconds since the epoch, null where a value is no time."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         if name not in self._moments:
             values = self._text(name)
             if name == "msec":
                 plain = pc.match_substring_regex(values, _MILLISECONDS)
-                digits = pc.replace_substring(pc.if_else(plain, values, None), ".", "")
-                self._moments[name] = pc.multiply(digits.cast(pa.int64()), 1000)
+                digits = pc.replace_substring(where(plain, values), ".", "").cast("int64")
+                self._moments[name] = number_array(numbers_of(digits) * 1000, ~nulls_of(digits))
             elif name == "time_text":
                 self._moments[name] = moments_of(values)
             else:
                 # Many requests end within the same second.
                 coded = values.dictionary_encode()
                 moments = [microseconds(text) for text in coded.dictionary.to_pylist()]
-                self._moments[name] = pa.array(moments, pa.int64()).take(coded.indices)
+                self._moments[name] = array_of(moments, "int").take(coded.indices)
         return self._moments[name]
 
     def _request(self) -> dict[str, pa.Array]:
@@ -242,8 +252,8 @@ class _Values:
                     sure = pc.or_(sure, pc.is_null(values))
                 self._doubt_unless(sure)
                 found = {field.name: split.field(field.name) for field in split.type}
-                found = {one: pc.if_else(pc.is_valid(split), part, None) for one, part in found.items()}
-                found["query"] = pc.if_else(pc.equal(found["query"], ""), None, found["query"])
+                found = {one: where(pc.is_valid(split), part) for one, part in found.items()}
+                found["query"] = unless_empty(found["query"])
                 if "query" in parts:
                     found["query"] = pc.coalesce(found["query"], parts["query"])
                 parts.update(found)
@@ -253,7 +263,6 @@ class _Values:
     def _upstream(self) -> dict[str, pa.Array]:
         """Return the columns of the upstreams: of one try by Arrow, of several by the exact way."""
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         if self._upstreams is not None:
@@ -263,35 +272,33 @@ class _Values:
         asked = np.zeros(len(self.sure), bool)
         for name, values in logged.items():
             single = pc.match_substring_regex(values, _ONE_TRY[name])
-            several |= ~pc.fill_null(single, True).to_numpy(zero_copy_only=False)
-            asked |= pc.is_valid(values).to_numpy(zero_copy_only=False)
-        single = pa.array(~several & self.sure)
+            several |= ~truths_of(single, null=True)
+            asked |= ~nulls_of(values)
+        single = ~several & self.sure
         found: dict[str, pa.Array] = {}
         for column in _UPSTREAM_COLUMNS if logged else ():
             kind = arrow_type(KINDS[column])
             name = SUMS.get(column, column)
             found[column] = (
-                pc.if_else(single, logged[name], None).cast(kind)
-                if name in logged
-                else nulls(len(several), kind)
+                where(single, logged[name]).cast(kind) if name in logged else nulls(len(several), kind)
             )
         if logged:
-            found["upstream_tries"] = pa.array(asked.astype(np.int64))
+            found["upstream_tries"] = number_array(asked.astype(np.int64))
         rows = np.flatnonzero(several & self.sure)
         if len(rows):
             further = self._several_tries(logged, rows)
             mask = np.zeros(len(several), bool)
             mask[rows] = True
             for column, values in found.items():
-                replaced = pa.array([row.get(column) for row in further], values.type)
-                found[column] = pc.replace_with_mask(values, pa.array(mask), replaced)
+                replaced = array_of([row.get(column) for row in further], KINDS[column])
+                found[column] = pc.replace_with_mask(values, bool_array(mask), replaced)
         self._upstreams = found
         return found
 
     def _several_tries(self, logged: dict[str, pa.Array], rows: Array) -> list[dict[str, Any]]:
         import pyarrow as pa
 
-        asked = pa.table(logged).take(pa.array(rows)).to_pylist()
+        asked = pa.table(logged).take(number_array(rows)).to_pylist()
         found: list[dict[str, Any]] = []
         for row, values in zip(rows, asked, strict=True):
             try:
@@ -312,13 +319,13 @@ class _Values:
         for name in self._program.further:
             values = self._text(name)
             for chosen in self._chosen_over(name):
-                values = pc.if_else(pc.fill_null(pc.equal(values, chosen), False), None, values)
+                values = where(~truths_of(pc.equal(values, chosen)), values)
             escaped = pc.replace_substring(values, "\\", "\\\\")
-            pieces.append(pc.coalesce(_joined(f', "{name}": "', escaped, '"'), ""))
+            pieces.append(pc.coalesce(joined(f', "{name}": "', escaped, '"'), scalar_of("", "text")))
         if not pieces:
             return nulls(len(self.sure), arrow_type("text"))
-        inside = pc.utf8_slice_codeunits(_joined(*pieces), start=len(", "))
-        return pc.if_else(pc.equal(inside, ""), None, _joined("{", inside, "}"))
+        inside = unless_empty(pc.utf8_slice_codeunits(joined(*pieces), start=len(", ")))
+        return joined("{", inside, "}")
 
     def _chosen_over(self, name: str) -> list[pa.Array]:
         """Return what fills the columns that a further variable could have filled."""
@@ -328,7 +335,7 @@ class _Values:
             said = self._request()
             if name == "server_protocol":
                 return [said["protocol"]]
-            target = pc.coalesce(_joined(said["path"], "?", said["query"]), said["path"])
+            target = pc.coalesce(joined(said["path"], "?", said["query"]), said["path"])
             return [target, said["method"], said["query"], said["path"]]
         if name in ARGS:
             query = self._request().get("query")
@@ -337,13 +344,3 @@ class _Values:
             if name in candidates:
                 return [pc.coalesce(*(self._text(one) for one in candidates))]
         return []
-
-
-def _joined(*parts: Any) -> pa.Array:
-    """Return texts and columns of texts put together row by row, null where one of them is."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(
-        *(pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in (*parts, ""))
-    )

@@ -105,9 +105,7 @@ class Columns:
             if column in asked:
                 built[column] = mix.merged(column, of(rows))
         for column in set(columns) & set(constants):
-            text = constants[column]
-            count = len(mix.lines)
-            built[column] = nulls(count, arrow_type("text")) if text is None else repeated(text, count)
+            built[column] = repeated(constants[column], len(mix.lines))
         return pa.table([built[column] for column in columns], names=list(columns))
 
     def _fill(self, columns: Sequence[str], lines: Array, held: Array) -> set[str]:

@@ -18,6 +18,7 @@ from watchme_analysis.sources.access.escapes import unescaped_row, unescaped_tab
 from watchme_analysis.sources.access.likely import likely_plan
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.program import Program, compile_program
+from watchme_analysis.sources.arrow_arrays import scalar_of
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.line_prefixes import prefix_sizes
 
@@ -81,14 +82,13 @@ class Selection:
 
     def filtered(self, table: pa.Table) -> pa.Table:
         """Return the rows asked for of a table with the columns needed."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         kept = []
         if self.since is not None:
-            kept.append(pc.greater_equal(table["time"].cast(pa.int64()), self.since))
+            kept.append(pc.greater_equal(table["time"].cast("int64"), scalar_of(self.since, "int")))
         if self.until is not None:
-            kept.append(pc.less(table["time"].cast(pa.int64()), self.until))
+            kept.append(pc.less(table["time"].cast("int64"), scalar_of(self.until, "int")))
         if self.path_prefix:
             kept.append(pc.starts_with(table["path"], self.path_prefix))
         return table.filter(reduce(pc.and_, kept)) if kept else table

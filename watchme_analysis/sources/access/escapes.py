@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.schema import table_schema
+from watchme_analysis.sources.arrow_arrays import array_of, bool_array, truths_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,17 +52,16 @@ def unescaped_row(row: dict[str, Any], escape: str) -> dict[str, Any]:
 
 def unescaped_table(table: pa.Table, escape: str) -> pa.Table:
     """Return a table of ``access_log`` with the escapes of its texts decoded, as :func:`unescaped_row`."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     for at, name in enumerate(table.column_names if escape in _ESCAPED else ()):
         if name not in _COLUMNS:
             continue
         values = table[name].combine_chunks()
-        escaped = pc.fill_null(pc.match_substring(values, "\\"), False)
+        escaped = bool_array(truths_of(pc.match_substring(values, "\\")))
         if pc.any(escaped).as_py():
             found = [_decoded(name, value, escape) for value in values.filter(escaped).to_pylist()]
-            changed = pc.replace_with_mask(values, escaped, pa.array(found, values.type))
+            changed = pc.replace_with_mask(values, escaped, array_of(found, "text"))
             table = table.set_column(at, name, changed)
     return table
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 # Gives the texts of a variable, null for nothing.
@@ -34,7 +35,7 @@ class Derivation(NamedTuple):
     used_up: frozenset[str]
     nothing: bytes
     made: tuple[str, ...]
-    make: Callable[[Texts], tuple[dict[str, Any], pa.Array]]
+    make: Callable[[Texts], tuple[dict[str, pa.Array], np.ndarray[Any, Any]]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.access.times import moments_of
+from watchme_analysis.sources.arrow_arrays import nulls_of, scalar_of, truths_of, where
 from watchme_analysis.sources.formats.derived_format import Derivation, DerivedFormat, Texts
 from watchme_analysis.sources.formats.load_balancer_lines import (
     AUTHORITY,
@@ -22,7 +23,10 @@ from watchme_analysis.sources.formats.load_balancer_lines import (
 from watchme_analysis.sources.formats.nginx_format import Variable, kind_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
 
 # From here on lines say when a request came, which they have since 2018.
 _LEAST = NAMES.index("request_creation_time") + 1
@@ -53,39 +57,34 @@ def _variable(name: str, mark: str) -> Variable:
     return Variable(name, "token" if kind == "text" and not mark else kind, bool(mark))
 
 
-def _derived(texts: Texts) -> tuple[dict[str, Any], pa.Array]:
+def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
     import pyarrow.compute as pc
 
     parts = [texts(name) for name in PARTS]
     client, target = texts("client"), texts("target")
     fit = [pc.match_substring_regex(part, _SECONDS) for part in parts]
-    whole = [_microseconds(pc.if_else(fits, part, None)) for fits, part in zip(fit, parts, strict=True)]
+    million = scalar_of(1e6, "float")
+    seconds = [where(fits, part).cast("float64") for fits, part in zip(fit, parts, strict=True)]
+    whole = [pc.round(pc.multiply(one, million)).cast("int64") for one in seconds]
     # Where no target answered: from when it came until it was answered.
     created = texts("request_creation_time")
     waited = pc.subtract(moments_of(texts("time_text")), moments_of(created))
-    waited = pc.if_else(pc.greater_equal(waited, 0), waited, None)
+    waited = where(pc.greater_equal(waited, scalar_of(0, "int")), waited)
     taken = pc.coalesce(pc.add(pc.add(whole[0], whole[1]), whole[2]), waited)
     asked = pc.extract_regex(texts("request"), _HOST)
     made = {
         "remote_addr": pc.replace_substring_regex(client, _CLIENT, r"\1\2"),
         "upstream_addr": target,
         "host": pc.coalesce(texts("domain_name"), pc.struct_field(asked, "host")),
-        "request_time": pc.divide(taken.cast("float64"), 1e6),
+        "request_time": pc.divide(taken.cast("float64"), million),
         "upstream_response_time": parts[1],
     }
-    sure = pc.fill_null(pc.match_substring_regex(texts("type"), _TYPE), False)
+    sure = truths_of(pc.match_substring_regex(texts("type"), _TYPE))
     # A time that isn't there, or of another shape, may be one to the exact way.
-    sure = pc.and_(sure, pc.or_(pc.is_valid(taken), pc.is_null(created)))
-    doubtless = (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ",")))
-    for one in doubtless:
-        sure = pc.and_(sure, pc.fill_null(one, True))
+    sure &= ~nulls_of(taken) | nulls_of(created)
+    for one in (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ","))):
+        sure &= truths_of(one, null=True)
     return made, sure
-
-
-def _microseconds(seconds: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.round(pc.multiply(seconds.cast("float64"), 1e6)).cast("int64")
 
 
 _DERIVATION = Derivation(
