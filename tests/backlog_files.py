@@ -147,6 +147,7 @@ class Folder:
                 if errors.get(item.number) not in ("hangs",):
                     found.append((begun + 0.01, f"POST {url} files/{item.device}/audio.wav\n"))
         end = begun + seconds
+        memory = [size for since, size in function.memory if since <= begun][-1]
         if how == "timeout":
             when = self.when(end).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
             found.append(
@@ -162,7 +163,7 @@ class Folder:
             (
                 end + 0.001,
                 f"REPORT RequestId: {request}\tDuration: {1000 * seconds:.2f} ms\tBilled Duration: "
-                f"{1000 * seconds:.0f} ms\tMemory Size: 256 MB\tMax Memory Used: 75 MB\t\n",
+                f"{1000 * seconds:.0f} ms\tMemory Size: {memory} MB\tMax Memory Used: 75 MB\t\n",
             )
         )
         return [(moment, text, request) for moment, text in found]
@@ -280,7 +281,7 @@ class Folder:
         self.save(
             f"functions/{function.name}.json",
             {"FunctionName": function.name, "FunctionArn": arn, "Timeout": int(function.timeout_s),
-             "MemorySize": 256, "Runtime": "python3.12",
+             "MemorySize": function.memory[-1][1], "Runtime": "python3.12",
              "LastModified": self.modified("UpdateFunction", function.name, "%Y-%m-%dT%H:%M:%S.000+0000")},
         )  # fmt: skip
         mapping = {
@@ -290,6 +291,8 @@ class Folder:
             "LastModified": self.modified("UpdateEventSource", function.name, "%Y-%m-%dT%H:%M:%S+00:00"),
             "FunctionResponseTypes": ["ReportBatchItemFailures"] if queue.partial else [],
         }  # fmt: skip
+        if queue.filter:
+            mapping["FilterCriteria"] = {"Filters": [{"Pattern": queue.filter}]}
         if queue.max_concurrency:
             mapping["ScalingConfig"] = {"MaximumConcurrency": queue.max_concurrency}
         own = self.mappings.setdefault(function.name, [])

@@ -87,6 +87,8 @@ class Function:
     # (start, end, error text, seconds, share): the share of runs that start in between end so
     broken: list = field(default_factory=list)
     running: int = 0
+    # Moments from which on it has so much memory, in MB.
+    memory: list = field(default_factory=lambda: [(0.0, 256)])
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Queue:
     batch: int = 1
     partial: bool = False
     max_concurrency: int | None = None
+    filter: str | None = None
     retention_s: float = 345_600.0
     fifo: bool = False
     off: list = field(default_factory=list)

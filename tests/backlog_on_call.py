@@ -34,7 +34,7 @@ def filtered(share):
 
     def twist(world, options):
         queue, start, _ = the_fault(world)
-        queue.fifo = False
+        queue.fifo, queue.filter = False, '{"body": {"kind": ["audio"]}}'
         dropped = within(world, queue, share)
         world.arrivals = [item for item in world.arrivals if item not in dropped]
 
@@ -54,6 +54,8 @@ def stolen(share):
 
     def twist(world, options):
         filtered(share)(world, options)
+        for queue in world.queues:
+            queue.filter = None
         no_change(world, options)
 
     return twist
@@ -190,6 +192,7 @@ def memory_lowered(world, options):
     function.broken, function.own_s, function.timeout_s, queue.batch = [], 4.0, 30.0, 1
     queue.visibility_s, world.fault = 180.0, (start, world.seconds)
     world.events.append((start, lambda model: setattr(function, "own_s", 34.0)))
+    function.memory = [(0.0, 1024), (start, 128)]
     no_change(world, options)
     recorded(world, options, start, CONFIGURE, function.name, functionName=function.name, memorySize=128)
 

@@ -27,7 +27,7 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     assert lines[head + 1].startswith("as configured")
     assert "recorded" not in result.output.split("never failed:")[0]
     warnings = [line for line in lines if line.startswith("WARNING")]
-    assert warnings
+    assert len(warnings) == 1, "what holds under the same assumption is said once"
     assert all("reserved 2" in line and "at once" in line for line in warnings)
     assert lines[2] == warnings[0], "what loses healthy messages comes before all figures"
     assert any("does best" in line for line in lines[:head])
@@ -42,6 +42,12 @@ def test_a_case_is_fitted_and_its_record_shown():
     own = found["scenarios"][0]["dead_lettered"]["mean"]
     assert own == pytest.approx(found["recorded"]["dead_lettered"], rel=0.02)
     assert any("capacity" in note for note in found["notes"])
+
+
+def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all():
+    result = run(str(DATA / "backlog-dlq"), "--replications", "1")
+    before = " ".join(result.output.split("never failed:")[0].split())
+    assert "one message tried right after it, and the change taken back when that failed" in before
 
 
 def test_an_unknown_queue_is_named_with_those_there_are():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from watchme_analysis.analysis.simulation.fit import Recorded
     from watchme_analysis.analysis.simulation.model import Model
     from watchme_analysis.analysis.simulation.scenarios import Comparison
+    from watchme_analysis.case import Case
 
 # Field of an outcome, its heading, and the unit in the field's own: shorter words than a page has room for.
 COLUMNS = (
@@ -64,6 +65,7 @@ Examples:
 @click.option(
     "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, help="Default: one for each core."
 )
+@click.option("--timezone", default="Asia/Tokyo", show_default=True, help="Zone of the times shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
     """Try measures against backlogs and dead letters in a simulation of queue, function and API.
@@ -75,6 +77,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     """
     from watchme_analysis.analysis.simulation import scenarios as model
     from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
+    from watchme_analysis.case import open_case
     from watchme_analysis.views.console import filled
     from watchme_analysis.views.plain_lines import fitted as fitted_table
     from watchme_analysis.views.simulation_views import measures_rows
@@ -82,6 +85,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     measured: Recorded | None = None
     fitted: Model | None = None
     notes: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
     if case is None:
         if queue is not None:
             raise click.UsageError("--queue goes with a CASE.")
@@ -94,7 +98,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
             title = title.replace("one slot", f"{api_slots} slots")
         wanted = model.scenarios(settings, load)
     else:
-        fitted = _model(case, queue, api_slots, options["cores"])
+        opened = open_case(case)
+        fitted = _model(opened, queue, api_slots, options["cores"])
+        spared = _spared(opened, queue, options["timezone"])
         wanted, measured, notes = fitted.scenarios, fitted.in_all, fitted.notes
         names = [flow.queue for flow in fitted.flows]
         title = f"{' and '.join(names)}{', added up' if names[1:] else ''}; fitted to {case}"
@@ -104,11 +110,13 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     notes = (*dict.fromkeys(map(configured, own)), *notes)
     loud = (*warnings(found), *doubts(near))
     if options["as_json"]:
-        click.echo(json.dumps(_json(found, measured, (*loud, *notes), near), ensure_ascii=False, indent=1))
+        click.echo(
+            json.dumps(_json(found, measured, (*loud, *spared, *notes), near), ensure_ascii=False, indent=1)
+        )
         return
     runs = counted(options["replications"], "replication")
     click.echo(f"{title}; {runs}, seed {options['seed']}\n")
-    for sentence in (*loud, *advice(found)[:1]):
+    for sentence in (*loud, *advice(found)[:1], *spared):
         click.echo(filled(sentence) + "\n")
     heads = ["measure", *(head for _, head, _ in COLUMNS)]
     click.echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
@@ -116,24 +124,34 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         click.echo(filled(note, rest="  "))
 
 
-def _model(case: Path, queue: str | None, slots: int | None, cores: float) -> Model:
+def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
+    """Say what a check after a change would have spared, which no measure of the simulation is."""
+    from watchme_analysis.diagnosis import answer, investigate
+    from watchme_analysis.views.alarm_words import spared_by_a_check
+    from watchme_analysis.window import parse_zone
+
+    found = answer(investigate("backlog", opened, subject=queue))
+    change, dead = found.extra.get("change"), found.extra.get("dead_letters", 0)
+    return spared_by_a_check(found.cause, change, dead, parse_zone(zone))
+
+
+def _model(opened: Case, queue: str | None, slots: int | None, cores: float) -> Model:
     """Return the model of the flow that is asked about, else of the one with the oldest message."""
     from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.analysis.simulation.fit import recorded
     from watchme_analysis.analysis.simulation.model import model_of
-    from watchme_analysis.case import open_case
 
-    opened = open_case(case)
     found = flows(opened)
     wanted = [flow for flow in found if queue in {None, flow.queue}]
     if not found:
         raise InputError(
-            f"The case {case} knows no queue, so there is nothing to simulate: import or pull the metrics of "
-            "one first (watchme pull backlog --queue NAME), or leave the case out to see a made-up one."
+            f"The case {opened.name} knows no queue, so there is nothing to simulate: import or pull the "
+            "metrics of one first (watchme pull backlog --queue NAME), or leave the case out to see one made "
+            "up."
         )
     if not wanted:
         names = ", ".join(flow.queue for flow in found)
-        raise InputError(f"The case {case} has no queue {queue}: its queues are {names}.")
+        raise InputError(f"The case {opened.name} has no queue {queue}: its queues are {names}.")
     worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
     for note in opened.coverage().get("metrics", {}).get("notes", ()):
         click.echo(f"metrics: {note}", err=True)

@@ -503,6 +503,7 @@ batch_size | int | BatchSize
 batching_window_s | float | MaximumBatchingWindowInSeconds
 max_concurrency | int | ScalingConfig.MaximumConcurrency | no maximum
 response_types | json | FunctionResponseTypes
+filters | json | patterns of FilterCriteria: what matches none is deleted unread | no filter
 last_modified | time | LastModified
 """
         ),

@@ -212,6 +212,6 @@ def test_bundled_cases(data, case, cause, dead):
 
 
 def test_one_is_no_many():
-    one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True} for n in (1, 2))
+    one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True, "lost": 0} for n in (1, 2))
     assert backlog._missing_work(one) == "1 device-day of work is missing"
     assert backlog._missing_work(two) == "2 device-days of work are missing"

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from backlog_draws import make
 from backlog_on_call import PLAN
+from backlog_troubles import breaks
 from backlog_world import World
 
 from watchme_analysis.case import open_case
@@ -24,7 +25,16 @@ def asked(tmp_path, name, seed):
 @pytest.mark.parametrize(
     ("name", "seed", "words"),
     [
-        ("filter drops all", 601001, "and were deleted: a filter of the mapping drops them"),
+        (
+            "filter drops all",
+            601001,
+            'the mapping\'s filter drops what doesn\'t match {"body": {"kind": ["audio"]}}',
+        ),
+        (
+            "second consumer",
+            601002,
+            "and were deleted: another consumer takes them, or a filter that the mapping had",
+        ),
         ("looked at in the console", 601003, "and came back: somebody else receives them"),
     ],
 )
@@ -47,6 +57,28 @@ def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_pa
 def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
     found, _ = asked(tmp_path, "half the runs, no trail", 601025)
     assert found.cause == "consumer_failing", found.summary
+
+
+def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(tmp_path):
+    twist = breaks("keyerror", None, 0.65, event="UpdateFunctionCode20150331v2")
+    make(701004, tmp_path / "raw", "consumer_failing", twist)
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    assert found.cause == "consumer_failing", found.summary
+    assert found.extra["dead_letters"] > 10
+
+
+def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
+    found, _ = asked(tmp_path, "memory lowered", 702006)
+    assert found.cause == "consumer_failing", found.summary
+    assert found.extra["change"]["event_name"].startswith("UpdateFunctionConfiguration")
+    own = next(item for item in found.ranking if item.finding.cause == "consumer_failing").finding
+    (told,) = [item for item in own.evidence if "MB of memory" in item.statement]
+    assert told.effect == 8.0
+
+
+def test_less_memory_without_a_recorded_change_leaves_it_open_whose_the_slowness_is(tmp_path):
+    found, _ = asked(tmp_path, "memory lowered", 702001)
+    assert found.cause in (None, "consumer_failing"), found.summary
 
 
 @pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.6, 1.0)])

@@ -183,6 +183,7 @@ def test_mappings(raw):
         "FunctionArn": CONFIGURATION["FunctionArn"] + ":live",
         "State": "Disabled",
         "ScalingConfig": {"MaximumConcurrency": 5},
+        "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"kind": ["audio"]}}'}]},
     }
     stream = {"UUID": "v", "EventSourceArn": "arn:aws:kinesis:ap-southeast-2:123456789012:stream/s"}
     value = {"EventSourceMappings": [mapping, stream]}
@@ -190,6 +191,13 @@ def test_mappings(raw):
     assert frame.queue.fillna("-").tolist() == ["sed-queue", "-"]
     assert frame.function.tolist() == ["sed-worker", "sed-worker"]
     assert frame.max_concurrency.iloc[0] == 5
+    assert frame.filters.fillna("-").tolist() == ['["{\\"body\\": {\\"kind\\": [\\"audio\\"]}}"]', "-"]
+
+
+def test_a_move_task_is_about_the_queue_that_it_empties():
+    call = {"eventName": "StartMessageMoveTask", "requestParameters": {"sourceArn": ARN + "sed-queue-dlq"}}
+    row = cloudtrail.change_row("cloudtrail.json", {"CloudTrailEvent": json.dumps(call)})
+    assert row["resource"] == "sed-queue-dlq"
 
 
 def test_metric_math_and_composite_alarms(raw):

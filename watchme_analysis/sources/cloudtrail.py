@@ -35,6 +35,8 @@ _NAMING = (
     "queueUrl",
     "queueName",
     "eventSourceArn",
+    "sourceArn",
+    "destinationArn",
     "alarmName",
     "logGroupName",
     "roleName",

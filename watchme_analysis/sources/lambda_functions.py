@@ -172,8 +172,16 @@ def mapping_row(file: str, mapping: dict[str, Any], function: str | None = None)
         "batching_window_s": number(mapping.get("MaximumBatchingWindowInSeconds")),
         "max_concurrency": whole(scaling.get("MaximumConcurrency")),
         "response_types": as_json(mapping.get("FunctionResponseTypes")),
+        "filters": as_json(_patterns(mapping) or None),
         "last_modified": moment(mapping.get("LastModified")),
     }
+
+
+def _patterns(mapping: dict[str, Any]) -> list[Any]:
+    """Return the patterns of a mapping's filter."""
+    filters = part(mapping, "FilterCriteria").get("Filters")
+    listed_filters = filters if isinstance(filters, list) else []
+    return [item.get("Pattern") for item in listed_filters if isinstance(item, dict)]
 
 
 def _stem(raw: RawFile) -> str:

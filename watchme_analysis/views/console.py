@@ -238,7 +238,7 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
         lines.append(
             f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
             f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, "
-            f"{counted(missed, 'work item')} missed"
+            f"{counted(missed, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
         )
     return lines
 

@@ -25,6 +25,8 @@ ASLEEP_AFTER = timedelta(hours=1)
 FALL_POINTS = 4
 # What the queue held before is the median of these first points, as long as they stay together.
 HELD_POINTS = 15
+# What arrives in so large a share of all stretches of a length is usual.
+RARELY = 0.95
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def _without_series(flow: Flow, tables: Tables, snapshot: int | None, shared: li
 
 
 def _ways_out(tables: Tables, flow: Flow, lost: list[tuple[Any, float]]) -> dict[str, int]:
-    """Tell how messages left: by a recorded purge or move task, by age, or unknown."""
+    """Tell how messages left: by a recorded purge or move task, by age, back into their queue, or unknown."""
     changes = tables.table("changes")
     ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
     for moment, amount in lost:
@@ -249,14 +251,29 @@ def _ways_out(tables: Tables, flow: Flow, lost: list[tuple[Any, float]]) -> dict
             ways["redriven"] += amount
         elif _at_retention(tables, flow, moment):
             ways["expired"] += amount
+        elif _came_back(flow, moment, amount):
+            ways["redriven"] += amount
         else:
             ways["left_for_unknown_reason"] += amount
     return {name: round(value) for name, value in ways.items()}
 
 
+def _came_back(flow: Flow, moment: Any, amount: float) -> bool:
+    """Tell whether the flow's own queue was sent as many around a moment, and hardly ever so many else."""
+    sent, slack = flow.frame["sent"].fillna(0.0), _slack(flow)
+    around = float(sent[(sent.index >= moment - slack) & (sent.index <= moment + slack)].sum())
+    usual = sent.rolling(2 * slack, closed="both").sum()
+    return around >= amount > 0 and around > float(usual.quantile(RARELY))
+
+
+def _slack(flow: Flow) -> timedelta:
+    """Return how far a change and its effect on the stock may lie apart: ten minutes or three periods."""
+    return timedelta(seconds=max(600, 3 * flow.period_s))
+
+
 def _near(changes: pd.DataFrame, moment: Any, flow: Flow) -> pd.DataFrame:
-    """Return the changes to the dead-letter queue within ten minutes or three periods of a moment."""
-    slack = timedelta(seconds=max(600, 3 * flow.period_s))
+    """Return the changes to the dead-letter queue around a moment."""
+    slack = _slack(flow)
     hit = changes["time"].between(moment - slack, moment + slack)
     named = (changes["resource"] == flow.dlq) | changes["resources"].str.contains(
         f'"{flow.dlq}"', regex=False

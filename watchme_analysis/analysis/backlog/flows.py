@@ -78,6 +78,7 @@ class Settings:
     max_concurrency: int | None = None
     batch_size: int | None = None
     mapping_state: str | None = None
+    mapping_filters: str | None = None
     is_fifo: bool | None = None
     reports_failures: bool | None = None
     dlq_retention_s: float | None = None
@@ -292,6 +293,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         max_concurrency=value(mapping, "max_concurrency", int),
         batch_size=value(mapping, "batch_size", int),
         mapping_state=value(mapping, "state", str),
+        mapping_filters=value(mapping, "filters", str),
         is_fifo=value(attributes, "is_fifo", bool),
         reports_failures=_reports_failures(value(mapping, "response_types", str)),
         dlq_retention_s=value(dead, "retention_s"),

@@ -11,8 +11,10 @@ from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
 if TYPE_CHECKING:
     import pandas as pd
 
-# From this share of the failed tries on, what died explains them all; below that one, hardly any.
-ALL, HARDLY_ANY = 0.8, 0.4
+# From this share of the failed tries on, what died explains them all.
+ALL = 0.8
+# From this share of the messages that failed once on, passing later is no exception.
+MANY = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Retries:
     dead
         Messages that died.
     failed
-        Failed tries in the window.
+        Failed tries within the failures, without as many as fail at all times.
     spent
         Those that the dead letters used up, at most as many as failed.
-    spent_at_most
-        The same, had each message that still waits failed as often as it may.
+    passed_later
+        Share, at the least, of the messages that failed once which passed at a later try: each failed once
+        less than it may, at the most.
     passed
         Messages that passed while others failed: good tries within the failures.
     alone
@@ -38,7 +41,7 @@ class Retries:
     dead: int
     failed: float
     spent: float
-    spent_at_most: float
+    passed_later: float
     passed: float
     alone: bool
 
@@ -49,8 +52,8 @@ class Retries:
 
     @property
     def pass_later(self) -> bool:
-        """Tell whether most messages that failed once passed later."""
-        return self.spent_at_most < HARDLY_ANY * self.failed
+        """Tell whether many messages that failed once passed later, as no bad one does."""
+        return self.passed_later >= MANY
 
     @property
     def lies_in_the_message(self) -> bool:
@@ -72,17 +75,22 @@ def retries(signs: Signs) -> Retries | None:
         None without failures, dead letters or a redrive policy, which leave nothing to compare.
     """
     tries, failures = signs.flow.settings.max_receive_count, signs.failures
-    failed = signs.flow.count("failed")
-    if not tries or failures is None or not failed or not signs.dead_lettered:
+    if not tries or failures is None or not signs.dead_lettered:
+        return None
+    frame = signs.flow.frame
+    within = (frame.index >= failures.start) & (frame.index < failures.end)
+    inside, outside = frame[within], frame[~within]
+    usual = float(outside["failed"].sum()) / max(float(outside["tried"].sum()), 1.0)
+    failed = float(inside["failed"].sum()) - usual * float(inside["tried"].sum())
+    if failed <= 0:
         return None
     waiting = signs.balance.visible + signs.balance.in_flight
-    frame = signs.flow.frame
-    inside = frame[(frame.index >= failures.start) & (frame.index < failures.end)]
+    lived = max(0.0, failed - (signs.dead_lettered + waiting) * tries) / (tries - 1) if tries > 1 else 0.0
     return Retries(
         dead=signs.dead_lettered,
         failed=failed,
         spent=min(failed, float(signs.dead_lettered * tries)),
-        spent_at_most=min(failed, float((signs.dead_lettered + waiting) * tries)),
+        passed_later=lived / (lived + signs.dead_lettered),
         passed=float((inside["tried"] - inside["failed"].fillna(0.0)).sum()),
         alone=_in_a_row(inside, tries) < 0.5 or piled_on_one(signs.devices),
     )

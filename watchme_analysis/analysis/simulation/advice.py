@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from watchme_analysis.analysis.simulation.calibration import Agreement
 from watchme_analysis.analysis.simulation.scenarios import Comparison
 from watchme_analysis.analysis.simulation.settings import Settings
+from watchme_analysis.wording import counted
 
 # Field of an outcome, how it reads, unit in the field's own, and from which difference on it counts.
 _FIGURES = (
@@ -105,7 +106,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
     found
         Of :func:`watchme_analysis.analysis.simulation.scenarios.compare`.
     """
-    said = []
+    alike: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for row in found:
         poller, dead = row.scenario.settings.poller, row.estimate("dead_unfailed")
         if poller.reserved_concurrency is None or poller.max_concurrency is not None:
@@ -121,19 +122,27 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
         ]
         others = f"{max(mapped):,.0f} do" if max(mapped, default=0.0) >= 0.5 else "none does"
         beside = f" With a maximum concurrency, {others}." if mapped else ""
-        number = f"{dead.mean:,.0f}"
-        reach = f"{number} {'message reaches' if number == '1' else 'messages reach'}"
         assumed = (
             "This follows AWS's guide on throttling."
             if poller.throttle_patience_s is None
             else "This is the worst that AWS's guide leaves open: a throttled batch is given up at once."
         )
-        said.append(
-            f"WARNING: {row.scenario.name}: {reach} the DLQ without one failed run, as each throttled "
-            f"receive counts. {assumed}{beside} Limit the mapping's maximum concurrency instead: then "
-            "nothing is received that can't be run."
-        )
-    return tuple(said)
+        alike.setdefault((assumed, beside), []).append((row.scenario.name, round(dead.mean)))
+    return tuple(
+        f"WARNING: {_reaching(rows)} the DLQ without one failed run, as each throttled receive counts. "
+        f"{assumed}{beside} Limit the mapping's maximum concurrency instead: then nothing is received that "
+        "can't be run."
+        for (assumed, beside), rows in alike.items()
+    )
+
+
+def _reaching(rows: Sequence[tuple[str, int]]) -> str:
+    """Return under which measures how many messages reach something, as the beginning of a sentence."""
+    if len(rows) > 1:
+        listed = "; ".join(f"{name} ({number:,d})" for name, number in rows)
+        return f"{listed}: so many messages reach"
+    ((name, number),) = rows
+    return f"{name}: {counted(number, 'message')} {'reaches' if number == 1 else 'reach'}"
 
 
 def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:

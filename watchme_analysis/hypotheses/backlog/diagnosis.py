@@ -17,6 +17,7 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.missing import missing_evidence
+from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
 from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
 from watchme_analysis.hypotheses.backlog.start import Start
@@ -107,6 +108,7 @@ def _extra(
     quiet = cause == "healthy"
     affected: Sequence[Signs] = () if quiet else view.affected
     by_dlq, lost_dead = _dead_letters(view)
+    lost = sum(item.balance.expired + item.balance.purged for item in view.signs) + sum(lost_dead.values())
     # The page asks for the work of all queues as well, which is kept.
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
     dead = work[work["state"] == "dead_lettered"]
@@ -119,12 +121,12 @@ def _extra(
         # The event of a trail: a configuration tells when it was changed, and no more.
         "change": change.to_dict() if change is not None and change.is_recorded else None,
         "dead_letters": sum(by_dlq.values()),
-        "lost": sum(item.balance.expired + item.balance.purged for item in view.signs)
-        + sum(lost_dead.values()),
+        "lost": lost,
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
-        "missed_work_certain": bool(missed.empty or not any(item.throttles for item in affected)),
+        "missed_work_certain": not lost
+        and bool(missed.empty or not any(item.throttles for item in affected)),
         "incident_start_earliest": None
         if known is None
         else known.earliest.isoformat(timespec="milliseconds"),
@@ -179,8 +181,13 @@ def _within(title: str) -> str:
 
 def _missing_work(extra: Mapping[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
-    number = len(extra["missed_work"])
+    number, gone = len(extra["missed_work"]), extra["lost"]
     work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
+    if gone:
+        # Deleted unread: no body is left that would name device and day.
+        return (
+            f"{work} by what is left, and nothing tells which work the {counted(gone, 'lost message')} held"
+        )
     if extra["missed_work_certain"]:
         return work
     return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
@@ -251,16 +258,20 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             collect if _level(ranking) else f"{collect} {top.finding.next_test}",
         )
+    others = apart(view, start, end)
+    elsewhere = {item.flow.queue for item in others}
+    touched = ", ".join(queue for queue in extra["queues"] if queue not in elsewhere)
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
     began = f", after {change.what} on {change.resource}" if change else ""
     sure = f"(confidence {found.confidence:.0%})"
     return (
         f"{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
-        f"It touched {', '.join(extra['queues'])} {span}{_bounds(view, begun)}; "
+        f"It touched {touched} {span}{_bounds(view, begun)}; "
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
         f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
         *_also_changed(found, view),
+        *map(other_trouble, others),
         *taken,
     )

@@ -18,6 +18,7 @@ from watchme_analysis.hypotheses.backlog.evidence import (
     slow_without_failures,
     surge_against,
 )
+from watchme_analysis.hypotheses.backlog.memory import memory_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
     Picture,
     change_evidence,
@@ -49,7 +50,10 @@ def consumer_failing(inv: Investigation) -> Finding:
     evidence: list[Evidence] = []
     if signs is not None:
         deployed = signs.failures is not None and change_for(view, "consumer_failing") is not None
-        limited = limit_evidence(inv, signs, "limit_lowered")
+        limited = [
+            *limit_evidence(inv, signs, "limit_lowered"),
+            *memory_evidence(inv, view, signs, "memory_lowered"),
+        ]
         # Code that waits for ever dies of the time limit as well, but then a deployment brought it.
         may_wait = deployed or bool(limited)
         own = _own_code(inv, signs)
@@ -63,7 +67,7 @@ def consumer_failing(inv: Investigation) -> Finding:
                 inv,
                 signs,
                 limit=0.0 if may_wait else weight("runs_at_limit_against"),
-                longer=weight("runs_longer_against"),
+                longer=0.0 if limited else weight("runs_longer_against"),
                 usual=0.0,
                 short=weight("runs_short"),
             ),
@@ -221,6 +225,7 @@ def downstream_slow(inv: Investigation) -> Finding:
             *surge_against(inv, signs),
             *_one_message(inv, signs),
             *limit_evidence(inv, signs, "limit_lowered_against"),
+            *memory_evidence(inv, view, signs, "memory_lowered_against"),
             *_deployed_before(inv, view, signs),
         ]
         evidence += [item for item in change_evidence(inv, view, "downstream_slow") if item.weight > 0]

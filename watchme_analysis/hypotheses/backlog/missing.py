@@ -75,12 +75,13 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             f"aws sqs get-queue-attributes --queue-url URL_OF_{queue} --attribute-names All",
         )
     messages = inv.table("queue_messages")
-    dead = focus.dead_lettered if focus else 0
+    # What was purged or sent back is not there any more.
+    left = focus.balance.dead_letters.at_end if focus and focus.dead_lettered else 0
     held = int((messages["queue"] == dlq).sum())
-    if dead > held:
+    if left > held:
         add(
             6.0,
-            f"{dead - held} dead letters of {dlq}",
+            f"{left - held} dead letters of {dlq}",
             "Only their bodies tell which device and day to run again; they pass with their retention.",
             f"aws sqs receive-message --queue-url URL_OF_{dlq} --max-number-of-messages 10 "
             "--attribute-names All --visibility-timeout 600, until it is empty",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import Picture
 from watchme_analysis.hypotheses.backlog.rows import points
@@ -12,6 +14,7 @@ NEXT_TEST = (
     "Look for FilterCriteria, State and StateTransitionReason in aws lambda list-event-source-mappings, "
     "and in the queue's policy for who else may receive from it."
 )
+LONGEST_SHOWN = 160
 
 
 def taken_words(signs: Signs) -> str:
@@ -25,13 +28,27 @@ def taken_words(signs: Signs) -> str:
         f"{taken.end:%Y-%m-%d %H:%M} UTC"
     )
     if taken.deleted >= 0.5 * taken.unrun:
-        return (
-            f"{said}, and were deleted: a filter of the mapping drops them, or another consumer takes them."
-        )
+        return f"{said}, and were deleted: {_who_deletes(signs)}."
     return (
         f"{said}, and came back: somebody else receives them, as a look into the queue does, or Lambda can't "
         "start the function."
     )
+
+
+def _who_deletes(signs: Signs) -> str:
+    """Return in words who can have deleted messages unread, as far as the mapping's configuration tells."""
+    settings = signs.flow.settings
+    if settings.mapping_filters:
+        return f"the mapping's filter drops what doesn't match {_patterns(settings.mapping_filters)}"
+    if settings.mapping_state is None:
+        return "a filter of the mapping drops them, or another consumer takes them"
+    return "another consumer takes them, or a filter that the mapping had then; it has none now"
+
+
+def _patterns(filters: str) -> str:
+    """Return a mapping's filter patterns for a sentence, cut where they are long."""
+    text = " or ".join(map(str, json.loads(filters)))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def taken_evidence(inv: Investigation, view: Picture) -> list[Evidence]:

@@ -31,6 +31,10 @@ WEIGHTS: dict[str, Weight] = {
     ),
     "limit_lowered": Weight(4.0, "Runs that always took longer than they may now were given less time."),
     "limit_lowered_against": Weight(-4.0, "The function's time ran out, not the API's patience."),
+    "memory_lowered": Weight(4.0, "With less memory, and so less processor, the same work takes longer."),
+    "memory_lowered_against": Weight(
+        -4.0, "The function itself was slowed down, by as much as it is slower."
+    ),
     # How many of the runs fail.
     "all_fail": Weight(1.2, "What every message needs is broken."),
     "some_pass": Weight(-2.0, "Other messages pass at the same time through the same code and API."),
@@ -48,7 +52,7 @@ WEIGHTS: dict[str, Weight] = {
         -2.5, "An API that is slow now and then is hardly so for every try of one message and for no other."
     ),
     "tries_succeed": Weight(
-        -3.5, "Most messages that failed once passed at a later try, as no bad one does."
+        -3.5, "Many messages that failed once passed at a later try, as no bad one does."
     ),
     "group_held_up": Weight(
         2.5, "Nothing else was slow or short, and a bad message in a FIFO queue keeps its group waiting."

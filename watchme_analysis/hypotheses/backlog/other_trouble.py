@@ -1,0 +1,50 @@
+"""Trouble of other queues at another time than the incident: one of its own, said and not explained."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from watchme_analysis.analysis.backlog.signs import Signs
+from watchme_analysis.hypotheses.backlog.picture import Picture
+
+# What an incident brings about elsewhere, or is brought about by, lies no further from it.
+APART = timedelta(hours=1)
+
+
+def apart(view: Picture, start: datetime | None, end: datetime | None) -> tuple[Signs, ...]:
+    """Return the harmed flows whose trouble had ended well before the incident, or began well after it.
+
+    Parameters
+    ----------
+    view
+        The case's queues.
+    start, end
+        The incident of the worst-hit flow; no end while it is open.
+    """
+    return tuple(item for item in view.affected[1:] if _is_apart(item, start, end))
+
+
+def other_trouble(signs: Signs) -> str:
+    """Return in a sentence when another queue had trouble, and how to ask for it alone."""
+    span = _span(signs)
+    assert span is not None
+    queue, what = signs.flow.queue, ", ".join(signs.harms).replace("_", " ")
+    return (
+        f"At another time, from {span[0]:%Y-%m-%d %H:%M} UTC to {span[1]:%Y-%m-%d %H:%M} UTC, {queue} had "
+        f"trouble of its own ({what}), which this does not explain: ask again with --queue {queue}."
+    )
+
+
+def _is_apart(signs: Signs, start: datetime | None, end: datetime | None) -> bool:
+    span = _span(signs)
+    if span is None or start is None:
+        return False
+    return span[1] < start - APART or (end is not None and span[0] > end + APART)
+
+
+def _span(signs: Signs) -> tuple[datetime, datetime] | None:
+    """Return from the first to the last sign of a flow's trouble; None where none has a time."""
+    first = signs.first_trouble()
+    found = (signs.failures, signs.slow, signs.surplus, signs.starved, signs.taken, signs.throttles)
+    ends = [item.end for item in (*found, signs.worst) if item is not None]
+    return None if first is None or not ends else (first, max(ends))
