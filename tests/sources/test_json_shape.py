@@ -51,6 +51,23 @@ def test_lines_alike_need_no_second_look(engine, time):
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
+def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
+    line = (
+        json.dumps({**PLAIN, "attempt": 12, "user": 0, "pod": {"port": 999_999_999_999_999}}).encode() + b"\n"
+    )
+    strange = [
+        line.replace(b": 12,", one) for one in (b": 012,", b": -1,", b": 12.0,", b": 1234567890123456,")
+    ]
+    chunk = read(line * 200 + b"".join(strange), engine)
+
+    assert (len(chunk.table), chunk.exact) == (203, 203 + 1 if engine == "exact" else 4)
+    assert [one.line for one in chunk.refused] == [201]
+    shown = [json.loads(row["extra"])["attempt"] for row in chunk.table.to_pylist()[-4:]]
+    assert shown == ["12", "-1", "12.0", "1234567890123456"]
+    assert chunk.table["remote_user"][0].as_py() == "0"
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_window_cuts_between_parts_of_a_second(engine):
     lines = [{"time": f"2025-12-11T01:10:30.{part}Z", "status": 200, "path": "/a"} for part in (1, 25, 5)]
     data = "".join(json.dumps(one) + "\n" for one in lines).encode()

@@ -44,7 +44,11 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
         return None
     if not keys and is_of_proxy(line):
         return None
-    return replace(assemble("JSON", "JSON", "json", literals, names), by_keys=True)
+    plan = assemble("JSON", "JSON", "json", literals, names)
+    variables = tuple(
+        one if one.quoted or one.kind != "text" else replace(one, kind="int") for one in plan.variables
+    )
+    return replace(plan, variables=variables, by_keys=True)
 
 
 def _taken_apart(line: bytes, keys: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -63,8 +67,9 @@ def _taken_apart(line: bytes, keys: dict[str, str]) -> tuple[list[str], list[str
         value = _next(_VALUE, line, at)
         quoted = value[0].startswith(b'"')
         name = _name(variable_of(path, keys), value[0][1:-1] if quoted else value[0])
-        # A number is shown as JSON's reader writes it, unless it is one of a column.
-        if not quoted and kind_of(name) not in ("int", "msec") and name not in DURATIONS:
+        # A number is shown as JSON's reader writes it, which is as it stands where it is whole.
+        is_shown = kind_of(name) == "text" and b"." not in value[0]
+        if not quoted and not is_shown and kind_of(name) not in ("int", "msec") and name not in DURATIONS:
             raise ValueError(name)
         literals.append(line[literal_at : at + quoted].decode())
         names.append(name)
