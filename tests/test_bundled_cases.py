@@ -9,6 +9,7 @@ import pytest
 
 from watchme_analysis.cli import cli
 from watchme_analysis.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import registered
 from watchme_analysis.importer import import_folder
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -71,3 +72,14 @@ def test_the_commands_that_collect_more_can_be_typed_as_they_stand(imported, nam
     assert typed
     for command, *words in typed:
         cli.get_command(None, command).make_context(command, words)
+
+
+@pytest.mark.parametrize(("question", "name"), [("health", "health-threadpool"), ("backlog", "backlog-dlq")])
+def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(imported, question, name):
+    said = {
+        entry.finding.cause: entry.finding.not_covered for entry in diagnose(question, imported(name)).ranking
+    }
+    for entry in registered(question):
+        assert entry.cannot_see, entry.cause
+        told = " ".join(said[entry.cause]).lower()
+        assert all(text.lower() in told for text in entry.cannot_see), entry.cause

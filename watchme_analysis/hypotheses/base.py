@@ -12,12 +12,13 @@ for, -2.3 ten to one against.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.redact import redacted_values
+from watchme_analysis.wording import as_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +97,6 @@ class Finding:
         What could not be seen, in sentences.
     next_test
         The one check that would settle it.
-    missing
-        Evidence to collect, each with how: see :class:`Missing`.
     """
 
     cause: str
@@ -105,7 +104,6 @@ class Finding:
     detail: str | None = None
     not_covered: tuple[str, ...] = ()
     next_test: str = ""
-    missing: tuple[Missing, ...] = ()
 
     @property
     def log_odds(self) -> float:
@@ -224,6 +222,12 @@ class Hypothesis:
     cannot_see: tuple[str, ...]
     prior: float
     check: Check
+
+    def found(self, investigation: Investigation) -> Finding:
+        """Return what the check finds, what it can never see among what it could not see here."""
+        finding = self.check(investigation)
+        blind = tuple(as_sentence(text) for text in self.cannot_see)
+        return replace(finding, not_covered=(*finding.not_covered, *blind))
 
 
 _REGISTRY: dict[tuple[str, str], Hypothesis] = {}

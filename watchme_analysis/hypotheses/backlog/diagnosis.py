@@ -40,7 +40,7 @@ MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
 def diagnose(inv: Investigation) -> Diagnosis:
     """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
     view = inv.once(picture)
-    findings = [entry.check(inv) for entry in registered(QUESTION)]
+    findings = [entry.found(inv) for entry in registered(QUESTION)]
     priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
     ranking = weigh(findings, priors, supported_at=NAMED_AT, may_be_another=True)
     top = ranking[0]

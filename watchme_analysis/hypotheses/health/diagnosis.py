@@ -271,5 +271,5 @@ def diagnose(inv: Investigation) -> Diagnosis:
     """Say what made ``/health`` slow or fail, from the evidence of a case."""
     found = inv.once(facts)
     entries = registered("health")
-    findings = [entry.check(inv) for entry in entries]
+    findings = [entry.found(inv) for entry in entries]
     return conclude(found, findings, {entry.cause: entry.prior for entry in entries}, inv.once(alike))
