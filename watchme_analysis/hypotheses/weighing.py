@@ -9,6 +9,8 @@ from watchme_analysis.hypotheses.base import Finding, Ranked, Status
 
 # A complement of all causes this unlikely is ruled out by what speaks for one of them.
 UNLIKELY = 0.05
+# A cause whose weights add up to this or less counts as refuted.
+REFUTED_AT = -1.0
 # A sum of weights up to this one is a hint: that the others are ruled out names no cause by itself.
 HARDLY_ANYTHING = 0.5
 
@@ -18,7 +20,6 @@ def weigh(
     priors: Mapping[str, float] | None = None,
     *,
     supported_at: float = 0.6,
-    refuted_at: float = -1.0,
     complement: str | None = None,
     may_be_another: bool = False,
 ) -> tuple[Ranked, ...]:
@@ -32,8 +33,6 @@ def weigh(
         Log-odds before the evidence by cause; 0 where not named.
     supported_at
         Probability from which a cause with evidence of its own counts as supported.
-    refuted_at
-        Sum of weights below which a cause counts as refuted.
     complement
         The cause that says that none of the others holds. Nothing speaks against it but what speaks for
         them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
@@ -55,7 +54,7 @@ def weigh(
         status: Status = "inconclusive"
         if probability >= supported_at and found.log_odds > 0:
             status = "supported"
-        elif found.log_odds <= refuted_at or (found.cause == complement and probability < UNLIKELY):
+        elif found.log_odds <= REFUTED_AT or (found.cause == complement and probability < UNLIKELY):
             status = "refuted"
         ranked.append(Ranked(found, probability, status))
     return tuple(sorted(ranked, key=lambda item: (-item.probability, item.finding.cause)))

@@ -39,7 +39,7 @@ _SHARES = {
 }
 
 
-def access_page(report: Report, top: int, zone: tzinfo, width: int | None = None) -> str:
+def access_page(report: Report, top: int, zone: tzinfo) -> str:
     """Return the report for a person.
 
     Parameters
@@ -50,12 +50,10 @@ def access_page(report: Report, top: int, zone: tzinfo, width: int | None = None
         Most rows of a table.
     zone
         Zone of the times shown.
-    width
-        Columns of the page; those of the terminal unless given.
     """
     ends = [clock(report["window"][name], zone) for name in ("start", "end")]
     moment = "%H:%M:%S" if ends[0][:10] == ends[1][:10] else "%m-%d %H:%M:%S"
-    page = Page(top, max(60, width or page_width()), zone, moment)
+    page = Page(top, max(60, page_width()), zone, moment)
     parts = [_heading(report, page)]
     if report["requests"]:
         parts += [_shares(report, page), _groups(report, page), _failures(report, page)]

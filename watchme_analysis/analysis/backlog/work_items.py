@@ -30,7 +30,7 @@ UNCLEAR = ("code_or_message", "other")
 NEARLY_ALL, ALL_FAILED = 0.95, 0.15
 
 
-def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE) -> pd.DataFrame:
+def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
     """Return one row a message seen in a queue or a dead-letter queue, with the work that it names.
 
     Parameters
@@ -39,8 +39,6 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
         Case or investigation.
     signs
         What the flows show; messages of other queues are left out.
-    zone
-        IANA zone of the local date.
 
     Returns
     -------
@@ -54,7 +52,7 @@ def message_work(tables: Tables, signs: tuple[Signs, ...], zone: str = TEAM_ZONE
     import pandas as pd
 
     messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
-    place = parse_zone(zone)
+    place = parse_zone(TEAM_ZONE)
     by_queue = {item.flow.queue: item for item in signs}
     by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
     done, failed = work_done(tables), failed_with(tables)

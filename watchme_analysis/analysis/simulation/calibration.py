@@ -75,9 +75,9 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     return best
 
 
-def agreement(fitted: Fit, measured: Recorded, replications: int = REPLICATIONS) -> tuple[Agreement, ...]:
+def agreement(fitted: Fit, measured: Recorded) -> tuple[Agreement, ...]:
     """Return how near a run with the flow's own settings comes to what was recorded of it."""
-    [found] = compare([Scenario("own", fitted.settings, fitted.load)], replications)
+    [found] = compare([Scenario("own", fitted.settings, fitted.load)], REPLICATIONS)
     return agreement_of(found, measured)
 
 
