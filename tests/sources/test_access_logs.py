@@ -25,6 +25,7 @@ from watchme_analysis.sources.access.blocks import (
     in_order,
 )
 from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.access.input import Input
 from watchme_analysis.sources.access.logs import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.sources.access.packed import TornError, unpacked, unpacking
 from watchme_analysis.sources.formats.nginx_format import stock_formats
@@ -444,3 +445,15 @@ def test_the_loop_is_loaded_only_for_lines_that_it_reads(tmp_path, monkeypatch, 
     assert scan.uses_loop is loop
     assert [chunk.lines for chunk in scan] == [written.count(b"\n")]
     assert AccessScan([tmp_path / "access.log"], LogOptions(engine="numba")).uses_loop
+
+
+def test_a_log_is_looked_into_once_to_tell_whether_the_loop_reads_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("watchme_analysis.sources.access.logs.FAST_FROM", 1)
+    (tmp_path / "access.log").write_bytes(S3)
+    scan = AccessScan([tmp_path / "access.log"])
+    asked = []
+    head = Input.head
+    monkeypatch.setattr(Input, "head", lambda one, *size: asked.append(one.name) or head(one, *size))
+
+    assert not scan.uses_loop and len(list(scan)) == 1
+    assert len(asked) == 1

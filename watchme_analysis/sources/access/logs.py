@@ -44,6 +44,8 @@ MANY_INPUTS = 1000
 # An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
 _OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
 _HEAD_BYTES = 4096
+# So much shows whether the compiled loop reads a log.
+_LARGE_HEAD_BYTES = 1 << 16
 # Packed logs hold more than their size, and hardly so many times as much.
 _PACKED_TIMES = 15
 
@@ -118,6 +120,7 @@ class AccessScan:
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
+        self._pays: dict[str, bool] = {}
         self._stream: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -192,8 +195,10 @@ class AccessScan:
         if self._options.engine != "auto" or name != "numba" or one.size is None:
             return name
         # Loading numba takes its time, and 100 MB.
-        pays = _is_worth_it(one) and self._engine(one, name).uses_loop(split_lines(one.head()))
-        return name if pays else "arrow"
+        if one.name not in self._pays:
+            lines = split_lines(_large_head(one, one.size))
+            self._pays[one.name] = self._engine(one, name).uses_loop(lines)
+        return name if self._pays[one.name] else "arrow"
 
     def tally_for(self, one: Input) -> Tally:
         """Return an account of an input of which nothing was read yet."""
@@ -290,12 +295,13 @@ def chunks_of(
         tally.tear(str(error))
 
 
-def _is_worth_it(one: Input) -> bool:
-    """Tell whether an input has so many lines that loading the compiled loop pays."""
-    if one.size is None or one.size >= FAST_FROM:
-        return True
+def _large_head(one: Input, size: int) -> bytes:
+    """Return the first bytes of an input so large that loading the compiled loop pays, else none."""
+    if size >= FAST_FROM:
+        return one.head()
     # Packed it may be; logs shrink to a tenth or less.
-    return one.size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM
+    head = one.head(FAST_FROM) if size >= FAST_FROM // 20 else b""
+    return head[:_LARGE_HEAD_BYTES] if len(head) >= FAST_FROM else b""
 
 
 def read_access_logs(
