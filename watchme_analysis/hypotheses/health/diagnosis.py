@@ -23,6 +23,7 @@ from watchme_analysis.hypotheses.base import (
     registered,
 )
 from watchme_analysis.hypotheses.health.answers import at_once
+from watchme_analysis.hypotheses.health.apart import told_apart
 from watchme_analysis.hypotheses.health.app import source
 from watchme_analysis.hypotheses.health.connections import connections
 from watchme_analysis.hypotheses.health.container import container
@@ -269,7 +270,12 @@ def none(inv: Investigation) -> Finding:
 
 def diagnose(inv: Investigation) -> Diagnosis:
     """Say what made ``/health`` slow or fail, from the evidence of a case."""
-    found = inv.once(facts)
+    return _weighed(inv, told_apart(inv, _weighed))
+
+
+def _weighed(inv: Investigation, pair: tuple[Finding, ...] = ()) -> Diagnosis:
+    """Weigh all causes; those of a pair that holds at once are weighed already."""
     entries = registered("health")
     findings = [entry.found(inv) for entry in entries]
-    return conclude(found, findings, {entry.cause: entry.prior for entry in entries}, inv.once(alike))
+    priors = {entry.cause: entry.prior for entry in entries}
+    return conclude(inv.once(facts), findings, priors, inv.once(alike), pair)

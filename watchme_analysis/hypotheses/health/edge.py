@@ -22,6 +22,8 @@ ADDED_S = 0.4
 ADDED_SHARE = 0.6
 # What an edge gave up on sooner, it did not wait for: it was turned away.
 CUT_S = 0.1
+# What the edge did to a request that nothing further in has a part in.
+OWN_DOING = ("edge_alone", "edge_elsewhere", "edge_waits", "edge_never_arrived")
 
 
 def edge(found: Facts) -> list[Seen]:
@@ -56,6 +58,14 @@ def edge(found: Facts) -> list[Seen]:
         sql = of_joined("edge", bad)
         seen.append(Seen("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
     return seen
+
+
+def spoilt_by_edge(found: Facts) -> pd.Index:
+    """Return the bad requests, by index, that the edge itself held, refused or sent astray."""
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    parts = _sorted_out(found, bad) if len(bad) else {}
+    mine = [rows for name, rows in parts.items() if name in OWN_DOING]
+    return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
 
 
 def _within_nginx_log(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

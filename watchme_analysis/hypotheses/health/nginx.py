@@ -38,10 +38,8 @@ def nginx(found: Facts) -> list[Seen]:
     if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
         return seen + unseen(found, bad)
     total = len(bad)
-    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
     asked = bad[bad["upstream_addr"].notna()]
-    held = _held(found, bad)
-    moved = _moved(found, asked)
+    alone, held, moved = _own_doing(found, bad)
     cut = asked[asked["nginx_status"] == 504]
     cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
     refused = asked[
@@ -71,6 +69,20 @@ def nginx(found: Facts) -> list[Seen]:
         sql = of_joined("nginx", asked)
         seen.append(Seen("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total)))
     return seen
+
+
+def spoilt_by_nginx(found: Facts) -> pd.Index:
+    """Return the bad requests, by index, that Nginx itself refused, held or sent astray."""
+    bad = found.rows("nginx", bad=True)
+    if bad["upstream_addr"].isna().all():
+        return bad.index[:0]
+    return bad.index[bad.index.isin([row for rows in _own_doing(found, bad) for row in rows.index])]
+
+
+def _own_doing(found: Facts, bad: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the bad requests that Nginx answered alone, those that it held, and those it sent astray."""
+    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
+    return alone, _held(found, bad), _moved(found, bad[bad["upstream_addr"].notna()])
 
 
 def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

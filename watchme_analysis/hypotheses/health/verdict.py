@@ -13,32 +13,14 @@ from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, sha
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, deciding_tables
 from watchme_analysis.hypotheses.health.missing import missing_evidence
 from watchme_analysis.hypotheses.health.process import gauges
+from watchme_analysis.hypotheses.health.second import second_fault, weaker_second, with_pair
 from watchme_analysis.hypotheses.health.weights import CEILING, SUPPORTED_AT
 from watchme_analysis.hypotheses.weighing import weigh
 
-# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
-# that shows a mechanism rather than its place.
-SECONDARY_MARK = 1.2
-MECHANISMS = (
-    "edge",
-    "nginx",
-    "nginx errors",
-    "upstream",
-    "connect",
-    "host and inside",
-    "body",
-    "rhythm",
-    "threads",
-    "descriptors",
-    "connections",
-)
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
 OWN_MARK = 0.85
 BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
-# Two faults at once are rare: together they must explain this much more than the better one alone, in
-# log-odds as weighed. What one fault leaves of marks that look like another's stays below.
-TWO_FAULTS_GAIN = 5.0
 # Few double faults were recorded: no more is promised of them.
 TWO_FAULTS_CONFIDENCE = 0.75
 # What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
@@ -60,9 +42,27 @@ CAUSE_WORDS = {
 
 
 def conclude(
-    found: Facts, findings: Sequence[Finding], priors: Mapping[str, float], alike: Sequence[Lookalike] = ()
+    found: Facts,
+    findings: Sequence[Finding],
+    priors: Mapping[str, float],
+    alike: Sequence[Lookalike] = (),
+    pair: Sequence[Finding] = (),
 ) -> Diagnosis:
-    """Rank the findings and state the verdict; ``alike`` are causes that the case does not tell apart."""
+    """Rank the findings and state the verdict.
+
+    Parameters
+    ----------
+    found
+        The facts.
+    findings
+        One for each cause.
+    priors
+        Log-odds before the evidence.
+    alike
+        Causes that the case does not tell apart.
+    pair
+        Findings of two causes that hold at once, each by the requests that its layer answers for.
+    """
     ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
     first = ranking[0]
     verdict: Verdict
@@ -77,8 +77,13 @@ def conclude(
         confidence = min(first.probability, most)
     else:
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
-    second = _second_fault(ranking) if found.incident is not None else None
-    if second is not None:
+    second = second_fault(ranking) if found.incident is not None else None
+    if pair:
+        ranking = with_pair(findings, priors, pair)
+        first, second = ranking[:2]
+        confidence = confidence if cause in {one.cause for one in pair} else TWO_FAULTS_CONFIDENCE
+        verdict, cause = "supported", first.finding.cause
+    elif second is not None:
         if verdict == "inconclusive":
             verdict, cause, confidence = "supported", first.finding.cause, TWO_FAULTS_CONFIDENCE
         both = (first, second)
@@ -86,8 +91,7 @@ def conclude(
         first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(found, probability, deciding_tables(alike, probability))
-    secondary = second.finding.cause if second is not None else _secondary(ranking)
-    secondary = secondary if verdict == "supported" else None
+    also = second.finding.cause if second is not None else weaker_second(ranking)
     incident = found.incident
     begun = _began(found, cause) if incident else None
     return Diagnosis(
@@ -95,7 +99,7 @@ def conclude(
         case=found.inv.case.name,
         verdict=verdict,
         cause=cause,
-        secondary_cause=secondary,
+        secondary_cause=also if verdict == "supported" else None,
         confidence=confidence,
         incident_start=begun,
         incident_end=incident.end if incident and not incident.is_open else None,
@@ -147,60 +151,10 @@ def _timed(found: Facts) -> bool:
     return bool(covered >= PROBED_SHARE * whole)
 
 
-def _secondary(ranking: Sequence[Ranked]) -> str | None:
-    """Return a second cause that bears a strong mark which the first does not explain."""
-    first = {item.statement: item.weight for item in ranking[0].finding.evidence}
-    for entry in ranking[1:]:
-        if entry.finding.cause == "none":
-            continue
-        # A process that is stuck lets its queue of connections fill up: slow connects are its doing.
-        explained = ("connect",) if ranking[0].finding.cause.startswith("app_") else ()
-        for item in entry.finding.evidence:
-            if (
-                item.check in MECHANISMS
-                and item.check not in explained
-                and item.weight >= SECONDARY_MARK
-                and first.get(item.statement, 0.0) <= 0
-            ):
-                return entry.finding.cause
-    return None
-
-
 def _has_mark(entry: Ranked) -> bool:
     """Tell whether a cause before the application shows by more than that the application is well."""
     strongest = max((item.weight for item in entry.finding.evidence), default=0.0)
     return entry.finding.cause not in BEFORE_APPLICATION or strongest >= OWN_MARK
-
-
-def _second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
-    """Return the cause that explains, together with the first, far more than the first alone.
-
-    Each of the two must bear a strong mark of a mechanism that the other doesn't explain: what contradicts
-    one of them is then the other's doing.
-    """
-    first = ranking[0]
-    mine = _weights(first)
-    best: tuple[float, Ranked] | None = None
-    for entry in ranking[1:]:
-        theirs = _weights(entry)
-        if "none" in (first.finding.cause, entry.finding.cause):
-            continue
-        together = sum(max(mine.get(key, 0.0), theirs.get(key, 0.0)) for key in {*mine, *theirs})
-        gain = together - sum(mine.values())
-        marked = all(
-            any(
-                own[key] >= SECONDARY_MARK and other.get(key, 0.0) <= 0 and key[0] in MECHANISMS
-                for key in own
-            )
-            for own, other in ((mine, theirs), (theirs, mine))
-        )
-        if marked and gain >= TWO_FAULTS_GAIN and (best is None or gain > best[0]):
-            best = gain, entry
-    return best[1] if best is not None else None
-
-
-def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
-    return {(item.check, item.statement): item.weight for item in entry.finding.evidence}
 
 
 def _what(found: Facts, begun: datetime | None) -> str:

@@ -1,0 +1,95 @@
+"""Two faults of different layers at once: each is weighed by the requests that died at its layer."""
+
+import pytest
+from health_alike import chance
+from health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
+
+from watchme_analysis.hypotheses.health import diagnosis as health
+
+EDGE, NGINX, NETWORK = "edge_config", "nginx_config", "docker_network"
+REFUSED = {"at_nginx": False, "edge_status": 403}
+HELD = {"edge_s": 7.0}
+ASTRAY = {
+    "status": 504, "header_s": 5.0, "address": "198.51.100.9:8017", "error": "upstream_timeout_header"
+}  # fmt: skip
+
+
+def gone(path, second):
+    return {"status": 502, "header_s": 0.0, "error": "upstream_unreachable"} if path != OTHER else None
+
+
+def lost(path, second):
+    again = int(second * 4) % 3
+    return None if path == OTHER or again == 2 else {"connect_s": (1.01, 3.04)[again]}
+
+
+def stuck(path, second):
+    wait = 3 - second % 3
+    return {"header_s": wait, "inside_s": wait} if path != OTHER else None
+
+
+def crowded(path, second):
+    wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
+    return {"header_s": wait, "inside_s": wait} if path != OTHER else None
+
+
+def half(front, inner):
+    """Some health checks die at the first layer, all others go on to the second fault."""
+
+    def fate(path, second):
+        further = inner(path, second)
+        inside = {name: value for name, value in (further or {}).items() if name.startswith("inside")}
+        return inside | front if path == HEALTH and chance(path, round(second, 2)) < 0.5 else further
+
+    return fate
+
+
+def all_checks(front, inner):
+    """All health checks die at the first layer, what else is asked meets the second fault."""
+    return lambda path, second: front if path == HEALTH else inner(path, second)
+
+
+def in_turn(front, inner):
+    """One fault begins as the other ends."""
+
+    def fate(path, second):
+        if path == HEALTH and second < FAULT[0] + 17:
+            return front
+        return inner(path, second) if second >= FAULT[0] + 13 else None
+
+    return fate
+
+
+@pytest.mark.parametrize(
+    ("fault", "causes"),
+    [
+        (half(REFUSED, gone), {EDGE, NETWORK}),
+        (half(HELD, crowded), {EDGE, "app_saturation"}),
+        (half(ASTRAY, crowded), {NGINX, "app_saturation"}),
+        (all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
+        (in_turn(ASTRAY, lost), {NGINX, NETWORK}),
+    ],
+)
+def test_both_are_named_with_what_their_own_requests_show(fault, causes):
+    busy = {"cpu_pct": 100.0, "threads": 20.0} if "app_saturation" in causes else {}
+    made = case(fault, gauges=lambda second: busy)
+    said = health.diagnose(investigate(made))
+    assert said.verdict == "supported"
+    assert {said.cause, said.secondary_cause} == causes
+    for entry in said.ranking[:2]:
+        assert entry.status == "supported"
+        assert entry.finding.log_odds > 1.0, "what the other fault did speaks against it"
+    assert said.confidence < 0.97
+
+
+def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
+    def fate(path, second):
+        if path == HEALTH:
+            return REFUSED
+        return {"header_s": 2.0} if path == JOBS and chance(path, round(second, 2)) < 0.15 else None
+
+    inv = investigate(case(fate))
+    bad = inv.once(health.facts).joined
+    assert (bad["nginx_bad"]).sum() >= 6
+    said = health.diagnose(inv)
+    assert (said.cause, said.secondary_cause) == (EDGE, None)
