@@ -164,6 +164,17 @@ def test_layers_split_a_request(times, expected, gave_up):
     assert sum(parts[f"{layer}_s"] for layer in LAYERS) == pytest.approx(parts["total_s"])
 
 
+def test_what_a_server_that_failed_first_took_is_no_time_in_the_body():
+    row = {
+        "time": at(10), "request_time_s": 5.0, "upstream_connect_time_s": 0.0,
+        "upstream_header_time_s": 0.01, "upstream_response_time_s": 5.0, "status": 200,
+        "upstream_addr": "192.0.2.11:80", "upstream_tries": 2,
+        "upstream_raw": '{"upstream_header_time": "-, 0.010", "upstream_response_time": "4.99, 0.010"}',
+    }  # fmt: skip
+    parts = layer_times(requests(access(row), empty("edge_log"))).iloc[0]
+    assert (parts["connect_s"], parts["header_s"], parts["body_s"]) == pytest.approx((0.0, 5.0, 0.0))
+
+
 def test_the_slowest_and_the_typical_request_are_chosen():
     rows = [
         {"time": at(n), "request_time_s": 0.1 * (n + 1), "upstream_response_time_s": 0.1} for n in range(9)

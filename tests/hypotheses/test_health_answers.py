@@ -81,9 +81,25 @@ def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog,
     assert outcome in outcomes(lossy(backlog))
 
 
-def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are():
-    said = health.diagnose(investigate(without(lossy(None), "probes")))
+@pytest.mark.parametrize("taken", [(), ("probes",)])
+def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
+    said = health.diagnose(investigate(without(lossy(None), *taken)))
     assert (said.cause, USUAL in said.ranking[0].finding.detail) == ("docker_network", True)
+
+
+@pytest.mark.parametrize(("waits", "is_lost"), [((2.04, 4.08), True), ((2.44, 4.48), False)])
+def test_linux_sends_first_packets_again_each_second(waits, is_lost):
+    made = lossy(None)
+    log = made.table("access_log")
+    for before, after in zip((1.01, 3.04), waits, strict=True):
+        log["upstream_connect_time_s"] = log["upstream_connect_time_s"].replace(before, after)
+    assert ("connect_lost" in outcomes(made)) is is_lost
+
+
+def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
+    gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
+    command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}
+    assert "connect_lost" in outcomes(case(lambda path, second: gone, processes=[command]))
 
 
 def test_an_error_log_without_errors_is_not_asked_for():

@@ -1,7 +1,7 @@
 """Two faults of different layers at once: each is weighed by the requests that died at its layer."""
 
 import pytest
-from health_alike import chance
+from health_alike import chance, handlers
 from health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
 
 from watchme_analysis.hypotheses.health import diagnosis as health
@@ -93,3 +93,30 @@ def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
     assert (bad["nginx_bad"]).sum() >= 6
     said = health.diagnose(inv)
     assert (said.cause, said.secondary_cause) == (EDGE, None)
+
+
+def test_a_dead_server_that_some_requests_tried_first_beside_a_used_up_pool():
+    """A few end at the dead server or at none, as the other had been given up while its pool was full."""
+    dead = "192.0.2.99:8100"
+    stuck = {"status": 504, "header_s": 5.0, "inside_s": 7.0, "error": "upstream_timeout_header"}
+    tried = {"header_s": 4.0, "inside_s": 7.0, "error": "upstream_timeout_connect", "address": dead}
+
+    def fate(path, second):
+        if path == OTHER or (chance(path, round(second, 2)) < 0.5 and path != HEALTH):
+            return None
+        return stuck if path == HEALTH and chance(second) < 0.6 else tried | {"status": 502}
+
+    places = {"healthz": "thread_pool", "jobs": "event_loop", "report": "event_loop"}
+    full = {"in_flight": 80.0, "threads": 46.0}
+    made = case(fate, handlers=handlers(**places), gauges=lambda second: full)
+    log = made.table("access_log")
+    asked = log["upstream_addr"].eq(dead)
+    log.loc[asked, "upstream_raw"] = '{"upstream_addr": "192.0.2.99:8100, 192.0.2.11:8100"}'
+    log.loc[asked, ["upstream_addr", "upstream_tries"]] = ["192.0.2.11:8100", 2]
+    few = log.index[asked][::9]
+    log.loc[few, "upstream_addr"] = "the_name_of_the_group"
+    log.loc[log.index[asked][5:7], "upstream_addr"] = dead
+    said = health.diagnose(investigate(made))
+    assert {said.cause, said.secondary_cause} == {NGINX, "app_threadpool"}
+    detail = next(entry.finding.detail for entry in said.ranking if entry.finding.cause == NGINX)
+    assert f"asks {dead} beside" in detail

@@ -50,7 +50,8 @@ def layer_times(
         ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
         (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
         ``header_s`` (from connected to the first byte;
-        with the connecting where that is not logged), ``body_s`` (from first byte to last), all float
+        with the connecting where that is not logged, and with the servers that failed it before), ``body_s``
+        (from first byte to last), all float
         seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect``, ``header``,
         ``body``, the step in which the upstream's time limit passed; null otherwise); ``worst`` (text:
         the layer that took longest), ``phase``.
@@ -66,6 +67,8 @@ def layer_times(
         connects_logged = logs_connects(joined)
     if not connects_logged:
         connect = np.where(asked, 0.0, np.nan)
+    # Of several tries the log adds up what each took to its end, and headers of those alone that had one.
+    header = np.where(np.isnan(header) | joined["upstream_raw"].isna(), header, response)
     no_connect, no_header = asked & np.isnan(connect), asked & ~np.isnan(connect) & np.isnan(header)
     connect_part = np.where(no_connect, response, connect)
     header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))

@@ -48,8 +48,8 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
         ``origin_status``, ``origin_s``, ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
         ``nginx_end``, ``nginx_status``, ``nginx_s`` ($request_time), ``nginx_bytes``, ``connect_s``,
         ``header_s``, ``response_s`` (all counted from when the upstream was asked), ``upstream_addr``,
-        ``upstream_status``, ``nginx_file``, ``nginx_line``. Seconds are float, NaN where the layer did
-        not log them.
+        ``upstream_status``, ``upstream_raw`` (what was logged of several tries), ``nginx_file``,
+        ``nginx_line``. Seconds are float, NaN where the layer did not log them.
     """
     import pandas as pd
 
@@ -124,6 +124,7 @@ def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
             "response_s": floats(log["upstream_response_time_s"]),
             "upstream_addr": log["upstream_addr"],
             "upstream_status": floats(log["upstream_status"]),
+            "upstream_raw": log["upstream_raw"],
             "nginx_file": log["file"],
             "nginx_line": floats(log["line"]),
         }

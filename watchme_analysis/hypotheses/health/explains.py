@@ -9,8 +9,9 @@ STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not
 # Who waits for a connection holds a thread, and paths that need none do well.
 WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
 EXPLAINS: dict[str, tuple[str, ...]] = {
-    # What does not arrive is not answered, and a job that waits for lost packets holds its loop.
-    "connect_lost": STANDSTILL,
+    # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
+    # inside as well; a fault of the application beside it is none of the way's either.
+    "connect_lost": (*STANDSTILL, "inside_bad"),
     # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
     "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
     # Who is cut off now and then connects at once, as do the others, and is let down by the usual upstream.

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NETWORK, SATURATION = "docker_network", "app_saturation"
-# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298); a healthy link needs
-# less than a millisecond.
+# A healthy link needs less than a millisecond to connect.
 SLOW_CONNECT_S = 0.2
+# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298), by Linux since 6.5 four
+# times a second apart at first (tcp_syn_linear_timeouts).
+SENT_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
 # Share of answers that may come late from a server that is not stuck.
 LATE_SHARE = 0.05
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
@@ -60,11 +62,13 @@ def _by_access_log(found: Facts) -> list[Seen]:
     sql = of_joined("nginx", asked[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
-        again = int(parts.loc[tries, "connect_s"].map(_retransmitted).sum())
+        # Who gave up connecting after a second or more sent first packets again, in vain.
+        in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
+        again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
         text = (
             f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
-            f"connect (longest {seconds(longest)}; {again} at the 1, 3 or 7 s at which a lost first packet "
-            "is sent again)."
+            f"connect (longest {seconds(longest)}; {again} of them until a lost first packet was sent "
+            "again, after whole seconds, or in vain)."
         )
         room, unanswered = _room(found), _most_unanswered(asked)
         outcome = "connect_slow"
@@ -191,7 +195,7 @@ def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
 
 
 def _retransmitted(connect_s: float) -> bool:
-    return any(again <= connect_s <= again + 0.12 for again in (1.0, 3.0, 7.0))
+    return any(again <= connect_s <= again + 0.12 for again in SENT_AGAIN_S)
 
 
 def _stalled(parts: pd.DataFrame) -> pd.DataFrame:

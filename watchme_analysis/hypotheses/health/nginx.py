@@ -14,7 +14,9 @@ from watchme_analysis.hypotheses.health.upstreams import (
     KIND_WORDS,
     dead_server,
     elsewhere_by_errors,
+    is_group,
     label,
+    tried_in_vain,
     usual_address,
 )
 from watchme_analysis.hypotheses.health.usual_times import longest_answer_s, short_of_usual
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 NGINX = "nginx_config"
 HELD_S = 0.4
+# Share of bad requests astray from which on no dead neighbour explains them.
+MOST_MOVED = 0.1
 # How Nginx says that a header did not fit into its proxy_buffer_size.
 TOO_BIG = "sent too big header"
 # How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
@@ -52,7 +56,8 @@ def nginx(found: Facts) -> list[Seen]:
         (cut, _impatient),
         (refused, _mangles),
     )
-    dead, families = dead_server(found) if not len(moved) else ([], [])
+    # A few may end at a dead server, with no other left to try: all would, were they sent astray.
+    dead, families = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
     seen += dead
     explained = int(asked["family"].isin(families).sum())
     for rows, maker in makers:
@@ -72,11 +77,12 @@ def nginx(found: Facts) -> list[Seen]:
 
 
 def spoilt_by_nginx(found: Facts) -> pd.Index:
-    """Return the bad requests, by index, that Nginx itself refused, held or sent astray."""
+    """Return the bad requests, by index, that Nginx itself refused, held, or sent to who serves nothing."""
     bad = found.rows("nginx", bad=True)
     if bad["upstream_addr"].isna().all():
         return bad.index[:0]
-    return bad.index[bad.index.isin([row for rows in _own_doing(found, bad) for row in rows.index])]
+    mine = (*_own_doing(found, bad), tried_in_vain(found, bad))
+    return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
 
 
 def _own_doing(found: Facts, bad: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -104,7 +110,8 @@ def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
         found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
     ]
     serves = set(good["upstream_addr"])
-    return asked[expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)]
+    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)
+    return asked[astray & ~is_group(address)]
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:

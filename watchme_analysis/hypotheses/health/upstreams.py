@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.paths import path_families
@@ -85,6 +87,20 @@ def dead_server(found: Facts) -> tuple[list[Seen], list[str]]:
         "dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail}
     )
     return [seen], families
+
+
+def tried_in_vain(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
+    """Return requests that Nginx tried at a server that serves nothing, or had no server left for."""
+    good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
+    serving = {*good.dropna(), *found.known_as(found.services)}
+    logged = bad["upstream_raw"].dropna().map(lambda text: json.loads(text).get("upstream_addr") or "")
+    strange = logged.map(lambda text: not serving.issuperset(re.findall(r"[^\s,]+:\d+", text))).astype(bool)
+    return bad[bad.index.isin(logged.index[strange]) | is_group(bad["upstream_addr"])]
+
+
+def is_group(address: pd.Series) -> pd.Series:
+    """Tell which logged addresses are the name of an upstream block, of which no server was left to ask."""
+    return ~address.str.contains(":", regex=False).fillna(True).astype(bool)
 
 
 def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
