@@ -110,6 +110,22 @@ def test_an_application_that_nobody_reaches_does_not_stop_and_go():
     assert "stop_and_go" in outcomes(without(made, "error_log"))
 
 
+@pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
+def test_an_application_that_is_asked_nothing_does_not_stop_and_go_whatever_times_the_log_has(missing):
+    """The edge refuses all for seconds, and what it then lets through is answered together."""
+
+    def refused(path, second):
+        if path == OTHER:
+            return None
+        phase = second % 6
+        return {"header_s": 6.0 - phase} if phase >= 4.5 else {"at_nginx": False, "edge_status": 503}
+
+    made = case(refused)
+    log = made.table("access_log")
+    log[[name for name in log if name.endswith("_time_s") and any(word in name for word in missing)]] = None
+    assert "stop_and_go" not in outcomes(made)
+
+
 def by_hand(*probes):
     """Every three seconds callers wait, for 1.5 s; probes at moments, with the time that they took."""
     made = case(lambda path, second: {"header_s": 1.2} if path == HEALTH and second % 3 < 1.5 else None)

@@ -67,6 +67,33 @@ def test_a_plain_generator_of_a_streamed_answer_runs_on_threads_and_an_async_one
     }
 
 
+def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or_a_file(tmp_path):
+    (tmp_path / "app.py").write_text(
+        textwrap.dedent("""
+            from fastapi import FastAPI
+            from fastapi.responses import FileResponse, StreamingResponse
+            app = FastAPI()
+            def plain():
+                yield b"part"
+            async def coroutine():
+                yield b"part"
+            @app.get("/plain")
+            async def in_parts():
+                return StreamingResponse(plain())
+            @app.get("/coroutine")
+            async def on_the_loop():
+                return StreamingResponse(coroutine())
+            @app.get("/file")
+            async def file():
+                return FileResponse("state.json")
+        """)
+    )
+    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
+    known = handlers_by_family(handlers, calls, ["/plain", "/coroutine", "/file"])
+    assert {path for path, handler in known.items() if handler.uses_threads} == {"/plain", "/file"}
+    assert not any(handler.on_executor for handler in known.values())
+
+
 def test_background_tasks_of_an_answer(tmp_path):
     _, ways = read(
         tmp_path,

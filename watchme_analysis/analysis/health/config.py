@@ -108,6 +108,11 @@ class Routes:
             return None
         return self._serving([row for row in self.places if row["location_id"] != place.number], path)
 
+    def servers(self, path: str) -> list[dict[str, Any]]:
+        """Return ``address`` and ``options`` of each server that a path is passed on to, as far as known."""
+        row = route_among(self.places, path)
+        return (row or {}).get("upstream_servers") or []
+
     def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
         """Return, by path, the path under which the application is asked; nothing where it is not known."""
         if not self:

@@ -6,6 +6,7 @@ location went to is the name's, where there is one alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ def resolved_names(
         if place is None or len(place.addresses) != 1:
             continue
         name = place.addresses[0]
+        if re.fullmatch(r"[\d.]+:\d+|\[.*", name):
+            # An address is what it says: what else went well there was so before the configuration changed.
+            continue
         seen.setdefault(name, set()).update(
             str(address)
             for address in group["upstream_addr"].unique()

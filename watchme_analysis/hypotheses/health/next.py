@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchme_analysis.hypotheses.health.connections import connections
 from watchme_analysis.hypotheses.health.container import variables
 from watchme_analysis.hypotheses.health.edge_rules import unread
 from watchme_analysis.hypotheses.health.facts import Facts
@@ -51,6 +52,8 @@ def not_covered(found: Facts, cause: str) -> tuple[str, ...]:
 
 def next_test(found: Facts, cause: str) -> str:
     """Return the one check that would settle a cause."""
+    if cause == "app_saturation":
+        return _what_it_lacks(found)
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     host = service.rsplit(":", 1)[0]
@@ -80,12 +83,19 @@ def next_test(found: Facts, cause: str) -> str:
             f"While it hangs, run `py-spy dump --pid PID`: {workers} stand in the same call, "
             "the main thread is idle."
         ),
-        "app_saturation": (
-            "While it hangs, run `top -H -p PID`, `vmstat 1 5`, `ls /proc/PID/fd | wc -l` and `ss -ltn`: one "
-            "of the process's CPU, the host's, descriptors or the listen queue stands at its limit."
-        ),
         "none": (
             "Probe the endpoint from inside, from the host and from outside at the same time for ten minutes."
         ),
     }
     return tests[cause]
+
+
+def _what_it_lacks(found: Facts) -> str:
+    """Return how to see which resource of a process is used up; of a pool of connections, which one."""
+    full = next((one.details["app_saturation"] for one in connections(found)), None)
+    if full is not None:
+        return f"While it hangs, run `ss -tnp | grep pid=PID` and count: {full}. Then find what keeps them."
+    return (
+        "While it hangs, run `top -H -p PID`, `vmstat 1 5`, `ls /proc/PID/fd | wc -l` and `ss -ltn`: one "
+        "of the process's CPU, the host's, descriptors or the listen queue stands at its limit."
+    )

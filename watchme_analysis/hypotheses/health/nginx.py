@@ -16,6 +16,7 @@ from watchme_analysis.hypotheses.health.upstreams import (
     elsewhere_by_errors,
     is_group,
     label,
+    taken_out,
     tried_in_vain,
     usual_address,
 )
@@ -38,7 +39,7 @@ OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
 def nginx(found: Facts) -> list[Seen]:
     """Sort Nginx's bad requests by who spoiled them."""
     bad = found.rows("nginx", bad=True)
-    seen = [*_errors(found), *renames(found, bad)]
+    seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
     if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
         return seen + unseen(found, bad)
     total = len(bad)

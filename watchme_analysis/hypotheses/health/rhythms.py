@@ -23,6 +23,10 @@ QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
 HELD_SHARE, HELD_WAITS, HELD_SURE = 0.15, 6, 0.5
 # A rhythm is steady whose longest silence is shorter than this share of what callers waited.
 STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
+# What was answered is on its way out through Nginx and edge for so long at most.
+WAY_OUT_S = 0.1
+# Statuses by which Nginx or an edge says that it waited for an answer, or its caller did.
+WAITED_IN_VAIN = (499, 504, 524)
 
 
 def rhythms(found: Facts) -> list[Seen]:
@@ -168,30 +172,45 @@ def _typical_wait_s(found: Facts) -> float:
 
 
 def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
-    """Tell whether most of an application's silence passed without a request at it, by Nginx's log.
+    """Tell whether most of an application's silence passed without a request at it, by what logs time.
 
-    Who is asked nothing answers nothing. Without times in the log, its errors tell whether Nginx reached it.
+    Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
+    reached the application.
     """
     import numpy as np
     import pandas as pd
 
-    rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services)]
-    if not rows["response_s"].notna().any() or not logs_connects(rows):
+    rows, side = _asked(found)
+    if rows.empty:
         return _not_reached(found)
-    arrived = rows[rows["connect_s"].notna() | (rows["nginx_status"] < 400)]
+    arrived = rows[f"{side}_status"] < 400
+    if side == "nginx" and logs_connects(rows):
+        arrived |= rows["connect_s"].notna()
+    elif not _not_reached(found):
+        arrived |= rows[f"{side}_status"].isin(WAITED_IN_VAIN)
+    rows = rows[arrived]
     zero = pd.Timestamp(found.start)
-    begun = np.sort((arrived["nginx_start"] - zero).dt.total_seconds() + arrived["connect_s"].fillna(0.0))
-    ended = np.sort((arrived["nginx_end"] - zero).dt.total_seconds())
+    begun = np.sort((rows[f"{side}_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0))
+    ended = np.sort((rows[f"{side}_end"] - zero).dt.total_seconds())
     inside = np.sort((found.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
     moments = np.concatenate([[0.0], inside, [(pd.Timestamp(found.end) - zero).total_seconds()]])
     silent = np.diff(moments) > limit_s
     first, last = moments[:-1][silent], moments[1:][silent]
     # From the first request at it on, a silence is one of the application.
     at = np.searchsorted(begun, first, side="right")
-    is_open = at > np.searchsorted(ended, first, side="right")
+    is_open = at > np.searchsorted(ended, first + WAY_OUT_S, side="right")
     asked = np.where(is_open, first, np.append(begun, np.inf)[at])
     waited = np.clip(last - asked, 0.0, None).sum()
     return bool(waited < 0.5 * (last - first).sum())
+
+
+def _asked(found: Facts) -> tuple[pd.DataFrame, str]:
+    """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
+    joined = found.joined
+    mine = joined["upstream_addr"].fillna(joined["family"].map(found.upstreams)).isin(found.services)
+    side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
+    mine &= joined["upstream_addr"].notna() if side == "nginx" else True
+    return joined[mine & joined[f"{side}_s"].notna()], side
 
 
 def _not_reached(found: Facts) -> bool:

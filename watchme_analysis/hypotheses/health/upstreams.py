@@ -89,6 +89,25 @@ def dead_server(found: Facts) -> tuple[list[Seen], list[str]]:
     return [seen], families
 
 
+def taken_out(found: Facts) -> list[Seen]:
+    """Find an upstream whose server is marked ``down``, while those left answer nothing."""
+    good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
+    serving = set(good.dropna())
+    for endpoint in found.endpoints:
+        servers = found.nginx_routes.servers(endpoint)
+        down = [one["address"] for one in servers if "down" in one["options"]]
+        left = [one["address"] for one in servers if "down" not in one["options"]]
+        if not down or serving.intersection(found.known_as(left)):
+            continue
+        words = f"{listed(down)} is marked `down`" + (f", and {listed(left)} serves nothing" * bool(left))
+        text = f"In the upstream that Nginx passes {endpoint} to, {words}."
+        marked = found.table("config_directives")
+        marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
+        sql = lines("config_directives", marked)
+        return [Seen("server_down", text, "config_directives", len(marked), sql, details={NGINX: words})]
+    return []
+
+
 def tried_in_vain(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
     """Return requests that Nginx tried at a server that serves nothing, or had no server left for."""
     good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]

@@ -211,6 +211,11 @@ WEIGHTS: dict[str, Weight] = {
         "Nginx asks a server for these paths that answers nothing, beside one that does well.",
         nginx=3.5, edge=-2.0, network=-1.5, loop=-2.0, pool=-2.0, saturation=-2.0,
     ),
+    "server_down": weight(
+        "upstream",
+        "Nginx' configuration takes a server out of use, and none of the others serves anything.",
+        nginx=4.0, edge=-2.0, network=-2.5, loop=-2.5, pool=-2.5, saturation=-2.5,
+    ),
     "nginx_impatient": weight(
         "nginx",
         "Nginx gave up after less time than the endpoint takes when all is well.",

@@ -223,6 +223,10 @@ class Calls:
     def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
         if dotted.endswith((".add_task", ".BackgroundTask")):
             return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
+        # Starlette takes each part of a plain generator, and each piece of a file, on a thread of the pool.
+        plain = any(how == "stream" and not target.is_async for target, how in deferred)
+        if plain or dotted.endswith(".FileResponse"):
+            return "thread_pool"
         if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
             return "process_pool"
         kind = None if tries_only(node) else kind_of(dotted, awaited)
