@@ -21,8 +21,6 @@ from watchme_analysis.views.display import Passage, Picture, Shown, duration, lo
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pandas as pd
 
 _MOST_BARS = 14
@@ -51,10 +49,6 @@ class AlarmPage(Page):
     def _affected(self) -> tuple[Flow, ...]:
         named = set(self.diagnosis.extra.get("queues", ()))
         return tuple(flow for flow in self._flows if flow.queue in named) or self._flows[:1]
-
-    @property
-    def _start(self) -> datetime | None:
-        return self.incident[0] if self.incident else None
 
     @cached_property
     def _noticed(self) -> Noticed | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -105,10 +104,6 @@ class BacklogPage(Page):
         return self.investigation.options.get("queue")
 
     @property
-    def _start(self) -> datetime | None:
-        return self.incident[0] if self.incident else None
-
-    @property
     def affected(self) -> list[str]:
         """Queues that the diagnosis names, else the one asked for."""
         named = [str(queue) for queue in self.diagnosis.extra.get("queues", ())]
@@ -139,11 +134,11 @@ class BacklogPage(Page):
     def onsets(self) -> Shown:
         """Show in which order the metrics of the affected queues moved."""
         moved = self._of_the_queue(frames.onset_order(self.investigation))
-        return onset_table(moved, self.zone, self.incident[1] if self.incident else None)
+        return onset_table(moved, self.zone, self._bounds[1])
 
     def comparison(self) -> Shown:
         """Compare the incident with the time before it, metric by metric."""
-        start, end = self.incident or (None, None)
+        start, end = self._bounds
         found = flows(self.investigation)
         chosen = {
             name

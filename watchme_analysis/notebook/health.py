@@ -110,14 +110,12 @@ class HealthPage(Page):
         """Compare the incident with all other time, by endpoint and vantage."""
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
-        frame = frame[frame["family"].isin(self.families)]
-        return comparison_table(frame, self.zone)
+        return comparison_table(frame[frame["family"].isin(self.families)], self.zone)
 
     def vantages(self) -> Picture:
         """Draw inside against host against outside, the affected endpoints against the others."""
-        start, end = self.incident or (None, None)
         observed = self.facts.observed
-        return plot_vantages(observed.assign(phase=phases(observed["start"], start, end)), self.families)
+        return plot_vantages(observed.assign(phase=phases(observed["start"], *self._bounds)), self.families)
 
     def where_time_goes(self) -> Picture:
         """Draw the time spent in each layer."""
@@ -175,8 +173,7 @@ class HealthPage(Page):
 
     @cached_property
     def _layers(self) -> pd.DataFrame:
-        start, end = self.incident or (None, None)
-        return layer_times(self.facts.joined, start, end)
+        return layer_times(self.facts.joined, *self._bounds)
 
     def locations(self) -> Shown:
         """Show what is in force for the affected path and for others: location, address, limits, cache."""
@@ -186,14 +183,10 @@ class HealthPage(Page):
 
     def handlers(self) -> Shown:
         """Show how each handler of the source runs, and what may block in it."""
-        frame = handlers_table(
-            self.investigation.table("app_handlers"), self.investigation.table("app_calls")
-        )
+        handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
         families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
-        known = handlers_by_family(
-            self.investigation.table("app_handlers"), self.investigation.table("app_calls"), families
-        )
-        return code_table(frame, {handler.path for handler in known.values()})
+        known = handlers_by_family(handlers, calls, families)
+        return code_table(handlers_table(handlers, calls), {each.path for each in known.values()})
 
     def processes(self) -> Shown:
         """Show how the processes are started, what their containers may use, and when they turn unhealthy."""
@@ -215,13 +208,10 @@ class HealthPage(Page):
 
     def statuses(self) -> Shown:
         """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""
-        start, end = self.incident or (None, None)
-        frame = status_classes(status_counts(self.facts.observed, start, end))
-        frame = frame[frame["family"].isin(self.families)]
-        return status_table(frame)
+        frame = status_classes(status_counts(self.facts.observed, *self._bounds))
+        return status_table(frame[frame["family"].isin(self.families)])
 
     def errors(self) -> Shown:
         """Count the lines of Nginx's error log by kind."""
-        start, end = self.incident or (None, None)
-        frame = error_counts(self.investigation.table("error_log"), start, end)
+        frame = error_counts(self.investigation.table("error_log"), *self._bounds)
         return table(frame, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log")

@@ -83,6 +83,15 @@ class Page:
         return found.incident_start, found.incident_end
 
     @property
+    def _bounds(self) -> tuple[datetime | None, datetime | None]:
+        """The incident's start and end, None for what there is not."""
+        return self.incident or (None, None)
+
+    @property
+    def _start(self) -> datetime | None:
+        return self._bounds[0]
+
+    @property
     def window(self) -> Window:
         """Window that the figures show: the one asked for, else the case's."""
         case = self.investigation.case

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, duration, number
+from watchme_analysis.views.plain_lines import cut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ def plot_in_flight(
     source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
     _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
     _lines(axes[1], opened, "family", f"requests open at {source}, by path")
-    title = f"latency of {_short(family, 40)}"
+    title = f"latency of {cut(family, 40)}"
     style.title(axes[2], title)
     _dots(axes[2], rows, "start")
     axes[2].set_ylabel("duration")
@@ -75,7 +76,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
     for place, name in enumerate(names):
         axis.plot(
             wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
-            label=f"{_short(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
+            label=f"{cut(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
         style.absent(axis, "never two at once at a sample")
@@ -135,10 +136,6 @@ def _conclusion(found: Lag | None, load: pd.Series) -> str:
         return f"latency goes with the load, at once ({rho})"
     way = "follows" if found.lag_s > 0 else "precedes"
     return f"latency {way} the load by {duration(abs(found.lag_s))} ({rho})"
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _alt(opened: pd.DataFrame, family: str, conclusion: str) -> str:
