@@ -9,6 +9,7 @@ from watchme_analysis.hypotheses.health import diagnosis as health
 EDGE, NGINX, NETWORK = "edge_config", "nginx_config", "docker_network"
 REFUSED = {"at_nginx": False, "edge_status": 403}
 HELD = {"edge_s": 7.0}
+LIMITED = {"upstream": False, "status": 503, "error": "limit_conn"}
 ASTRAY = {
     "status": 504, "header_s": 5.0, "address": "198.51.100.9:8017", "error": "upstream_timeout_header"
 }  # fmt: skip
@@ -80,6 +81,14 @@ def test_both_are_named_with_what_their_own_requests_show(fault, causes):
         assert entry.status == "supported"
         assert entry.finding.log_odds > 1.0, "what the other fault did speaks against it"
     assert said.confidence < 0.97
+
+
+def test_what_all_requests_together_name_leads():
+    """A crowded process runs into a limit of Nginx: that shows more clearly than what brings it about."""
+    busy = {"cpu_pct": 100.0, "threads": 20.0}
+    said = health.diagnose(investigate(case(half(LIMITED, crowded), gauges=lambda second: busy)))
+    assert (said.cause, said.secondary_cause) == ("app_saturation", NGINX)
+    assert said.ranking[0].finding.log_odds < said.ranking[1].finding.log_odds
 
 
 def test_a_few_slow_requests_beside_a_fault_are_no_second_one():

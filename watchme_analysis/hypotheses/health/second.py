@@ -30,13 +30,17 @@ TWO_FAULTS_GAIN = 5.0
 
 
 def with_pair(
-    findings: Sequence[Finding], priors: Mapping[str, float], pair: Sequence[Finding]
+    findings: Sequence[Finding], priors: Mapping[str, float], pair: Sequence[Finding], named: str
 ) -> tuple[Ranked, ...]:
-    """Rank the findings with two of them as their own requests show them, these first."""
+    """Rank the findings with two of them as their own requests show them, these first.
+
+    The one that all requests together name as the likeliest (``named``) leads: what else they show may be
+    its doing.
+    """
     own = {one.cause: one for one in pair}
     ranking = weigh([own.get(one.cause, one) for one in findings], priors, complement="none")
     marked = [replace(one, status="supported") if one.finding.cause in own else one for one in ranking]
-    return tuple(sorted(marked, key=lambda one: one.finding.cause not in own))
+    return tuple(sorted(marked, key=lambda one: (one.finding.cause not in own, one.finding.cause != named)))
 
 
 def weaker_second(ranking: Sequence[Ranked]) -> str | None:

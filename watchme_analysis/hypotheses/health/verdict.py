@@ -79,7 +79,7 @@ def conclude(
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
     second = second_fault(ranking) if found.incident is not None else None
     if pair:
-        ranking = with_pair(findings, priors, pair)
+        ranking = with_pair(findings, priors, pair, first.finding.cause)
         first, second = ranking[:2]
         confidence = confidence if cause in {one.cause for one in pair} else TWO_FAULTS_CONFIDENCE
         verdict, cause = "supported", first.finding.cause
