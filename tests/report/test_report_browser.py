@@ -50,6 +50,8 @@ def made(notebook, folder, **changes):
 
 def check(tab, path, width):
     tab.open(path, width)
+    captions = "[...document.querySelectorAll('caption')].map(each => each.getBoundingClientRect().right)"
+    assert tab.ask(f"Math.max(0, ...{captions})") <= width, "a caption runs out of view"
     assert [url for url in tab.requests if not url.startswith("data:")] == [path.as_uri()]
     assert tab.complaints == []
     assert tab.ask("document.documentElement.scrollWidth") <= width
