@@ -58,6 +58,8 @@ def backtest_command(
     from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import answer, investigate, questions_for
+    from watchme_analysis.hypotheses.backlog.other_trouble import spans_apart
+    from watchme_analysis.hypotheses.backlog.picture import picture
     from watchme_analysis.notebook.alarm_spec_files import read_specs
     from watchme_analysis.views.alarm_words import alarm_advice, spared_by_a_check
     from watchme_analysis.views.console import filled
@@ -73,7 +75,8 @@ def backtest_command(
     window = loaded.window
     if window is None:
         raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
-    affected = [flow for flow in watched if flow.queue in found.extra.get("queues", ())]
+    elsewhere = spans_apart(opened.once(picture), start, found.incident_end)
+    affected = [flow for flow in watched if flow.queue in {*found.extra.get("queues", ())} - {*elsewhere}]
     if options["noticed"]:
         seen: Noticed | None = Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
     else:
@@ -82,12 +85,13 @@ def backtest_command(
     if sensitivity:
         result = swept(opened, watched, specs, start, window.seconds)
     else:
-        at = None if seen is None else seen.at
-        result = tried_frame(try_alarms(opened, watched, specs), start, window.seconds, at)
+        result = tried_frame(
+            try_alarms(opened, watched, specs), start, window.seconds, seen.at if seen else None, elsewhere
+        )
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
-    dead, change = found.extra.get("dead_letters", 0), found.extra.get("change")
+    dead, change = found.extra.get("dead_letters_of_incident", 0), found.extra.get("change")
     said = [] if sensitivity else alarm_advice(result, start, affected, dead, zone)
     spared = spared_by_a_check(found.cause, change, dead, zone)
     for line in (*_when(start, seen, zone, found.verdict == "no_incident"), *said, *spared):

@@ -17,6 +17,7 @@ from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.notebook.alarm_spec_files import read_specs
 from watchme_analysis.schema import conform
 
+HOUR = pd.Timedelta(hours=1)
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 DAY_S = 86_400.0
 AT = START.to_pydatetime()
@@ -249,3 +250,15 @@ def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
     [both] = [item for item in tried if item.spec.name == "dead-letters-of-failing-runs"]
     assert both.resource == "jobs"
     assert both.run.raised
+
+
+def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
+    specs = [spec for spec in read_specs() if spec.name == "dead-letters"]
+    tried = try_alarms(failing, flows(failing), specs)
+    began = tried[0].run.first
+    start, span = began + 5 * HOUR, {"jobs-dlq": (began - HOUR, began + HOUR)}
+    (row,) = tried_frame(tried, start, DAY_S, elsewhere=span).itertuples()
+    assert row.in_alarm_at_end and row.first == began
+    assert pd.isna(row.minutes_after_start) and row.false_a_week == 0
+    (row,) = tried_frame(tried, start, DAY_S).itertuples()
+    assert pd.isna(row.minutes_after_start) and row.false_a_week == 7

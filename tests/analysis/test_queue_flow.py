@@ -99,3 +99,17 @@ def test_one_message_that_vanishes_is_no_purge():
     world.at["sent"][903] = world.at["visible"][903] = 1
     (row,) = balance(world).itertuples()
     assert (row.unexplained, row.purged) == (1, 0)
+
+
+def test_points_still_to_come_are_no_backlog_that_vanished():
+    world, *_ = served(surge=(1300, 1440))
+    metrics = world.table("metrics")
+    late = metrics["time"] >= metrics["time"].max() - pd.Timedelta(minutes=4)
+    world.tables["metrics"] = metrics[~(late & (metrics["resource"] == "jobs"))]
+    queues = world.table("queues")
+    # When the queue was described, two more messages had been deleted than the metrics tell yet.
+    waiting = world.at["visible"][-6] - 2
+    world.tables["queues"] = queues.assign(visible=queues["visible"].mask(queues["queue"] == "jobs", waiting))
+    (row,) = balance(world).itertuples()
+    assert row.visible == waiting > 100
+    assert (row.unexplained, row.purged) == (2, 0)

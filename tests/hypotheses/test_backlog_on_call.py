@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from backlog_draws import make
+from backlog_draws import make, upload
 from backlog_on_call import PLAN
 from backlog_troubles import breaks
 from backlog_world import World
@@ -86,6 +86,26 @@ def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
     told, ruled_out = (Evidence("", table="metrics", rows=1, weight=value) for value in (hint, -20.0))
     first, _ = weigh([Finding("a", (told,)), Finding("b", (ruled_out,))], may_be_another=True)
     assert first.probability == pytest.approx(share, abs=0.01)
+
+
+def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_all_the_time(tmp_path):
+    found, _ = asked(tmp_path, "one receive, glitches", 703001)
+    assert found.cause != "arrival_surge", found.summary
+    assert found.extra["dead_letters"] > 50
+
+
+def test_single_messages_that_die_weigh_once_however_many_queues_they_are_of(tmp_path):
+    def bad_ones(world, options):
+        for queue in world.queues:
+            for share in (0.12, 0.25, 0.41, 0.63, 0.77):
+                upload(world, share * world.seconds, world.rng.choice(world.devices), queue, poison="404")
+
+    make(704002, tmp_path / "raw", "healthy", bad_ones)
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    healthy = next(item.finding for item in found.ranking if item.finding.cause == "healthy")
+    stray = [item for item in healthy.evidence if "single bad messages" in item.statement]
+    assert len(stray) > 1
+    assert sum(item.weight for item in stray) >= -0.5 - 1e-9
 
 
 def test_messages_that_producers_delay_are_healthy(tmp_path):

@@ -39,6 +39,7 @@ def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_
     assert len(named) == (1 if told else 2)
     other = next(queue for queue in found.extra["queues"] if told is (queue not in named))
     assert not told or f"--queue {other}" in said[0]
+    assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is told
 
 
 def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):

@@ -13,6 +13,8 @@ from watchme_analysis.analysis.alarms.sensitivity import EXTRA_PERIODS, range_se
 from watchme_analysis.analysis.alarms.specs import AlarmSpec
 from watchme_analysis.analysis.alarms.trials import Tried, tried_frame, try_alarms
 from watchme_analysis.analysis.backlog.flows import Flow, flows
+from watchme_analysis.hypotheses.backlog.other_trouble import spans_apart
+from watchme_analysis.hypotheses.backlog.picture import picture
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table, ranges_table, rules_table
@@ -21,6 +23,8 @@ from watchme_analysis.views.display import Passage, Picture, Shown, duration, lo
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
 _MOST_BARS = 14
@@ -46,8 +50,12 @@ class AlarmPage(Page):
         return flows(self.investigation, self.investigation.options.get("queue"))
 
     @cached_property
+    def _elsewhere(self) -> dict[str, tuple[datetime, datetime]]:
+        return spans_apart(self.investigation.once(picture), self._start, self.diagnosis.incident_end)
+
+    @cached_property
     def _affected(self) -> tuple[Flow, ...]:
-        named = set(self.diagnosis.extra.get("queues", ()))
+        named = set(self.diagnosis.extra.get("queues", ())) - set(self._elsewhere)
         return tuple(flow for flow in self._flows if flow.queue in named) or self._flows[:1]
 
     @cached_property
@@ -66,7 +74,7 @@ class AlarmPage(Page):
 
     def _frame(self, tried: tuple[Tried, ...]) -> pd.DataFrame:
         seen = None if self._noticed is None else self._noticed.at
-        return tried_frame(tried, self._start, self.window.seconds, seen)
+        return tried_frame(tried, self._start, self.window.seconds, seen, self._elsewhere)
 
     def rules(self) -> Shown:
         """Show the alarms of the specification."""
@@ -140,6 +148,6 @@ class AlarmPage(Page):
     def advice(self) -> Passage:
         """Say which alarm to have first."""
         found, affected = self.diagnosis, self._affected if self._start else ()
-        dead, change = found.extra.get("dead_letters", 0), found.extra.get("change")
+        dead, change = found.extra.get("dead_letters_of_incident", 0), found.extra.get("change")
         said = alarm_advice(self._frame(self._tried), self._start, affected, dead, self.zone)
         return Passage((*said, *spared_by_a_check(found.cause, change, dead, self.zone)))

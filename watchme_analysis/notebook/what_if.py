@@ -70,7 +70,9 @@ class WhatIfPage(Page):
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
         extra, cause = self.diagnosis.extra, self.diagnosis.cause
-        spared = spared_by_a_check(cause, extra.get("change"), extra.get("dead_letters", 0), self.zone)
+        spared = spared_by_a_check(
+            cause, extra.get("change"), extra.get("dead_letters_of_incident", 0), self.zone
+        )
         return Passage((*loud, *advice(found)[:1], *spared))
 
     def assumptions(self) -> Passage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WEEK_S = 604_800.0
 MINUTE_S = 60.0
+# An effect may ring an alarm so long before the start that is told for its incident, and no longer.
+EARLY = timedelta(hours=1)
 COLUMNS = (
     "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
     "false_a_week", "in_alarm_at_end", "note",
@@ -155,7 +157,11 @@ def _at_most_as_fine(rule: Rule, histories: dict[str, History]) -> tuple[Rule, f
 
 
 def tried_frame(
-    tried: Iterable[Tried], start: datetime | None, span_s: float, noticed: datetime | None = None
+    tried: Iterable[Tried],
+    start: datetime | None,
+    span_s: float,
+    noticed: datetime | None = None,
+    elsewhere: Mapping[str, tuple[datetime, datetime]] | None = None,
 ) -> pd.DataFrame:
     """Return the back-test as a table.
 
@@ -169,18 +175,23 @@ def tried_frame(
         Length of the window in seconds.
     noticed
         When people noticed; None where that is not known.
+    elsewhere
+        Resources that had trouble of their own at another time, from when to when: an alarm that rings for
+        it is not in vain, and tells nothing of this incident.
 
     Returns
     -------
     pandas.DataFrame
         ``alarm``, ``resource``, ``rule``, ``first``, ``cleared``, ``times_raised``,
-        ``minutes_after_start`` (of the first ring at or after the incident's start), ``lead_minutes`` (from
-        it to when people noticed; below 0 when they were first), ``false_a_week`` (rings before the start, or
-        all where nothing happened, a week), ``in_alarm_at_end``, ``note``.
+        ``minutes_after_start`` (of the first ring at the incident's start or after it; an alarm that stands
+        since long before calls nobody), ``lead_minutes`` (from it to when people noticed; below 0 when they
+        were first), ``false_a_week`` (rings before the start that no other trouble explains, or all where
+        nothing happened, a week), ``in_alarm_at_end``, ``note``.
     """
     import pandas as pd
 
-    rows = [_row(item, start, span_s, noticed) for item in tried]
+    spans = elsewhere or {}
+    rows = [_row(item, start, span_s, noticed, spans.get(item.resource)) for item in tried]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype(
         dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")
@@ -190,16 +201,27 @@ def tried_frame(
 
 
 def _row(
-    item: Tried, start: datetime | None, span_s: float, noticed: datetime | None
+    item: Tried,
+    start: datetime | None,
+    span_s: float,
+    noticed: datetime | None,
+    elsewhere: tuple[datetime, datetime] | None,
 ) -> dict[str, object | None]:
     run = item.run
     raised = run.raised if run else ()
     after = [
         max(begin, start)
         for begin, cleared in raised
-        if start is not None and (cleared is None or cleared > start)
+        if start is not None and (cleared is None or cleared > start) and begin >= start - EARLY
     ]
-    false = len(raised) - len(after)
+    others = sum(
+        start is not None
+        and begin < start - EARLY
+        and elsewhere is not None
+        and elsewhere[0] - EARLY <= begin <= elsewhere[1] + EARLY
+        for begin, _ in raised
+    )
+    false = len(raised) - len(after) - others
     known = bool(after) and start is not None
     return {
         "alarm": item.spec.name,

@@ -305,9 +305,10 @@ def _purge_events(flow: Flow, tables: Tables) -> int:
 
 def _unreceived_fall(flow: Flow) -> float:
     """Return the largest fall of the visible backlog, within two intervals, that receives don't explain."""
-    frame = flow.frame
     if not {"visible", "received"} <= flow.asked:
         return 0.0
+    # Points that are still to come are no empty queue.
+    frame = flow.frame.loc[: flow.frame["visible"].last_valid_index()]
     visible = frame["visible"].fillna(0.0)
     fall = visible.shift(2) - visible
     taken = frame["received"].fillna(0.0).rolling(3, min_periods=1).sum()

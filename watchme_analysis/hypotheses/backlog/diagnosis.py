@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from watchme_analysis.analysis.alarms.standard import standard_alarms
@@ -66,7 +67,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
         ranking=ranking,
         coverage=inv.case.coverage(),
         missing_evidence=missing_evidence(inv, view),
-        extra=_extra(inv, view, cause, change, begun),
+        extra=_extra(inv, view, cause, change, begun, (start, end)),
     )
     return replace(found, summary=_summary(found, view, change, begun))
 
@@ -102,7 +103,12 @@ def _saturated(signs: Signs) -> bool:
 
 
 def _extra(
-    inv: Investigation, view: Picture, cause: str | None, change: Change | None, begun: Start | None
+    inv: Investigation,
+    view: Picture,
+    cause: str | None,
+    change: Change | None,
+    begun: Start | None,
+    span: tuple[datetime | None, datetime | None],
 ) -> dict[str, Any]:
     """Return the fields that only this question has."""
     quiet = cause == "healthy"
@@ -121,6 +127,9 @@ def _extra(
         # The event of a trail: a configuration tells when it was changed, and no more.
         "change": change.to_dict() if change is not None and change.is_recorded else None,
         "dead_letters": sum(by_dlq.values()),
+        "dead_letters_of_incident": sum(
+            item.dead_lettered for item in affected if item not in apart(view, *span)
+        ),
         "lost": lost,
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),

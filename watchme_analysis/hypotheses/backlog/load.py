@@ -34,13 +34,18 @@ def arrival_surge(inv: Investigation) -> Finding:
                 _arrivals(inv, signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
             )
         else:
-            leads = surge_leads(signs)
+            leads, troubled = surge_leads(signs), signs.first_trouble() is not None
+            when = (
+                f"{'before' if leads else 'after'} the first trouble"
+                if troubled
+                else "and none waited for it"
+            )
             evidence.append(
                 _arrivals(
                     inv,
                     signs,
                     f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
-                    f"{surge.rate:.0f} times the usual, {'before' if leads else 'after'} the first trouble",
+                    f"{surge.rate:.0f} times the usual, {when}",
                     weight("surge_first") if leads else weight("surge_after"),
                 )
             )

@@ -236,7 +236,9 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
                 **matching(inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in blind])),
             )
         )
-    found += [_stray(inv, signs) for signs in view.signs if signs.only_stray]
+    stray = [signs for signs in view.signs if signs.only_stray]
+    # That single messages die says one thing, of however many queues.
+    found += [_stray(inv, signs, 1 / len(stray)) for signs in stray]
     found += [_slower(inv, signs) for signs in view.signs if signs.slow_harmless]
     daily = [item for item in view.signs if any(episode.daily for episode in item.episodes)]
     if daily:
@@ -266,14 +268,14 @@ def _slower(inv: Investigation, signs: Signs) -> Evidence:
     )
 
 
-def _stray(inv: Investigation, signs: Signs) -> Evidence:
-    """Weigh that single messages died, here and there among good ones."""
+def _stray(inv: Investigation, signs: Signs, part: float) -> Evidence:
+    """Weigh, as a part of the whole, that single messages died, here and there among good ones."""
     sent, flow = signs.flow.count("sent") or 0.0, signs.flow
     return Evidence(
         f"{signs.dead_lettered:,d} of {sent:,.0f} messages of {flow.queue} "
         f"({signs.dead_lettered / sent:.1%}) failed every try, "
         "one here and one there: single bad messages, and no stretch of failures.",
-        weight=weight("stray_dead") - weight("stray_together", 0.5 * _beyond_chance(signs)),
+        weight=weight("stray_dead", part) - weight("stray_together", 0.5 * _beyond_chance(signs)),
         effect=signs.dead_lettered / sent,
         effect_unit="share",
         check="dead letters",

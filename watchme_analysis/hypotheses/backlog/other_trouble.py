@@ -24,6 +24,18 @@ def apart(view: Picture, start: datetime | None, end: datetime | None) -> tuple[
     return tuple(item for item in view.affected[1:] if _is_apart(item, start, end))
 
 
+def spans_apart(
+    view: Picture, start: datetime | None, end: datetime | None
+) -> dict[str, tuple[datetime, datetime]]:
+    """Return by queue, dead-letter queue and function the span of trouble that is none of the incident's."""
+    return {
+        name: span
+        for item in apart(view, start, end)
+        for name in (item.flow.queue, item.flow.dlq, item.flow.function)
+        if name is not None and (span := _span(item)) is not None
+    }
+
+
 def other_trouble(signs: Signs) -> str:
     """Return in a sentence when another queue had trouble, and how to ask for it alone."""
     span = _span(signs)

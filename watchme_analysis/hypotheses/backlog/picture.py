@@ -149,17 +149,11 @@ def change_rows(inv: Investigation, change: Change) -> Rows:
 
 
 def lead_s(signs: Signs) -> float | None:
-    """Return the seconds by which a surge came before the flow's first trouble; None without a surge."""
-    if signs.surge is None or signs.surge_daily:
-        return None
+    """Return the seconds by which a surge came before the flow's first trouble; None without one of them."""
     trouble = signs.first_trouble()
-    episodes = [item.grew_from for item in signs.episodes if item.end > signs.surge.start]
-    first = min([*([trouble] if trouble else []), *episodes[:1]], default=None)
-    if trouble is None and first is None:
+    if signs.surge is None or signs.surge_daily or trouble is None:
         return None
-    moment = trouble or first
-    assert moment is not None
-    return float((moment - signs.surge.start).total_seconds())
+    return float((trouble - signs.surge.start).total_seconds())
 
 
 def surge_leads(signs: Signs) -> bool:
