@@ -130,10 +130,18 @@ def restarted_once():
     return restarting(made, 46.8)
 
 
+def memory_comes_and_goes(made):
+    made.table("app_log")["pid"] = 1
+    return gauge(made, "rss_mb", lambda second: 150.0 + 300.0 * (second % 6) if in_fault(second) else 150.0)
+
+
 def killed_for_its_memory():
-    made = case(lambda path, second: down(path, second) if second % 6 < 3 else None)
-    rising = gauge(made, "rss_mb", lambda second: 150.0 + 300.0 * (second % 6) if in_fault(second) else 150.0)
-    return granting(restarting(rising, 33, 39, 45, 51, 57), "2g")
+    made = memory_comes_and_goes(case(lambda path, second: down(path, second) if second % 6 < 3 else None))
+    return granting(restarting(made, 33, 39, 45, 51, 57), "2g")
+
+
+def loop_held_by_large_work_that_gives_back_its_memory():
+    return memory_comes_and_goes(case(standing(4)))
 
 
 def killed_for_its_memory_without_a_log():
@@ -215,6 +223,7 @@ ALIKE = {
     neighbour_takes_the_host: {SATURATION},
     surge_of_callers: {SATURATION},
     restarted_once: {SATURATION, OPEN},
+    loop_held_by_large_work_that_gives_back_its_memory: {LOOP},
     killed_for_its_memory: {SATURATION},
     killed_for_its_memory_without_a_log: {SATURATION},
     short_queue_of_connections: {SATURATION, OPEN},
@@ -240,3 +249,11 @@ def test_a_verdict_that_hangs_on_one_observation_promises_less():
     """Only the log's words tell a full disk from any other error; a full pool shows in several tables."""
     assert health.diagnose(investigate(disk_of_the_application_is_full())).confidence == 0.89
     assert health.diagnose(investigate(pool_used_up())).confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    ("build", "is_lost"),
+    [(killed_for_its_memory, True), (loop_held_by_large_work_that_gives_back_its_memory, False)],
+)
+def test_memory_is_lost_by_who_is_started_again_and_given_back_by_who_answers_on(build, is_lost):
+    assert ("memory_lost" in {one.outcome for one in investigate(build()).once(health.observed)}) is is_lost

@@ -26,6 +26,7 @@ def memory(
     start: datetime,
     end: datetime,
     samples: Callable[..., str],
+    log: pd.DataFrame,
     granted_bytes: float | None = None,
 ) -> list[Seen]:
     """Judge the memory of the affected process.
@@ -38,6 +39,8 @@ def memory(
         Bounds of the incident.
     samples
         Gives the query for the samples of a metric.
+    log
+        What the process and those before and after it logged, as in ``app_log``; may be empty.
     granted_bytes
         How much memory the container may use, None where that is unknown.
     """
@@ -52,7 +55,8 @@ def memory(
     at_limit = most >= NEAR_LIMIT * granted and usual < NEAR_LIMIT * granted
     seen = []
     falls = _falls(sampled, usual).loc[start:end]
-    if len(falls) >= OFTEN:
+    is_given_back = len(falls) > 0 and _lived_through(start, falls.index[-1], log)
+    if len(falls) >= OFTEN and not is_given_back:
         words = (
             f"memory grew to {falls.max():.0f} MB (before {usual:.0f} MB) and was lost at once, {len(falls)} "
             "times, as when the process is killed for it"
@@ -63,7 +67,7 @@ def memory(
             f"memory grew from {usual:.0f} MB to {most:.0f} MB of the {granted:.0f} MB that compose grants"
         )
         seen.append(_seen("memory_at_limit", words, used, samples))
-    elif most >= GROWN_RATIO * usual and most - usual >= GROWN_MB and not seen:
+    elif most >= GROWN_RATIO * usual and most - usual >= GROWN_MB and not seen and not is_given_back:
         words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
         seen.append(_seen("memory_full", words, used, samples, 0.5))
     return seen
@@ -74,6 +78,20 @@ def _falls(sampled: pd.Series, usual: float) -> pd.Series:
     grown = sampled.shift(1)
     high = (grown >= RISEN_RATIO * usual) & (grown - usual >= RISEN_MB)
     return grown[high & (sampled <= LOST_SHARE * grown)]
+
+
+def _lived_through(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
+    """Tell whether who answers after memory was lost for the last time did so before it all, started once.
+
+    Then work gave back what it had used. That a number of a process comes again is not enough: the first
+    process of a container is always number 1.
+    """
+    answers = log[log["kind"].eq("access") & log["pid"].notna()]
+    before, after = (
+        set(answers.loc[part, "pid"]) for part in (answers["time"] < start, answers["time"] > last)
+    )
+    is_restarted = (log["kind"].eq("lifecycle") & (log["time"] >= start)).any()
+    return bool(after) and after <= before and not is_restarted
 
 
 def _seen(

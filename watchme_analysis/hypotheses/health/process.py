@@ -101,7 +101,10 @@ def process(found: Facts) -> list[Seen]:
             open_too = during if outer is None else during.assign(waiting=outer)
             seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
             seen += _files(found, during, samples, granted.open_files if granted else None)
-            seen += memory(wide, found.start, found.end, samples, granted.memory_bytes if granted else None)
+            log = found.table("app_log")
+            own = log[log["service"].fillna("") == service_name(found, log)]
+            bytes_granted = granted.memory_bytes if granted else None
+            seen += memory(wide, found.start, found.end, samples, own, bytes_granted)
     return seen
 
 
