@@ -1,5 +1,7 @@
 """Incidents of two queues at different times, and messages that left: for ever, or back into their queue."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from backlog_draws import make
 from backlog_troubles import dead_letters_purged, expired, redriven
@@ -40,6 +42,15 @@ def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_
     other = next(queue for queue in found.extra["queues"] if told is (queue not in named))
     assert not told or f"--queue {other}" in said[0]
     assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is told
+
+
+def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
+    truth = make(705003, tmp_path / "raw", "downstream_down", down_elsewhere(8))
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    assert found.cause == "downstream_down"
+    begun = datetime.fromisoformat(truth["incident_start"])
+    assert abs(found.incident_start - begun) < timedelta(hours=2)
+    assert [sentence for sentence in found.summary if "trouble of its own" in sentence]
 
 
 def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.analysis.backlog.flow_troubles import Stretch
 from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
 from watchme_analysis.analysis.scan import Elevation
+from watchme_analysis.hypotheses.backlog.other_trouble import APART
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, surge_leads
 
 if TYPE_CHECKING:
@@ -157,8 +158,17 @@ def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
         return found.start
     if cause == "downstream_slow":
         return _first_slow(signs)
-    firsts = [item.failures.start for item in view.affected if item.failures is not None]
-    return min(firsts, default=signs.first_trouble())
+    return signs.first_trouble() if signs.failures is None else _first_failures(view, signs.failures)
+
+
+def _first_failures(view: Picture, own: Elevation) -> datetime:
+    """Return when failures began that lead into a flow's own: those of others, unless they had ended before."""
+    first = own.start
+    others = [item.failures for item in view.affected if item.failures is not None]
+    for other in sorted(others, key=lambda item: item.end, reverse=True):
+        if other.start < first and other.end > first - APART:
+            first = other.start
+    return first
 
 
 def _first_poison(signs: Signs) -> datetime | None:
