@@ -162,7 +162,7 @@ def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
 
 
 def _first_failures(view: Picture, own: Elevation) -> datetime:
-    """Return when failures began that lead into a flow's own: those of others, unless they had ended before."""
+    """Return when failures began that lead into a flow's own: others' too, unless they had ended before."""
     first = own.start
     others = [item.failures for item in view.affected if item.failures is not None]
     for other in sorted(others, key=lambda item: item.end, reverse=True):
