@@ -5,6 +5,8 @@ from health_world import HEALTH, OTHER, USUAL, case, give, in_fault, investigate
 
 from watchme_analysis.hypotheses.health import diagnosis as health
 
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+
 
 def outcomes(made):
     return {one.outcome for one in investigate(made).once(health.observed)}
@@ -43,6 +45,20 @@ def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
     assert "no room for the header" in said.ranking[0].finding.detail
     made.table("error_log")["message"] = "upstream sent no valid HTTP/1.0 header"
     assert "header_too_big" not in outcomes(made)
+
+
+def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
+    fate = {"status": 502, "header_s": 0.001, "error": "tls"}
+    place = (f"= {HEALTH}", {"proxy_pass": f"https://{USUAL}"})
+    made = case(lambda path, second: fate if path == HEALTH else None, nginx=(place, *PLAIN))
+    words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
+    made.table("error_log")["message"] = f"{words}while SSL handshaking to upstream"
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert f"by TLS (proxy_pass https://{USUAL})" in said.ranking[0].finding.detail
+    assert {"nginx_rule", "no_handshake"} <= outcomes(made)
+    made.table("error_log")["message"] = f"{words}while SSL handshaking, client: 192.0.2.1"
+    assert "no_handshake" not in outcomes(made)
 
 
 @pytest.mark.parametrize(

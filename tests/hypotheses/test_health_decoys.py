@@ -285,6 +285,33 @@ def test_a_pool_of_threads_that_was_never_full_was_not_used_up():
     assert diagnose(made).cause == "app_threadpool"
 
 
+def test_a_process_that_serves_the_health_check_well_is_not_accused_by_its_slow_jobs():
+    handlers = [
+        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": where}
+        for path, where in ((JOBS, "thread_pool"), (HEALTH, "event_loop"), (REPORT, "event_loop"))
+    ]
+    made = case(
+        lambda path, second: {"header_s": 2.0 + second % 1} if path == JOBS else None,
+        handlers=handlers,
+        gauges=lambda second: {"threads": 45.0, "in_flight": 80.0},
+    )
+    said = diagnose(made)
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+    assert f"{HEALTH} did well all along. What held up {JOBS} was most likely" in said.summary[1]
+    assert health.diagnose(investigate(made, endpoint=JOBS)).cause == "app_threadpool"
+
+
+def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check():
+    made = case(lambda path, second: None)
+    access, edge = made.table("access_log"), made.table("edge_log")
+    edge.loc[edge.index[edge["path"].eq(REPORT)][::2], "client_addr"] = "192.0.2.7"
+    limited = edge["client_addr"].eq("192.0.2.7") & (edge["start"] > moment(10))
+    edge.loc[limited, ["status", "origin_status"]] = 503
+    access.loc[access["edge_ray_id"].isin(edge.loc[limited, "ray_id"]), "status"] = 503
+    said = diagnose(made)
+    assert said.verdict == "no_incident", said.summary
+
+
 def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
     """A restart fails every caller for a few seconds."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from watchme_analysis.analysis.health.own_errors import asked_about
 from watchme_analysis.analysis.health.paths import path_family
 from watchme_analysis.analysis.health.requests import ERROR_KINDS
 from watchme_analysis.analysis.health.scan import BLIP_S
@@ -137,13 +138,17 @@ def _all_well(found: Facts) -> Seen:
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
     # Probes tell of the paths that they ask, a log of all that callers asked.
     alone = ONE_PLACE if table != "probes" or asked else PROBES_ALONE
-    shares = outer.groupby("family")["strained"].agg(["mean", "size"])
+    # What others went through is no doubt of the endpoint asked about.
+    mine = asked_about(found.observed)
+    told = outer[outer["family"].isin(mine)] if mine else outer
+    shares = told.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0
     sql = of_observed(once) if len(once) else select(table)
-    told = tables_of(once) or table
-    return Seen("all_well", text, told, len(once), sql, bad / max(total, 1), "share", strength)
+    return Seen(
+        "all_well", text, tables_of(once) or table, len(once), sql, bad / max(total, 1), "share", strength
+    )
 
 
 def _upstream_trouble(found: Facts) -> bool:

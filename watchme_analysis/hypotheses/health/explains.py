@@ -40,6 +40,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "edge_not_reached": ("outside_bad_nginx_fine", "edge_never_arrived", "inside_clear", "host_clear"),
     # What Nginx throws away, it was given by the usual upstream.
     "header_too_big": ("nginx_passes_on",),
+    # Who agrees on no TLS with the usual upstream passed nothing on to it.
+    "no_handshake": ("nginx_passes_on", "nginx_plain"),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
     # Meanwhile nobody asks the application, which has nothing to answer.
     "edge_renames": (*STANDSTILL, "nginx_alone", "nginx_mangles", "edge_passes_on", "edge_plain"),

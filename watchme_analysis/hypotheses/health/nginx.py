@@ -31,6 +31,8 @@ HELD_S = 0.4
 MOST_MOVED = 0.1
 # How Nginx says that a header did not fit into its proxy_buffer_size.
 TOO_BIG = "sent too big header"
+# Where Nginx stood when it failed to agree on TLS with an upstream.
+HANDSHAKE = "while SSL handshaking to upstream"
 # How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
 # application refuses callers without rights, and what they sent or send too often, by itself.
 OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
@@ -231,7 +233,7 @@ def _errors(found: Facts) -> list[Seen]:
                 {NGINX: detail},
             )
         )  # fmt: skip
-    seen += _header_too_big(found, mine)
+    seen += [*_header_too_big(found, mine), *_no_handshake(found, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
@@ -242,6 +244,22 @@ def _errors(found: Facts) -> list[Seen]:
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
+
+
+def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Seen]:
+    """Find that Nginx asks by TLS who does not speak it, or whom it does not trust."""
+    failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
+    if len(failed) < 3:
+        return []
+    text = f"Nginx and the upstream of {listed(found.endpoints)} agreed on no TLS {len(failed):,d} times."
+    place = place_of(found)
+    passed = place.value("proxy_pass") if place is not None else None
+    detail = f"{label(found)} asks its upstream by TLS" + (f" (proxy_pass {passed})" if passed else "")
+    detail += f", and {len(failed):,d} handshakes failed"
+    strength, sql = by_count(len(failed)), lines("error_log", failed)
+    return [
+        Seen("no_handshake", text, "error_log", len(failed), sql, strength=strength, details={NGINX: detail})
+    ]
 
 
 def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:

@@ -126,12 +126,19 @@ def nginx_rule_words(found: Facts) -> str | None:
                 # The same address under another path may be another resource.
                 inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
                 said += [f"proxy_pass {value}, which asks for {inner}"] if inner != endpoint else []
+                if _scheme(value) != _scheme(elsewhere):
+                    said.append(f"proxy_pass {value} (elsewhere {elsewhere})")
                 continue
             if value is not None and (name in _NGINX_HARM or name.endswith("_timeout")):
                 said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))
         if said:
             return f"`{mine.label}` has {', '.join(said)}"
     return None
+
+
+def _scheme(passed: str | None) -> str:
+    """Return how a ``proxy_pass`` asks: ``http`` or ``https``."""
+    return (passed or "").partition("://")[0]
 
 
 def place_of(found: Facts) -> Location | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchme_analysis.analysis.health.concurrency import pile_up_start
+from watchme_analysis.analysis.health.own_errors import asked_about
 from watchme_analysis.analysis.health.window import brief_trouble, requests_judged
 from watchme_analysis.hypotheses.base import Diagnosis, Finding, Missing, Ranked, Verdict
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
@@ -21,6 +22,8 @@ from watchme_analysis.hypotheses.weighing import weigh
 # mark of its own this strong.
 OWN_MARK = 0.85
 BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
+# What would hold up the endpoint asked about too, if it were a trouble of the process, not of a handler.
+OF_PROCESS = ("app_event_loop", "app_threadpool", "app_saturation")
 # Few double faults were recorded: no more is promised of them.
 TWO_FAULTS_CONFIDENCE = 0.75
 # What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
@@ -71,6 +74,8 @@ def conclude(
         verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
     elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
+    elif first.finding.cause in OF_PROCESS and _spared(found):
+        verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
     elif first.finding.cause != "none" and first.status == "supported" and _has_mark(first):
         verdict, cause = "supported", first.finding.cause
         most = ONE_OBSERVATION_CONFIDENCE if _hangs_on_one(findings, priors, cause) else CEILING
@@ -149,6 +154,13 @@ def _timed(found: Facts) -> bool:
         return False
     whole, covered = (moments.max() - moments.min() for moments in (outer["start"], probed))
     return bool(covered >= PROBED_SHARE * whole)
+
+
+def _spared(found: Facts) -> list[str]:
+    """Return the endpoints asked about that the affected process served well all along."""
+    if found.inv.options.get("endpoint"):
+        return []
+    return sorted(asked_about(found.observed) & set(found.calm_neighbours()))
 
 
 def _has_mark(entry: Ranked) -> bool:
@@ -235,6 +247,11 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
             else "the evidence holds no times, so that slowness can't be ruled out"
         )
         return f"No endpoint was bad for long, but {lacks}."
+    if verdict == "inconclusive" and first.finding.cause in OF_PROCESS and (spared := _spared(found)):
+        return (
+            f"{listed(spared)} did well all along. What held up {listed(found.endpoints)} was most likely "
+            f"{CAUSE_WORDS[first.finding.cause]} ({first.probability:.0%}); --endpoint asks about one alone."
+        )
     if verdict == "inconclusive":
         open_causes = [entry for entry in ranking if entry.probability >= 0.1]
         said = listed(

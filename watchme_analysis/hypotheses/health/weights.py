@@ -236,6 +236,11 @@ WEIGHTS: dict[str, Weight] = {
         "The application answered in time; Nginx had no room for the header and sent a 502 in its place.",
         nginx=3.5, edge=-2.0, network=-2.5, loop=-2.5, pool=-2.5, saturation=-2.5,
     ),
+    "no_handshake": weight(
+        "nginx errors",
+        "Nginx was told to speak TLS with an upstream that does not, or whose certificate it refuses.",
+        nginx=3.5, edge=-2.0, network=-2.5, loop=-2.5, pool=-2.5, saturation=-2.5,
+    ),
     "nginx_short_of": weight(
         "nginx errors",
         "Nginx ran out of what its configuration grants it, or can't resolve what it names.",
