@@ -44,6 +44,7 @@ from watchme_analysis.hypotheses.health.rhythms import rhythms
 from watchme_analysis.hypotheses.health.rules import edge_rules, nginx_rules
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import of_observed, select, tables_of
+from watchme_analysis.hypotheses.health.starved import starved
 from watchme_analysis.hypotheses.health.vantages import paths, vantages
 from watchme_analysis.hypotheses.health.verdict import conclude
 from watchme_analysis.hypotheses.health.way_to_edge import way_to_edge
@@ -81,6 +82,7 @@ def observed(inv: Investigation) -> tuple[Seen, ...]:
     if found.incident is None:
         return (_all_well(found),)
     seen = [one for check in CHECKS for one in check(found)]
+    seen += starved(found, seen)
     return (*_mild(found), *(_shared(one, inv.once(alike)) for one in _explained(seen)))
 
 

@@ -24,6 +24,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "queue_short": ("not_arriving", "inside_bad", "cpu_idle"),
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
+    "starved": STANDSTILL,
     # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
     "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, "refused", "cut_from_host"),

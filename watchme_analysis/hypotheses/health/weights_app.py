@@ -75,6 +75,12 @@ OF_APPLICATION: dict[str, Weight] = {
         "Work comes and goes; CPU that stays level while requests wait is all that the process gets.",
         saturation=3.5, loop=-2.0, pool=-1.0, network=-2.0, nginx=-1.5, edge=-1.5,
     ),
+    "starved": weight(
+        "cpu",
+        "A loop that nothing in the source holds, and that does not compute, stands still where others take "
+        "its CPU: a quota, neighbours or threads.",
+        saturation=2.5,
+    ),
     "host_cpu_full": weight(
         "host cpu",
         "The host or control group is out of CPU, and the process itself uses little of it.",
