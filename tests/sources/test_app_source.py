@@ -750,6 +750,31 @@ def test_heavy_comprehensions(tmp_path, body, expected):
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
 
 
+@pytest.mark.parametrize(
+    ("parameters", "body", "expected"),
+    [
+        ("rows: int = 10", "return [str(i) for i in range(rows)]", True),
+        ("rows: Annotated[int, Query(ge=1)]", "return [str(i) for i in range(rows)]", True),
+        ("rows: int | None = 10", "for i in range(rows): str(i)", True),
+        ("rows: int = Query(10, le=500)", "return [str(i) for i in range(rows)]", False),
+        ("rows: Annotated[int, Query(lt=TOP)]", "return [str(i) for i in range(rows)]", False),
+        ("rows: int = 10", "rows = at_most(rows)\n    return [str(i) for i in range(rows)]", False),
+        ("rows: int = 10", "if rows > 99: raise ValueError\n    return [str(i) for i in range(rows)]", False),
+        ("rows: str = ''", "return [str(i) for i in range(rows)]", False),
+    ],
+)
+def test_callers_may_ask_for_as_many_steps_as_nothing_bounds(tmp_path, parameters, body, expected):
+    source = f"TOP = 500\n@app.get('/x')\nasync def x({parameters}):\n    {body}\n"
+    (tmp_path / "app.py").write_text(PREAMBLE + source)
+    assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
+
+
+def test_what_a_function_of_the_source_is_given_is_not_asked_for_by_callers(tmp_path):
+    source = "def f(n: int):\n    for i in range(n): i\n@app.get('/x')\nasync def x():\n    f(3)\n"
+    (tmp_path / "app.py").write_text(PREAMBLE + source)
+    assert all(kind != "cpu" for kind, *_ in calls(tmp_path))
+
+
 def test_a_call_that_a_rule_found_is_named_without_its_arguments(tmp_path):
     (tmp_path / "app.py").write_text(
         PREAMBLE + "@app.get('/x')\nasync def x(name):\n    Path(str(name)).unlink()\n"

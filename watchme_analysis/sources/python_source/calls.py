@@ -18,15 +18,15 @@ from watchme_analysis.sources.python_source.blocking_calls import (
     heavy_loop,
     is_thread_lock,
     kind_of,
-    number,
     timeout_s,
     tries_only,
 )
 from watchme_analysis.sources.python_source.handler import Handler, Need
 from watchme_analysis.sources.python_source.hooks import hooks_of
+from watchme_analysis.sources.python_source.numbers_of import asked_for, constants_of
 from watchme_analysis.sources.python_source.project import Project
 from watchme_analysis.sources.python_source.routes import Routes
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name, parameters_of
+from watchme_analysis.sources.python_source.tree import Function, last_name, parameters_of
 
 LOOP, POOL = "event_loop", "thread_pool"
 PROCESS = "process_pool"
@@ -71,22 +71,6 @@ class Reached:
     origin: str
     context: str
     chain: tuple[str, ...]
-
-
-def constants_of(module: Module) -> dict[str, float]:
-    """Return the numbers that names of a module are bound to."""
-    found: dict[str, float] = {}
-    for node in module.tree.body:
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                pairs = [(target, node.value)]
-                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                    pairs = list(zip(target.elts, node.value.elts, strict=False))
-                for name, value in pairs:
-                    known = number(value, found)
-                    if isinstance(name, ast.Name) and known is not None:
-                        found[name.id] = known
-    return found
 
 
 class Calls:
@@ -163,6 +147,8 @@ class Calls:
     def _read(self, function: Function, body: Body) -> None:
         module = function.module
         constants = self._constants[module.name]
+        if function in self._needs:
+            constants = constants | asked_for(function, constants)
         nodes = function.nodes
         awaited = {id(node.value) for node in nodes if isinstance(node, ast.Await)}
         in_async_with = {
