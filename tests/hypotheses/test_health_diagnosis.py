@@ -354,7 +354,7 @@ def test_two_faults_that_contradict_each_other_are_both_named():
     assert {said.cause, said.secondary_cause} == {"nginx_config", "app_threadpool"}
     assert [entry.status for entry in said.ranking[:2]] == ["supported", "supported"]
     assert said.confidence < 0.9
-    assert said.summary[1].startswith("Two causes hold at once")
+    assert said.summary[1].startswith("Two causes hold: ")
 
 
 def test_what_explains_others_and_what_is_explained_are_outcomes():

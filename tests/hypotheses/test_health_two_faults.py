@@ -2,7 +2,7 @@
 
 import pytest
 from health_alike import chance, handlers
-from health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
+from health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, case, investigate, moment
 
 from watchme_analysis.hypotheses.health import diagnosis as health
 
@@ -89,6 +89,23 @@ def test_what_all_requests_together_name_leads():
     said = health.diagnose(investigate(case(half(LIMITED, crowded), gauges=lambda second: busy)))
     assert (said.cause, said.secondary_cause) == ("app_saturation", NGINX)
     assert said.ranking[0].finding.log_odds < said.ranking[1].finding.log_odds
+
+
+def test_the_incident_lasts_from_the_first_of_two_faults_to_the_end_of_the_other():
+    """The whole service is gone for a while; then the health check alone is refused, which weighs more."""
+
+    def fate(path, second):
+        if second < FAULT[0] + 9:
+            return gone(path, second) if path != HEALTH or chance(second) < 0.4 else None
+        return ASTRAY if path == HEALTH and second > FAULT[0] + 18 else None
+
+    said = health.diagnose(investigate(case(fate)))
+    assert {said.cause, said.secondary_cause} == {NGINX, NETWORK}
+    assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 2
+    assert abs((said.incident_end - moment(FAULT[1])).total_seconds()) < 2
+    assert set(said.extra["endpoints"]) == {HEALTH, JOBS, REPORT}
+    assert said.summary[0].index("That was the network") < said.summary[0].index("That was Nginx's")
+    assert len({entry.probability for entry in said.ranking[:2]}) == 1
 
 
 def test_a_few_slow_requests_beside_a_fault_are_no_second_one():

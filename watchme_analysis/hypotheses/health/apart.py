@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.case import Case
-from watchme_analysis.hypotheses.base import Diagnosis, Finding, Investigation
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation
 from watchme_analysis.hypotheses.health.edge import spoilt_by_edge
 from watchme_analysis.hypotheses.health.facts import Facts, facts
 from watchme_analysis.hypotheses.health.nginx import spoilt_by_nginx
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 SAME_PROBE_S, SAME_ERROR_S = 1.0, 1.5
 
 
-def told_apart(inv: Investigation, ask: Callable[[Investigation], Diagnosis]) -> tuple[Finding, ...]:
-    """Return the findings of two causes that hold at once, each by its own requests; empty when not two do.
+def told_apart(inv: Investigation, ask: Callable[[Investigation], Diagnosis]) -> tuple[Diagnosis, ...]:
+    """Return the diagnoses of two faults, each by its own requests; empty when not two hold.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def told_apart(inv: Investigation, ask: Callable[[Investigation], Diagnosis]) ->
             continue
         own = ask(_without(found, others, of_others=True))
         if own.cause == cause:
-            return own.ranking[0].finding, rest.ranking[0].finding
+            return own, rest
     return ()
 
 

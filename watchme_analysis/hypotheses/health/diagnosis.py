@@ -280,8 +280,8 @@ def diagnose(inv: Investigation) -> Diagnosis:
     return _weighed(inv, told_apart(inv, _weighed))
 
 
-def _weighed(inv: Investigation, pair: tuple[Finding, ...] = ()) -> Diagnosis:
-    """Weigh all causes; those of a pair that holds at once are weighed already."""
+def _weighed(inv: Investigation, pair: tuple[Diagnosis, ...] = ()) -> Diagnosis:
+    """Weigh all causes; those of a pair of faults are weighed already, each by its own requests."""
     entries = registered("health")
     findings = [entry.found(inv) for entry in entries]
     priors = {entry.cause: entry.prior for entry in entries}

@@ -35,11 +35,15 @@ def with_pair(
     """Rank the findings with two of them as their own requests show them, these first.
 
     The one that all requests together name as the likeliest (``named``) leads: what else they show may be
-    its doing.
+    its doing. As both hold, they share their probability evenly.
     """
     own = {one.cause: one for one in pair}
     ranking = weigh([own.get(one.cause, one) for one in findings], priors, complement="none")
-    marked = [replace(one, status="supported") if one.finding.cause in own else one for one in ranking]
+    even = sum(one.probability for one in ranking if one.finding.cause in own) / len(own)
+    marked = [
+        replace(one, status="supported", probability=even) if one.finding.cause in own else one
+        for one in ranking
+    ]
     return tuple(sorted(marked, key=lambda one: (one.finding.cause not in own, one.finding.cause != named)))
 
 

@@ -49,7 +49,7 @@ def conclude(
     findings: Sequence[Finding],
     priors: Mapping[str, float],
     alike: Sequence[Lookalike] = (),
-    pair: Sequence[Finding] = (),
+    pair: Sequence[Diagnosis] = (),
 ) -> Diagnosis:
     """Rank the findings and state the verdict.
 
@@ -64,7 +64,7 @@ def conclude(
     alike
         Causes that the case does not tell apart.
     pair
-        Findings of two causes that hold at once, each by the requests that its layer answers for.
+        Diagnoses of two faults, each by the requests that its layer answers for.
     """
     ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
     first = ranking[0]
@@ -84,7 +84,7 @@ def conclude(
         verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
     second = second_fault(ranking) if found.incident is not None else None
     if pair:
-        ranking = with_pair(findings, priors, pair, first.finding.cause)
+        ranking = with_pair(findings, priors, [one.ranking[0].finding for one in pair], first.finding.cause)
         first, second = ranking[:2]
         confidence = confidence if cause in {one.cause for one in pair} else TWO_FAULTS_CONFIDENCE
         verdict, cause = "supported", first.finding.cause
@@ -97,8 +97,7 @@ def conclude(
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(found, probability, deciding_tables(alike, probability))
     also = second.finding.cause if second is not None else weaker_second(ranking)
-    incident = found.incident
-    begun = _began(found, cause) if incident else None
+    begun, ended = _span(found, cause, pair)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
@@ -107,13 +106,13 @@ def conclude(
         secondary_cause=also if verdict == "supported" else None,
         confidence=confidence,
         incident_start=begun,
-        incident_end=incident.end if incident and not incident.is_open else None,
+        incident_end=ended,
         ranking=ranking,
         coverage=found.inv.case.coverage(),
         missing_evidence=missing,
-        extra={"endpoints": list(found.endpoints)},
+        extra={"endpoints": _endpoints(found, pair)},
         summary=(
-            _what(found, begun),
+            _what_each(pair) if pair else _what(found, begun),
             _why(found, ranking, verdict, confidence),
             _next(found, first, verdict, missing),
         ),
@@ -132,6 +131,24 @@ def _hangs_on_one(findings: Sequence[Finding], priors: Mapping[str, float], caus
         if first.finding.cause != cause or first.status != "supported":
             return True
     return False
+
+
+def _span(
+    found: Facts, cause: str | None, pair: Sequence[Diagnosis]
+) -> tuple[datetime | None, datetime | None]:
+    """Return when the trouble began and ended (None while open): both faults, where two are told apart."""
+    incident = found.incident
+    if incident is None:
+        return None, None
+    starts = [_began(found, cause), *(one.incident_start for one in pair if one.incident_start)]
+    ends = [None if incident.is_open else incident.end, *(one.incident_end for one in pair)]
+    known = [end for end in ends if end is not None]
+    return min(starts), max(known) if len(known) == len(ends) else None
+
+
+def _endpoints(found: Facts, pair: Sequence[Diagnosis]) -> list[str]:
+    """Return the paths affected by the incident, then those that only one fault of a pair did harm to."""
+    return list(dict.fromkeys([*found.endpoints, *(path for one in pair for path in one.extra["endpoints"])]))
 
 
 def _began(found: Facts, cause: str | None) -> datetime:
@@ -196,6 +213,12 @@ def _what(found: Facts, begun: datetime | None) -> str:
         f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
         f"requests of {listed(found.endpoints)} were slow or failed ({failed:,d} failed){times}."
     )
+
+
+def _what_each(pair: Sequence[Diagnosis]) -> str:
+    """Say of each of two faults what it did and when, the earlier one first."""
+    told = sorted(pair, key=lambda one: (one.incident_start is None, one.incident_start))
+    return " ".join(f"{one.summary[0]} That was {CAUSE_WORDS[str(one.cause)]}." for one in told)
 
 
 def _own_errors(found: Facts) -> list[str]:
@@ -264,7 +287,7 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
     second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
     if second is not None:
         also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")
-        return f"Two causes hold at once: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
+        return f"Two causes hold: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
     return f"The cause is {CAUSE_WORDS[finding.cause]} ({confidence:.0%}): {reason}."
 
 
