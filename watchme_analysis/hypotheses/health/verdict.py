@@ -74,9 +74,7 @@ def conclude(
         verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
     elif found.incident is None:
         verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
-    elif first.finding.cause in OF_PROCESS and _spared(found):
-        verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
-    elif first.finding.cause != "none" and first.status == "supported" and _has_mark(first):
+    elif first.finding.cause != "none" and first.status == "supported" and _has_mark(found, first):
         verdict, cause = "supported", first.finding.cause
         most = ONE_OBSERVATION_CONFIDENCE if _hangs_on_one(findings, priors, cause) else CEILING
         confidence = min(first.probability, most)
@@ -180,10 +178,15 @@ def _spared(found: Facts) -> list[str]:
     return sorted(asked_about(found.observed) & set(found.calm_neighbours()))
 
 
-def _has_mark(entry: Ranked) -> bool:
-    """Tell whether a cause before the application shows by more than that the application is well."""
-    strongest = max((item.weight for item in entry.finding.evidence), default=0.0)
-    return entry.finding.cause not in BEFORE_APPLICATION or strongest >= OWN_MARK
+def _has_mark(found: Facts, entry: Ranked) -> bool:
+    """Tell whether a cause shows by more than that others are ruled out, where it has to.
+
+    A cause before the application has to, and one of the process while that serves the endpoint asked about
+    well.
+    """
+    if entry.finding.cause not in BEFORE_APPLICATION and not _spared(found):
+        return True
+    return max((item.weight for item in entry.finding.evidence), default=0.0) >= OWN_MARK
 
 
 def _what(found: Facts, begun: datetime | None) -> str:
