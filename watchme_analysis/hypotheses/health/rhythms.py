@@ -207,7 +207,8 @@ def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
 def _asked(found: Facts) -> tuple[pd.DataFrame, str]:
     """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
     joined = found.joined
-    mine = joined["upstream_addr"].fillna(joined["family"].map(found.upstreams)).isin(found.services)
+    asked = joined["upstream_addr"]
+    mine = asked.fillna(joined["family"].map(found.upstreams).astype(asked.dtype)).isin(found.services)
     side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
     mine &= joined["upstream_addr"].notna() if side == "nginx" else True
     return joined[mine & joined[f"{side}_s"].notna()], side
