@@ -1,10 +1,11 @@
 import nbformat
-from report_parts import result
+from report_parts import ANSWER, result
 
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.index import write_index
 from watchme_analysis.report.page import write_page
+from watchme_analysis.report.words import facts
 
 make = nbformat.v4
 
@@ -90,3 +91,13 @@ def test_the_index_says_what_such_a_page_answers_and_not_the_incidents_cause(tmp
     assert "rings" not in stopped
     (cause,) = (row for row in rows if ">health<" in row)
     assert "nginx_config" in cause
+
+
+def test_a_second_fault_of_health_comes_after_none():
+    """Which of two began first the answer itself says; a backlog's second cause is set off by the first."""
+    of_health = facts(result(diagnosis=ANSWER | {"secondary_cause": "app_saturation"}))
+    assert of_health.cause == "nginx_config, and app_saturation beside it"
+    assert facts(result()).cause == "nginx_config"
+    of_backlog = {"cause": "arrival_surge", "secondary_cause": "downstream_saturated"}
+    told = facts(result(question="backlog", diagnosis=ANSWER | of_backlog))
+    assert told.cause == "arrival_surge, which set off a saturated downstream"

@@ -9,6 +9,7 @@ from typing import Any
 
 from watchme_analysis import errors
 from watchme_analysis.errors import InputError
+from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.health.calibration import track_record
 from watchme_analysis.views.moments import in_zone
 from watchme_analysis.window import parse_zone
@@ -74,9 +75,7 @@ def facts(result: Mapping[str, Any]) -> Facts:
     failed = status != "ok"
     incident = found.get("incident") or {}
     looked_at = result.get("window") or {}
-    cause = found.get("cause") or _NONE
-    if found.get("secondary_cause"):
-        cause = f"{cause}, then {found['secondary_cause']}"
+    cause = f"{found.get('cause') or _NONE}{aftermath(found.get('secondary_cause'))}"
     seconds = result.get("seconds")
     return Facts(
         question=str(result.get("question", "")),
