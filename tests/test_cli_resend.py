@@ -1,5 +1,6 @@
 import gzip
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def test_the_list_goes_to_a_file(run, tmp_path):
     result = run("--out", str(out))
     assert result.stdout == ""
     assert out.read_text(encoding="utf-8").count("\n") == 991
+
+
+def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            run("--out", str(tmp_path / "again.jsonl"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):

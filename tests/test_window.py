@@ -2,8 +2,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import Window, parse_span, parse_time, parse_zone
@@ -26,24 +24,6 @@ def test_window_refuses_naive_and_reversed_bounds():
         Window(datetime(2025, 12, 11), NOW)
     with pytest.raises(InputError, match="not after its start"):
         Window(NOW, NOW)
-
-
-def test_baseline_lies_before_the_window_with_a_gap():
-    window = Window(NOW, NOW + timedelta(hours=2))
-    assert window.baseline() == Window(NOW - timedelta(hours=2), NOW)
-    assert window.baseline(timedelta(hours=1), timedelta(minutes=10)) == Window(
-        NOW - timedelta(minutes=70), NOW - timedelta(minutes=10)
-    )
-
-
-@given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=4, max_size=4, unique=True))
-def test_clip_is_the_overlap(moments):
-    a, b = Window(*sorted(moments[:2])), Window(*sorted(moments[2:]))
-    overlap = a.clip(b)
-    assert overlap == b.clip(a)
-    for moment in moments:
-        inside = a.contains(moment) and b.contains(moment)
-        assert inside == (overlap is not None and overlap.contains(moment))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.whole_file import write_whole
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     found = messages_to_resend(opened, queue, unknown_too=unknown_too)
     out: Path | None = options["out"]
     if out is not None:
-        out.write_text(found.text, encoding="utf-8")
+        write_whole(out, found.text.encode())
     elif options["send"] is None:
         click.echo(found.text, nl=False)
     click.echo(f"{counted(len(found.lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)

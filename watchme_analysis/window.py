@@ -54,24 +54,6 @@ class Window:
         """Tell whether an aware moment lies in ``start <= moment < end``."""
         return self.start <= moment < self.end
 
-    def baseline(self, length: timedelta | None = None, gap: timedelta = timedelta(0)) -> Window:
-        """Return the window just before this one.
-
-        Parameters
-        ----------
-        length
-            Length of the baseline; as long as the window itself unless given.
-        gap
-            Time left out between the baseline's end and this window's start.
-        """
-        end = self.start - gap
-        return Window(end - (length or (self.end - self.start)), end)
-
-    def clip(self, other: Window) -> Window | None:
-        """Return the overlap with another window, or None when there is none."""
-        start, end = max(self.start, other.start), min(self.end, other.end)
-        return Window(start, end) if start < end else None
-
     def __str__(self) -> str:
         return f"{self.start.isoformat()} .. {self.end.isoformat()}"
 

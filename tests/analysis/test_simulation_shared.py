@@ -115,6 +115,7 @@ def test_queues_on_one_host_are_modelled_together_whichever_is_asked_about():
     assert model_of(world, flows, flows[0]) == model
     assert len(model_of(world, flows, flows[2]).flows) == 1
     assert len(model_of(world, flows, flows[0], slots=1).flows) == 1
+    assert (model.host.cores, model_of(world, flows, flows[0], cores=1.0).host.cores) == (2.0, 1.0)
     # Nothing is said of them that holds for a queue alone.
     assert not any("as measured" in note or "extrapolated" in note for note in model.notes)
     assert model.in_all.sent == sum(each.frame["sent"].sum() for each in model.flows)

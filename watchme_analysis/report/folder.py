@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.whole_file import write_whole
 
 RESULT = "result.json"
 _LOCK = ".lock"
@@ -27,24 +27,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_LONGEST_SLUG].strip("-.") or "unnamed"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Write a run's ``result.json``."""
-    write_atomically(folder / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    write_whole(folder / RESULT, text.encode())
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.report.folder import locked, runs, settle_killed, write_atomically
+from watchme_analysis.report.folder import locked, runs, settle_killed
 from watchme_analysis.report.page import PAGE, TEMPLATES
 from watchme_analysis.report.words import facts
+from watchme_analysis.whole_file import write_whole
 
 INDEX = "index.html"
 
@@ -26,7 +27,7 @@ def write_index(reports: Path) -> Path:
     with locked(reports):
         settle_killed(reports)
         rows = [_row(reports, name, result) for name, result in runs(reports)]
-        write_atomically(reports / INDEX, template.render(rows=rows, style=style) + "\n")
+        write_whole(reports / INDEX, (template.render(rows=rows, style=style) + "\n").encode())
     return reports / INDEX
 
 

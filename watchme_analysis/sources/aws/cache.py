@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Any, NamedTuple
 
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.sources.aws.json import iso_time
+from watchme_analysis.whole_file import write_whole
 from watchme_analysis.window import Window
 
 # Points, events and entries of a window may still be on their way for so long after its end.
@@ -67,15 +66,7 @@ class AnswerStore:
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Under a name of its own, so that whoever keeps the same answer meanwhile writes another file.
-        handle, unfinished = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(gzip.compress(text.encode(), 6))
-            Path(unfinished).replace(path)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        write_whole(path, gzip.compress(text.encode(), 6))
         return json.loads(text)["value"]
 
 

@@ -1,0 +1,41 @@
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.whole_file import write_whole
+
+
+@pytest.fixture
+def room_for_1000_bytes():
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_what_does_not_fit_leaves_what_was_there(tmp_path, room_for_1000_bytes):
+    path = tmp_path / "again.jsonl"
+    with pytest.raises(OSError, match="too large"):
+        write_whole(path, b"x" * 2000)
+    assert list(tmp_path.iterdir()) == []
+    write_whole(path, b"old")
+    with pytest.raises(OSError, match="too large"):
+        write_whole(path, b"x" * 2000)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_pipe_is_written_to():
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as reader, os.fdopen(into, "wb"):
+        write_whole(Path(f"/dev/fd/{into}"), b"lines")
+        assert os.read(reader.fileno(), 100) == b"lines"
