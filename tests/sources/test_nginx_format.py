@@ -82,6 +82,20 @@ def test_json_values_may_hold_escaped_quotation_marks():
     assert plan.match(rb'{"uri":"/a\"b","agent":""}') == (rb"/a\"b", b"")
 
 
+def test_a_word_in_quotation_marks_may_be_anything_a_client_says():
+    plan = compile_format('{"host":"$host","length":"$content_length","status":$status}', "json")
+
+    assert plan.match(rb'{"host":"a\"b c","length":"5, 5","status":400}') == (rb"a\"b c", b"5, 5", b"400")
+
+
+def test_spaces_at_the_end_of_a_request_line_are_of_the_protocol():
+    plan = compile_format('"$request_method $uri $server_protocol" $server_protocol $status')
+
+    found = plan.match(b'"GET /a b HTTP/1.1  " HTTP/1.1   200')
+
+    assert found == (b"GET", b"/a b", b"HTTP/1.1  ", b"HTTP/1.1  ", b"200")
+
+
 def test_unescaped_text_ends_where_the_rest_of_the_line_fits():
     plan = compile_format('"$http_user_agent" $status', "none")
 

@@ -46,6 +46,7 @@ FORMATS = {
         "'$msec $remote_port $status rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time "
         "urt=$upstream_response_time ua=$upstream_addr us=$upstream_status \"$request\" $http_user_agent'"
     ),
+    "parts": "'$msec $remote_port $request_method $request_uri $server_protocol $status $content_length $host'",
     "unescaped": "escape=none '$time_iso8601|$remote_port|\"$request\"|$status|\"$http_user_agent\"|$upstream_status'",
 }  # fmt: skip
 AGENTS = [
@@ -85,6 +86,8 @@ HOSTILE = {
     "absolute": (b"GET http://api.example.com/abs?q HTTP/1.0\r\n\r\n", 200),
     "asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400),
     "two spaces": (b"GET  /two HTTP/1.0\r\n\r\n", 200),
+    "space behind": (b"GET /behind HTTP/1.0 \r\n\r\n", 200),
+    "no length": (b"POST /none HTTP/1.0\r\nContent-Length: none\r\n\r\n", 400),
     "space inside": (b"GET /a b HTTP/1.0\r\n\r\n", 400),
     "too long": (b"GET /" + b"l" * 40_000 + b" HTTP/1.0\r\n\r\n", 414),
     "quotation marks": (b'""""""\r\n\r\n', 400),
@@ -292,6 +295,19 @@ def test_hostile_requests_are_rows_with_their_status(served, name):
     # nginx knows no request line of what never had one.
     for column in ("method", "path", "request"):
         assert pd.isna(found["empty lines"][column])
+
+
+def test_parts_of_hostile_requests_are_what_nginx_made_of_them(served):
+    folder, sent = served
+    rows = _by_port(_read(folder, "parts"))
+    found = {one.name: rows.loc[port] for port, one in sent.items() if one.name in HOSTILE}
+
+    assert {key: row["status"] for key, row in found.items()} == {
+        key: status for key, (_, status) in HOSTILE.items()
+    }
+    behind = found["space behind"]
+    assert (behind["method"], behind["path"], behind["protocol"].strip()) == ("GET", "/behind", "HTTP/1.0")
+    assert json.loads(found["no length"]["extra"])["content_length"] == "none"
 
 
 @pytest.mark.parametrize("name", ["quoted", "json", "bare"])

@@ -51,7 +51,6 @@ _KINDS: dict[str, Kind] = {
             "request_length",
             "connection",
             "connection_requests",
-            "content_length",
             "pid",
             "remote_port",
             "server_port",
@@ -89,6 +88,8 @@ _KINDS: dict[str, Kind] = {
             "nginx_version",
             "request_completion",
             "connection_status",
+            # What the client says, whatever that is.
+            "content_length",
         ),
         "token",
     ),
@@ -278,6 +279,9 @@ class LogFormat:
         if self.is_bare(variable):
             return rb"(?:0|[1-9]\d*)" + (rb"" if variable.kind == "int" else rb"(?:\.\d+)?")
         empty = b"|" if self.writes_nothing else b""
+        if variable.name == "server_protocol":
+            # Nginx takes spaces at a request line's end for a part of it.
+            return _PATTERNS["token"] + b" *?"
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
             key = name if name in _ELEMENT else "time"
@@ -346,12 +350,16 @@ def assemble(name: str, text: str, escape: Escape, literals: list[str], names: l
         raise FormatError(
             f"The log_format {name or text!r} has no variable: give a format such as {STOCK['common']!r}."
         )
-    variables = tuple(
-        Variable(variable, kind_of(variable), before.endswith('"') and after.startswith('"'))
-        for variable, before, after in zip(names, literals, literals[1:], strict=False)
-    )
+    variables = tuple(map(_variable, names, literals, literals[1:]))
     plain = tuple(literal.encode() for literal in literals)
     return LogFormat(name, text, escape, plain, variables)
+
+
+def _variable(name: str, before: str, after: str) -> Variable:
+    quoted = before.endswith('"') and after.startswith('"')
+    kind = kind_of(name)
+    # A host, say, may hold what no word does, and where it is enclosed that does no harm.
+    return Variable(name, "text" if quoted and kind == "token" else kind, quoted)
 
 
 def stock_formats() -> list[LogFormat]:
