@@ -361,6 +361,35 @@ def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     assert f"{tmp_path / 'error.log'}:1" in page
 
 
+def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"holds no error log: none .* \*error\*\.log"):
+        run(log, "--format", FORMAT, "--errors", folder)
+    (folder / "error.log").write_text(LOCAL_ERROR)
+    (folder / "access.log").write_text(LINES)
+
+    found = json.loads(run(log, "--format", FORMAT, "--errors", folder, "--json").output)["errors"]
+
+    assert [one["name"] for one in found["inputs"]] == [str(folder / "error.log")]
+    with pytest.raises(InputError, match="no error log missing"):
+        run(log, "--format", FORMAT, "--errors", "missing")
+
+
+def test_what_is_no_error_log_is_not_asked_for_its_format(log):
+    _, _, errors = run(log, "--format", FORMAT, "--errors", log).output.partition("Error log")
+
+    assert "None of its lines was understood: they are none that Nginx writes" in errors
+    assert "--format" not in errors
+
+
+def test_a_torn_error_log_makes_the_answer_incomplete(log, tmp_path):
+    (tmp_path / "error.log.gz").write_bytes(gzip.compress(LOCAL_ERROR.encode())[:-12])
+
+    assert run(log, "--format", FORMAT, "--errors", tmp_path / "error.log.gz").return_value == 1
+    assert run(log, "--format", FORMAT, "--errors", "none").return_value == 0
+
+
 def test_an_error_log_that_may_not_be_read_is_left_out(log, tmp_path, monkeypatch):
     path, plain = tmp_path / "error.log", Path.read_bytes
     path.write_text(LOCAL_ERROR)

@@ -181,6 +181,8 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _exit_code(report: dict[str, Any], strict: bool) -> int:
+    errors = report.get("errors", {"inputs": []})["inputs"]
+    torn = report["truncated"] or any(one["truncated"] for one in errors)
     unread = any(is_unread(one) for one in report["inputs"])
     refused = strict and report["rejected"] > 0
-    return INCOMPLETE if report["truncated"] or unread or refused else 0
+    return INCOMPLETE if torn or unread or refused else 0

@@ -3,6 +3,7 @@ import errno
 import gc
 import gzip
 import io
+import os
 import lzma
 import sys
 import tarfile
@@ -137,15 +138,19 @@ def test_of_damaged_gzip_little_is_lost_before_the_damage():
 
 @pytest.fixture
 def locked(monkeypatch):
-    """Names of files that may not be read, also by root."""
-    names, plain = set(), Path.open
+    """Names of files and folders that may not be read, also by root."""
+    names = set()
 
-    def open_unless_locked(path, *given, **named):
-        if path.name in names:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return plain(path, *given, **named)
+    def unless_locked(plain):
+        def opened(path, *given, **named):
+            if Path(path).name in names:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return plain(path, *given, **named)
 
-    monkeypatch.setattr(Path, "open", open_unless_locked)
+        return opened
+
+    monkeypatch.setattr(Path, "open", unless_locked(Path.open))
+    monkeypatch.setattr(os, "scandir", unless_locked(os.scandir))
     return names
 
 
@@ -162,6 +167,20 @@ def test_what_may_not_be_read_is_named_and_the_others_are_read(tmp_path, locked)
     locked.add("access.log")
     with pytest.raises(InputError, match=r"access\.log can't be read: Permission denied\.$"):
         read_access_logs([tmp_path])
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, locked):
+    (tmp_path / "old").mkdir()
+    for folder in (tmp_path, tmp_path / "old"):
+        (folder / "access.log").write_bytes(line(30))
+    locked.add("old")
+
+    frame, (unread, read) = read_access_logs([tmp_path])
+
+    assert (len(frame), read.rows) == (1, 1)
+    assert (unread.origin, unread.truncated) == (str(tmp_path / "old"), True)
+    with pytest.raises(InputError, match=r"old can't be read: Permission denied\.$"):
+        read_access_logs([tmp_path / "old"])
 
 
 def test_a_rotated_set_is_read_in_the_order_of_time(tmp_path):

@@ -17,6 +17,7 @@ Report = Mapping[str, Any]
 REQUEST_WIDTH = 60
 _LEAST_WIDTH = 12
 _REJECTED_SHOWN = 3
+_UNREAD = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def notes_of(inputs: Sequence[Report]) -> list[str]:
     return [f"{of[0] if len(of) == 1 else f'{len(of)} logs'}: {note}" for note, of in names.items()]
 
 
-def about(one: Report, page: Page) -> list[str]:
-    """Return what is missing of an input, and what was rejected."""
+def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
+    """Return what is missing of an input, what was rejected, and what to do where that is all of it."""
     lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
     if one["rejected"]:
         share = as_percent(100 * one["rejected"] / one["lines"])
@@ -86,8 +87,7 @@ def about(one: Report, page: Page) -> list[str]:
             # What is torn off is no line.
             lines.append(f"  {item['reason']}")
     if is_unread(one):
-        known = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
-        lines.append(wrapped(f"  None of its lines was understood: {known}.", page, "  "))
+        lines.append(wrapped(f"  None of its lines was understood: {unread}.", page, "  "))
     return lines
 
 

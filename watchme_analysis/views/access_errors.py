@@ -21,6 +21,7 @@ from watchme_analysis.wording import counted
 
 # What stands below a kind of error.
 _ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
+_UNREAD = "they are none that Nginx writes to its error log"
 
 
 def errors_part(errors: Report, page: Page) -> str:
@@ -30,7 +31,7 @@ def errors_part(errors: Report, page: Page) -> str:
         lines.append(
             f"Error log {one['name']}: {counted(one['lines'], 'line')}, {one['rejected']:,} rejected"
         )
-        lines += [*notes_of([one]), *about(one, page)]
+        lines += [*notes_of([one]), *about(one, page, _UNREAD)]
     lines += errors["notes"]
     if not errors["errors"]:
         return "\n".join([*lines, "None of its lines are in this window."])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOENT
@@ -23,7 +23,7 @@ from watchme_analysis.sources.access.packed import TornError, unpacked, unpackin
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
 _BEGINNING_BYTES = 256
-_NAMES = ("*access*.log*", "*access*.json*")
+_NAMES = {"access": ("*access*.log*", "*access*.json*"), "error": ("*error*.log*",)}
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,17 @@ class Input:
         return bytes(found[:size])
 
 
-def find_inputs(names: list[str]) -> list[Input]:
+def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
     """Return what names stand for.
 
     Parameters
     ----------
     names
-        Files, glob patterns, folders (their access logs, at any depth), ``-`` for standard input, or
+        Files, glob patterns, folders (their logs, at any depth), ``-`` for standard input, or
         ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, whose stars stand
         for slashes as well.
+    kind
+        Which logs of a folder: ``access`` or ``error``.
 
     Raises
     ------
@@ -124,22 +126,24 @@ def find_inputs(names: list[str]) -> list[Input]:
         elif name.startswith("s3://"):
             found.update((one.name, one) for one in _from_s3(name))
         else:
-            paths = _paths(name)
+            paths = _paths(name, kind)
             if not paths:
-                raise InputError(_nothing(name))
+                raise InputError(_nothing(name, kind))
             found.update((str(path), input_of(path)) for path in paths)
     return list(found.values())
 
 
-def _nothing(name: str) -> str:
+def _nothing(name: str, kind: str) -> str:
     if Path(name).is_dir():
-        names = " or ".join(_NAMES)
-        return f"The folder {name} holds no access log: none of its files is named like {names}."
-    return f"There is no access log {name}: give a file, a pattern or a folder."
+        names = " or ".join(_NAMES[kind])
+        return f"The folder {name} holds no {kind} log: none of its files is named like {names}."
+    return f"There is no {kind} log {name}: give a file, a pattern or a folder."
 
 
 def input_of(path: Path) -> Input:
-    """Return a file, or a pipe, as something to read."""
+    """Return a file, or a pipe, as something to read; a folder is what may not be looked into."""
+    if path.is_dir():
+        return Input(str(path), _opener(path), path, 0)
     # A pipe, such as one that the shell makes for <(..), can be read but once.
     if not path.is_file():
         return Input(str(path), _opener(path))
@@ -178,14 +182,23 @@ def _beginning(path: Path) -> bytes:
         return b""
 
 
-def _paths(name: str) -> list[Path]:
+def _paths(name: str, kind: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        return sorted({one for pattern in _NAMES for one in path.rglob(pattern) if one.is_file()})
+        return sorted(_in_folder(path, _NAMES[kind]))
     if path.exists():
         return [path]
     # Path.glob refuses absolute patterns.
     return sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())  # noqa: PTH207
+
+
+def _in_folder(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """Yield the logs below a folder, and folders there that may not be looked into."""
+    closed: list[OSError] = []
+    for place, _, names in os.walk(folder, onerror=closed.append):
+        paths = [Path(place, name) for name in names if any(fnmatchcase(name, one) for one in patterns)]
+        yield from filter(Path.is_file, paths)
+    yield from (Path(error.filename) for error in closed)
 
 
 def s3_store() -> Any:
