@@ -3,8 +3,8 @@ import errno
 import gc
 import gzip
 import io
-import os
 import lzma
+import os
 import sys
 import tarfile
 from datetime import UTC, datetime
