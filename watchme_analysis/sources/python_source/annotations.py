@@ -21,7 +21,7 @@ _REEXPORTS = 4
 
 
 def annotated(
-    project: Project, parameter: tuple[ast.expr | None, ast.expr | None], scope: Function, depth: int
+    project: Project, parameter: tuple[ast.expr | None, ast.expr | None], scope: Function, depth: float
 ) -> str | None:
     """Return what a parameter, by its annotation and default, stands for; None when that can't be told."""
     annotation, default = parameter

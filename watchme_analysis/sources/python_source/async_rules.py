@@ -26,6 +26,10 @@ KINDS = {
     "ASYNC250": "blocking_io",  # input
     "ASYNC251": "blocking_sleep",  # time.sleep
 }
+# The rule for files counts all of os.path; these only work on the text of a name.
+_ONLY_NAMES = re.compile(
+    r"(os\.)?path\.(basename|commonpath|commonprefix|dirname|isabs|join|normcase|normpath|split|splitext)"
+)
 TIMEOUT_S = 60
 _ARGUMENTS = re.compile(r"\([^()]*\)")
 
@@ -71,7 +75,9 @@ def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFind
         if kind is not None:
             file = Path(answer["filename"]).relative_to(real).as_posix()
             start, end = answer["location"], answer["end_location"]
-            found.append(RuleFinding(file, start["row"], kind, _written(texts[file], start, end)))
+            call = _written(texts[file], start, end)
+            if not _ONLY_NAMES.fullmatch(call):
+                found.append(RuleFinding(file, start["row"], kind, call))
     return found
 
 

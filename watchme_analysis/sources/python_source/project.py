@@ -33,7 +33,10 @@ from watchme_analysis.sources.python_source.tree import (
     yielded_type,
 )
 
+# How many names may lead to others. A step along one expression, which ends by itself, costs less of it:
+# `session.query(..).filter(..).first()` has six.
 _DEPTH = 12
+_STEP = 0.1
 # Expressions that stand for what is inside of them.
 _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
     ast.Await: lambda node: node.value,
@@ -110,7 +113,7 @@ class Project:
         self.functions[name] = function
 
     def resolve(
-        self, node: ast.expr | None, scope: Function | None, module: Module, depth: int = _DEPTH
+        self, node: ast.expr | None, scope: Function | None, module: Module, depth: float = _DEPTH
     ) -> str | None:
         """Return the dotted name of what an expression stands for; None for what has no name."""
         if depth < _DEPTH:
@@ -121,11 +124,11 @@ class Project:
         return self._resolved[key]
 
     def _resolve(
-        self, node: ast.expr | None, scope: Function | None, module: Module, depth: int
+        self, node: ast.expr | None, scope: Function | None, module: Module, depth: float
     ) -> str | None:
         if node is None or depth <= 0:
             return None
-        inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - 1)
+        inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - _STEP)
         if inner is not None:
             return self.resolve(inner(node), *scoped)
         if isinstance(node, ast.Name):
@@ -150,14 +153,14 @@ class Project:
         lineage = self._lineage(self.classes[scope.owner]) if scope is not None and scope.owner else []
         return f"{lineage[1].qualname}()" if len(lineage) > 1 else None
 
-    def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: int) -> str | None:
+    def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: float) -> str | None:
         at = scope
         while at is not None:
             inside = f"{at.qualname}.{name}"
             if inside in self.functions or inside in self.classes:
                 return inside
             if name in ("self", "cls") and at.owner is not None:
-                return f"{at.owner}()"
+                return at.owner if name == "cls" else f"{at.owner}()"
             if name in at.bindings:
                 # A name bound to an expression of itself (`x = x or make()`) is looked up outside.
                 return self.resolve(at.bindings[name], at, at.module, depth - 3) or f"?{name}"
@@ -175,7 +178,7 @@ class Project:
             or dotted in self.classes
         )
 
-    def _parameter(self, name: str, function: Function, depth: int) -> str | None:
+    def _parameter(self, name: str, function: Function, depth: float) -> str | None:
         arguments = function.node.args
         for argument, default in parameters_of(function):
             if argument.arg == name:
@@ -184,7 +187,7 @@ class Project:
         extra = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
         return f"?{name}" if name in extra else None
 
-    def member(self, base: str, name: str, depth: int = _DEPTH) -> str | None:
+    def member(self, base: str, name: str, depth: float = _DEPTH) -> str | None:
         """Return what an attribute of a described value stands for."""
         dotted = f"{base}.{name}"
         if depth <= 0 or dotted in self.functions or dotted in self.classes:
@@ -197,7 +200,7 @@ class Project:
         owner = self.class_of(base)
         return (self._class_member(owner, name, depth) if owner is not None else None) or dotted
 
-    def _module_member(self, module: Module, name: str, depth: int) -> str:
+    def _module_member(self, module: Module, name: str, depth: float) -> str:
         dotted = f"{module.name}.{name}"
         if name in module.bindings:
             return self.resolve(module.bindings[name], None, module, depth - 1) or dotted
@@ -208,7 +211,7 @@ class Project:
         followed = self.member(owner, attribute, depth - 1) if owner and owner != module.name else None
         return followed or target
 
-    def _class_member(self, owner: Class, name: str, depth: int) -> str | None:
+    def _class_member(self, owner: Class, name: str, depth: float) -> str | None:
         method = self.method(owner, name)
         if method is not None:
             decorators = [] if isinstance(method.node, ast.Lambda) else method.node.decorator_list
@@ -246,6 +249,21 @@ class Project:
         """Return the dotted names of all classes that one inherits from, also those of other packages."""
         return [name for at in self._lineage(owner) for name in self._bases(at)]
 
+    def _is_known(self, value: str) -> bool:
+        """Tell whether a described value is of a kind that is known, so that no annotation tells more.
+
+        An element of a collection is not, nor what a plain name stands for: a built-in, or bound in a way
+        that was not read. What begins in the project has to end in a class of it.
+        """
+        if "." not in value or value.startswith("?") or "[]" in value:
+            return False
+        names = value.partition("(")[0].split(".")
+        begins = (".".join(names[:length]) for length in range(1, len(names) + 1))
+        is_own = any(
+            name in self.modules or name in self.functions or name in self.classes for name in begins
+        )
+        return not is_own or self.class_of(value) is not None
+
     def attribute(self, owner: Class, name: str) -> tuple[ast.expr | None, Module]:
         """Return what a class attribute is bound to, in the class or a base, and the module of that."""
         holders = [at for at in self._lineage(owner) if name in at.attributes]
@@ -264,7 +282,7 @@ class Project:
         made = (heir.methods[name] for heir in self._heirs(owner) if name in heir.methods)
         return next((method for method in made if not is_abstract(method)), found)
 
-    def called(self, value: str, depth: int = _DEPTH) -> str:
+    def called(self, value: str, depth: float = _DEPTH) -> str:
         """Return what calling a described value gives: what an own function returns, where it can be told."""
         function = self.functions.get(value)
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
@@ -273,11 +291,8 @@ class Project:
         for node in function.nodes:
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 result = self.resolve(node.value, function, function.module, depth - 2)
-                # An element of a collection is of a kind that the annotation tells, if anything does.
-                # So it is with what another function of the project gives, if that can't be told.
-                told = result is not None and not result.startswith("?") and "[]" not in result
-                if told and str(result).removesuffix("()") not in self.functions:
-                    return str(result)
+                if result is not None and self._is_known(result):
+                    return result
         if function.node.returns is not None:
             written = (yielded_type(function.node.returns), None)
             declared = annotated(self, written, function, depth - 2)
