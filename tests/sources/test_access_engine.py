@@ -293,6 +293,14 @@ def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_cut_last_line_counts_for_no_format(engine):
+    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT)
+
+    assert [one.line for one in chunk.refused] == [4]
+    assert +chunk.formats == {"combined": 3}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
 def test_many_lines_of_a_shorter_format_are_its_own(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 9 + (SHORT + b"\n") * 5)
 

@@ -269,6 +269,7 @@ class Engine:
                 continue
             is_cut = row + 1 == len(bounds[0]) and not _ended(buf)
             if is_cut and log_format is not None and not log_format.literals[-1]:
+                reader.used[log_format.name or log_format.text] -= 1
                 refused.append(Refused(int(row) + 1, _CUT, line))
                 continue
             if not self._selection.takes(values):
