@@ -29,12 +29,18 @@ SERIES = {"m1": points(1, NONE, 4, NONE), "m2": points(2, 5, 0, NONE)}
         ("FILL(m1, 0)", [1, 0, 4, 0]),
         ("FILL(m1, REPEAT)", [1, 1, 4, 4]),
         ("FILL(m1, LINEAR)", [1, 2.5, 4, NONE]),
-        ("SUM([m1, m2])", [3, 5, 4, 0]),
+        ("SUM([m1, m2])", [3, 5, 4, NONE]),
+        ("AVG([m1, m2])", [1.5, 5, 2, NONE]),
         ("MAX([m1, m2])", [2, 5, 4, NONE]),
         ("IF(m2 > 1, 7, m1)", [7, 7, 4, NONE]),
         ("-(m2 - 3)^2", [-1, -4, -9, NONE]),
         ("ABS(m2 - 4)", [2, 1, 4, NONE]),
         ("8", [8, 8, 8, 8]),
+        ("8 / 2", [4, 4, 4, 4]),
+        ("8 / 0", [NONE, NONE, NONE, NONE]),
+        ("IF(1, m1, m2)", [1, NONE, 4, NONE]),
+        ("IF(0, m1, m2)", [2, 5, 0, NONE]),
+        ("IF(m2, 7, m1)", [7, 7, 4, NONE]),
     ],
 )
 def test_operations_follow_the_rules_for_missing_points(expression, expected):
@@ -42,7 +48,8 @@ def test_operations_follow_the_rules_for_missing_points(expression, expected):
 
 
 @pytest.mark.parametrize(
-    "expression", ["m3 + 1", "m1 +", "RATE(m1)", "ANOMALY_DETECTION_BAND(m1, 2)", "m1.index", "FILL(m1)"]
+    "expression",
+    ["m3 + 1", "m1 +", "RATE(m1)", "ANOMALY_DETECTION_BAND(m1, 2)", "m1.index", "FILL(m1)", "SUM(m1)"],
 )
 def test_what_is_not_known_is_refused_in_a_sentence(expression):
     with pytest.raises(InputError, match="known are"):

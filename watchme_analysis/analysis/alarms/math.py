@@ -111,9 +111,13 @@ class _Reader:
         import numpy as np
         import pandas as pd
 
-        if name in _ACROSS and len(arguments) == 1:
-            items = arguments[0].elts if isinstance(arguments[0], ast.List) else arguments
-            return pd.concat([self._value(item) for item in items], axis=1).agg(_ACROSS[name], axis=1)
+        if name in _ACROSS and len(arguments) == 1 and isinstance(arguments[0], ast.List):
+            across = pd.concat([self._value(item) for item in arguments[0].elts], axis=1)
+            found = across.agg(_ACROSS[name], axis=1)
+            return found.where(across.notna().any(axis=1))
+        if name in _ACROSS:
+            # Of one series it is one number, of all points asked for; what an alarm asks for is unpublished.
+            raise self._refusal(f"has {name} of something else than a list such as [m1, m2]")
         if name in {"ABS", "CEIL", "FLOOR"} and len(arguments) == 1:
             return getattr(np, name.lower())(self._value(arguments[0]))
         if name == "IF" and len(arguments) == 3:
