@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from watchme_analysis.analysis.configuration.nginx_tree import Block, in_force
-from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_servers
+from watchme_analysis.analysis.configuration.nginx_upstreams import resolved_target, upstream_servers
 
 COLUMNS = (
     "layer",
@@ -17,9 +17,11 @@ COLUMNS = (
     "parent_location_id",
     "server_names",
     "is_default_server",
+    "listen_ports",
     "modifier",
     "path",
     "proxy_pass",
+    "proxy_target",
     "upstream_servers",
     "limit_req",
     "limit_conn",
@@ -73,6 +75,14 @@ def _limits(force: dict[str, list[Block]], tree: Block, name: str) -> list[dict[
     return found
 
 
+def _port(listen: str) -> int | None:
+    """Return the port of a ``listen``; None for a socket of the file system."""
+    if listen.startswith("unix:"):
+        return None
+    found = re.search(r"^(\d+)$|:(\d+)$", listen)
+    return int(found[1] or found[2]) if found else 80
+
+
 def _matters(directive: Block) -> bool:
     """Tell whether a directive may change how a request is served; answering CORS preflights does not."""
     return directive.args[:1] != ("$request_method",) or "OPTIONS" not in directive.args
@@ -83,7 +93,8 @@ def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     force = in_force(block)
     passed = force.get("proxy_pass")
     target = passed[-1].args[0] if passed and passed[-1].args else None
-    servers = upstream_servers(block, tree, target)
+    resolved = resolved_target(block, target) if target else None
+    servers = upstream_servers(resolved, tree)
     # A server's own `return` acts before a location is looked for.
     answer = server.first("return") or block.first("return")
     noticed = [
@@ -95,17 +106,21 @@ def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     if target and servers is None:
         noticed.append("the upstream is named by a variable")
     status = answer[0] if answer and answer[0].isdigit() else ("302" if answer else None)
+    returns = next((at for at, entry in enumerate(block.children) if entry.name == "return"), None)
+    rewrites = [entry for entry in block.children[:returns] if entry.name == "rewrite"]
     return {
         "file": block.file,
         "line": block.line,
         "server_names": [name for entry in server.inside("server_name") for name in entry.args],
+        "listen_ports": [_port(entry.args[0]) for entry in server.inside("listen") if entry.args] or [80],
         "is_default_server": any("default_server" in entry.args for entry in server.inside("listen")),
         "proxy_pass": target,
+        "proxy_target": resolved,
         "upstream_servers": servers,
         "limit_req": _limits(force, tree, "limit_req"),
         "limit_conn": _limits(force, tree, "limit_conn"),
         "return_status": int(status) if status else None,
-        "rewrites": [list(entry.args) for entry in block.inside("rewrite")],
+        "rewrites": [list(entry.args) for entry in rewrites if len(entry.args) > 1],
         "directives": {
             name: [list(entry.args) for entry in entries] for name, entries in sorted(force.items())
         },

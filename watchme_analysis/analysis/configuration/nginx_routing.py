@@ -1,26 +1,28 @@
 """Which location of an Nginx configuration serves a path, and what is in force there.
 
-Follows https://nginx.org/en/docs/http/ngx_http_core_module.html#location and
-https://nginx.org/en/docs/http/request_processing.html. Not covered, and said so in ``not_covered``: ``if``
-blocks, ``try_files``, rewrites that start the search anew, and upstreams named by variables.
+Rewrites are followed, and the named locations to which ``try_files`` and ``error_page`` lead. Not covered,
+and said so in ``not_covered``: ``if`` blocks, files that ``try_files`` may find, and upstreams that are
+named by variables.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from watchme_analysis.analysis.configuration.nginx_locations import COLUMNS, settings
+from watchme_analysis.analysis.configuration.nginx_rewrites import rewritten
+from watchme_analysis.analysis.configuration.nginx_search import Location, choose_server, find_location
 from watchme_analysis.analysis.configuration.nginx_tree import Block, configuration_tree, locations_of
-from watchme_analysis.analysis.configuration.nginx_upstreams import matches, upstream_path
+from watchme_analysis.analysis.configuration.nginx_upstreams import upstream_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Location = dict[str, Any]
+# So often is a location looked for anew before nginx gives up with 500.
+_CYCLES = 10
 _INTEGERS = ("line", "server_id", "location_id", "parent_location_id", "return_status")
 
 
@@ -39,13 +41,14 @@ def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
         and per location, in order. Columns:
 
         - ``layer, file, line``; ``server_id, location_id, parent_location_id``: ids of the table;
-        - ``server_names`` (list), ``is_default_server``;
+        - ``server_names`` (list), ``listen_ports`` (list), ``is_default_server``;
         - ``modifier`` (``""``, ``=``, ``^~``, ``~``, ``~*``, ``@``, ``server``), ``path`` as written;
-        - ``proxy_pass``; ``upstream_servers`` (list of ``address``, ``options``; None: named by a variable,
-          or not passed on);
+        - ``proxy_pass``; ``proxy_target``, the same with the values of ``set``; ``upstream_servers`` (list of
+          ``address``, ``options``; None: named by a variable, or not passed on);
         - ``limit_req`` (list of ``zone, key, rate_per_s, burst, nodelay``), ``limit_conn`` (list of
           ``zone, key, connections``);
-        - ``return_status`` (302 where a ``return`` names none); ``rewrites`` (lists of arguments);
+        - ``return_status`` (302 where a ``return`` names none); ``rewrites`` (lists of arguments, those
+          before a ``return``);
         - ``directives``: everything in force, name to lists of arguments; ``not_covered``: sentences.
     """
     import pandas as pd
@@ -115,15 +118,47 @@ def route_among(rows: Sequence[Location], path: str, host: str | None = None) ->
     path, host
         As for :func:`route`.
     """
-    server = _choose_server(rows, host)
+    server = choose_server(rows, host)
     if server is None:
         return None
-    clean = normal_path(path)
-    candidates = [
-        row for row in rows if row["server_id"] == server["server_id"] and row["modifier"] != "server"
-    ]
-    found = _find(candidates, None, clean) or server
-    return found | {"upstream_path": upstream_path(found, clean)}
+    own = [row for row in rows if row["server_id"] == server["server_id"] and row["modifier"] != "server"]
+    merges = server["directives"].get("merge_slashes") != [["off"]]
+    change = rewritten(server["rewrites"], normal_path(path, merges))
+    status = change.status or (None if change.ended else server["return_status"])
+    place, changed = server, change.path
+    for _ in range(_CYCLES):
+        if status is not None or changed is None:
+            break
+        place = find_location(own, changed) or server
+        if place is server:
+            break
+        change = rewritten(place["rewrites"], changed)
+        status, changed = change.status or (None if change.ended else place["return_status"]), change.path
+        if not change.searches:
+            break
+    else:
+        status = 500
+    stays = change.ended and not change.searches
+    named = _named(own, place, status)
+    if named is not None and changed is not None:
+        change = rewritten(named["rewrites"], changed)
+        stays, changed = change.ended and not change.searches, change.path
+        place = named | {"not_covered": list(dict.fromkeys(place["not_covered"] + named["not_covered"]))}
+        status = change.status or named["return_status"]
+    asks = status is None and changed is not None
+    return place | {
+        "return_status": status,
+        "upstream_path": upstream_path(place, str(changed), path, stays) if asks else None,
+    }
+
+
+def _named(rows: Sequence[Location], place: Location, status: int | None) -> Location | None:
+    """Return the named location that a location leads to: for its status, or where it finds no file."""
+    pages = place["directives"].get("error_page", []) if status is not None else []
+    targets = [page[-1] for page in pages if str(status) in page[:-1]]
+    if status is None and not place["proxy_pass"]:
+        targets = [tried[-1] for tried in place["directives"].get("try_files", [])]
+    return next((row for row in rows if row["modifier"] == "@" and row["path"] in targets), None)
 
 
 def places_of(frame: pd.DataFrame, layer: str = "nginx") -> list[Location]:
@@ -136,10 +171,10 @@ def places_of(frame: pd.DataFrame, layer: str = "nginx") -> list[Location]:
     return rows
 
 
-def normal_path(path: str) -> str:
-    """Return a path as nginx compares it: decoded, without query, double slashes and dots."""
+def normal_path(path: str, merges: bool = True) -> str:
+    """Return a path as nginx compares it: decoded, without query and dots; ``//`` is ``/`` if it merges."""
     decoded = unquote(re.split(r"[?#]", path, maxsplit=1)[0])
-    given = re.sub(r"/{2,}", "/", decoded).split("/")[1:]
+    given = (re.sub(r"/{2,}", "/", decoded) if merges else decoded).split("/")[1:]
     parts: list[str] = []
     for part in given:
         if part == "..":
@@ -149,61 +184,3 @@ def normal_path(path: str) -> str:
     if given and given[-1] in (".", ".."):
         parts.append("")  # dots name a folder, which ends in a slash
     return "/" + "/".join(parts)
-
-
-def _choose_server(rows: Iterable[Location], host: str | None) -> Location | None:
-    everything = list(rows)
-    servers = [row for row in everything if row["modifier"] == "server"]
-    if not servers:
-        return None
-    passing = {row["server_id"] for row in everything if row["proxy_pass"]}
-    name = re.sub(r":\d+$", "", host).lower().rstrip(".") if host else None
-
-    def rank(server: Location) -> tuple[int, bool, bool]:
-        fit = min((_name_rank(pattern.lower(), name) for pattern in server["server_names"]), default=9)
-        silent = server["server_id"] not in passing
-        return (
-            (fit, False, not server["is_default_server"])
-            if name
-            else (0, silent, not server["is_default_server"])
-        )
-
-    return min(servers, key=rank)
-
-
-def _name_rank(pattern: str, name: str | None) -> int:
-    """Return how well a server name fits: exact, wildcard in front, wildcard behind, regex, not."""
-    if name is None:
-        return 9
-    if pattern == name or (pattern.startswith(".") and name == pattern[1:]):
-        return 0
-    if pattern.startswith(("*.", ".")) and name.endswith(pattern.lstrip("*")):
-        return 1
-    if pattern.endswith(".*") and fnmatch.fnmatchcase(name, pattern):
-        return 2
-    if pattern.startswith("~") and matches(pattern[1:], name, re.IGNORECASE):
-        return 3
-    return 9
-
-
-def _find(rows: list[Location], parent: int | None, path: str) -> Location | None:
-    here = [row for row in rows if row["parent_location_id"] == parent]
-    for row in here:
-        if row["modifier"] == "=" and row["path"] == path:
-            return row
-    prefixes = [row for row in here if row["modifier"] in ("", "^~") and path.startswith(row["path"])]
-    best = max(prefixes, key=lambda row: len(row["path"]), default=None)
-    found = best
-    if best is not None:
-        inner = _find(rows, int(best["location_id"]), path)
-        if inner is not None and inner["modifier"] in ("=", "~", "~*"):
-            return inner
-        found = inner or best
-        if best["modifier"] == "^~":
-            return found
-    for row in here:
-        if row["modifier"] in ("~", "~*"):
-            flags = re.IGNORECASE if row["modifier"] == "~*" else 0
-            if matches(row["path"], path, flags):
-                return _find(rows, int(row["location_id"]), path) or row
-    return found

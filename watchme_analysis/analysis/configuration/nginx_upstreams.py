@@ -5,20 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from watchme_analysis.analysis.configuration.nginx_patterns import found
+from watchme_analysis.analysis.configuration.nginx_rewrites import captures, filled
 from watchme_analysis.analysis.configuration.nginx_tree import Block, ancestry
-
-
-def matches(pattern: str, text: str, flags: int = 0) -> bool:
-    """Tell whether a PCRE pattern is found; one that Python can't read is not."""
-    try:
-        return re.search(python_pattern(pattern), text, flags) is not None
-    except re.error:
-        return False
-
-
-def python_pattern(pattern: str) -> str:
-    """Return a PCRE pattern with its named groups as Python writes them."""
-    return re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", pattern)
 
 
 def split_proxy_pass(target: str) -> tuple[str, str, str] | None:
@@ -27,20 +16,24 @@ def split_proxy_pass(target: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
-def upstream_servers(block: Block, tree: Block, target: str | None) -> list[dict[str, Any]] | None:
-    """Return ``address`` and ``options`` of each server that a location passes on to.
-
-    None where nothing is passed on, or a variable decides to whom.
-    """
-    if target is None:
-        return None
+def resolved_target(block: Block, target: str) -> str:
+    """Return a ``proxy_pass`` target with the variables that ``set`` gives a plain value at this block."""
     for name in re.findall(r"\$\{?(\w+)\}?", target):
         for level in ancestry(block):
             values = [s.args[1] for s in level.inside("set") if len(s.args) > 1 and s.args[0] == f"${name}"]
             if values and "$" not in values[-1]:
-                target = re.sub(rf"\$\{{?{name}\b\}}?", values[-1].replace("\\", r"\\"), target)
+                target = filled(target, {name: values[-1]})
                 break
-    parts = split_proxy_pass(target)
+    return target
+
+
+def upstream_servers(target: str | None, tree: Block) -> list[dict[str, Any]] | None:
+    """Return ``address`` and ``options`` of each server that a resolved target passes on to.
+
+    None where nothing is passed on, or a variable decides to whom.
+    """
+    # These begin with a slash, so that what stands before them is the host.
+    parts = split_proxy_pass(re.sub(r"\$\{?(request_uri|uri|document_uri)\b.*", "", target or ""))
     if parts is None or "$" in parts[1]:
         return None
     scheme, name, _ = parts
@@ -63,45 +56,43 @@ def with_port(address: str, port: int) -> str:
     return f"{address}:{port}"
 
 
-def upstream_path(location: dict[str, Any], path: str) -> str | None:
-    """Return the path that a location's upstream is asked for.
+def upstream_path(location: dict[str, Any], path: str, asked: str, stays: bool = False) -> str | None:
+    """Return the path that a location's upstream is asked for, without a query.
 
     Parameters
     ----------
     location
         A row of :func:`effective_locations`.
     path
-        Normal path of the request.
+        Normal path of the request, after rewrites.
+    asked
+        Path as the client sent it.
+    stays
+        Whether a rewrite has changed it for good.
 
     Returns
     -------
     str or None
         None when nothing is passed on, or a variable decides.
     """
-    if not location["proxy_pass"] or location["return_status"] is not None:
+    if not location["proxy_pass"]:
         return None
-    rewritten = False
-    for arguments in location["rewrites"]:
-        pattern, replacement = arguments[0], arguments[1] if len(arguments) > 1 else ""
-        if not matches(pattern, path):
-            continue
-        if "$" in re.sub(r"\$\d", "", replacement) or replacement.startswith("http"):
-            return None
-        change = re.search(python_pattern(pattern), path)
-        if change is not None:
-            path = re.sub(r"\$(\d)", lambda m: change.group(int(m[1])) or "", replacement).split("?")[0]  # noqa: B023
-            rewritten = True
-        if arguments[-1] in ("break", "last"):
-            break
+    is_regex = location["modifier"] in ("~", "~*")
+    if "$" in location["proxy_pass"]:
+        # A URI with variables, or behind one, is asked for as it is: nothing of the path is put behind it.
+        match = found(location["path"], path, re.IGNORECASE) if is_regex else None
+        variables = {"uri": path, "document_uri": path, "request_uri": re.split(r"[?#]", asked)[0]}
+        variables |= {"is_args": "", "args": "", "query_string": ""} | (captures(match) if match else {})
+        parts = split_proxy_pass(filled(location["proxy_target"], variables))
+        uri = parts[2].split("?")[0] if parts is not None else "$"
+        return (uri or path) if "$" not in uri else None
     parts = split_proxy_pass(location["proxy_pass"])
     if parts is None:
         return None
     uri = parts[2]
-    if "$" in uri:
-        return path if uri == "$request_uri" else None
-    if not uri or rewritten or location["modifier"] in ("~", "~*", "@"):
+    if not uri or stays or is_regex or location["modifier"] == "@":
         return path
-    return uri + path[len(location["path"] or "") :]
+    return (uri + path[len(location["path"] or "") :]).split("?")[0]
 
 
 def upstream_addresses(location: dict[str, Any]) -> set[str]:
@@ -110,13 +101,13 @@ def upstream_addresses(location: dict[str, Any]) -> set[str]:
     ``localhost`` stands for both of its addresses; other names stand as written. Empty when nothing is
     passed on or a variable decides.
     """
-    found = set()
+    addresses = set()
     for server in location["upstream_servers"] or ():
         address = server["address"]
         if "down" in server["options"]:
             continue
         if address.startswith("localhost:"):
             port = address.rpartition(":")[2]
-            found |= {f"127.0.0.1:{port}", f"[::1]:{port}"}
-        found.add(address)
-    return found
+            addresses |= {f"127.0.0.1:{port}", f"[::1]:{port}"}
+        addresses.add(address)
+    return addresses
