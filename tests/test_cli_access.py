@@ -361,6 +361,21 @@ def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     assert f"{tmp_path / 'error.log'}:1" in page
 
 
+def test_errors_are_linked_by_the_connection_that_both_logs_name(tmp_path):
+    (tmp_path / "access.log").write_text(
+        "".join(
+            f'192.0.2.7 [2025-12-11T10:11:30+09:00] "GET /health HTTP/1.1" 504 15 9.1 "192.0.2.20:80" {one}\n'
+            for one in (6, 7, 8)
+        )
+    )
+    (tmp_path / "error.log").write_text(LOCAL_ERROR)
+
+    options = (tmp_path, "--format", f"{FORMAT} $connection", "--json")
+    lines = json.loads(run(*options).output)["errors"]["lines"]
+
+    assert [row["request_line"] for row in lines] == [2, None]
+
+
 def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()

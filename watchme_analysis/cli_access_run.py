@@ -85,7 +85,6 @@ def _counted(choice: Choice, columns: Sequence[str], table: pa.Table) -> pa.Tabl
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
-    from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS
     from watchme_analysis.sources.access.parquet import ParquetFile
 
     _check_target(scan, asked["parquet"])
@@ -96,7 +95,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     summary.by_loop = scan.uses_loop
     written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
-        columns = tuple(dict.fromkeys((*scan.selection.columns, *LINK_COLUMNS)))
+        columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
@@ -174,7 +173,7 @@ class ErrorLogs:
     def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
         import pandas as pd
 
-        from watchme_analysis.analysis.access.error_requests import ErrorCandidates, within
+        from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS, ErrorCandidates, within
         from watchme_analysis.sources.nginx_errors import read_error_log
 
         read = [read_error_log(raw) for raw in logs]
@@ -182,15 +181,17 @@ class ErrorLogs:
         whole = pd.concat([frame for frame, _ in read], ignore_index=True)
         bounds = scan.selection
         self.log: pd.DataFrame = within(whole, bounds.since, bounds.until, bounds.path_prefix)
-        self.candidates: ErrorCandidates = ErrorCandidates(self.log)
+        # Beside what has a column.
+        further = ("extra",) if "connection" in scan.variables else ()
+        self.candidates: ErrorCandidates = ErrorCandidates(self.log, (*LINK_COLUMNS, *further))
 
     def report(self, scan: AccessScan) -> dict[str, Any]:
         """Return the report of the lines in the window of the scan, now read."""
-        from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS, errors_with_requests, within
+        from watchme_analysis.analysis.access.error_requests import errors_with_requests, within
         from watchme_analysis.analysis.access.report import error_report
         from watchme_analysis.sources.access.frame import frame_of
 
-        found = frame_of(self.candidates.tables(), LINK_COLUMNS)
+        found = frame_of(self.candidates.tables(), self.candidates.columns)
         starts = [one.start for one in scan.retrievals if one.start]
         ends = [one.end for one in scan.retrievals if one.end]
         inside = self.log

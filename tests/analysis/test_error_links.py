@@ -38,6 +38,20 @@ def linked(found):
     return [None if pd.isna(row) else int(row) for row in found["access_row"]]
 
 
+def test_connections_tell_requests_apart_that_are_alike_otherwise():
+    spoofed = json.dumps({"http_x_a": json.dumps({"connection": "7"})})
+    requests = access(
+        {"time": at(10.4), "extra": spoofed},
+        {"time": at(10.5), "extra": '{"connection": "8"}'},
+        {"time": at(10.6), "extra": '{"a": "b", "connection": "7"}'},
+    )
+    said = errors({"time": at(10), "connection": 7}, {"time": at(10), "connection": 8})
+
+    assert linked(errors_to_requests(said, requests.iloc[1:])) == [1, 0]
+    assert linked(errors_to_requests(said, requests.drop(columns="extra"))) == [None, None]
+    assert errors_to_requests(said, requests)["link"].tolist() == ["ambiguous", "ambiguous"]
+
+
 def test_an_error_belongs_to_the_request_that_ended_with_it():
     found = errors_to_requests(
         errors({"time": at(10)}),
@@ -55,6 +69,7 @@ def test_an_error_belongs_to_the_request_that_ended_with_it():
         ({"host": "api.example.com"}, {"host": "www.example.com"}),
         ({"upstream_addr": FIRST}, {"upstream_addr": SECOND, "upstream_status": 504}),
         ({"service": "a"}, {"service": "b"}),
+        ({"connection": 7}, {"extra": '{"connection": "8"}'}),
         ({"kind": "upstream_refused"}, {"status": 200}),
         ({}, {"upstream_status": 200}),
         ({}, {"time": at(14.0)}),

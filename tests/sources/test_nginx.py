@@ -139,7 +139,7 @@ def test_a_configuration_without_the_access_log_format_falls_back(tmp_path):
     frame, retrieval = read_access_log(raw)
 
     assert frame["status"].tolist() == [504, 202]
-    assert "1 lines of log_format combined" in retrieval.notes
+    assert "1 line of log_format combined" in retrieval.notes
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from watchme_analysis.sources.formats.nginx_conf_formats import candidate_format
 from watchme_analysis.sources.formats.w3c_lines import with_fields
 from watchme_analysis.sources.lines import Account, split_lines, time_span
 from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def format_notes(used: Counter[str]) -> list[str]:
     """Return sentences about the formats that lines were of."""
     if len(used) < 2:
         return [f"log_format {name}" for name in used]
-    return [f"{count} lines of log_format {name}" for name, count in used.most_common()]
+    return [f"{counted(count, 'line')} of log_format {name}" for name, count in used.most_common()]
 
 
 def _read(raw: RawFile) -> Iterable[Piece]:

@@ -35,6 +35,8 @@ _ENDING = {
     "client_closed",
     "open_files",
 }
+# A quotation mark within a value has a backslash before it.
+_CONNECTION = re.compile(r'"connection": "(\d{1,15})"')
 _SECOND_US = 1_000_000
 
 
@@ -48,10 +50,11 @@ class _Pairs(NamedTuple):
 def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.DataFrame:
     """Find the access log's line for each line of the error log that is about a request.
 
-    Both must agree on path, method, host, upstream, service and on the status that Nginx notes for such a
-    failure, as far as both know them. Clients are compared where the two logs have any in common: an access
-    log may hold the address that a header names, the error log the one connected. The error, logged in whole
-    seconds, must lie within the request; one that ends a request is looked for at its end first.
+    Both must agree on path, method, host, upstream, service, connection (the access log's $connection) and on
+    the status that Nginx notes for such a failure, as far as both know them. Clients are compared where the
+    two logs have any in common: an access log may hold the address that a header names, the error log the one
+    connected. The error, logged in whole seconds, must lie within the request; one that ends a request is
+    looked for at its end first.
 
     Each try of a request takes one line of a kind (a request that was tried twice may have failed twice), and
     each error line has one request. Nothing is guessed: where several fit, none is taken, except that one
@@ -61,7 +64,7 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     Parameters
     ----------
     error_log, access_log
-        Tables of the glossary, either may be empty.
+        Tables of the glossary, either may be empty; of the second ``extra`` may be missing.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     candidates = np.zeros(len(errors), dtype="int64")
     link = np.where(errors["path"].notna(), "none", "no_request").astype(object)
     with_client = bool(set(errors["client"].dropna()) & set(attempts["client"].dropna()))
-    names = ("method", "host", "upstream", "service", *(("client",) if with_client else ()))
+    names = ("method", "host", "upstream", "service", "connection", *(("client",) if with_client else ()))
     for _, kind in errors[errors["path"].notna()].groupby("class"):
         free = np.ones(len(attempts), bool)
         for at_end in (True, False):
@@ -132,6 +135,7 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
             "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
             "service": log["service"].to_numpy(dtype=object, na_value=None),
             "pid": log["pid"].to_numpy(dtype="float64", na_value=np.nan),
+            "connection": log["connection"].to_numpy(dtype="float64", na_value=np.nan),
             "file": log["file"].to_numpy(dtype=object, na_value=None),
             "line": log["line"].to_numpy(dtype="float64", na_value=np.nan),
         }
@@ -170,6 +174,7 @@ def _attempts(log: pd.DataFrame) -> pd.DataFrame:
             "upstream": log["upstream_addr"].to_numpy(dtype=object, na_value=None),
             "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
             "service": log["service"].to_numpy(dtype=object, na_value=None),
+            "connection": _connections(log),
             "file": log["file"].to_numpy(dtype=object, na_value=None),
             "line": log["line"].to_numpy(dtype="float64", na_value=np.nan),
         }
@@ -187,6 +192,16 @@ def _attempts(log: pd.DataFrame) -> pd.DataFrame:
         more = frame.iloc[list(rows)].assign(last=False, upstream=list(upstreams), status=list(noted))
         frame = pd.concat([frame, more], ignore_index=True)
     return frame[frame["path"].notna() & log["time"].notna().to_numpy()[frame["row"]]].reset_index(drop=True)
+
+
+def _connections(log: pd.DataFrame) -> Array:
+    """Return the numbers of the connections that requests came on, where the log names them."""
+    import numpy as np
+
+    if "extra" not in log:
+        return np.full(len(log), np.nan)
+    found = log["extra"].str.extract(_CONNECTION, expand=False)
+    return found.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)  # type: ignore[no-any-return]
 
 
 def _microseconds(times: pd.Series) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.error_links import errors_to_requests
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# Columns of the access log that tell whether a request is the one.
+# Columns of the access log that tell which request it is; ``extra`` as well where it has $connection.
 LINK_COLUMNS = (
     "file",
     "line",
@@ -46,14 +47,18 @@ class ErrorCandidates:
     ----------
     error_log
         Table of the glossary.
+    columns
+        Those of the access log that are kept: :data:`LINK_COLUMNS`, maybe ``extra``.
 
     Attributes
     ----------
+    columns
+        As given.
     cut
         Whether there were more candidates than are kept.
     """
 
-    def __init__(self, error_log: pd.DataFrame) -> None:
+    def __init__(self, error_log: pd.DataFrame, columns: Sequence[str] = LINK_COLUMNS) -> None:
         import numpy as np
         import pyarrow as pa
 
@@ -66,12 +71,13 @@ class ErrorCandidates:
         self._errors = np.sort(self._place(codes, seconds))
         self._clients = pa.array(error_log["client_addr"].dropna().unique().tolist(), pa.large_string())
         self._shares_client = False
+        self.columns = list(columns)
         self._kept: list[pa.Table] = []
         self._rows = 0
         self.cut = False
 
     def add(self, table: pa.Table) -> None:
-        """Look at requests: a table with :data:`LINK_COLUMNS`."""
+        """Look at requests: a table with the columns that are kept."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -100,7 +106,7 @@ class ErrorCandidates:
         self._rows += int(keep.sum())
         self.cut = self._rows > MOST_CANDIDATES
         if keep.any():
-            self._kept.append(table.select(list(LINK_COLUMNS)).filter(pa.array(keep)))
+            self._kept.append(table.select(self.columns).filter(pa.array(keep)))
 
     def tables(self) -> list[pa.Table]:
         """Return what was kept."""

@@ -134,6 +134,11 @@ class AccessScan:
     def _reader(self, one: Input) -> LineReader:
         return LineReader(self._candidates[one.name].formats, self._options.zone)
 
+    @property
+    def variables(self) -> set[str]:
+        """Variables of the formats that may have written the logs."""
+        return {name for found in self._candidates.values() for one in found.formats for name in one.names}
+
     def reach(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and last time in the logs, whatever is asked of them; see :func:`reach_of`."""
         return reach_of((one, self._reader(one)) for one in self.inputs)
