@@ -15,7 +15,8 @@ from itertools import count
 from watchme_analysis.errors import FormatError
 from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.formats.apache_format import compile_apache
-from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format, kind_of
+from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.formats.nginx_variables import kind_of
 
 SECONDS = float(os.environ.get("WATCHME_FUZZ_SECONDS", "4"))
 SEED = int(os.environ.get("WATCHME_FUZZ_SEED", f"{datetime.now(UTC):%Y%m%d}"))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from watchme_analysis.sources.formats.nginx_format import Variable
+    from watchme_analysis.sources.formats.nginx_variables import Variable
 
     Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.formats.derived_format import DerivedFormat, known_names
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, SINGLE, SUMS, TIMES, UPSTREAM, WHOLE
-from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat, Variable
+from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat
+from watchme_analysis.sources.formats.nginx_variables import Variable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat, Variable
+from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat
+from watchme_analysis.sources.formats.nginx_variables import Variable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from watchme_analysis.sources.access.times import is_zoned_time
 from watchme_analysis.sources.formats.nginx_fields import DURATIONS, TIMES
-from watchme_analysis.sources.formats.nginx_format import LogFormat, assemble, kind_of
+from watchme_analysis.sources.formats.nginx_format import LogFormat, assemble
 from watchme_analysis.sources.formats.nginx_json import is_of_proxy, is_request, variable_of
+from watchme_analysis.sources.formats.nginx_variables import kind_of
 
 # Keys that stand in ``extra`` as they are, and values without escapes.
 _KEY = re.compile(rb'\s*"([\w.@$/-]+)"\s*:\s*', re.ASCII)

@@ -20,7 +20,7 @@ from watchme_analysis.sources.formats.load_balancer_lines import (
     TYPES,
     fields_of,
 )
-from watchme_analysis.sources.formats.nginx_format import Variable, kind_of
+from watchme_analysis.sources.formats.nginx_variables import Variable, kind_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,9 +16,16 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from watchme_analysis.errors import FormatError
+from watchme_analysis.sources.formats.nginx_variables import (
+    ELEMENT,
+    PATTERNS,
+    SURE_ADDRESS,
+    SURE_KINDS,
+    Variable,
+    kind_of,
+)
 
 Escape = Literal["default", "json", "none", "apache", "kept"]
-Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ESCAPES = ("default", "json", "none")
@@ -41,95 +48,6 @@ STOCK = {
     "vhost": '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent" "$upstream_addr"',
 }
-
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(
-        (
-            "status",
-            "body_bytes_sent",
-            "bytes_sent",
-            "request_length",
-            "connection",
-            "connection_requests",
-            "pid",
-            "remote_port",
-            "server_port",
-            "original_status",
-            "bytes_total",
-            "first_byte_us",
-            "first_request_byte_us",
-        ),
-        "int",
-    ),
-    **dict.fromkeys(
-        ("request_time", "request_time_ms", "request_time_us", "connection_time", "gzip_ratio"), "decimal"
-    ),
-    "msec": "msec",
-    "time_local": "time_local",
-    "time_iso8601": "time_iso8601",
-    **dict.fromkeys(("remote_addr", "realip_remote_addr", "server_addr"), "address"),
-    **dict.fromkeys(
-        (
-            "request_id",
-            "host",
-            "server_name",
-            "scheme",
-            "request_method",
-            "server_protocol",
-            "pipe",
-            "hostname",
-            "https",
-            "http2",
-            "http3",
-            "ssl_protocol",
-            "ssl_cipher",
-            "ssl_session_reused",
-            "upstream_cache_status",
-            "nginx_version",
-            "request_completion",
-            "connection_status",
-            # What the client says, whatever that is.
-            "content_length",
-        ),
-        "token",
-    ),
-}
-_LISTS = re.compile(
-    r"upstream_(addr|status|(connect|header|response|first_byte|session|queue)_time|response_length"
-    r"|bytes_(received|sent))"
-)
-_ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
-_IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
-_IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
-_SURE_ADDRESS = _IPV4 + b"|" + _IPV6
-_ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
-# Kinds whose values no other text looks like.
-_SURE_KINDS = ("address", "msec", "time_local", "time_iso8601")
-_PATTERNS: dict[str, bytes] = {
-    "int": rb"-|\d+",
-    "decimal": rb"-|\d+(?:\.\d+)?",
-    "msec": rb"\d+\.\d+",
-    "time_local": rb"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
-    "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
-    "address": _ADDRESS,
-    "token": rb"[^\s\"]*?",
-}
-
-
-def kind_of(variable: str) -> Kind:
-    """Return how a variable's values look; ``text`` for what clients, maps and applications name."""
-    if _LISTS.fullmatch(variable):
-        return "list"
-    return _KINDS.get(variable, "text")
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of a plan: its name, how its values look, and whether quotation marks enclose it."""
-
-    name: str
-    kind: Kind
-    quoted: bool
 
 
 @dataclass(frozen=True)
@@ -189,8 +107,8 @@ class LogFormat:
         """What only a line's start looks like; None when no start is telling."""
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables[: self._start_size], self.literals[1:], strict=False):
-            if variable.kind in _SURE_KINDS:
-                pattern = _SURE_ADDRESS if variable.kind == "address" else _PATTERNS[variable.kind]
+            if variable.kind in SURE_KINDS:
+                pattern = SURE_ADDRESS if variable.kind == "address" else PATTERNS[variable.kind]
             else:
                 pattern = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
             parts.append(b"(?:" + pattern + b")" + re.escape(literal))
@@ -208,7 +126,7 @@ class LogFormat:
         for size, (variable, literal) in enumerate(
             zip(self.variables[:3], self.literals[1:], strict=False), 1
         ):
-            if variable.kind in _SURE_KINDS:
+            if variable.kind in SURE_KINDS:
                 return 0 if len(literal) < 2 and size == 1 else size
         return 0
 
@@ -281,16 +199,16 @@ class LogFormat:
         empty = b"|" if self.writes_nothing else b""
         if variable.name == "server_protocol":
             # Nginx takes spaces at a request line's end for a part of it.
-            return _PATTERNS["token"] + b" *?"
+            return PATTERNS["token"] + b" *?"
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
-            key = name if name in _ELEMENT else "time"
-            element = b"(?:" + _ELEMENT[key] + b")"
+            key = name if name in ELEMENT else "time"
+            element = b"(?:" + ELEMENT[key] + b")"
             if key == "addr":
                 # A try that got no socket has no address, whatever the escaping: nothing stands there.
                 return b"-|" + element + b"?(?:(?:, | : )" + element + b"?)*"
             return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
-        return _PATTERNS[variable.kind] + empty
+        return PATTERNS[variable.kind] + empty
 
     def _text(self, variable: Variable, free: bytes) -> bytes:
         if not variable.quoted:

@@ -1,0 +1,101 @@
+"""How the values of each variable of a ``log_format`` look.
+
+Source: https://nginx.org/en/docs/http/ngx_http_core_module.html#variables and what other modules add.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        (
+            "status",
+            "body_bytes_sent",
+            "bytes_sent",
+            "request_length",
+            "connection",
+            "connection_requests",
+            "pid",
+            "remote_port",
+            "server_port",
+            "original_status",
+            "bytes_total",
+            "first_byte_us",
+            "first_request_byte_us",
+        ),
+        "int",
+    ),
+    **dict.fromkeys(
+        ("request_time", "request_time_ms", "request_time_us", "connection_time", "gzip_ratio"), "decimal"
+    ),
+    "msec": "msec",
+    "time_local": "time_local",
+    "time_iso8601": "time_iso8601",
+    **dict.fromkeys(("remote_addr", "realip_remote_addr", "server_addr"), "address"),
+    **dict.fromkeys(
+        (
+            "request_id",
+            "host",
+            "server_name",
+            "scheme",
+            "request_method",
+            "server_protocol",
+            "pipe",
+            "hostname",
+            "https",
+            "http2",
+            "http3",
+            "ssl_protocol",
+            "ssl_cipher",
+            "ssl_session_reused",
+            "upstream_cache_status",
+            "nginx_version",
+            "request_completion",
+            "connection_status",
+            # What the client says, whatever that is.
+            "content_length",
+        ),
+        "token",
+    ),
+}
+_LISTS = re.compile(
+    r"upstream_(addr|status|(connect|header|response|first_byte|session|queue)_time|response_length"
+    r"|bytes_(received|sent))"
+)
+ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
+_IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
+_IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
+SURE_ADDRESS = _IPV4 + b"|" + _IPV6
+_ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
+# Kinds whose values no other text looks like.
+SURE_KINDS = ("address", "msec", "time_local", "time_iso8601")
+PATTERNS: dict[str, bytes] = {
+    "int": rb"-|\d+",
+    "decimal": rb"-|\d+(?:\.\d+)?",
+    "msec": rb"\d+\.\d+",
+    "time_local": rb"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
+    "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
+    "address": _ADDRESS,
+    "token": rb"[^\s\"]*?",
+}
+
+
+def kind_of(variable: str) -> Kind:
+    """Return how a variable's values look; ``text`` for what clients, maps and applications name."""
+    if _LISTS.fullmatch(variable):
+        return "list"
+    return _KINDS.get(variable, "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a plan: its name, how its values look, and whether quotation marks enclose it."""
+
+    name: str
+    kind: Kind
+    quoted: bool
