@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Farther than this before its first effect nothing says when a fault began; nearer to it, a start would leave
 # out half of the moments that are as likely.
 PERIODS_BEFORE_EFFECT = 2.0
+# Good runs before the first bad one were well for certain once so many under the fault are this unlikely.
+BY_LUCK = 0.05
 # Share of the intervals before in which a poller that finds nothing must have asked, to tell when it stopped.
 POLLED_BEFORE = 0.8
 
@@ -34,8 +36,8 @@ class Start:
         so between the last good run and the first bad one each moment is as likely as any other: the middle
         is taken, but no more than :data:`PERIODS_BEFORE_EFFECT` periods before the first effect.
     earliest, latest
-        The last moment at which all was still well, and the first at which it no longer was. For a creep the
-        bounds of its fit.
+        The last moment at which all was still well, and the first at which it no longer was. A fault that
+        lets some runs pass may have let the last good ones. For a creep the bounds of its fit.
     perhaps_before
         True where no run of the window was well before: it can have begun before the window.
     """
@@ -57,6 +59,8 @@ def incident_start(view: Picture, cause: str) -> Start | None:
     seen = _seen_to_begin(signs, cause)
     if seen is not None:
         return seen
+    if cause == "throttled":
+        signs = _throttled_first(view, signs)
     first = _first_effect(view, signs, cause)
     return None if first is None else _between_runs(signs, first, cause)
 
@@ -102,14 +106,29 @@ def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     return Start(shown - before, good, shown, unseen)
 
 
+def _throttled_first(view: Picture, signs: Signs) -> Signs:
+    """Return the flow that was throttled first of those that were together: an account's limit hits all."""
+    own = signs.throttles
+    if own is None:
+        return signs
+    together = [
+        (item.throttles.start, place, item)
+        for place, item in enumerate(view.affected)
+        if item.throttles is not None and item.throttles.start <= own.start < item.throttles.end
+    ]
+    return min(together)[2] if together else signs
+
+
 def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
     """Return when the last run began that was well, and would not have been under the fault.
 
     Runs that a setting does not touch are well also under it: one at a time under a low concurrency, a short
-    one under a short visibility timeout.
+    one under a short visibility timeout. Where a share of the runs passes under the fault, so may the last
+    ones before it showed, but not many in a row.
     """
     frame, settings = signs.flow.frame, signs.flow.settings
-    well = frame["tried"].fillna(0.0) > frame["failed"].fillna(0.0)
+    passed = frame["tried"].fillna(0.0) - frame["failed"].fillna(0.0)
+    well, lucky = passed > 0, 0.0
     if cause == "throttled":
         # A limit that was lifted since is told by how many ran while others were refused.
         held = frame.loc[frame["throttles"].fillna(0.0) > 0, "concurrency"].max()
@@ -119,8 +138,11 @@ def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
         well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
         # A run that is shown to go wrong began before its message came back.
         first -= timedelta(seconds=settings.visibility_timeout_s + signs.flow.period_s)
-    good = frame.index[well & (frame.index < first)]
-    return good[-1].to_pydatetime() if len(good) else None
+    elif cause != "poison_messages":
+        lucky = signs.passed_share or 0.0
+    before = passed[well & (passed.index < first)][::-1].cumsum()
+    good = before.index[lucky**before < BY_LUCK]
+    return good[0].to_pydatetime() if len(good) else None
 
 
 def _first_error(signs: Signs, first: datetime) -> datetime | None:
