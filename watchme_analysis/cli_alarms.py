@@ -58,7 +58,7 @@ def backtest_command(
     from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import answer, investigate, questions_for
-    from watchme_analysis.hypotheses.backlog.other_trouble import spans_apart
+    from watchme_analysis.hypotheses.backlog.other_incidents import own_queues, spans_of_others
     from watchme_analysis.hypotheses.backlog.picture import picture
     from watchme_analysis.notebook.alarm_spec_files import read_specs
     from watchme_analysis.views.alarm_words import alarm_advice, spared_by_a_check
@@ -75,15 +75,17 @@ def backtest_command(
     window = loaded.window
     if window is None:
         raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
-    elsewhere = spans_apart(opened.once(picture), start, found.incident_end)
-    affected = [flow for flow in watched if flow.queue in {*found.extra.get("queues", ())} - {*elsewhere}]
-    if options["noticed"]:
-        seen: Noticed | None = Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
-    else:
-        seen = noticed(opened, affected, start)
+    view = opened.once(picture)
+    elsewhere, own = spans_of_others(view, found), own_queues(view, found)
+    affected = [flow for flow in watched if flow.queue in own]
+    seen = (
+        Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
+        if options["noticed"]
+        else noticed(opened, affected, start)
+    )
     specs = (*read_specs(spec or ""), *existing_alarms(opened))
     if sensitivity:
-        result = swept(opened, watched, specs, start, window.seconds)
+        result = swept(opened, watched, specs, start, window.seconds, elsewhere)
     else:
         result = tried_frame(
             try_alarms(opened, watched, specs), start, window.seconds, seen.at if seen else None, elsewhere
@@ -101,7 +103,7 @@ def backtest_command(
     if without:
         click.echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
     if not sensitivity:
-        for each in lessons(opened, watched, specs, start, window.seconds):
+        for each in lessons(opened, watched, specs, start, window.seconds, elsewhere):
             click.echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
             click.echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):

@@ -12,3 +12,8 @@ def as_sentence(text: str) -> str:
     """Return a clause as a sentence: a capital where it begins with a word, a full stop at its end."""
     begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
     return begun if begun.endswith((".", "!", "?", "…")) else begun + "."
+
+
+def within_sentence(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title[:1].lower() + title[1:]

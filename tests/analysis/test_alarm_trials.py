@@ -1,6 +1,7 @@
 """Existing alarms, health checks, when people noticed, and what would be better."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -256,9 +257,24 @@ def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_va
     specs = [spec for spec in read_specs() if spec.name == "dead-letters"]
     tried = try_alarms(failing, flows(failing), specs)
     began = tried[0].run.first
-    start, span = began + 5 * HOUR, {"jobs-dlq": (began - HOUR, began + HOUR)}
+    start, span = began + 5 * HOUR, {"jobs-dlq": [(began - HOUR, began + HOUR)]}
     (row,) = tried_frame(tried, start, DAY_S, elsewhere=span).itertuples()
     assert row.in_alarm_at_end and row.first == began
     assert pd.isna(row.minutes_after_start) and row.false_a_week == 0
     (row,) = tried_frame(tried, start, DAY_S).itertuples()
     assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
+
+
+@pytest.mark.parametrize("hours", [5, -5])
+def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
+    world = World()
+    world.at["age_s"][600:640] = [400.0] * 40
+    [spec] = [spec for spec in read_specs() if spec.name == "message-age"]
+    rang = AT + pd.Timedelta(minutes=600)
+    start, span = rang + hours * HOUR, {"jobs": [(rang - HOUR, rang + HOUR)]}
+    early = replace(spec, rule=replace(spec.rule, threshold=270.0))
+    tried = try_alarms(world, flows(world), [early])
+    (row,) = tried_frame(tried, start, DAY_S, elsewhere=span).itertuples()
+    assert row.times_raised and pd.isna(row.minutes_after_start) and row.false_a_week == 0
+    [age] = lessons(world, flows(world), [spec], start, DAY_S, span)
+    assert age.effect == "does not ring for the incident, never in vain"

@@ -11,9 +11,9 @@ from watchme_analysis.analysis.alarms.lessons import lessons
 from watchme_analysis.analysis.alarms.noticed import Noticed, noticed
 from watchme_analysis.analysis.alarms.sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
 from watchme_analysis.analysis.alarms.specs import AlarmSpec
-from watchme_analysis.analysis.alarms.trials import Tried, tried_frame, try_alarms
+from watchme_analysis.analysis.alarms.trials import Spans, Tried, tried_frame, try_alarms
 from watchme_analysis.analysis.backlog.flows import Flow, flows
-from watchme_analysis.hypotheses.backlog.other_trouble import spans_apart
+from watchme_analysis.hypotheses.backlog.other_incidents import own_queues, spans_of_others
 from watchme_analysis.hypotheses.backlog.picture import picture
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
@@ -23,8 +23,6 @@ from watchme_analysis.views.display import Passage, Picture, Shown, duration, lo
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pandas as pd
 
 _MOST_BARS = 14
@@ -50,12 +48,12 @@ class AlarmPage(Page):
         return flows(self.investigation, self.investigation.options.get("queue"))
 
     @cached_property
-    def _elsewhere(self) -> dict[str, tuple[datetime, datetime]]:
-        return spans_apart(self.investigation.once(picture), self._start, self.diagnosis.incident_end)
+    def _elsewhere(self) -> Spans:
+        return spans_of_others(self.investigation.once(picture), self.diagnosis)
 
     @cached_property
     def _affected(self) -> tuple[Flow, ...]:
-        named = set(self.diagnosis.extra.get("queues", ())) - set(self._elsewhere)
+        named = own_queues(self.investigation.once(picture), self.diagnosis)
         return tuple(flow for flow in self._flows if flow.queue in named) or self._flows[:1]
 
     @cached_property
@@ -128,7 +126,9 @@ class AlarmPage(Page):
 
     @cached_property
     def _swept(self) -> pd.DataFrame:
-        return sensitivity(self.investigation, self._affected, self.specs, self._start, self.window.seconds)
+        return sensitivity(
+            self.investigation, self._affected, self.specs, self._start, self.window.seconds, self._elsewhere
+        )
 
     def sensitivity(self) -> Picture:
         """Draw how soon the affected queues' alarms ring with other thresholds and M of N."""
@@ -142,7 +142,14 @@ class AlarmPage(Page):
     def lessons(self) -> Shown:
         """Show what would be better than what was asked for."""
         return lessons_table(
-            lessons(self.investigation, self._flows, self.specs, self._start, self.window.seconds)
+            lessons(
+                self.investigation,
+                self._flows,
+                self.specs,
+                self._start,
+                self.window.seconds,
+                self._elsewhere,
+            )
         )
 
     def advice(self) -> Passage:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.alarms.specs import AlarmSpec
-from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
+from watchme_analysis.analysis.alarms.trials import Spans, tried_frame, try_alarms
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def lessons(
     specs: Iterable[AlarmSpec],
     start: datetime | None,
     span_s: float,
+    elsewhere: Spans | None = None,
 ) -> tuple[Lesson, ...]:
     """Return what is wrong with alarms of a specification on these queues and functions.
 
@@ -48,7 +49,7 @@ def lessons(
     again for one incident because no point comes between bursts.
     """
     specs = tuple(spec for spec in specs if not spec.composite)
-    world = _World(tables, flows, start, span_s)
+    world = _World(tables, flows, start, span_s, elsewhere)
     found: list[Lesson] = []
     for spec in specs:
         if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
@@ -76,6 +77,7 @@ class _World:
     flows: tuple[Flow, ...]
     start: datetime | None
     span_s: float
+    elsewhere: Spans | None
 
     def ages(self, spec: AlarmSpec) -> list[Lesson]:
         """Find queues whose messages are dead-lettered before the age is reached."""
@@ -191,7 +193,8 @@ class _World:
 
     def _tried(self, spec: AlarmSpec, flow: Flow | None = None) -> pd.DataFrame:
         flows = self.flows if flow is None else (flow,)
-        return tried_frame(try_alarms(self.tables, flows, (spec,)), self.start, self.span_s)
+        tried = try_alarms(self.tables, flows, (spec,))
+        return tried_frame(tried, self.start, self.span_s, elsewhere=self.elsewhere)
 
     def _effect(self, spec: AlarmSpec, flow: Flow) -> str:
         return _said(self._tried(spec, flow).iloc[0])

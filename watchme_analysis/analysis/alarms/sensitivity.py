@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.alarms.specs import AlarmSpec
-from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
+from watchme_analysis.analysis.alarms.trials import Spans, tried_frame, try_alarms
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def sensitivity(
     specs: Iterable[AlarmSpec],
     start: datetime | None,
     span_s: float,
+    elsewhere: Spans | None = None,
 ) -> pd.DataFrame:
     """Return the back-test with other thresholds (a quarter to four times) and other M of N.
 
@@ -42,7 +43,7 @@ def sensitivity(
         if spec.composite or spec.over == "probes":
             continue
         for changed, factor in _variants(spec):
-            frame = tried_frame(try_alarms(tables, flows, (changed,)), start, span_s)
+            frame = tried_frame(try_alarms(tables, flows, (changed,)), start, span_s, elsewhere=elsewhere)
             rule, (threshold, unit) = changed.rule, changed.limit
             parts.append(
                 frame.assign(

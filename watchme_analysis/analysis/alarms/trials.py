@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+# By resource, from when to when it had trouble.
+Spans = Mapping[str, Sequence[tuple[datetime, datetime | None]]]
 WEEK_S = 604_800.0
 MINUTE_S = 60.0
 # An effect may ring an alarm so long before the start that is told for its incident, and no longer.
@@ -161,7 +163,7 @@ def tried_frame(
     start: datetime | None,
     span_s: float,
     noticed: datetime | None = None,
-    elsewhere: Mapping[str, tuple[datetime, datetime]] | None = None,
+    elsewhere: Spans | None = None,
 ) -> pd.DataFrame:
     """Return the back-test as a table.
 
@@ -176,8 +178,8 @@ def tried_frame(
     noticed
         When people noticed; None where that is not known.
     elsewhere
-        Resources that had trouble of their own at another time, from when to when: an alarm that rings for
-        it is not in vain, and tells nothing of this incident.
+        Resources that had trouble at another time, from when to when (None while open): an alarm that rings
+        for it is not in vain, and tells nothing of this incident.
 
     Returns
     -------
@@ -191,7 +193,7 @@ def tried_frame(
     import pandas as pd
 
     spans = elsewhere or {}
-    rows = [_row(item, start, span_s, noticed, spans.get(item.resource)) for item in tried]
+    rows = [_row(item, start, span_s, noticed, spans.get(item.resource, ())) for item in tried]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype(
         dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")
@@ -205,23 +207,23 @@ def _row(
     start: datetime | None,
     span_s: float,
     noticed: datetime | None,
-    elsewhere: tuple[datetime, datetime] | None,
+    elsewhere: Sequence[tuple[datetime, datetime | None]],
 ) -> dict[str, object | None]:
     run = item.run
     raised = run.raised if run else ()
+    own = [
+        (begin, cleared)
+        for begin, cleared in raised
+        if not any(
+            first - EARLY <= begin and (last is None or begin <= last + EARLY) for first, last in elsewhere
+        )
+    ]
     after = [
         max(begin, start)
-        for begin, cleared in raised
+        for begin, cleared in own
         if start is not None and (cleared is None or cleared > start) and begin >= start - EARLY
     ]
-    others = sum(
-        start is not None
-        and begin < start - EARLY
-        and elsewhere is not None
-        and elsewhere[0] - EARLY <= begin <= elsewhere[1] + EARLY
-        for begin, _ in raised
-    )
-    false = len(raised) - len(after) - others
+    false = len(own) - len(after)
     known = bool(after) and start is not None
     return {
         "alarm": item.spec.name,

@@ -133,11 +133,22 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flo
             later = later[later.index < other.time]
     if cause == "visibility_misconfig":
         longest = later["duration_max_s"].dropna()
-        return bool(len(longest)) and change.value < float(longest.quantile(0.9))
+        hidden_s = change.value
+        if _sets_time_limit(change):
+            # Runs outlast the visibility timeout only once the function's own lets them.
+            hidden_s = flow.settings.visibility_timeout_s or float("inf")
+            if change.value <= hidden_s:
+                return False
+        return bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
     if cause == "throttled":
         running = later["concurrency"].dropna()
         return bool(len(running)) and float(running.max()) <= change.value
     return False
+
+
+def _sets_time_limit(change: Change) -> bool:
+    """Tell whether a change sets the time limit of a function, not a setting of its queue."""
+    return change.event_name.startswith(_CODE)
 
 
 def undoing_change(changes: tuple[Change, ...], cause: str, flow: Flow, after: datetime) -> Change | None:
@@ -188,8 +199,8 @@ def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def _value(parameters: Any) -> float | None:
-    """Return the number that a change sets: a visibility timeout or a concurrency."""
-    for name in ("visibilitytimeout", "reservedconcurrentexecutions"):
+    """Return the number that a change sets: a visibility timeout, a concurrency or a time limit."""
+    for name in ("visibilitytimeout", "reservedconcurrentexecutions", "timeout"):
         try:
             return float(_find(parameters, name))
         except (TypeError, ValueError):

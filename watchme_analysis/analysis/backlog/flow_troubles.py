@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
 from watchme_analysis.analysis.backlog.flows import Flow
+from watchme_analysis.analysis.backlog.rhythm import DAY, on_other_days
 from watchme_analysis.analysis.gaps import lost_points
 from watchme_analysis.analysis.scan import (
     Elevation,
@@ -181,13 +182,7 @@ def find_surge(flow: Flow) -> tuple[Elevation | None, bool]:
         return (risen if _is_surge(risen) else None), False
     assert found is not None
     found = _whole_surge(found, counts, expected, flow.period_s)
-    day, length = timedelta(days=1), found.end - found.start
-    daily = length > day
-    for days in range(-6, 7):
-        start = found.start + days * day
-        if days and counts.index[0] <= start and start + length <= counts.index[-1]:
-            same = counts[(counts.index >= start - timedelta(minutes=20)) & (counts.index < start + length)]
-            daily = daily or float(same.sum()) >= 0.5 * found.observed
+    daily = found.end - found.start > DAY or bool(on_other_days(counts, found.start, found.end))
     return found, daily
 
 

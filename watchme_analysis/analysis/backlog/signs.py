@@ -30,6 +30,7 @@ from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.last_words import LastWords, last_words
 from watchme_analysis.analysis.backlog.leak import Ramp, run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import Balance, queue_balance
+from watchme_analysis.analysis.backlog.rhythm import on_other_days
 from watchme_analysis.analysis.backlog.taken_elsewhere import TakenElsewhere, taken_elsewhere
 from watchme_analysis.analysis.scan import Elevation
 
@@ -112,6 +113,14 @@ class Signs:
             return None, None
         slack = timedelta(seconds=self.flow.period_s)
         return self.failures.start - slack, self.failures.end + slack
+
+    @property
+    def failing_days(self) -> tuple[tuple[datetime, datetime], ...]:
+        """When runs failed, oldest first: more than once where it comes back on other days at that time."""
+        if self.failures is None:
+            return ()
+        own = (self.failures.start, self.failures.end)
+        return tuple(sorted((own, *on_other_days(self.flow.frame["failed"], *own, alike=True))))
 
     @property
     def worst(self) -> Episode | None:

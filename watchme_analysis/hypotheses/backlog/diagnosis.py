@@ -18,6 +18,7 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.missing import missing_evidence
+from watchme_analysis.hypotheses.backlog.other_incidents import other_incidents
 from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
 from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
@@ -25,7 +26,7 @@ from watchme_analysis.hypotheses.backlog.start import Start
 from watchme_analysis.hypotheses.backlog.window import incident_window
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered
 from watchme_analysis.hypotheses.weighing import weigh
-from watchme_analysis.wording import counted
+from watchme_analysis.wording import counted, within_sentence
 
 QUESTION = "backlog"
 # From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
@@ -40,6 +41,17 @@ MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
 
 def diagnose(inv: Investigation) -> Diagnosis:
     """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
+    found = _diagnose(inv)
+    others = other_incidents(inv, inv.once(picture), found, _diagnose)
+    return replace(
+        found,
+        extra={**found.extra, "other_incidents": [item.to_dict() for item in others]},
+        summary=(*found.summary, *(item.in_words() for item in others)),
+    )
+
+
+def _diagnose(inv: Investigation) -> Diagnosis:
+    """Answer by the incident that harmed most."""
     view = inv.once(picture)
     findings = [entry.found(inv) for entry in registered(QUESTION)]
     priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
@@ -183,11 +195,6 @@ def _still_waiting(view: Picture) -> str:
     return f"; {counted(waiting, 'message')} still {verb}{off}" if waiting else ""
 
 
-def _within(title: str) -> str:
-    """Return a title as it stands within a sentence."""
-    return title[:1].lower() + title[1:]
-
-
 def _missing_work(extra: Mapping[str, Any]) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number, gone = len(extra["missed_work"]), extra["lost"]
@@ -210,13 +217,13 @@ def _level(ranking: Sequence[Ranked]) -> int:
 
 def _undecided(ranking: Sequence[Ranked], titles: dict[str, str]) -> str:
     """Return in a sentence between which causes the evidence does not decide."""
-    level, first = _level(ranking), _within(titles[ranking[0].finding.cause])
+    level, first = _level(ranking), within_sentence(titles[ranking[0].finding.cause])
     if ranking[0].finding.log_odds <= 0:
         return f"Nothing speaks for any of {len(ranking)} causes; " + (
             "none stands out." if level else f"least speaks against “{first}”."
         )
     likely = " or ".join(
-        f"“{_within(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
+        f"“{within_sentence(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
     )
     if level:
         likely = f"{level} of {len(ranking)} are equally likely, none stands out"
@@ -272,6 +279,8 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
     touched = ", ".join(queue for queue in extra["queues"] if queue not in elsewhere)
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
+    days = len(view.focus.failing_days) if view.focus and found.cause in FAILING else 0
+    span += f", on {days} days at the same time" if days > 1 else ""
     began = f", after {change.what} on {change.resource}" if change else ""
     sure = f"(confidence {found.confidence:.0%})"
     return (

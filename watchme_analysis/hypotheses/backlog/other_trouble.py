@@ -24,21 +24,9 @@ def apart(view: Picture, start: datetime | None, end: datetime | None) -> tuple[
     return tuple(item for item in view.affected[1:] if _is_apart(item, start, end))
 
 
-def spans_apart(
-    view: Picture, start: datetime | None, end: datetime | None
-) -> dict[str, tuple[datetime, datetime]]:
-    """Return by queue, dead-letter queue and function the span of trouble that is none of the incident's."""
-    return {
-        name: span
-        for item in apart(view, start, end)
-        for name in (item.flow.queue, item.flow.dlq, item.flow.function)
-        if name is not None and (span := _span(item)) is not None
-    }
-
-
 def other_trouble(signs: Signs) -> str:
     """Return in a sentence when another queue had trouble, and how to ask for it alone."""
-    span = _span(signs)
+    span = trouble_span(signs)
     assert span is not None
     queue, what = signs.flow.queue, ", ".join(signs.harms).replace("_", " ")
     return (
@@ -48,13 +36,13 @@ def other_trouble(signs: Signs) -> str:
 
 
 def _is_apart(signs: Signs, start: datetime | None, end: datetime | None) -> bool:
-    span = _span(signs)
+    span = trouble_span(signs)
     if span is None or start is None:
         return False
     return span[1] < start - APART or (end is not None and span[0] > end + APART)
 
 
-def _span(signs: Signs) -> tuple[datetime, datetime] | None:
+def trouble_span(signs: Signs) -> tuple[datetime, datetime] | None:
     """Return from the first to the last sign of a flow's trouble; None where none has a time."""
     first = signs.first_trouble()
     found = (signs.failures, signs.slow, signs.surplus, signs.starved, signs.taken, signs.throttles)

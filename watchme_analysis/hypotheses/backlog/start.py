@@ -180,12 +180,12 @@ def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
         return found.start
     if cause == "downstream_slow":
         return _first_slow(signs)
-    return signs.first_trouble() if signs.failures is None else _first_failures(view, signs.failures)
+    return _first_failures(view, signs) if signs.failing_days else signs.first_trouble()
 
 
-def _first_failures(view: Picture, own: Elevation) -> datetime:
+def _first_failures(view: Picture, signs: Signs) -> datetime:
     """Return when failures began that lead into a flow's own: others' too, unless they had ended before."""
-    first = own.start
+    first = signs.failing_days[0][0]
     others = [item.failures for item in view.affected if item.failures is not None]
     for other in sorted(others, key=lambda item: item.end, reverse=True):
         if other.start < first and other.end > first - APART:
@@ -209,7 +209,7 @@ def _first_slow(signs: Signs) -> datetime | None:
     """Return the first interval of slow runs that leads into the failures."""
     if signs.failures is None:
         return signs.first_trouble() if signs.slow is None else signs.slow.start
-    start = signs.failures.start
+    start = signs.failing_days[0][0]
     before = signs.run_before_s
     runs: pd.Series = signs.flow.frame["duration_avg_s"].dropna()
     if before is not None:

@@ -48,7 +48,7 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
         return None if short else signs.surplus.end
     if signs.failures is None:
         return _end_without_failures(signs, cause)
-    return None if _still_failing(signs) else signs.failures.end
+    return None if _still_failing(signs) else signs.failing_days[-1][1]
 
 
 def _end_without_failures(signs: Signs, cause: str) -> datetime | None:

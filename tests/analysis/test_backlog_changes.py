@@ -1,0 +1,40 @@
+"""Which recorded change fits a trouble that shows only at times."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.analysis.backlog.changes import Change, fitting_change
+from watchme_analysis.analysis.backlog.flows import Settings
+
+START = datetime(2026, 7, 4, 5, tzinfo=UTC)
+
+
+def limit_set_to(seconds):
+    return Change(
+        time=START + timedelta(minutes=30),
+        event_id="e",
+        event_name="UpdateFunctionConfiguration20150331v2",
+        user="someone",
+        resource="resize-worker",
+        what="function timeout set",
+        queues=("resize",),
+        causes=("consumer_failing", "visibility_misconfig"),
+        value=seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "longest_s", "fits"), [(120.0, 50.0, True), (120.0, 20.0, False), (25.0, 50.0, False)]
+)
+def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_s, longest_s, fits):
+    index = pd.date_range(START, periods=90, freq="60s")
+    frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": longest_s}, index=index)
+    flow = SimpleNamespace(
+        frame=frame, queue="resize", period_s=60, settings=Settings(visibility_timeout_s=30.0)
+    )
+    change = limit_set_to(limit_s)
+    found = fitting_change((change,), "visibility_misconfig", flow, START + timedelta(minutes=60))
+    assert found is (change if fits else None)

@@ -1,0 +1,81 @@
+"""More than one incident of the same queue: told apart by hours, or the same that comes back each day."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from backlog_draws import HOUR, make, upload
+from backlog_troubles import stopped_by_hand
+
+from watchme_analysis.case import open_case
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+
+
+def asked(tmp_path, seed, cause, twist):
+    truth = make(seed, tmp_path / "raw", cause, twist)
+    return truth, diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+
+
+def down_before(hours):
+    """Return a twist that takes the API of the queue that is hit down for two hours, so long before."""
+
+    def twist(world, options):
+        start = world.fault[0] - hours * HOUR
+        world.hit[0].function.api.faults.append((start, start + 2 * HOUR, "down", None))
+
+    return twist
+
+
+def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_cause(tmp_path):
+    truth, found = asked(tmp_path, 702016, "consumer_failing", down_before(12))
+    assert found.cause == "consumer_failing"
+    (other,) = found.extra["other_incidents"]
+    begun = datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=12)
+    assert abs(datetime.fromisoformat(other["start"]) - begun) < timedelta(hours=1)
+    assert abs(datetime.fromisoformat(other["end"]) - begun - timedelta(hours=2)) < timedelta(hours=1)
+    assert other["cause"] == "downstream_down"
+    assert other["queue"] in found.extra["queues"]
+    (said,) = [sentence for sentence in found.summary if sentence.startswith("Another incident of")]
+    assert other["moved"] in said
+    assert "tries failed" in said
+
+
+def daily(number):
+    """Return a twist that takes the API down at the same time of so many days, and at no other."""
+
+    def twist(world, options):
+        first = world.fault[0] % (24 * HOUR) + HOUR
+        world.hit[0].function.api.faults = [
+            (first + day * 24 * HOUR, first + day * 24 * HOUR + 1.5 * HOUR, "down", None)
+            for day in range(number)
+        ]
+        world.fault = (first, first + (number - 1) * 24 * HOUR + 1.5 * HOUR)
+
+    return twist
+
+
+@pytest.mark.parametrize("seed", [702005, 702007])
+def test_an_outage_of_each_day_begins_with_the_first(tmp_path, seed):
+    truth, found = asked(tmp_path, seed, "downstream_down", daily(2))
+    assert found.cause == "downstream_down"
+    assert abs(found.incident_start - datetime.fromisoformat(truth["incident_start"])) < timedelta(hours=1)
+    assert found.extra["other_incidents"] == []
+    assert "on 2 days at the same time" in found.summary[1]
+
+
+def nightly(world, options):
+    """Let each night bring more than the workers take within the hour, beside an outage at another time."""
+    queue, moment = world.hit[0], (world.fault[0] + 8 * HOUR) % (24 * HOUR)
+    queue.max_concurrency, queue.batch, queue.visibility_s = 2, 1, 3600.0
+    queue.function.own_s, queue.function.timeout_s = 10.0, 300.0
+    while moment < world.seconds:
+        for _ in range(300):
+            upload(world, moment + world.rng.uniform(0, 20), world.rng.choice(world.devices), queue)
+        moment += 24 * HOUR
+
+
+@pytest.mark.parametrize("twist", [nightly, stopped_by_hand])
+def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, twist):
+    _, found = asked(tmp_path, 702006, "downstream_down", twist)
+    assert found.cause == "downstream_down"
+    assert found.extra["other_incidents"] == []
