@@ -25,6 +25,16 @@ SCRIPT = Path(probe_standalone.__file__)
 CLIENTS = {"libcurl": probing.fetch, "standard library": probe_standalone.fetch}
 
 
+# What is written at once; how often what else is written, again and again.
+PARTS = {
+    "/drip-head": (b"HTTP/1.1 200 OK\r\nX-Slow: ", 0.05, b"."),
+    "/again": (b"", 0.05, b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "/endless": (b"HTTP/1.1 200 OK\r\n\r\n", 0.001, bytes(100_000)),
+    "/long": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", 0.001, bytes(100_000)),
+    "/no-http": (b"\0\0\x12\n\x04",),
+}
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers as the path says."""
 
@@ -41,6 +51,13 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             while not self.server.released.wait(0.05):
                 self.wfile.write(b".")
+            return
+        if self.path in PARTS:
+            first, *parts = PARTS[self.path]
+            self.wfile.write(first)
+            while parts and not self.server.released.wait(parts[0]):
+                self.wfile.write(parts[1])
+            self.close_connection = True
             return
         if self.path in ("/chunks", "/chunks-cut"):
             self.send_response(200)
@@ -72,6 +89,8 @@ def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
         served.seen, served.released = [], threading.Event()
         served.daemon_threads = True
+        # Callers leave in the middle of an answer.
+        served.handle_error = lambda *_: None
         thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         served.url = f"http://127.0.0.1:{served.server_port}"
@@ -132,6 +151,26 @@ def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
     assert result["error"] == "timeout after 0.5 s, while reading the answer"
     assert result["status"] == 200
     assert result["ttfb_s"] is not None
+
+
+@pytest.mark.parametrize("path", ["/drip-head", "/again"])
+def test_the_time_limit_holds_for_a_header_that_trickles(fetch, server, path):
+    result = fetch(server.url + path, 0.5, {})
+    assert result["error"].startswith("timeout after 0.5 s, while ")
+    assert result["seconds"] < 1.5
+
+
+@pytest.mark.parametrize("path", ["/endless", "/long"])
+def test_of_an_answer_without_end_the_beginning_is_read(fetch, server, path):
+    result = fetch(server.url + path, 20, {})
+    assert (result["status"], result["error"]) == (200, None)
+    assert result["seconds"] < 10
+
+
+def test_what_is_no_http_is_said_in_one_line_of_text(fetch, server):
+    result = fetch(server.url + "/no-http", 5, {})
+    assert result["status"] is None
+    assert result["error"].isprintable()
 
 
 @pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
@@ -384,16 +423,26 @@ def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
     assert set(frame["vantage"]) == {"inside"}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_probing_goes_on_when_nobody_reads_what_it_says(server, tmp_path):
+    script = [sys.executable, str(SCRIPT), server.url + "/health", "--every", "1", "--for", "2.5"]
+    with Path("/dev/full").open("w") as nowhere:
+        done = subprocess.run(script, cwd=tmp_path, stderr=nowhere, timeout=20, check=False)
+    assert done.returncode == 0
+    assert len(table(tmp_path / "probes.csv")) == 3
+
+
 def test_the_curl_lines_write_the_same_table(server, tmp_path):
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")
-    targets = [("inside", server.url + "/health"), ("host", server.url + "/mute")]
+    targets = [("inside", server.url + path) for path in ("/health", "/long")]
+    targets.append(("host", server.url + "/mute"))
     lines = probing.curl_lines(targets, 1, 0.3).replace("while :; do", "for once in 1; do")
     subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
     frame = table(tmp_path / "probes.csv")
-    assert list(frame["vantage"]) == ["inside", "host"]
-    assert list(frame["status"].fillna(0)) == [200, 0]
-    assert list(frame["error"].fillna("")) == ["", "curl error 28"]
+    assert list(frame["vantage"]) == ["inside", "inside", "host"]
+    assert list(frame["status"].fillna(0)) == [200, 200, 0]
+    assert list(frame["error"].fillna("")) == ["", "", "curl error 28"]
     assert frame["connect_s"].notna().all()
     assert pd.notna(frame["ttfb_s"][0])
     assert (frame["duration_s"] >= frame["ttfb_s"].fillna(0)).all()

@@ -15,6 +15,7 @@ not show in the list of processes either. Stop it with Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import http.client
 import io
@@ -50,6 +51,8 @@ TIMEOUTS = (TimeoutError, socket.timeout)
 # Steps of a probe as they are named in errors.
 LOOKING_UP, CONNECTING, SHAKING_HANDS = "looking up the name", "connecting", "shaking hands over TLS"
 WAITING, READING = "waiting for the answer", "reading the answer"
+# So much of an answer is read: a page that never ends would be fetched for all of the time limit, each time.
+ENOUGH_BYTES = 1_000_000
 
 
 def read_headers(pairs: Iterable[str]) -> dict[str, str]:
@@ -85,8 +88,37 @@ def error_text(step: str, error: Exception, timeout_s: float) -> str:
         return f"refused, while {step}"
     if isinstance(error, http.client.IncompleteRead):
         return "incomplete: the answer ended early"
+    if type(error) is http.client.BadStatusLine:
+        return f"the answer is no HTTP/1, while {step}"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    # What a server says may hold anything.
+    text = "".join(c if c.isprintable() else "?" for c in text[:200].strip())
     return f"{text}, while {step}"
+
+
+class _Reads(io.RawIOBase):
+    """Reads from a socket, each time within what is left: a header may trickle in, byte by byte."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self.sock, self.left = sock, left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.sock.settimeout(self.left())
+        return self.sock.recv_into(buffer)
+
+
+class _Socket:
+    """What http.client wants of a socket; who made the socket closes it."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self.sendall = sock.sendall
+        self.makefile = lambda _mode: io.BufferedReader(_Reads(sock, left))
+
+    def close(self) -> None:
+        """Leave the socket open, for the answer is still to be read."""
 
 
 def _connect(host: str, port: int, left: Callable[[], float], result: dict[str, Any]) -> socket.socket:
@@ -94,6 +126,8 @@ def _connect(host: str, port: int, left: Callable[[], float], result: dict[str, 
     start = time.perf_counter()
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     result["dns_s"] = time.perf_counter() - start
+    # Nothing can stop the resolver; a name that came too late is no fault of connecting.
+    left()
     result["step"] = CONNECTING
     start = time.perf_counter()
     problem: OSError | None = None
@@ -115,7 +149,7 @@ def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = 
     """Ask for a URL once, over a new connection, within a time limit for everything.
 
     Returns a dictionary of status, seconds, error and the times of the steps; what did not come to pass is
-    None. Redirects are not followed.
+    None. Redirects are not followed, and of a long answer only the beginning is read.
     """
     parts = urlsplit(url)
     tls = parts.scheme == "https"
@@ -144,21 +178,22 @@ def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = 
         result["step"] = WAITING
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port)
-        connection.sock = sock
+        connection.sock = _Socket(sock, left)
         target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
         connection.request("GET", target, headers={"User-Agent": AGENT, "Connection": "close", **headers})
-        sock.settimeout(left())
         answer = connection.getresponse()
         result["ttfb_s"] = time.perf_counter() - start
         result["status"] = answer.status
         result["step"] = READING
+        size = 0
         # From Python 3.12 on an answer that was read to its end closes itself, and the socket with it.
-        while not answer.isclosed():
-            sock.settimeout(left())
+        while not answer.isclosed() and size < ENOUGH_BYTES:
             # One read is one receive at most, so that a trickle can't outlast the time limit.
-            if not answer.read1(65536):
+            part = answer.read1(65536)
+            size += len(part)
+            if not part:
                 break
-        if answer.length:
+        if answer.length and size < ENOUGH_BYTES:
             raise http.client.IncompleteRead(b"")
     except (OSError, http.client.HTTPException, ValueError) as error:
         result["error"] = error_text(result["step"], error, timeout_s)
@@ -190,7 +225,7 @@ def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
     text = io.StringIO()
     with open(path, "a+", encoding="utf-8", newline="") as file:  # noqa: PTH123
         file.seek(0)
-        header = next(csv.reader([file.readline()]), None)
+        header = next(csv.reader([file.readline(4096)]), None)
         if header and not {"timestamp", "vantage", "seconds"} <= set(header):
             raise ValueError(f"{path} holds something else than probes: give another file with --output.")
         if header:
@@ -279,9 +314,10 @@ class Writer:
 
 
 def say(text: str) -> None:
-    """Write a line to standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Write a line to standard error, if there still is one: a terminal may be closed, or a disk full."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from watchme_analysis.sources import probe_standalone
 from watchme_analysis.sources.probe_standalone import (
     AGENT,
     CONNECTING,
+    ENOUGH_BYTES,
     LOOKING_UP,
     READING,
     SHAKING_HANDS,
@@ -57,7 +58,7 @@ def fetch(url: str, timeout_s: float, headers: Mapping[str, str], insecure: bool
     Parameters
     ----------
     url
-        What to ask for, by GET; redirects are not followed.
+        What to ask for, by GET; redirects are not followed, and of a long answer only the beginning is read.
     timeout_s
         Limit for everything together, in seconds.
     headers
@@ -85,7 +86,8 @@ def fetch(url: str, timeout_s: float, headers: Mapping[str, str], insecure: bool
         curl.setopt(pycurl.FORBID_REUSE, 1)
         curl.setopt(pycurl.USERAGENT, AGENT)
         curl.setopt(pycurl.HTTPHEADER, ["Connection: close", *(f"{k}: {v}" for k, v in headers.items())])
-        curl.setopt(pycurl.WRITEFUNCTION, len)
+        read = _Read()
+        curl.setopt(pycurl.WRITEFUNCTION, read)
         if insecure:
             curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             curl.setopt(pycurl.SSL_VERIFYHOST, 0)
@@ -95,10 +97,22 @@ def fetch(url: str, timeout_s: float, headers: Mapping[str, str], insecure: bool
         try:
             curl.perform()
         except pycurl.error as failure:
-            error = failure
+            error = failure if read.size < ENOUGH_BYTES else None
         return _result(curl, error, timeout_s)
     finally:
         curl.close()
+
+
+class _Read:
+    """Counts what is read, and stops libcurl when it is enough."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def __call__(self, part: bytes) -> int:
+        """Take a part of an answer; return how much of it was taken, less than there is to stop."""
+        self.size += len(part)
+        return len(part) if self.size < ENOUGH_BYTES else 0
 
 
 def _certificates() -> str | None:
@@ -190,7 +204,8 @@ def curl_lines(
     wanted = "%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
     wanted += "%{time_starttransfer}"
     awk = (
-        '{print $1, $2, ($3 > 0 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
+        # 63: the answer is longer than what is read of it.
+        '{print $1, $2, ($3 > 0 && $3 != 63 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
         '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
     )
     begin = f"[ -s {file} ] || echo {','.join(probe_standalone.COLUMNS)} >> {file}"
@@ -203,7 +218,8 @@ def curl_lines(
         lines.append(
             # One write for each line, so that a kill leaves none half written.
             f"  printf '%s%s\\n' \"$(date -u {shlex.quote('+' + prefix)})\" "
-            f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} -w {shlex.quote(wanted)} "
+            f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} "
+            f"--max-filesize {ENOUGH_BYTES} -w {shlex.quote(wanted)} "
             f'{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)})" >> {file}'
         )
     return "\n".join([*lines, f"  sleep {every_s:g}", "done"])
