@@ -3,8 +3,9 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.sources.app_process import parse_app_processes, parse_dockerfile
+from watchme_analysis.sources.app_process import SOURCES, parse_app_processes, parse_dockerfile
 from watchme_analysis.sources.python_source.command import parse_command
+from watchme_analysis.sources.raw import RawFile
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,21 @@ from watchme_analysis.sources.python_source.command import parse_command
         ('CMD ["uvicorn", "main:app", "--port", "8018"]', {"app": "main:app", "port": 8018}),
         ('["sh", "-c", "ulimit -n 99 && uvicorn main:app"]', {"app": "main:app", "open_files_limit": 99}),
         ("poetry run uvicorn main:app", {"app": "main:app"}),
+        ("uv run --extra cpu python -m uvicorn main:app --port 81", {"app": "main:app", "port": 81}),
+        ("exec tini -- gosu app uvicorn main:app --workers 3", {"app": "main:app", "workers": 3}),
+        ("opentelemetry-instrument gunicorn -w 2 main:app", {"app": "main:app", "workers": 2}),
+        ('/bin/sh -c "migrate && uvicorn main:app --port 82"', {"app": "main:app", "port": 82}),
+        ("uvicorn a:b --port ${PORT:-83} --workers $WORKERS", {"port": 83, "workers": None, "app": "a:b"}),
+        ("export PORT=84 && PORT=85 uvicorn a:b --port $PORT", {"port": 85}),
+        ("export PORT=84 && uvicorn a:b --port ${PORT:-83}", {"port": 84}),
+        (
+            "hypercorn a:b -w 2 -b 0.0.0.0:86 --backlog 200 --keep-alive 10",
+            {"workers": 2, "port": 86, "backlog": 200, "timeout_keep_alive_s": 10.0},
+        ),
+        (
+            "granian --interface asgi a:b --port 87 --workers 2 --backpressure 64",
+            {"app": "a:b", "port": 87, "workers": 2, "limit_concurrency": 64},
+        ),
     ],
 )
 def test_commands(command, expected):
@@ -37,9 +53,17 @@ def test_commands(command, expected):
     assert {name: found.get(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("command", ["nginx -g 'daemon off;'", "echo uvicorn", "", "ulimit -n 5"])
+@pytest.mark.parametrize(
+    "command", ["nginx -g 'daemon off;'", "echo uvicorn", "A=b pip install uvicorn", "", "ulimit -n 5"]
+)
 def test_other_commands_are_none(command):
     assert parse_command(command) is None
+
+
+def read_pieces(folder, name):
+    raw = RawFile(folder, name)
+    (source,) = (source for source in SOURCES if any(raw.path.match(pattern) for pattern in source.patterns))
+    return source.read(raw)
 
 
 def assert_accounted(retrieval):
@@ -75,6 +99,14 @@ def test_continued_lines_are_one_command_and_odd_lines_are_rejected():
         retrieval.lines
         == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
     )
+
+
+def test_of_a_script_only_the_line_that_starts_the_server_counts(tmp_path):
+    text = "#!/bin/sh\nset -e\nmigrate head\nexec uvicorn main:app --port 8017\n"
+    (tmp_path / "docker-entrypoint.sh").write_text(text)
+    (piece,) = read_pieces(tmp_path, "docker-entrypoint.sh")
+    assert list(piece.frame["port"]) == [8017]
+    assert not piece.retrieval.rejected
 
 
 def test_secrets_among_the_variables_are_masked():

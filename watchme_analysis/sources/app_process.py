@@ -1,4 +1,4 @@
-"""How an application server is started: uvicorn and gunicorn command lines.
+"""How an application server is started: command lines of uvicorn, gunicorn and their like.
 
 A file holds command lines as a shell would take them. A comment line before a command may name the
 service and the address that it listens on: ``# behavior, 172.28.0.11``.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import MASK
@@ -21,6 +22,7 @@ from watchme_analysis.sources.raw import Piece, RawFile, Source
 if TYPE_CHECKING:
     import pandas as pd
 
+_NO_SERVER = "it starts no server that is known here"
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
 
 
@@ -82,7 +84,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
             continue
         joined += count - 1
         command = re.sub(r"^\$\s+", "", stripped)
-        reason = "it starts neither uvicorn nor gunicorn"
+        reason = _NO_SERVER
         try:
             found = parse_command(command)
         except ValueError as error:
@@ -157,6 +159,10 @@ def _read(raw: RawFile) -> Iterable[Piece]:
     frame, retrieval = parse_app_processes(
         content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative
     )
+    if raw.name.endswith(".sh"):
+        # The other lines of a script are none of this table's business.
+        errors = tuple(piece for piece in retrieval.rejected if piece.reason != _NO_SERVER)
+        retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
     if service is not None:
         frame["service"] = frame["service"].fillna(service)
@@ -165,9 +171,12 @@ def _read(raw: RawFile) -> Iterable[Piece]:
     yield Piece("app_processes", frame, retrieval)
 
 
+_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
+
+
 def _looks_like(raw: RawFile) -> bool:
     head = raw.head()
-    return not head.strip() or any(word in head for word in (b"uvicorn", b"gunicorn", b"fastapi"))
+    return not head.strip() or any(word in head for word in _WORDS)
 
 
 SOURCES = (
@@ -179,6 +188,7 @@ SOURCES = (
             "gunicorn_command*.txt",
             "uvicorn*.txt",
             "start*.sh",
+            "*entrypoint*.sh",
             "*command*.txt",
         ),
         looks_like=_looks_like,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
-# Words that may stand before the server's own name and change nothing in what it does.
-_PREFIXES = {"exec", "nohup", "env", "sudo", "setsid", "poetry", "pipenv", "uv", "pdm", "run", "--"}
+# Servers of which options are read; other words before a server's name are programs that run it.
+_SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
+# Programs that only write down what is behind them, install it or end it.
+_NO_RUNNERS = {"echo", "printf", "pip", "pip3", "pkill", "killall", "grep", "which"}
+_SHELLS = {"sh", "bash", "ash", "dash"}
 _UVICORN = {
     "--host": "host",
     "--port": "port",
@@ -28,6 +31,21 @@ _GUNICORN = {
     "--worker-connections": "limit_concurrency",
     "--backlog": "backlog",
     "--keep-alive": "timeout_keep_alive_s",
+}
+_HYPERCORN = {
+    "-b": "bind",
+    "--bind": "bind",
+    "-w": "workers",
+    "--workers": "workers",
+    "--backlog": "backlog",
+    "--keep-alive": "timeout_keep_alive_s",
+}
+_GRANIAN = {
+    "--host": "host",
+    "--port": "port",
+    "--workers": "workers",
+    "--backlog": "backlog",
+    "--backpressure": "limit_concurrency",
 }
 _FLAGS = {
     "--reload",
@@ -59,8 +77,9 @@ def parse_command(command: str) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        Columns of ``app_processes`` that the command states; None when it starts neither uvicorn, nor
-        gunicorn, nor FastAPI's own command.
+        Columns of ``app_processes`` that the command states; None when it starts neither uvicorn, gunicorn,
+        hypercorn, granian nor FastAPI's own command. What stands before one (``tini --``, ``uv run``) is
+        passed over, and so is an option whose number only a variable knows.
 
     Raises
     ------
@@ -76,27 +95,29 @@ def parse_command(command: str) -> dict[str, Any] | None:
         words = words[1:]
     if words and words[0].startswith("["):
         words = [str(word) for word in json.loads(command[command.index("[") :])]
-        if words[:2] in (["sh", "-c"], ["bash", "-c"], ["/bin/sh", "-c"], ["/bin/bash", "-c"]):
-            return parse_command(words[2]) if len(words) > 2 else None
+    for at, word in enumerate(words[:-2]):
+        if word.rsplit("/", 1)[-1] in _SHELLS and re.fullmatch(r"-\w*c", words[at + 1]):
+            return parse_command(words[at + 2])
     found: dict[str, Any] = {}
     environment: dict[str, str] = {}
     for part in _split(words):
         if part[:1] == ["ulimit"] and "-n" in part and part[-1].isdigit():
             found["open_files_limit"] = int(part[-1])
             continue
-        rest = part[1:] if part[:1] == ["export"] else part
-        while rest and (rest[0] in _PREFIXES or _ASSIGNMENT.fullmatch(rest[0])):
-            if assignment := _ASSIGNMENT.fullmatch(rest[0]):
-                environment[assignment["name"]] = assignment["value"]
-            rest = rest[1:]
-        server = _server(rest)
-        if server:
-            found |= _options(server[0], server[1])
+        where = _server_at(part)
+        if where is not None:
+            before = filter(None, map(_ASSIGNMENT.fullmatch, part[:where]))
+            environment |= {assignment["name"]: assignment["value"] for assignment in before}
+            server = part[where].rsplit("/", 1)[-1]
+            rest = [_expanded(word, environment) for word in part[where + 1 + (server == "fastapi") :]]
+            found |= _options(server, rest)
             found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
-            _from_environment(found, server[0], environment)
+            _from_environment(found, server, environment)
             if environment.get("SERVICE_NAME"):
                 found["service"] = environment["SERVICE_NAME"]
             return found
+        set_here = filter(None, map(_ASSIGNMENT.fullmatch, part))
+        environment |= {assignment["name"]: assignment["value"] for assignment in set_here}
     return None
 
 
@@ -112,23 +133,30 @@ def _split(words: list[str]) -> Iterator[list[str]]:
     yield part
 
 
-def _server(words: list[str]) -> tuple[str, list[str]] | None:
-    """Return the server's name and its arguments."""
-    if not words:
+def _server_at(words: list[str]) -> int | None:
+    """Return where a command names the server that it starts: at its head, or behind what runs it."""
+    programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
+    if next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS:
         return None
-    name = words[0].rsplit("/", 1)[-1]
-    if re.fullmatch(r"python[\d.]*", name) and "-m" in words:
-        at = words.index("-m") + 1
-        words, name = words[at:], words[at] if at < len(words) else ""
-    if name in {"uvicorn", "gunicorn"}:
-        return name, words[1:]
-    if name == "fastapi" and words[1:2] in (["run"], ["dev"]):
-        return "fastapi", words[2:]
+    for at, word in enumerate(words):
+        name = word.rsplit("/", 1)[-1]
+        if name in _SERVERS or (name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])):
+            return at
     return None
 
 
+def _expanded(word: str, environment: Mapping[str, str]) -> str:
+    """Return a word with the variables that are known, or have a default in place: ``${PORT:-8000}``."""
+
+    def value(variable: re.Match[str]) -> str:
+        name, default = variable[1] or variable[3], variable[2]
+        return environment.get(name) or (variable[0] if default is None else default)
+
+    return re.sub(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))", value, word)
+
+
 def _options(server: str, words: list[str]) -> dict[str, Any]:
-    names = _GUNICORN if server == "gunicorn" else _UVICORN
+    names = {"gunicorn": _GUNICORN, "hypercorn": _HYPERCORN, "granian": _GRANIAN}.get(server, _UVICORN)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -150,7 +178,7 @@ def _options(server: str, words: list[str]) -> dict[str, Any]:
             found["host"] = host.strip("[]") or None
             if port.isdigit():
                 found["port"] = int(port)
-        elif column:
+        elif column and "$" not in value:
             found[column] = _value(option, column, value)
     return found
 
@@ -168,7 +196,7 @@ def _from_environment(found: dict[str, Any], server: str, environment: dict[str,
     """Fill in what uvicorn and gunicorn read from variables when the option is not given."""
     if "workers" not in found and environment.get("WEB_CONCURRENCY", "").isdigit():
         found["workers"] = int(environment["WEB_CONCURRENCY"])
-    if server != "gunicorn":
+    if server in ("uvicorn", "fastapi"):
         for option, column in _UVICORN.items():
             value = environment.get("UVICORN_" + option.strip("-").upper().replace("-", "_"))
             if value is not None and column not in found:
