@@ -367,6 +367,32 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
     assert [one.line for one in chunk.refused] == [2]
 
 
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        STARTS["bare request"],
+        (
+            "$msec|$status|$http_user_agent|$request_time",
+            b"1765415430.123|200|Mozilla/5.0 (X11; Linux) Chrome/120.0.0.0 1.5|1",
+        ),
+        (
+            "$time_local|$status|$http_user_agent|$request_time",
+            b"11/Dec/2025:10:10:30 +0900|200|Mozilla/5.0 (X11; 10:10:30 CET)|1",
+        ),
+    ],
+)
+def test_a_time_shows_where_another_line_begins(engine, text, line):
+    plan = compile_format(text, name="own")
+    lines = [line, line + line, line[:-5] + b" " + line, line]
+
+    chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([*lines, b""]))
+
+    assert chunk.table["line"].to_pylist() == [1, 4]
+    # Nothing else in these texts looks like a time, so that the plain lines need no second look.
+    assert chunk.exact == (2 if engine != "exact" else 4)
+
+
 WIDE = {
     "nginx": (
         '$remote_addr [$time_local] "$request" $status "$http_user_agent" "$http_x_team"',

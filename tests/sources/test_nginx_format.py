@@ -140,6 +140,44 @@ def test_two_lines_run_into_one_are_none(address):
         assert compile_format(STOCK["common"]).match(line[:cut] + line) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "escape", "line"),
+    [
+        ("$time_iso8601 $status $uri $body_bytes_sent", "default", b"2025-12-11T10:10:30+09:00 200 /a%s 12"),
+        ("$time_local|$request|$status", "default", b"11/Dec/2025:10:10:30 +0900|GET /%s|200"),
+        ("$msec $status $http_user_agent", "default", b"1765415430.123 200 curl/8.5 (x)%s"),
+        (
+            "$remote_addr $msec $http_user_agent",
+            "default",
+            b"192.0.2.7 1765415430.123 Chrome/120.0.0.0 Safari%s",
+        ),
+        ('$msec "$http_user_agent" $status', "none", b'1765415430.123 "say "200" loud%s" 404'),
+    ],
+)
+def test_lines_whose_start_has_no_marks_are_none_where_two_are_one(text, escape, line):
+    plan, whole = compile_format(text, escape), line.replace(b"%s", b"")
+
+    assert plan.match(whole) is not None
+    assert plan.match(whole + whole) is None
+    assert plan.match(line.replace(b"%s", b" ") + whole) is None
+    # What a browser calls itself, and a number, look like no time.
+    assert plan.match(line.replace(b"%s", b" 120.0 1.234 10:10:30")) is not None
+
+
+def test_an_address_of_nothing_ends_where_it_begins():
+    plan = compile_format("$upstream_addr|$status|$http_x_a", "none")
+
+    assert plan.match(b"|200|300|x") == (b"", b"200", b"300|x")
+    assert plan.match(b"192.0.2.20:80, 192.0.2.21:80|200|300|x")[1] == b"200"
+
+
+@pytest.mark.parametrize(("escape", "torn"), [("default", True), ("json", True), ("none", False)])
+def test_bytes_that_a_crash_leaves_are_of_no_value(escape, torn):
+    plan = compile_format("$status $http_user_agent $request_time", escape)
+
+    assert (plan.match(b"200 cu\0\0\0rl 0.1") is None) == torn
+
+
 def test_a_format_that_another_begins_with_is_known():
     common, combined, main = (compile_format(STOCK[name]) for name in ("common", "combined", "main"))
 

@@ -315,15 +315,17 @@ def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
     literal
         The one behind it.
     opening
-        One that stands at every line's beginning.
+        One that stands at every line's beginning; a byte before it (-1: any), and its two distances.
     """
     if run_end(at, 33, 127, 127) >= stop:
         return False
     end, first = stop + literal[3], byte_at(opening[2])
+    mark, near, far = opening[4:]
     while True:
         at = run_end(at, 32, first, first)
         if at >= end:
             return False
-        if follows(at, end, opening):
+        marked = mark < 0 or byte_at(at - near) == mark or byte_at(at - far) == mark
+        if marked and follows(at, end, opening[:4]):
             return True
         at += 1

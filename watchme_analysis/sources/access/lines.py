@@ -158,12 +158,7 @@ def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any
             return -1
     else:
         stop = kernel.text_end(at, end, literal, kind != _TEXT)
-        if (
-            stop >= 0
-            and kind == _TEXT
-            and opening[3] > 0
-            and kernel.may_be_two(begin, stop, literal, opening)
-        ):
+        if stop >= 0 and opening[3] > 0 and kernel.may_be_two(begin, stop, literal, opening):
             return -1
     if json:
         for place in range(at, stop):
@@ -190,8 +185,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
     limits
         Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
         is doubtful, the slot of the first of the five spans of the request (-1: not asked for), whether no
-        other variable can stand in for a part of the request, and which literal stands at every line's
-        beginning (-1: none is telling).
+        other variable can stand in for a part of the request, and the plan's ``start_sign``.
     out
         ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
         ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
@@ -204,13 +198,13 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         plan
     )
     good, starts, ends, ints, floats = out
-    json, longest, request_slot, is_alone, start_literal = limits
+    json, longest, request_slot, is_alone, start_literal, mark, near, far = limits
     known_times[:, :] = -1
     place, literal_place = place_of(buf), place_of(literals)
     opening = words[0], masks[0], literal_place, literal_at[1]
     index = max(start_literal, 0)
     size = literal_at[index + 1] - literal_at[index] if start_literal >= 0 else 0
-    telling = words[index], masks[index], literal_place + literal_at[index], size
+    telling = words[index], masks[index], literal_place + literal_at[index], size, mark, near, far
     for line in range(len(line_starts)):
         at, end = place + line_starts[line], place + line_ends[line]
         good[line] = False

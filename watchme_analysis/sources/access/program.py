@@ -111,15 +111,15 @@ class Program:
         return "request" in names and any(name in names for name in REQUEST_PARTS)
 
     @cached_property
-    def limits(self) -> tuple[bool, int, int, bool, int]:
+    def limits(self) -> tuple[bool, int, int, bool, int, int, int, int]:
         """The loop's fourth argument."""
         names = self.log_format.names
         if "request" in names:
             is_alone = not self.repeats_request
         else:
             is_alone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
-        start = self.log_format.start_literal
-        return self.log_format.writes_nothing, LONG_LINE, self.request_slot, is_alone, start
+        writes_nothing, sign = self.log_format.writes_nothing, self.log_format.start_sign
+        return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
 
     def _role(self, variable: Variable) -> int:
         from watchme_analysis.sources.access import kernel

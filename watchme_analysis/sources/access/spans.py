@@ -78,9 +78,8 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
     for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True):
         stop = marks.value_end(variable, literal, at, end)
         alive &= (stop <= end) & marks.is_whole(variable, at, stop)
-        if variable.kind == "text" and not variable.quoted and log_format.start_literal >= 0:
-            opening = log_format.literals[log_format.start_literal]
-            alive &= ~marks.may_be_two(at, stop, literal, opening)
+        if log_format.is_unbounded(variable) and log_format.start_sign[0] >= 0:
+            alive &= ~marks.may_be_two(at, stop, literal, log_format)
         alive &= marks.follows(literal, stop, end)
         starts.append(at)
         ends.append(stop)
@@ -174,13 +173,18 @@ class _Marks:
             return self._buf[stop + 1] != _COLON
         return stop >= at
 
-    def may_be_two(self, at: Array, stop: Array, literal: bytes, opening: bytes) -> Any:
+    def may_be_two(self, at: Array, stop: Array, literal: bytes, log_format: LogFormat) -> Any:
         """Tell where another line may begin in a text that nothing encloses and that a literal ends."""
         import numpy as np
 
+        index, mark, *distances = log_format.start_sign
+        opening = log_format.literals[index]
         if opening not in self._openings:
             places = np.append(np.flatnonzero(self._buf[: self._size] == opening[0]), self._size)
             begins = self.follows(opening, places, np.full(len(places), self._size))
+            if mark >= 0:
+                near, far = (self._buf[np.maximum(places - one, 0)] == mark for one in distances)
+                begins &= near | far
             begins[-1] = True
             self._openings[opening] = places[begins]
         found = self._openings[opening]

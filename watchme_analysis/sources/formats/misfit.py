@@ -27,7 +27,9 @@ def misfit(log_format: LogFormat, line: bytes) -> str | None:
     if found is None or found.lastindex is None:
         return None
     names, known = log_format.names, found.lastindex
-    if known < len(names):
+    if log_format.is_torn(line):
+        where = "it holds NUL bytes, which a crash leaves"
+    elif known < len(names):
         where = f"from ${names[known]} on"
     elif found.end() < len(line):
         where = f"it goes on behind ${names[-1]}"

@@ -19,8 +19,8 @@ from watchme_analysis.errors import FormatError
 from watchme_analysis.sources.formats.nginx_variables import (
     ELEMENT,
     PATTERNS,
-    SURE_ADDRESS,
-    SURE_KINDS,
+    SURE_PATTERNS,
+    TIME_MARKS,
     Variable,
     kind_of,
 )
@@ -29,6 +29,7 @@ Escape = Literal["default", "json", "none", "apache", "kept"]
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ESCAPES = ("default", "json", "none")
+_ESCAPING = ("default", "json", "apache")
 # Lines beyond this are matched with values that can't hold spaces, so that no line takes quadratic time.
 LONG_LINE = 1 << 16
 
@@ -107,18 +108,27 @@ class LogFormat:
         """What only a line's start looks like; None when no start is telling."""
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables[: self._start_size], self.literals[1:], strict=False):
-            if variable.kind in SURE_KINDS:
-                pattern = SURE_ADDRESS if variable.kind == "address" else PATTERNS[variable.kind]
+            if variable.kind in SURE_PATTERNS:
+                pattern = SURE_PATTERNS[variable.kind]
             else:
                 pattern = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
             parts.append(b"(?:" + pattern + b")" + re.escape(literal))
         return re.compile(b"".join(parts)) if self._start_size else None
 
     @cached_property
-    def start_literal(self) -> int:
-        """Which literal stands in whatever :attr:`line_start` finds, the longest; -1 when none is telling."""
+    def start_sign(self) -> tuple[int, int, int, int]:
+        """What stands in whatever :attr:`line_start` finds: a literal's index, and a byte before the literal.
+
+        The index is -1 when none is telling; the byte is -1 where the literal is enough, else it stands in
+        either of two distances.
+        """
         known = self.literals[: self._start_size + 1]
-        return known.index(max(known, key=len)) if self._start_size else -1
+        longest = known.index(max(known, key=len)) if self._start_size else -1
+        if len(known[longest]) < 2:
+            for at, variable in enumerate(self.variables[: self._start_size], 1):
+                if variable.kind in TIME_MARKS and known[at]:
+                    return at, *TIME_MARKS[variable.kind]
+        return longest, -1, 0, 0
 
     @cached_property
     def _start_size(self) -> int:
@@ -126,8 +136,11 @@ class LogFormat:
         for size, (variable, literal) in enumerate(
             zip(self.variables[:3], self.literals[1:], strict=False), 1
         ):
-            if variable.kind in SURE_KINDS:
-                return 0 if len(literal) < 2 and size == 1 else size
+            # An address and a space may be a part of any text, such as the name of a browser.
+            if variable.kind in TIME_MARKS or (
+                variable.kind in SURE_PATTERNS and (size > 1 or len(literal) > 1)
+            ):
+                return size
         return 0
 
     def begins(self, other: LogFormat) -> bool:
@@ -149,7 +162,7 @@ class LogFormat:
         # Far quicker than a pattern to tell that a line is of another format.
         if not line.startswith(self.literals[0]) or not line.endswith(self.literals[-1]):
             return None
-        if self._longest_literal not in line:
+        if self._longest_literal not in line or self.is_torn(line):
             return None
         is_long = len(line) > LONG_LINE
         if is_long and not self._has_literals(line):
@@ -162,11 +175,18 @@ class LogFormat:
             for variable, value, literal in zip(
                 self.variables[1:], values[1:], self.literals[2:], strict=True
             ):
-                # Two lines run into one would otherwise hide in a text that nothing encloses.
-                unbounded = variable.kind == "text" and not variable.quoted and b" " in value
-                if unbounded and self.line_start.search(value + literal):
+                # Two lines run into one would otherwise hide in it.
+                if self.is_unbounded(variable) and b" " in value and self.line_start.search(value + literal):
                     return None
         return values
+
+    def is_unbounded(self, variable: Variable) -> bool:
+        """Tell whether a variable's values may hold whatever could end them."""
+        return variable.kind == "text" and not (variable.quoted and self.escape != "none")
+
+    def is_torn(self, line: bytes) -> bool:
+        """Tell whether a line holds NUL bytes, which a crash leaves and the escaping doesn't."""
+        return self.escape in _ESCAPING and b"\0" in line
 
     @cached_property
     def _longest_literal(self) -> bytes:
@@ -206,7 +226,7 @@ class LogFormat:
             element = b"(?:" + ELEMENT[key] + b")"
             if key == "addr":
                 # A try that got no socket has no address, whatever the escaping: nothing stands there.
-                return b"-|" + element + b"?(?:(?:, | : )" + element + b"?)*"
+                return b"-|" + element + b"??(?:(?:, | : )" + element + b"??)*"
             return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
         return PATTERNS[variable.kind] + empty
 

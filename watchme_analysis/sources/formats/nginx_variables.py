@@ -67,13 +67,10 @@ _LISTS = re.compile(
     r"upstream_(addr|status|(connect|header|response|first_byte|session|queue)_time|response_length"
     r"|bytes_(received|sent))"
 )
-ELEMENT = {"addr": rb"[^\s,\"]+", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
+ELEMENT = {"addr": rb"[^\s,\"]+?", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
 _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
 _IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
-SURE_ADDRESS = _IPV4 + b"|" + _IPV6
 _ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
-# Kinds whose values no other text looks like.
-SURE_KINDS = ("address", "msec", "time_local", "time_iso8601")
 PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
     "decimal": rb"-|\d+(?:\.\d+)?",
@@ -82,6 +79,19 @@ PATTERNS: dict[str, bytes] = {
     "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
     "address": _ADDRESS,
     "token": rb"[^\s\"]*?",
+}
+# Kinds whose values hardly any other text looks like, and how those look that don't.
+SURE_PATTERNS = {
+    "address": _IPV4 + b"|" + _IPV6,
+    "msec": rb"\d{9,10}\.\d{3}",
+    "time_local": PATTERNS["time_local"],
+    "time_iso8601": PATTERNS["time_iso8601"],
+}
+# A byte of these times, and how far before their end it stands, in one way or the other to write them.
+TIME_MARKS = {
+    "msec": (ord("."), 4, 4),
+    "time_local": (ord(":"), 9, 9),
+    "time_iso8601": (ord(":"), 3, 4),
 }
 
 
