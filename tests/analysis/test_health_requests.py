@@ -13,6 +13,7 @@ from watchme_analysis.analysis.health.frames import (
 from watchme_analysis.analysis.health.layers import LAYERS, layer_times
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
+from watchme_analysis.analysis.health.shares import layer_shares
 from watchme_analysis.analysis.health.waterfall import chosen_requests
 from watchme_analysis.analysis.health.window import judged
 from watchme_analysis.schema import conform, empty
@@ -287,3 +288,19 @@ def test_a_log_without_connect_times_says_nothing_of_connecting():
     assert pd.isna(parts["connect_s"])
     assert parts["header_s"] == pytest.approx(4.0)
     assert pd.isna(parts["gave_up_in"]) or parts["gave_up_in"] != "connect"
+
+
+def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself():
+    passed = {
+        "request_time_s": 0.8,
+        "upstream_connect_time_s": 0.0,
+        "upstream_header_time_s": 0.8,
+        "upstream_response_time_s": 0.8,
+    }
+    refused = {"request_time_s": 0.0, "status": 503}
+    log = access({"time": at(1)} | passed, *({"time": at(second)} | refused for second in (2, 3, 4)))
+    layers = layer_times(requests(log, empty("edge_log")))
+    row = layer_shares(layers, ["/health"]).iloc[0]
+    assert (row["requests"], row["header_s"]) == (4, pytest.approx(0.2))
+    assert row[[f"{layer}_s" for layer in LAYERS]].sum() == pytest.approx(layers["total_s"].mean())
+    assert math.isnan(row["edge_s"])

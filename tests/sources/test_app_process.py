@@ -42,6 +42,8 @@ from watchme_analysis.sources.raw import RawFile
             "hypercorn a:b -w 2 -b 0.0.0.0:86 --backlog 200 --keep-alive 10",
             {"workers": 2, "port": 86, "backlog": 200, "timeout_keep_alive_s": 10.0},
         ),
+        ("hypercorn a:b", {"backlog": 100, "timeout_keep_alive_s": None}),
+        ("gunicorn a:b", {"backlog": None, "timeout_keep_alive_s": 2.0}),
         (
             "granian --interface asgi a:b --port 87 --workers 2 --backpressure 64",
             {"app": "a:b", "port": 87, "workers": 2, "limit_concurrency": 64},

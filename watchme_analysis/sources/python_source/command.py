@@ -47,6 +47,12 @@ _GRANIAN = {
     "--backlog": "backlog",
     "--backpressure": "limit_concurrency",
 }
+# What a server does unless told otherwise, where that is not what uvicorn does.
+_OWN: dict[str, dict[str, int | float]] = {
+    "gunicorn": {"timeout_keep_alive_s": 2.0},
+    "hypercorn": {"backlog": 100},
+    "granian": {"backlog": 1024},
+}
 _FLAGS = {
     "--reload",
     "--proxy-headers",
@@ -110,7 +116,7 @@ def parse_command(command: str) -> dict[str, Any] | None:
             environment |= {assignment["name"]: assignment["value"] for assignment in before}
             server = part[where].rsplit("/", 1)[-1]
             rest = [_expanded(word, environment) for word in part[where + 1 + (server == "fastapi") :]]
-            found |= _options(server, rest)
+            found |= _OWN.get(server, {}) | _options(server, rest)
             found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
             _from_environment(found, server, environment)
             if environment.get("SERVICE_NAME"):
