@@ -107,6 +107,26 @@ def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for _, box in texts(figure))
 
 
+def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure(drawn):
+    times = {"slowest": (3.48, 3.47), "typical": (0.027, 0.015)}
+    layers = ("edge", "nginx", "connect", "header", "body", "app")
+    frame = pd.DataFrame(
+        [
+            {
+                "request": name, "what": "GET /health", "start": START, "layer": layer, "state": "seen",
+                "from_s": float("nan") if layer == "app" else 0.0, "first_byte_s": end,
+                "to_s": answered if layer == "app" else end, "status": 200.0, "note": "nearest of 2 that fit",
+            }
+            for name, (end, answered) in times.items()
+            for layer in layers
+        ]
+    )  # fmt: skip
+    plot_waterfall(frame, TOKYO)
+    [figure] = drawn
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for _, box in texts(figure))
+    assert overlapping(figure) == []
+
+
 def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(drawn):
     starts = [START + timedelta(seconds=second) for second in range(0, 120, 2)]
     rows = pd.DataFrame(

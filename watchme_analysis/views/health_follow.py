@@ -99,6 +99,8 @@ def _label(axis: Axes, row: Any, place: int, last: float) -> None:
     look: dict[str, Any] = {"va": "center", "fontsize": 7.5, "color": style.BLACK if known else "#666666"}
     look["style"] = "normal" if known else "italic"
     pad, needs = last * (0.025 if row.layer == "app" else 0.015), last * _CHARACTER * len(text)
+    if row.layer == "app" and known and needs > max(last - end, begin):
+        text, needs = _two_lines(text), needs / 2
     # To the right of the bar where there is room, else to the left, else within it. A mark has no within:
     # to its right the figure makes room.
     if end + needs <= last or (row.layer == "app" and known and begin - needs < 0):
@@ -109,6 +111,13 @@ def _label(axis: Axes, row: Any, place: int, last: float) -> None:
         box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0, "alpha": 0.85}
         middle = min(max((begin + end) / 2, needs / 2), last - needs / 2)
         axis.text(middle, place, text, ha="center", bbox=box, **look)
+
+
+def _two_lines(text: str) -> str:
+    """Return a text broken at the comma next to its middle."""
+    commas = [at for at, character in enumerate(text) if character == ","]
+    middle = min(commas, key=lambda at: abs(at - len(text) / 2), default=None)
+    return text if middle is None else f"{text[: middle + 1]}\n{text[middle + 1 :].strip()}"
 
 
 def _words(row: Any) -> str:
