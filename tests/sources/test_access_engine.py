@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
+from watchme_analysis.sources.formats.apache_format import VHOST_COMBINED, compile_apache
 from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
 
 TIMED = (
@@ -365,6 +366,19 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
 
     assert chunk.table["line"].to_pylist() == [1, 3]
     assert [one.line for one in chunk.refused] == [2]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_what_is_left_of_a_line_is_not_read_in_another_format(engine):
+    formats = [FORMATS[0], compile_apache(VHOST_COMBINED, "vhost_combined")]
+    line = LINE.replace(b"192.0.2.7", b"::1")
+
+    chunk = Engine(formats, UTC, engine=engine).read(line * 3 + b"::1 - a" + line)
+
+    assert chunk.table["line"].to_pylist() == [1, 2, 3]
+    assert [(one.line, one.reason) for one in chunk.refused] == [
+        (4, "it is not of log_format combined: another line begins inside of it")
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

@@ -164,6 +164,18 @@ def test_lines_whose_start_has_no_marks_are_none_where_two_are_one(text, escape,
     assert plan.match(line.replace(b"%s", b" 120.0 1.234 10:10:30")) is not None
 
 
+@pytest.mark.parametrize("torn", [b"2001:db8::", b"::", b"::ffff:19", b"1:2:3:4:5:6:7:8:", b"2001:db8"])
+def test_the_beginning_of_an_address_and_another_are_none(torn):
+    assert COMBINED.match(LINE.replace(b"192.0.2.7", torn + b"2001:db8::7")) is None
+
+
+@pytest.mark.parametrize(
+    "address", [b"::", b"1::", b"1:2:3:4:5:6:7:8", b"1:2:3:4:5:6:192.0.2.7", b"64:ff9b::192.0.2.7"]
+)
+def test_addresses_are_whole_or_have_one_gap(address):
+    assert COMBINED.match(LINE.replace(b"192.0.2.7", address))[0] == address
+
+
 def test_an_address_of_nothing_ends_where_it_begins():
     plan = compile_format("$upstream_addr|$status|$http_x_a", "none")
 

@@ -85,6 +85,9 @@ class LineReader:
         for log_format in self.formats:
             values = format_values(log_format, line)
             if values is None:
+                # What is left of a line may look like the beginning of another format.
+                if log_format is self.formats[0] and log_format.is_several(line):
+                    break
                 continue
             try:
                 row = row_of(values, self.zone)

@@ -114,12 +114,13 @@ def _ipv4_end(at: int) -> Any:
 @compiled
 def _is_address(at: int, end: int) -> Any:
     """Tell whether a span is surely an IPv4 or IPv6 address."""
-    dots, run, colons = 0, 0, 0
+    dots, run, colons, gaps = 0, 0, 0, 0
     four, six = True, True
     for place in range(at, end):
         char = byte_at(place)
         if char == 58:
             four, six = False, six and colons < 7
+            gaps += run == 0 and colons > 0
             colons += 1
             run = 0
             continue
@@ -137,7 +138,10 @@ def _is_address(at: int, end: int) -> Any:
         else:
             return False
         six = six and run <= 4
-    return (four and dots == 3 and run > 0) or (six and colons >= 2)
+    # Without a gap there are eight parts; at either end stands a part or the gap.
+    six = six and colons >= 2 and (gaps == 1 or (gaps == 0 and colons == 7))
+    six = six and (byte_at(at) != 58 or byte_at(at + 1) == 58) and (run > 0 or byte_at(end - 2) == 58)
+    return (four and dots == 3 and run > 0) or six
 
 
 @compiled

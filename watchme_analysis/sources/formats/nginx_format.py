@@ -159,6 +159,15 @@ class LogFormat:
 
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
         """Return the values of a line, None when the line is not of this format."""
+        values = self._values(line)
+        return None if values is None or self._holds_another(values) else values
+
+    def is_several(self, line: bytes) -> bool:
+        """Tell whether a line would be of this format, did not another begin inside of it."""
+        values = self._values(line)
+        return values is not None and self._holds_another(values)
+
+    def _values(self, line: bytes) -> tuple[bytes, ...] | None:
         # Far quicker than a pattern to tell that a line is of another format.
         if not line.startswith(self.literals[0]) or not line.endswith(self.literals[-1]):
             return None
@@ -168,17 +177,19 @@ class LogFormat:
         if is_long and not self._has_literals(line):
             return None
         found = (self.narrow_pattern if is_long else self.pattern).fullmatch(line)
-        if found is None:
-            return None
-        values: tuple[bytes, ...] = found.groups()
-        if self.line_start is not None:
-            for variable, value, literal in zip(
-                self.variables[1:], values[1:], self.literals[2:], strict=True
-            ):
-                # Two lines run into one would otherwise hide in it.
-                if self.is_unbounded(variable) and b" " in value and self.line_start.search(value + literal):
-                    return None
-        return values
+        return None if found is None else found.groups()
+
+    def _holds_another(self, values: tuple[bytes, ...]) -> bool:
+        """Tell whether another line may begin in a text that could hold one."""
+        start = self.line_start
+        if start is None:
+            return False
+        some = ((values[at], self.literals[at + 1]) for at in self._unbounded)
+        return any(b" " in value and start.search(value + literal) for value, literal in some)
+
+    @cached_property
+    def _unbounded(self) -> tuple[int, ...]:
+        return tuple(at for at, one in enumerate(self.variables) if at and self.is_unbounded(one))
 
     def is_unbounded(self, variable: Variable) -> bool:
         """Tell whether a variable's values may hold whatever could end them."""

@@ -69,7 +69,10 @@ _LISTS = re.compile(
 )
 ELEMENT = {"addr": rb"[^\s,\"]+?", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
 _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
-_IPV6 = rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{0,4}|" + _IPV4 + rb")"
+_PART = rb"[0-9A-Fa-f]{1,4}"
+# Whole, or with one gap: the beginning of one and another run together have two.
+_IPV6 = rb"(?:(?:P:){6}(?:P:P|V)|(?:P(?::P){0,6})?::(?:(?:P:){0,6}(?:P|V))?)"
+_IPV6 = _IPV6.replace(b"P", _PART).replace(b"V", _IPV4)
 _ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
 PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
