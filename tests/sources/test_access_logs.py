@@ -431,6 +431,16 @@ def test_garbage_is_looked_for_among_new_objects_alone_while_results_are_made():
         gc.unfreeze()
 
 
+def test_turns_at_python_are_short_while_results_are_made():
+    before = sys.getswitchinterval()
+    found = in_order(lambda _: sys.getswitchinterval(), range(20), threads=2)
+
+    assert sys.getswitchinterval() == before
+    assert next(found) < before / 5
+    found.close()
+    assert sys.getswitchinterval() == before
+
+
 def test_results_come_in_order_and_a_failure_comes_last():
     def failing():
         yield from range(20)
