@@ -136,6 +136,44 @@ def test_of_damaged_gzip_little_is_lost_before_the_damage():
     assert b"".join(found)[: len(data) // 2] == data[: len(data) // 2]
 
 
+def test_of_gzip_with_a_wrong_checksum_nothing_is_lost():
+    data = many(10_000)
+    packed = bytearray(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
+    packed[-8] ^= 1
+    found = []
+    with pytest.raises(TornError, match=f"is damaged after {len(data)} bytes"):
+        found.extend(unpacked(io.BytesIO(packed)))
+
+    assert b"".join(found) == data
+
+
+def test_gzip_is_unpacked_to_where_it_is_wanted():
+    data = many(20_000)
+    room = bytearray(len(data))
+
+    assert unpacking(io.BytesIO(gzip.compress(data)))(memoryview(room)) == len(data)
+    assert room == data
+
+
+@pytest.mark.parametrize("stops", [OSError("gone"), KeyboardInterrupt()])
+def test_what_was_unpacked_before_its_stream_failed_is_kept(stops):
+    class Failing(io.BytesIO):
+        def readinto1(self, room):
+            count = super().readinto1(room)
+            if not count:
+                raise stops
+            return count
+
+    data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
+    packed = gzip.compress(data)
+    found = b""
+    with pytest.raises(type(stops)):
+        for block in blocks_from(unpacking(Failing(packed[:-8])), 1 << 30):
+            found += bytes(block)
+
+    assert found == data
+
+
 @pytest.fixture
 def locked(monkeypatch):
     """Names of files and folders that may not be read, also by root."""

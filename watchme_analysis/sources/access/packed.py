@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from types import SimpleNamespace
 from typing import Any, BinaryIO, NamedTuple
 
 from watchme_analysis.sources.access.blocks import PIECE_BYTES, Fill, filling
@@ -44,30 +44,32 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     TornError
         After the good part of packed data.
     """
-    first = _beginning(stream)
-    packed = _packed(first, stream)
-    if packed is not None:
-        yield from packed
-    elif first:
-        yield first
-        while piece := stream.read(PIECE_BYTES):
-            yield piece
+    fill, room = unpacking(stream), memoryview(bytearray(PIECE_BYTES))
+    while count := fill(room):
+        yield bytes(room[:count])
 
 
 def unpacking(stream: BinaryIO) -> Fill:
     """Return what fills memory with a stream's bytes, unpacked where they are packed data.
 
-    What isn't is read to where it is wanted, without a copy. Raises as :func:`unpacked`.
+    What isn't, and gzip, comes to where it is wanted without a copy. Raises as :func:`unpacked`.
     """
     first = _beginning(stream)
-    packed = _packed(first, stream)
-    if packed is not None:
-        return filling(packed)
     begin = filling([first])
     # Its type doesn't tell that it can. What a pipe has is taken as it comes: who stops it loses nothing.
-    plain: Any = stream
-    into = getattr(plain, "readinto1", plain.readinto)
-    return lambda room: begin(room) or into(room)
+    stored: Any = stream
+    into = getattr(stored, "readinto1", stored.readinto)
+
+    def plain(room: memoryview) -> int:
+        return begin(room) or into(room)
+
+    if first.startswith(GZIP_MAGIC):
+        return _without_tar(_gunzipping(plain))
+    if first.startswith(ZSTD_MAGIC):
+        return _without_tar(filling(_zstd(first, stream)))
+    if first.startswith(PACKED_MAGIC):
+        return _without_tar(filling(_members(first, stream, _packing(first))))
+    return plain
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -91,28 +93,63 @@ def _refuse_tar(first: bytes) -> None:
         raise TornError(_TAR)
 
 
-def _without_tar(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    first = next(pieces, b"")
-    _refuse_tar(first)
-    yield first
-    yield from pieces
+def _without_tar(fill: Fill) -> Fill:
+    is_first = True
+
+    def checked(room: memoryview) -> int:
+        nonlocal is_first
+        count = fill(room)
+        if is_first:
+            _refuse_tar(bytes(room[: min(count, PIECE_BYTES)]))
+        is_first = False
+        return count
+
+    return checked
 
 
-def _packed(first: bytes, stream: BinaryIO) -> Iterator[bytes] | None:
-    """Return the unpacked pieces of packed data, None of what is none."""
-    if first.startswith(ZSTD_MAGIC):
-        return _without_tar(_zstd(first, stream))
-    if first.startswith(PACKED_MAGIC):
-        return _without_tar(_members(first, stream, _packing(first)))
-    return None
+def _gunzipping(plain: Fill) -> Fill:
+    """Return what fills memory with what members of gzip data, one behind the other, hold."""
+    # It alone unpacks to memory that is given. What Python does in between is little, and done seldom: each
+    # time others may keep Python busy.
+    from isal.isal_zlib import _GzipReader
+
+    stored: Any = SimpleNamespace(read=plain, readinto=plain)
+    reader = _GzipReader(stored, _READ_BYTES)
+    failure: BaseException | None = None
+
+    def fill(room: memoryview) -> int:
+        nonlocal failure
+        before: int = reader.tell()
+        if failure is None:
+            try:
+                return reader.readinto(room)
+            except (Exception, KeyboardInterrupt) as error:
+                failure = _torn_gzip(error, reader.tell())
+            if good := reader.tell() - before:
+                return good
+        raise failure
+
+    return fill
+
+
+def _torn_gzip(error: BaseException, total: int) -> BaseException:
+    """Return what an error of the reader of gzip says of its data; others as they are."""
+    from gzip import BadGzipFile
+
+    from isal import isal_zlib
+
+    # Its type is told to be an exception, not a class of them.
+    damaged: Any = (BadGzipFile, isal_zlib.error, OverflowError)
+    if isinstance(error, EOFError):
+        return TornError(f"gzip data ends early after {total} bytes")
+    if isinstance(error, BadGzipFile) and "Not a gzipped file" in str(error):
+        return TornError(f"what follows the gzip data after {total} bytes is no gzip data")
+    if isinstance(error, damaged):
+        return TornError(f"gzip data is damaged after {total} bytes ({error})")
+    return error
 
 
 def _packing(first: bytes) -> _Packing:
-    if first.startswith(GZIP_MAGIC):
-        from isal import igzip_lib
-
-        gzip = partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_GZIP)
-        return _Packing("gzip", gzip, igzip_lib.error)
     if first.startswith(BZIP2_MAGIC):
         from bz2 import BZ2Decompressor
 
