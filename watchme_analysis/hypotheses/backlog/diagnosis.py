@@ -209,6 +209,21 @@ def _missing_work(extra: Mapping[str, Any]) -> str:
     return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
 
 
+def _one_try(view: Picture) -> list[str]:
+    """Return in a sentence the queues whose messages have no second try, where that cost some."""
+    once = [
+        item.flow.queue
+        for item in view.affected
+        if item.dead_lettered and item.flow.settings.max_receive_count == 1
+    ]
+    if not once:
+        return []
+    return [
+        f"A message of {', '.join(once)} has one receive (maxReceiveCount 1), so that each try that fails is a "
+        "dead letter, however rare: three or more receives would let a second try pass."
+    ]
+
+
 def _level(ranking: Sequence[Ranked]) -> int:
     """Return how many causes are about as likely as the likeliest where these are more than two, else 0."""
     level = sum(item.probability >= 0.8 * ranking[0].probability for item in ranking)
@@ -270,9 +285,10 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
     if found.cause is None:
         return (
             _undecided(ranking, titles),
-            f"{', '.join(extra['queues']) or 'No queue'} shows trouble"
+            f"{', '.join(extra['queues']) or 'No queue'} {'show' if len(extra['queues']) > 1 else 'shows'} trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             collect if _level(ranking) else f"{collect} {top.finding.next_test}",
+            *_one_try(view),
         )
     others = apart(view, start, end)
     elsewhere = {item.flow.queue for item in others}
@@ -290,6 +306,7 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
         f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
         *_also_changed(found, view),
+        *_one_try(view),
         *map(other_trouble, others),
         *taken,
     )
