@@ -278,3 +278,22 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert row.times_raised and pd.isna(row.minutes_after_start) and row.false_a_week == 0
     [age] = lessons(world, flows(world), [spec], start, DAY_S, span)
     assert age.effect == "does not ring for the incident, never in vain"
+
+
+@pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
+def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
+    failing, joined, known
+):
+    specs = {
+        "alarms": [
+            {"name": "seen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "Sum",
+             "period_s": 60, "threshold": 0},
+            {"name": "unseen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "p99",
+             "period_s": 60, "threshold": 0},
+            {"name": "both", "over": "queue", "composite": f"ALARM(seen) {joined} ALARM(unseen)"},
+        ]
+    }  # fmt: skip
+    tried = {item.spec.name: item for item in try_alarms(failing, flows(failing), parse_specs(specs))}
+    assert tried["seen"].run.raised and tried["unseen"].run is None
+    assert (tried["both"].run is not None) is known
+    assert known or "hangs on unseen" in tried["both"].note

@@ -116,6 +116,15 @@ class _RuleReader:
         return lambda states: states.get(name, "INSUFFICIENT_DATA") == wanted
 
 
+def always(state: str, runs: Mapping[str, Run]) -> Run:
+    """Return a run that is in one state for as long as others last."""
+    import pandas as pd
+
+    began = sorted(run.states.index[0] for run in runs.values() if len(run.states))[:1]
+    index = pd.DatetimeIndex(began, tz="UTC")
+    return run_of_states(pd.Series([state] * len(began), index=index, dtype="string", name="state"))
+
+
 def composite_run(rule: CompositeRule, runs: Mapping[str, Run]) -> Run:
     """Return what a composite alarm does over the states of others.
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.alarms.backtest import History, Rule, Run, Span, backtest, backtest_math
-from watchme_analysis.analysis.alarms.composite import composite_run, parse_rule
+from watchme_analysis.analysis.alarms.composite import CompositeRule, always, composite_run, parse_rule
 from watchme_analysis.analysis.alarms.probes import probe_runs
 from watchme_analysis.analysis.alarms.recorded import recorded_series
 from watchme_analysis.analysis.alarms.specs import KINDS, AlarmSpec
@@ -80,11 +80,23 @@ def _composites(spec: AlarmSpec, tried: list[Tried], flows: tuple[Flow, ...]) ->
     for queue in queues:
         mine = [item for item in named if queue is None or item.queue in {queue, None}]
         runs = {item.spec.name: item.run for item in mine if item.run is not None}
-        run = composite_run(rule, runs) if runs else None
-        found.append(
-            Tried(spec, queue or spec.over, run, note or ("" if runs else "No state to go by."), queue)
-        )
+        untried = [item.spec.name for item in mine if item.run is None]
+        run, why = _either_way(rule, runs, untried) if runs else (None, "No state to go by.")
+        found.append(Tried(spec, queue or spec.over, run, note or why, queue))
     return found
+
+
+def _either_way(
+    rule: CompositeRule, runs: Mapping[str, Run], untried: Sequence[str]
+) -> tuple[Run | None, str]:
+    """Return what a composite alarm does whatever the alarms did that could not be tried, else why not."""
+    ways = [
+        composite_run(rule, {**runs, **dict.fromkeys(untried, always(state, runs))})
+        for state in ("ALARM", "OK")
+    ]
+    if ways[0].raised != ways[1].raised:
+        return None, f"It hangs on {', '.join(untried)}, which could not be tried."
+    return ways[0], ""
 
 
 def _resources(flows: tuple[Flow, ...], spec: AlarmSpec) -> list[tuple[str, Flow | None]]:

@@ -77,8 +77,9 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
     if are_stray and found.score < TOGETHER * _tries_a_message(flow):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
-    # Where every failure kills a message, dead letters tell no more than the failures that came by chance.
-    by_chance = found.score < FAILURE_SCORE and found.rate < RARE
+    # Where every failure kills its message, dead letters tell no more than failures, which come by chance.
+    once = flow.settings.max_receive_count == 1
+    by_chance = once and found.score < FAILURE_SCORE and found.rate < RARE
     if found.score < enough or found.observed < FAILURE_EVENTS or throughout or by_chance:
         failed, tried = frame["failed"].sum(), frame["tried"].sum()
         often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)

@@ -219,8 +219,8 @@ def _one_try(view: Picture) -> list[str]:
     if not once:
         return []
     return [
-        f"A message of {', '.join(once)} has one receive (maxReceiveCount 1), so that each try that fails is a "
-        "dead letter, however rare: three or more receives would let a second try pass."
+        f"A message of {', '.join(once)} has one receive (maxReceiveCount 1): each failed try is a dead "
+        "letter, however rare, where three receives or more would let a second try pass."
     ]
 
 
@@ -274,18 +274,19 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
             collect,
         )
     top = ranking[0]
+    shows = "show" if len(extra["queues"]) > 1 else "shows"
     taken = [words for item in view.affected if (words := taken_words(item))]
     if found.cause is None and view.focus is not None and view.focus.taken is not None:
         return (
             f"{taken[0]} None of {len(ranking)} causes does that.",
-            f"{', '.join(extra['queues'])} shows trouble"
+            f"{', '.join(extra['queues'])} {shows} trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             f"Next: {NEXT_TEST}",
         )
     if found.cause is None:
         return (
             _undecided(ranking, titles),
-            f"{', '.join(extra['queues']) or 'No queue'} {'show' if len(extra['queues']) > 1 else 'shows'} trouble"
+            f"{', '.join(extra['queues']) or 'No queue'} {shows} trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             collect if _level(ranking) else f"{collect} {top.finding.next_test}",
             *_one_try(view),
