@@ -536,14 +536,24 @@ def test_an_athena_table_is_printed_for_a_log_or_a_format(log):
 @pytest.mark.parametrize("engine", ["numba", "arrow"])
 def test_a_summary_loads_no_pandas(tmp_path, engine):
     # Lines of the exact way as well; pandas alone takes a fifth of the memory that a summary may take.
-    (tmp_path / "access.log").write_text(COMBINED + COMBINED.replace("curl", "監視") + "garbage\n")
+    (tmp_path / "access.log").write_text(LINES + LINES.replace("health", "監視"))
     run = (
         "import sys; from watchme_analysis.cli import cli; "
         "cli.main(sys.argv[1:], standalone_mode=False); print('pandas' in sys.modules)"
     )
-    words = ["access", str(tmp_path / "access.log"), "--engine", engine, "--errors", "none"]
+    words = [
+        "access",
+        str(tmp_path / "access.log"),
+        "--format",
+        FORMAT,
+        "--engine",
+        engine,
+        "--errors",
+        "none",
+    ]
     asked = subprocess.run([sys.executable, "-c", run, *words], capture_output=True, text=True, check=True)
-    assert "2 requests, 1 rejected" in asked.stdout
+    assert "6 requests, 2 rejected" in asked.stdout
+    assert "Slowest requests" in asked.stdout
     assert asked.stdout.split()[-1] == "False"
 
 
