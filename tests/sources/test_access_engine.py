@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from watchme_analysis.sources.access.engine import ENGINES, Engine, Selection
 from watchme_analysis.sources.formats.apache_format import VHOST_COMBINED, compile_apache
-from watchme_analysis.sources.formats.nginx_format import STOCK, compile_format
+from watchme_analysis.sources.formats.nginx_format import STOCK, LogFormat, compile_format
 
 TIMED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
@@ -465,3 +465,20 @@ def test_plain_lines_need_no_second_look():
     assert chunk.exact == 0
     assert json.loads(chunk.table["extra"][0].as_py()) == {"http_x_forwarded_for": "198.51.100.7"}
     assert chunk.table["time"].type == pa.timestamp("us", "UTC")
+
+
+def test_a_line_that_the_first_format_fits_is_matched_but_once(monkeypatch):
+    matched = []
+
+    def match(log_format, line):
+        if log_format is short:
+            matched.append(line)
+        return plain(log_format, line)
+
+    plain, short = LogFormat.match, compile_format("$status $request_time")
+    monkeypatch.setattr(LogFormat, "match", match)
+    data = b"".join(b"%d 0.123\n" % status for status in range(200, 220))
+    chunk = Engine([short, compile_format(STOCK["common"])], UTC, engine="arrow").read(data)
+
+    assert (len(chunk.table), chunk.exact) == (20, 0)
+    assert sorted(matched) == data.splitlines()

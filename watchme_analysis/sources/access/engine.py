@@ -171,7 +171,7 @@ class Engine:
         reader.look_at(sample)
         given = constants or {}
         chunk = buf[:size], bounds
-        program = self._program_for(sample, reader)
+        program = self._program_for(len(sample), reader)
         if program is None:
             return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
@@ -228,12 +228,12 @@ class Engine:
         """Tell whether the compiled loop reads most lines like those given."""
         reader = LineReader(self._formats, self._zone)
         reader.look_at(lines)
-        program = self._program_for(lines, reader)
+        program = self._program_for(len(lines), reader)
         return self._engine == "numba" and program is not None and program.fits_loop
 
-    def _program_for(self, sample: Sequence[bytes], reader: LineReader) -> Program | None:
-        """Return how to read what most lines of a sample are, or None for line by line."""
-        plan = likely_plan(sample, reader)
+    def _program_for(self, size: int, reader: LineReader) -> Program | None:
+        """Return how to read what most lines of a sample of a size are, or None for line by line."""
+        plan = likely_plan(size, reader)
         return None if plan is None else self._program(plan)
 
     def _program(self, log_format: LogFormat) -> Program | None:

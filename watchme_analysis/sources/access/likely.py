@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.formats.json_shape import shape_of
@@ -15,28 +14,25 @@ from watchme_analysis.sources.formats.nginx_format import LogFormat
 _SHAPED = (b"{", *TYPES)
 
 
-def likely_plan(lines: Sequence[bytes], reader: LineReader) -> LogFormat | None:
+def likely_plan(size: int, reader: LineReader) -> LogFormat | None:
     """Return the plan that most lines of a sample are of, None for lines that only the exact way reads.
 
     Parameters
     ----------
-    lines
-        Some of a chunk's.
+    size
+        How many lines the sample has.
     reader
-        One that has looked at them.
+        One that has looked at it.
     """
     if reader.fields is not None:
         return None
-    written = [reader.written(line) for line in lines]
-    known = reader.formats[0] if reader.formats else None
-    others = [line for line in written if known is None or known.match(line) is None]
-    shaped = [line for line in others if line.startswith(_SHAPED)]
-    if 2 * len(shaped) > len(lines):
+    shaped = [line for line in reader.others if line.startswith(_SHAPED)]
+    if 2 * len(shaped) > size:
         plans = Counter(_plan_of(line, reader) for line in shaped)
         plan = plans.most_common(1)[0][0]
         if plan is not None:
             return plan
-    return known if len(others) < len(lines) else None
+    return reader.formats[0] if len(reader.others) < size else None
 
 
 def _plan_of(line: bytes, reader: LineReader) -> LogFormat | None:

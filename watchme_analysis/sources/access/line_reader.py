@@ -42,6 +42,8 @@ class LineReader:
         What the directives above the line say, in a log that has such.
     keys
         Variables by key, of those formats that are JSON.
+    others
+        Lines of the sample that are not of the first format.
     """
 
     formats: Sequence[LogFormat]
@@ -52,6 +54,7 @@ class LineReader:
 
     def __post_init__(self) -> None:
         self.keys: dict[str, str] = {}
+        self.others: list[bytes] = []
         for found in self.formats:
             if found.text.lstrip().startswith("{"):
                 self.keys = {**keys_of(found), **self.keys}
@@ -151,8 +154,7 @@ class LineReader:
         if self.fields is not None:
             return
         self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
-        if len(self.formats) > 1:
-            self.sort_by(map(self.written, lines))
+        self.sort_by(map(self.written, lines))
 
     def _has_prefix(self, line: bytes) -> bool:
         size = prefix_size(line)
@@ -169,15 +171,16 @@ class LineReader:
     def sort_by(self, sample: Iterable[bytes]) -> None:
         """Try first the format that most lines of a sample are of; ties and the others stay in order."""
         lines = list(sample)
-        best, fewest = None, len(lines) + 1
+        best, self.others = None, lines
         for log_format in self.formats:
-            others = 0
+            others = []
             for line in lines:
-                others += log_format.match(line) is None
-                if others >= fewest:
+                if log_format.match(line) is None:
+                    others.append(line)
+                if best is not None and len(others) >= len(self.others):
                     break
             else:
-                best, fewest = log_format, others
+                best, self.others = log_format, others
         if best is not None:
             self.formats = [best, *(one for one in self.formats if one is not best)]
 
