@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import os
 import shutil
 from pathlib import Path
 
@@ -190,6 +191,19 @@ def test_bad_folders_are_refused(evidence, tmp_path):
         import_folder(evidence, tmp_path / "hollow")
     assert not (tmp_path / "case").exists()
     assert sorted(path.name for path in evidence.iterdir()) == ["access.log", "probes.csv"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(evidence, tmp_path, monkeypatch):
+    for name in ("old", ".cache"):
+        (evidence / name).mkdir()
+    plain = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name not in closed and plain(path, mode))
+
+    closed = {"old"}
+    with pytest.raises(InputError, match=r"old can't be read: Permission denied\.$"):
+        import_folder(evidence, tmp_path / "case")
+    closed = {".cache"}
+    import_folder(evidence, tmp_path / "case")
 
 
 def test_a_case_may_lie_within_its_evidence(evidence):

@@ -177,7 +177,12 @@ def _evidence_files(source: Path, target: Path) -> list[str]:
     found = []
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            # What it holds would be missing, and nobody would know.
+            raise InputError(f"{path} can't be read: Permission denied.")
+        if not path.is_file():
             continue
         if path.resolve().is_relative_to(inside):
             continue
