@@ -3,7 +3,7 @@
 import duckdb
 import pandas as pd
 import pytest
-from health_world import HEALTH, case, investigate, without
+from health_world import HEALTH, case, give, investigate, without
 from test_health_diagnosis import SCENARIOS
 
 from watchme_analysis.diagnosis import investigate as open_question
@@ -87,3 +87,25 @@ def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
     with duckdb.connect() as connection:
         connection.register("access_log", table)
         assert sorted(connection.execute(sql).df()["line"]) == rows["line"].tolist()
+
+
+@pytest.mark.parametrize("cpu_pct", [5.0, 90.0])
+def test_statements_on_the_source_give_the_calls_that_they_count(cpu_pct):
+    slow = {"header_s": 2.0, "inside_s": 2.0}
+    handler = {
+        "file": "app.py", "line": 9, "function": "f", "method": "GET", "path": HEALTH, "runs_on": "event_loop"
+    }  # fmt: skip
+    made = case(lambda path, second: slow, gauges=lambda second: {"cpu_pct": cpu_pct}, handlers=[handler])
+    call = {"file": "app.py", "line": 9, "function": "f", "context": "event_loop"}
+    reached = {"reached_from": f"GET {HEALTH}"}
+    give(
+        made,
+        "app_calls",
+        [
+            call | reached | {"call": "urlopen", "kind": "blocking_io"},
+            call | reached | {"call": "for x in range(n)", "kind": "cpu"},
+            call | {"call": "open", "kind": "blocking_file", "reached_from": "startup load"},
+            call | {"call": "lock", "kind": "lock", "reached_from": None},
+        ],
+    )
+    check(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from watchme_analysis.hypotheses.health.container import container_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
 BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 
+LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "background_thread_pool")
 # A pool has its size; threads that are started one by one have no bound.
 OWN_THREADS = ("thread_pool", "unbounded_task")
 
@@ -29,36 +31,38 @@ def source(found: Facts) -> list[Seen]:
         return []
     seen = []
 
-    def in_context(*contexts: str) -> str:
+    def in_context(contexts: Sequence[str], kinds: Sequence[str] = BLOCKING) -> str:
         names = [
             f"{name} in ({', '.join(map(quoted, words))})"
-            for name, words in (("kind", BLOCKING), ("context", contexts))
+            for name, words in (("kind", kinds), ("context", contexts))
         ]
-        return select("app_calls", *names)
+        started = f"(context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
+        return select("app_calls", *names, f"not {started}", _in_files(found, "app_calls", calls))
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
     # What a start waits for holds the loop before anybody is served; tasks that it leaves behind run on.
     at_start = blocking["reached_from"].fillna("").str.startswith("startup ")
-    blocking = blocking[~(at_start & blocking["context"].eq("event_loop"))]
-    on_loop = blocking[blocking["context"].isin(["event_loop", "background_event_loop"])]
+    blocking = blocking[~(at_start & blocking["context"].eq(LOOPS[0]))]
+    on_loop = blocking[blocking["context"].isin(LOOPS)]
     # What computes holds the loop for as long as it uses CPU.
     unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(found)
     on_loop = on_loop[~unused]
     if len(on_loop):
         words = _calls_in_words(on_loop)
         text = f"The source blocks the event loop: {words}."
-        sql = in_context("event_loop", "background_event_loop")
+        sql = in_context(LOOPS, [kind for kind in BLOCKING if kind != "cpu" or not unused.any()])
         seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
     else:
         text = f"The source has {len(handlers)} handlers and no blocking call on the event loop"
         text += ", but for work that would take CPU, which the process had to spare." if unused.any() else "."
-        seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), select("app_handlers")))
+        sql = select("app_handlers", _in_files(found, "app_handlers", handlers))
+        seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), sql))
     known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
-    on_pool = blocking[blocking["context"].isin(["thread_pool", "background_thread_pool"])]
+    on_pool = blocking[blocking["context"].isin(POOLS)]
     if mine and len(on_pool):
         words = f"{listed(mine)} needs a thread of the pool that is shared with {_calls_in_words(on_pool)}"
-        sql = in_context("thread_pool", "background_thread_pool")
+        sql = in_context(POOLS)
         seen.append(
             Seen(
                 "pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, details={POOL: words}
@@ -80,11 +84,18 @@ def source(found: Facts) -> list[Seen]:
                     "app_calls",
                     f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
                     "regexp_matches(call, 'submit|Executor|Thread')",
+                    _in_files(found, "app_calls", calls),
                 ),
                 details={SATURATION: words},
             )
         )
     return seen
+
+
+def _in_files(found: Facts, table: str, own: pd.DataFrame) -> str:
+    """Return the condition that a row of a table is of the service's own source; empty where all are."""
+    files = sorted(own["file"].unique())
+    return "" if len(own) == len(found.table(table)) else f"file in ({', '.join(map(quoted, files))})"
 
 
 def _had_cpu_to_spare(found: Facts) -> bool:
