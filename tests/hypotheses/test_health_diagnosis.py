@@ -278,6 +278,16 @@ def test_a_calm_record_has_no_incident():
     assert said.extra["endpoints"] == []
 
 
+@pytest.mark.parametrize("known", ["access_log", "edge_log"])
+def test_calm_at_nginx_is_less_of_a_proof_than_calm_at_the_edge(known):
+    calm = case(lambda path, second: None)
+    logs = {"access_log", "edge_log", "probes", "app_log"}
+    said = health.diagnose(investigate(without(calm, *(logs - {known}))))
+    assert said.verdict == "no_incident"
+    assert (said.confidence < 0.7) is (known == "access_log")
+    assert ("an edge before it" in " ".join(said.summary)) is (known == "access_log")
+
+
 def test_a_short_blip_is_no_incident():
     def blip(path, second):
         return {"status": 502, "error": "upstream_reset"} if second < FAULT[0] + 2 else None

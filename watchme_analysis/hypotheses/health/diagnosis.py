@@ -72,8 +72,9 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     source,
 )
 LOGS = ("probes", "access_log", "edge_log", "error_log")
-# How much calm says that one kind of record shows, against all three.
-ONE_PLACE, PROBES_ALONE = 0.7, 0.65
+# How much calm says that one kind of record shows, against all three: probes show the paths that they ask,
+# Nginx's log what an edge before it let through, and an edge's log all that callers asked.
+ONE_PLACE, PART_OF_ALL = 0.7, 0.65
 
 
 def observed(inv: Investigation) -> tuple[Seen, ...]:
@@ -138,8 +139,7 @@ def _all_well(found: Facts) -> Seen:
         text = "No request or probe is there that could have been slow or failing."
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
-    # Probes tell of the paths that they ask, a log of all that callers asked.
-    alone = ONE_PLACE if table != "probes" or asked else PROBES_ALONE
+    alone = ONE_PLACE if found.has("edge_log") or (asked and table == "probes") else PART_OF_ALL
     # What others went through is no doubt of the endpoint asked about.
     mine = asked_about(found.observed)
     told = outer[outer["family"].isin(mine)] if mine else outer

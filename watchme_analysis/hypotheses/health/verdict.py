@@ -265,7 +265,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
     first = ranking[0]
     if verdict == "no_incident":
         brief = brief_trouble(found.observed)
-        return "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
+        said = "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
+        if not set(found.observed["vantage"]) & {"edge", "outside"}:
+            said += " This is what Nginx saw: an edge before it may still hold or refuse requests."
+        return said
     if verdict == "inconclusive" and found.incident is None:
         lacks = (
             "there are too few observations, or too many strained ones, to rule trouble out"
