@@ -271,6 +271,42 @@ def test_applications_mounted_from_other_modules_and_from_functions(tmp_path):
     assert dict(zip(handlers["path"], handlers["runs_on"], strict=True)) == {"/v1/h": LOOP, "/v2/r/i": POOL}
 
 
+def test_routers_that_functions_are_given_keep_their_prefixes(tmp_path):
+    handlers, _ = read(
+        tmp_path,
+        """
+        from fastapi import APIRouter, Depends, FastAPI
+        parts = APIRouter()
+        @parts.get("/parts")
+        async def part(): ...
+
+        def fill(router: APIRouter, *, extra=None) -> APIRouter:
+            router.include_router(parts, prefix="/in")
+            return router
+        plain = fill(APIRouter())
+        tenant = fill(APIRouter(prefix="/{tenant}"))
+
+        def register(router):
+            @router.get("/late")
+            def late(): ...
+        admin = APIRouter(prefix="/admin")
+        register(admin)
+        register(router=tenant)
+
+        app = FastAPI()
+        app.include_router(plain)
+        app.include_router(tenant)
+        app.include_router(admin, prefix="/v1")
+        """,
+    )
+    assert handlers == {
+        ("GET", "/in/parts", LOOP),
+        ("GET", "/{tenant}/in/parts", LOOP),
+        ("GET", "/v1/admin/late", POOL),
+        ("GET", "/{tenant}/late", POOL),
+    }
+
+
 def test_an_alias_of_another_module_means_what_it_names_there(tmp_path):
     """``SessionDep`` is imported, what it depends on is not: by name, by module, and through a package."""
     for name, text in {

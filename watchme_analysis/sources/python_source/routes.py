@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from watchme_analysis.sources.python_source.handler import Handler, Link, Need, Route
 from watchme_analysis.sources.python_source.project import Project
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name, written
+from watchme_analysis.sources.python_source.tree import Function, Module, last_name, parameters_of, written
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
@@ -42,6 +42,7 @@ class Routes:
                     self._application(node, module, scope)
                 if isinstance(node, ast.Call):
                     self._registration(node, module, scope)
+                    self._handed_over(node, module, scope)
 
     def handlers(self) -> list[Handler]:
         """Return the handlers, one per method and full path, by file and line."""
@@ -63,7 +64,7 @@ class Routes:
             if node.id == "self" and scope is not None and scope.owner is not None:
                 return f"{scope.owner}()"
             while at is not None:
-                if node.id in at.bindings:
+                if node.id in at.bindings or any(arg.arg == node.id for arg, _ in parameters_of(at)):
                     return f"{at.qualname}.{node.id}"
                 at = at.outer
             return self._follow(module, node.id)
@@ -218,13 +219,34 @@ class Routes:
         returned = self._returned(call, module, scope)
         if returned is not None:
             self._parents[returned].append(Link(owner, ""))
-        for keyword in call.keywords:
+        # It may be made on the way into a function that returns what it is given.
+        inner = [given for _, given in self._given(call, module, scope) if isinstance(given, ast.Call)]
+        made = next((one for one in inner if self.is_application_call(one, module, scope)), call)
+        for keyword in made.keywords:
             if keyword.arg == "prefix":
                 self._prefixes[owner] = self.text(keyword.value, module, scope)
             elif keyword.arg == "dependencies":
                 self._needs[owner] = self._needs_of(keyword.value, module, scope)
             elif keyword.arg == "routes":
                 self._listed(keyword.value, owner, module, scope)
+
+    def _given(
+        self, call: ast.Call, module: Module, scope: Function | None
+    ) -> Iterator[tuple[str, ast.expr]]:
+        """Yield what an own function is called with: the identity of its parameter, and the expression."""
+        target = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
+        if target is None or not (call.args or call.keywords):
+            return
+        names = [argument.arg for argument, _ in parameters_of(target)]
+        named = [(keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg in names]
+        for name, given in [*zip(names, call.args, strict=False), *named]:
+            yield f"{target.qualname}.{name}", given
+
+    def _handed_over(self, call: ast.Call, module: Module, scope: Function | None) -> None:
+        """Note that what a function registers on its parameter belongs to the router that it is given."""
+        for parameter, given in self._given(call, module, scope):
+            if isinstance(given, ast.Name | ast.Attribute) and self._is_application(given, module, scope):
+                self._parents[parameter].append(Link(self.identity(given, module, scope), ""))
 
     def _listed(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
         """Read Starlette's ``routes=[Route(..), Mount(..)]``."""
