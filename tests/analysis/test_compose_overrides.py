@@ -74,3 +74,26 @@ def test_an_override_goes_over_the_file_beside_it(tmp_path, second):
 )
 def test_files_that_only_look_alike_stay_apart(files, together):
     assert in_order(files) == together
+
+
+def test_a_service_has_what_the_one_has_that_it_extends(tmp_path):
+    text = """\
+services:
+  common:
+    cpus: 0.5
+    mem_limit: 1g
+    networks: [inner]
+    restart: always
+    healthcheck: {test: curl localhost/health, interval: 90s}
+  api:
+    extends: common
+    deploy: {resources: {limits: {cpus: "1.5"}}}
+  worker: {extends: {service: api}, restart: "no"}
+  round: {extends: round}
+  far: {extends: {file: elsewhere.yml, service: base}, cpus: 3}
+"""
+    _, api, worker, around, far = services(tmp_path, compose=text)
+    assert (api.cpus, api.memory_bytes, api.networks, api.restart) == (1.5, 2**30, ("inner",), "always")
+    assert (api.health.test, api.health.interval_s) == ("curl localhost/health", 90)
+    assert (worker.cpus, worker.networks, worker.restart) == (1.5, ("inner",), "no")
+    assert (around.name, far.cpus) == ("round", 3)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.configuration.compose_overrides import in_order, merged
@@ -128,11 +129,29 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
     for files in in_order(by_file):
         services: dict[str, tuple[str, dict[str, Any]]] = {}
         for file in files:
-            for service, values in by_file[file].items():
+            for service in by_file[file]:
+                values = _extended(by_file, file, service)
                 first, earlier = services.get(service, (file, {}))
                 services[service] = first, merged(_unlimited(earlier, values), values)
         found += [_service(service, file, values) for service, (file, values) in services.items()]
     return tuple(found)
+
+
+def _extended(
+    by_file: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    file: str,
+    service: str,
+    seen: tuple[str, ...] = (),
+) -> Mapping[str, Any]:
+    """Return the settings of a service over those of the one that it extends, if that is at hand."""
+    values = by_file[file][service]
+    other = str(values.get("extends.service") or values.get("extends") or "")
+    source = values.get("extends.file")
+    place = normpath(join(dirname(file), str(source))) if source else file
+    if other not in by_file.get(place, {}) or f"{place} {other}" in seen:
+        return values
+    base = _extended(by_file, place, other, (*seen, f"{file} {service}"))
+    return merged(_unlimited(base, values), values)
 
 
 def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
