@@ -63,6 +63,13 @@ SERVERS = [
         },
     ),
     (
+        """
+        rewrite ^/v1/(.*)$ /api/$1 break;
+        location /api/ { IN api; proxy_pass http://UP/p/; }
+        """,
+        {"/v1/health": ("api", "/api/health"), "/api/health": ("api", "/p/health")},
+    ),
+    (
         "return 403; location / { IN rest; proxy_pass http://UP; }",
         {"/health": (None, 403)},
     ),

@@ -27,14 +27,18 @@ class Rewritten:
     searches
         Whether a location is looked for anew.
     ended
-        Whether nothing of the block that comes behind was done, such as a ``return``. Where no location is
-        looked for either, the path stays as it is: ``proxy_pass`` doesn't put its own URI in place.
+        Whether nothing of the block that comes behind was done, such as a ``return``.
     """
 
     path: str | None
     status: int | None = None
     searches: bool = False
     ended: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Whether the path stays as it is from then on: ``proxy_pass`` doesn't put its own URI in place."""
+        return self.ended and not self.searches and self.status is None
 
 
 def rewritten(rewrites: Iterable[Sequence[str]], path: str) -> Rewritten:

@@ -126,6 +126,7 @@ def route_among(rows: Sequence[Location], path: str, host: str | None = None) ->
     change = rewritten(server["rewrites"], normal_path(path, merges))
     status = change.status or (None if change.ended else server["return_status"])
     place, changed = server, change.path
+    stays = change.stays
     for _ in range(_CYCLES):
         if status is not None or changed is None:
             break
@@ -134,15 +135,15 @@ def route_among(rows: Sequence[Location], path: str, host: str | None = None) ->
             break
         change = rewritten(place["rewrites"], changed)
         status, changed = change.status or (None if change.ended else place["return_status"]), change.path
+        stays |= change.stays
         if not change.searches:
             break
     else:
         status = 500
-    stays = change.ended and not change.searches
     named = _named(own, place, status)
     if named is not None and changed is not None:
         change = rewritten(named["rewrites"], changed)
-        stays, changed = change.ended and not change.searches, change.path
+        stays, changed = stays or change.stays, change.path
         place = named | {"not_covered": list(dict.fromkeys(place["not_covered"] + named["not_covered"]))}
         status = change.status or named["return_status"]
     asks = status is None and changed is not None
