@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from backlog_world import START, World
 
+from watchme_analysis.analysis.backlog.calm import around_most
 from watchme_analysis.analysis.backlog.episodes import backlog_episodes
 from watchme_analysis.analysis.backlog.error_kinds import error_kind, logged_errors
 from watchme_analysis.analysis.backlog.flows import flows
@@ -197,3 +200,32 @@ def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():
     (episode,) = [item for item in backlog_episodes(only(world)) if item.peak > 5]
     assert episode.peak_age_s == 119 * 60.0
     assert episode.waiting_age_s == 60.0
+
+
+def outages(*spans, share=1.0, gap_tries=1.0):
+    """Return the tries of 2,000 minutes in which, between each of these, every (1 / share)-th one failed."""
+    index = pd.date_range(START, periods=2000, freq="60s")
+    frame = pd.DataFrame({"tried": 1.0, "failed": 0.0}, index=index)
+    for first, last in spans:
+        frame.iloc[first : last : round(1 / share), 1] = 1.0
+    frame.iloc[spans[0][1] : spans[-1][0], 0] = gap_tries
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "kept"),
+    [
+        (outages((500, 600), (900, 1100)), (600, 2000)),
+        (outages((500, 700), (900, 950)), (0, 900)),
+        (outages((500, 600), (700, 900)), (0, 2000)),
+        (outages((500, 600), (900, 1100), gap_tries=0.0), (0, 2000)),
+        (outages((500, 600), (900, 1100), share=0.1), (0, 2000)),
+    ],
+    ids=["later", "earlier", "soon again", "nobody tried between", "few of many fail"],
+)
+def test_failures_with_hours_of_good_runs_between_are_two_incidents(frame, kept):
+    hit = frame.index[frame["failed"] > 0]
+    rise = rate_elevation(frame["failed"], frame["tried"], 60)
+    whole = replace(rise, start=hit[0].to_pydatetime(), end=(hit[-1] + pd.Timedelta("60s")).to_pydatetime())
+    near = around_most(whole, frame)
+    assert near.index.equals(frame.index[slice(*kept)])

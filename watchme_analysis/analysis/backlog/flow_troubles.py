@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
+from watchme_analysis.analysis.backlog.calm import around_most
 from watchme_analysis.analysis.backlog.flows import Flow
 from watchme_analysis.analysis.backlog.rhythm import DAY, on_other_days
 from watchme_analysis.analysis.gaps import lost_points
@@ -68,6 +69,9 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
     found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
     if found is None:
         return None
+    near = around_most(found, frame[["tried", "failed"]])
+    if len(near) < len(frame):
+        found = rate_elevation(near["failed"], near["tried"], flow.period_s) or found
     # Each dead letter that failed did so at least once: fewer errors leave another way to die.
     explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE

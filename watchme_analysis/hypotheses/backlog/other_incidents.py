@@ -91,7 +91,7 @@ def other_incidents(
     ask
         Diagnoses an investigation, here of the time before or after alone.
     """
-    if found.cause is None or found.verdict == "no_incident" or found.incident_start is None:
+    if found.verdict == "no_incident" or found.incident_start is None:
         return ()
     elsewhere = apart(view, found.incident_start, found.incident_end)
     told: list[OtherIncident] = []
