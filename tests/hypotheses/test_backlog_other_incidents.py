@@ -40,6 +40,16 @@ def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_c
     assert "tries failed" in said
 
 
+def test_the_marks_of_another_incidents_cause_do_not_leave_this_ones_open(tmp_path):
+    truth, found = asked(tmp_path, 702016, "mapping_disabled", down_before(12))
+    (other,) = found.extra["other_incidents"]
+    assert {found.cause, other["cause"]} == {"downstream_down", "mapping_disabled"}
+    begun = {found.cause: found.incident_start, other["cause"]: datetime.fromisoformat(other["start"])}
+    switched_off = datetime.fromisoformat(truth["incident_start"])
+    assert abs(begun["mapping_disabled"] - switched_off) < timedelta(minutes=2)
+    assert abs(begun["downstream_down"] - switched_off + timedelta(hours=12)) < timedelta(hours=1)
+
+
 def daily(number):
     """Return a twist that takes the API down at the same time of so many days, and at no other."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
 from watchme_analysis.analysis.backlog.calm import around_most
+from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
 from watchme_analysis.analysis.backlog.flows import Flow
 from watchme_analysis.analysis.backlog.rhythm import DAY, on_other_days
 from watchme_analysis.analysis.gaps import lost_points

@@ -18,7 +18,11 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.missing import missing_evidence
-from watchme_analysis.hypotheses.backlog.other_incidents import other_incidents
+from watchme_analysis.hypotheses.backlog.other_incidents import (
+    OtherIncident,
+    explained_elsewhere,
+    other_incidents,
+)
 from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
 from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
@@ -43,6 +47,9 @@ def diagnose(inv: Investigation) -> Diagnosis:
     """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
     found = _diagnose(inv)
     others = other_incidents(inv, inv.once(picture), found, _diagnose)
+    if found.cause is None and others:
+        # What speaks for the cause of another incident does not speak for this one's.
+        found = _diagnose(inv, others)
     return replace(
         found,
         extra={**found.extra, "other_incidents": [item.to_dict() for item in others]},
@@ -50,10 +57,10 @@ def diagnose(inv: Investigation) -> Diagnosis:
     )
 
 
-def _diagnose(inv: Investigation) -> Diagnosis:
-    """Answer by the incident that harmed most."""
+def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> Diagnosis:
+    """Answer by the incident that harmed most, given what others are explained by."""
     view = inv.once(picture)
-    findings = [entry.found(inv) for entry in registered(QUESTION)]
+    findings = [explained_elsewhere(inv, entry.found(inv), others) for entry in registered(QUESTION)]
     priors = {entry.cause: entry.prior for entry in registered(QUESTION)}
     ranking = weigh(findings, priors, supported_at=NAMED_AT, may_be_another=True)
     top = ranking[0]

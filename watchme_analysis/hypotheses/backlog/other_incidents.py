@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,9 @@ from watchme_analysis.analysis.backlog.bouts import Bout, bout_within, settled_a
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.other_trouble import APART, apart, trouble_span
 from watchme_analysis.hypotheses.backlog.picture import Picture
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
+from watchme_analysis.hypotheses.backlog.rows import matching
+from watchme_analysis.hypotheses.backlog.weights import weight
+from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Finding, Investigation, registered
 from watchme_analysis.window import Window
 from watchme_analysis.wording import counted, within_sentence
 
@@ -99,6 +101,21 @@ def other_incidents(
         if signs not in elsewhere:
             told += _of_queue(inv, signs, found, ask, told)
     return tuple(sorted(told, key=lambda item: item.start))
+
+
+def explained_elsewhere(inv: Investigation, finding: Finding, others: Sequence[OtherIncident]) -> Finding:
+    """Return a finding, with what speaks against a cause that explains another incident of the queue."""
+    for other in others:
+        if other.cause == finding.cause:
+            evidence = Evidence(
+                f"It explains another incident of {other.queue}, from {other.start:%Y-%m-%d %H:%M} UTC on "
+                f"({other.moved}): what speaks for it belongs there.",
+                weight=weight("explained_elsewhere"),
+                check="elsewhere",
+                **matching(inv, "metrics", ("resource", "=", other.queue), ("time", ">=", other.start)),
+            )
+            return replace(finding, evidence=(*finding.evidence, evidence))
+    return finding
 
 
 def own_queues(view: Picture, found: Diagnosis) -> set[str]:

@@ -29,6 +29,7 @@ WEIGHTS: dict[str, Weight] = {
     "own_code_error": Weight(
         2.0, "A Python error in every run, whoever sent the message, is no message's and no dead API's."
     ),
+    "explained_elsewhere": Weight(-5.0, "What speaks for it belongs to another incident, which it explains."),
     "limit_lowered": Weight(4.0, "Runs that always took longer than they may now were given less time."),
     "limit_lowered_against": Weight(-4.0, "The function's time ran out, not the API's patience."),
     "memory_lowered": Weight(4.0, "With less memory, and so less processor, the same work takes longer."),
