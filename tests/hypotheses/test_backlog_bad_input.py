@@ -203,3 +203,26 @@ def test_a_person_reads_the_notes_below_the_answer(raw):
     (raw / "metrics/metric-data-queries.json").unlink()
     result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw)])
     assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
+
+
+def test_a_finer_dump_of_a_part_does_not_stand_for_the_whole_time(raw):
+    sent = balance(open_case(raw))["sent"].iloc[0]
+    queries, dump = read(raw / "metrics/metric-data-queries.json"), read(raw / "metrics/all.json")
+    [query] = [
+        item for item in queries if item["MetricStat"]["Metric"]["MetricName"] == "NumberOfMessagesSent"
+        and item["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == "jobs"
+    ]  # fmt: skip
+    [fine] = [item for item in dump["MetricDataResults"] if item["Id"] == query["Id"]]
+    points = dict(zip(fine["Timestamps"], fine["Values"], strict=True))
+    coarse: dict[str, float] = {}
+    for moment, value in points.items():
+        start = f"{moment[:15]}{int(moment[15]) // 5 * 5}{moment[16:]}"
+        coarse[start] = coarse.get(start, 0.0) + value
+    late = dict(list(points.items())[len(points) // 2 :])
+    fine["Timestamps"], fine["Values"] = list(late), list(late.values())
+    wide = {**fine, "Id": "wide", "Timestamps": list(coarse), "Values": list(coarse.values())}
+    queries.append({**query, "Id": "wide", "MetricStat": {**query["MetricStat"], "Period": 300}})
+    dump["MetricDataResults"].append(wide)
+    write(raw / "metrics/metric-data-queries.json", queries)
+    write(raw / "metrics/all.json", dump)
+    assert balance(open_case(raw))["sent"].iloc[0] == sent

@@ -108,14 +108,28 @@ def series_of(
     return group.set_index("time")["value"].astype("float64"), int(key[3])
 
 
+# A series tells of the whole time when it covers this share of the longest of its kind.
+MOST_OF_IT = 0.8
+
+
 def preferred_key(
     indexed: dict[Any, Any], resource: str | None, metric: str, stats: tuple[str, ...]
 ) -> tuple[Any, ...] | None:
-    """Return the key of a series: the preferred statistic first, then the finest period; None without one."""
+    """Return the key of a series: the preferred statistic first, then the finest period; None without one.
+
+    A finer dump of a part of the time does not stand for all of it.
+    """
     for stat in stats:
-        keys = [key for key in indexed if key[:3] == (resource, metric, stat)]
-        if keys:
-            finest: tuple[Any, ...] = min(keys, key=lambda item: item[3])
+        spans = {
+            key: indexed[key]["time"].iloc[-1] - indexed[key]["time"].iloc[0]
+            for key in indexed
+            if key[:3] == (resource, metric, stat)
+        }
+        if spans:
+            whole = max(spans.values())
+            finest: tuple[Any, ...] = min(
+                (key for key, span in spans.items() if span >= MOST_OF_IT * whole), key=lambda item: item[3]
+            )
             return finest
     return None
 

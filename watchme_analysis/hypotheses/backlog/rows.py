@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Condition = tuple[str, str, Any]
-SeriesKey = tuple[str, str, str, int]
 
 
 class Rows(TypedDict):
@@ -107,14 +106,14 @@ def points(
     start, end
         Bounds, half open; unbounded where None.
     """
-    index = inv.once(_series)
+    index = kept(inv, metric_groups)
     keys = []
     for flow in (flows,) if isinstance(flows, Flow) else flows:
         for column in dict.fromkeys(_behind(flow, columns)):
             key = _key(flow, column, index)
             if key is not None and key not in keys:
                 keys.append(key)
-    rows = sum(_between(index[key], start, end) for key in keys)
+    rows = sum(_between(index[key]["time"], start, end) for key in keys)
     parts = [
         f"(resource = {_literal(resource)} and metric = {_literal(metric)} and stat = {_literal(stat)} "
         f"and period_s = {period})"
@@ -142,7 +141,7 @@ def _behind(flow: Flow, columns: Iterable[str]) -> list[str]:
     return [name for column in columns for name in measured.get(column, [column])]
 
 
-def _key(flow: Flow, column: str, index: dict[SeriesKey, pd.Series]) -> Any:
+def _key(flow: Flow, column: str, index: dict[Any, pd.DataFrame]) -> Any:
     for group, resource in (
         (QUEUE_SERIES, flow.queue),
         (DLQ_SERIES, flow.dlq),
@@ -152,11 +151,6 @@ def _key(flow: Flow, column: str, index: dict[SeriesKey, pd.Series]) -> Any:
             _, metric, stats, _ = group[column]
             return preferred_key(index, resource, metric, stats)
     return None
-
-
-def _series(inv: Investigation) -> dict[SeriesKey, pd.Series]:
-    """Return the times of every series, sorted, repeated points and all."""
-    return {key: group["time"] for key, group in kept(inv, metric_groups).items()}
 
 
 def _between(times: Any, start: Any, end: Any) -> int:
