@@ -61,6 +61,20 @@ def in_turn(front, inner):
     return fate
 
 
+def handed_over(first, then):
+    """One fault ends a few seconds after the other has begun; what is connected late waits as well."""
+
+    def fate(path, second):
+        one = first(path, second) if second < FAULT[0] + 17 else None
+        other = then(path, second) if second >= FAULT[0] + 13 else None
+        both = {**(one or {}), **(other or {})}
+        if one and other:
+            both["header_s"] += one["connect_s"]
+        return both or None
+
+    return fate
+
+
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [
@@ -69,6 +83,7 @@ def in_turn(front, inner):
         (half(ASTRAY, crowded), {NGINX, "app_saturation"}),
         (all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
         (in_turn(ASTRAY, lost), {NGINX, NETWORK}),
+        (handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
     ],
 )
 def test_both_are_named_with_what_their_own_requests_show(fault, causes):

@@ -2,8 +2,9 @@
 
 What one fault does contradicts another of another layer: an edge that refuses some requests itself clears
 the application of those, not of the others. So where the edge or Nginx spoiled some requests by their own
-doing and others went badly further in, the question is asked twice: once as if the former had never been
-made, once as if the others had not. Each cause is then weighed by the requests that its layer answers for.
+doing, or the way to the process lost some, and others went badly further in, the question is asked twice:
+once as if the former had never been made, once as if the others had not. Each cause is then weighed by the
+requests that its layer answers for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from watchme_analysis.case import Case
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation
 from watchme_analysis.hypotheses.health.edge import spoilt_by_edge
 from watchme_analysis.hypotheses.health.facts import Facts, facts
+from watchme_analysis.hypotheses.health.network import lost_on_the_way
 from watchme_analysis.hypotheses.health.nginx import spoilt_by_nginx
 from watchme_analysis.hypotheses.health.seen import ENOUGH
 from watchme_analysis.hypotheses.health.sql import LOGS
@@ -42,7 +44,12 @@ def told_apart(inv: Investigation, ask: Callable[[Investigation], Diagnosis]) ->
     if found.incident is None:
         return ()
     bad = found.joined.index[found.joined["edge_bad"] | found.joined["nginx_bad"]]
-    for cause, mine in (("edge_config", spoilt_by_edge(found)), ("nginx_config", spoilt_by_nginx(found))):
+    for cause, of_layer in (
+        ("edge_config", spoilt_by_edge),
+        ("nginx_config", spoilt_by_nginx),
+        ("docker_network", lost_on_the_way),
+    ):
+        mine = of_layer(found)
         others = bad.difference(mine)
         if min(len(mine), len(others)) < ENOUGH:
             continue

@@ -9,7 +9,7 @@ from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, sha
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
 from watchme_analysis.hypotheses.health.upstreams import KIND_WORDS
-from watchme_analysis.hypotheses.health.vantages import ENOUGH_PROBES, at_bad_moments
+from watchme_analysis.hypotheses.health.vantages import ENOUGH_PROBES, NEAR_S, at_bad_moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,9 @@ RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
 # Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
 OWN_BACKLOG = 2048
+# Share of slow connects beside which the inside must be well: beside those that a stuck process lets wait it
+# hardly ever is.
+MOSTLY = 0.5
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 
 
@@ -38,6 +41,26 @@ def network(found: Facts) -> list[Seen]:
     if found.has("error_log"):
         seen += _by_error_log(found, {one.outcome for one in seen})
     return seen + _local_address(found)
+
+
+def lost_on_the_way(found: Facts) -> pd.Index:
+    """Return the bad requests, by index, that waited long to connect, if the inside was mostly well then."""
+    import pandas as pd
+
+    bad = found.rows("nginx", bad=True)
+    parts = layer_times(bad, connects_logged=logs_connects(found.joined))
+    waited = bad[parts["connect_s"] > SLOW_CONNECT_S]
+    seen = found.observed
+    inside = seen[(seen["vantage"] == "inside") & seen["during"] & seen["family"].isin(found.families)]
+    near = pd.merge_asof(
+        waited[["nginx_start"]].sort_values("nginx_start"),
+        inside[["start", "bad"]].sort_values("start"),
+        left_on="nginx_start",
+        right_on="start",
+        direction="nearest",
+        tolerance=pd.Timedelta(seconds=NEAR_S),
+    )["bad"].dropna().astype("float64")
+    return waited.index if 1.0 - near.mean() >= MOSTLY else bad.index[:0]
 
 
 def _asked(found: Facts) -> pd.DataFrame:
