@@ -87,6 +87,21 @@ def test_two_at_once_write_to_the_same_name(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.part"]
 
 
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=pipe.read_bytes)
+    reader.start()
+    with pytest.raises(InputError, match="can't be written"):  # Parquet is not written front to back
+        write_parquet(pipe, tables(5))
+    reader.join(10)
+    assert pipe.is_fifo()
+    (tmp_path / "link").symlink_to("file")
+    assert write_parquet(tmp_path / "link", tables(5)) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "pipe"]
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_place_that_is_none_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="can't be written: No such file or directory"):
         write_parquet(tmp_path / "none" / "out", tables(1))

@@ -94,7 +94,7 @@ def source(found: Facts) -> list[Seen]:
 
 def _in_files(found: Facts, table: str, own: pd.DataFrame) -> str:
     """Return the condition that a row of a table is of the service's own source; empty where all are."""
-    files = sorted(own["file"].unique())
+    files = sorted(own["file"].dropna().unique())
     return "" if len(own) == len(found.table(table)) else f"file in ({', '.join(map(quoted, files))})"
 
 

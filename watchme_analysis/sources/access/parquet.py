@@ -22,7 +22,7 @@ GROUP_ROWS = 100_000
 class ParquetFile:
     """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
 
-    Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
+    What is no regular file, such as ``/dev/null``, is written to as it is. Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
     Two that write to the same name don't disturb each other: the one that ends last has it.
 
     Raises
@@ -36,8 +36,9 @@ class ParquetFile:
         self.rows = 0
         self._held: list[pa.Table] = []
         self._writer: Any = None
-        path = Path(self.name)
-        self._unfinished = path.with_name(f".{path.name}-{token_hex(4)}.part")
+        self._path = path = Path(self.name).resolve()
+        is_file = not self._is_object and (path.is_file() or not path.exists())
+        self._aside = path.with_name(f".{path.name}-{token_hex(4)}.part") if is_file else None
 
     def __enter__(self) -> ParquetFile:
         return self
@@ -51,15 +52,15 @@ class ParquetFile:
                     self._writer.close()
                 if self._writer is None:
                     return
-                if not self._is_object:
+                if self._aside is not None:
                     if kind is None:
-                        self._unfinished.replace(self.name)
-                elif kind is not None:
+                        self._aside.replace(self._path)
+                elif self._is_object and kind is not None:
                     # Closing, which can't be left out, made an object of the rows so far.
                     s3_store().delete_file(self.name.removeprefix("s3://"))
         finally:
-            if not self._is_object:
-                self._unfinished.unlink(missing_ok=True)
+            if self._aside is not None:
+                self._aside.unlink(missing_ok=True)
 
     def add(self, table: pa.Table) -> None:
         """Write rows, of the same columns each time."""
@@ -84,7 +85,7 @@ class ParquetFile:
         self._held = []
         if self._writer is None:
             # An object appears when it is closed.
-            where = self.name.removeprefix("s3://") if self._is_object else self._unfinished
+            where = self.name.removeprefix("s3://") if self._is_object else self._aside or self._path
             store = s3_store() if self._is_object else None
             self._writer = pq.ParquetWriter(where, table.schema, compression="zstd", filesystem=store)
         self._writer.write_table(table, row_group_size=GROUP_ROWS)
