@@ -12,6 +12,7 @@ reads, not who comes first. ``--memory-as-is`` leaves that out, ``--cold`` the f
 
 from __future__ import annotations
 
+import gzip
 import json
 import mmap
 import os
@@ -203,13 +204,13 @@ def measured(name: str, path: Path, *, warm: bool = True, ready: bool = True) ->
     """Return how long a way takes in this process, the process' peak memory, and how many rows it found."""
     way = WAYS[name]
     if warm and name != "goaccess":
-        with tempfile.TemporaryDirectory() as folder, path.open("rb") as log:
-            few = Path(folder) / "few.log"
-            if path.suffix != ".gz":
-                few.write_bytes(b"".join(log.readline() for _ in range(_WARM_LINES)))
-                way(few)
-            else:
-                way(path)
+        # A few lines alone, packed or not: a whole log leaves memory behind that the next one finds at hand.
+        opened = gzip.open if path.suffix == ".gz" else open
+        with tempfile.TemporaryDirectory() as folder:
+            few = Path(folder) / f"few{path.suffix}"
+            with opened(path, "rb") as log, opened(few, "wb") as warming:
+                warming.write(b"".join(log.readline() for _ in range(_WARM_LINES)))
+            way(few)
     if ready:
         subprocess.run([sys.executable, __file__, "--get-memory"], check=True)
     before = time.perf_counter()
