@@ -52,15 +52,16 @@ def lost_on_the_way(found: Facts) -> pd.Index:
     waited = bad[parts["connect_s"] > SLOW_CONNECT_S]
     seen = found.observed
     inside = seen[(seen["vantage"] == "inside") & seen["during"] & seen["family"].isin(found.families)]
-    near = pd.merge_asof(
+    beside = pd.merge_asof(
         waited[["nginx_start"]].sort_values("nginx_start"),
         inside[["start", "bad"]].sort_values("start"),
         left_on="nginx_start",
         right_on="start",
         direction="nearest",
         tolerance=pd.Timedelta(seconds=NEAR_S),
-    )["bad"].dropna().astype("float64")
-    return waited.index if 1.0 - near.mean() >= MOSTLY else bad.index[:0]
+    )
+    share_bad = beside["bad"].dropna().astype("float64").mean()
+    return waited.index if 1.0 - share_bad >= MOSTLY else bad.index[:0]
 
 
 def _asked(found: Facts) -> pd.DataFrame:

@@ -22,7 +22,9 @@ GROUP_ROWS = 100_000
 class ParquetFile:
     """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
 
-    What is no regular file, such as ``/dev/null``, is written to as it is. Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
+    What is no regular file, such as ``/dev/null``, is written to as it is.
+
+    Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
     Two that write to the same name don't disturb each other: the one that ends last has it.
 
     Raises
