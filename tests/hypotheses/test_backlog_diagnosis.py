@@ -25,10 +25,10 @@ def minutes(moment):
     return (pd.Timestamp(moment) - START).total_seconds() / 60
 
 
-def deployed():
+def deployed(minute=595):
     world = World()
     world.fail(600, 1440 - 20, 0.1, IMPORT)
-    world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    world.change(minute, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
     return world
 
 
@@ -49,6 +49,20 @@ def test_a_bad_deployment_is_named_with_its_change():
     assert found.incident_end is None
     assert found.extra["dead_letters"] == 280
     assert len(found.extra["missed_work"]) == len(found.extra["dead_lettered_work"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("minute", "words"),
+    [
+        (595, "6 min before the first trouble, with no good run in between."),
+        (601.5, "in the interval in which the trouble began."),
+    ],
+)
+def test_how_long_before_the_trouble_a_change_came_is_said(minute, words):
+    [said] = [
+        item.statement for item in ask(deployed(minute)).ranking[0].finding.evidence if item.check == "change"
+    ]
+    assert said.endswith(words)
 
 
 def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():

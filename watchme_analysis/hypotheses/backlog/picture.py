@@ -109,11 +109,12 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
     if change is not None:
         first = view.first_trouble
         minutes = None if first is None else (first - change.time).total_seconds() / 60.0
-        when = (
-            "and few runs after it"
-            if minutes is None
-            else f"{minutes:.0f} min before the first trouble, with no good run in between"
-        )
+        if minutes is None:
+            when = "and few runs after it"
+        elif minutes < 0:
+            when = "in the interval in which the trouble began"
+        else:
+            when = f"{minutes:.0f} min before the first trouble, with no good run in between"
         who = f"by {change.user or 'unknown'}" if change.is_recorded else "as its configuration says,"
         return [
             Evidence(
