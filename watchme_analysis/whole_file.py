@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     Whoever writes the same file meanwhile writes another one aside; the last to finish stays.
@@ -18,6 +18,8 @@ def write_whole(path: Path, data: bytes) -> None:
         The file; its folder must be there. What is no regular file (a pipe, ``/dev/stdout``) is written to.
     data
         Its content.
+    mode
+        Who may read and write it.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
@@ -30,7 +32,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(0o644)
+        aside.chmod(mode)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)

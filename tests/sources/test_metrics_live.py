@@ -238,7 +238,9 @@ def test_two_that_keep_the_same_answer_at_once_leave_a_whole_one(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: store.save(["same"], value, NOW), range(40)))
     assert store.load(["same"]).value == value
-    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".gz"]
+    [kept] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept.suffix == ".gz"
+    assert kept.stat().st_mode & 0o777 == 0o600, "it holds what was logged"
 
 
 def test_an_answer_that_can_not_be_kept_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from watchme_analysis.sources.raw import Piece, RawFile, Source
 if TYPE_CHECKING:
     import pandas as pd
 
+_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
 _NO_SERVER = "it starts no server that is known here"
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
 
@@ -169,9 +170,6 @@ def _read(raw: RawFile) -> Iterable[Piece]:
     if content.problem:
         retrieval = retrieval.with_notes(f"{raw.relative}: {content.problem}.")
     yield Piece("app_processes", frame, retrieval)
-
-
-_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
 
 
 def _looks_like(raw: RawFile) -> bool:

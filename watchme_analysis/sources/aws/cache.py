@@ -66,7 +66,8 @@ class AnswerStore:
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, gzip.compress(text.encode(), 6))
+        # Answers hold what was logged, which is nobody else's business.
+        write_whole(path, gzip.compress(text.encode(), 6), mode=0o600)
         return json.loads(text)["value"]
 
 
