@@ -7,6 +7,7 @@ from click import Context
 
 from watchme_analysis.cli import cli
 from watchme_analysis.hypotheses.base import registered
+from watchme_analysis.report.remedy import remedies, steps
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
@@ -40,3 +41,19 @@ def test_the_pages_name_commands_that_there_are():
         blocks = re.findall(r"`[^`]+`|```.*?```", page.read_text(encoding="utf-8"), re.DOTALL)
         named = {name for block in blocks for name in re.findall(r"\bwatchme ([a-z-]+)", block)}
         assert named <= commands, page.name
+
+
+@pytest.mark.parametrize("cause", NAMED)
+def test_what_to_do_stands_alone_in_a_report(cause):
+    found = {"verdict": "supported", "cause": cause, "secondary_cause": "downstream_saturated"}
+    (page,) = remedies(found).values()
+    told = steps(page)
+    assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[1:]
+    assert not re.search(r"^## |\]\(\w+\.md\)", told, re.MULTILINE)
+
+
+def test_only_a_supported_cause_is_told_how_to_mend():
+    found = {"cause": "throttled", "secondary_cause": "mapping_disabled"}
+    assert list(remedies(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
+    assert remedies(found | {"verdict": "inconclusive"}) == {}
+    assert remedies(None) == {}

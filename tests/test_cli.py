@@ -132,6 +132,7 @@ def test_diagnose_without_json_is_for_a_person(data):
     assert "confidence" in answer.stdout
     assert "Asia/Tokyo" in answer.stdout
     assert "{" not in answer.stdout.splitlines()[0]
+    assert "\n\n\n" not in answer.stdout
     # What is as good as ruled out takes a line of the ranking, not a paragraph.
     assert "\nedge_config " in answer.stdout
     assert "\nedge_config\n" not in answer.stdout
@@ -146,6 +147,7 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(data):
     unwrapped = " ".join(answer.stdout.split())
     assert "[changes, 1 row]" in unwrapped
     assert "1,060 rows]" in unwrapped
+    assert "fix and prevent it: docs/causes/consumer_failing.md" in unwrapped
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -221,6 +221,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     """
     from watchme_analysis.diagnosis import diagnose as find
     from watchme_analysis.hypotheses.health.calibration import track_record
+    from watchme_analysis.report.remedy import remedies
     from watchme_analysis.views import console
 
     zone = parse_zone(str(options["timezone"]))
@@ -239,7 +240,12 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
     record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
-    click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record))
+    here = Path.cwd()
+    pages = [
+        str(page.relative_to(here) if page.is_relative_to(here) else page)
+        for page in remedies(found).values()
+    ]
+    click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record, remedies=pages))
 
 
 def _say_next(opened: Case, case: Path) -> None:

@@ -38,6 +38,14 @@ def test_the_parameters_code_is_told_once_at_the_end(tmp_path):
     assert "/cases/a&lt;b&gt;" in page
 
 
+def test_the_answer_and_what_to_do_come_right_after_the_title(tmp_path):
+    intro = make.new_markdown_cell("# Why does it?\n\nOn this page.")
+    write_page(make.new_notebook(cells=[intro]), result(), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    parts = ("Why does it?", "The proxy gives up too early.", "<strong>Fix</strong>", "On this page.")
+    assert sorted(parts, key=page.index) == list(parts)
+
+
 def test_words_of_the_evidence_are_escaped(tmp_path):
     finding = {"verdict": "supported", "cause": "<i>", "confidence": 1, "summary": ["`<b>` broke <i>"]}
     page = page_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.report import outputs
+from watchme_analysis.report.remedy import remedies, steps
 from watchme_analysis.report.words import facts
 from watchme_analysis.views.display import coded
 
@@ -38,13 +39,14 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         language_code="en",
     )
     node = nbformat.from_dict(notebook)
-    node.cells = [cell for cell in node.cells if _shown(cell)]
+    node.cells = _title_alone([cell for cell in node.cells if _shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     resources = {
         "result": result,
         "facts": facts(result),
         "coded": coded,
+        "remedies": {cause: steps(path) for cause, path in remedies(result.get("diagnosis")).items()},
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "contents": outputs.contents(node),
         "described": outputs.described,
@@ -56,3 +58,13 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
 def _shown(cell: Any) -> bool:
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
     return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
+
+
+def _title_alone(cells: list[Any]) -> list[Any]:
+    """Part the title from what is told below it: the answer comes between."""
+    first = cells[0]
+    title, _, told = first.source.partition("\n")
+    if first.cell_type != "markdown" or not title.startswith("# ") or not told.strip():
+        return cells
+    parts = ({"source": title}, {"source": told.strip(), "id": f"{first.get('id', '')}-told"})
+    return [*(type(first)({**first, **part}) for part in parts), *cells[1:]]

@@ -157,7 +157,12 @@ def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str:
 
 
 def diagnosis_text(
-    diagnosis: Mapping[str, Any], zone: tzinfo, *, with_sql: bool = False, track_record: str = ""
+    diagnosis: Mapping[str, Any],
+    zone: tzinfo,
+    *,
+    with_sql: bool = False,
+    track_record: str = "",
+    remedies: Sequence[str] = (),
 ) -> str:
     """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
 
@@ -171,22 +176,28 @@ def diagnosis_text(
         Whether to print below each statement the query that returns its rows.
     track_record
         How often verdicts like this one were right; empty when that is not known.
+    remedies
+        Where the pages lie that say what to do about the causes.
     """
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
     head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
     head += aftermath(diagnosis["secondary_cause"])
-    lines = [f"{head} (confidence {diagnosis['confidence']:.2f})", ""]
+    about = []
     incident = diagnosis["incident"]
     if incident["start"]:
         start, end = (local(incident[bound], zone) for bound in ("start", "end"))
-        lines.append(
+        about.append(
             f"incident  {start} .. {end} ({zone})"
             if end
             else f"incident  from {start} ({zone}), still open at the end of the data"
         )
-    lines = [filled(line, rest=" " * 10) for line in (*lines, *_subjects(diagnosis, zone))]
+    about += _subjects(diagnosis, zone)
+    lines = [filled(f"{head} (confidence {diagnosis['confidence']:.2f})")]
+    lines += ["", *(filled(line, rest=" " * 10) for line in about)] if about else []
     lines += ["", *(filled(sentence) for sentence in diagnosis["summary"])]
+    if remedies:
+        lines += ["", filled(f"How to make sure, fix and prevent it: {' and '.join(remedies)}")]
     if track_record:
         lines += ["", filled(track_record)]
     lines += ["", _ranking_text(diagnosis["ranking"])]
