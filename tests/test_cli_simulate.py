@@ -36,12 +36,13 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
 
 
 def test_a_case_is_fitted_and_its_record_shown():
-    result = run(str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--replications", "2", "--json")
+    result = run(str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--cores", "4", "--replications", "2", "--json")
     found = json.loads(result.output)
     assert found["scenarios"][0]["name"] == "as configured"
     own = found["scenarios"][0]["dead_lettered"]["mean"]
     assert own == pytest.approx(found["recorded"]["dead_lettered"], rel=0.02)
     assert any("capacity" in note for note in found["notes"])
+    assert "--cores has no effect: asr-queue is simulated alone." in found["notes"]
 
 
 def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all():
@@ -60,8 +61,9 @@ def test_a_case_without_queues_is_said_to_be_one():
         run(str(DATA / "health-healthy"))
 
 
-def test_a_queue_goes_with_a_case():
-    result = run("--queue", "asr-queue")
+@pytest.mark.parametrize("option", [("--queue", "asr-queue"), ("--cores", "4")])
+def test_what_says_something_of_a_case_goes_with_one(option):
+    result = run(*option)
     assert result.exit_code == 2
     assert "goes with a CASE" in result.output
 

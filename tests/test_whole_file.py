@@ -26,12 +26,17 @@ def test_what_does_not_fit_leaves_what_was_there(tmp_path, room_for_1000_bytes):
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
 
 
-def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path, mask):
     (tmp_path / "link").symlink_to("file")
-    write_whole(tmp_path / "link", b"new")
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "link", b"new")
+    finally:
+        os.umask(before)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"new"
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_a_pipe_is_written_to():

@@ -56,9 +56,7 @@ Examples:
 @click.option(
     "--cores",
     type=click.FloatRange(0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="Processors of a host that APIs share.",
+    help="Processors of a host that APIs of a CASE share.  [default: 2]",
 )
 @click.option("--replications", type=click.IntRange(1), default=10, show_default=True, help="Runs of each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same figures.")
@@ -89,6 +87,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     if case is None:
         if queue is not None:
             raise click.UsageError("--queue goes with a CASE.")
+        if options["cores"] is not None:
+            raise click.UsageError("--cores goes with a CASE whose APIs share a host.")
         settings, load = model.usual_settings(), model.usual_load()
         title = "30 devices, a message each every 30 minutes for 8 hours; an API of one slot"
         if api_slots is not None:
@@ -135,7 +135,7 @@ def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
     return spared_by_a_check(found.cause, change, dead, parse_zone(zone))
 
 
-def _model(opened: Case, queue: str | None, slots: int | None, cores: float) -> Model:
+def _model(opened: Case, queue: str | None, slots: int | None, cores: float | None) -> Model:
     """Return the model of the flow that is asked about, else of the one with the oldest message."""
     from watchme_analysis.analysis.backlog.flows import flows
     from watchme_analysis.analysis.simulation.fit import recorded

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+from secrets import token_hex
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     Whoever writes the same file meanwhile writes another one aside; the last to finish stays.
@@ -19,20 +19,19 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     data
         Its content.
     mode
-        Who may read and write it.
+        Who may read and write it, but for whom the umask of the process keeps out.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
     path = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
-    aside = Path(name)
+    aside = path.with_name(f".{path.name}-{token_hex(4)}.part")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(mode)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)

@@ -77,7 +77,11 @@ def _added(values: Sequence[float | None]) -> float | None:
 
 
 def model_of(
-    tables: Tables, flows: Sequence[Flow], flow: Flow, slots: int | None = None, cores: float = CORES
+    tables: Tables,
+    flows: Sequence[Flow],
+    flow: Flow,
+    slots: int | None = None,
+    cores: float | None = None,
 ) -> Model:
     """Return the model of a flow that comes nearest to its record.
 
@@ -92,7 +96,7 @@ def model_of(
     slots
         Calls that its API works on at once; it is then fitted alone.
     cores
-        Processors of a host that APIs share.
+        Processors of a host that APIs share; :data:`CORES` unless given.
 
     Raises
     ------
@@ -100,13 +104,14 @@ def model_of(
         When the flow can't be fitted.
     """
     if slots is None:
-        found = _together(tables, flows, flow, cores)
+        found = _together(tables, flows, flow, CORES if cores is None else cores)
         if found is not None:
             return found
     own, measured = _alone(tables, flow)
     if slots is not None:
         own = with_slots(own, slots)
-    return Model((flow,), (measured,), (own,), None, (*own.timing, *own.notes))
+    idle = () if cores is None else (f"--cores has no effect: {flow.queue} is simulated alone.",)
+    return Model((flow,), (measured,), (own,), None, (*own.timing, *own.notes, *idle))
 
 
 def _alone(tables: Tables, flow: Flow, with_calibration: bool = True) -> tuple[Fit, Recorded]:
