@@ -5,6 +5,7 @@ import json
 import lzma
 import os
 import shutil
+from datetime import UTC
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.importer import import_folder
+from watchme_analysis.views.console import import_text
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -143,6 +145,26 @@ def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
         ["access.log", 4, "access_log", "this is no access line"]
     ]
     assert case.coverage()["access_log"]["rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("hour", "doubt"), [("01", ""), ("10", "9 h after everything else"), ("23", ""), ("00", "1 h before")]
+)
+def test_a_log_without_a_zone_that_fits_nothing_else_is_doubted(evidence, tmp_path, hour, doubt):
+    text = "".join(f"2025-12-11 {hour}:00:{second:02},000 INFO [7] app: done\n" for second in range(30))
+    (evidence / "app.log").write_text(text)
+    notes = " ".join(import_folder(evidence, tmp_path / "case").case.manifest["tables"]["app_log"]["notes"])
+    assert ("time_zone" in notes) is bool(doubt)
+    assert doubt in notes
+
+
+def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
+    for name in "abcde":
+        (evidence / f"access_{name}.log").write_text((evidence / "access.log").read_text())
+    text = import_text(import_folder(evidence, tmp_path / "case").case.manifest, UTC)
+    said = " ".join(text.partition("Notes:")[2].split())
+    assert "access.log, access_a.log, access_b.log and 3 more: log_format combined" in said
+    assert said.count("combined") == 1
 
 
 def test_case_toml_wins_over_recognition(evidence, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,10 @@ OBSERVED = (
     "metrics",
     "log_events",
 )
+# Logs that commonly name no zone.
+_ZONELESS = ("app_log", "error_log")
+# How far a wrong zone puts a log from everything else: less may be a quiet log, and no zone is further away.
+_LEAST_APART, _MOST_APART = timedelta(minutes=30), timedelta(hours=14)
 _REJECTED_TEXT = 2000
 
 
@@ -128,6 +132,7 @@ def write_tables(
         piece = Piece("rejected_lines", conform("rejected_lines", frame), note)
         frames["rejected_lines"] = [(sources()[0], piece)]
     tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
+    _doubt_zones(tables, settings.zone_name)
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -221,12 +226,36 @@ def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime 
     return frame[column].min().to_pydatetime(), ends.max().to_pydatetime()
 
 
-def _observed_window(tables: dict[str, dict[str, Any]]) -> dict[str, str] | None:
-    seen: Iterable[dict[str, Any]] = [tables[name] for name in OBSERVED if tables.get(name, {}).get("start")]
-    bounds = [
-        (datetime.fromisoformat(entry["start"]), datetime.fromisoformat(entry["end"])) for entry in seen
-    ]
-    if not bounds:
+def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
+    """Note at a log without a zone that all of it lies hours from what else was recorded."""
+    others = _span(tables, [name for name in OBSERVED if name not in _ZONELESS])
+    for name in _ZONELESS:
+        mine = _span(tables, [name])
+        if mine is None or others is None:
+            continue
+        later, earlier = mine[0] - others[1], others[0] - mine[1]
+        if _LEAST_APART <= max(later, earlier) <= _MOST_APART:
+            hours = max(1, round(max(later, earlier) / timedelta(hours=1)))
+            side = "after" if later > earlier else "before"
+            note = (
+                f"all of it lies {hours} h {side} everything else, so that they can't be compared. Times "
+                f"without a zone were taken for {zone}: if they are another one's, put a case.toml with "
+                'time_zone = "Asia/Tokyo" or so beside the files, and import again.'
+            )
+            tables[name]["notes"].insert(0, note)
+
+
+def _span(tables: dict[str, dict[str, Any]], names: Iterable[str]) -> tuple[datetime, datetime] | None:
+    """Return first and last moment of some tables; None where none has any."""
+    seen = [tables[name] for name in names if tables.get(name, {}).get("start")]
+    if not seen:
         return None
-    start, end = min(first for first, _ in bounds), max(last for _, last in bounds)
-    return {"start": start.isoformat(), "end": end.isoformat()} if end > start else None
+    starts, ends = ([datetime.fromisoformat(entry[bound]) for entry in seen] for bound in ("start", "end"))
+    return min(starts), max(ends)
+
+
+def _observed_window(tables: dict[str, dict[str, Any]]) -> dict[str, str] | None:
+    span = _span(tables, OBSERVED)
+    if span is None or span[0] == span[1]:
+        return None
+    return {"start": span[0].isoformat(), "end": span[1].isoformat()}

@@ -248,6 +248,12 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "passed on as /status/" in said.ranking[0].finding.detail
     seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
     assert "which asks for /status/" in seen["nginx_rule"]
+    # Somebody who looks for what is not there, while Nginx gives nobody such an answer, or has no log.
+    nginx = made.table("access_log")
+    for held in (nginx.assign(status=504), nginx[:0]):
+        made._frames["access_log"] = held
+        assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
+    made._frames["access_log"] = nginx
     log.loc[bad, "path"] = HEALTH
     assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
 

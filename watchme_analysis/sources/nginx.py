@@ -121,6 +121,10 @@ SOURCES = (
         looks_like=looks_like,
         read=_read,
         by_content=True,
+        declined=lambda _: (
+            "its lines are of no format known here: put the nginx.conf that holds their "
+            "log_format beside it, or say log_format = '...' in a case.toml"
+        ),
         samples=(
             (
                 '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',

@@ -295,7 +295,7 @@ class Source:
         Called once with the table's name and the rows of all files together, for what only shows across
         files (the same points in two dumps); returns the rows and notes for the reader.
     declined
-        Why a file is left that its name brings here, where that is not its content; None when it is.
+        Why a file is left that its name brings here, or what would help; None where its content is another's.
     samples
         Lines or documents that a generic test reads: text and the number of rows expected of it.
     """

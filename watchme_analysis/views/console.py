@@ -19,6 +19,8 @@ from watchme_analysis.wording import as_sentence, counted
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
+# Files named of which the same is to be said.
+_MOST_NAMES = 3
 _WIDEST = 100
 
 
@@ -62,21 +64,45 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
             continue
         taken += [(name, part) for part in entry["tables"]]
         if not entry["tables"]:
-            notes.append(_bullet(f"{name} is read with another file."))
-        notes += [_bullet(note if name in note else f"{name}: {note}") for note in _notes(entry)]
+            notes.append((name, "read with another file"))
+        notes += [(name, note) for note in _notes(entry)]
+    told = {note for _, note in notes}
+    notes += [
+        (table, note)
+        for table, entry in manifest["tables"].items()
+        for note in entry["notes"]
+        if note not in told
+    ]
     head, windows = _windows([part for _, part in taken], zone)
     rows = [
         [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
         for (name, part), window in zip(taken, windows, strict=True)
     ]
     lines = [fitted(["file", "table", "rows", "rejected", head], rows, (1, 4))]
-    return "\n".join([*lines, *_headed("Notes:", notes), *_headed("Left, not part of the case:", left)])
+    return "\n".join(
+        [*lines, *_headed("Notes:", _each_once(notes)), *_headed("Left, not part of the case:", left)]
+    )
 
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
     """Return what is to be said of a file, each once."""
     told = [note for part in entry["tables"] for note in part["notes"]]
     return [note for note in dict.fromkeys([entry["reason"], *told]) if note]
+
+
+def _each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what is to be said of files and tables, what is said of many of them once."""
+    about: dict[str, list[str]] = {}
+    for name, note in notes:
+        about.setdefault(note.removeprefix(f"{name}: "), []).append(name)
+    return [
+        _bullet(note if names[0] in note else f"{_first_of(names)}: {note}") for note, names in about.items()
+    ]
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _headed(head: str, lines: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from unicodedata import east_asian_width
 
 _UNLIMITED = 130
 # Heads are not wrapped more narrowly.
@@ -15,6 +16,11 @@ _HEAD_WIDTH = 8
 def page_width() -> int:
     """Return the columns of the terminal; those that tables may take where there is none."""
     return shutil.get_terminal_size((_UNLIMITED, 24)).columns
+
+
+def columns(text: str) -> int:
+    """Return the columns that a text takes on a terminal: two for each Japanese character."""
+    return len(text) if text.isascii() else len(text) + sum(east_asian_width(one) in "WF" for one in text)
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
@@ -42,11 +48,11 @@ def fitted(
     left = {*range(titles), *words}
     page = page_width()
     whole = _lines([header, *rows], left)
-    if max(map(len, whole)) <= page:
+    if max(map(columns, whole)) <= page:
         return "\n".join(whole)
     heads = _stacked_heads(header, rows)
     table = _lines([*heads, *rows], left)
-    if max(map(len, table)) <= page:
+    if max(map(columns, table)) <= page:
         return "\n".join(table)
     below = _lines(
         [*(head[titles:] for head in heads), *(row[titles:] for row in rows)], {at - titles for at in left}
@@ -72,13 +78,12 @@ def _stacked_heads(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list
 
 def _lines(rows: Sequence[Sequence[str]], words: Iterable[int]) -> list[str]:
     # Not by tabulate, whose headers take two columns more than they need.
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = zip(row, widths, strict=True)
-        padded = (
-            cell.ljust(width) if at in words else cell.rjust(width) for at, (cell, width) in enumerate(cells)
-        )
+        spaced = ((cell, " " * (width - columns(cell))) for cell, width in cells)
+        padded = (cell + space if at in words else space + cell for at, (cell, space) in enumerate(spaced))
         lines.append("  ".join(padded).rstrip())
     return lines
 

@@ -57,7 +57,8 @@ def renames(found: Facts, bad: pd.DataFrame) -> list[Seen]:
         return []
     path, status = str(refused["path"].mode().iloc[0]), int(refused["status"].mode().iloc[0])
     hits, total = refused[refused["path"] == path], int((bad["nginx_status"] == status).sum())
-    if len(hits) < 3 or len(hits) < 0.5 * total:
+    # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
+    if len(hits) < 3 or total < 3 or len(hits) < 0.5 * total:
         return []
     text = (
         f"The application answered {path} with {status}, {len(hits):,d} times: no caller asks for that path, "
