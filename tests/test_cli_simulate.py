@@ -36,7 +36,9 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
 
 
 def test_a_case_is_fitted_and_its_record_shown():
-    result = run(str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--cores", "4", "--replications", "2", "--json")
+    result = run(
+        str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--cores", "4", "--replications", "2", "--json"
+    )
     found = json.loads(result.output)
     assert found["scenarios"][0]["name"] == "as configured"
     own = found["scenarios"][0]["dead_lettered"]["mean"]

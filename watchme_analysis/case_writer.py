@@ -214,7 +214,7 @@ def _write_spilled(table: str, parts: list[Part], path: Path, _: list[str]) -> W
 
 
 def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime | None]:
-    """Return first and last moment of a table; a metric point lasts until its period ends."""
+    """Return first and last moment of a table; a metric point or a query lasts until its end."""
     import pandas as pd
 
     column = TABLES[table].time
@@ -223,6 +223,8 @@ def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime 
     ends = frame[column]
     if table == "metrics":
         ends = ends + pd.to_timedelta(frame["period_s"].fillna(0).astype("int64"), unit="s")
+    elif table == "log_queries":
+        ends = frame["end"].fillna(ends)
     return frame[column].min().to_pydatetime(), ends.max().to_pydatetime()
 
 

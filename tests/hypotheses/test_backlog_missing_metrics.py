@@ -1,5 +1,6 @@
 """A metric that nobody answered is no zero: without it the diagnosis is right or silent."""
 
+import re
 import shutil
 
 import pandas as pd
@@ -10,6 +11,8 @@ from watchme_analysis.diagnosis import diagnose as diagnose_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.importer import import_folder
+from watchme_analysis.sources.raw import RawFile
+from watchme_analysis.sources.registry import sources
 
 CASES = (
     ("backlog-dlq", "consumer_failing"),
@@ -55,7 +58,12 @@ def ask(world):
 def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
     found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
-    assert any("aws cloudwatch get-metric-data" in item.how for item in found.missing_evidence)
+    assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
+    for item in found.missing_evidence:
+        files = re.findall(r"FOLDER/(\S+)", item.how)
+        assert files or "watchme pull" in item.how
+        for name in files:
+            assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 
 
 @pytest.mark.parametrize(("case", "cause"), CASES)
@@ -82,7 +90,7 @@ def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     for namespace in ("AWS/SQS", "AWS/Lambda"):
         found = ask(unanswered(World(), namespace))
         assert found.verdict == "inconclusive"
-        assert any("get-metric-data" in item.how for item in found.missing_evidence)
+        assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
 
 
 def stalled():

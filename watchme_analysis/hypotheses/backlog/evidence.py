@@ -198,7 +198,7 @@ def surge_against(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.surge.observed:.0f} messages came to {signs.flow.queue} from "
+            f"{signs.surge.observed:,.0f} messages came to {signs.flow.queue} from "
             f"{signs.surge.start:%Y-%m-%d %H:%M} UTC, {signs.surge.rate:.0f} times the usual, before "
             "anything else moved.",
             weight=weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),

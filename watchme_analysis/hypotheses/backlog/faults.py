@@ -113,7 +113,7 @@ def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             f"{signs.flow.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its configuration "
-            f"says, and {well:.0f} {signs.flow.tries} went well before the failures began.",
+            f"says, and {well:,.0f} {signs.flow.tries} went well before the failures began.",
             weight=weight("unchanged"),
             effect=well,
             check="change",
@@ -245,7 +245,7 @@ def _one_message(inv: Investigation, signs: Signs) -> list[Evidence]:
     return [
         Evidence(
             f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-            f"failed tries, while {tried.passed:.0f} {signs.flow.tries} of others went well.",
+            f"failed tries, while {tried.passed:,.0f} {signs.flow.tries} of others went well.",
             weight=weight("same_messages_fail_against"),
             effect=tried.passed,
             effect_unit="messages",

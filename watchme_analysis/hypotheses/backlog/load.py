@@ -44,7 +44,7 @@ def arrival_surge(inv: Investigation) -> Finding:
                 _arrivals(
                     inv,
                     signs,
-                    f"were {surge.observed:.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
+                    f"were {surge.observed:,.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
                     f"{surge.rate:.0f} times the usual, {when}",
                     weight("surge_first") if leads else weight("surge_after"),
                 )
@@ -130,7 +130,7 @@ def throttled(inv: Investigation) -> Finding:
         since = f" since {throttles.start:%Y-%m-%d %H:%M} UTC" if throttles else ""
         evidence.append(
             Evidence(
-                f"{number:.0f} deliveries to {signs.flow.function} were throttled{since}, "
+                f"{number:,.0f} deliveries to {signs.flow.function} were throttled{since}, "
                 f"{signs.throttled_share:.0%} of all attempts.",
                 weight=weight("throttles") if known else weight("no_throttles"),
                 effect=signs.throttled_share,

@@ -64,7 +64,7 @@ def _held_up(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{failed:.0f} tries failed in {signs.flow.queue} while messages waited there from "
+            f"{failed:,.0f} tries failed in {signs.flow.queue} while messages waited there from "
             f"{worst.start:%Y-%m-%d %H:%M} UTC on, {tries} before one dies: a FIFO queue gives out no other "
             "message of the group meanwhile.",
             weight=weight("group_held_up"),

@@ -24,8 +24,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
 
     looked_at = view.affected[:1] or view.signs
     metrics = (
-        "aws cloudwatch get-metric-data --metric-data-queries file://metric-data-queries.json "
-        f"--start-time {start} --end-time {end}"
+        f"watchme pull backlog CASE --queue {queue} --since {start} --until {end}  # with all of this list"
     )
     runs = {*FUNCTION_METRICS, "throttles"}
     if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
@@ -42,7 +41,8 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             f"aws logs start-query --log-group-name /aws/lambda/{function} --start-time {_epoch(start)} "
             f"--end-time {_epoch(end)} --query-string 'fields @timestamp, @message, @requestId "
             "| filter @message like /ERROR|Task timed out|Exception|exited/ "
-            "| sort @timestamp asc | limit 10000'",
+            "| sort @timestamp asc | limit 10000'\n"
+            f"aws logs get-query-results --query-id ID > FOLDER/logs/{function}-errors.json",
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
         add(
@@ -58,21 +58,23 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             "the recorded changes",
             "A deployment or a setting changed right before the trouble is the commonest cause.",
             f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
-            "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false",
+            "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json",
         )
     if focus is not None and focus.flow.settings.mapping_state is None:
         add(
             4.0,
             f"the event source mapping of {queue}",
             "It says whether the queue is polled and how many runs it may start.",
-            f"aws lambda list-event-source-mappings --function-name {function}",
+            f"aws lambda list-event-source-mappings --function-name {function} "
+            f"> FOLDER/functions/{function}-mappings.json",
         )
     if focus is not None and focus.flow.settings.visibility_timeout_s is None:
         add(
             4.0,
             f"the attributes of {queue}",
             "Visibility timeout, retention and redrive policy decide when a message returns or dies.",
-            f"aws sqs get-queue-attributes --queue-url URL_OF_{queue} --attribute-names All",
+            f"aws sqs get-queue-attributes --queue-url URL_OF_{queue} --attribute-names All "
+            f"> FOLDER/queues/{queue}.json",
         )
     messages = inv.table("queue_messages")
     # What was purged or sent back is not there any more.
@@ -81,10 +83,11 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
     if left > held:
         add(
             6.0,
-            f"{left - held} dead letters of {dlq}",
+            f"{left - held:,d} dead letters of {dlq}",
             "Only their bodies tell which device and day to run again; they pass with their retention.",
             f"aws sqs receive-message --queue-url URL_OF_{dlq} --max-number-of-messages 10 "
-            "--attribute-names All --visibility-timeout 600, until it is empty",
+            f"--attribute-names All --visibility-timeout 600 >> FOLDER/queues/{dlq}-messages.json"
+            "  # again and again until it is empty",
         )
     functions = inv.table("functions")
     own = functions[functions["function"] == function]
@@ -93,14 +96,15 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             2.0,
             f"the concurrency reserved for {function}",
             "Too little of it throttles deliveries, which count as receives.",
-            f"aws lambda get-function-concurrency --function-name {function}",
+            f"aws lambda get-function-concurrency --function-name {function} "
+            f"> FOLDER/functions/{function}-concurrency.json",
         )
     if focus is not None and focus.flow.frame["cpu_pct"].isna().all():
         add(
             1.0,
             "the API host's CPU",
             "A host out of CPU explains a slow API.",
-            "aws cloudwatch get-metric-data for AWS/EC2 CPUUtilization of the API's instance",
+            f"watchme pull backlog CASE --queue {queue} --instance INSTANCE_ID --since {start} --until {end}",
         )
     return tuple(sorted(found, key=lambda item: -item.value))
 

@@ -61,7 +61,7 @@ def _redelivery(inv: Investigation, signs: Signs) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.flow.queue} handed out {received:.0f} messages for {sent:.0f} sent and {failed:.0f} "
+            f"{signs.flow.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and {failed:,.0f} "
             f"failed {tries}{' and throttles' if signs.throttles else ''}"
             + (f", the surplus since {signs.surplus.start:%Y-%m-%d %H:%M} UTC." if signs.surplus else "."),
             weight=weight("redelivered") if found else weight("not_redelivered"),
@@ -151,7 +151,7 @@ def _starvation(inv: Investigation, signs: Signs) -> list[Evidence]:
         return _waiting(inv, signs)
     starved = signs.starved
     words = (
-        f"Messages waited in {signs.flow.queue} for {starved.minutes:.0f} min from "
+        f"Messages waited in {signs.flow.queue} for {starved.minutes:,.0f} min from "
         f"{starved.start:%Y-%m-%d %H:%M} UTC and none was received"
         if starved
         else f"{signs.flow.queue} was never left unread for long: messages were received while any waited"

@@ -78,9 +78,10 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
         )
     if bad >= 0.4 * total:
         refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
+        were = "was" if len(found.endpoints) == 1 else "were"
         return Seen(
             "inside_bad_too" if refused else "inside_bad",
-            f"From inside the container {endpoints} was as bad as from outside "
+            f"From inside the container {endpoints} {were} as bad as from outside "
             f"({share(bad, total)} probes bad, median {seconds(middle)})"
             + (", though callers outside were refused at once." if refused else "."),
             "probes",

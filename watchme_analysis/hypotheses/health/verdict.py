@@ -200,6 +200,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
         return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found)])
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(requests_judged(rows)["failed"].sum())
+    how_many = f"{failed:,d}" if failed else "none"
     middle, usual = _medians(found)
     end = (
         "UTC to the end of the data, still open then"
@@ -214,7 +215,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
     )
     return (
         f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
-        f"requests of {listed(found.endpoints)} were slow or failed ({failed:,d} failed){times}."
+        f"requests of {listed(found.endpoints)} were slow or failed ({how_many} failed){times}."
     )
 
 
