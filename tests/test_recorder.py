@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,12 @@ def test_the_recorder_refuses_what_can_not_be(tmp_path):
         )
         assert done.returncode == 2
         assert any(text in done.stderr for text in ("new folder", "raise --seconds", "network namespace"))
+
+
+def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(RECORDER.parent))
+    record = import_module("record")
+    monkeypatch.setattr(record, "find_nginx", lambda: None)
+    with pytest.raises(SystemExit):
+        record.main(["routing", str(tmp_path / "new")])
+    assert "nginx-light" in capsys.readouterr().err

@@ -28,7 +28,7 @@ import httpx
 from evidence import collect
 from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
 from processes import metrics
-from stage import HERE, Stage, namespaces_allowed
+from stage import HERE, Stage, find_nginx, namespaces_allowed
 
 from watchme_analysis.sources import probe_standalone
 
@@ -129,8 +129,10 @@ def record(options: argparse.Namespace, out: Path) -> None:
     seen: list[Seen] = []
     with _stage(options) as stage:
         with metrics(stage, stage.work / "metrics.csv"), probes(stage, options.client_timeout) as probed:
+            # A daemon, so that Ctrl-C ends the recording and not only the waiting for it.
             sending = threading.Thread(
-                target=lambda: asyncio.run(load(stage.edge_url, options.rate, options.seconds, seen))
+                target=lambda: asyncio.run(load(stage.edge_url, options.rate, options.seconds, seen)),
+                daemon=True,
             )
             began = time.time()
             sending.start()
@@ -254,17 +256,25 @@ def main(words: list[str] | None = None) -> None:
         options.delay = 1.5 if options.scenario == "event_loop" else 6.0
     if options.cpus is None and options.scenario == "neighbours":
         options.cpus = 0.25
-    if options.scenario == "load":
-        load_test(options)
-        return
-    if options.out is None or options.out.exists():
+    loads = options.scenario == "load"
+    if not loads and (options.out is None or options.out.exists()):
         parser.error("give a new folder for the evidence")
     if options.scenario == "packet_loss" and (options.network == "loopback" or not namespaces_allowed()):
         parser.error("packet_loss needs a network namespace: Linux, root, and ip")
-    if options.fault_at + options.fault_for > options.seconds:
+    if not loads and options.fault_at + options.fault_for > options.seconds:
         parser.error("the fault must end within the recording: raise --seconds")
-    record(options, options.out)
+    if find_nginx() is None and not options.url:
+        parser.error("this needs Debian's nginx: apt-get install nginx-light")
+    if loads:
+        load_test(options)
+    else:
+        record(options, options.out)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; nothing was kept.") from None
+    except RuntimeError as error:
+        raise SystemExit("\n".join([str(error), *getattr(error, "__notes__", ())])) from None

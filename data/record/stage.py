@@ -64,6 +64,11 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def find_nginx() -> str | None:
+    """Return where Nginx is, also for a user whose path leaves out what administrators run."""
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
 def wait_for(ready: Callable[[], bool], what: str) -> None:
     """Wait until something is ready.
 
@@ -75,9 +80,7 @@ def wait_for(ready: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + START_LIMIT_S
     while not ready():
         if time.monotonic() > end:
-            raise RuntimeError(
-                f"{what} did not come up within {START_LIMIT_S} s: see the logs of the work folder."
-            )
+            raise RuntimeError(f"{what} did not come up within {START_LIMIT_S} s.")
         time.sleep(0.05)
 
 
@@ -251,7 +254,7 @@ class Stage:
         origin = confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, None)
         (self.work / "nginx.conf").write_text(origin)
         (self.work / "edge.conf").write_text(confs.edge_conf(self.edge_port, self.origin_port, None))
-        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"
+        nginx = find_nginx() or "nginx"
         for name, conf in (("origin", "nginx.conf"), ("edge", "edge.conf")):
             log = f"logs/{name}-error.log"
             self._run(name, [nginx, "-p", str(self.work), "-e", log, "-c", str(self.work / conf)])
