@@ -155,7 +155,7 @@ user_agent | text | ClientRequestUserAgent
 status | int | EdgeResponseStatus
 body_bytes | int | EdgeResponseBytes
 ttfb_ms | float | EdgeTimeToFirstByteMs
-duration_ms | float | end minus start
+duration_ms | float | end minus start; of times in whole seconds ttfb_ms, where it agrees with them; null: unknown
 cache_status | text | CacheCacheStatus, lower case
 origin_addr | text | OriginIP | the origin was not asked
 origin_status | int | OriginResponseStatus; 0 means not asked or no answer

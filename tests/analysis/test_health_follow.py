@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from watchme_analysis.analysis.clock_skew import nested_skew, peak_skew
+from watchme_analysis.analysis.clock_skew import nested_skew, peak_skew, skew_of_logs
 from watchme_analysis.analysis.health.app_join import join_app
 from watchme_analysis.analysis.health.follow import FATES, fate_counts, follow
 from watchme_analysis.analysis.health.lag import follows
@@ -187,6 +187,16 @@ def test_clocks_agree_unless_another_difference_explains_clearly_more():
     assert peak_skew(even).ahead_s < 1
     clear = pd.Series([0.0, 0.001, *([5.0] * 6)]).to_numpy()
     assert peak_skew(clear).ahead_s == 5.0
+
+
+def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
+    """Of many records within reach those nearest are looked at, and what meets by chance is no pile."""
+    rows = 30 * 60
+    one = pd.DataFrame({"second": [n / 60 + 0.013 * (n * n % 7) for n in range(rows)], "path": "/health"})
+    other = one.assign(second=one["second"] + 3.0)
+    skew = skew_of_logs(one, other, ("path",), 0.02, 30.0)
+    assert abs(skew.ahead_s - 3.0) < 0.01
+    assert abs(skew_of_logs(one, one, ("path",), 0.02, 30.0).ahead_s) < 0.01
 
 
 def test_the_waterfall_keeps_layers_that_have_no_record():

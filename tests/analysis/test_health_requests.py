@@ -85,6 +85,52 @@ def test_requests_of_one_second_are_paired_one_to_one_by_status_and_client():
     assert requests(access(*nameless), edge(*outer))["join_candidates"].tolist() == [2] * 4
 
 
+@pytest.mark.parametrize("ahead_s", [0.0, 0.5, -3.0])
+@pytest.mark.parametrize("stock", [False, True])
+def test_clocks_that_are_apart_and_requests_that_are_alike_are_joined_as_they_belong(ahead_s, stock):
+    """Quick and slow requests of one path overlap: begin and end tell whose they are, else path and order."""
+    begun = [0.37 * n + 0.11 * (n % 4) for n in range(40)]
+    took = [0.02 + 0.6 * (n % 3 == 0) for n in range(40)]
+    outer = [
+        {"start": at(a), "end": at(a + s), "duration_ms": s * 1000, "ray_id": f"{n:016x}"}
+        for n, (a, s) in enumerate(zip(begun, took, strict=True))
+    ]
+    inner = [
+        {"time": at(a + s - 0.002 + ahead_s), "request_time_s": s - 0.004, "request_id": f"{n:016x}"}
+        for n, (a, s) in enumerate(zip(begun, took, strict=True))
+    ]
+    if stock:
+        for n, row in enumerate(zip(inner, outer, strict=True)):
+            row[0]["path"] = row[1]["path"] = f"/v1/{n % 8}"
+    inner = sorted(inner, key=lambda row: row["time"])
+    if stock:
+        inner = [row | {"time": row["time"].floor("s"), "request_time_s": None} for row in inner]
+    joined = requests(access(*inner), edge(*outer))
+    both = joined[joined["joined_by"].notna()]
+    right = both["ray"] == both["request_id"]
+    assert right.sum() >= (36 if stock else 40)
+    assert not (~right & both["join_candidates"].eq(1)).any()
+
+
+def test_a_few_requests_do_not_move_a_clock():
+    joined = requests(
+        access({"time": at(4.0), "request_time_s": 0.1}), edge({"start": at(0.8), "end": at(1.1)})
+    )
+    assert joined["joined_by"].isna().all()
+
+
+def test_who_asks_is_told_by_the_user_agent():
+    outer = {"start": at(0.8), "end": at(1.1), "user_agent": "checker"}
+    joined = requests(
+        access(
+            {"time": at(1.1), "request_time_s": 0.3, "user_agent": "browser"},
+            {"time": at(1.4), "request_time_s": 0.3, "user_agent": "checker"},
+        ),
+        edge(outer),
+    )
+    assert joined.loc[joined["joined_by"].notna(), "nginx_line"].tolist() == [2]
+
+
 def test_what_the_edge_gave_up_on_is_found_at_nginx_whatever_its_status():
     joined = requests(
         access({"time": at(10), "status": 499, "request_time_s": 4.0}),

@@ -46,6 +46,25 @@ def test_times_of_every_unit_are_the_same_moment(tmp_path, start, end):
     assert frame["duration_ms"].tolist() == [30250.0]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "first_byte_ms", "expected"),
+    [
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 40, 40.0),
+        (1765415400, 1765415402, 1210, 1210.0),
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:30Z", 40, 30_000.0),
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 0, None),
+        ("2025-12-11T01:10:00.001Z", "2025-12-11T01:10:01.001Z", 40, 1000.0),
+    ],
+)
+def test_times_in_whole_seconds_do_not_pass_for_a_duration(tmp_path, start, end, first_byte_ms, expected):
+    """One of 40 ms that begins before a full second and ends after it took no second."""
+    times = {"EdgeStartTimestamp": start, "EdgeEndTimestamp": end, "EdgeTimeToFirstByteMs": first_byte_ms}
+    frame, _ = read_edge(laid(tmp_path, RECORD | times))
+    assert frame["duration_ms"].astype(object).where(frame["duration_ms"].notna(), None).tolist() == [
+        expected
+    ]
+
+
 def test_a_request_is_read(tmp_path):
     frame, retrieval = read_edge(laid(tmp_path, {**RECORD, "ClientCountry": "jp"}))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Records looked at for one, in order of time.
+# Records looked at for one.
 _MOST = 400
 
 
@@ -48,7 +48,13 @@ class Pairs:
 
 
 def possible_pairs(
-    one: pd.DataFrame, other: pd.DataFrame, bounds: tuple[Array, Array], keys: Sequence[str]
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    bounds: tuple[Array, Array],
+    keys: Sequence[str],
+    *,
+    around: Array | None = None,
+    most: int = _MOST,
 ) -> Pairs:
     """Return which records agree in all keys, the second's ``second`` within the first's bounds.
 
@@ -60,6 +66,11 @@ def possible_pairs(
         For each row of ``one`` the least and the greatest ``second``.
     keys
         Columns that both frames have; a null agrees with a null alone.
+    around
+        Where more than ``most`` records fit, those nearest to this ``second`` are looked at; the first ones
+        when None.
+    most
+        Records looked at for each row of ``one``.
     """
     import numpy as np
     import pandas as pd
@@ -78,7 +89,10 @@ def possible_pairs(
     line = (second * span + at)[order]
     begin = np.searchsorted(line, first * span + low, side="left")
     stop = np.searchsorted(line, first * span + high, side="right")
-    counts = np.clip(stop - begin, 0, _MOST)
+    if around is not None:
+        middle = np.searchsorted(line, first * span + np.asarray(around, dtype=float)) - most // 2
+        begin = np.maximum(begin, np.minimum(middle, stop - most))
+    counts = np.clip(stop - begin, 0, most)
     left = np.repeat(np.arange(len(one)), counts)
     offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return Pairs(left, order[np.repeat(begin, counts) + offset])

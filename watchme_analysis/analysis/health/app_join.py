@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.clock_skew import NOTHING, Skew, peak_skew
+from watchme_analysis.analysis.clock_skew import ASKED, NOTHING, STEP_S, Skew, skew_of_logs
 from watchme_analysis.analysis.time_pairs import Pairs, possible_pairs
 
 if TYPE_CHECKING:
@@ -190,16 +190,13 @@ def _asked(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.Da
 
 def _whose(group: pd.DataFrame, answers: pd.DataFrame) -> tuple[str | None, Skew]:
     """Return the service whose log holds the answers to these requests, and its clock's lead."""
-    well = group[~group["lost"]]
+    well = group[~group["lost"]].assign(second=group["header"])
     services = answers["service"].unique()
     best: tuple[str | None, Skew] = (None, NOTHING)
     for service in services:
         mine = answers[answers["service"] == service]
-        reach = (well["header"] - MOST_SKEW_S, well["header"] + MOST_SKEW_S)
-        pairs = possible_pairs(well, mine, reach, ("path", "status"))
-        skew = peak_skew(mine["second"].to_numpy()[pairs.other] - well["header"].to_numpy()[pairs.one])
-        skew = replace(skew, pairs=min(skew.pairs, len(well), len(mine)))
-        enough = min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * len(well))
+        skew = skew_of_logs(well, mine, ("path", "status"), STEP_S, MOST_SKEW_S)
+        enough = min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * min(len(well), ASKED))
         better = (skew.pairs, -abs(skew.ahead_s)) > (best[1].pairs, -abs(best[1].ahead_s))
         if skew.pairs and skew.pairs >= enough and better:
             best = (str(service), skew)
@@ -210,7 +207,7 @@ def _paired(group: pd.DataFrame, mine: pd.DataFrame) -> list[pd.DataFrame]:
     """Pair requests that were answered with records, then those given up on with what is left."""
     well, lost = group[~group["lost"]], group[group["lost"]]
     reach = (well["begin"] - SLACK_S, well["header"] + SLACK_S)
-    first = _nearest(well, mine, possible_pairs(well, mine, reach, ("path", "status")))
+    first = _nearest(well, mine, possible_pairs(well, mine, reach, ("path", "status"), around=well["header"]))
     # Who asked these asked the others as well; records of anybody else are no candidates.
     rest = mine[~mine["row"].isin(first["row"])]
     peers = set(mine.loc[mine["row"].isin(first["row"]), "client_addr"].dropna())

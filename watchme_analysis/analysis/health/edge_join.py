@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.clock_skew import ASKED, skew_of_logs
 from watchme_analysis.analysis.time_pairs import possible_pairs
 
 if TYPE_CHECKING:
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 # whole seconds needs more.
 JOIN_TOLERANCE_S = 1.0
 JOIN_TOLERANCE_WHOLE_S = 2.0
+# Right pairs lie so near to each other: as near as the way between the two allows, and whole seconds.
+STEP_S, STEP_WHOLE_S = 0.02, 0.1
+# Records whose distance differs by less fit as well.
+ALIKE_S, ALIKE_WHOLE_S = 0.02, 0.5
+# Clocks are aligned by this many requests at least, and this share of all, and no further than this.
+_FEW, _SHARE, MOST_SKEW_S = 10, 0.3, 5.0
 # Cache statuses of an edge that asked nobody.
 CACHED = ("hit", "stale", "updating", "revalidated")
 
@@ -31,10 +39,11 @@ def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    """Pair what carries no common ray: same method, path, status and client, ended nearest to each other.
+    """Pair what carries no common ray: alike in all that both logged, and nearest to each other in time.
 
-    Clients are compared where the two logs have any in common, for Nginx may log the edge's address. An edge
-    that gave up knows no status of the origin: what is left over is compared without status and client.
+    Method, path and status must agree, the user agent where both logs have it, client and query where they
+    have any in common, for Nginx may log the edge's address. The clocks are aligned first. An edge that gave
+    up knows no status of the origin: what is left over is compared by method and path alone.
 
     Parameters
     ----------
@@ -47,56 +56,94 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
         ``nginx``, ``edge`` (labels of the two frames), ``join_candidates`` (int, records of the other layer
         that fit as well), ``joined_by`` (``ray`` or ``time``).
     """
-    import numpy as np
     import pandas as pd
 
     if nginx.empty or edge.empty:
         names = ("nginx", "edge", "join_candidates")
         return pd.DataFrame({name: pd.Series(dtype="int64") for name in names}).assign(joined_by="time")
-    whole = bool((nginx["nginx_end"].dt.microsecond == 0).all())
-    reach = JOIN_TOLERANCE_WHOLE_S if whole else JOIN_TOLERANCE_S
     base = nginx["nginx_end"].min()
+    whole = _in_whole_seconds(nginx["nginx_end"]) or _in_whole_seconds(edge["edge_end"])
     left = _ends(edge, "edge", edge["origin_status"].fillna(edge["edge_status"]), base)
     right = _ends(nginx, "nginx", nginx["nginx_status"], base)
-    common = set(left["client"].dropna()) & set(right["client"].dropna())
     cached = edge.loc[left["at"], "cache_status"].isin(CACHED).to_numpy(dtype=bool)
     left = left[~(cached & (left["status"] == 0).to_numpy())]
+    exact = ("method", "path", "status", *_compared(left, right))
+    ahead = skew_of_logs(left, right, exact, STEP_WHOLE_S if whole else STEP_S, MOST_SKEW_S)
+    if ahead.pairs >= max(_FEW, _SHARE * min(ASKED, len(left), len(right))):
+        right[["second", "begun"]] -= ahead.ahead_s
     found = []
-    for keys in (("method", "path", "status", *(("client",) if common else ())), ("method", "path")):
+    for keys in (exact, ("method", "path")):
         one = left[left["status"] != 0] if "status" in keys else left
-        near = (one["second"] - reach, one["second"] + reach)
-        pairs = possible_pairs(one, right, near, keys)
-        apart = abs(right["second"].to_numpy()[pairs.other] - one["second"].to_numpy()[pairs.one])
-        sizes = len(one), len(right)
-        kept = pairs.taken(np.argsort(apart, kind="stable"), sizes)
-        rivals, claims = pairs.rivals(sizes)
-        chosen = pairs.where(kept)
-        found.append(
-            pd.DataFrame(
-                {
-                    "nginx": right["at"].to_numpy()[chosen.other],
-                    "edge": one["at"].to_numpy()[chosen.one],
-                    "join_candidates": np.maximum(rivals, claims)[kept],
-                }
-            )
-        )
+        found.append(_nearest(one, right, keys, whole=whole))
         left = left[~left["at"].isin(found[-1]["edge"])]
         right = right[~right["at"].isin(found[-1]["nginx"])]
     return pd.concat(found, ignore_index=True).astype("int64").assign(joined_by="time")
 
 
-def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.DataFrame:
-    """Return when each request ended, in seconds after ``base``, with what tells requests apart."""
+def _compared(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """Return what else must agree: an edge passes user agents on, and may put its own address for others'."""
+    agents = ["user_agent"] if left["user_agent"].notna().any() and right["user_agent"].notna().any() else []
+    shared = [
+        name for name in ("client_addr", "query") if set(left[name].dropna()) & set(right[name].dropna())
+    ]
+    return agents + shared
+
+
+def _nearest(one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], *, whole: bool) -> pd.DataFrame:
+    """Take the pairs that lie nearest to each other first, each record once."""
+    import numpy as np
     import pandas as pd
 
+    reach, alike = (JOIN_TOLERANCE_WHOLE_S, ALIKE_WHOLE_S) if whole else (JOIN_TOLERANCE_S, ALIKE_S)
+    at = one["second"].to_numpy(dtype=float)
+    pairs = possible_pairs(one, other, (at - reach, at + reach), keys, around=at)
+    apart = abs(other["second"].to_numpy()[pairs.other] - at[pairs.one])
+    begun = abs(other["begun"].to_numpy()[pairs.other] - one["begun"].to_numpy()[pairs.one])
+    apart = apart + np.nan_to_num(begun)
+    kept = pairs.taken(np.argsort(apart, kind="stable"), (len(one), len(other)))
+    chosen = pairs.where(kept)
+    candidates = np.ones(len(kept), "int64")
+    for all_of, mine, size in ((pairs.one, chosen.one, len(one)), (pairs.other, chosen.other, len(other))):
+        limit = np.full(size, -np.inf)
+        limit[mine] = apart[kept] + alike
+        fitting = np.bincount(all_of[apart <= limit[all_of]], minlength=size)
+        candidates = np.maximum(candidates, fitting[mine])
+    return pd.DataFrame(
+        {
+            "nginx": other["at"].to_numpy()[chosen.other],
+            "edge": one["at"].to_numpy()[chosen.one],
+            "join_candidates": candidates,
+        }
+    )
+
+
+def _in_whole_seconds(moments: pd.Series) -> bool:
+    return bool((moments.dropna().dt.microsecond == 0).all())
+
+
+def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.DataFrame:
+    """Return when each request began and ended, in seconds after ``base``, with what tells requests apart.
+
+    Of whole seconds the middle counts, or, as Nginx writes its lines in turn, the line's place in its second.
+    """
+    import pandas as pd
+
+    ended = log[f"{side}_end"]
+    second = (ended - base).dt.total_seconds()
+    begun = (log[f"{side}_start"] - base).dt.total_seconds().where(log[f"{side}_s"].notna())
+    if _in_whole_seconds(ended):
+        same = log.groupby([f"{side}_file", ended], dropna=False)[f"{side}_line"]
+        place = (same.rank() - 0.5) / same.transform("size") if side == "nginx" else 0.5
+        second, begun = second + place, begun + place
     found = pd.DataFrame(
         {
             "at": log.index,
-            "second": (log[f"{side}_end"] - base).dt.total_seconds(),
+            "second": second,
+            "begun": begun,
             "method": log[f"{side}_method"],
             "path": log[f"{side}_path"],
             "status": status,
-            "client": log[f"{side}_client_addr"],
+            **{name: log[f"{side}_{name}"] for name in ("client_addr", "user_agent", "query")},
         }
     )
     return found.dropna(subset=["second", "method", "path"])

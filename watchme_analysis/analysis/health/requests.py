@@ -81,7 +81,9 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     found["end"] = found["edge_end"].fillna(found["nginx_end"])
     found["family"] = path_families(found["path"]).astype("string")
     drop = [
-        f"{side}_{name}" for side in ("edge", "nginx") for name in ("method", "path", "client_addr", "ray")
+        f"{side}_{name}"
+        for side in ("edge", "nginx")
+        for name in ("method", "path", "client_addr", "ray", "user_agent", "query")
     ]
     found = found.drop(columns=drop)
     first = [
@@ -114,6 +116,8 @@ def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
             "nginx_method": log["method"],
             "nginx_path": log["path"],
             "nginx_client_addr": log["client_addr"],
+            "nginx_user_agent": log["user_agent"],
+            "nginx_query": log["query"],
             "nginx_ray": _ray(log["edge_ray_id"]),
             "request_id": log["request_id"],
             "nginx_status": floats(log["status"]),
@@ -141,6 +145,8 @@ def _edge_side(log: pd.DataFrame) -> pd.DataFrame:
             "edge_method": log["method"],
             "edge_path": log["path"],
             "edge_client_addr": log["client_addr"],
+            "edge_user_agent": log["user_agent"],
+            "edge_query": log["uri"].str.extract(r"\?(.+)", expand=False),
             "edge_ray": _ray(log["ray_id"]),
             "edge_status": floats(log["status"]),
             "edge_s": floats(log["duration_ms"]) / 1000,
