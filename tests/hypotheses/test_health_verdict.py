@@ -6,6 +6,8 @@ from health_world import FAULT, HEALTH, case, investigate, moment
 
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.hypotheses.health.facts import facts
+from watchme_analysis.hypotheses.health.next import next_test
 from watchme_analysis.schema import conform
 
 HANDLERS = [
@@ -84,3 +86,21 @@ def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too(
     found = said.ranking[0].finding
     counts = [item.statement for item in found.evidence if item.statement.startswith("No endpoint was slow")]
     assert counts == [said.summary[0]]
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
+)
+def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(address, asked):
+    """Past Nginx nobody takes the prefix off, and a published port of loopback is answered by the host."""
+    locations = [("/svc/", {"proxy_pass": f"http://{address}/"})]
+    made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {}, nginx=locations)
+    log = made.table("access_log")
+    made._frames["access_log"] = log.assign(
+        upstream_addr=log["upstream_addr"].replace("192.0.2.11:8100", address)
+    )
+    found = investigate(made).once(facts)
+    assert f"http://{address}/healthz`" in next_test(found, "nginx_config")
+    said = next_test(found, "docker_network")
+    assert f"http://{asked}/healthz`" in said
+    assert f" {asked.split(':')[0]}`" in said

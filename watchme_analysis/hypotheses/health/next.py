@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.hypotheses.health.connections import connections
-from watchme_analysis.hypotheses.health.container import variables
+from watchme_analysis.hypotheses.health.container import LOOPBACK, variables
 from watchme_analysis.hypotheses.health.edge_rules import unread
 from watchme_analysis.hypotheses.health.facts import Facts
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
@@ -56,7 +56,10 @@ def next_test(found: Facts, cause: str) -> str:
         return _what_it_lacks(found)
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
-    host = service.rsplit(":", 1)[0]
+    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    # What answers at a published port of loopback is a program of the host: no way into the container.
+    local = service.rsplit(":", 1)[0] in LOOPBACK
+    container = "CONTAINER_IP:PORT" if local else service
     calls = own_source(found, "app_calls")
     handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
@@ -64,17 +67,17 @@ def next_test(found: Facts, cause: str) -> str:
     tests = {
         "nginx_config": (
             f"Ask past Nginx on the host: `curl -m 40 -w '%{{time_total}}' "
-            f"http://{service}{endpoint}`; if that is well, "
+            f"http://{service}{inner}`; if that is well, "
             "compare the endpoint's location with a healthy one in `nginx -T`."
         ),
         "edge_config": (
-            "Ask the origin without the edge: `curl -m 40 --resolve HOST:443:ORIGIN_IP "
+            "Ask the origin without the edge: `curl -k -m 40 --resolve HOST:443:ORIGIN_IP "
             f"https://HOST{endpoint}`; if that "
             "is well, turn off the edge's cache and rules for the path."
         ),
         "docker_network": (
-            f"Send from the host to the container: `ping -M do -s 1472 -c 20 {host}` and `curl -m 40 "
-            f"http://{service}{endpoint}`, and the same inside with `docker exec`."
+            f"Send from the host to the container: `ping -M do -s 1472 -c 20 {container.rsplit(':', 1)[0]}` "
+            f"and `curl -m 40 http://{container}{inner}`, and the same inside with `docker exec`."
         ),
         "app_event_loop": (
             "While it hangs, run `py-spy dump --pid PID`: the main thread stands in the blocking call."
