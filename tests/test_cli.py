@@ -100,7 +100,7 @@ def test_tables_are_no_wider_than_the_terminal(words, tmp_path):
         ("case", "sql", "evidence", "select 1", "--limit", "-1"),
         ("report", "health", "evidence", "--out", "/proc/reports"),
         ("resend", "evidence", "--out", "nowhere/resend.jsonl"),
-        ("fly",),
+        ("diagnoze", "health"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(evidence, tmp_path, words):
@@ -110,6 +110,7 @@ def test_bad_input_is_one_sentence_and_exit_2(evidence, tmp_path, words):
     assert answer.stdout == ""
     assert answer.stderr.startswith("watchme: ")
     assert answer.stderr.count("\n") == 1
+    assert "?." not in answer.stderr
     assert "Traceback" not in answer.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 

@@ -240,6 +240,11 @@ def test_another_case_within_the_evidence_is_left_as_one(evidence):
     assert both.coverage() == alone.coverage()
     left = {item["file"]: item["reason"] for item in both.manifest["inputs"] if item["source"] is None}
     assert left == {"first/manifest.json": "a case of its own: its folder is left"}
+    (evidence.parent / "cases").mkdir()
+    for name in ("first", "second"):
+        (evidence / name).rename(evidence.parent / "cases" / name)
+    with pytest.raises(InputError, match=r"holds no evidence, but cases: give one, such as .*first"):
+        import_folder(evidence.parent / "cases", evidence / "third")
 
 
 def test_metrics_and_queries_last_until_their_end(tmp_path):

@@ -287,9 +287,10 @@ def main() -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(BAD_INPUT)
     except click.UsageError as error:
-        told = " ".join(error.format_message().split()).rstrip(".")
+        told = " ".join(error.format_message().split())
+        stop = "" if told.endswith((".", "?")) else "."
         more = f" Try {error.ctx.command_path} --help." if error.ctx else ""
-        click.echo(f"watchme: {told}.{more}", err=True)
+        click.echo(f"watchme: {told}{stop}{more}", err=True)
         sys.exit(BAD_INPUT)
     except (click.ClickException, WatchmeError) as error:
         click.echo(f"watchme: {error}", err=True)

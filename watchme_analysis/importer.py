@@ -37,6 +37,7 @@ SPILL_FROM = 64 << 20
 _MANY_BYTES = 256 << 20
 # Files named where none could be read.
 _NAMED = 3
+_OF_ITS_OWN = "a case of its own: its folder is left"
 # Environment variable: folder where raw folders are imported to, shared by a process and its children.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -108,6 +109,10 @@ def import_folder(
         spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
         reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
         if not any(report.source for report in reports):
+            if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
+                raise InputError(
+                    f"{source} holds no evidence, but cases: give one, such as {source / cases[0]}."
+                )
             left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
             more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
             raise InputError(
@@ -292,7 +297,7 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     """
     known = sources()
     if PurePath(raw.relative).name == MANIFEST and _is_case((raw.root / raw.relative).parent):
-        return None, "a case of its own: its folder is left"
+        return None, _OF_ITS_OWN
     if kind is not None:
         example = RawFile(raw.root, kind)
         for source in known:

@@ -5,6 +5,8 @@ import re
 import pytest
 from botocore.session import get_session
 
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.sources.aws.client import Aws, Place
 from watchme_analysis.sources.aws.policy import ACTIONS, SAMPLING_ACTIONS
 from watchme_analysis.sources.aws.state import TRAIL_KEPT
 from watchme_analysis.sources.insights.calls import HIGHEST_LIMIT, MAX_GROUPS, OPEN
@@ -100,3 +102,17 @@ def test_every_action_is_an_operation_of_its_service(action):
     service, _, operation = action.partition(":")
     # Batches of a call are allowed under the name of the call.
     assert operation in model(service).operation_names
+
+
+@pytest.mark.parametrize(
+    ("variable", "region"), [("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REGION", "sa-east-1")]
+)
+def test_the_region_is_told_as_the_aws_cli_is(monkeypatch, variable, region):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(ServiceError, match="No region is configured: give --region"):
+        _ = Aws().region
+    monkeypatch.setenv(variable, region)
+    assert Aws().region == region
+    assert Aws(Place(region="eu-north-1")).region == "eu-north-1"

@@ -49,7 +49,9 @@ def test_the_advice_tells_when_and_how_many_could_still_be_kept_from_dying(dying
 
 def test_without_an_alarm_that_told_the_advice_says_so(dying):
     vain = rang(("vain", 5.0, 1, 3.5))
-    assert "None of these alarms" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
+    assert "without ringing in vain" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
+    silent = vain.assign(first=pd.NaT, minutes_after_start=np.nan, false_a_week=0.0)
+    assert alarm_advice(silent, START, dying, 40, TOKYO) == ("None of these alarms would have rung.",)
     (said,) = alarm_advice(vain.assign(minutes_after_start=np.nan), None, (), 0, TOKYO)
     assert said == "Nothing happened: vain would have rung in vain."
 

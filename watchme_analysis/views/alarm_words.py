@@ -38,6 +38,8 @@ def alarm_advice(
     """
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
+        if start is not None and frame["first"].isna().all():
+            return ("None of these alarms would have rung.",)
         if start is not None:
             return ("None of these alarms would have told of the incident without ringing in vain as well.",)
         vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()

@@ -6,6 +6,7 @@ botocore's own retries are off, so that every call that goes out is one that was
 from __future__ import annotations
 
 import math
+import os
 import random
 import re
 import threading
@@ -39,6 +40,7 @@ _SLOW = {"cloudtrail:LookupEvents": 5}
 _SLOWEST = 16.0
 # Parameters that name what a call is about.
 _NAMES = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
+_NO_REGION = "No region is configured: give --region, or set AWS_REGION."
 # IAM actions that are not named like the call.
 _ACTIONS = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
 
@@ -143,8 +145,11 @@ class Aws:
 
     @property
     def region(self) -> str:
-        """Region that is asked."""
-        return str(self.client("sts").meta.region_name)
+        """Region that is asked; a :class:`ServiceError` says that none is configured."""
+        name = self.client("sts").meta.region_name
+        if name in (None, "aws-global"):  # the latter is what STS alone makes of none
+            raise ServiceError(_NO_REGION)
+        return str(name)
 
     @property
     def where(self) -> str:
@@ -309,7 +314,7 @@ class Aws:
                 f"{action} in {self.where} didn't answer ({_plain(error)}): check the network, try again."
             )
         if isinstance(error, NoRegionError):
-            return ServiceError("No region is configured: give --region.")
+            return ServiceError(_NO_REGION)
         return ServiceError(
             f"{action} in {self.where} can't be called ({_plain(error)}): log in, or give another --profile."
         )
@@ -335,7 +340,9 @@ def _session(place: Place) -> Any:
 
     core = get_session()
     core.register_component("data_loader", _models())
-    return boto3.Session(botocore_session=core, profile_name=place.profile, region_name=place.region)
+    # The AWS CLI obeys this variable, boto3 does not.
+    region = place.region or os.environ.get("AWS_REGION")
+    return boto3.Session(botocore_session=core, profile_name=place.profile, region_name=region)
 
 
 def _plain(error: Exception) -> str:
