@@ -130,7 +130,7 @@ def test_the_edge_is_asked_for_its_log_and_rules_in_the_shape_that_the_import_re
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
-    assert made.table("edge_settings")["file"].nunique() == 9
+    assert made.table("edge_settings")["file"].nunique() == 2 + len(collect._EDGE_PHASES)
     asked = re.search(r"fields=([\w,]+)", collect.edge_log())[1].split(",")
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(asked)
 

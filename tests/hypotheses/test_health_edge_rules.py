@@ -92,6 +92,8 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
         rule(f'http.request.uri.path eq "{HEALTH}"', "redirect"),
         page(f"*example.com{OTHER}*", {"id": "security_level", "value": "under_attack"}),
         page(f"*example.com{HEALTH}*", {"id": "browser_cache_ttl", "value": 60}),
+        # The standard level, which caches no path without a file's ending.
+        page(f"*example.com{HEALTH}*", {"id": "cache_level", "value": "aggressive"}),
     ],
 )
 def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
@@ -101,8 +103,13 @@ def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
 
 
 def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
-    _, _, outcomes = told(exported(rule(f'http.request.uri.path eq "{JOBS}"')))
-    assert set(outcomes) == {"edge_plain"}
+    made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
+    assert set(told(made)[2]) == {"edge_plain"}
+    # A part that was not given out may hold the one that does not.
+    made.manifest["tables"]["edge_settings"]["rejected"] = 1
+    _, finding, outcomes = told(made)
+    assert not outcomes
+    assert any("refused" in text for text in finding.not_covered)
 
 
 @pytest.mark.parametrize(

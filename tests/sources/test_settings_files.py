@@ -1,7 +1,10 @@
 import json
 
+import pytest
+
+from watchme_analysis.errors import FormatError
 from watchme_analysis.sources.compose import read_compose
-from watchme_analysis.sources.edge_settings import read_edge_settings
+from watchme_analysis.sources.edge_settings import SOURCES, read_edge_settings
 from watchme_analysis.sources.raw import RawFile
 
 COMPOSE = """\
@@ -96,3 +99,42 @@ def test_edge_settings_are_flattened_and_a_torn_export_keeps_its_whole_part(tmp_
     }
     assert retrieval.truncated
     assert len(retrieval.rejected) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "known"),
+    [
+        ({"phase": "http_request_origin", "kind": "zone", "rules": []}, True),
+        ([{"id": "p", "targets": [], "actions": [], "status": "active"}], True),
+        ([{"id": "ssl", "value": "full", "modified_on": None, "editable": True}], True),
+        ([{"id": "someone", "value": "else"}], False),
+        ("done", False),
+    ],
+)
+def test_an_export_of_the_edge_is_known_by_what_it_holds(tmp_path, result, known):
+    (tmp_path / "export-3.json").write_text(json.dumps({"result": result, "success": True}))
+    raw = RawFile(tmp_path, "export-3.json")
+    assert SOURCES[0].looks_like(raw) is known
+
+
+@pytest.mark.parametrize(
+    ("message", "reasons"),
+    [
+        ("Authentication error", ["the edge refused the export: Authentication error"]),
+        ("could not find entrypoint ruleset in the http_request_origin phase", []),
+    ],
+)
+def test_an_answer_that_holds_no_settings_is_none_and_a_refusal_is_said(tmp_path, message, reasons):
+    answer = {"success": False, "errors": [{"code": 10000, "message": message}], "result": None}
+    (tmp_path / "edge-settings.json").write_text(json.dumps(answer))
+    frame, retrieval = read_edge_settings(RawFile(tmp_path, "edge-settings.json"))
+    assert frame.empty
+    assert [one.reason for one in retrieval.rejected] == reasons
+
+
+def test_counts_of_requests_are_left_with_the_reason(tmp_path):
+    (tmp_path / "graphql.json").write_text('{"data": {"viewer": {"zones": []}}, "errors": null}')
+    raw = RawFile(tmp_path, "graphql.json")
+    assert SOURCES[0].looks_like(raw)
+    with pytest.raises(FormatError, match="http_requests"):
+        read_edge_settings(raw)

@@ -22,8 +22,9 @@ _EDGE_FIELDS = (
     "OriginResponseDurationMs", "OriginTCPHandshakeDurationMs",
 )  # fmt: skip
 _EDGE_PHASES = (
-    "http_request_cache_settings", "http_request_firewall_custom", "http_ratelimit", "http_request_origin",
-    "http_config_settings", "http_request_dynamic_redirect", "http_request_transform",
+    "http_request_cache_settings", "http_request_firewall_custom", "http_request_firewall_managed",
+    "http_ratelimit", "http_request_origin", "http_config_settings", "http_request_dynamic_redirect",
+    "http_request_transform", "http_request_late_transform",
 )  # fmt: skip
 _CLOUDFLARE = "https://api.cloudflare.com/client/v4/zones/ZONE"
 
@@ -99,8 +100,9 @@ def edge_log() -> str:
     return (
         "# START and END such as 2025-12-11T01:00:00Z, an hour apart at most\n"
         f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start=START&end=END"
-        f"&timestamps=rfc3339&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl\n"
-        "# where log retention is off, a Logpush job of http_requests with the same fields writes the same"
+        f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl\n"
+        "# where log retention is off, a Logpush job of http_requests with the same fields writes the same;\n"
+        "# Cloudflare gives both to Enterprise zones alone: without, probe through the edge and around it"
     )
 
 

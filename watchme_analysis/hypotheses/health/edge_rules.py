@@ -152,6 +152,8 @@ def unread(found: Facts) -> tuple[str, ...]:
     if table.empty or found.incident is None:
         return ()
     said = []
+    if found.inv.case.coverage()["edge_settings"]["rejected"]:
+        said.append("A part of the edge's settings was refused or came torn: the import says which.")
     for one in found.inv.once(matched_rules):
         name = f"the edge's rule `{one.rule.label}`"
         if one.unknown and one.affected < MOST:
