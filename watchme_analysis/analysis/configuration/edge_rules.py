@@ -242,7 +242,7 @@ def _host(node: Mapping[str, Any]) -> str:
 
 def _can_spoil(name: str, value: Any) -> bool:
     if name == "cache_level":
-        return value == "cache_everything"
+        return bool(value == "cache_everything")
     if name == "security_level":
         return value in ("under_attack", "high")
     return name in _SPOILING and value not in (False, "off", None)
