@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.config import Routes, routes
@@ -97,7 +98,7 @@ class Facts:
         """Path families affected, worst first."""
         return () if self.incident is None else self.incident.families
 
-    @property
+    @cached_property
     def services(self) -> tuple[str, ...]:
         """Usual upstream addresses of the affected families, the most affected first."""
         counts: dict[str, int] = {}

@@ -54,16 +54,14 @@ def next_test(found: Facts, cause: str) -> str:
     """Return the one check that would settle a cause."""
     if cause == "app_saturation":
         return _what_it_lacks(found)
+    if cause == "app_threadpool":
+        return _what_threads_do(found)
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service
-    calls = own_source(found, "app_calls")
-    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
-    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
-    workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
     tests = {
         "nginx_config": (
             f"Ask past Nginx on the host: `curl -m 40 -w '%{{time_total}}' "
@@ -82,15 +80,23 @@ def next_test(found: Facts, cause: str) -> str:
         "app_event_loop": (
             "While it hangs, run `py-spy dump --pid PID`: the main thread stands in the blocking call."
         ),
-        "app_threadpool": (
-            f"While it hangs, run `py-spy dump --pid PID`: {workers} stand in the same call, "
-            "the main thread is idle."
-        ),
         "none": (
             "Probe the endpoint from inside, from the host and from outside at the same time for ten minutes."
         ),
     }
     return tests[cause]
+
+
+def _what_threads_do(found: Facts) -> str:
+    """Return how to see that all threads of a pool are taken, as many as the source lets it have."""
+    calls = own_source(found, "app_calls")
+    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
+    workers = f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
+    return (
+        f"While it hangs, run `py-spy dump --pid PID`: {workers} stand in the same call, "
+        "the main thread is idle."
+    )
 
 
 def _what_it_lacks(found: Facts) -> str:
