@@ -16,6 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from insights_engine import Engine, MalformedError
 
+from watchme_analysis.sources.aws.client import Pace
+
+FAST = Pace(
+    gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01, long_poll_s=0
+)
+
 
 class Front:
     """What the front answers, and the faults it was told to show.

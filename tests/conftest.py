@@ -50,10 +50,15 @@ def moto_port():
 
 @pytest.fixture
 def front(moto_port, monkeypatch):
-    """A front before moto with nothing in it, as the account that the environment points at."""
+    """A front before moto with nothing in it, as the account that the environment points at.
+
+    Commands ask it at a test's pace: its quotas are no account's.
+    """
     import http.client
 
-    from aws_front import Server
+    from aws_front import FAST, Server
+
+    from watchme_analysis.sources.aws import client
 
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -62,6 +67,7 @@ def front(moto_port, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setattr(client, "Aws", lambda place, pace=FAST, made=client.Aws: made(place, pace))
     server = Server(moto_port)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     connection = http.client.HTTPConnection("127.0.0.1", moto_port)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pandas as pd
 import pytest
+from aws_front import FAST
 from botocore.client import BaseClient
 
 from watchme_analysis.case import open_case
@@ -15,14 +16,11 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.importer import import_folder
 from watchme_analysis.pull import Request, pull
 from watchme_analysis.sources.aws.cache import AnswerStore, NotKeptError
-from watchme_analysis.sources.aws.client import Aws, NotFoundError, Pace
+from watchme_analysis.sources.aws.client import Aws, NotFoundError
 from watchme_analysis.sources.aws.state import sample_messages
 from watchme_analysis.sources.insights.ask import Asking
 from watchme_analysis.window import Window
 
-FAST = Pace(
-    gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01, long_poll_s=0
-)
 NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(hours=6)
 WINDOW = Window(START, NOW - timedelta(hours=1))

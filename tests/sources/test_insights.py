@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aws_front import FAST
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ START = datetime(2025, 12, 11, 1, tzinfo=UTC)
 T0 = int(START.timestamp()) * 1000
 GROUP = "/aws/lambda/sed-worker"
 RAW = "fields @timestamp, @message | sort @timestamp asc"
-FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01)
 
 
 def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):

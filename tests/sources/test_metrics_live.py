@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from aws_front import FAST
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.sources.aws.cache import AnswerStore, Keeper, NotKeptError
-from watchme_analysis.sources.aws.client import Aws, Pace
+from watchme_analysis.sources.aws.client import Aws
 from watchme_analysis.sources.cloudwatch_metrics import read_answers
 from watchme_analysis.sources.metrics.cache import kept_metric_data
 from watchme_analysis.sources.metrics.frame import COLUMNS, get_metrics
@@ -27,7 +28,6 @@ from watchme_analysis.sources.raw_answers import write_answer
 from watchme_analysis.window import Window
 
 NOW = datetime(2025, 12, 11, 6, tzinfo=UTC)
-FAST = Pace(gap_s=0, backoff_s=0.002, longest_backoff_s=0.01)
 SENT = ("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "sed-queue"),))
 
 

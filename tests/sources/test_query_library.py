@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from aws_front import FAST
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.aws.client import Aws, Pace
+from watchme_analysis.sources.aws.client import Aws
 from watchme_analysis.sources.insights.ask import get_log_rows
 from watchme_analysis.sources.insights.calls import InsightsQuery
 from watchme_analysis.sources.insights.frame import answer_frame, typed_frame
@@ -32,7 +33,6 @@ LINES = [
     "Max Memory Used: 40 MB\t\n",
 ]
 GIVEN = {"request": {"request_id": ID.upper()}, "stream": {"log_stream": "s1"}}
-FAST = Pace(gap_s=0, first_poll_s=0, longest_poll_s=0.01)
 
 
 @pytest.fixture
