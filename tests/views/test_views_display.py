@@ -8,6 +8,7 @@ from watchme_analysis.views.backlog_tables import onset_table
 from watchme_analysis.views.coverage import coverage_table, losses_table
 from watchme_analysis.views.display import Passage, Picture, Shown, cell, coded, duration, number, table
 from watchme_analysis.views.finding import FindingsView, next_evidence
+from watchme_analysis.views.health_tables import by_connection_table
 from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
@@ -224,3 +225,18 @@ def test_a_command_to_collect_evidence_is_set_as_what_is_typed():
     what, _, how = shown.to_html().rpartition("<td")
     assert "font-family:monospace" in how
     assert "font-family:monospace" not in what
+
+
+def test_new_connections_stand_beside_kept_ones_with_what_overtook_them():
+    row = {
+        "hop": "to_app", "family": "/a", "connection": "new", "baseline": 3, "baseline_bad": 0, "incident": 4,
+        "incident_bad": 4, "baseline_median_s": 0.002, "incident_median_s": 3.0,
+    }  # fmt: skip
+    nothing = float("nan")
+    kept = row | {"connection": "kept", "incident_bad": 1, "incident_median_s": nothing}
+    shown = by_connection_table(pd.DataFrame([row, kept]), (2, 4))
+    assert shown.rows == (
+        ("Nginx to application", "/a", "0 of 3 → 4 of 4", "0 of 3 → 1 of 4", "–", "2 ms → 3 s", "2 ms → –"),
+    )
+    assert "Of 4 bad requests to the application over new connections 2 were overtaken" in shown.note
+    assert by_connection_table(pd.DataFrame([row]).iloc[:0], (0, 0)).note.startswith("No rows")

@@ -13,6 +13,7 @@ from watchme_analysis.analysis.health.follow import FATES, Followed, fate_counts
 from watchme_analysis.analysis.health.frames import baseline_comparison, error_counts, status_counts
 from watchme_analysis.analysis.health.lag import follows, open_requests, other_jobs, step_s
 from watchme_analysis.analysis.health.layers import layer_times
+from watchme_analysis.analysis.health.reuse import connections_used, fared_by_connection, overtaken
 from watchme_analysis.analysis.health.settings import handlers_table, settings_by_path
 from watchme_analysis.analysis.health.shares import layer_shares, status_classes
 from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
@@ -28,7 +29,7 @@ from watchme_analysis.views.health_config import code_table, processes_table, se
 from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
 from watchme_analysis.views.health_follow import clocks, fates_table, layers_table, plot_waterfall
 from watchme_analysis.views.health_in_flight import plot_in_flight
-from watchme_analysis.views.health_tables import comparison_table, status_table
+from watchme_analysis.views.health_tables import by_connection_table, comparison_table, status_table
 from watchme_analysis.views.health_timeline import plot_health_timeline
 from watchme_analysis.views.style import Mark
 
@@ -150,6 +151,14 @@ class HealthPage(Page):
         jobs = other_jobs(opened, metrics, family, found.upstreams.get(family), service)
         lag = follows(found.observed, family, jobs, step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
+
+    def by_connection(self) -> Shown:
+        """Show how requests over new connections fared beside those over kept ones."""
+        frame, affected = self.followed.frame, list(self.facts.families)
+        shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
+        mine = frame[frame["during"] & frame["family"].isin(affected)]
+        passed = overtaken(mine, connections_used(frame)["to_app"])
+        return by_connection_table(fared_by_connection(frame, shown), (int(passed.sum()), len(passed)))
 
     @property
     def followed(self) -> Followed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views.display import Shown, cell, duration, number
 
@@ -61,6 +61,70 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:
 def _change(before: float, during: float) -> str:
     known = ["–" if math.isnan(value) else duration(float(value)) for value in (before, during)]
     return f"{known[0]} → {known[1]}" if known != ["–", "–"] else "–"
+
+
+_HOPS = {"to_nginx": "to Nginx", "to_app": "Nginx to application"}
+_KINDS = ("new", "kept", "not told")
+_BY_CONNECTION = (
+    "connection",
+    "endpoint",
+    *(f"bad of {kind}, baseline → incident" for kind in ("new", "kept", "those not told")),
+    *(f"median of {kind}, baseline → incident" for kind in ("new", "kept")),
+)
+
+
+def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int]) -> Shown:
+    """Return how requests over new connections fared beside those over kept ones.
+
+    Parameters
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.analysis.health.reuse.fared_by_connection`.
+    overtaken
+        Bad requests of the incident over new connections that one over a kept connection overtook, of how
+        many.
+    """
+    rows = []
+    for (hop, family), group in frame.groupby(["hop", "family"], sort=False):
+        kinds = {row.connection: row for row in group.itertuples()}
+        rows.append(
+            (
+                _HOPS[hop],
+                str(family),
+                *(_bad(kinds.get(kind)) for kind in _KINDS),
+                *(
+                    _change(kinds[kind].baseline_median_s, kinds[kind].incident_median_s)
+                    if kind in kinds
+                    else "–"
+                    for kind in _KINDS[:2]
+                ),
+            )
+        )
+    note = (
+        "A new connection needs the way, room in the queue and a process that accepts it; a kept one needs "
+        "an answer alone. More new ones are opened in a jam, so that more of these being bad says little by "
+        "itself. Not told: connected in under half a millisecond or kept, and no answer in the application's "
+        "log that would say which."
+    )
+    if overtaken[1]:
+        note += (
+            f" Of {overtaken[1]:,d} bad requests to the application over new connections {overtaken[0]:,d} "
+            "were overtaken by a later one for the same endpoint, over a kept connection: it was answered "
+            "before they ended."
+        )
+    if not rows:
+        note = (
+            "No rows: neither the edge's handshakes nor $connection_requests, $upstream_connect_time or the "
+            "ports in the application's log were recorded."
+        )
+    caption = "New connections against kept ones"
+    return Shown(caption, _BY_CONNECTION, tuple(rows), note, _from(2, len(_BY_CONNECTION)))
+
+
+def _bad(row: Any) -> str:
+    if row is None:
+        return "–"
+    return f"{row.baseline_bad:,d} of {row.baseline:,d} → {row.incident_bad:,d} of {row.incident:,d}"
 
 
 def status_table(frame: pd.DataFrame) -> Shown:

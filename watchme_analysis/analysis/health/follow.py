@@ -10,6 +10,7 @@ from watchme_analysis.analysis.clock_skew import Skew, nested_skew
 from watchme_analysis.analysis.health.app_join import GAVE_UP, join_app
 from watchme_analysis.analysis.health.edge_join import CACHED
 from watchme_analysis.analysis.health.requests import floats
+from watchme_analysis.analysis.health.reuse import kept_ports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,8 @@ class Followed:
         Frame of :func:`watchme_analysis.analysis.health.requests.requests` with ``app_seen`` (bool),
         ``app_time`` (time, when the application logged the answer, by its own clock), ``app_status`` (float),
         ``app_after_s`` (float, from Nginx's end to that, clocks aligned; negative: before it),
-        ``app_joined_by``, ``app_candidates``, ``app_log_there`` (as
+        ``app_kept`` (boolean, whether it answered over a connection used before; null where no record
+        or no port is logged), ``app_joined_by``, ``app_candidates``, ``app_log_there`` (as
         :class:`watchme_analysis.analysis.health.app_join.AppJoin` has them), ``app_service``, ``app_file``,
         ``app_line``, and ``fate`` (text, of :data:`FATES`).
     skews
@@ -78,9 +80,10 @@ def follow(
     found = join_app(joined, app_log, inner_paths)
     row = found.frame["app_row"]
     seen = row.notna()
-    mine = app_log.iloc[row.dropna().astype("int64").to_numpy()].set_index(row[seen].index)
+    answers = app_log.assign(kept=kept_ports(app_log))
+    mine = answers.iloc[row.dropna().astype("int64").to_numpy()].set_index(row[seen].index)
     frame = joined.join(found.frame.drop(columns="app_row")).assign(app_seen=seen)
-    for name in ("time", "status", "service", "file", "line"):
+    for name in ("time", "status", "service", "file", "line", "kept"):
         frame[f"app_{name}"] = mine[name].reindex(frame.index)
     frame["app_status"], frame["app_line"] = floats(frame["app_status"]), floats(frame["app_line"])
     leads = {name: skew.ahead_s for name, skew in found.skews.items()}

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIME = "datetime64[us, UTC]"
+# $connection_requests among the variables of a format that have no column of their own.
+_CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
 # What Nginx's error log says of a request that went badly.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
@@ -45,10 +47,12 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
         records of the other layer that fit as well as this one; NaN: not joined); ``seen_edge``,
         ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
         ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
-        ``origin_status``, ``origin_s``, ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
+        ``origin_status``, ``origin_s``, ``handshake_s`` (with the origin, 0 over a kept connection),
+        ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
         ``nginx_end``, ``nginx_status``, ``nginx_s`` ($request_time), ``nginx_bytes``, ``connect_s``,
         ``header_s``, ``response_s`` (all counted from when the upstream was asked), ``upstream_addr``,
-        ``upstream_status``, ``upstream_raw`` (what was logged of several tries), ``nginx_file``,
+        ``upstream_status``, ``upstream_raw`` (what was logged of several tries), ``connection_requests``
+        (float, the request's place among those of its connection), ``nginx_file``,
         ``nginx_line``. Seconds are float, NaN where the layer did not log them.
     """
     import pandas as pd
@@ -129,6 +133,9 @@ def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
             "upstream_addr": log["upstream_addr"],
             "upstream_status": floats(log["upstream_status"]),
             "upstream_raw": log["upstream_raw"],
+            "connection_requests": floats(
+                log["extra"].str.extract(_CONNECTION_REQUESTS)[0].astype("Float64")
+            ),
             "nginx_file": log["file"],
             "nginx_line": floats(log["line"]),
         }
@@ -156,6 +163,7 @@ def _edge_side(log: pd.DataFrame) -> pd.DataFrame:
             "origin_addr": log["origin_addr"],
             "origin_status": floats(log["origin_status"]),
             "origin_s": floats(log["origin_duration_ms"]) / 1000,
+            "handshake_s": floats(log["origin_handshake_ms"]) / 1000,
             "edge_file": log["file"],
             "edge_line": floats(log["line"]),
         }

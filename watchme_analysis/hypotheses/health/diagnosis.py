@@ -36,6 +36,7 @@ from watchme_analysis.hypotheses.health.host import wrong_host
 from watchme_analysis.hypotheses.health.log_words import log_words
 from watchme_analysis.hypotheses.health.lookalikes import Lookalike, shared_weight, untold
 from watchme_analysis.hypotheses.health.network import network
+from watchme_analysis.hypotheses.health.new_connections import new_connections
 from watchme_analysis.hypotheses.health.next import next_test, not_covered
 from watchme_analysis.hypotheses.health.nginx import nginx
 from watchme_analysis.hypotheses.health.probe_connects import cut_from_host, probe_connects
@@ -62,6 +63,7 @@ CHECKS: tuple[Callable[[Facts], list[Seen]], ...] = (
     nginx,
     nginx_rules,
     network,
+    new_connections,
     probe_connects,
     cut_from_host,
     rhythms,

@@ -11,13 +11,15 @@ WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cp
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
     # inside as well; a fault of the application beside it is none of the way's either.
-    "connect_lost": (*STANDSTILL, "inside_bad"),
+    "connect_lost": (*STANDSTILL, "inside_bad", "new_alone_bad"),
     # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
     "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
     # Who is cut off now and then connects at once, as do the others, and is let down by the usual upstream.
     "cut_from_host": ("host_bad_inside_clear", "host_clear", "connect_quick", "nginx_passes_on"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
-    "unreachable": (*STANDSTILL, "inside_bad"),
+    "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
+    # Who is refused a connection had none.
+    "refused": ("new_alone_bad",),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": ("connect_slow", "connect_lost", "not_arriving"),
     # Who connects late arrives late.

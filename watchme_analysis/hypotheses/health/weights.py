@@ -302,6 +302,12 @@ WEIGHTS: dict[str, Weight] = {
         "Connections were made at once: the way to the container passes small packets.",
         network=-0.8,
     ),
+    "new_alone_bad": weight(
+        "new and kept connections",
+        "A process that is stuck is stuck for kept connections too. Opening one takes the way and a process "
+        "that is there, takes it, and has room for it.",
+        network=0.7, nginx=-0.5, loop=-1.5, pool=-1.5, saturation=0.7,
+    ),
     "refused": weight(
         "connect",
         "The usual address refuses or is unreachable: no port is published, no one listens, or a "
