@@ -20,14 +20,15 @@ CAUSES = (
     "app_saturation",
 )
 
-# "None of these" starts at one to four against any single cause.
+# "None of these" starts at one to four against any single cause: who diagnoses has been harmed by something.
 NONE_PRIOR = -1.4
 
 # Observations of one incident hang together, so their sum overstates; every weight is multiplied by this.
-# Left-out recorded cases and their ablations would bear 1.0: the rest is caution for what was not recorded.
+# Left-out recorded cases would bear a little more (docs/calibration.md): the rest is caution for others.
 SHRINK = 0.6
 # No evidence of this kind is surer than this.
 CEILING = 0.97
+# Three to two against all others together is the least that a verdict rests on.
 SUPPORTED_AT = 0.6
 
 
