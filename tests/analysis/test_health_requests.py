@@ -112,6 +112,22 @@ def test_clocks_that_are_apart_and_requests_that_are_alike_are_joined_as_they_be
     assert not (~right & both["join_candidates"].eq(1)).any()
 
 
+def test_what_a_worker_asked_the_origin_belongs_to_its_callers_request():
+    caller = {"start": at(0.5), "end": at(1.3), "ray_id": "a" * 16, "status": 504, "origin_status": 0}
+    worker = {"start": at(0.6), "end": at(1.2), "origin_addr": "192.0.2.9", "duration_ms": 600.0}
+    extra = '{"ParentRayID": "aaaaaaaaaaaaaaaa", "WorkerSubrequest": true}'
+    quick = worker | {"end": at(0.7), "duration_ms": 100.0, "ray_id": "c" * 16, "extra": extra}
+    stray = worker | {"ray_id": "d" * 16, "extra": extra.replace("a" * 16, "e" * 16)}
+    joined = requests(
+        access({"time": at(1.2), "request_time_s": 0.5, "status": 504, "edge_ray_id": "b" * 16}),
+        edge(caller, worker | {"ray_id": "b" * 16, "origin_status": 504, "extra": extra}, quick, stray),
+    )
+    assert joined["edge_line"].tolist() == [1, 4]
+    first = joined.iloc[0]
+    assert (first["joined_by"], first["origin_status"], first["origin_addr"]) == ("ray", 504, "192.0.2.9")
+    assert first["end"] == at(1.3)
+
+
 def test_a_few_requests_do_not_move_a_clock():
     joined = requests(
         access({"time": at(4.0), "request_time_s": 0.1}), edge({"start": at(0.8), "end": at(1.1)})

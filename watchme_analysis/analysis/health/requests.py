@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.edge_join import pairs_by_ray, pairs_by_time
+from watchme_analysis.analysis.health.edge_workers import callers_requests
 from watchme_analysis.analysis.health.paths import path_families
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    nginx, edge = _nginx_side(access_log), _edge_side(edge_log)
+    nginx, edge = _nginx_side(access_log), _edge_side(callers_requests(edge_log))
     pairs = pairs_by_ray(nginx, edge)
     left_nginx = nginx.index.difference(pairs["nginx"])
     left_edge = edge.index.difference(pairs["edge"])
