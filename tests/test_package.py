@@ -115,3 +115,16 @@ def test_bundled_cases_are_small_and_tell_where_they_come_from():
     assert CASES
     assert sum(path.stat().st_size for path in (ROOT / "data").rglob("*")) < DATA_BYTES
     assert [case.name for case in CASES if not (case / "README.md").is_file()] == []
+
+
+def test_a_notebook_shows_an_error_of_ours_as_its_sentence_alone():
+    from IPython.core.history import HistoryManager
+    from IPython.core.interactiveshell import InteractiveShell
+
+    HistoryManager.enabled = False
+    shell, shown = InteractiveShell(), []
+    shell._showtraceback = lambda kind, error, lines: shown.append(lines)
+    shell.run_cell("from watchme_analysis.window import parse_zone\nparse_zone('Asia/Tokio')")
+    assert shown == [
+        ["InputError: The time zone 'Asia/Tokio' is unknown: use an IANA name such as Asia/Tokyo or UTC."]
+    ]

@@ -26,6 +26,13 @@ def test_what_does_not_fit_leaves_what_was_there(tmp_path, room_for_1000_bytes):
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
 
 
+def test_the_file_is_named_by_its_own_name_where_none_can_be_made(tmp_path):
+    path = tmp_path / "nowhere" / "again.jsonl"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(path, b"new")
+    assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_a_link_stays_one_and_its_file_is_replaced(tmp_path, mask):
     (tmp_path / "link").symlink_to("file")

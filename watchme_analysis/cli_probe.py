@@ -109,7 +109,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     writer = probe_standalone.Writer(options["output"], options["quiet"])
     try:
         probe_standalone.append(options["output"], [])
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"Probes can't be written: {error}") from error
 
     def ask(url: str) -> dict[str, Any]:

@@ -10,6 +10,10 @@ class WatchmeError(Exception):
 
     retryable = False
 
+    def _render_traceback_(self) -> list[str]:
+        """Show a notebook's reader the sentence alone: where in here it arose says nothing to them."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(WatchmeError):
     """A parameter, a path or an option that can't be used as given."""

@@ -26,7 +26,11 @@ def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
         return
     path = path.resolve()
     aside = path.with_name(f".{path.name}-{token_hex(4)}.part")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        error.filename = str(path)  # the one that the caller knows
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
