@@ -228,6 +228,20 @@ def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a
     assert drawn.loc["nginx", "state"] == state
 
 
+def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
+    """A request of 40 ms that Nginx logged at a full second may have been at any time of it."""
+    outer = [
+        {"start": at(n + f), "end": at(n + f + 0.08), "duration_ms": 80.0, "ray_id": f"{n:016x}"}
+        for n, f in enumerate((0.9, 0.1, 0.4, 0.6))
+    ]
+    inner = [asked(n, 0.04, edge_ray_id=f"{n:016x}") for n in range(4)]
+    followed = follow(requests(access(*inner), edge(*outer)), empty("app_log"))
+    drawn = waterfall(followed, {"slowest": followed.frame.index[0]}).set_index("layer")
+    assert 0 <= drawn.loc["nginx", "from_s"] <= drawn.loc["connect", "from_s"] + 1e-9
+    assert drawn.loc["body", "to_s"] <= 0.08 + 1e-9
+    assert drawn.loc["nginx", "to_s"] - drawn.loc["nginx", "from_s"] == pytest.approx(0.04)
+
+
 def test_without_times_there_is_nothing_to_draw():
     joined = requests(access({"time": at(1)}), empty("edge_log"))
     assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}

@@ -92,7 +92,8 @@ def follow(
     late = (frame["app_time"] - end).dt.total_seconds().astype("float64") - ahead.fillna(0.0)
     frame["app_after_s"] = np.where(seen, late, np.nan)
     frame["fate"] = pd.Series(_fates(frame), index=frame.index, dtype="string")
-    both = frame[frame["joined_by"].eq("ray").fillna(False)]
+    by_ray = frame["joined_by"].eq("ray").fillna(False)
+    both = frame[by_ray if by_ray.any() else frame["joined_by"].notna()]
     inner, outer = ([both[f"{side}_{name}"] for name in ("start", "end")] for side in ("nginx", "edge"))
     skews = {("Nginx", "edge"): nested_skew((inner[0], inner[1]), (outer[0], outer[1]))}
     for name, skew in found.skews.items():

@@ -72,16 +72,33 @@ def waterfall(followed: Followed, chosen: dict[str, int]) -> pd.DataFrame:
     rows = []
     skew = followed.skews.get(("Nginx", "edge"), NOTHING).ahead_s
     ahead = 0.0 if math.isnan(skew) else skew
+    moments = followed.frame["nginx_end"].dropna()
+    whole = bool((moments.dt.microsecond == 0).all())
     for name, label in chosen.items():
         row = followed.frame.loc[label]
+        shift = _shift(row, ahead, whole=whole)
         what = f"{row['method']} {row['path']}"
         parts = {
             "edge": _edge(followed.frame, row),
-            **_nginx(followed.frame, row, ahead),
-            "app": _app(row, ahead),
+            **_nginx(followed.frame, row, shift),
+            "app": _app(row, shift),
         }
         rows += [(name, what, row["start"], layer, *parts[layer]) for layer in LAYERS if layer in parts]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
+    """Return what to take off Nginx's times of a request, so that they are on the edge's clock.
+
+    Times in whole seconds say little of a request that took less: it is moved to where the edge waited for it.
+    """
+    if not (row["seen_edge"] and row["seen_nginx"]):
+        return 0.0
+    begin, end = ((row[f"nginx_{name}"] - row["edge_start"]).total_seconds() for name in ("start", "end"))
+    spare = float(row["edge_s"]) - (end - begin)
+    if not whole or not spare >= 0:
+        return ahead_s
+    return begin - min(max(begin - ahead_s, 0.0), spare)
 
 
 def _edge(frame: pd.DataFrame, row: pd.Series) -> _Row:
@@ -93,13 +110,12 @@ def _edge(frame: pd.DataFrame, row: pd.Series) -> _Row:
     return ("seen", 0.0, float(row["edge_s"]), float(row["edge_ttfb_s"]), float(row["edge_status"]), cache)
 
 
-def _nginx(frame: pd.DataFrame, row: pd.Series, ahead_s: float) -> dict[str, _Row]:
+def _nginx(frame: pd.DataFrame, row: pd.Series, shift: float) -> dict[str, _Row]:
     nan = float("nan")
     if not row["seen_nginx"]:
         there = bool(frame["seen_nginx"].any())
         note = "no record of this request in Nginx's log" if there else "no access log of Nginx"
         return {"nginx": ("not seen" if there else "not logged", nan, nan, nan, nan, note)}
-    shift = ahead_s if row["seen_edge"] else 0.0
     begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() - shift for name in ("start", "end"))
     by = f"joined by {row['joined_by']}" if row["seen_edge"] else ""
     status = float(row["nginx_status"])
@@ -137,11 +153,10 @@ def _upstream(row: pd.Series, asked_at: float, end: float) -> dict[str, _Row]:
     }
 
 
-def _app(row: pd.Series, ahead_s: float) -> _Row:
+def _app(row: pd.Series, shift: float) -> _Row:
     nan = float("nan")
     if row["app_seen"]:
         side = "nginx" if row["seen_nginx"] else "edge"
-        shift = ahead_s if row["seen_nginx"] and row["seen_edge"] else 0.0
         at = (row[f"{side}_end"] - row["start"]).total_seconds() + row["app_after_s"] - shift
         words = {
             "id": "by its id",
