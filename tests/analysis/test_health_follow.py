@@ -73,6 +73,19 @@ def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path()
     assert set(found["app_joined_by"]) == {"time"}
 
 
+def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
+    """The stock ``$time_local`` leaves the order of lines within a second, and what was given up on open."""
+    ends = [0.3 * n + 0.05 for n in range(40)]
+    inner = [asked(end, 0.02) | {"path": f"/svc/{n % 4}"} for n, end in enumerate(ends)]
+    inner = [row | {"time": row["time"].floor("s")} for row in [*inner, given_up(12, 2.0)]]
+    lines = [
+        {"time": at(end - 0.001), "path": f"/{n % 4}", "status": 200} for n, end in enumerate([*ends, 12.5])
+    ]
+    joined = follow(requests(access(*inner), empty("edge_log")), app(*lines)).frame.sort_values("nginx_line")
+    assert joined["app_line"].tolist()[:40] == list(range(1, 41))
+    assert joined["fate"].tolist()[40] == "gave_up"
+
+
 def test_two_answers_at_one_moment_are_no_sure_pair():
     log = access(*(asked(1 + n, 0.1) for n in range(4)), asked(4.01, 0.1))
     lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})

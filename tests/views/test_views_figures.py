@@ -149,7 +149,7 @@ def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     picture = plot_waterfall(drawn_layers(access_log()), TOKYO)
     assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, gave up"} <= set(picture.words)
     assert "not logged: no edge log" in picture.words
-    assert "not logged: no log of the application that was asked" in picture.words
+    assert "not logged: no log tells what the application did" in picture.words
     assert "typical request, GET /api/health: edge not logged" in picture.alt
 
 

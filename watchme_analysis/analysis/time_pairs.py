@@ -47,6 +47,17 @@ class Pairs:
         return Pairs(self.one[chosen], self.other[chosen])
 
 
+def in_whole_seconds(moments: pd.Series) -> bool:
+    """Tell whether a log has no fractions of seconds."""
+    return bool((moments.dropna().dt.microsecond == 0).all())
+
+
+def place_in_second(moments: pd.Series, file: pd.Series, line: pd.Series) -> pd.Series:
+    """Return where in its second each record of a log in whole seconds, lines in turn, was written."""
+    turn = line.groupby([file, moments], dropna=False)
+    return (turn.rank() - 0.5) / turn.transform("size")
+
+
 def possible_pairs(
     one: pd.DataFrame,
     other: pd.DataFrame,

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.clock_skew import ASKED, NOTHING, STEP_S, Skew, skew_of_logs
-from watchme_analysis.analysis.time_pairs import Pairs, possible_pairs
+from watchme_analysis.analysis.time_pairs import (
+    Pairs,
+    in_whole_seconds,
+    place_in_second,
+    possible_pairs,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 # A record may lie this far outside of the request it belongs to, clocks having been aligned.
 SLACK_S = 0.06
+# The same, and how finely times are told, where the proxy logs whole seconds.
+SLACK_WHOLE_S, STEP_WHOLE_S = 0.5, 0.1
 # How far two clocks may be apart to be aligned.
 MOST_SKEW_S = 30.0
 # How long after it was given up on a request may still be answered.
@@ -82,17 +89,22 @@ def join_app(
         for at, record in by_id.items():
             row[at], how[at], count[at] = record, "id", 1
         asked = _asked(requests, app_log["time"].min(), _inner_names(requests, records, inner_paths or {}))
+        whole = in_whole_seconds(requests["nginx_end"]) and bool(requests["seen_nginx"].any())
+        slack_s, fine_s = (SLACK_WHOLE_S, STEP_WHOLE_S) if whole else (SLACK_S, STEP_S)
         answers = records[(records["kind"] == "access") & ~records["row"].isin(by_id.values())]
         left = asked[~asked["at"].isin(by_id)]
         for _, group in left.groupby("target"):
-            service, skew = _whose(group, answers)
+            service, skew = _whose(group, answers, fine_s)
             if service is None:
                 continue
             skews.setdefault(service, skew)
             mine = answers[answers["service"] == service]
             moments = mine["second"] - skew.ahead_s
-            there[group["at"]] = group["begin"].between(moments.min() - SLACK_S, moments.max() + SLACK_S)
-            for pairs in _paired(group, mine.assign(second=moments)):
+            there[group["at"]] = group["begin"].between(moments.min() - slack_s, moments.max() + slack_s)
+            # Which late answer is whose can't be told where many are paired by the second alone.
+            followed = group[~group["lost"]] if whole else group
+            there[group["at"][~group["at"].isin(followed["at"])]] = False
+            for pairs in _paired(followed, mine.assign(second=moments), slack_s):
                 row[pairs["at"]], how[pairs["at"]] = pairs["row"], pairs["how"]
                 count[pairs["at"]] = pairs["candidates"]
                 answers = answers[~answers["row"].isin(pairs["row"])]
@@ -167,6 +179,9 @@ def _asked(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.Da
         (of(f"nginx_{name}", f"edge_{name}") - base).dt.total_seconds().to_numpy()
         for name in ("start", "end")
     )
+    if in_whole_seconds(requests["nginx_end"]):
+        place = place_in_second(requests["nginx_end"], requests["nginx_file"], requests["nginx_line"])
+        begin, end = (moments + place.where(nginx, 0.0).to_numpy() for moments in (begin, end))
     waited = of("header_s", "edge_ttfb_s").to_numpy(dtype=float)
     sent = of("nginx_status", "edge_status")
     status = of("upstream_status", "origin_status").fillna(sent)
@@ -188,14 +203,14 @@ def _asked(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.Da
     return frame[kept]
 
 
-def _whose(group: pd.DataFrame, answers: pd.DataFrame) -> tuple[str | None, Skew]:
+def _whose(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tuple[str | None, Skew]:
     """Return the service whose log holds the answers to these requests, and its clock's lead."""
     well = group[~group["lost"]].assign(second=group["header"])
     services = answers["service"].unique()
     best: tuple[str | None, Skew] = (None, NOTHING)
     for service in services:
         mine = answers[answers["service"] == service]
-        skew = skew_of_logs(well, mine, ("path", "status"), STEP_S, MOST_SKEW_S)
+        skew = skew_of_logs(well, mine, ("path", "status"), fine_s, MOST_SKEW_S)
         enough = min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * min(len(well), ASKED))
         better = (skew.pairs, -abs(skew.ahead_s)) > (best[1].pairs, -abs(best[1].ahead_s))
         if skew.pairs and skew.pairs >= enough and better:
@@ -203,21 +218,23 @@ def _whose(group: pd.DataFrame, answers: pd.DataFrame) -> tuple[str | None, Skew
     return best
 
 
-def _paired(group: pd.DataFrame, mine: pd.DataFrame) -> list[pd.DataFrame]:
+def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.DataFrame]:
     """Pair requests that were answered with records, then those given up on with what is left."""
     well, lost = group[~group["lost"]], group[group["lost"]]
-    reach = (well["begin"] - SLACK_S, well["header"] + SLACK_S)
-    first = _nearest(well, mine, possible_pairs(well, mine, reach, ("path", "status"), around=well["header"]))
+    reach = (well["begin"] - slack_s, well["header"] + slack_s)
+    first = _nearest(
+        well, mine, possible_pairs(well, mine, reach, ("path", "status"), around=well["header"]), slack_s
+    )
     # Who asked these asked the others as well; records of anybody else are no candidates.
     rest = mine[~mine["row"].isin(first["row"])]
     peers = set(mine.loc[mine["row"].isin(first["row"]), "client_addr"].dropna())
     if peers:
         rest = rest[rest["client_addr"].isin(peers)]
-    reach = (lost["begin"] - SLACK_S, lost["end"] + MOST_LATE_S)
+    reach = (lost["begin"] - slack_s, lost["end"] + MOST_LATE_S)
     return [first, _in_turn(lost, rest, possible_pairs(lost, rest, reach, ("path",)))]
 
 
-def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
     """Take the pairs that lie nearest to each other first, each side once."""
     import numpy as np
 
@@ -225,7 +242,7 @@ def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs) -> pd.DataFr
     apart = abs(mine["second"].to_numpy()[pairs.other] - asked["header"].to_numpy()[pairs.one])
     kept = pairs.taken(np.argsort(apart, kind="stable"), sizes)
     # A record at the very moment of the answer has only others of that moment for rivals.
-    near = apart <= SLACK_S
+    near = apart <= slack_s
     rivals, claims = pairs.rivals(sizes)
     rivals[near], claims[near] = pairs.where(near).rivals(sizes)
     how = np.where((rivals == 1) & (claims == 1), "time", "nearest")

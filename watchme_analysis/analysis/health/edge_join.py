@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.clock_skew import ASKED, skew_of_logs
-from watchme_analysis.analysis.time_pairs import possible_pairs
+from watchme_analysis.analysis.time_pairs import in_whole_seconds, place_in_second, possible_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
         names = ("nginx", "edge", "join_candidates")
         return pd.DataFrame({name: pd.Series(dtype="int64") for name in names}).assign(joined_by="time")
     base = nginx["nginx_end"].min()
-    whole = _in_whole_seconds(nginx["nginx_end"]) or _in_whole_seconds(edge["edge_end"])
+    whole = in_whole_seconds(nginx["nginx_end"]) or in_whole_seconds(edge["edge_end"])
     left = _ends(edge, "edge", edge["origin_status"].fillna(edge["edge_status"]), base)
     right = _ends(nginx, "nginx", nginx["nginx_status"], base)
     cached = edge.loc[left["at"], "cache_status"].isin(CACHED).to_numpy(dtype=bool)
@@ -117,10 +117,6 @@ def _nearest(one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], *, who
     )
 
 
-def _in_whole_seconds(moments: pd.Series) -> bool:
-    return bool((moments.dropna().dt.microsecond == 0).all())
-
-
 def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.DataFrame:
     """Return when each request began and ended, in seconds after ``base``, with what tells requests apart.
 
@@ -131,9 +127,8 @@ def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.Data
     ended = log[f"{side}_end"]
     second = (ended - base).dt.total_seconds()
     begun = (log[f"{side}_start"] - base).dt.total_seconds().where(log[f"{side}_s"].notna())
-    if _in_whole_seconds(ended):
-        same = log.groupby([f"{side}_file", ended], dropna=False)[f"{side}_line"]
-        place = (same.rank() - 0.5) / same.transform("size") if side == "nginx" else 0.5
+    if in_whole_seconds(ended):
+        place = place_in_second(ended, log["nginx_file"], log["nginx_line"]) if side == "nginx" else 0.5
         second, begun = second + place, begun + place
     found = pd.DataFrame(
         {

@@ -25,7 +25,7 @@ FATES = {
     "answer_lost": "the application answered in time, the answer did not come through",
     "edge_left": "Nginx answered after the edge or its client had given up",
     "cut_short": "the header came at once, the rest of the answer was cut off",
-    "gave_up": "Nginx gave up; no log of the application that it asked",
+    "gave_up": "Nginx gave up; no log tells what the application did",
     "answered": "answered through all layers that were asked",
     "not_followed": "the origin's log does not cover it",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.clock_skew import NOTHING
 from watchme_analysis.analysis.health.follow import Followed
+from watchme_analysis.analysis.time_pairs import in_whole_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +73,7 @@ def waterfall(followed: Followed, chosen: dict[str, int]) -> pd.DataFrame:
     rows = []
     skew = followed.skews.get(("Nginx", "edge"), NOTHING).ahead_s
     ahead = 0.0 if math.isnan(skew) else skew
-    moments = followed.frame["nginx_end"].dropna()
-    whole = bool((moments.dt.microsecond == 0).all())
+    whole = in_whole_seconds(followed.frame["nginx_end"])
     for name, label in chosen.items():
         row = followed.frame.loc[label]
         shift = _shift(row, ahead, whole=whole)
@@ -90,7 +90,7 @@ def waterfall(followed: Followed, chosen: dict[str, int]) -> pd.DataFrame:
 def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
     """Return what to take off Nginx's times of a request, so that they are on the edge's clock.
 
-    Times in whole seconds say little of a request that took less: it is moved to where the edge waited for it.
+    Of times in whole seconds one that took less is moved to where the edge waited for it.
     """
     if not (row["seen_edge"] and row["seen_nginx"]):
         return 0.0
@@ -98,7 +98,7 @@ def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
     spare = float(row["edge_s"]) - (end - begin)
     if not whole or not spare >= 0:
         return ahead_s
-    return begin - min(max(begin - ahead_s, 0.0), spare)
+    return float(begin - min(max(begin - ahead_s, 0.0), spare))
 
 
 def _edge(frame: pd.DataFrame, row: pd.Series) -> _Row:
@@ -169,4 +169,4 @@ def _app(row: pd.Series, shift: float) -> _Row:
         return ("not asked", nan, nan, nan, nan, "never got this far")
     if row["app_log_there"]:
         return ("not seen", nan, nan, nan, nan, "logged no answer to it")
-    return ("not logged", nan, nan, nan, nan, "no log of the application that was asked")
+    return ("not logged", nan, nan, nan, nan, "no log tells what the application did")
