@@ -85,6 +85,7 @@ def _counted(choice: Choice, columns: Sequence[str], table: pa.Table) -> pa.Tabl
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
+    from watchme_analysis.sources.access.lean import load_lean
     from watchme_analysis.sources.access.parquet import ParquetFile
 
     _check_target(scan, asked["parquet"])
@@ -93,6 +94,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     summary.by_loop = scan.uses_loop
+    load_lean(loop=summary.by_loop)
     written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))

@@ -135,6 +135,56 @@ def test_memory_stays_bounded_when_every_request_has_its_own_path():
     assert frame.loc[0, "key"] == "(others)"
 
 
+def test_what_rare_keys_lost_is_known(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.analysis.access.key_sums._MOST_KEYS", 3)
+    parts = [f"/{(at * at) % 23}" for at in range(400)] + [f"/rare{at}" for at in range(50)] + 5 * ["/1"]
+    left, right = AccessSummary("full-path"), AccessSummary("full-path")
+    for at in range(0, len(parts), 5):
+        rows = ({"path": path} for path in parts[at : at + 5])
+        (left if at % 2 else right).add(requests(*rows, by="full-path"))
+    left.merge(right)
+
+    found = dict(zip(*(left.by_key()[name].to_pylist() for name in ("key", "requests")), strict=True))
+
+    assert sum(found.values()) == len(parts)
+    lacking = [parts.count(key) - count for key, count in found.items() if key != "(others)"]
+    assert 0 < max(lacking) <= left.most_missed
+    assert all(parts.count(path) <= left.most_missed for path in set(parts) - set(found))
+
+
+def test_buckets_are_made_wider_when_they_are_too_many(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.analysis.access.key_sums._MOST_BUCKETS", 1200)
+    monkeypatch.setattr("watchme_analysis.analysis.grouped_sums._MOST_PARTS", 1)
+    seconds = [at**2 / 40_000 for at in range(2000)]
+    summary, other = AccessSummary("full-path"), AccessSummary("full-path")
+    for key in ("/a", "/b", "/c", "/d"):
+        summary.add(requests(*({"path": key, "request_time_s": one} for one in seconds), by="full-path"))
+    other.add(requests(*({"path": "/a", "request_time_s": one} for one in seconds), by="full-path"))
+    other.merge(summary)
+
+    off = other.most_off_pct / 100
+    assert 0.015 < off < 0.1
+    for row in other.by_key().to_pylist():
+        assert row["p50_s"] == pytest.approx(seconds[999], rel=off)
+        assert row["p99_s"] == pytest.approx(seconds[1979], rel=off)
+    assert len(other.by_key()) == 4, "wider buckets were enough"
+    assert other.total()["p99_s"] == pytest.approx(seconds[1979], rel=0.011)
+
+
+def test_fewer_keys_are_kept_when_the_widest_buckets_are_too_many(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.analysis.access.key_sums._MOST_BUCKETS", 300)
+    monkeypatch.setattr("watchme_analysis.analysis.grouped_sums._MOST_PARTS", 1)
+    summary = AccessSummary("full-path")
+    for key in range(20):
+        rows = ({"path": f"/{key}", "request_time_s": one**2 / 40_000} for one in range(200 - key))
+        summary.add(requests(*rows, by="full-path"))
+
+    keys = summary.by_key()["key"].to_pylist()
+
+    assert 2 < len(keys) < 20
+    assert "(others)" in keys
+
+
 parts = st.one_of(
     st.from_regex(r"[0-9]{0,12}", fullmatch=True),
     st.from_regex(r"[0-9a-fA-F]{6,10}", fullmatch=True),

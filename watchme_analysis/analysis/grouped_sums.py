@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Parts are folded into one when they are so many, or hold so many rows together.
+# Parts wait to be added to what is held until they are so many, or hold so many rows together.
 _MOST_PARTS = 32
-_MOST_ROWS = 500_000
+_MOST_ROWS = 50_000
+# A whole number of so many possible values fits 63 bits.
+_MOST_GROUPS = 1 << 62
 # So many times more groups than rows may be possible for each to have a place of its own.
-_FEW_GROUPS = 8
+_FEW_GROUPS = 4
 
 
 class Names:
@@ -37,6 +39,12 @@ class Names:
     def number(self, text: str | None) -> int:
         """Return a text's number; a new one has the next."""
         return self._numbers.setdefault(text, len(self._numbers))
+
+    def of(self, others: Names) -> Array:
+        """Return the number here of each of others' texts."""
+        import numpy as np
+
+        return np.array([self.number(text) for text in others.texts()], np.int64)
 
     def texts(self) -> list[str | None]:
         """Return the texts in the order of their numbers."""
@@ -69,6 +77,9 @@ def _indices(encoded: pa.DictionaryArray) -> Array:
 class GroupedSums:
     """Rows of whole numbers that name a group, and of what is summed or of which the largest is kept.
 
+    What is held stays in its place: a table of a million groups is not copied as a whole to add to it.
+    Columns keep the types that they come with.
+
     Attributes
     ----------
     keys, sums, maxima
@@ -78,10 +89,17 @@ class GroupedSums:
     keys: int
     sums: int
     maxima: int = 0
+    _held: list[Array] = field(default_factory=list)
     _parts: list[tuple[Array, ...]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return how many rows are held; those that wait to be added, which are few, are not counted."""
+        return len(self._held[0]) if self._held else 0
 
     def add(self, *columns: Array) -> None:
         """Add rows, a group in any number of them."""
+        if not len(columns[0]):
+            return
         self._parts.append(_folded(columns, self.keys, self.sums))
         if len(self._parts) >= _MOST_PARTS or sum(len(part[0]) for part in self._parts) > _MOST_ROWS:
             self.columns()
@@ -90,26 +108,77 @@ class GroupedSums:
         """Return the columns with one row for each group, in the order of the groups."""
         import numpy as np
 
-        if not self._parts:
+        if self._parts:
+            joined = tuple(np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+            new = _folded(joined, self.keys, self.sums) if len(self._parts) > 1 else self._parts[0]
+            self._parts = []
+            self._held = self._added(new) if self._held else [*new]
+        if not self._held:
             kinds = [*self.keys * [np.int64], *(self.sums + self.maxima) * [np.float64]]
             return tuple(np.zeros(0, kind) for kind in kinds)
-        if len(self._parts) > 1:
-            whole = tuple(np.concatenate(parts) for parts in zip(*self._parts, strict=True))
-            self._parts = [_folded(whole, self.keys, self.sums)]
-        return self._parts[0]
+        return tuple(self._held)
 
-    def renamed(self, at: int, names: Array) -> GroupedSums:
-        """Return the same with one column that names groups given other names, by its numbers from 0 on."""
-        columns = list(self.columns())
-        columns[at] = names[columns[at]]
-        found = GroupedSums(self.keys, self.sums, self.maxima)
-        found.add(*columns)
-        return found
+    def _added(self, new: Sequence[Array]) -> list[Array]:
+        """Return what is held, which is written to, with further rows, both in the order of the groups."""
+        import numpy as np
+
+        held = self._held
+        places = _places(held[: self.keys], new[: self.keys])
+        if places is None:
+            both = [np.concatenate(one) for one in zip(held, new, strict=True)]
+            return [*_sorted(both, self.keys, self.sums)]
+        mine_at, theirs_at = places
+        at = np.searchsorted(mine_at, theirs_at)
+        is_known = mine_at[np.minimum(at, len(mine_at) - 1)] == theirs_at
+        del places, mine_at, theirs_at
+        known, others = at[is_known], at[~is_known]
+        for number, (mine, theirs) in enumerate(zip(held, new, strict=True)):
+            if self.keys <= number < self.keys + self.sums:
+                mine[known] += theirs[is_known]
+            elif number >= self.keys:
+                mine[known] = np.fmax(mine[known], theirs[is_known])
+        # One column after the other, so that no more than one is there twice.
+        for number in range(len(held) if len(others) else 0):
+            held[number] = np.insert(held[number], others, new[number][~is_known])
+        return held
+
+    def rename(self, at: int, names: Array) -> None:
+        """Give groups other names, by the numbers from 0 on in one of the columns that name them."""
+        self.columns()
+        held, self._held = self._held, []
+        for start in reversed(range(0, len(held[0]) if held else 0, _MOST_ROWS)):
+            part = [column[start:].copy() for column in held]
+            # What is done with is let go, so that nothing is there twice.
+            for column in held:
+                column.resize(start, refcheck=False)
+            part[at] = names[part[at]].astype(part[at].dtype)
+            self.add(*part)
 
     def merge(self, other: GroupedSums) -> None:
         """Add what another has gathered."""
-        if other._parts:
-            self.add(*other.columns())
+        self.add(*other.columns())
+
+
+def _places(*parts: Sequence[Array]) -> list[Array] | None:
+    """Return a number for each row of parts, in the order of the groups; None where none is so large."""
+    import numpy as np
+
+    lows = [min(int(key.min()) for key in keys) for keys in zip(*parts, strict=True)]
+    sizes = [
+        max(int(key.max()) for key in keys) + 1 - low
+        for low, keys in zip(lows, zip(*parts, strict=True), strict=True)
+    ]
+    if math.prod(sizes) > _MOST_GROUPS:
+        return None
+    found = []
+    for part in parts:
+        place = np.zeros(len(part[0]), np.int64)
+        for key, low, size in zip(part, lows, sizes, strict=True):
+            place *= size
+            place += key
+            place -= low
+        found.append(place)
+    return found
 
 
 def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]:
@@ -117,9 +186,9 @@ def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
     import numpy as np
 
     rows = len(columns[0])
-    spans = [(int(key.min()), int(key.max()) + 1) for key in columns[:keys]] if rows else []
+    spans = [(int(key.min()), int(key.max()) + 1) for key in columns[:keys]]
     size = math.prod(stop - start for start, stop in spans)
-    if not rows or size > _FEW_GROUPS * rows:
+    if size > _FEW_GROUPS * rows:
         return _sorted(columns, keys, sums)
     # So few groups are possible that each has a place of its own, which takes a fraction of the time.
     place = np.zeros(rows, np.int64)
@@ -134,7 +203,7 @@ def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
     for most, column in zip(largest, columns[keys + sums :], strict=True):
         np.fmax.at(most, place, column)
     return (
-        *reversed(names),
+        *(name.astype(key.dtype) for name, key in zip(reversed(names), columns, strict=False)),
         *(np.bincount(place, column, size)[found] for column in columns[keys : keys + sums]),
         *(most[found] for most in largest),
     )
@@ -144,10 +213,9 @@ def _sorted(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
     """Return what :func:`_folded` does, whatever the groups are."""
     import numpy as np
 
-    order = np.lexsort(columns[:keys][::-1])
+    places = _places(columns[:keys])
+    order = np.lexsort(columns[:keys][::-1]) if places is None else np.argsort(places[0], kind="stable")
     ordered = [column[order] for column in columns]
-    if not len(order):
-        return tuple(ordered)
     starts = np.zeros(len(order), bool)
     starts[0] = True
     for column in ordered[:keys]:
@@ -158,3 +226,11 @@ def _sorted(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
         *(np.add.reduceat(column, first) for column in ordered[keys : keys + sums]),
         *(np.fmax.reduceat(column, first) for column in ordered[keys + sums :]),
     )
+
+
+def sums_by(groups: Array, values: Array, size: int) -> Array:
+    """Return the sum of the values of each of so many groups, which are numbered from 0 on."""
+    import numpy as np
+
+    found: Array = np.bincount(groups, weights=values, minlength=size)
+    return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from watchme_analysis.analysis.access.summary import BY_TIME, OTHER
+from watchme_analysis.analysis.access.key_sums import OTHER
+from watchme_analysis.analysis.access.summary import BY_TIME
 from watchme_analysis.views.access_cells import (
     REQUEST_WIDTH,
     Page,

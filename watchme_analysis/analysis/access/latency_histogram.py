@@ -2,7 +2,8 @@
 
 There is a bucket for each millisecond below 128 ms, and buckets 1.1 % wide above. A bucket knows the mean of
 what it holds, so that a quantile is exact below and at most 1.1 % off above, and exact too where requests end
-at one and the same timeout. Histograms of parts add up to that of the whole.
+at one and the same timeout. Histograms of parts add up to that of the whole. Where very many are kept, their
+buckets can be made coarser, in steps that double how far a quantile may be off.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 _EXACT_MS = 128
+_EXACT_BITS = 7
 _STEPS = 64
+# How often buckets may be made twice as wide: nine percent then.
+COARSEST = 3
 
 
 class Histograms(NamedTuple):
-    """Rows of histograms: which one, which bucket, how many durations, and their sum in seconds."""
+    """Rows of histograms, a bucket each: which one, how many durations, and their sum in seconds."""
 
     group: np.ndarray[Any, Any]
-    bucket: np.ndarray[Any, Any]
     size: np.ndarray[Any, Any]
     seconds: np.ndarray[Any, Any]
 
@@ -38,13 +41,28 @@ def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.where(missing, -1, buckets)
 
 
+def coarsened(buckets: np.ndarray[Any, Any], level: int) -> np.ndarray[Any, Any]:
+    """Return the first of the buckets that are one when they are made wider so many times."""
+    import numpy as np
+
+    _, bits = np.frexp(np.minimum(buckets, _EXACT_MS - 1))
+    joined = np.maximum(bits - 1 + level - _EXACT_BITS, 0)
+    above = _EXACT_MS + ((buckets - _EXACT_MS) >> level << level)
+    return np.where(buckets < _EXACT_MS, buckets >> joined << joined, above)
+
+
+def most_off_pct(level: int) -> float:
+    """Return by how many percent a quantile is off at most when buckets were made wider so many times."""
+    return float(100 * (2 ** (2**level / _STEPS) - 1))
+
+
 def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[float, np.ndarray[Any, Any]]:
     """Return quantiles in seconds (nearest rank): each the mean of the bucket that it falls into.
 
     Parameters
     ----------
     histograms
-        Rows of histograms, a bucket in one or more.
+        Rows of histograms, in the order of their groups and buckets.
     groups
         How many histograms there are.
     qs
@@ -60,10 +78,7 @@ def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[
     found = {q: np.full(groups, np.nan) for q in qs}
     if not len(histograms.group):
         return found
-    order = np.lexsort((histograms.bucket, histograms.group))
-    group, bucket, size, seconds = (one[order] for one in histograms)
-    first = np.flatnonzero(np.append(True, (np.diff(group) != 0) | (np.diff(bucket) != 0)))
-    group, size, seconds = group[first], np.add.reduceat(size, first), np.add.reduceat(seconds, first)
+    group, size, seconds = histograms
     mean = np.round(seconds / size, 6)
     reached = np.cumsum(size)
     begin = np.flatnonzero(np.append(True, np.diff(group) != 0))

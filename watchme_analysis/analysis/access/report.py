@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.error_requests import errors_by_kind
+from watchme_analysis.analysis.access.key_sums import OTHER
+from watchme_analysis.analysis.access.latency_histogram import most_off_pct
 from watchme_analysis.analysis.access.summary import BY_TIME
 from watchme_analysis.redact import MASK, redacted_values
+from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +35,8 @@ ORDERS = {
 }
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _EXAMPLES = 5
+# So many rows are made ready at once: each takes a thousand bytes, and there may be tens of thousands.
+_ROWS = 1000
 _MOST_ERRORS = 10_000
 _MASKED = f"passwords, tokens and names in e-mail addresses are shown as {MASK}; the logs hold them"
 
@@ -78,19 +83,35 @@ def access_report(
         "slower_than_s": summary.choice.slower_than_s,
         "only": [f"{name}={text}" for name, text in summary.choice.only],
         "untimed": summary.untimed,
-        "notes": list(notes),
+        "notes": [*notes, *_bounds(summary)],
         "inputs": [_input(one) for one in retrievals],
+        "most_missed": summary.most_missed,
+        "percentiles_off_pct": summary.most_off_pct,
         "total": summary.total(),
         "statuses": {
             "-" if status is None else str(status): count for status, count in summary.statuses().items()
         },
         "by": summary.by,
         "sort": order,
-        "groups": groups.to_pylist(),
+        "groups": (row for batch in groups.to_batches(_ROWS) for row in batch.to_pylist()),
         "upstreams": summary.upstreams().to_pylist(),
         "slowest": _slowest(summary),
     }
     return _shareable(found)
+
+
+def _bounds(summary: AccessSummary) -> Iterator[str]:
+    """Yield what was given up to sum up a log of any size in bounded memory, if anything."""
+    if summary.most_missed:
+        yield (
+            f"There are more values of {summary.by} than are kept: the rarest are in the row {OTHER}, and "
+            f"any other row may lack up to {counted(summary.most_missed, 'request')}, which are there."
+        )
+    if summary.most_off_pct > most_off_pct(0):
+        yield (
+            f"There are so many values of {summary.by} that their percentiles may be off by up to "
+            f"{summary.most_off_pct:.1f} %; those of all requests by {most_off_pct(0):.1f} %."
+        )
 
 
 def error_report(
@@ -131,10 +152,24 @@ def error_report(
 
 
 def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a report JSON-ready and without secrets; a note says so where there were any."""
-    told = plain(found)
-    masked: dict[str, Any] = redacted_values(told)
-    return masked if masked == told else {**masked, "notes": [*masked["notes"], _MASKED]}
+    """Return a report JSON-ready and without secrets; a note says so where there were any.
+
+    What an iterator gives becomes a list, one after the other, so that nothing large is there twice.
+    """
+    hidden = False
+
+    def shown(value: Any) -> Any:
+        nonlocal hidden
+        told = plain(value)
+        masked = redacted_values(told)
+        hidden |= masked != told
+        return masked
+
+    report = {
+        name: [shown(one) for one in value] if isinstance(value, Iterator) else shown(value)
+        for name, value in found.items()
+    }
+    return {**report, "notes": [*report["notes"], _MASKED]} if hidden else report
 
 
 def _slowest(summary: AccessSummary) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.choice import Choice
-from watchme_analysis.analysis.access.latency_histogram import Histograms, bucket_of, quantiles
-from watchme_analysis.analysis.grouped_sums import GroupedSums, Names
+from watchme_analysis.analysis.access.key_sums import MEASURES, KeySums
+from watchme_analysis.analysis.access.latency_histogram import Histograms, most_off_pct, quantiles
+from watchme_analysis.analysis.grouped_sums import GroupedSums, Names, sums_by
 from watchme_analysis.analysis.health.paths import families_by_loop, families_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.arrow_arrays import (
@@ -42,10 +43,7 @@ KEYS = {
     "referer": "referer",
 }
 BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
-MEASURES = ("request_time_s", "upstream_response_time_s")
 QUANTILES = (0.5, 0.9, 0.99)
-OTHER = "(others)"
-_MOST_KEYS = 20_000
 _NO_STATUS = -1
 
 
@@ -92,12 +90,8 @@ class AccessSummary:
     by_loop: bool = False
     requests: int = 0
     untimed: int = 0
-    _keys: Names = field(default_factory=Names)
+    _by_key: KeySums = field(default_factory=KeySums)
     _upstreams: Names = field(default_factory=Names)
-    # By key and status: requests, bytes; the longest of each measure.
-    _counts: GroupedSums = field(default_factory=lambda: GroupedSums(2, 2, len(MEASURES)))
-    # By key, measure and bucket: requests, seconds.
-    _buckets: GroupedSums = field(default_factory=lambda: GroupedSums(3, 2))
     # By upstream, its status and the status sent: requests.
     _pairs: GroupedSums = field(default_factory=lambda: GroupedSums(3, 1))
     _slowest: list[pa.Table] = field(default_factory=list)
@@ -117,38 +111,28 @@ class AccessSummary:
         if not len(table):
             return
         self.requests += len(table)
-        ones = np.ones(len(table))
-        key = self._key_numbers(table)
         status = _whole(table["status"])
         seconds = [_floats(table[name]) for name in MEASURES]
-        self._counts.add(key, status, ones, _floats(table["body_bytes"], 0.0), *seconds)
-        for measure, taken in enumerate(seconds):
-            bucket = bucket_of(taken)
-            known = bucket >= 0
-            self._buckets.add(
-                key[known], np.full(int(known.sum()), measure), bucket[known], ones[known], taken[known]
-            )
+        self._by_key.add(self._key_numbers(table), status, _floats(table["body_bytes"], 0.0), seconds)
         asked = ~nulls_of(whole(table["upstream_addr"]))
         upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
-        self._pairs.add(upstream[asked], _whole(table["upstream_status"])[asked], status[asked], ones[asked])
+        self._pairs.add(
+            upstream[asked], _whole(table["upstream_status"])[asked], status[asked], np.ones(int(asked.sum()))
+        )
         # Most parts hold nothing that is slower than what is kept.
         slow = np.flatnonzero(seconds[0] > self._slow_from_s())
         if len(slow):
             slowest = slow[np.argsort(-seconds[0][slow], kind="stable")[: self.keep_slowest]]
             self._keep_slowest([table.take(number_array(slowest))])
-        if len(self._keys) > 2 * _MOST_KEYS:
-            self._join_rare_keys()
 
     def merge(self, other: AccessSummary) -> None:
-        """Add what another summary by the same key has gathered."""
+        """Add what another summary by the same key has gathered, which is used up."""
         self.requests += other.requests
         self.untimed += other.untimed
-        self._counts.merge(other._counts.renamed(0, _renumbered(other._keys, self._keys)))
-        self._buckets.merge(other._buckets.renamed(0, _renumbered(other._keys, self._keys)))
-        self._pairs.merge(other._pairs.renamed(0, _renumbered(other._upstreams, self._upstreams)))
+        self._by_key.merge(other._by_key)
+        other._pairs.rename(0, self._upstreams.of(other._upstreams))
+        self._pairs.merge(other._pairs)
         self._keep_slowest(other._slowest)
-        if len(self._keys) > 2 * _MOST_KEYS:
-            self._join_rare_keys()
 
     def by_key(self) -> pa.Table:
         """Return a row for each key, the most frequent first.
@@ -160,9 +144,19 @@ class AccessSummary:
             time, the same with ``upstream_`` before it, ``bytes``, and shares of the key's requests:
             ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
         """
-        keys = self._keys.texts()
-        found = self._measured(keys, self._counts.columns()[0], self._buckets.columns()[0])
+        held = self._by_key
+        found = self._measured(held.keys.texts(), held.counts.columns()[0], held.buckets.columns())
         return found.sort_by([("requests", "descending"), ("key", "ascending")])
+
+    @property
+    def most_missed(self) -> int:
+        """How many requests at most any row of :meth:`by_key` may lack, since the rarest keys are one row."""
+        return self._by_key.missed
+
+    @property
+    def most_off_pct(self) -> float:
+        """By how many percent percentiles of :meth:`by_key` are off at most; those of all are not."""
+        return most_off_pct(self._by_key.wider)
 
     def total(self) -> dict[str, Any]:
         """Return the row of all requests together, as in :meth:`by_key`."""
@@ -170,14 +164,15 @@ class AccessSummary:
 
         if not self.requests:
             return {"key": "all", "requests": 0, **dict.fromkeys(self.by_key().column_names[2:])}
-        counts, buckets = self._counts.columns()[0], self._buckets.columns()[0]
-        (row,) = self._measured(["all"], np.zeros_like(counts), np.zeros_like(buckets)).to_pylist()
+        counts, buckets = self._by_key.counts.columns()[0], self._by_key.all_buckets.columns()
+        columns = np.zeros(len(counts), int), (np.zeros(len(buckets[0]), int), *buckets)
+        (row,) = self._measured(["all"], *columns).to_pylist()
         return dict(row)
 
     def statuses(self) -> dict[int | None, int]:
         """Return the number of requests by status, in order, those without one last."""
         found: dict[int | None, int] = {}
-        for status, requests in zip(*self._counts.columns()[1:3], strict=True):
+        for status, requests in zip(*self._by_key.counts.columns()[1:3], strict=True):
             found[_known(status)] = found.get(_known(status), 0) + int(requests)
         return dict(sorted(found.items(), key=lambda one: (one[0] is None, one[0] or 0)))
 
@@ -208,15 +203,15 @@ class AccessSummary:
         known = whole.filter(pc.is_valid(whole["request_time_s"]))
         return known.sort_by([("request_time_s", "descending"), ("time", "ascending")])
 
-    def _measured(self, keys: Sequence[str | None], count_of: Array, bucket_of_key: Array) -> pa.Table:
-        """Return the columns of :meth:`by_key` for keys, each row of counts and of buckets being of one."""
+    def _measured(self, keys: Sequence[str | None], count_of: Array, buckets: tuple[Array, ...]) -> pa.Table:
+        """Return the columns of :meth:`by_key` for keys: which each row of counts is of, and histograms."""
         import numpy as np
         import pyarrow as pa
 
         size = len(keys)
-        _, status, count, sent, *longest = self._counts.columns()
-        _, measure, bucket, filled, seconds = self._buckets.columns()
-        requests = _sums(count_of, count, size)
+        _, status, count, sent, *longest = self._by_key.counts.columns()
+        key, measure, _, filled, seconds = buckets
+        requests = sums_by(count_of, count, size)
         columns = {
             "key": array_of(keys, "text"),
             "requests": number_array(requests.astype(np.int64)),
@@ -224,20 +219,20 @@ class AccessSummary:
         }
         for at, prefix in enumerate(("", "upstream_")):
             rows = measure == at
-            histograms = Histograms(bucket_of_key[rows], bucket[rows], filled[rows], seconds[rows])
+            histograms = Histograms(key[rows], filled[rows], seconds[rows])
             found = quantiles(histograms, size, QUANTILES)
             most = np.full(size, np.nan)
             np.fmax.at(most, count_of, longest[at])
             for label, values in (*((f"p{q * 100:.0f}", found[q]) for q in QUANTILES), ("max", most)):
                 columns[f"{prefix}{label}_s"] = number_array(values, ~np.isnan(values))
-        columns["bytes"] = number_array(_sums(count_of, sent, size).astype(np.int64))
+        columns["bytes"] = number_array(sums_by(count_of, sent, size).astype(np.int64))
         groups = {
             "client_error_pct": (status >= 400) & (status <= 499),
             "server_error_pct": (status >= 500) & (status <= 599),
             **{f"{one}_pct": status == one for one in (499, 502, 504)},
         }
         for name, chosen in groups.items():
-            part = _sums(count_of, np.where(chosen, count, 0), size)
+            part = sums_by(count_of, np.where(chosen, count, 0), size)
             columns[name] = number_array(100 * part / requests)
         return pa.table(columns)
 
@@ -251,8 +246,8 @@ class AccessSummary:
             values = pc.strftime(pc.floor_temporal(values, unit=self.by), "%Y-%m-%dT%H:%MZ")
         texts = whole(values if values.type == pa.large_string() else values.cast(pa.large_string()))
         if self.by == "path" and self.by_loop:
-            return self._keys.numbers(families_by_loop(texts), list, "-")
-        return self._keys.numbers(texts, families_of if self.by == "path" else list, "-")
+            return self._by_key.keys.numbers(families_by_loop(texts), list, "-")
+        return self._by_key.keys.numbers(texts, families_of if self.by == "path" else list, "-")
 
     def _slow_from_s(self) -> float:
         """Return the seconds that a request must take more than to be among the slowest."""
@@ -267,27 +262,6 @@ class AccessSummary:
         if parts:
             slow = pa.concat_tables(parts).sort_by([("request_time_s", "descending")])
             self._slowest = [slow.slice(0, self.keep_slowest).combine_chunks()]
-
-    def _join_rare_keys(self) -> None:
-        """Make one key of the rarest; of those as rare as others the later ones."""
-        import numpy as np
-
-        key, _, count, *_ = self._counts.columns()
-        requests = _sums(key, count, len(self._keys))
-        kept, texts = Names(), self._keys.texts()
-        order = np.argsort(-requests, kind="stable")
-        numbers = np.zeros(len(texts), np.int64)
-        for place, number in enumerate(order.tolist()):
-            numbers[number] = kept.number(texts[number] if place < _MOST_KEYS else OTHER)
-        self._counts, self._buckets = self._counts.renamed(0, numbers), self._buckets.renamed(0, numbers)
-        self._keys = kept
-
-
-def _renumbered(other: Names, mine: Names) -> Array:
-    """Return the number here of each of another's texts."""
-    import numpy as np
-
-    return np.array([mine.number(text) for text in other.texts()], np.int64)
 
 
 def _known(status: Any) -> int | None:
@@ -306,10 +280,3 @@ def _floats(column: pa.ChunkedArray, null: float = math.nan) -> Array:
     import numpy as np
 
     return np.where(nulls_of(whole(column)), null, numbers_of(column))
-
-
-def _sums(groups: Array, values: Array, size: int) -> Array:
-    import numpy as np
-
-    found: Array = np.bincount(groups, weights=values, minlength=size)
-    return found
