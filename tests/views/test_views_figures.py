@@ -170,6 +170,25 @@ def test_in_flight_against_latency_shows_the_lag():
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
 
 
+def test_long_paths_are_told_apart_by_their_ends_and_leave_room_for_the_rest():
+    log = access_log()
+    log = log.assign(path="/one-service-of-several/with-a-prefix" + log["path"])
+    joined = requests(log, empty("edge_log"))
+    rows = judged(observations(joined, empty("probes")))
+    health = "/one-service-of-several/with-a-prefix/api/health"
+    load = ("jobs", rows.set_index("start")["duration_s"])
+    layers = layer_times(joined, *SPAN.incident)
+    followed = waterfall(follow(joined, empty("app_log")), chosen_requests(layers, [health]))
+    pictures = (
+        plot_in_flight(open_requests(joined), rows, load, (health, None), SPAN),
+        plot_where_time_goes(layer_shares(layers, [health])),
+        plot_waterfall(followed, TOKYO),
+    )
+    for picture, end in zip(pictures, ("api/health ≤ 2", "api/health, incident: 7", "10:00:57"), strict=True):
+        (word,) = {word for word in picture.words if "…" in word and word.endswith(end)}
+        assert len(word) < 64
+
+
 def metrics():
     rows = []
     for minute in range(120):

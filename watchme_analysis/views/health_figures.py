@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, duration
+from watchme_analysis.views.plain_lines import squeezed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,8 @@ LAYERS = {
 }
 _FAMILIES = 3
 _ROW_IN = 0.2
+# Characters of a path that leave room for phase and number beside a bar.
+_LONGEST = 26
 
 
 def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> Picture:
@@ -109,7 +112,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> Picture:
 
     bars = [
         (
-            f"{row.family}, {row.phase}: {row.requests:,d}",
+            f"{squeezed(row.family, _LONGEST)}, {row.phase}: {row.requests:,d}",
             [(layer, getattr(row, f"{layer}_s")) for layer in LAYERS],
         )
         for row in shares.itertuples()
@@ -147,7 +150,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
             annotation_clip=False,
             color=style.BLACK,
         )
-    axis.set_yticks(range(len(bars)), [label if len(label) < 44 else label[:42] + "…" for label, _ in bars])
+    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
     axis.tick_params(axis="y", labelsize=8)
     axis.set_ylim(len(bars) - 0.4, -0.6)
     longest = max([*ends, 0.001])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, Shown, duration, number
+from watchme_analysis.views.plain_lines import squeezed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ _COLORS = {
     "app": style.GREEN,
 }
 _ROW_IN = 0.27
+# Characters of a method and path that leave room for the rest of a title.
+_LONGEST = 36
 # Width of a character as a share of the axis.
 _CHARACTER = 0.0125
 # A bar shorter than this share of the axis would not be seen.
@@ -57,7 +60,7 @@ def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> Picture:
     for axis, (name, rows) in zip(axes, groups, strict=True):
         first = rows.iloc[0]
         moment = first["start"].tz_convert(zone)
-        what = first["what"] if len(first["what"]) < 46 else first["what"][:44] + "…"
+        what = squeezed(first["what"], _LONGEST)
         style.title(axis, f"{name}: {what}, {moment:%m-%d %H:%M:%S}")
         _draw(axis, rows)
     axes[-1].set_xlabel(f"time since the request began (requests' times in {zone})")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, duration, number
-from watchme_analysis.views.plain_lines import cut
+from watchme_analysis.views.plain_lines import squeezed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def plot_in_flight(
     source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
     _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
     _lines(axes[1], opened, "family", f"requests open at {source}, by path")
-    title = f"latency of {cut(family, 40)}"
+    title = f"latency of {squeezed(family, 40)}"
     style.title(axes[2], title)
     _dots(axes[2], rows, "start")
     axes[2].set_ylabel("duration")
@@ -76,7 +76,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
     for place, name in enumerate(names):
         axis.plot(
             wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
-            label=f"{cut(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
+            label=f"{squeezed(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
         style.absent(axis, "never two at once at a sample")

@@ -81,7 +81,7 @@ def waterfall(followed: Followed, chosen: dict[str, int]) -> pd.DataFrame:
         parts = {
             "edge": _edge(followed.frame, row),
             **_nginx(followed.frame, row, shift),
-            "app": _app(row, shift),
+            "app": _app(row, shift, whole=whole),
         }
         rows += [(name, what, row["start"], layer, *parts[layer]) for layer in LAYERS if layer in parts]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -153,11 +153,15 @@ def _upstream(row: pd.Series, asked_at: float, end: float) -> dict[str, _Row]:
     }
 
 
-def _app(row: pd.Series, shift: float) -> _Row:
+def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
     nan = float("nan")
     if row["app_seen"]:
         side = "nginx" if row["seen_nginx"] else "edge"
         at = (row[f"{side}_end"] - row["start"]).total_seconds() + row["app_after_s"] - shift
+        if whole and side == "nginx" and row["fate"] == "answered":
+            # Nginx had the answer before it was done, whatever it rounded its own time to.
+            begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() for name in ("start", "end"))
+            at = min(max(at, begin - shift), end - shift)
         words = {
             "id": "by its id",
             "time": "only record that fits",
