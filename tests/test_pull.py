@@ -163,8 +163,9 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
 
 
 def test_dead_letters_stay_where_they_are(account, tmp_path):
-    pull(Aws(pace=FAST), request(sample=7), tmp_path / "case")
+    first = pull(Aws(pace=FAST), request(sample=7), tmp_path / "case")
     assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
+    assert not any("hidden" in note for note in first.notes)
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -172,6 +173,9 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
         "25",
         "0",
     )
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
+    second = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
 @pytest.mark.parametrize("fault", ["denied", "throttle"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A span ends now, each time another now, of which nothing is kept.
         click.echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
-    click.echo(f"next: watchme diagnose {question} {target}")
+    click.echo(f"next: watchme diagnose {question} {shlex.quote(str(target))}")
     return PARTLY_FAILED if pulled.failures else 0
 
 
@@ -101,7 +102,7 @@ def _tell(pulled: Pulled, target: Path) -> None:
     click.echo(f"queues: {', '.join(scope.queues) or 'none'}")
     click.echo(f"functions: {', '.join(scope.functions) or 'none'}")
     for table, entry in case.coverage().items():
-        click.echo(f"  {table:<22} {entry['rows']:>9,} rows")
+        click.echo(f"  {table:<22} {entry['rows']:>9,} {'row' if entry['rows'] == 1 else 'rows'}")
     queries = case.table("log_queries")
     answered = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in answered["query_name"] if name not in pulled.failures]
