@@ -292,8 +292,8 @@ class _Pull:
             self.notes.append(f"{len(messages):,d} of about {held:,d} messages of {name} were read{why}.")
         if hidden := int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)):
             self.notes.append(
-                f"About {hidden:,d} more messages of {name} were hidden just then, being read by somebody or by "
-                "a run that was stopped: pull again with --refresh in a few minutes."
+                f"About {hidden:,d} more messages of {name} were hidden just then, being read by somebody or "
+                "by a run that was stopped: pull again with --refresh in a few minutes."
             )
         if messages:
             self.notes.append(f"Reading {name} counts as one receive of each message read.")
