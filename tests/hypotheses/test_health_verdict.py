@@ -104,3 +104,13 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     said = next_test(found, "docker_network")
     assert f"http://{asked}/healthz`" in said
     assert f" {asked.split(':')[0]}`" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("upstream_refused", "connected or were refused"), ("upstream_timeout_header", "connected")],
+)
+def test_who_was_refused_is_not_said_to_have_connected(error, words):
+    made = case(lambda path, _: {"status": 502, "error": error} if path == HEALTH else {})
+    said = next(one for one in investigate(made).once(health.observed) if one.outcome == "connect_quick")
+    assert f" {words} within" in said.statement

@@ -131,9 +131,9 @@ def _by_access_log(found: Facts) -> list[Seen]:
             )
         )
     elif total >= 5 and asked["connect_s"].notna().any():
-        text = (
-            f"{share(total - slow, total)} requests to {service} connected within {seconds(SLOW_CONNECT_S)}."
-        )
+        turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
+        how = "connected or were refused" if turned_away else "connected"
+        text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
         seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
     seen += _sent_again(asked, service)
     bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
