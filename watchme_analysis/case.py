@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import CaseError, QueryError
-from watchme_analysis.schema import TABLES, conform, empty, table_schema
+from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform, empty, table_schema
 from watchme_analysis.window import Window, parse_time
 
 if TYPE_CHECKING:
@@ -181,6 +181,9 @@ def open_case(path: str | Path) -> Case:
 
         return import_for_process(folder)
     try:
-        return Case(folder, json.loads(manifest.read_text(encoding="utf-8")))
+        case = Case(folder, json.loads(manifest.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise CaseError(f"{manifest} can't be read ({error}): import the evidence anew.") from error
+    if case.manifest.get("format_version") != FORMAT_VERSION:
+        raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+    return case

@@ -14,7 +14,7 @@ from watchme_analysis.case_large import Written, write_sorted
 from watchme_analysis.case_settings import CaseSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import TABLES, conform
+from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
 from watchme_analysis.sources.raw import Piece, Source
 from watchme_analysis.sources.registry import sources
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Part = tuple[Source, Piece]
     Parts = dict[str, list[Part]]
 
-FORMAT_VERSION = 1
 # Tables whose times say when the system was watched; a message or a change may be far older.
 OBSERVED = (
     "access_log",

@@ -22,9 +22,10 @@ from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
 from watchme_analysis.case_folders import check_one_case
 from watchme_analysis.case_settings import CaseSettings, read_settings
-from watchme_analysis.case_writer import FORMAT_VERSION, FileReport, sha256_of, write_tables
+from watchme_analysis.case_writer import FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
 from watchme_analysis.passing_folder import passing_folder
+from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
 from watchme_analysis.wording import counted
@@ -98,9 +99,10 @@ def import_folder(
     inputs = {name: sha256_of(source / name) for name in names}
     fingerprint = _fingerprint(inputs)
     if (target / MANIFEST).is_file():
-        present = open_case(target)
-        if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
-            return ImportReport(present, changed=False)
+        with suppress(CaseError):  # damaged, or of another version: made anew
+            present = open_case(target)
+            if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
+                return ImportReport(present, changed=False)
 
     # Named before it is made, so that no moment to stop leaves it behind.
     work = target.parent / f".{target.name}-{uuid4().hex}"

@@ -24,6 +24,9 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of a case's folder: the tables as they are here, and the manifest beside them.
+FORMAT_VERSION = 1
+
 Kind = Literal["text", "int", "float", "time", "bool", "json"]
 
 DTYPES: dict[str, str] = {

@@ -323,6 +323,12 @@ def test_frames_for_figures_agree_with_the_rows():
     assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)
     assert row["median_ratio"] == pytest.approx(50)
     assert row["cliffs_delta"] == 1.0
+    still = judged(
+        observations(requests(empty("access_log"), empty("edge_log")), frame.assign(duration_s=0.0))
+    )
+    assert baseline_comparison(still, at(10), None).iloc[0]["median_ratio"] == 1.0, (
+        "nought is as quick as nought"
+    )
     counts = status_counts(observed, at(10), None).set_index("status")["count"]
     assert counts.to_dict() == {"200": 10, "timeout": 6}
 

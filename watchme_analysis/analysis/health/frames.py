@@ -45,9 +45,9 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
         One row per ``family`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
         ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
         ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
-        all, failures with the time they took), ``median_ratio`` (float, incident over baseline),
-        ``cliffs_delta`` (float, -1 to 1), ``bad_share_change`` (float, -1 to 1). The baseline is every
-        time outside the incident. Worst first; NaN where a side has no rows.
+        all, failures with the time they took), ``median_ratio`` (float, incident over baseline,
+        both at least the millisecond that logs count in), ``cliffs_delta`` (float, -1 to 1),
+        ``bad_share_change`` (float, -1 to 1). The baseline is every time outside the incident. Worst first; NaN where a side has no rows.
     """
     import pandas as pd
 
@@ -70,7 +70,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
                 "incident_median_s": during_s.median(),
                 "baseline_p90_s": before_s.quantile(0.9),
                 "incident_p90_s": during_s.quantile(0.9),
-                "median_ratio": during_s.median() / max(before_s.median(), 0.001),
+                "median_ratio": max(during_s.median(), 0.001) / max(before_s.median(), 0.001),
                 "cliffs_delta": cliffs_delta(before_s, during_s),
                 "bad_share_change": during["bad"].mean() - other["bad"].mean(),
             }
