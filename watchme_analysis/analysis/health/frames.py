@@ -47,7 +47,8 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
         ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
         all, failures with the time they took), ``median_ratio`` (float, incident over baseline,
         both at least the millisecond that logs count in), ``cliffs_delta`` (float, -1 to 1),
-        ``bad_share_change`` (float, -1 to 1). The baseline is every time outside the incident. Worst first; NaN where a side has no rows.
+        ``bad_share_change`` (float, -1 to 1). The baseline is every time outside the incident. Worst first;
+        NaN where a side has no rows.
     """
     import pandas as pd
 
