@@ -207,3 +207,17 @@ def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind,
     seen = {one.outcome: one for one in investigate(made).once(health.observed)}
     assert ("threads_of_its_own" in seen) is is_seen
     assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
+
+
+@pytest.mark.parametrize(
+    ("threads", "outcome"), [((HEALTH, JOBS, REPORT), "all_pool_paths"), ((HEALTH, JOBS), "all_paths")]
+)
+def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_it(threads, outcome):
+    handlers = [
+        {"file": "app.py", "line": n, "function": f"f{n}", "method": "GET", "path": path.removeprefix("/svc"),
+         "is_async": path not in threads, "runs_on": "thread_pool" if path in threads else "event_loop"}
+        for n, path in enumerate((HEALTH, JOBS, REPORT), 1)
+    ]  # fmt: skip
+    every = (HEALTH, JOBS, REPORT)
+    made = case(lambda path, _: {"header_s": 6.0} if path in every else {}, handlers=handlers)
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
