@@ -14,7 +14,7 @@ from watchme_analysis.errors import WatchmeError
 from watchme_analysis.hypotheses.base import FINDING_MIME
 from watchme_analysis.notebook_tools import text_of
 from watchme_analysis.report.kernel import Kernels
-from watchme_analysis.report.request import notebooks_folder, plan
+from watchme_analysis.report.request import notebooks_folder, parameter_names, plan
 from watchme_analysis.report.run import make_reports, shared_imports
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -356,6 +356,8 @@ def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
         whole = open_case(other).window
         middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
         options = {"timezone": "America/New_York", "since": middle}
+        if "replications" in parameter_names(notebook):
+            options["replications"] = 2
         (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent(), kernels)
         assert subject in questions_for(open_case(other))
     assert result["status"] == "ok", result["error"]
