@@ -235,18 +235,18 @@ _REGISTRY: dict[tuple[str, str], Hypothesis] = {}
 
 def hypothesis(
     question: str,
-    cause: str,
     *,
     title: str,
     needs: Iterable[str],
     cannot_see: Iterable[str] = (),
     prior: float = 0.0,
 ) -> Callable[[Check], Check]:
-    """Register a function as the hypothesis for a cause; see :class:`Hypothesis`."""
+    """Register a function as the hypothesis for the cause of its name; see :class:`Hypothesis`."""
 
     def register(check: Check) -> Check:
+        cause = check.__name__
         key = (question, cause)
-        if key in _REGISTRY and _REGISTRY[key].check.__qualname__ != check.__qualname__:
+        if key in _REGISTRY and _REGISTRY[key].check.__module__ != check.__module__:
             raise InputError(f"The cause {cause!r} of {question!r} is registered twice.")
         _REGISTRY[key] = Hypothesis(question, cause, title, tuple(needs), tuple(cannot_see), prior, check)
         return check

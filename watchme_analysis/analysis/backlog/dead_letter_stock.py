@@ -1,4 +1,4 @@
-"""How many messages a dead-letter queue took in, held before, and gave up, from its stock over time.
+"""How many messages a dead-letter queue took in and gave up, from its stock over time.
 
 SQS does not count a redrive in the dead-letter queue's NumberOfMessagesSent, and publishes nothing for a
 queue that has been empty for about six hours; the stock is what remains to reckon with.
@@ -39,8 +39,6 @@ class DeadLetterStock:
         Messages moved in from this flow's queue; None when nothing tells.
     moved_by_all
         Messages moved in from all queues that share the dead-letter queue; None where it is not shared.
-    held_before
-        Messages that it held when the window began.
     purged, expired, redriven
         Messages that left, by how they left.
     left_for_unknown_reason
@@ -56,7 +54,6 @@ class DeadLetterStock:
     """
 
     moved: int | None
-    held_before: int = 0
     purged: int = 0
     expired: int = 0
     redriven: int = 0
@@ -112,7 +109,6 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
     return DeadLetterStock(
         moved=moved,
         moved_by_all=round(gained) if shared else None,
-        held_before=held,
         **_ways_out(tables, flow, lost),
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),

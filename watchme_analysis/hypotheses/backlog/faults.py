@@ -38,7 +38,6 @@ RAN_WELL = 10
 
 @hypothesis(
     "backlog",
-    "consumer_failing",
     title="The function itself breaks",
     needs=("metrics", "log_events", "changes", "functions"),
     cannot_see=("Code that was deployed, only that it was.", "Changes that CloudTrail did not record."),
@@ -158,7 +157,6 @@ def _end_evidence(inv: Investigation, view: Picture, signs: Signs, deployed: boo
 
 @hypothesis(
     "backlog",
-    "downstream_down",
     title="The API behind the function is down",
     needs=("metrics", "log_events"),
     cannot_see=("The API's own log and its container's state.",),
@@ -198,7 +196,6 @@ def downstream_down(inv: Investigation) -> Finding:
 
 @hypothesis(
     "backlog",
-    "downstream_slow",
     title="The API behind the function is slow or hangs",
     needs=("metrics", "log_events"),
     cannot_see=("Why the API is slow: its own metrics and log are needed.",),
@@ -274,7 +271,6 @@ def _deployed_before(inv: Investigation, view: Picture, signs: Signs) -> list[Ev
 
 @hypothesis(
     "backlog",
-    "slow_leak",
     title="The API's answer time creeps up over days",
     needs=("metrics",),
     cannot_see=("What leaks: memory, connections and table sizes of the API are not in the case.",),

@@ -15,7 +15,6 @@ from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, h
 
 @hypothesis(
     "backlog",
-    "arrival_surge",
     title="More messages arrive than the function can take",
     needs=("metrics", "event_source_mappings"),
     cannot_see=("Who sent the messages, and why.",),
@@ -113,7 +112,6 @@ def _at_capacity(inv: Investigation, signs: Signs) -> list[Evidence]:
 
 @hypothesis(
     "backlog",
-    "throttled",
     title="Concurrency is too low: deliveries are throttled and count as receives",
     needs=("metrics", "functions", "changes"),
     cannot_see=("The account's concurrency limit and what other functions used of it.",),

@@ -24,7 +24,6 @@ MESSAGE_KINDS = ("message", "code_or_message")
 
 @hypothesis(
     "backlog",
-    "poison_messages",
     title="Some messages can never succeed",
     needs=("metrics", "queue_messages", "log_events"),
     cannot_see=("Whether the files that the messages name exist.",),
@@ -176,7 +175,6 @@ def _device_detail(signs: Signs) -> str | None:
 
 @hypothesis(
     "backlog",
-    "healthy",
     title="Nothing is wrong",
     needs=("metrics",),
     cannot_see=("Queues and functions whose metrics were not collected.",),

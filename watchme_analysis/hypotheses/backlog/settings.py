@@ -15,7 +15,6 @@ FEW_WELL = 0.15
 
 @hypothesis(
     "backlog",
-    "visibility_misconfig",
     title="The visibility timeout is shorter than a run",
     needs=("metrics", "queues", "changes"),
     cannot_see=("How often the same message ran: the workers' full log is needed.",),
@@ -99,7 +98,6 @@ def _visibility(inv: Investigation, signs: Signs) -> list[Evidence]:
 
 @hypothesis(
     "backlog",
-    "mapping_disabled",
     title="Nobody polls the queue: its mapping is off",
     needs=("metrics", "event_source_mappings", "changes"),
     cannot_see=("Pollers other than Lambda.",),

@@ -194,7 +194,6 @@ def _finding(inv: Investigation, cause: str) -> Finding:
 
 @hypothesis(
     "health",
-    "nginx_config",
     title="Nginx refuses, holds, misdirects or cuts off the endpoint",
     needs=("access_log", "error_log", "config_directives", "probes"),
     cannot_see=("a configuration that was changed back before it was copied",),
@@ -206,7 +205,6 @@ def nginx_config(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "edge_config",
     title="The edge holds, refuses or misdirects the endpoint",
     needs=("edge_log", "access_log", "probes", "config_directives", "edge_settings"),
     cannot_see=("rules of the edge that it does not export", "the way from the client to the edge"),
@@ -218,7 +216,6 @@ def edge_config(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "docker_network",
     title="The way from the host into the container loses or refuses packets",
     needs=("probes", "access_log", "error_log"),
     cannot_see=("packets: no capture is part of a case",),
@@ -230,7 +227,6 @@ def docker_network(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "app_event_loop",
     title="Synchronous work blocks the application's event loop",
     needs=("probes", "app_log", "access_log", "host_metrics", "app_calls"),
     cannot_see=("the stack of the blocked process",),
@@ -242,7 +238,6 @@ def app_event_loop(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "app_threadpool",
     title="Synchronous work uses up the application's thread pool",
     needs=("probes", "host_metrics", "app_handlers", "access_log"),
     cannot_see=("which function each thread of the pool runs",),
@@ -254,7 +249,6 @@ def app_threadpool(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "app_saturation",
     title="The process or host is out of CPU, memory, descriptors or connections",
     needs=("host_metrics", "app_log", "probes", "access_log", "app_processes"),
     cannot_see=("what other processes of the host use, unless a metric tells",),
@@ -266,7 +260,6 @@ def app_saturation(inv: Investigation) -> Finding:
 
 @hypothesis(
     "health",
-    "none",
     title="None of these: nothing happened, or a cause that is not on the list",
     needs=LOGS,
     cannot_see=("what none of the tables records",),
