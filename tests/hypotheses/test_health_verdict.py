@@ -114,3 +114,12 @@ def test_who_was_refused_is_not_said_to_have_connected(error, words):
     made = case(lambda path, _: {"status": 502, "error": error} if path == HEALTH else {})
     said = next(one for one in investigate(made).once(health.observed) if one.outcome == "connect_quick")
     assert f" {words} within" in said.statement
+
+
+def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the_container():
+    made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {})
+    log = made.table("access_log")
+    for address, known in (("192.0.2.11:8100", True), ("127.0.0.1:8100", False)):
+        made._frames["access_log"] = log.assign(upstream_addr=address)
+        outcomes = {one.outcome for one in investigate(made).once(health.observed)}
+        assert ("connect_quick" in outcomes) is known

@@ -29,6 +29,11 @@ RESTART_S = 15.0
 STOLEN_PCT = 20.0
 
 
+def answered_by_the_host(found: Facts) -> bool:
+    """Tell whether connections end on the host, where Docker's proxy takes those to a published port."""
+    return all(service.rsplit(":", 1)[0] in LOOPBACK for service in found.services)
+
+
 def container_of(found: Facts) -> ComposeService | None:
     """Return the affected service's container as compose describes it, None where that can't be told.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.layers import layer_times, logs_connects
+from watchme_analysis.hypotheses.health.container import answered_by_the_host
 from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
@@ -130,7 +131,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
                 {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail},
             )
         )
-    elif total >= 5 and asked["connect_s"].notna().any():
+    elif total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
         how = "connected or were refused" if turned_away else "connected"
         text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
