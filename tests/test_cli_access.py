@@ -471,6 +471,34 @@ def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("good", "options", "words"),
+    [
+        (0, [], "it was not read: none of"),
+        (0, ["--format", FORMAT], "0 requests, 5,000 rejected"),
+        (500, [], "500 requests, 5,000 rejected"),
+    ],
+    ids=["none", "stated", "late"],
+)
+def test_a_large_log_of_no_known_format_is_left_early(tmp_path, monkeypatch, good, options, words):
+    monkeypatch.setattr("watchme_analysis.sources.access.strange.LARGE_BYTES", 1 << 16)
+    junk = "".join(f"{at}: what another program wrote\n" for at in range(5000))
+    (tmp_path / "access.log").write_text(junk + good * COMBINED)
+
+    result = run(tmp_path / "access.log", *options)
+
+    assert words in result.output
+    assert result.return_value == (0 if good else 1)
+    assert "line 1: " in result.output
+
+
+def test_many_lines_of_which_none_can_be_read_are_told_at_once(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.cli_access_run._MANY_LINES", 10)
+    for rest, told in ((b"", 1), (COMBINED.encode(), 0)):
+        result = run("-", input=rest + 2000 * b"junk\n")
+        assert result.stderr.count("of the first 2,000 lines could be read") == told
+
+
 def test_escapes_are_decoded_where_asked(tmp_path):
     line = COMBINED.replace("/a", "/caf\\xC3\\xA9")
     (tmp_path / "access.log").write_text(line)

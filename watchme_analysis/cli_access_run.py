@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,6 +36,8 @@ NO_ERRORS = "none"
 # Error logs that nobody asked for are read unless they are larger.
 _MOST_ERROR_BYTES = 64 << 20
 _LEAD_US = 60_000_000
+# So many lines of which none can be read are hardly the end of another program's.
+_MANY_LINES = 50_000
 # So many seconds tell how fast logs are read; and from where on a rough time has a larger unit.
 _PACE_AFTER_S, _MOST_SECONDS, _MOST_MINUTES = 2, 90, 90
 
@@ -68,7 +70,10 @@ def make_scan(
         engine="auto" if asked["engine"] == "spark" else asked["engine"],
         decode_escapes=asked["decode_escapes"],
     )
-    return AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
+    scan = AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
+    # Who states the format may know that what can be read comes late.
+    scan.leaves_strange = asked["log_format"] is None
+    return scan
 
 
 def _named_columns(asked: Asked) -> tuple[str, ...]:
@@ -101,7 +106,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
-        for chunk in _shown(scan) if file is not None else _until_stopped(scan):
+        for chunk in _doubted(_shown(scan) if file is not None else _until_stopped(scan)):
             summary.add(chunk.table)
             if errors is not None:
                 errors.candidates.add(chunk.table)
@@ -247,6 +252,22 @@ def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
         unread = len(scan.inputs) - len(scan.retrievals)
         further = f", and {counted(unread, 'log')} not at all" if unread else ""
         scan.notes.append(f"Stopped: what follows is of the lines read until then{further}.")
+
+
+def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks, and say so once where many lines went by of which none could be read."""
+    lines: int | None = 0
+    for chunk in chunks:
+        yield chunk
+        if lines is None:
+            continue
+        lines = None if len(chunk.table) or chunk.left_out else lines + chunk.lines
+        if lines is not None and lines > _MANY_LINES:
+            told = (
+                f"None of the first {lines:,} lines could be read; reading on. Ctrl-C shows why: --nginx-conf"
+            )
+            click.echo(f"{told} or --format says how they are written.", err=True)
+            lines = None
 
 
 def _shown(scan: AccessScan) -> Iterator[Chunk]:

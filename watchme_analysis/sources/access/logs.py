@@ -27,6 +27,7 @@ from watchme_analysis.sources.access.input import Input, find_inputs, readable, 
 from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.access.packed import TornError
 from watchme_analysis.sources.access.reach import first_time, reach_of
+from watchme_analysis.sources.access.strange import strange
 from watchme_analysis.sources.access.tally import Tally
 from watchme_analysis.sources.formats.nginx_conf_formats import Candidates, candidate_formats
 from watchme_analysis.sources.formats.nginx_format import LogFormat
@@ -120,6 +121,8 @@ class AccessScan:
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
+        # Whether a large log of which no line can be read is left after a look at some of them.
+        self.leaves_strange = False
         self._pays: dict[str, bool] = {}
         self._stream: BinaryIO | None = None
 
@@ -230,6 +233,10 @@ class AccessScan:
             self._stream = one.open()
             return self._stream
 
+        left = strange(one, self._reader(one)) if self.leaves_strange else None
+        if left is not None:
+            self.retrievals.append(left)
+            return
         tally = self.tally_for(one)
         constants = {"file": one.name, "service": None}
         engine = self.engine_for(one)
