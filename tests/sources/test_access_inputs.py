@@ -47,20 +47,18 @@ def tables(*sizes):
     return [pa.table({"at": list(range(size))}) for size in sizes]
 
 
-def test_small_tables_are_written_as_large_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(access_parquet, "GROUP_ROWS", 10)
+@pytest.mark.parametrize(
+    ("limit", "most", "groups"),
+    [("GROUP_ROWS", 10, [10, 2, 10, 10, 10, 2]), ("_GROUP_BYTES", 80, [12, 32])],
+    ids=["rows", "bytes"],
+)
+def test_small_tables_are_written_as_large_groups(tmp_path, monkeypatch, limit, most, groups):
+    monkeypatch.setattr(access_parquet, limit, most)
 
     assert write_parquet(tmp_path / "out", tables(4, 0, 5, 3, 2, 30)) == 44
 
     file = pq.ParquetFile(tmp_path / "out")
-    assert [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)] == [
-        10,
-        2,
-        10,
-        10,
-        10,
-        2,
-    ]
+    assert [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)] == groups
     assert file.read()["at"].to_pylist() == [at for size in (4, 5, 3, 2, 30) for at in range(size)]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # A reader unpacks a row group whole; chunks of a log alone would make thousands of small ones.
 GROUP_ROWS = 100_000
+# And what is written waits in memory, packed and not, until its group is whole.
+_GROUP_BYTES = 8 << 20
+# Texts that hardly repeat are packed better without a dictionary, which takes memory too.
+_DICTIONARY_BYTES = 32 << 10
 
 
 class ParquetFile:
@@ -69,7 +73,8 @@ class ParquetFile:
         if len(table):
             self.rows += len(table)
             self._held.append(table)
-            if sum(map(len, self._held)) >= GROUP_ROWS:
+            held = sum(map(len, self._held)), sum(one.nbytes for one in self._held)
+            if held[0] >= GROUP_ROWS or held[1] >= _GROUP_BYTES:
                 with _named(self.name):
                     self._write()
 
@@ -89,7 +94,13 @@ class ParquetFile:
             # An object appears when it is closed.
             where = self.name.removeprefix("s3://") if self._is_object else self._aside or self._path
             store = s3_store() if self._is_object else None
-            self._writer = pq.ParquetWriter(where, table.schema, compression="zstd", filesystem=store)
+            self._writer = pq.ParquetWriter(
+                where,
+                table.schema,
+                compression="zstd",
+                filesystem=store,
+                dictionary_pagesize_limit=_DICTIONARY_BYTES,
+            )
         self._writer.write_table(table, row_group_size=GROUP_ROWS)
 
 
