@@ -171,6 +171,8 @@ def test_what_cannot_be_asked_is_refused_before_it_is_run(
     (tmp_path / "empty").mkdir()
     with pytest.raises(WatchmeError):
         plan(question, [tmp_path / case], options, notebooks(answer_cell()))
+    with pytest.raises(WatchmeError, match="holds no notebook"):
+        plan(question, [tmp_path / case], options, tmp_path / "empty")
 
 
 def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_path):

@@ -140,7 +140,12 @@ def plan(
     from watchme_analysis.case import open_case
     from watchme_analysis.diagnosis import questions_for
 
-    known = find_notebooks(notebooks or notebooks_folder())
+    folder = notebooks or notebooks_folder()
+    known = find_notebooks(folder)
+    if not known:
+        raise InputError(
+            f"The folder {folder} holds no notebook that answers a question: give --notebooks another."
+        )
     about = {name: str(_marked(path).get("about", name)) for name, path in known.items()}
     if question != ALL and question not in known:
         raise InputError(f"No notebook answers {question!r}: ask {', '.join([*known, ALL])}.")
