@@ -6,7 +6,8 @@ import pytest
 from click import Context
 
 from watchme_analysis.cli import cli
-from watchme_analysis.hypotheses.base import registered
+from watchme_analysis.errors import InputError
+from watchme_analysis.hypotheses.base import hypothesis, registered
 from watchme_analysis.report.remedy import remedies, steps
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
@@ -15,6 +16,14 @@ for module in ("health", "backlog"):
     import_module(f"watchme_analysis.hypotheses.{module}.diagnosis")
 CAUSES = [entry.cause for question in ("health", "backlog") for entry in registered(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
+
+
+def test_a_cause_is_registered_once():
+    def throttled(investigation):
+        return None
+
+    with pytest.raises(InputError, match=r"'throttled' of 'backlog' is registered twice"):
+        hypothesis("backlog", title="", needs=())(throttled)
 
 
 @pytest.mark.parametrize("cause", NAMED)
