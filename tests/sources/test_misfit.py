@@ -4,6 +4,7 @@ from datetime import UTC
 import pytest
 
 from watchme_analysis.sources.access.engine import ENGINES, Engine
+from watchme_analysis.sources.access.line_reader import LineReader
 from watchme_analysis.sources.formats.misfit import misfit
 from watchme_analysis.sources.formats.nginx_format import compile_format
 
@@ -29,6 +30,26 @@ def test_a_line_leaves_a_format_where_it_is_wrong(old, new, where):
 
     assert TIMED.match(line) is None
     assert misfit(TIMED, line) == f"it is not of log_format timed: {where}"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            b"[Thu Dec 11 10:10:30.123456 2025] [core:error] [pid 7:tid 8] AH00126: Invalid URI",
+            "of Apache's error log",
+        ),
+        (
+            b"[Thu Dec 11 10:10:30 2025] [error] [client 192.0.2.7] File does not exist: /a",
+            "of Apache's error log",
+        ),
+        (b"2025/12/11 01:11:40 [notice] 31#31: start worker process 32", "of Nginx's error log"),
+        (b"2025/12/11 01:11:40 something else", "of none of the formats"),
+    ],
+)
+def test_a_line_of_no_format_is_told_for_what_it_is(line, told):
+    with pytest.raises(ValueError, match=told):
+        LineReader([TIMED], UTC).row(line)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

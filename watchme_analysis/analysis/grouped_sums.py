@@ -23,8 +23,9 @@ _MOST_PARTS = 32
 _MOST_ROWS = 50_000
 # A whole number of so many possible values fits 63 bits.
 _MOST_GROUPS = 1 << 62
-# So many times more groups than rows may be possible for each to have a place of its own.
-_FEW_GROUPS = 4
+# So many times more groups than rows may be possible for each to have a place of its own, and so many in all.
+_FEW_GROUPS = 8
+_MOST_PLACES = 1 << 18
 
 
 class Names:
@@ -188,7 +189,7 @@ def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
     rows = len(columns[0])
     spans = [(int(key.min()), int(key.max()) + 1) for key in columns[:keys]]
     size = math.prod(stop - start for start, stop in spans)
-    if size > _FEW_GROUPS * rows:
+    if size > min(_FEW_GROUPS * rows, _MOST_PLACES):
         return _sorted(columns, keys, sums)
     # So few groups are possible that each has a place of its own, which takes a fraction of the time.
     place = np.zeros(rows, np.int64)

@@ -45,6 +45,8 @@ def coarsened(buckets: np.ndarray[Any, Any], level: int) -> np.ndarray[Any, Any]
     """Return the first of the buckets that are one when they are made wider so many times."""
     import numpy as np
 
+    if not level:
+        return buckets
     _, bits = np.frexp(np.minimum(buckets, _EXACT_MS - 1))
     joined = np.maximum(bits - 1 + level - _EXACT_BITS, 0)
     above = _EXACT_MS + ((buckets - _EXACT_MS) >> level << level)

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from watchme_analysis.sources.formats import load_balancer_lines, w3c_lines
 from watchme_analysis.sources.formats.load_balancer_lines import load_balancer_values
-from watchme_analysis.sources.formats.misfit import misfit
+from watchme_analysis.sources.formats.misfit import kind_of_stranger, misfit
 from watchme_analysis.sources.formats.nginx_fields import TIMES, row_of
 from watchme_analysis.sources.formats.nginx_format import LogFormat
 from watchme_analysis.sources.formats.nginx_json import is_request, keys_of, unescape, values_of
@@ -122,7 +122,7 @@ class LineReader:
             self.used[written[0]] += 1
             return row, None
         where = misfit(self.formats[0], line) if self.formats and not reason else None
-        raise ValueError(reason or where or "it is of none of the formats")
+        raise ValueError(reason or where or kind_of_stranger(line))
 
     def is_directive(self, line: bytes) -> bool:
         """Tell whether a line is a directive, in a log that has such; what it says holds from there on."""

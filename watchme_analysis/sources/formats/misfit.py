@@ -7,6 +7,23 @@ from functools import lru_cache
 
 from watchme_analysis.sources.formats.nginx_format import LONG_LINE, LogFormat
 
+# How lines begin that are no requests, and what they are.
+_OTHERS = (
+    (
+        re.compile(rb"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(\.\d+)? \d{4}\] \["),
+        "it is of Apache's error log, which is not read",
+    ),
+    (
+        re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "),
+        "it is of Nginx's error log, which --errors reads",
+    ),
+)
+
+
+def kind_of_stranger(line: bytes) -> str:
+    """Return in words what a line is that is of no format at all."""
+    return next((told for begins, told in _OTHERS if begins.match(line)), "it is of none of the formats")
+
 
 def misfit(log_format: LogFormat, line: bytes) -> str | None:
     """Return in words where a line that is not of a format leaves it.
