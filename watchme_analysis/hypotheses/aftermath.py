@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _WORDS = {
     "downstream_saturated": "which set off a saturated downstream",
+    "downstream_down": "until it no longer answered",
     "throttled": "which set off throttling",
     "mapping_disabled": "after which the mapping was switched off",
 }

@@ -125,9 +125,13 @@ def find_slow(flow: Flow) -> Elevation | None:
     runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
     # Runs that fail at once, each message tried several times, would make the good ones look slow.
     clean = runs[flow.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
-    usual = _weighted_median(clean if len(clean) >= MIN_CLEAN else runs)
+    clean = clean if len(clean) >= MIN_CLEAN else runs
+    usual = _weighted_median(clean)
     if usual is None:
         return None
+    # What lasts to the end may hold most runs of the window; what was usual stood before it.
+    early = clean[clean.index < flow.frame.index[0] + (flow.frame.index[-1] - flow.frame.index[0]) / 4]
+    usual = min(usual, (len(early) >= MIN_CLEAN and _weighted_median(early)) or usual)
     # A run of many messages may take as many times as long and is as fast as ever.
     limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
     lasting = flow.frame["duration_avg_s"] >= limit

@@ -17,6 +17,7 @@ from watchme_analysis.hypotheses.backlog import faults as backlog_faults
 from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
+from watchme_analysis.hypotheses.backlog.leads import backlog_released, died_of_creep, surge_leads
 from watchme_analysis.hypotheses.backlog.missing import missing_evidence
 from watchme_analysis.hypotheses.backlog.other_incidents import (
     OtherIncident,
@@ -25,7 +26,7 @@ from watchme_analysis.hypotheses.backlog.other_incidents import (
 )
 from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
 from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
-from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture, surge_leads
+from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture
 from watchme_analysis.hypotheses.backlog.start import Start
 from watchme_analysis.hypotheses.backlog.window import incident_window
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered
@@ -94,13 +95,18 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> Diagn
 def secondary_cause(view: Picture, cause: str) -> str | None:
     """Return what a cause set off in turn, or None.
 
-    More arrivals than the API can take make it slow: the runs reach their time limit, or take several
-    times as long, only after the arrivals rose. Slow runs hold the concurrency and get others throttled.
-    People switch a mapping off while its function fails.
+    More arrivals than the API can take, or a backlog let loose at once, make it slow: the runs reach their
+    time limit, or take several times as long, only after that. What leaks dies in the end. Slow runs
+    hold the concurrency and get others throttled. People switch a mapping off while its function fails.
     """
     for signs in view.affected:
-        if cause == "arrival_surge" and surge_leads(signs) and _saturated(signs):
+        loaded = (cause == "arrival_surge" and surge_leads(signs)) or (
+            cause == "mapping_disabled" and backlog_released(signs)
+        )
+        if loaded and _saturated(signs):
             return "downstream_saturated"
+        if cause == "slow_leak" and died_of_creep(signs):
+            return "downstream_down"
         leads = signs.throttles is not None and "throttles" in signs.harms
         if cause in ("arrival_surge", "downstream_slow", "slow_leak") and leads:
             return "throttled"
@@ -110,8 +116,8 @@ def secondary_cause(view: Picture, cause: str) -> str | None:
 
 
 def _saturated(signs: Signs) -> bool:
-    """Tell whether the runs slowed down or timed out after the surge had begun."""
-    if signs.failures is None or signs.surge is None or signs.failures.end <= signs.surge.start:
+    """Tell whether the runs slowed down or timed out after the load had begun."""
+    if signs.failures is None or (signs.surge is not None and signs.failures.end <= signs.surge.start):
         return False
     slower = bool(signs.run_before_s and (signs.run_during_s or 0.0) >= 3.0 * signs.run_before_s)
     return (

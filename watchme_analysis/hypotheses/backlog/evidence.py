@@ -8,7 +8,7 @@ from typing import Any
 from watchme_analysis.analysis.backlog.error_kinds import KIND_WORDS
 from watchme_analysis.analysis.backlog.flow_troubles import FAILURE_EVENTS, messages_a_run
 from watchme_analysis.analysis.backlog.signs import Signs
-from watchme_analysis.hypotheses.backlog.picture import surge_leads
+from watchme_analysis.hypotheses.backlog.leads import backlog_released, surge_leads
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
@@ -193,7 +193,19 @@ def creep_evidence(inv: Investigation, signs: Signs, present: float, absent: flo
 
 
 def surge_against(inv: Investigation, signs: Signs) -> list[Evidence]:
-    """Weigh against an API fault that a surge came first."""
+    """Weigh against an API fault that more came at once than usual: a surge, or a backlog let loose."""
+    if signs.starved is not None and backlog_released(signs):
+        return [
+            Evidence(
+                f"Runs went wrong when messages that had waited unread for {signs.starved.minutes:,.0f} min "
+                f"were let loose at {signs.starved.end:%Y-%m-%d %H:%M} UTC, and not before.",
+                weight=weight("released_explains"),
+                effect=signs.starved.minutes,
+                effect_unit="min",
+                check="arrivals",
+                **points(inv, signs.flow, ("visible", "received"), signs.starved.start, signs.starved.end),
+            )
+        ]
     if not surge_leads(signs) or signs.surge is None:
         return []
     return [

@@ -18,6 +18,7 @@ from watchme_analysis.hypotheses.backlog.evidence import (
     slow_without_failures,
     surge_against,
 )
+from watchme_analysis.hypotheses.backlog.leads import died_of_creep, surge_leads
 from watchme_analysis.hypotheses.backlog.memory import memory_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
     Picture,
@@ -25,7 +26,6 @@ from watchme_analysis.hypotheses.backlog.picture import (
     change_for,
     change_rows,
     picture,
-    surge_leads,
 )
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
@@ -58,7 +58,9 @@ def consumer_failing(inv: Investigation) -> Finding:
         own = _own_code(inv, signs)
         evidence = [
             *error_evidence(inv, signs, ("function",), "own_error", ("timeout",) if may_wait else ()),
-            *share_evidence(inv, signs, some_weight="some_pass_unsteady" if own else "some_pass"),
+            *share_evidence(
+                inv, signs, some_weight="some_pass_unsteady" if own or _unsteady(signs) else "some_pass"
+            ),
             *own,
             *(limited or last_words_evidence(inv, signs, "-waits_for_call", "before_call")),
             *_end_evidence(inv, view, signs, deployed),
@@ -84,14 +86,18 @@ def consumer_failing(inv: Investigation) -> Finding:
     )
 
 
+def _unsteady(signs: Signs) -> bool:
+    """Tell whether messages that failed once passed at a later try: it fails now and then."""
+    tried = retries(signs)
+    return tried is not None and tried.pass_later
+
+
 def _own_code(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh a Python error that no single message and no dead API explains: in all runs, or now and then."""
-    tried = retries(signs)
-    unsteady = tried is not None and tried.pass_later
     everywhere = (signs.passed_share or 0.0) <= 0.15 and not piled_on_one(signs.devices)
     if signs.failures is None or signs.errors.share("code_or_message") < 0.5 or surge_leads(signs):
         return []
-    if not (unsteady or everywhere):
+    if not (_unsteady(signs) or everywhere):
         return []
     return [
         replace(item, weight=weight("own_code_error"), check="whose error")
@@ -102,7 +108,8 @@ def _own_code(inv: Investigation, signs: Signs) -> list[Evidence]:
 def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh that the function's configuration says when it last changed, and that it ran well since."""
     modified, failures = signs.flow.settings.function_modified_at, signs.failures
-    if modified is None or failures is None:
+    # A full disk or a lost permission is the function's own trouble without a change of it.
+    if modified is None or failures is None or signs.errors.share("function") >= 0.5:
         return []
     frame = signs.flow.frame
     since = frame[(frame.index >= modified) & (frame.index < failures.start)]
@@ -281,16 +288,17 @@ def slow_leak(inv: Investigation) -> Finding:
     signs = next((item for item in view.affected if item.creeping), view.focus)
     evidence: list[Evidence] = []
     if signs is not None:
+        died = died_of_creep(signs)
         evidence = [
             *creep_evidence(inv, signs, weight("creep"), weight("no_creep")),
-            *error_evidence(inv, signs, ("timeout",), "timeout_error"),
+            *error_evidence(inv, signs, ("timeout",), "timeout_error", ("unreachable",) if died else ()),
             *run_time_evidence(
                 inv,
                 signs,
                 limit=weight("runs_at_limit"),
                 longer=weight("runs_longer"),
-                usual=weight("runs_not_longer_leak"),
-                short=weight("runs_short_against"),
+                usual=0.0 if died else weight("runs_not_longer_leak"),
+                short=0.0 if died else weight("runs_short_against"),
             ),
             *surge_against(inv, signs),
         ]

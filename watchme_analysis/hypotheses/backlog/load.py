@@ -7,7 +7,8 @@ from dataclasses import replace
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.scan import Elevation
 from watchme_analysis.hypotheses.backlog.evidence import arrivals_column, error_evidence, share_evidence
-from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture, surge_leads
+from watchme_analysis.hypotheses.backlog.leads import slow_leads, surge_leads
+from watchme_analysis.hypotheses.backlog.picture import change_evidence, picture
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
@@ -138,8 +139,9 @@ def throttled(inv: Investigation) -> Finding:
             )
         )
         if known:
-            reserved = signs.flow.settings.reserved_concurrency
-            if reserved is not None:
+            reserved, slowed = signs.flow.settings.reserved_concurrency, _slowed_first(inv, signs)
+            evidence += slowed
+            if reserved is not None and not slowed:
                 evidence.append(
                     Evidence(
                         f"{signs.flow.function} may run {reserved} at a time, while the poller asks for five "
@@ -166,3 +168,25 @@ def throttled(inv: Investigation) -> Finding:
             "maximum."
         ),
     )
+
+
+def _slowed_first(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh that runs got slower first."""
+    slow = signs.slow
+    if slow is None or not slow_leads(signs):
+        return []
+    return [
+        Evidence(
+            f"Runs of {signs.flow.function} took several times as long from {slow.start:%Y-%m-%d %H:%M} UTC "
+            + (
+                "on, under a limit that had always been there."
+                if signs.throttled_always
+                else "on, before that."
+            ),
+            weight=weight("slow_explains"),
+            effect=slow.minutes,
+            effect_unit="min",
+            check="run time",
+            **points(inv, signs.flow, ("duration_avg_s", "invocations"), slow.start, slow.end),
+        )
+    ]

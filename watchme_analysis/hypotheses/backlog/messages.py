@@ -7,18 +7,20 @@ from watchme_analysis.analysis.backlog.flows import METRIC_NAMES
 from watchme_analysis.analysis.backlog.retries import retries, well_after
 from watchme_analysis.analysis.backlog.signs import LEAST_PILED, Signs, piled_on_one
 from watchme_analysis.hypotheses.backlog.evidence import error_evidence, no_failures_evidence, share_evidence
+from watchme_analysis.hypotheses.backlog.leads import surge_leads
 from watchme_analysis.hypotheses.backlog.outside import taken_evidence
 from watchme_analysis.hypotheses.backlog.picture import (
     FUNCTION_METRICS,
     QUEUE_METRICS,
     Picture,
     picture,
-    surge_leads,
 )
 from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
 
+# Dead letters of fewer senders than this don't say that all are hit alike.
+SEVERAL_SENDERS = 4
 MESSAGE_KINDS = ("message", "code_or_message")
 
 
@@ -149,7 +151,9 @@ def _devices(inv: Investigation, signs: Signs) -> list[Evidence]:
             f"{device}, the rest from {len(signs.devices) - 1} others.",
             weight=weight("one_device")
             if piled_on_one(signs.devices)
-            else weight("many_devices", 1.0 - share),
+            else weight("many_devices", 1.0 - share)
+            if len(signs.devices) >= SEVERAL_SENDERS
+            else 0.0,
             effect=share,
             effect_unit="share",
             check="devices",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,12 +11,12 @@ from watchme_analysis.analysis.backlog.flows import Flow, flows
 from watchme_analysis.analysis.backlog.frames import all_signs
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.state_changes import state_changes
+from watchme_analysis.hypotheses.backlog.leads import surge_leads
 from watchme_analysis.hypotheses.backlog.rows import Rows, matching
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Evidence, Investigation
 
 QUEUE_METRICS = ("sent", "received", "visible", "age_s")
-SURGE_LEAD_S = 3 * 3600.0
 FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
 
 
@@ -78,11 +79,24 @@ def _severity(signs: Signs) -> float:
     )
 
 
+def signs_for(view: Picture, cause: str) -> Signs | None:
+    """Return the flow that shows a cause best."""
+    pick: Callable[[Signs], bool] | None = {
+        "arrival_surge": surge_leads,
+        "throttled": lambda item: "throttles" in item.harms,
+        "visibility_misconfig": lambda item: item.surplus is not None,
+        "mapping_disabled": lambda item: item.starved is not None or item.stalled,
+        "slow_leak": lambda item: item.creeping is not None,
+    }.get(cause)
+    return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
+
+
 def change_for(view: Picture, cause: str) -> Change | None:
-    """Return the change that fits a cause for the worst-hit flow, or None."""
-    focus, first = view.focus, view.first_trouble
+    """Return the change that fits a cause for the flow that shows it best, or None."""
+    focus = signs_for(view, cause)
     if focus is None:
         return None
+    first = focus.first_trouble()
     # A short wait of messages may come before by chance; what the cause itself shows tells its time.
     own = {
         "consumer_failing": focus.failures,
@@ -107,7 +121,8 @@ def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evide
     table = inv.table("changes")
     change = change_for(view, cause)
     if change is not None:
-        first = view.first_trouble
+        signs = signs_for(view, cause)
+        first = None if signs is None else signs.first_trouble()
         minutes = None if first is None else (first - change.time).total_seconds() / 60.0
         if minutes is None:
             when = "and few runs after it"
@@ -147,24 +162,3 @@ def change_rows(inv: Investigation, change: Change) -> Rows:
         return matching(inv, change.table, (name, "=", change.resource))
     named = ("event_id", "=", change.event_id) if change.event_id is not None else ("time", "=", change.time)
     return matching(inv, "changes", named, ("event_name", "=", change.event_name))
-
-
-def lead_s(signs: Signs) -> float | None:
-    """Return the seconds by which a surge came before the flow's first trouble; None without one of them."""
-    trouble = signs.first_trouble()
-    if signs.surge is None or signs.surge_daily or trouble is None:
-        return None
-    return float((trouble - signs.surge.start).total_seconds())
-
-
-def surge_leads(signs: Signs) -> bool:
-    """Tell whether arrivals rose before the trouble, and the trouble began while they were up."""
-    lead = lead_s(signs)
-    if lead is None or signs.surge is None:
-        return False
-    # What a surge brings about shows while the first hours of it wait, not after a day of it.
-    length = min(60.0 * signs.surge.minutes, SURGE_LEAD_S)
-    slack = 2.0 * signs.flow.period_s
-    # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
-    earliest = -slack if "sent" in signs.flow.asked else slack
-    return earliest <= lead <= length + 3600.0

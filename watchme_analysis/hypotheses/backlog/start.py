@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.flow_troubles import Stretch
+from watchme_analysis.analysis.backlog.host_moves import host_moved
 from watchme_analysis.analysis.backlog.signs import Signs, piled_on_one
 from watchme_analysis.analysis.scan import Elevation
 from watchme_analysis.hypotheses.backlog.other_trouble import APART
-from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, surge_leads
+from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, signs_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,18 +80,6 @@ def _seen_to_begin(signs: Signs, cause: str) -> Start | None:
     return None if first is None else Start(first, _last_good(signs, first, cause) or first, first + step)
 
 
-def signs_for(view: Picture, cause: str) -> Signs | None:
-    """Return the flow that shows a cause best."""
-    pick: Callable[[Signs], bool] | None = {
-        "arrival_surge": surge_leads,
-        "throttled": lambda item: "throttles" in item.harms,
-        "visibility_misconfig": lambda item: item.surplus is not None,
-        "mapping_disabled": lambda item: item.starved is not None or item.stalled,
-        "slow_leak": lambda item: item.creeping is not None,
-    }.get(cause)
-    return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
-
-
 def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     """Return the start of a fault that first showed in an interval."""
     step = timedelta(seconds=signs.flow.period_s)
@@ -102,6 +90,8 @@ def _between_runs(signs: Signs, first: datetime, cause: str) -> Start:
     if good is None:
         # No run before would have shown it.
         good = min(first, signs.flow.frame.index[0].to_pydatetime())
+    elif cause in ("downstream_slow", "downstream_down"):
+        good, shown = host_moved(signs.flow.frame, good, shown) or (good, shown)
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
     return Start(shown - before, good, shown, unseen)
 
@@ -127,8 +117,9 @@ def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
     ones before it showed, but not many in a row.
     """
     frame, settings = signs.flow.frame, signs.flow.settings
-    passed = frame["tried"].fillna(0.0) - frame["failed"].fillna(0.0)
-    well, lucky = passed > 0, 0.0
+    tried = frame["tried"].fillna(0.0)
+    passed = tried - frame["failed"].fillna(0.0)
+    well, lucky, lucky_all = passed > 0, 0.0, 0.0
     if cause == "throttled":
         # A limit that was lifted since is told by how many ran while others were refused.
         held = frame.loc[frame["throttles"].fillna(0.0) > 0, "concurrency"].max()
@@ -139,10 +130,23 @@ def _last_good(signs: Signs, first: datetime, cause: str) -> datetime | None:
         # A run that is shown to go wrong began before its message came back.
         first -= timedelta(seconds=settings.visibility_timeout_s + signs.flow.period_s)
     elif cause != "poison_messages":
-        lucky = signs.passed_share or 0.0
-    before = passed[well & (passed.index < first)][::-1].cumsum()
-    good = before.index[lucky**before < BY_LUCK]
+        lucky, lucky_all = signs.passed_share or 0.0, _all_well_share(signs)
+    before = passed[well & (passed.index < first)][::-1]
+    # What comes and goes lets the runs of one interval pass together.
+    all_well = (before == tried[before.index]).cumsum()
+    sure = (lucky ** before.cumsum() < BY_LUCK) & ((lucky_all == 0) | (lucky_all**all_well < BY_LUCK))
+    good = before.index[sure]
     return good[0].to_pydatetime() if len(good) else None
+
+
+def _all_well_share(signs: Signs) -> float:
+    """Return the share of the intervals with runs, while some failed, in which every run went well."""
+    if signs.failures is None:
+        return 0.0
+    frame = signs.flow.frame[["tried", "failed"]].fillna(0.0)
+    inside = frame[(frame.index >= signs.failures.start) & (frame.index < signs.failures.end)]
+    busy = inside[inside["tried"] > 0]
+    return float((busy["failed"] == 0).mean()) if len(busy) else 0.0
 
 
 def _first_error(signs: Signs, first: datetime) -> datetime | None:
@@ -195,7 +199,7 @@ def _first_failures(view: Picture, signs: Signs) -> datetime:
 
 def _first_poison(signs: Signs) -> datetime | None:
     """Return the first dead letter of the device that sends nearly all of them, near the raised failures."""
-    start = None if signs.failures is None else signs.failures.start
+    start = signs.failing_days[0][0] if signs.failing_days else None
     if signs.first_sent_by_main_device is not None and start is not None and piled_on_one(signs.devices):
         slack = timedelta(hours=12)
         if abs(signs.first_sent_by_main_device - start) <= slack:

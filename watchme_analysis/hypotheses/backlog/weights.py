@@ -100,12 +100,18 @@ WEIGHTS: dict[str, Weight] = {
         -3.0, "Load makes runs wait or be refused; it makes no message unreadable and no file vanish."
     ),
     "surge_explains": Weight(-3.0, "More arrived than usual before anything else moved."),
+    "released_explains": Weight(
+        -3.0, "A backlog let loose at once asks more of the API than it is used to, as a surge does."
+    ),
     "capacity_reached": Weight(1.0, "The function ran at its maximum while messages waited."),
     # Throttles.
     "throttles": Weight(
         3.0, "Deliveries were refused for want of concurrency, and each counts as a receive."
     ),
     "no_throttles": Weight(-5.0, "No delivery was throttled."),
+    "slow_explains": Weight(
+        -3.0, "Longer runs hold the concurrency that was enough before: what runs at once is rate times time."
+    ),
     "low_reserve": Weight(1.5, "The reserved concurrency is below what the arrivals need."),
     # Visibility.
     "redelivered": Weight(3.0, "Messages came back although nothing failed and nothing was throttled."),

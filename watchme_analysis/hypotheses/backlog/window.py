@@ -8,8 +8,8 @@ from itertools import pairwise
 from watchme_analysis.analysis.backlog.changes import undoing_change
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.taken_elsewhere import LEAST
-from watchme_analysis.hypotheses.backlog.picture import Picture
-from watchme_analysis.hypotheses.backlog.start import Start, incident_start, signs_for
+from watchme_analysis.hypotheses.backlog.picture import Picture, signs_for
+from watchme_analysis.hypotheses.backlog.start import Start, incident_start
 
 
 def incident_window(view: Picture, cause: str) -> tuple[Start | None, datetime | None]:

@@ -1,0 +1,127 @@
+"""Which trouble led to which, where two show in one queue."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from backlog_world import START, World
+
+from watchme_analysis.hypotheses.backlog import picture
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+
+REFUSED = "ConnectionError: [Errno 111] Connection refused"
+TIMED_OUT = "Task timed out after 30.00 seconds"
+FULL = "OSError: [Errno 28] No space left on device: '/tmp/in.wav'"
+COUNTED = ("received", "deleted", "invocations")
+
+
+def slow_under_a_limit_of_always():
+    world = World()
+    world.reserved = 3
+    world.at["throttles"][1::30] = 4
+    for minute in range(601, 900, 30):
+        world.run(minute, 10, 20.0)
+        world.at["throttles"][minute] = 60
+        world.at["received"][minute + 3] += 6
+    return world
+
+
+def creep_until_it_dies():
+    world = World(96)
+    for minute in range(1, 96 * 60, 30):
+        hour = minute / 60
+        world.run(minute, 10, 1.5 + max(0.0, hour - 24) * 0.35)
+    world.fail(5000, 96 * 60 - 20, 0.1, REFUSED)
+    return world
+
+
+def let_loose():
+    world = World()
+    for minute in range(601, 900, 30):
+        for name in COUNTED:
+            world.at[name][minute] = 0
+    waited = np.arange(300)
+    world.at["visible"][601:901], world.at["age_s"][601:901] = waited // 30 * 10 + 10, waited * 60
+    world.at["visible"][901:930], world.at["age_s"][901:930] = 60, 18000
+    world.change(590, "UpdateEventSourceMapping20150331", "job-runner", enabled=False)
+    world.at["sent"][901:930] += 4
+    world.fail(901, 930, 30.0, TIMED_OUT)
+    return world
+
+
+def full_disk_now_and_then():
+    world = World()
+    world.fail(600, 1400, 0.8, FULL, share=0.1)
+    for minute in range(601, 1400, 30):
+        world.at["errors"][minute] += 3
+        world.at["deleted"][minute] -= 3
+        for name in COUNTED:
+            world.at[name][minute + 4] += 3
+        world.at["duration_avg_s"][minute + 4] = world.at["duration_max_s"][minute + 4] = 1.5
+    world.table("functions")["last_modified"] = START
+    return world
+
+
+def surge_whose_worst_comes_a_day_later():
+    world = World(72)
+    for minute in range(1441, 72 * 60):
+        late = minute > 2880
+        world.at["visible"][minute] = 2 + (150 if late else 60) * ((minute - 1) % 30 < 15)
+        world.at["age_s"][minute] = 900
+    for minute in range(1441, 72 * 60, 30):
+        for name in ("sent", *COUNTED):
+            world.at[name][minute] = 90
+    return world
+
+
+def two_senders_of_messages_that_hang():
+    world = World()
+    world.fail(600, 1400, 30.0, TIMED_OUT, share=0.1)
+    for minute in range(601, 1400, 30):
+        world.at["duration_avg_s"][minute] = 4.5
+    world.dead = [(minute, f"device-{i % 2}") for i, (minute, _) in enumerate(world.dead)]
+    return world
+
+
+def slow_for_most_of_the_window():
+    world = World()
+    for minute in range(450, 1440):
+        for name in ("sent", *COUNTED):
+            world.at[name][minute] = 2
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 20.0
+        world.at["visible"][minute], world.at["age_s"][minute] = minute - 450, 10 * (minute - 450)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("make", "cause", "secondary"),
+    [
+        (slow_under_a_limit_of_always, "downstream_slow", "throttled"),
+        (creep_until_it_dies, "slow_leak", "downstream_down"),
+        (let_loose, "mapping_disabled", "downstream_saturated"),
+        (full_disk_now_and_then, "consumer_failing", None),
+        (surge_whose_worst_comes_a_day_later, "arrival_surge", None),
+        (two_senders_of_messages_that_hang, "poison_messages", None),
+    ],
+)
+def test_what_came_first_is_the_cause(make, cause, secondary):
+    found = diagnose(Investigation(make(), "backlog"))
+    assert (found.cause, found.secondary_cause) == (cause, secondary)
+
+
+def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():
+    (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(picture.picture).affected
+    assert signs.slow is not None
+    assert signs.slow.start == signs.flow.frame.index[450].to_pydatetime()
+
+
+def test_a_change_is_looked_for_at_the_flow_that_shows_its_cause(monkeypatch):
+    others = ("failures", "throttles", "starved")
+    worst, other = (
+        SimpleNamespace(flow=name, surplus=seen, **dict.fromkeys(others), first_trouble=lambda: None)
+        for name, seen in (("worst", None), ("other", SimpleNamespace(start=1)))
+    )
+    monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, flow, first: (flow, first))
+    view = picture.Picture((), (worst, other), ())
+    assert picture.change_for(view, "visibility_misconfig") == ("other", 1)
