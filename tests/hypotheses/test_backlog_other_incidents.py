@@ -1,13 +1,19 @@
 """More than one incident of the same queue: told apart by hours, or the same that comes back each day."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from backlog_draws import HOUR, make, upload
 from backlog_troubles import stopped_by_hand
+from backlog_world import START, World
 
+from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.case import open_case
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.backlog.other_incidents import incidents_elsewhere
+from watchme_analysis.hypotheses.backlog.picture import Picture
 from watchme_analysis.hypotheses.base import Investigation
 
 
@@ -89,3 +95,33 @@ def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, 
     _, found = asked(tmp_path, 702006, "downstream_down", twist)
     assert found.cause == "downstream_down"
     assert found.extra["other_incidents"] == []
+
+
+@pytest.mark.parametrize(
+    ("rivals", "named", "told"),
+    [
+        (("slow_leak", "mapping_disabled"), "mapping_disabled", ["sleeping"]),
+        (("slow_leak", "mapping_disabled"), None, []),
+        (("slow_leak", "throttled"), "throttled", []),
+        (("slow_leak", "downstream_slow"), "downstream_slow", []),
+    ],
+)
+def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, told):
+    world = World()
+    flow = replace(flows(world)[0], queue="sleeping")
+    marks = dict.fromkeys(("throttles", "surplus", "starved", "stalled", "creeping", "surge", "worst"))
+    worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
+    other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), flow=flow)
+    for signs in (worst, other):
+        signs.first_trouble = lambda: None
+    asked = []
+
+    def ask(inv):
+        asked.append(inv.options["queue"])
+        return SimpleNamespace(cause=named, incident_start=START, incident_end=None, confidence=0.9)
+
+    found = SimpleNamespace(ranking=[SimpleNamespace(finding=SimpleNamespace(cause=item)) for item in rivals])
+    view = Picture((), (worst, other), ())
+    others = incidents_elsewhere(Investigation(world, "backlog"), view, found, ask)
+    assert [item.queue for item in others] == told
+    assert asked == (["sleeping"] if "mapping_disabled" in rivals else [])

@@ -22,6 +22,7 @@ from watchme_analysis.hypotheses.backlog.missing import missing_evidence
 from watchme_analysis.hypotheses.backlog.other_incidents import (
     OtherIncident,
     explained_elsewhere,
+    incidents_elsewhere,
     other_incidents,
 )
 from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
@@ -47,7 +48,10 @@ MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
 def diagnose(inv: Investigation) -> Diagnosis:
     """Answer why a backlog came about; see the evidence page for the fields in ``extra``."""
     found = _diagnose(inv)
-    others = other_incidents(inv, inv.once(picture), found, _diagnose)
+    view = inv.once(picture)
+    others = other_incidents(inv, view, found, _diagnose)
+    if found.cause is None:
+        others = (*others, *incidents_elsewhere(inv, view, found, _diagnose))
     if found.cause is None and others:
         # What speaks for the cause of another incident does not speak for this one's.
         found = _diagnose(inv, others)

@@ -10,7 +10,7 @@ from typing import Any
 from watchme_analysis.analysis.backlog.bouts import Bout, bout_within, settled_after
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.other_trouble import APART, apart, trouble_span
-from watchme_analysis.hypotheses.backlog.picture import Picture
+from watchme_analysis.hypotheses.backlog.picture import Picture, signs_for
 from watchme_analysis.hypotheses.backlog.rows import matching
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Finding, Investigation, registered
@@ -23,6 +23,8 @@ MOST, SHORTEST = 4, timedelta(hours=2)
 CUT = timedelta(hours=1)
 # What shows now and then as long as it lasts: seen again, it is the same incident.
 COMES_AND_GOES = ("poison_messages", "slow_leak", "throttled", "visibility_misconfig")
+# Settings of one queue and its mapping.
+OF_ONE_QUEUE = ("mapping_disabled", "visibility_misconfig")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,42 @@ def other_incidents(
         if signs not in elsewhere:
             told += _of_queue(inv, signs, found, ask, told)
     return tuple(sorted(told, key=lambda item: item.start))
+
+
+def incidents_elsewhere(
+    inv: Investigation, view: Picture, found: Diagnosis, ask: Callable[[Investigation], Diagnosis]
+) -> tuple[OtherIncident, ...]:
+    """Return the incident of another queue whose cause only seems to rival that of the worst-hit one.
+
+    A setting of one queue harms that queue alone, so that two causes that each show in a queue of their own
+    are two incidents.
+
+    Parameters
+    ----------
+    inv, view, found
+        The investigation, its picture and what it found, which is not one cause.
+    ask
+        Diagnoses an investigation, here of the other queue alone.
+    """
+    shown = {item.finding.cause: signs_for(view, item.finding.cause) for item in found.ranking[:2]}
+    apart_by = [(cause, signs) for cause, signs in shown.items() if signs is not None]
+    here = [signs is view.focus for _, signs in apart_by]
+    if here.count(True) != 1 or len(here) != 2 or not set(OF_ONE_QUEUE) & set(shown):
+        return ()
+    cause, signs = apart_by[here.index(False)]
+    flow = signs.flow
+    alone = ask(replace(inv, options={**inv.options, "queue": flow.queue}, _memory={}))
+    if alone.cause != cause or alone.incident_start is None:
+        return ()
+    step = timedelta(seconds=flow.period_s)
+    whole = Window(flow.frame.index[0].to_pydatetime(), flow.frame.index[-1].to_pydatetime() + step)
+    bout = bout_within(flow, whole.start, whole.end)
+    moved = _moved(bout) if bout is not None else ", ".join(signs.harms).replace("_", " ")
+    return (
+        OtherIncident(
+            flow.queue, alone.incident_start, alone.incident_end, cause, alone.confidence, moved, whole
+        ),
+    )
 
 
 def explained_elsewhere(inv: Investigation, finding: Finding, others: Sequence[OtherIncident]) -> Finding:
