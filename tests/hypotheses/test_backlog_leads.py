@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from backlog_world import START, World
 
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.work_done import surely_ran
 from watchme_analysis.hypotheses.backlog import picture
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
@@ -108,6 +110,27 @@ def slow_for_most_of_the_window():
 def test_what_came_first_is_the_cause(make, cause, secondary):
     found = diagnose(Investigation(make(), "backlog"))
     assert (found.cause, found.secondary_cause) == (cause, secondary)
+
+
+def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
+    world = World()
+    world.fail(600, 700, 0.1, REFUSED)
+    known, unknown = (
+        diagnose(Investigation(case, "backlog")) for case in (world, world.without("queue_messages"))
+    )
+    assert known.extra["dead_letters_unread"] == 0
+    assert known.extra["missed_work_certain"]
+    assert unknown.extra["dead_letters_unread"] == known.extra["dead_letters"] > 0
+    assert not unknown.extra["missed_work_certain"]
+    assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
+
+
+def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
+    """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
+    (flow,) = flows(let_loose())
+    sent = flow.frame.index[631].to_pydatetime()
+    assert not surely_ran(flow)(sent)
+    assert surely_ran(flow)(flow.frame.index[331].to_pydatetime())
 
 
 def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():

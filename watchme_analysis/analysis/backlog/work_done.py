@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from watchme_analysis.analysis.backlog.episodes import LOST_POINTS
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import parse_time, parse_zone
@@ -104,8 +106,9 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
 
     Notes
     -----
-    It was received as often as the redrive policy allows. Where every receive became a run and fewer runs
-    failed in its lifetime than it had receives, one of its own runs succeeded.
+    It was received as often as the redrive policy allows, each time once it had waited its turn. Where every
+    receive became a run and fewer runs failed in its lifetime than it had receives, one of its own runs
+    succeeded.
     """
     settings, frame = flow.settings, flow.frame
     received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
@@ -115,7 +118,7 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
     if not known or most is None or not received or not invoked or invoked < 0.98 * received or not longest:
         return lambda _: False
     failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()
-    step = timedelta(seconds=flow.period_s)
+    step, read_by = timedelta(seconds=flow.period_s), _read_by(flow)
 
     def until(bound: int) -> float:
         return float(failed[bound - 1]) if bound else 0.0
@@ -125,8 +128,24 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
             return False
         returning = returning_since is not None and sent_at >= returning_since and visibility_s
         life_s = visibility_s + SLOW_POLL_S if returning else longest
+        gone = sent_at
+        for _ in range(most):
+            gone = read_by(gone) + timedelta(seconds=life_s)
         first = frame.index.searchsorted(sent_at - step)
-        last = frame.index.searchsorted(sent_at + timedelta(seconds=most * life_s) + step, "right")
+        last = frame.index.searchsorted(gone + step, "right")
         return until(int(last)) - until(int(first)) < most
 
     return ran
+
+
+def _read_by(flow: Flow) -> Callable[[datetime], datetime]:
+    """Return what tells by when a message that is visible at a moment was received: by an empty queue."""
+    visible = flow.frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0)
+    empty: list[datetime] = list(visible.index[visible == 0].to_pydatetime())
+    end = flow.frame.index[-1].to_pydatetime()
+
+    def by(moment: datetime) -> datetime:
+        place = bisect_left(empty, moment)
+        return empty[place] if place < len(empty) else max(end, moment)
+
+    return by

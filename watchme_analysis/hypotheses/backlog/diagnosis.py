@@ -18,7 +18,7 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.leads import backlog_released, died_of_creep, surge_leads
-from watchme_analysis.hypotheses.backlog.missing import missing_evidence
+from watchme_analysis.hypotheses.backlog.missing import missing_evidence, unread_dead_letters
 from watchme_analysis.hypotheses.backlog.other_incidents import (
     OtherIncident,
     explained_elsewhere,
@@ -148,6 +148,7 @@ def _extra(
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
+    unread = unread_dead_letters(inv, view)
     alarms = standard_alarms(inv, view.flows)
     known = None if cause is None or quiet else begun
     return {
@@ -159,12 +160,14 @@ def _extra(
         "dead_letters_of_incident": sum(
             item.dead_lettered for item in affected if item not in apart(view, *span)
         ),
+        "dead_letters_unread": unread,
         "lost": lost,
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": not lost
-        and bool(missed.empty or not any(item.throttles for item in affected)),
+        and not unread
+        and bool(missed.empty or not any(item.throttles or item.surplus for item in affected)),
         "incident_start_earliest": None
         if known is None
         else known.earliest.isoformat(timespec="milliseconds"),
@@ -221,6 +224,9 @@ def _missing_work(extra: Mapping[str, Any]) -> str:
         return (
             f"{work} by what is left, and nothing tells which work the {counted(gone, 'lost message')} held"
         )
+    if unread := extra.get("dead_letters_unread"):
+        letters = counted(unread, "dead letter")
+        return f"{work} by the bodies at hand, and nothing here tells which work {letters} held"
     if extra["missed_work_certain"]:
         return work
     return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"

@@ -150,3 +150,10 @@ def _epoch(text: str) -> str:
         return str(int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()))
     except ValueError:
         return text
+
+
+def unread_dead_letters(inv: Investigation, view: Picture) -> int:
+    """Return how many dead letters were left at the end whose bodies the case does not hold."""
+    held = inv.table("queue_messages")["queue"].value_counts()
+    left = {item.flow.dlq: item.balance.dead_letters.at_end for item in view.signs if item.dead_lettered}
+    return sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())
