@@ -93,7 +93,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> Diagn
         missing_evidence=missing_evidence(inv, view),
         extra=_extra(inv, view, cause, change, begun, (start, end)),
     )
-    return replace(found, summary=_summary(found, view, change, begun))
+    return replace(found, summary=_summary(found, view, change, begun, unread_dead_letters(inv, view)))
 
 
 def secondary_cause(view: Picture, cause: str) -> str | None:
@@ -148,7 +148,6 @@ def _extra(
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
     dead = work[work["state"] == "dead_lettered"]
     missed = dead[~dead["processed"].fillna(False)]
-    unread = unread_dead_letters(inv, view)
     alarms = standard_alarms(inv, view.flows)
     known = None if cause is None or quiet else begun
     return {
@@ -160,13 +159,12 @@ def _extra(
         "dead_letters_of_incident": sum(
             item.dead_lettered for item in affected if item not in apart(view, *span)
         ),
-        "dead_letters_unread": unread,
         "lost": lost,
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": not lost
-        and not unread
+        and not unread_dead_letters(inv, view)
         and bool(missed.empty or not any(item.throttles or item.surplus for item in affected)),
         "incident_start_earliest": None
         if known is None
@@ -215,7 +213,7 @@ def _still_waiting(view: Picture) -> str:
     return f"; {counted(waiting, 'message')} still {verb}{off}" if waiting else ""
 
 
-def _missing_work(extra: Mapping[str, Any]) -> str:
+def _missing_work(extra: Mapping[str, Any], unread: int = 0) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number, gone = len(extra["missed_work"]), extra["lost"]
     work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
@@ -224,7 +222,7 @@ def _missing_work(extra: Mapping[str, Any]) -> str:
         return (
             f"{work} by what is left, and nothing tells which work the {counted(gone, 'lost message')} held"
         )
-    if unread := extra.get("dead_letters_unread"):
+    if unread:
         letters = counted(unread, "dead letter")
         return f"{work} by the bodies at hand, and nothing here tells which work {letters} held"
     if extra["missed_work_certain"]:
@@ -280,7 +278,9 @@ def _also_changed(found: Diagnosis, view: Picture) -> list[str]:
     ]
 
 
-def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Start | None) -> tuple[str, ...]:
+def _summary(
+    found: Diagnosis, view: Picture, change: Change | None, begun: Start | None, unread: int
+) -> tuple[str, ...]:
     """Return a diagnosis in three sentences, and in more what is no work of its cause."""
     ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
     start, end = found.incident_start, found.incident_end
@@ -327,7 +327,7 @@ def _summary(found: Diagnosis, view: Picture, change: Change | None, begun: Star
         f"{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
         f"It touched {touched} {span}{_bounds(view, begun)}; "
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
-        f"{_missing_work(extra)}{_still_waiting(view) if end is None else ''}.",
+        f"{_missing_work(extra, unread)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
         *_also_changed(found, view),
         *_one_try(view),
