@@ -71,3 +71,12 @@ def test_names_are_numbered_as_they_come():
 
     assert [names.texts()[number] for number in found] == ["B", "-", "A", "B"]
     assert names.numbers(values.slice(3), list, None).tolist() == [len(names) - 1]
+
+
+def test_columns_that_came_from_another_process_are_renamed_too():
+    gathered = GroupedSums(keys=1, sums=1)
+    gathered.add(np.array([3, 1, 2]), np.array([1.0, 2.0, 4.0]))
+    gathered.columns()
+    gathered = pickle.loads(pickle.dumps(gathered, 5))
+    gathered.rename(0, np.array([9, 8, 7, 6]))
+    assert [column.tolist() for column in gathered.columns()] == [[6, 7, 8], [1.0, 4.0, 2.0]]

@@ -146,7 +146,8 @@ class GroupedSums:
     def rename(self, at: int, names: Array) -> None:
         """Give groups other names, by the numbers from 0 on in one of the columns that name them."""
         self.columns()
-        held, self._held = self._held, []
+        # Only columns that own their memory can give a part of it back; what came over a wire doesn't.
+        held, self._held = [one if one.flags.owndata else one.copy() for one in self._held], []
         for start in reversed(range(0, len(held[0]) if held else 0, _MOST_ROWS)):
             part = [column[start:].copy() for column in held]
             # What is done with is let go, so that nothing is there twice.
