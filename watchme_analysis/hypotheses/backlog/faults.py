@@ -108,8 +108,7 @@ def _own_code(inv: Investigation, signs: Signs) -> list[Evidence]:
 def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
     """Weigh that the function's configuration says when it last changed, and that it ran well since."""
     modified, failures = signs.flow.settings.function_modified_at, signs.failures
-    # A full disk or a lost permission is the function's own trouble without a change of it.
-    if modified is None or failures is None or signs.errors.share("function") >= 0.5:
+    if modified is None or failures is None:
         return []
     frame = signs.flow.frame
     since = frame[(frame.index >= modified) & (frame.index < failures.start)]
@@ -120,7 +119,7 @@ def _unchanged(inv: Investigation, signs: Signs) -> list[Evidence]:
         Evidence(
             f"{signs.flow.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its configuration "
             f"says, and {well:,.0f} {signs.flow.tries} went well before the failures began.",
-            weight=weight("unchanged"),
+            weight=weight("unchanged_own" if signs.errors.share("function") >= 0.5 else "unchanged"),
             effect=well,
             check="change",
             **matching(inv, "functions", ("function", "=", signs.flow.function)),

@@ -137,6 +137,9 @@ WEIGHTS: dict[str, Weight] = {
     "unchanged": Weight(
         -2.0, "Code that ran well breaks when it is changed; what it leans on can break by itself."
     ),
+    "unchanged_own": Weight(
+        -0.3, "A disk that fills or a permission that ends is the function's own trouble without a change."
+    ),
     "no_change": Weight(-0.3, "No recorded change fits; deployments can go unrecorded."),
     "failures_lead": Weight(-2.5, "Failing runs explain the backlog."),
     "no_failures": Weight(-4.0, "No more runs failed than ever."),
