@@ -103,6 +103,9 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
         for name in entry.needs:
             if name not in held or (investigation.window is not None and investigation.table(name).empty):
                 absent.setdefault(name, []).append(entry.cause)
+    # An edge that is configured as Nginx is has no settings to export.
+    if (investigation.table("config_directives")["layer"] == "edge").any():
+        absent.pop("edge_settings", None)
     return absent
 
 

@@ -17,6 +17,7 @@ from health_world import (
     without,
 )
 
+from watchme_analysis.diagnosis import absent_tables
 from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.hypotheses.health.explains import EXPLAINS
 from watchme_analysis.hypotheses.health.lookalikes import LOOKALIKES
@@ -494,3 +495,9 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     (restart,) = [one for one in seen if one.outcome == "restarted"]
     assert restart.strength == strength
     assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)
+
+
+@pytest.mark.parametrize("layer", ["edge", "nginx"])
+def test_an_edge_that_is_configured_as_nginx_has_no_settings_to_miss(layer):
+    made = case(lambda path, second: None, **{layer: [("/svc", {"proxy_pass": "http://192.0.2.11:8100"})]})
+    assert ("edge_settings" in absent_tables(investigate(made))) is (layer == "nginx")
