@@ -156,9 +156,9 @@ class HealthPage(Page):
         """Show how requests over new connections fared beside those over kept ones."""
         frame, affected = self.followed.frame, list(self.facts.families)
         shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
-        mine = frame[frame["during"] & frame["family"].isin(affected)]
-        passed = overtaken(mine, connections_used(frame)["to_app"])
-        return by_connection_table(fared_by_connection(frame, shown), (int(passed.sum()), len(passed)))
+        mine, used = frame[frame["during"] & frame["family"].isin(affected)], connections_used(frame)
+        passed = overtaken(mine, used["to_app"])
+        return by_connection_table(fared_by_connection(frame, used, shown), (int(passed.sum()), len(passed)))
 
     @property
     def followed(self) -> Followed:

@@ -102,13 +102,15 @@ def _keep_none(followed: pd.DataFrame) -> Array:
     return few
 
 
-def fared_by_connection(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+def fared_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: list[str]) -> pd.DataFrame:
     """Compare requests over new connections with those over kept ones, outside the incident and in it.
 
     Parameters
     ----------
     followed
         As for :func:`connections_used`, with ``during``, ``edge_bad`` and ``nginx_bad`` (bool).
+    used
+        What that function returns.
     families
         Path families, in the order wanted.
 
@@ -122,7 +124,6 @@ def fared_by_connection(followed: pd.DataFrame, families: list[str]) -> pd.DataF
     """
     import pandas as pd
 
-    used = connections_used(followed)
     edge_told = {"to_nginx": followed["seen_edge"], "to_app": ~followed["seen_nginx"]}
     parts = [
         pd.DataFrame(
