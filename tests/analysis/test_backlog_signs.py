@@ -9,9 +9,12 @@ from watchme_analysis.analysis.backlog.calm import around_most
 from watchme_analysis.analysis.backlog.episodes import backlog_episodes
 from watchme_analysis.analysis.backlog.error_kinds import error_kind, logged_errors
 from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.frames import all_signs, work_items
 from watchme_analysis.analysis.backlog.leak import run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import queue_balance
 from watchme_analysis.analysis.scan import count_elevation, expected_arrivals, rate_elevation
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import Investigation
 
 
 def only(world):
@@ -108,7 +111,19 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     world.at["dlq_visible"] = np.nan_to_num(world.at["dlq_visible"]) + 25
     world.dead = [*world.dead, *[(0, "old")] * 25]
     stock = queue_balance(only(world), world).dead_letters
-    assert (stock.moved, stock.at_end) == (new, new + 25)
+    assert (stock.moved, stock.at_end, stock.held) == (new, new + 25, 25)
+    # The old ones lie on one device, and died of something that nothing here tells.
+    messages = world.table("queue_messages")
+    messages.loc[new:, "sent_at"] = START - pd.Timedelta(days=2)
+    (signs,) = all_signs(world)
+    assert sum(signs.devices.values()) == new
+    work = work_items(world)
+    old = work[work["before_window"]]
+    assert len(old) == 25 and set(old["device_id"]) == {"old"}
+    assert old["processed"].isna().all() and old["recoverable"].isna().all()
+    said = diagnose(Investigation(world, "backlog"))
+    assert "old" not in {device for device, _ in said.extra["missed_work"]}
+    assert any("jobs-dlq held 25 dead letters when" in sentence for sentence in said.summary)
 
 
 def test_a_purge_is_loss():

@@ -85,6 +85,7 @@ _WORK = {
     "recoverable": "can succeed",
     "expires_at": "expires",
     "passed_retention": "expired since",
+    "before_window": "from before this window",
 }
 _PATTERNS = {
     "queue": "queue",
@@ -224,6 +225,8 @@ class BacklogPage(Page):
         if frame["recorded_at"].notna().all():
             # Each message has a moment of its own, which leaves no room for its day.
             del shown["local_date"]
+        if not frame["before_window"].any():
+            del shown["before_window"]
         return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
 
     def resend(self) -> Shown:

@@ -43,6 +43,8 @@ class DeadLetterStock:
         Messages that left, by how they left.
     left_for_unknown_reason
         Messages that left and no record says how.
+    held
+        Messages that were there when the window began.
     at_end
         Messages at the end.
     first_seen
@@ -58,6 +60,7 @@ class DeadLetterStock:
     expired: int = 0
     redriven: int = 0
     left_for_unknown_reason: int = 0
+    held: int = 0
     at_end: int = 0
     first_seen: datetime | None = None
     exact: bool = True
@@ -110,11 +113,30 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
         moved=moved,
         moved_by_all=round(gained) if shared else None,
         **_ways_out(tables, flow, lost),
+        held=held,
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
         exact=not (total_lost or held) and told_apart and whole is not None,
         notes=tuple(notes),
     )
+
+
+def from_before(dead: pd.DataFrame, held: int, begin: datetime | None) -> pd.Series:
+    """Tell of messages seen in a dead-letter queue which were there when the window began.
+
+    Parameters
+    ----------
+    dead
+        The messages, with ``sent_at``.
+    held
+        How many the queue held then: of those sent before, the oldest.
+    begin
+        When the window began.
+    """
+    older = dead["sent_at"].sort_values(kind="stable")
+    older = older[older < begin] if begin is not None else older.iloc[:0]
+    found: pd.Series = dead.index.to_series().isin(older.index[:held])
+    return found
 
 
 def dead_lettered_by(flows: Iterable[Flow], moment: datetime) -> int:

@@ -141,8 +141,8 @@ def work_items(tables: Tables) -> pd.DataFrame:
     pandas.DataFrame
         ``queue``, ``state`` (``dead_lettered``, ``waiting``), ``message_id``, ``device_id``,
         ``recorded_at`` (text as sent), ``local_date``, ``sent_at``, ``receive_count``, ``processed``,
-        ``recoverable``, ``expires_at``, ``passed_retention``, ``group_id``, ``deduplication_id``, ``body``;
-        see :func:`watchme_analysis.analysis.backlog.work_items.message_work`.
+        ``recoverable``, ``expires_at``, ``passed_retention``, ``before_window``, ``group_id``,
+        ``deduplication_id``, ``body``; see :func:`watchme_analysis.analysis.backlog.work_items.message_work`.
     """
     return kept(tables, _work_items).copy(deep=False)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.backlog.dead_letter_stock import from_before
 from watchme_analysis.analysis.backlog.episodes import (
     BACKLOG_AGE_S,
     Episode,
@@ -274,6 +275,8 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     dead = messages[
         (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
     ]
+    begin = frame.index[0] if len(frame) else None
+    dead = dead[~from_before(dead, balance.dead_letters.held, begin)]
     devices = Counter(dead["device_id"].dropna().tolist())
     dead_lettered = balance.dead_lettered or 0
     failures = find_failures(flow, dead_lettered, are_stray(flow, dead_lettered, devices))

@@ -108,7 +108,7 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
     -----
     It was received as often as the redrive policy allows, each time once it had waited its turn. Where every
     receive became a run and fewer runs failed in its lifetime than it had receives, one of its own runs
-    succeeded.
+    succeeded. Of a message that was sent before the frame begins not all failed runs are counted.
     """
     settings, frame = flow.settings, flow.frame
     received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
@@ -124,7 +124,7 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
         return float(failed[bound - 1]) if bound else 0.0
 
     def ran(sent_at: datetime | None) -> bool:
-        if sent_at is None:
+        if sent_at is None or sent_at < frame.index[0]:
             return False
         returning = returning_since is not None and sent_at >= returning_since and visibility_s
         life_s = visibility_s + SLOW_POLL_S if returning else longest

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.backlog.dead_letter_stock import from_before
 from watchme_analysis.analysis.backlog.error_kinds import error_kind
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.signs import Signs
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 TEAM_ZONE = "Asia/Tokyo"
 COLUMNS = (
     "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
-    "processed", "recoverable", "expires_at", "passed_retention", "group_id", "deduplication_id", "body",
+    "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
+    "deduplication_id", "body",
 )  # fmt: skip
 _AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
 DEAD = "dead_lettered"
@@ -47,7 +49,9 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
         worker's log or the counters show that a run of it, or of another message of the same work, ended
         well, null where nothing tells; ``recoverable`` is true when sending the body again can succeed, false
         when its error says that its input is missing or unreadable, null when unknown; ``expires_at`` is
-        when the queue drops the message, ``passed_retention`` whether that was before the case ends.
+        when the queue drops the message, ``passed_retention`` whether that was before the case ends;
+        ``before_window`` is true of dead letters that were there when the window began, of which its metrics
+        and logs tell nothing.
     """
     import pandas as pd
 
@@ -61,6 +65,7 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
         for item in signs
     }
     ends = _end(tables, signs)
+    old = _from_before(messages, signs)
     rows = []
     for row in messages.itertuples():
         said = {name: value if _known(value) else None for name, value in row._asdict().items()}
@@ -73,8 +78,10 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
         ran = done.has(row.message_id, own.flow.function, found["device_id"], key)
         ran = ran or (is_dead and sure[own.flow.queue](found["sent_at"]))
         error = failed.get(str(row.message_id))
+        found["before_window"] = row.Index in old
         found["processed"] = True if ran else None
-        found["recoverable"] = _recoverable(own, found["body"], error) if is_dead else None
+        told = is_dead and (row.Index not in old or error is not None)
+        found["recoverable"] = _recoverable(own, found["body"], error) if told else None
         rows.append(found)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = (
@@ -84,9 +91,19 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
     return frame.astype(
         dict.fromkeys(text, "string")
         | {"receive_count": "Int64"}
-        | dict.fromkeys(("processed", "recoverable", "passed_retention"), "boolean")
+        | dict.fromkeys(("processed", "recoverable", "passed_retention", "before_window"), "boolean")
         | dict.fromkeys(("sent_at", "expires_at"), "datetime64[us, UTC]")
     )
+
+
+def _from_before(messages: pd.DataFrame, signs: tuple[Signs, ...]) -> set[Any]:
+    """Return the rows of the dead letters that were there when the window began."""
+    found: set[Any] = set()
+    for item in signs:
+        dead = messages[messages["queue"] == item.flow.dlq]
+        begin = item.flow.frame.index[0] if len(item.flow.frame) else None
+        found.update(dead.index[from_before(dead, item.balance.dead_letters.held, begin)])
+    return found
 
 
 def _message(said: Mapping[str, Any], flow: Flow, zone: tzinfo, ends: datetime | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from watchme_analysis.hypotheses.backlog.other_incidents import (
     incidents_elsewhere,
     other_incidents,
 )
-from watchme_analysis.hypotheses.backlog.other_trouble import apart, other_trouble
+from watchme_analysis.hypotheses.backlog.other_trouble import apart, older_dead_letters, other_trouble
 from watchme_analysis.hypotheses.backlog.outside import NEXT_TEST, taken_words
 from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, picture
 from watchme_analysis.hypotheses.backlog.start import Start
@@ -58,7 +58,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
     return replace(
         found,
         extra={**found.extra, "other_incidents": [item.to_dict() for item in others]},
-        summary=(*found.summary, *(item.in_words() for item in others)),
+        summary=(*found.summary, *(item.in_words() for item in others), *older_dead_letters(view)),
     )
 
 
@@ -146,7 +146,7 @@ def _extra(
     lost = sum(item.balance.expired + item.balance.purged for item in view.signs) + sum(lost_dead.values())
     # The page asks for the work of all queues as well, which is kept.
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
-    dead = work[work["state"] == "dead_lettered"]
+    dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
     missed = dead[~dead["processed"].fillna(False)]
     alarms = standard_alarms(inv, view.flows)
     known = None if cause is None or quiet else begun

@@ -1,4 +1,4 @@
-"""Trouble of other queues at another time than the incident: one of its own, said and not explained."""
+"""Trouble of other queues or other times than the incident's: said and not explained."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import Picture
+from watchme_analysis.wording import counted
 
 # What an incident brings about elsewhere, or is brought about by, lies no further from it.
 APART = timedelta(hours=1)
@@ -33,6 +34,17 @@ def other_trouble(signs: Signs) -> str:
         f"At another time, from {span[0]:%Y-%m-%d %H:%M} UTC to {span[1]:%Y-%m-%d %H:%M} UTC, {queue} had "
         f"trouble of its own ({what}), which this does not explain: ask again with --queue {queue}."
     )
+
+
+def older_dead_letters(view: Picture) -> list[str]:
+    """Return in a sentence each what dead-letter queues held when the window began."""
+    held = {item.flow.dlq: item.balance.dead_letters.held for item in view.signs}
+    return [
+        f"{dlq} held {counted(number, 'dead letter')} when this window began, of which nothing here tells: "
+        "their work is not counted as missing."
+        for dlq, number in held.items()
+        if number
+    ]
 
 
 def _is_apart(signs: Signs, start: datetime | None, end: datetime | None) -> bool:
