@@ -19,6 +19,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.cli_access import access
 from watchme_analysis.cli_access_run import progress_words
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.access import first_run, jit_cache
 from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
@@ -585,6 +586,17 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     assert "6 requests, 2 rejected" in asked.stdout
     assert "Slowest requests" in asked.stdout
     assert asked.stdout.splitlines()[-2:] == ["", "True"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("arrow", False, 0)]
+)
+def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatch, engine, kept, times):
+    made = []
+    monkeypatch.setattr(jit_cache, "is_compiled", lambda: kept)
+    monkeypatch.setattr(first_run, "compile_apart", lambda: made.append(engine))
+    assert "3 requests" in run(log, "--format", FORMAT, "--engine", engine).output
+    assert len(made) == times
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])

@@ -99,6 +99,8 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     summary.by_loop = scan.uses_loop
+    if summary.by_loop:
+        _make_ready()
     load_lean(loop=summary.by_loop)
     written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
@@ -117,6 +119,23 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     return Found(
         summary, [*scan.unread, *scan.retrievals], errors.report(scan) if errors is not None else None
     )
+
+
+def _make_ready() -> None:
+    """Have the loop compiled where that was never done, and say what one waits for, on a terminal only."""
+    from watchme_analysis.sources.access.first_run import compile_apart
+    from watchme_analysis.sources.access.jit_cache import is_compiled
+
+    if is_compiled():
+        return
+    told = sys.stderr.isatty()
+    if told:
+        click.echo(
+            "\r\033[KCompiling the reader of large logs, this once: about ten seconds", nl=False, err=True
+        )
+    compile_apart()
+    if told:
+        click.echo("\r\033[K", nl=False, err=True)
 
 
 def _check_target(scan: AccessScan, name: str | None) -> None:

@@ -5,32 +5,57 @@ import subprocess
 import sys
 from pathlib import Path
 
+from access_log_lines import FORMAT, log_lines
+
 SOURCES = Path(__file__).parents[2] / "watchme_analysis"
-RUN = "from watchme_analysis.sources.access import gather, jit, lines; print(jit.cache_folder())"
+RUN = (
+    "import sys; from watchme_analysis.sources.access.jit_cache import cache_folder, is_compiled; "
+    "print(cache_folder()); print(is_compiled()); assert 'numba' not in sys.modules"
+)
 
 
-def cache_folder(root):
-    asked = subprocess.run([sys.executable, "-c", RUN], cwd=root, capture_output=True, text=True, check=True)
-    return Path(asked.stdout.strip())
+def run(code, root=None):
+    further = {"cwd": root, "capture_output": True}
+    asked = subprocess.run([sys.executable, "-"], input=code, text=True, check=True, **further)
+    return asked.stdout.splitlines()
 
 
 def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     shutil.copytree(SOURCES, tmp_path / "watchme_analysis", ignore=shutil.ignore_patterns("__pycache__"))
-    before = cache_folder(tmp_path)
-    assert before.is_relative_to(tmp_path)
-    assert cache_folder(tmp_path) == before
+    before, is_compiled = run(RUN, tmp_path)
+    folder = Path(before)
+    assert folder.is_relative_to(tmp_path)
+    assert is_compiled == "False"
+    (folder / "access").mkdir(parents=True)
+    (folder / "access" / f"lines.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
+    assert run(RUN, tmp_path) == [before, "True"]
 
     vectors = tmp_path / "watchme_analysis" / "sources" / "access" / "vectors.py"
     vectors.write_text(vectors.read_text() + "\n")
 
-    assert cache_folder(tmp_path) != before
+    after, is_compiled = run(RUN, tmp_path)
+    assert (after != before, is_compiled) == (True, "False")
 
 
-def test_numba_keeps_its_own_folder():
-    run = (
-        "from numba.core import config; before = config.CACHE_DIR; "
-        + RUN
-        + "; print(config.CACHE_DIR == before)"
-    )
-    asked = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
-    assert asked.stdout.split()[-1] == "True"
+def test_what_a_log_needs_is_compiled_apart_and_its_lines_before_arrow_is_loaded():
+    text = b"\n".join(one.data for one in log_lines(4000) if len(one.data) < 1000)[-400_000:]
+    text = text[text.index(b"\n") + 1 :]
+    code = f"""
+import sys
+from numba.core import config
+folder = config.CACHE_DIR
+from watchme_analysis.sources.access import first_run, gather, jit_cache, lines
+first_run.take_apart()
+print(config.CACHE_DIR == folder, jit_cache.is_compiled(), "pyarrow" in sys.modules)
+first_run.put_together()
+functions = [lines.parse_lines, *(one for one in vars(gather).values() if hasattr(one, "signatures"))]
+def compiled():
+    return {{one.__name__: len(one.signatures) for one in functions}}
+before = compiled()
+from watchme_analysis.sources.access.engine import Engine
+from watchme_analysis.sources.formats.nginx_format import compile_format
+from datetime import UTC
+Engine([compile_format({FORMAT!r})], UTC).read({text!r})
+print(before == compiled(), all(before[one] for one in ("parse_lines", "gather", "put")))
+"""
+    assert run(code) == ["True True False", "True True"]

@@ -17,7 +17,13 @@ def load_lean(*, loop: bool) -> None:
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
-    if not loop or "numba" in sys.modules:
+    if loop:
+        load_numba()
+
+
+def load_numba() -> None:
+    """Load numba without what it can do without, unless it is loaded already."""
+    if "numba" in sys.modules:
         return
     hidden = [name for name in _SPARED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: there is no such module
