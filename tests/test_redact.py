@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.cli_access import access
+from watchme_analysis.cli.access import access
 from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Finding, Missing, Ranked
 from watchme_analysis.redact import redacted, redacted_values
 from watchme_analysis.views import style

@@ -19,7 +19,7 @@ from watchme_analysis.sources.aws.client import Aws, Pace
 RUN = """
 import sys
 from pathlib import Path
-from watchme_analysis.cli_resend import _aws_by_region
+from watchme_analysis.cli.resend import _aws_by_region
 from watchme_analysis.resending import send_again
 lines, journal = Path(sys.argv[1]).read_text().splitlines(), Path(sys.argv[2])
 print("begun", flush=True)

@@ -8,7 +8,7 @@ from watchme_analysis.analysis.alarms.sensitivity import sensitivity
 from watchme_analysis.analysis.alarms.specs import parse_specs
 from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
 from watchme_analysis.analysis.backlog.flows import flows
-from watchme_analysis.cli_alarms import alarms
+from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.alarm_spec_files import read_specs
 

@@ -15,7 +15,7 @@ from health_world import case, investigate, without
 from test_health_diagnosis import SCENARIOS
 
 from watchme_analysis.cli import cli
-from watchme_analysis.cli_probe import probe
+from watchme_analysis.cli.probe import probe
 from watchme_analysis.hypotheses.health import collect
 from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.importer import import_folder

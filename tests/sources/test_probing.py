@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.cli_probe import probe as command
+from watchme_analysis.cli.probe import probe as command
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources import probe_standalone, probing
 from watchme_analysis.sources.probe_standalone import COLUMNS, append

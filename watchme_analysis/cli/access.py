@@ -11,7 +11,7 @@ import click
 
 from watchme_analysis.analysis.access.report import ORDERS, is_unread
 from watchme_analysis.analysis.access.summary import BY_TIME, KEYS, AccessSummary
-from watchme_analysis.cli_access_run import NO_ERRORS
+from watchme_analysis.cli.access_run import NO_ERRORS
 from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
@@ -123,7 +123,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     """
     from watchme_analysis.analysis.access.choice import Choice, parse_only
     from watchme_analysis.analysis.access.report import access_report, plain
-    from watchme_analysis.cli_access_run import athena_ddl, make_scan, run_here, run_on_spark
+    from watchme_analysis.cli.access_run import athena_ddl, make_scan, run_here, run_on_spark
     from watchme_analysis.views.access_page import access_page
 
     zone = parse_zone(timezone)

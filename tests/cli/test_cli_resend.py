@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.cli_resend import resend
+from watchme_analysis.cli.resend import resend
 from watchme_analysis.errors import InputError
 from watchme_analysis.importer import import_folder
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 @pytest.fixture(scope="module")

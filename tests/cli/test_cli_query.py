@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
-from watchme_analysis.cli_aws import Progress
+from watchme_analysis.cli.aws import Progress
 from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
@@ -178,6 +178,6 @@ def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(groups):
 
 
 def test_progress_is_said_now_and_then_where_no_line_can_change(monkeypatch, capsys):
-    monkeypatch.setattr("watchme_analysis.cli_aws._SAY_EVERY_S", 0.0)
+    monkeypatch.setattr("watchme_analysis.cli.aws._SAY_EVERY_S", 0.0)
     Progress()("logs: 3 queries running")
     assert capsys.readouterr().err == "logs: 3 queries running, 0 s ...\n"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.cli_alarms import alarms
-from watchme_analysis.cli_simulate import simulate
+from watchme_analysis.cli.alarms import alarms
+from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 @pytest.fixture

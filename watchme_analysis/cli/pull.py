@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli_aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:

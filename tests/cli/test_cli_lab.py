@@ -4,7 +4,7 @@ import sys
 from jupyterlab.handlers.announcements import NeverCheckForUpdate
 from jupyterlab.labapp import LabApp
 
-from watchme_analysis.cli_report import lab_command
+from watchme_analysis.cli.report import lab_command
 from watchme_analysis.report.request import notebooks_folder
 
 

@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
-from watchme_analysis.cli_access import access
-from watchme_analysis.cli_access_run import progress_words
+from watchme_analysis.cli.access import access
+from watchme_analysis.cli.access_run import progress_words
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.access import first_run, jit_cache
 from watchme_analysis.sources.access.logs import AccessScan, LogOptions
@@ -494,7 +494,7 @@ def test_a_large_log_of_no_known_format_is_left_early(tmp_path, monkeypatch, goo
 
 
 def test_many_lines_of_which_none_can_be_read_are_told_at_once(monkeypatch):
-    monkeypatch.setattr("watchme_analysis.cli_access_run._MANY_LINES", 10)
+    monkeypatch.setattr("watchme_analysis.cli.access_run._MANY_LINES", 10)
     for rest, told in ((b"", 1), (COMBINED.encode(), 0)):
         result = run("-", input=rest + 2000 * b"junk\n")
         assert result.stderr.count("of the first 2,000 lines could be read") == told

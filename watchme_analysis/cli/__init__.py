@@ -29,15 +29,15 @@ BAD_INPUT = 2
 
 # Commands that stand in modules of their own, loaded when they are asked for.
 _ELSEWHERE = {
-    "access": "watchme_analysis.cli_access:access",
-    "report": "watchme_analysis.cli_report:report",
-    "lab": "watchme_analysis.cli_report:lab",
-    "probe": "watchme_analysis.cli_probe:probe",
-    "pull": "watchme_analysis.cli_pull:pull",
-    "query": "watchme_analysis.cli_query:query",
-    "alarms": "watchme_analysis.cli_alarms:alarms",
-    "simulate": "watchme_analysis.cli_simulate:simulate",
-    "resend": "watchme_analysis.cli_resend:resend",
+    "access": "watchme_analysis.cli.access:access",
+    "report": "watchme_analysis.cli.report:report",
+    "lab": "watchme_analysis.cli.report:lab",
+    "probe": "watchme_analysis.cli.probe:probe",
+    "pull": "watchme_analysis.cli.pull:pull",
+    "query": "watchme_analysis.cli.query:query",
+    "alarms": "watchme_analysis.cli.alarms:alarms",
+    "simulate": "watchme_analysis.cli.simulate:simulate",
+    "resend": "watchme_analysis.cli.resend:resend",
 }
 
 

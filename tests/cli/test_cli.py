@@ -14,7 +14,7 @@ from small_evidence import ACCESS
 
 from watchme_analysis.cli import main
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 
 WATCHME = Path(sys.executable).with_name("watchme")
 
