@@ -4,7 +4,8 @@ import pandas as pd
 from backlog_world import START, World
 
 from watchme_analysis.analysis.backlog.frames import work_items
-from watchme_analysis.analysis.backlog.resend import messages_to_resend
+from watchme_analysis.analysis.backlog.resend import MAY_HAVE_RUN, messages_to_resend
+from watchme_analysis.views.backlog_tables import resend_table
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:jobs"
 
@@ -70,6 +71,25 @@ def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     found = messages_to_resend(world)
     assert found.lines == () and found.left_out[0][0].startswith("unknown whether")
     assert len(messages_to_resend(world, unknown_too=True).lines) == found.left_out[0][1]
+
+
+def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
+    world = World()
+    world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
+    hung = messages_to_resend(world)
+    assert hung.lines == () and hung.left_out[0][0].startswith("unknown whether")
+    # In an outage all fail alike.
+    assert messages_to_resend(broken("Task timed out after 30.00 seconds")).left_out == ()
+
+
+def test_what_a_throttled_delivery_may_have_done_is_said():
+    assert messages_to_resend(broken()).may_have_run == 0
+    world = World()
+    world.at["throttles"][630:640] = 3
+    world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
+    found = messages_to_resend(world)
+    assert found.may_have_run == len(found.lines) > 0
+    assert resend_table(found).rows[0][1:] == (str(len(found.lines)), MAY_HAVE_RUN)
 
 
 def test_work_that_ran_later_is_not_sent_again():

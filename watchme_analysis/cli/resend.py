@@ -64,7 +64,7 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     a message could not be sent, or may have been.
     """
     from watchme_analysis.analysis.backlog.flows import flows
-    from watchme_analysis.analysis.backlog.resend import messages_to_resend
+    from watchme_analysis.analysis.backlog.resend import MAY_HAVE_RUN, messages_to_resend
     from watchme_analysis.case import open_case
     from watchme_analysis.errors import InputError
 
@@ -79,6 +79,8 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     elif options["send"] is None:
         click.echo(found.text, nl=False)
     click.echo(f"{counted(len(found.lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
+    if found.may_have_run:
+        click.echo(f"  of these {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
     if opened.table("queue_messages").empty:
         click.echo(
             "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True

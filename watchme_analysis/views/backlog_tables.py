@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog.resend import FILE, Resend
+from watchme_analysis.analysis.backlog.resend import FILE, MAY_HAVE_RUN, Resend
 from watchme_analysis.views.display import Shown, cell, duration, local_time, number, table
 from watchme_analysis.views.style import mark_letter
 from watchme_analysis.wording import counted
@@ -148,7 +148,10 @@ def resend_table(found: Resend) -> Shown:
     found
         From :func:`watchme_analysis.analysis.backlog.resend.messages_to_resend`.
     """
-    rows = [("send again", f"{len(found.lines):,d}", "the work was never done")] if found.lines else []
+    sure = len(found.lines) - found.may_have_run
+    rows = [("send again", f"{sure:,d}", "the work was never done")] if sure else []
+    if found.may_have_run:
+        rows += [("send again", f"{found.may_have_run:,d}", MAY_HAVE_RUN)]
     rows += [("leave out", f"{number:,d}", reason) for reason, number in found.left_out]
     note = "No dead letter was read from a queue." if not rows else "There is nothing to send again."
     if found.lines:

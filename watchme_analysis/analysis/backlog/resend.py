@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchme_analysis.analysis.backlog.flows import Tables
-from watchme_analysis.analysis.backlog.frames import work_items
+from watchme_analysis.analysis.backlog.frames import all_signs, work_items
 
 FILE = "resend.jsonl"
+MAY_HAVE_RUN = "nothing shows that the work was done, but a late run may have: try whether twice does harm"
 # SQS takes so many attributes with a message.
 _MOST_ATTRIBUTES = 10
 
@@ -26,11 +27,15 @@ class Resend:
         Dead letters that are not in the list, by reason, and how many of each.
     without_url
         Queues whose account and region no ARN tells, so that their URL has to be filled in.
+    may_have_run
+        How many of the lines nothing shows as done or not: a delivery that was throttled, or came back during
+        a run, can end well after its message died.
     """
 
     lines: tuple[str, ...]
     left_out: tuple[tuple[str, int], ...]
     without_url: tuple[str, ...] = ()
+    may_have_run: int = 0
 
     @property
     def text(self) -> str:
@@ -76,7 +81,13 @@ def messages_to_resend(tables: Tables, queue: str | None = None, *, unknown_too:
         named.add(_work(row))
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
-    return Resend(tuple(lines), tuple(sorted(reasons.items())), tuple(sorted(used - set(urls))))
+    unsure = {item.flow.queue for item in all_signs(tables) if item.throttles or item.surplus}
+    return Resend(
+        tuple(lines),
+        tuple(sorted(reasons.items())),
+        tuple(sorted(used - set(urls))),
+        sum(listed in unsure for listed, *_ in named),
+    )
 
 
 def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, unknown_too: bool) -> str | None:

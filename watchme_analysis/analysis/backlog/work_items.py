@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.analysis.backlog.dead_letter_stock import from_before
 from watchme_analysis.analysis.backlog.error_kinds import error_kind
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
+from watchme_analysis.analysis.backlog.retries import retries
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.work_done import Failed, failed_with, surely_ran, work_done
 from watchme_analysis.errors import InputError
@@ -141,19 +142,24 @@ def _recoverable(signs: Signs, body: str | None, error: Failed | None) -> bool |
     """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
 
     What its own error says counts most, else what nearly all errors of its function say. Where all runs
-    failed it was not the messages.
+    failed it was not the messages; where the same ones failed every try while others passed around them, it
+    may be, whatever they died of.
     """
     if body is None:
         return None
+    tried = retries(signs)
+    own_fault = tried is not None and tried.lies_in_the_message
     if error is not None:
         kind = error_kind(f"{error.type} {error.text}")
-        return False if kind == "message" else None if kind in UNCLEAR else True
+        return False if kind == "message" else None if kind in UNCLEAR or own_fault else True
     errors = signs.errors
     all_failed = signs.passed_share is not None and signs.passed_share <= ALL_FAILED
     if not errors.total:
         return True if all_failed or (signs.failures is None and signs.errors_counted) else None
     if errors.share("message") >= NEARLY_ALL:
         return False
+    if own_fault:
+        return None
     unclear = errors.share("message", *UNCLEAR)
     return True if all_failed or unclear <= 1.0 - NEARLY_ALL else None
 
