@@ -73,7 +73,7 @@ def test_imports_point_down_only():
     ("module", "line"),
     [
         ("errors.py", "import watchme_analysis.schema"),
-        ("case.py", "import watchme_analysis.cli"),
+        ("case/__init__.py", "import watchme_analysis.cli"),
         ("analysis/__init__.py", "def look():\n    import boto3"),
         ("views/__init__.py", "from pathlib import Path"),
         ("stranger.py", "import json"),

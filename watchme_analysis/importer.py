@@ -20,9 +20,9 @@ from uuid import uuid4
 
 from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
-from watchme_analysis.case_folders import check_one_case
-from watchme_analysis.case_settings import CaseSettings, read_settings
-from watchme_analysis.case_writer import FileReport, sha256_of, write_tables
+from watchme_analysis.case.folders import check_one_case
+from watchme_analysis.case.settings import CaseSettings, read_settings
+from watchme_analysis.case.writer import FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, WatchmeError
 from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.schema import FORMAT_VERSION
@@ -31,7 +31,7 @@ from watchme_analysis.sources.registry import sources
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
-    from watchme_analysis.case_writer import Parts
+    from watchme_analysis.case.writer import Parts
 
 # From this size on a log is read in pieces and its rows kept on disk; where there are many, from less.
 SPILL_FROM = 64 << 20

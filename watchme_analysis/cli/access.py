@@ -13,7 +13,7 @@ from watchme_analysis.analysis.access.report import ORDERS, is_unread
 from watchme_analysis.analysis.access.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.cli.access_run import NO_ERRORS
 from watchme_analysis.sources.access.engine import ENGINES
-from watchme_analysis.window import parse_span, parse_time, parse_zone
+from watchme_analysis.window import DEFAULT_ZONE, parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
 _TOP = 20
@@ -83,7 +83,7 @@ lines was understood, the reading was stopped, or with --strict any line was rej
 )
 @click.option(
     "--timezone",
-    default="Asia/Tokyo",
+    default=DEFAULT_ZONE,
     show_default=True,
     help="Zone of the times shown, and of --since and --until.",
 )

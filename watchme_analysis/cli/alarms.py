@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Examples:
 @click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
 @click.option("--sensitivity", is_flag=True, help="Show how it moves with the threshold and with M of N.")
 @click.option("--noticed", help="When people noticed: ISO 8601; the first reaction on record if not given.")
-@click.option("--timezone", default="Asia/Tokyo", show_default=True, help="Zone of the times shown.")
+@shown_zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def backtest_command(
     case: Path, spec: Path | None, sensitivity: bool, as_json: bool, **options: str | None

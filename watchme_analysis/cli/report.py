@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
 from watchme_analysis.diagnosis import QUESTIONS
-from watchme_analysis.report.request import ALL, DEFAULT_ZONE
+from watchme_analysis.report.request import ALL
 
 NOTEBOOK_FAILED = 1
 # Asked of a backlog, each with a notebook of its own; `all` leaves them out.
@@ -30,15 +31,10 @@ Examples:
 )
 @click.argument("question", type=click.Choice([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end.")
-@click.option("--until", help="End of the window.")
-@click.option(
-    "--timezone",
-    default=DEFAULT_ZONE,
-    show_default=True,
-    help="Zone of the times shown, and of times given without one.",
-)
-@click.option("--endpoint", help="health: the path that is asked about; found from the data if not given.")
+@since_option
+@until_option
+@timezone_option
+@endpoint_option
 @click.option(
     "--queue",
     help="backlog, alarms, what-if: the queue that is asked about; found from the data if not given.",

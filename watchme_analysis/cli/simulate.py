@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.errors import InputError
 from watchme_analysis.wording import counted
 
@@ -63,7 +64,7 @@ Examples:
 @click.option(
     "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, help="Default: one for each core."
 )
-@click.option("--timezone", default="Asia/Tokyo", show_default=True, help="Zone of the times shown.")
+@shown_zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
     """Try measures against backlogs and dead letters in a simulation of queue, function and API.

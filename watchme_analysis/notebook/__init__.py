@@ -13,7 +13,7 @@ from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
 from watchme_analysis.notebook.what_if import WhatIfPage
-from watchme_analysis.window import parse_time
+from watchme_analysis.window import DEFAULT_ZONE, parse_time
 
 __all__ = [
     "AlarmPage",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def open_health(
-    *, case: str, since: str = "", until: str = "", timezone: str = "Asia/Tokyo", endpoint: str = ""
+    *, case: str, since: str = "", until: str = "", timezone: str = DEFAULT_ZONE, endpoint: str = ""
 ) -> HealthPage:
     """Open a case for the question why an endpoint times out.
 
@@ -55,7 +55,7 @@ def open_health(
 
 
 def open_backlog(
-    *, case: str, since: str = "", until: str = "", timezone: str = "Asia/Tokyo", queue: str = ""
+    *, case: str, since: str = "", until: str = "", timezone: str = DEFAULT_ZONE, queue: str = ""
 ) -> BacklogPage:
     """Open a case for the question why a queue backs up; parameters as for :func:`open_health`.
 
@@ -74,7 +74,7 @@ def open_alarms(
     case: str,
     since: str = "",
     until: str = "",
-    timezone: str = "Asia/Tokyo",
+    timezone: str = DEFAULT_ZONE,
     queue: str = "",
     **alarms: str,
 ) -> AlarmPage:
@@ -103,7 +103,7 @@ def open_what_if(
     case: str,
     since: str = "",
     until: str = "",
-    timezone: str = "Asia/Tokyo",
+    timezone: str = DEFAULT_ZONE,
     queue: str = "",
     **runs: int,
 ) -> WhatIfPage:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.window import parse_zone
+from watchme_analysis.window import DEFAULT_ZONE, parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.case import Case
 
 ALL = "all"
-DEFAULT_ZONE = "Asia/Tokyo"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis import case_large
-from watchme_analysis.case_large import write_sorted
+from watchme_analysis.case import time_order
+from watchme_analysis.case.time_order import write_sorted
 from watchme_analysis.errors import CaseError
 from watchme_analysis.importer import SPILL_FROM, import_folder
 from watchme_analysis.schema import conform
@@ -103,7 +103,7 @@ def test_the_head_of_a_large_file_is_all_that_is_read(tmp_path, pack):
 
 @pytest.mark.parametrize("rows", [1, 7, 100])
 def test_rows_are_in_order_whatever_is_held_at_a_time(tmp_path, monkeypatch, rows):
-    monkeypatch.setattr(case_large, "STRETCH_ROWS", rows)
+    monkeypatch.setattr(time_order, "STRETCH_ROWS", rows)
     times = [
         pd.Timestamp("2025-12-11T01:00:00Z") + pd.Timedelta(milliseconds=at * 7919 % 9000) for at in range(60)
     ]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis import __version__
-from watchme_analysis.case_large import Written, write_sorted
-from watchme_analysis.case_settings import CaseSettings
+from watchme_analysis.case.settings import CaseSettings
+from watchme_analysis.case.time_order import Written, write_sorted
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.case_folders import side_by_side
+from watchme_analysis.case.folders import side_by_side
 
 CASE = ("access.log", "error.log", "probes.csv", "nginx.conf")
 HOST = CASE[:2] + CASE[3:]

@@ -1,0 +1,157 @@
+"""The commands ``watchme import`` and ``watchme case``: evidence becomes a case, and what a case holds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from watchme_analysis.cli.options import timezone_option
+from watchme_analysis.window import parse_zone
+from watchme_analysis.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.case import Case
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Example:
+  watchme import ~/incident cases/last-night""",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("case", type=click.Path(path_type=Path))
+@timezone_option
+def import_command(folder: Path, case: Path, timezone: str) -> None:
+    """Turn a FOLDER of raw evidence into a CASE.
+
+    Files are recognised by name and content (docs/evidence.md lists them; any may be gzipped); a case.toml
+    in the folder may say otherwise. Nothing is dropped: the table printed says for each file what was
+    taken, its window, and how many lines were rejected, and then what was left and why. Importing the same
+    folder again changes nothing.
+    """
+    from watchme_analysis.importer import import_folder
+    from watchme_analysis.views import console
+
+    zone = parse_zone(timezone)
+    progress = _progress("reading")
+    report = import_folder(folder, case, progress=progress)
+    if progress is not None:
+        progress("done\n")
+    click.echo(console.import_text(report.case.manifest, zone))
+    rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
+    state = "written" if report.changed else "unchanged, it holds this input already"
+    click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
+    _say_next(report.case, case)
+
+
+@click.group("case")
+def case_group() -> None:
+    """Look at a case."""
+
+
+@case_group.command(
+    "show",
+    short_help="Show the tables of a CASE and where they come from.",
+    epilog="""\b
+Example:
+  watchme case show cases/last-night --timezone UTC""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+@timezone_option
+def case_show(case: Path, timezone: str) -> None:
+    """Show the tables of a CASE, their rows, windows and gaps, and the files that they were read from."""
+    from watchme_analysis.analysis.gaps import silent_stretches
+    from watchme_analysis.case import open_case
+    from watchme_analysis.schema import TABLES
+    from watchme_analysis.views import console
+
+    zone = parse_zone(timezone)
+    opened = open_case(case)
+    gaps = {
+        name: silent_stretches(opened.table(name)[column])
+        for name in opened.tables
+        if (column := TABLES[name].time) is not None
+    }
+    click.echo(console.case_text(opened.manifest, gaps, zone))
+    _say_next(opened, case)
+
+
+@case_group.command(
+    "sql",
+    epilog="""\b
+Examples:
+  watchme case sql CASE 'show tables'
+  watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
+  watchme case sql CASE "select start, path, edge_s, app_after_s from requests where fate = 'app_late'"
+""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("query")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV, for other programs.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
+)
+def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
+    """Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
+
+    Each statement of a diagnosis has the query for the rows behind it: `watchme diagnose health CASE --sql`
+    prints them, the report shows them folded up, --json has them as `sql`. Besides the tables there is
+    `requests`: every request followed through edge, Nginx and application, a row each; and `linked_errors`:
+    `error_log` with the access log's line that each error is about.
+    """
+    from watchme_analysis.analysis.access.error_requests import errors_with_requests
+    from watchme_analysis.case import open_case
+    from watchme_analysis.hypotheses.health.facts import requests_view
+    from watchme_analysis.views import console
+
+    opened = open_case(case)
+    views: dict[str, Callable[[], pd.DataFrame]] = {
+        "requests": lambda: requests_view(opened),
+        "linked_errors": lambda: errors_with_requests(opened.table("error_log"), opened.table("access_log")),
+    }
+    found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})
+    if as_csv:
+        click.echo(found.to_csv(index=False), nl=False)
+        return
+    rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
+    click.echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
+    left = len(found) - len(rows)
+    click.echo(
+        counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else "")
+    )
+
+
+def _say_next(opened: Case, case: Path) -> None:
+    """Say what a case lacks for the questions it can be asked, and how to ask them."""
+    from watchme_analysis.diagnosis import absent_tables, investigate, questions_for
+    from watchme_analysis.views.console import filled
+
+    questions = questions_for(opened)
+    for question in questions:
+        if absent := absent_tables(investigate(question, opened)):
+            click.echo(filled(f"Not there, of what tells about {question}: {', '.join(absent)}.", "\n", "  "))
+    if not questions:
+        click.echo("\nNothing in it can be asked about yet: docs/evidence.md lists what tells of what.")
+        return
+    click.echo("\nNext:")
+    for question in questions:
+        click.echo(f"    watchme diagnose {question} {shlex.quote(str(case))}")
+
+
+def _progress(verb: str) -> Callable[[str], None] | None:
+    """Return a function that shows what is being done, one changing line, on a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(name: str) -> None:
+        click.echo(f"\r\033[K{verb} {name}", nl=False, err=True)
+
+    return show

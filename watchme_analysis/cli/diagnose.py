@@ -1,0 +1,63 @@
+"""The command ``watchme diagnose``: the cause behind a case, in words or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.window import parse_zone
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchme diagnose health ~/incident
+  watchme diagnose health cases/last-night --endpoint /api/health --since 2h
+  watchme diagnose backlog cases/last-night --queue uploads --json"""
+)
+@click.argument("question", type=click.Choice(["health", "backlog"]))
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
+@click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
+@since_option
+@until_option
+@endpoint_option
+@click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
+@timezone_option
+def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> None:
+    """Name the cause behind a CASE, or say what evidence would decide.
+
+    CASE is a case or a folder of raw evidence. The answer is supported (one cause), inconclusive (the
+    evidence does not separate the causes, or is missing) or no incident, with the probability of every cause
+    considered, the evidence for and against it, what could not be seen and the next test.
+    """
+    from watchme_analysis.diagnosis import diagnose as find
+    from watchme_analysis.hypotheses.health.calibration import track_record
+    from watchme_analysis.report.remedy import remedies
+    from watchme_analysis.views import console
+
+    zone = parse_zone(str(options["timezone"]))
+    wrong = "queue" if question == "health" else "endpoint"
+    if options[wrong] is not None:
+        raise click.UsageError(f"--{wrong} does not go with the question {question!r}.")
+    found = find(
+        question,
+        case,
+        since=options["since"],
+        until=options["until"],
+        zone=zone,
+        subject=options["endpoint"] or options["queue"],
+    ).to_dict()
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
+    here = Path.cwd()
+    pages = [
+        str(page.relative_to(here) if page.is_relative_to(here) else page)
+        for page in remedies(found).values()
+    ]
+    click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record, remedies=pages))
