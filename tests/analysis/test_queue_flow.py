@@ -80,6 +80,15 @@ def test_the_drain_forecast_holds_the_truth():
     assert row.head_of_line_delay_s == pytest.approx(60.0 * moments[664] / 8)
 
 
+@pytest.mark.parametrize(("at", "never"), [(620, True), (691, False)])
+def test_a_surge_that_is_on_may_go_on_and_one_that_is_over_does_not(at, never):
+    world, *_ = served(hours=16)
+    metrics = world.table("metrics")
+    world.tables["metrics"] = metrics[metrics["time"] < START + pd.Timedelta(minutes=at)]
+    (row,) = drain_forecast(world).itertuples()
+    assert pd.notna(row.drained_at) and pd.isna(row.drained_at_high) == never
+
+
 def test_a_queue_that_gets_more_than_it_takes_never_drains():
     world, *_ = served(surge=(0, 1440), each=12)
     (row,) = drain_forecast(world).itertuples()

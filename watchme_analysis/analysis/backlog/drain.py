@@ -16,6 +16,8 @@ COLUMNS = (
 )  # fmt: skip
 # Hours that the arrivals are taken from, and busy intervals that the capacity is taken from.
 ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
+# What comes now, if more than usual, is a surge that may go on. Many clients send each half hour.
+LATELY = timedelta(minutes=30)
 
 
 def drain_rows(flows: tuple[Flow, ...]) -> pd.DataFrame:
@@ -23,7 +25,8 @@ def drain_rows(flows: tuple[Flow, ...]) -> pd.DataFrame:
 
     Capacity is what was deleted a minute while messages waited. Arrivals are the median of the last day's
     hours, which a surge that has passed does not move. The interval puts the 10th and 90th percentile of the
-    hourly arrivals against those of the capacity.
+    hourly arrivals against those of the capacity; as a surge may go on, its late end takes the arrivals of
+    the last half hour where these are more.
     """
     import pandas as pd
 
@@ -57,9 +60,9 @@ def _row(flow: Flow) -> dict[str, Any] | None:
     if flow.settings.mapping_state is not None and flow.settings.mapping_state.startswith("Disabl"):
         note = "The mapping is off: counted from the moment it is on again. " + note
     arrivals, capacity = float(hourly.median()), float(busy.mean()) if len(busy) else 0.0
-    spread = [
-        (float(hourly.quantile(a)), float(busy.quantile(1 - a)) if len(busy) else 0.0) for a in (0.1, 0.9)
-    ]
+    now = float(frame["sent"][frame.index >= at - LATELY].sum()) / (LATELY.total_seconds() / 60.0)
+    low, high = float(hourly.quantile(0.1)), max(float(hourly.quantile(0.9)), now)
+    slow, fast = (float(busy.quantile(a)) if len(busy) else 0.0 for a in (0.1, 0.9))
     return {
         "queue": flow.queue,
         "at": at,
@@ -67,8 +70,8 @@ def _row(flow: Flow) -> dict[str, Any] | None:
         "arrivals_per_min": arrivals,
         "capacity_per_min": capacity,
         "drained_at": _drained(at, backlog, arrivals, capacity),
-        "drained_at_low": _drained(at, backlog, *spread[0]),
-        "drained_at_high": _drained(at, backlog, *spread[1]),
+        "drained_at_low": _drained(at, backlog, low, fast),
+        "drained_at_high": _drained(at, backlog, high, slow),
         "head_of_line_delay_s": 60.0 * backlog / capacity if capacity > 0 else None,
         "note": note.strip(),
     }
