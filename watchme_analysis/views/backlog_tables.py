@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.analysis.backlog.flow_baseline import has_moved
 from watchme_analysis.analysis.backlog.resend import FILE, MAY_HAVE_RUN, Resend
 from watchme_analysis.views.display import Shown, cell, duration, local_time, number, table
 from watchme_analysis.views.style import mark_letter
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# How far from "no difference" an effect must be for a metric of a healthy queue to be shown.
-_TOLD = 0.05
-_ENOUGH = 5
 _EFFECT = "Effect: probability that a point from then on lies above one from before (0.5: equal)."
 _SURPRISE = (
     "Surprise ranks the hour among the days before: 4.7 is like one in a hundred for its level, spread and "
@@ -173,8 +171,8 @@ _NAMED = 10
 def _moved(row: Any) -> bool:
     import pandas as pd
 
-    enough = min(row.baseline_points, row.incident_points) >= _ENOUGH
-    return enough and bool(pd.notna(row.effect)) and abs(float(row.effect) - 0.5) >= _TOLD
+    effect = None if pd.isna(row.effect) else float(row.effect)
+    return has_moved(effect, row.baseline_points, row.incident_points)
 
 
 def change_table(frame: pd.DataFrame, zone: tzinfo) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ COLUMNS = (
     "baseline_p90", "incident_p90", "ratio", "effect", "rank",
 )  # fmt: skip
 MIN_PAST_WINDOWS = 5
+# How far from "no difference" an effect must be to be told, and of how many points on either side.
+TOLD, ENOUGH = 0.05, 5
+# So many standard errors of unrelated draws: of sixty metrics that stand still hardly one goes as far.
+ERRORS = 3.0
 
 
 def comparison_rows(flows: tuple[Flow, ...], start: datetime | None, end: datetime | None) -> pd.DataFrame:
@@ -87,6 +92,14 @@ def exceeds(before: pd.Series, during: pd.Series) -> float | None:
     below = np.searchsorted(ordered, values, "left")
     upto = np.searchsorted(ordered, values, "right")
     return float(((below + upto) / 2.0).mean() / len(ordered))
+
+
+def has_moved(effect: float | None, before: int, during: int) -> bool:
+    """Tell whether an effect is beyond what as many points of a metric that did not move would show."""
+    if effect is None or min(before, during) < ENOUGH:
+        return False
+    error = math.sqrt((before + during + 1) / (12.0 * before * during))
+    return abs(effect - 0.5) >= max(TOLD, ERRORS * error)
 
 
 def _rank(before: pd.Series, length: int, medians: list[float | None]) -> float | None:
