@@ -162,13 +162,21 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
         change(12, "UpdateFunctionCode20150331v2", "job-runner"),  # what began it
         change(30, "UpdateFunctionCode20150331v2", "another-function"),
         change(40, "DescribeAlarms"),
+        change(45, "UpdateFunctionCode20150331v2", "job-runner"),  # as on any day: nothing came of it
         change(55, "PurgeQueue"),
+        change(300, "UpdateFunctionCode20150331v2", "job-runner"),
     ]
     case = Held(World(), changes=conform("changes", pd.DataFrame(rows)))
     start = AT + pd.Timedelta(minutes=10)
     found = noticed(case, flows(case), start)
     assert (found.at - AT).total_seconds() == 55 * 60
     assert "PurgeQueue" in found.how
+    later = AT + pd.Timedelta(minutes=60)
+    assert noticed(case, flows(case), later) is None
+    assert noticed(case, flows(case), later, AT + pd.Timedelta(minutes=301)).how.startswith(
+        "somebody called Upd"
+    )
+    assert noticed(case, flows(case), later, AT + pd.Timedelta(minutes=70)) is None, "long after its end"
     assert noticed(case, flows(case), None) is None
     assert noticed(World(), flows(World()), start) is None
 

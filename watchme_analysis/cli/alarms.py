@@ -82,7 +82,7 @@ def backtest_command(
     seen = (
         Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
         if options["noticed"]
-        else noticed(opened, affected, start)
+        else noticed(opened, affected, start, found.incident_end)
     )
     specs = (*read_specs(spec or ""), *existing_alarms(opened))
     if sensitivity:
@@ -134,7 +134,7 @@ def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: b
         "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
     )
     if seen is not None:
-        noticed = f"people noticed at {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
+        noticed = f"people had noticed by {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
     return [f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})", noticed]
 
 

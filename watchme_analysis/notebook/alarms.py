@@ -60,7 +60,7 @@ class AlarmPage(Page):
     def _noticed(self) -> Noticed | None:
         if self.told:
             return Noticed(parse_time(self.told, self.zone, now=self.window.end), "as the parameter says")
-        return noticed(self.investigation, self._affected, self._start)
+        return noticed(self.investigation, self._affected, self._start, self.diagnosis.incident_end)
 
     @cached_property
     def _tried(self) -> tuple[Tried, ...]:
@@ -101,7 +101,7 @@ class AlarmPage(Page):
             )
         late = duration(found.at - self._start)
         return Passage(
-            (f"{began} People noticed at {local_time(found.at, self.zone)}, {late} later: {found.how}.",)
+            (f"{began} People had noticed by {local_time(found.at, self.zone)}, {late} later: {found.how}.",)
         )
 
     def backtest(self) -> Shown:

@@ -20,6 +20,9 @@ REACTIONS = (
     "UpdateAlias", "RebootInstances", "StopInstances", "StartInstances",
 )  # fmt: skip
 _REACTION = re.compile(rf"({'|'.join(REACTIONS)})\w*")
+# Deployed is also as part of the ordinary day: an answer was that with which the incident ended.
+_DEPLOYMENT = re.compile(r"UpdateFunction|UpdateAlias")
+ANSWERED = timedelta(hours=1)
 # A change this soon after the start is rather what began it.
 REACTION_TIME = timedelta(minutes=5)
 
@@ -32,7 +35,9 @@ class Noticed:
     how: str
 
 
-def noticed(tables: Tables, flows: Iterable[Flow], start: datetime | None) -> Noticed | None:
+def noticed(
+    tables: Tables, flows: Iterable[Flow], start: datetime | None, end: datetime | None = None
+) -> Noticed | None:
     """Return the first alarm that rang or change to an affected resource that came after an incident began.
 
     Parameters
@@ -41,13 +46,16 @@ def noticed(tables: Tables, flows: Iterable[Flow], start: datetime | None) -> No
         Case or investigation, for ``alarm_history`` and ``changes``.
     flows
         Affected flows.
-    start
-        Start of the incident.
+    start, end
+        Of the incident; no end while it is open.
     """
     if start is None:
         return None
     names = {name for flow in flows for name in (flow.queue, flow.function, flow.dlq) if name}
-    found = [*_rung(tables.table("alarm_history"), start), *_changed(tables.table("changes"), start, names)]
+    found = [
+        *_rung(tables.table("alarm_history"), start),
+        *_changed(tables.table("changes"), start, end, names),
+    ]
     return min(found, key=lambda each: each.at, default=None)
 
 
@@ -56,8 +64,12 @@ def _rung(history: pd.DataFrame, start: datetime) -> list[Noticed]:
     return [Noticed(row.time.to_pydatetime(), f"the alarm {row.alarm} rang") for row in rows.itertuples()]
 
 
-def _changed(changes: pd.DataFrame, start: datetime, names: set[str]) -> list[Noticed]:
+def _changed(changes: pd.DataFrame, start: datetime, end: datetime | None, names: set[str]) -> list[Noticed]:
     rows = changes[(changes["time"] >= start + REACTION_TIME) & changes["error_code"].isna()]
+    ended = end is not None and rows["time"].between(end - ANSWERED, end + ANSWERED)
+    rows = rows[ended | ~rows["event_name"].str.match(_DEPLOYMENT).fillna(False)]
+    if end is not None:
+        rows = rows[rows["time"] <= end + ANSWERED]
     return [
         Noticed(row.time.to_pydatetime(), f"{row.user} called {row.event_name} on {row.resource}")
         for row in rows.itertuples()
