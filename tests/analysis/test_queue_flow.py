@@ -102,6 +102,18 @@ def test_a_message_that_comes_and_goes_in_the_first_interval_was_not_there_befor
     assert (row.stock_before, row.unexplained, row.purged) == (0, 0, 0)
 
 
+def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
+    world, *_ = served(surge=(0, 0))
+    for column in world.at.values():
+        column[300:480] = np.nan  # idle for hours, and nobody polls
+    for name in ("sent", "received", "deleted", "invocations"):
+        world.at[name][480:] = 0
+    world.at["visible"][480:], world.at["sent"][480] = 23, 3
+    (row,) = balance(world).itertuples()
+    assert (row.duplicate_deletes, row.unexplained, row.visible) == (0, 0, 23)
+    assert "20 messages stood there when its metrics woke" in row.reasons
+
+
 def test_one_message_that_vanishes_is_no_purge():
     world, *_ = served()
     world.at["sent"][900:910], world.at["received"][900:910], world.at["deleted"][900:910] = 0, 0, 0

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog.dead_letter_stock import DeadLetterStock, dead_letter_stock
+from watchme_analysis.analysis.backlog.dead_letter_stock import (
+    ASLEEP_AFTER,
+    DeadLetterStock,
+    dead_letter_stock,
+)
 from watchme_analysis.analysis.backlog.flows import Flow, Tables, flows
 from watchme_analysis.analysis.gaps import lost_points
 from watchme_analysis.wording import counted
@@ -22,8 +26,10 @@ LEAST_PURGE = 3
 class Balance:
     """The balance of a queue over a window, in messages; None where nothing tells.
 
-    ``stock_before + sent = deleted - duplicate_deletes + visible + in_flight + dead_lettered + expired +
-    purged + unexplained``
+    ``stock_before + sent + sent_unseen = deleted - duplicate_deletes + visible + in_flight + dead_lettered +
+    expired + purged + unexplained``
+
+    ``sent_unseen`` came while the queue's metrics slept: AWS publishes none of an idle queue, and wakes late.
 
     ``mean_stay_s`` is how long a message stayed on average by Little's law: mean stock over arrivals.
     """
@@ -37,6 +43,7 @@ class Balance:
     in_flight: int
     dead_lettered: int | None
     dead_letters: DeadLetterStock
+    sent_unseen: int = 0
     expired: int = 0
     purged: int = 0
     duplicate_deletes: int = 0
@@ -123,7 +130,12 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
         reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
         return replace(found, reasons=tuple(reasons))
     # What a move task put back came in without being sent.
-    rest = before + stock.redriven + sent - deleted - visible - in_flight - stock.moved
+    unseen = _woke_with(flow)
+    if unseen:
+        reasons.append(
+            f"{counted(unseen, 'message')} stood there when its metrics woke, in no count of sends."
+        )
+    rest = before + unseen + stock.redriven + sent - deleted - visible - in_flight - stock.moved
     lost = int(lost_points(frame, ("sent", "received", "deleted", "visible")).sum())
     near = 0 < abs(rest) <= max(3, 0.1 * stock.moved)
     if not stock.exact and not lost and near and stock.moved + rest >= 0:
@@ -160,6 +172,7 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
     return replace(
         found,
         dead_lettered=stock.moved,
+        sent_unseen=unseen,
         expired=expired,
         purged=purged,
         duplicate_deletes=duplicates,
@@ -282,6 +295,16 @@ def _stock_before(frame: pd.DataFrame) -> int:
     )
     waited, ran = max(received, visible) - sent, max(deleted, in_flight) - received
     return round(max(0.0, waited) + max(0.0, ran))
+
+
+def _woke_with(flow: Flow) -> int:
+    """Return the messages that stood in a queue when its metrics came back: asleep it had been empty."""
+    if not {"sent", "received", "deleted", "visible", "in_flight"} <= flow.asked:
+        return 0
+    stock = flow.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
+    silent = stock.index.to_series().diff() >= ASLEEP_AFTER
+    woke = stock.index[silent & (stock.shift() == 0)]
+    return sum(_stock_before(flow.frame.loc[[moment]]) for moment in woke)
 
 
 def _at_end(flow: Flow, tables: Tables) -> tuple[int, int]:
