@@ -135,8 +135,9 @@ def test_memory_stays_bounded_when_every_request_has_its_own_path():
     assert frame.loc[0, "key"] == "(others)"
 
 
-def test_what_rare_keys_lost_is_known(monkeypatch):
-    monkeypatch.setattr("watchme_analysis.analysis.access.key_sums._MOST_KEYS", 3)
+@pytest.mark.parametrize(("limit", "most"), [("_MOST_KEYS", 3), ("_MOST_KEY_BYTES", 220)])
+def test_what_rare_keys_lost_is_known(monkeypatch, limit, most):
+    monkeypatch.setattr(f"watchme_analysis.analysis.access.key_sums.{limit}", most)
     parts = [f"/{(at * at) % 23}" for at in range(400)] + [f"/rare{at}" for at in range(50)] + 5 * ["/1"]
     left, right = AccessSummary("full-path"), AccessSummary("full-path")
     for at in range(0, len(parts), 5):
@@ -146,6 +147,7 @@ def test_what_rare_keys_lost_is_known(monkeypatch):
 
     found = dict(zip(*(left.by_key()[name].to_pylist() for name in ("key", "requests")), strict=True))
 
+    assert 3 < len(found) < 12
     assert sum(found.values()) == len(parts)
     lacking = [parts.count(key) - count for key, count in found.items() if key != "(others)"]
     assert 0 < max(lacking) <= left.most_missed

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.arrow_arrays import array_of, nulls_of, whole
@@ -29,17 +30,22 @@ _MOST_PLACES = 1 << 18
 
 
 class Names:
-    """Texts and their numbers, counted from 0."""
+    """Texts and their numbers, counted from 0; ``size`` says how many bytes the texts take."""
 
     def __init__(self) -> None:
         self._numbers: dict[str | None, int] = {}
+        self.size = 0
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def number(self, text: str | None) -> int:
         """Return a text's number; a new one has the next."""
-        return self._numbers.setdefault(text, len(self._numbers))
+        found = self._numbers.get(text)
+        if found is None:
+            found = self._numbers[text] = len(self._numbers)
+            self.size += getsizeof(text)
+        return found
 
     def of(self, others: Names) -> Array:
         """Return the number here of each of others' texts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.access.latency_histogram import COARSEST, bucket_of, coarsened
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 MEASURES = ("request_time_s", "upstream_response_time_s")
 OTHER = "(others)"
 _MOST_KEYS = 12_000
+# Their texts are short, but paths may be of thousands of bytes.
+_MOST_KEY_BYTES = 4 << 20
 # Rows of histograms take the most memory, 25 bytes each.
 _MOST_BUCKETS = 400_000
 
@@ -81,7 +84,8 @@ class KeySums:
         """Keep what is held small: buckets are made wider, and fewer keys kept."""
         while len(self.buckets) > _MOST_BUCKETS and self.wider < COARSEST:
             self._widen(self.wider + 1)
-        if len(self.keys) > 2 * _MOST_KEYS or len(self.buckets) > _MOST_BUCKETS:
+        many = len(self.keys) > 2 * _MOST_KEYS or self.keys.size > 2 * _MOST_KEY_BYTES
+        if many or len(self.buckets) > _MOST_BUCKETS:
             self._join_rare()
 
     def _widen(self, wider: int) -> None:
@@ -101,7 +105,9 @@ class KeySums:
         kept, texts = Names(), self.keys.texts()
         order = np.argsort(-requests, kind="stable")
         rows = np.cumsum(np.bincount(self.buckets.columns()[0], minlength=len(texts))[order])
-        most = min(_MOST_KEYS, int(np.searchsorted(rows, _MOST_BUCKETS // 2)))
+        taken = np.cumsum([getsizeof(texts[number]) for number in order])
+        limits = ((rows, _MOST_BUCKETS // 2), (taken, _MOST_KEY_BYTES))
+        most = min(_MOST_KEYS, *(int(np.searchsorted(*one)) for one in limits))
         # None of these had more; who comes again begins anew.
         self.missed += int(requests[order[most]])
         numbers = np.zeros(len(texts), np.int64)

@@ -16,6 +16,8 @@ def load_lean(*, loop: bool) -> None:
     """
     import pyarrow as pa
 
+    # A store's logs were looked into already, a request of 8 MB each.
+    pa.default_memory_pool().release_unused()
     pa.set_memory_pool(pa.system_memory_pool())
     if loop:
         load_numba()
