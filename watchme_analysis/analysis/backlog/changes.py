@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
+from watchme_analysis.analysis.backlog.hidden import hides_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,8 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flo
             hidden_s = flow.settings.visibility_timeout_s or float("inf")
             if change.value <= hidden_s:
                 return False
-        return bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
+        too_short = bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
+        return too_short or (hidden_s == change.value and hides_long(flow, hidden_s))
     if cause == "throttled":
         running = later["concurrency"].dropna()
         return bool(len(running)) and float(running.max()) <= change.value

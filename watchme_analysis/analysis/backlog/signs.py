@@ -28,6 +28,7 @@ from watchme_analysis.analysis.backlog.flow_troubles import (
     togetherness,
 )
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
+from watchme_analysis.analysis.backlog.hidden import find_hidden
 from watchme_analysis.analysis.backlog.last_words import LastWords, last_words
 from watchme_analysis.analysis.backlog.leak import Ramp, run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import Balance, queue_balance
@@ -78,6 +79,8 @@ class Signs:
         Longest stretch in which messages waited and none was received.
     ramp
         Creeping run time.
+    hidden
+        Stretch in which messages hid for hours after a failed try.
     taken
         Messages received that no run can have been handed.
     devices
@@ -106,6 +109,7 @@ class Signs:
     first_sent_by_main_device: datetime | None = None
     last_words: LastWords = field(default_factory=LastWords)
     taken: TakenElsewhere | None = None
+    hidden: Stretch | None = None
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
@@ -201,6 +205,8 @@ class Signs:
             found.append("throttles")
         if self.surplus is not None:
             found.append("redelivery")
+        if self.hidden is not None:
+            found.append("hidden")
         if self.creeping is not None:
             found.append("creeping")
         if self.balance.lost:
@@ -237,7 +243,7 @@ class Signs:
 
     def first_trouble(self) -> datetime | None:
         """Return the start of the earliest trouble of this flow."""
-        found = (self.failures, self.slow, self.surplus, self.starved, self.taken)
+        found = (self.failures, self.slow, self.surplus, self.starved, self.taken, self.hidden)
         starts = [item.start for item in found if item is not None]
         starts += [self.worst.grew_from] if self.worst is not None else []
         # A limit that was always there is no beginning of what came later.
@@ -319,6 +325,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         devices=devices,
         first_sent_by_main_device=_first_sent(dead, devices),
         taken=taken_elsewhere(flow, tables),
+        hidden=find_hidden(flow),
     )
 
 

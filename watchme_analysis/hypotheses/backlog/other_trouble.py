@@ -57,6 +57,14 @@ def _is_apart(signs: Signs, start: datetime | None, end: datetime | None) -> boo
 def trouble_span(signs: Signs) -> tuple[datetime, datetime] | None:
     """Return from the first to the last sign of a flow's trouble; None where none has a time."""
     first = signs.first_trouble()
-    found = (signs.failures, signs.slow, signs.surplus, signs.starved, signs.taken, signs.throttles)
+    found = (
+        signs.failures,
+        signs.slow,
+        signs.surplus,
+        signs.starved,
+        signs.taken,
+        signs.throttles,
+        signs.hidden,
+    )
     ends = [item.end for item in (*found, signs.worst) if item is not None]
     return None if first is None or not ends else (first, max(ends))

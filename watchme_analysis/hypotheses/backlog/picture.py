@@ -84,7 +84,7 @@ def signs_for(view: Picture, cause: str) -> Signs | None:
     pick: Callable[[Signs], bool] | None = {
         "arrival_surge": surge_leads,
         "throttled": lambda item: "throttles" in item.harms,
-        "visibility_misconfig": lambda item: item.surplus is not None,
+        "visibility_misconfig": lambda item: bool(item.surplus or item.hidden),
         "mapping_disabled": lambda item: item.starved is not None or item.stalled,
         "slow_leak": lambda item: item.creeping is not None,
     }.get(cause)
@@ -102,7 +102,7 @@ def change_for(view: Picture, cause: str) -> Change | None:
         "consumer_failing": focus.failures,
         "downstream_down": focus.failures,
         "throttled": focus.throttles,
-        "visibility_misconfig": focus.surplus,
+        "visibility_misconfig": focus.surplus or focus.hidden,
         "mapping_disabled": focus.starved,
     }.get(cause)
     if own is not None:

@@ -15,16 +15,18 @@ FEW_WELL = 0.15
 
 @hypothesis(
     "backlog",
-    title="The visibility timeout is shorter than a run",
+    title="The visibility timeout does not fit the runs",
     needs=("metrics", "queues", "changes"),
     cannot_see=("How often the same message ran: the workers' full log is needed.",),
 )
 def visibility_misconfig(inv: Investigation) -> Finding:
-    """Messages show again while they are being worked on."""
+    """Messages show again while they are being worked on, or hours after a failed try."""
     view = inv.once(picture)
-    signs = next((item for item in view.affected if item.surplus), view.focus)
+    signs = next((item for item in view.affected if item.surplus or item.hidden), view.focus)
     evidence: list[Evidence] = []
-    if signs is not None and "received" in signs.flow.asked:
+    if signs is not None and signs.hidden is not None and signs.surplus is None:
+        evidence = [*_hidden(inv, signs), *change_evidence(inv, view, "visibility_misconfig")]
+    elif signs is not None and "received" in signs.flow.asked:
         evidence += _redelivery(inv, signs)
         evidence += _visibility(inv, signs)
         if signs.surplus is not None:
@@ -47,6 +49,25 @@ def visibility_misconfig(inv: Investigation) -> Finding:
             "`aws sqs get-queue-attributes`: VisibilityTimeout against six times the function's timeout."
         ),
     )
+
+
+def _hidden(inv: Investigation, signs: Signs) -> list[Evidence]:
+    """Weigh messages that stand in flight for hours though no run works on them."""
+    hidden, settings = signs.hidden, signs.flow.settings
+    assert hidden is not None
+    return [
+        Evidence(
+            f"From {hidden.start:%Y-%m-%d %H:%M} UTC on up to {hidden.count:,.0f} messages of "
+            f"{signs.flow.queue} stood in flight for hours and no run worked on them: it hides a message for "
+            f"{settings.visibility_timeout_s:,.0f} s after a failed try, and the function may take "
+            f"{settings.function_timeout_s:,.0f} s.",
+            weight=weight("hidden_long"),
+            effect=hidden.count,
+            effect_unit="messages",
+            check="settings",
+            **points(inv, signs.flow, ("in_flight", "visible", "age_s"), hidden.start, hidden.end),
+        )
+    ]
 
 
 def _redelivery(inv: Investigation, signs: Signs) -> list[Evidence]:

@@ -177,7 +177,7 @@ def _stopped_polling(signs: Signs) -> Start | None:
 def _first_effect(view: Picture, signs: Signs, cause: str) -> datetime | None:
     found: Elevation | Stretch | None = {
         "throttled": signs.throttles,
-        "visibility_misconfig": signs.surplus,
+        "visibility_misconfig": signs.surplus or signs.hidden,
         "mapping_disabled": signs.starved,
     }.get(cause)
     if found is not None:

@@ -119,6 +119,9 @@ WEIGHTS: dict[str, Weight] = {
     "visibility_short": Weight(2.0, "The visibility timeout is shorter than a run: the message shows again."),
     "visibility_long": Weight(-1.5, "The visibility timeout is longer than the longest run."),
     "visibility_advice": Weight(0.3, "The visibility timeout is below six times the function's timeout."),
+    "hidden_long": Weight(
+        4.0, "Nobody works on them and nobody can: a long visibility timeout makes each second try late."
+    ),
     "repeated_deletes": Weight(1.5, "More deletes than messages: some were worked on more than once."),
     # Mapping.
     "waiting_unpolled": Weight(2.0, "Messages wait now behind a mapping that is off now."),

@@ -42,13 +42,20 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
         # After a purge nothing waits any more, and still nobody polls.
         off = (signs.flow.settings.mapping_state or "").startswith("Disabl")
         return None if signs.starved.open or off else signs.starved.end
-    if cause == "visibility_misconfig" and signs.surplus is not None:
-        limit, longest = signs.flow.settings.visibility_timeout_s, frame["duration_max_s"].dropna()
-        short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
-        return None if short else signs.surplus.end
+    if cause == "visibility_misconfig" and (signs.surplus is not None or signs.hidden is not None):
+        return _end_of_misfit(signs)
     if signs.failures is None:
         return _end_without_failures(signs, cause)
     return None if _still_failing(signs) else signs.failing_days[-1][1]
+
+
+def _end_of_misfit(signs: Signs) -> datetime | None:
+    """Return when messages last came back during a run, or hid for hours; None while the setting stands."""
+    if signs.surplus is None:
+        return None if signs.hidden is None or signs.hidden.open else signs.hidden.end
+    limit, longest = signs.flow.settings.visibility_timeout_s, signs.flow.frame["duration_max_s"].dropna()
+    short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
+    return None if short else signs.surplus.end
 
 
 def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
