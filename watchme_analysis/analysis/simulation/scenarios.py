@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from random import Random
 from typing import Any
 
@@ -336,7 +337,8 @@ def compare(
     if processes == 1:
         runs = [_replicate(task) for task in tasks]
     else:
-        with ProcessPoolExecutor(processes) as pool:
+        # Not by a fork of this process, in which Arrow, numpy or a notebook may have threads that hold locks.
+        with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
             runs = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
     return tuple(
         Comparison(scenario, tuple(runs[start : start + replications]))
