@@ -176,6 +176,28 @@ def test_a_run_time_that_creeps_up_over_days():
     assert abs(minutes(found.incident_start) - 1800) < 300
 
 
+def test_with_no_log_a_deployment_is_less_sure_where_runs_got_as_far_as_good_ones():
+    sure = []
+    for seconds in (0.1, 1.2):
+        world = World()
+        world.fail(600, 1420, seconds, IMPORT)
+        world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+        found = ask(world.without("log_events", "log_queries"))
+        assert found.cause == "consumer_failing"
+        sure.append(found.confidence)
+    assert sure[1] < 0.85 < sure[0]
+
+
+@pytest.mark.parametrize(("after", "is_open"), [(15.0, True), (1.5, False)])
+def test_a_creep_of_which_a_restart_gave_back_a_part_is_not_over(after, is_open):
+    world = World(96)
+    for minute in range(1801, 96 * 60, 30):
+        world.run(minute, 10, 1.5 + 25.0 * (minute - 1800) / 3600 if minute < 5400 else after)
+    world.fail(5100, 5400, 30.0, TIMED_OUT)
+    found = ask(world)
+    assert found.cause == "slow_leak" and (found.incident_end is None) == is_open
+
+
 @pytest.mark.parametrize(
     ("lacking", "allowed"),
     [

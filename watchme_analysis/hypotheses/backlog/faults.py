@@ -69,7 +69,7 @@ def consumer_failing(inv: Investigation) -> Finding:
                 signs,
                 limit=0.0 if may_wait else weight("runs_at_limit_against"),
                 longer=0.0 if limited else weight("runs_longer_against"),
-                usual=0.0,
+                usual=0.0 if signs.errors.total or limited else weight("runs_got_far"),
                 short=weight("runs_short"),
             ),
             *no_failures_evidence(inv, signs, weight("no_failures")),

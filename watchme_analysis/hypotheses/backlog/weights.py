@@ -67,6 +67,9 @@ WEIGHTS: dict[str, Weight] = {
     # Run times.
     "runs_at_limit": Weight(2.0, "Runs last as long as the function may: it waits."),
     "runs_short": Weight(1.0, "Runs end at once, before any work: loading or connecting fails."),
+    "runs_got_far": Weight(
+        -0.7, "What doesn't load or lacks a setting ends at once; with no log, these got as far as good ones."
+    ),
     "runs_usual": Weight(-1.2, "The API answers as fast as ever."),
     "runs_longer": Weight(1.5, "Runs take several times as long as before."),
     "runs_at_limit_against": Weight(-2.0, "A run that breaks or is refused ends early."),

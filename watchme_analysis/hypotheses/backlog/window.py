@@ -11,6 +11,9 @@ from watchme_analysis.analysis.backlog.taken_elsewhere import LEAST
 from watchme_analysis.hypotheses.backlog.picture import Picture, signs_for
 from watchme_analysis.hypotheses.backlog.start import Start, incident_start
 
+# Intervals with runs, the last ones, tell whether a creep is over: not at so many times the time before it.
+LAST_RUNS, CREPT = 10, 2.0
+
 
 def incident_window(view: Picture, cause: str) -> tuple[Start | None, datetime | None]:
     """Return start and end (None while open) of an incident.
@@ -46,7 +49,8 @@ def _last_effect(signs: Signs, cause: str) -> datetime | None:
         return _end_of_misfit(signs)
     if signs.failures is None:
         return _end_without_failures(signs, cause)
-    return None if _still_failing(signs) else signs.failing_days[-1][1]
+    creeps_on = cause == "slow_leak" and _still_crept(signs)
+    return None if creeps_on or _still_failing(signs) else signs.failing_days[-1][1]
 
 
 def _end_of_misfit(signs: Signs) -> datetime | None:
@@ -68,6 +72,12 @@ def _end_without_failures(signs: Signs, cause: str) -> datetime | None:
         left = signs.flow.frame.index[-1] - taken.end
         return None if left < LEAST else taken.end
     return None if worst is None or worst.open else worst.end
+
+
+def _still_crept(signs: Signs) -> bool:
+    """Tell whether the last runs took far longer than before a creep: a restart may give back a part."""
+    creep, runs = signs.creeping, signs.flow.frame["duration_avg_s"].dropna()
+    return creep is not None and float(runs.iloc[-LAST_RUNS:].median()) >= CREPT * creep.before_s
 
 
 def _still_failing(signs: Signs) -> bool:
