@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
+from watchme_analysis.hypotheses.health.facts import INNER, Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.process import service_name
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
@@ -23,8 +23,8 @@ MOST = 0.9
 
 def at_once(found: Facts) -> list[Seen]:
     """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
-    outer = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
-    bad = outer[outer["bad"] & ~outer["vantage"].isin(["inside", "host"]) & outer["duration_s"].notna()]
+    mine = found.affected
+    bad = mine[mine["bad"] & ~mine["vantage"].isin(INNER) & mine["duration_s"].notna()]
     refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
     # A 500 that the application is logged to have answered is its own word as well.
     own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)

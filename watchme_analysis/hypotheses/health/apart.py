@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case import Case
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation
 from watchme_analysis.hypotheses.health.edge import spoilt_by_edge
-from watchme_analysis.hypotheses.health.facts import Facts, facts
+from watchme_analysis.hypotheses.health.facts import INNER, Facts, facts
 from watchme_analysis.hypotheses.health.network import lost_on_the_way
 from watchme_analysis.hypotheses.health.nginx import spoilt_by_nginx
 from watchme_analysis.hypotheses.health.seen import ENOUGH
@@ -79,7 +79,7 @@ def _without(found: Facts, gone: pd.Index, *, of_others: bool) -> Investigation:
     outside = probes[probes["vantage"] == "outside"]
     asked = _same(outside, found.joined, "start", SAME_PROBE_S, ["path"])
     probed = outside[asked.isin(gone) | (asked.isna() & of_others)]
-    inner = probes[probes["vantage"].isin(["inside", "host"]) & of_others]
+    inner = probes[probes["vantage"].isin(INNER) & of_others]
     for part in (probed, inner):
         frames["probes"] = _left(frames["probes"], part[part["table"] == "probes"])
     errors = frames["error_log"]

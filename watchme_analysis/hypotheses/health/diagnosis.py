@@ -120,7 +120,7 @@ def _explained(seen: list[Seen]) -> list[Seen]:
 def _mild(found: Facts) -> list[Seen]:
     if found.incident is None or not found.incident.is_mild:
         return []
-    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    outer = found.outer
     slower = outer[outer["during"] & outer["strained"]]
     once = slower[~(slower["row"].duplicated() & (slower["row"] >= 0))]
     text = f"{len(once):,d} requests and probes were slower than usual, hardly one of them by much."
@@ -128,7 +128,7 @@ def _mild(found: Facts) -> list[Seen]:
 
 
 def _all_well(found: Facts) -> Seen:
-    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    outer = found.outer
     if asked := found.inv.options.get("endpoint"):
         outer = outer[outer["family"] == path_family(asked)]
     # A request that edge and Nginx logged is one request.

@@ -228,7 +228,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
     """Compare outside probes with Nginx's log when the edge keeps none."""
     if not found.has("access_log") or not found.has("probes"):
         return []
-    observed = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    observed = found.affected
     outside = observed[observed["vantage"] == "outside"]
     bad = int(outside["bad"].sum())
     if bad < 3 or bad < 0.2 * len(outside):

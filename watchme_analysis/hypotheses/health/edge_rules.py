@@ -77,8 +77,10 @@ def _asked(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
         plain = logged.head(ASKED).astype(object)
         return [request_fields(row) for row in plain.where(plain.notna(), None).to_dict("records")]
     # Without the edge's log only the paths are known, and the host where Nginx logs it.
-    outer = found.observed[found.observed["during"] & ~found.observed["vantage"].isin(["inside", "host"])]
-    chosen = outer[(outer["family"].isin(found.families) == affected) & (outer["bad"] == affected)]
+    outer = found.outer
+    chosen = outer[
+        outer["during"] & (outer["family"].isin(found.families) == affected) & (outer["bad"] == affected)
+    ]
     hosts = found.table("access_log")["host"].dropna()
     host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None
     return [request_fields({"path": path, "host": host}) for path in chosen["path"].dropna().unique()[:ASKED]]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
+# Vantages past Nginx, where no caller stands.
+INNER = ("inside", "host")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,16 @@ class Facts:
     def families(self) -> tuple[str, ...]:
         """Path families affected, worst first."""
         return () if self.incident is None else self.incident.families
+
+    @property
+    def outer(self) -> pd.DataFrame:
+        """Observations of what callers met, not those from inside or the host."""
+        return self.observed[~self.observed["vantage"].isin(INNER)]
+
+    @property
+    def affected(self) -> pd.DataFrame:
+        """Observations of the affected families during the incident, from wherever."""
+        return self.observed[self.observed["during"] & self.observed["family"].isin(self.families)]
 
     @cached_property
     def services(self) -> tuple[str, ...]:
@@ -206,12 +218,12 @@ def requests_view(case: Case) -> pd.DataFrame:
 
 def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
     """Give what was asked inside or on the host the name that it has outside."""
-    outer = observed[~observed["vantage"].isin(["inside", "host"])]
+    outer = observed[~observed["vantage"].isin(INNER)]
     known = [str(name) for name in outer["family"].unique()]
     probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "family"].unique()]
     if not known:
         return observed
-    inner = observed["vantage"].isin(["inside", "host"])
+    inner = observed["vantage"].isin(INNER)
     names = {
         family: same_endpoint(str(family), probed) or same_endpoint(str(family), known) or family
         for family in observed.loc[inner, "family"].unique()

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from watchme_analysis.hypotheses.base import Missing
 from watchme_analysis.hypotheses.health import collect
 from watchme_analysis.hypotheses.health.facts import Facts
+from watchme_analysis.hypotheses.health.weights import BEFORE_APPLICATION, CAUSES, OF_PROCESS
 
-FRONT = ("nginx_config", "edge_config", "docker_network")
 # More than any other piece of evidence is worth.
 DECIDES = 3.0
-APP = ("app_event_loop", "app_threadpool", "app_saturation")
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """Evidence that may be missing: what it separates, how to get it, and the table it would fill."""
+    """Evidence that may be missing: whether it is, how to get it, what it separates, the table it fills."""
 
+    absent: bool
     what: str
     why: str
     how: str
@@ -41,7 +41,7 @@ def missing_evidence(
     deciding
         Tables without which two likely causes look the same: what fills them comes before all else.
     """
-    wishes = [wish for absent, wish in _wishes(found) if absent or wish.table in deciding]
+    wishes = [wish for wish in _wishes(found) if wish.absent or wish.table in deciding]
     total = sum(probability.values()) or 1.0
     entropy = 1.0 - max(probability.values(), default=1.0) / total
     said = []
@@ -71,167 +71,139 @@ def addresses(found: Facts) -> collect.Addresses:
     )
 
 
-def _wishes(found: Facts) -> list[tuple[bool, _Wish]]:
+def _wishes(found: Facts) -> list[_Wish]:
     at = addresses(found)
     access = found.table("access_log")
     vantages = set(found.table("probes")["vantage"].dropna())
     untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
     return [
-        (
+        _Wish(
             "inside" not in vantages,
-            _Wish(
-                "probes from inside the container",
-                "they tell a stuck application from everything before it",
-                collect.inside_probes(at),
-                FRONT + APP,
-                1.0,
-            ),
+            "probes from inside the container",
+            "they tell a stuck application from everything before it",
+            collect.inside_probes(at),
+            CAUSES,
+            1.0,
         ),
-        (
+        _Wish(
             "outside" not in vantages and found.table("edge_log").empty,
-            _Wish(
-                "probes from outside, through the edge",
-                "they show what callers meet and when",
-                collect.outside_probes(at),
-                FRONT,
-                0.8,
-            ),
+            "probes from outside, through the edge",
+            "they show what callers meet and when",
+            collect.outside_probes(at),
+            BEFORE_APPLICATION,
+            0.8,
         ),
-        (
+        _Wish(
             "host" not in vantages,
-            _Wish(
-                "probes from the host, past Nginx",
-                "they tell the container's network from Nginx and the edge",
-                collect.host_probes(at),
-                FRONT,
-                0.35,
-            ),
+            "probes from the host, past Nginx",
+            "they tell the container's network from Nginx and the edge",
+            collect.host_probes(at),
+            BEFORE_APPLICATION,
+            0.35,
         ),
-        (
+        _Wish(
             access.empty,
-            _Wish(
-                "Nginx's access log with upstream times",
-                "it shows which layer takes the time of each request",
-                collect.timed_access_log(),
-                FRONT + APP,
-                1.0,
-            ),
+            "Nginx's access log with upstream times",
+            "it shows which layer takes the time of each request",
+            collect.timed_access_log(),
+            CAUSES,
+            1.0,
         ),
-        (
+        _Wish(
             untimed,
-            _Wish(
-                "upstream times and addresses in Nginx's access log",
-                "the log's format carries no timing, so that connecting, waiting and reading look alike",
-                collect.timed_access_log(),
-                FRONT + APP,
-                1.0,
-            ),
+            "upstream times and addresses in Nginx's access log",
+            "the log's format carries no timing, so that connecting, waiting and reading look alike",
+            collect.timed_access_log(),
+            CAUSES,
+            1.0,
         ),
         *_of_layers(found),
         *_of_application(found, at),
     ]
 
 
-def _of_layers(found: Facts) -> list[tuple[bool, _Wish]]:
+def _of_layers(found: Facts) -> list[_Wish]:
     config = set(found.table("config_directives")["layer"].dropna())
     no_edge_config = "edge" not in config and found.table("edge_settings").empty
     return [
-        (
+        _Wish(
             found.table("edge_log").empty,
-            _Wish(
-                "the edge's request log",
-                "it shows whether the edge held or refused requests that Nginx answered well",
-                collect.edge_log(),
-                ("edge_config", "nginx_config", "docker_network"),
-                0.7,
-            ),
+            "the edge's request log",
+            "it shows whether the edge held or refused requests that Nginx answered well",
+            collect.edge_log(),
+            ("edge_config", "nginx_config", "docker_network"),
+            0.7,
         ),
-        (
+        _Wish(
             not found.collected("error_log"),
-            _Wish(
-                "Nginx's error log",
-                "it tells connecting from waiting for the header and names limits",
-                collect.error_log(),
-                ("nginx_config", "docker_network"),
-                0.5,
-            ),
+            "Nginx's error log",
+            "it tells connecting from waiting for the header and names limits",
+            collect.error_log(),
+            ("nginx_config", "docker_network"),
+            0.5,
         ),
-        (
+        _Wish(
             "nginx" not in config,
-            _Wish(
-                "Nginx's configuration",
-                "it shows where the endpoint's location differs from its neighbours",
-                collect.nginx_configuration(),
-                ("nginx_config",),
-                0.6,
-            ),
+            "Nginx's configuration",
+            "it shows where the endpoint's location differs from its neighbours",
+            collect.nginx_configuration(),
+            ("nginx_config",),
+            0.6,
         ),
-        (
+        _Wish(
             no_edge_config,
-            _Wish(
-                "the edge's configuration",
-                "it shows cache, rules and limits that concern the endpoint",
-                collect.edge_configuration(),
-                ("edge_config",),
-                0.6,
-            ),
+            "the edge's configuration",
+            "it shows cache, rules and limits that concern the endpoint",
+            collect.edge_configuration(),
+            ("edge_config",),
+            0.6,
         ),
     ]
 
 
-def _of_application(found: Facts, at: collect.Addresses) -> list[tuple[bool, _Wish]]:
+def _of_application(found: Facts, at: collect.Addresses) -> list[_Wish]:
     metrics = set(found.table("host_metrics")["metric"].dropna())
     return [
-        (
+        _Wish(
             not {"threads", "cpu_pct"} <= metrics,
-            _Wish(
-                "CPU, threads, open requests and files of the process, and the host's CPU, each second",
-                "they tell a full thread pool, a lack of CPU and exhausted descriptors from a blocked loop",
-                collect.process_metrics(at),
-                APP,
-                0.8,
-                "host_metrics",
-            ),
+            "CPU, threads, open requests and files of the process, and the host's CPU, each second",
+            "they tell a full thread pool, a lack of CPU and exhausted descriptors from a blocked loop",
+            collect.process_metrics(at),
+            OF_PROCESS,
+            0.8,
+            "host_metrics",
         ),
-        (
+        _Wish(
             found.table("app_log").empty,
-            _Wish(
-                "the application's log with milliseconds",
-                "its silences and bursts tell a blocked loop, its errors an exhausted process",
-                collect.application_log(),
-                APP,
-                0.7,
-                "app_log",
-            ),
+            "the application's log with milliseconds",
+            "its silences and bursts tell a blocked loop, its errors an exhausted process",
+            collect.application_log(),
+            OF_PROCESS,
+            0.7,
+            "app_log",
         ),
-        (
+        _Wish(
             found.table("app_handlers").empty,
-            _Wish(
-                "the application's source",
-                "it shows which handlers run on the event loop and what blocks there",
-                collect.application_source(),
-                APP,
-                0.5,
-            ),
+            "the application's source",
+            "it shows which handlers run on the event loop and what blocks there",
+            collect.application_source(),
+            OF_PROCESS,
+            0.5,
         ),
-        (
+        _Wish(
             found.table("app_processes").empty,
-            _Wish(
-                "the start command",
-                "it shows workers, connection limits and the address listened on",
-                collect.start_command(),
-                ("app_saturation", "docker_network"),
-                0.25,
-            ),
+            "the start command",
+            "it shows workers, connection limits and the address listened on",
+            collect.start_command(),
+            ("app_saturation", "docker_network"),
+            0.25,
         ),
-        (
+        _Wish(
             found.table("compose_settings").empty,
-            _Wish(
-                "the containers' settings",
-                "they show networks, published ports, limits, and when a health check calls it unhealthy",
-                collect.compose_file(),
-                ("app_saturation", "docker_network"),
-                0.15,
-            ),
+            "the containers' settings",
+            "they show networks, published ports, limits, and when a health check calls it unhealthy",
+            collect.compose_file(),
+            ("app_saturation", "docker_network"),
+            0.15,
         ),
     ]

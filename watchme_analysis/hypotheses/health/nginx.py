@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.hypotheses.health.answers import renames, unseen
-from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
+from watchme_analysis.hypotheses.health.facts import INNER, Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words, place_of
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
@@ -205,7 +205,7 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
 
 def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
     """Tell whether the application answers these endpoints well when it is asked past Nginx."""
-    inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(["inside", "host"])]
+    inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
     mine = inner[inner["family"].isin(rows["family"])]
     return len(mine) >= 3 and not mine["failed"].any()
 

@@ -97,7 +97,7 @@ def _held(found: Facts) -> list[Seen]:
 
 def _quick_between(found: Facts) -> list[Seen]:
     """Find answers as quick as ever between standstills: who lacks CPU has none for them either."""
-    rows = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    rows = found.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
     if len(quick) < 5 or len(quick) < QUICK_SHARE * len(rows):
@@ -166,7 +166,7 @@ def _by_app_log(found: Facts) -> Seen | None:
 
 def _typical_wait_s(found: Facts) -> float:
     """Return how long half of the bad requests waited at least; where nobody knows, long."""
-    rows = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    rows = found.affected
     waits = rows.loc[rows["bad"] & rows["vantage"].isin(["nginx", "edge", "outside"]), "duration_s"].dropna()
     return max(float(waits.median()), STEADY_LEAST_S) if len(waits) else STEADY_LEAST_S
 

@@ -96,7 +96,7 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
 
 def _refused(found: Facts) -> bool:
     """Tell whether most of what callers met were refusals at once, of a kind that no load brings about."""
-    rows = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    rows = found.affected
     bad = rows[rows["bad"] & rows["vantage"].isin(["edge", "nginx", "outside"])]
     refused = bad["status"].between(*REFUSALS) & ~bad["status"].isin(BY_LOAD) & ~bad["slow"]
     return len(bad) > 0 and bool(refused.mean() >= REFUSED_SHARE)
@@ -104,7 +104,7 @@ def _refused(found: Facts) -> bool:
 
 def _inside_split(found: Facts) -> Seen | None:
     """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
-    mine = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    mine = found.affected
     inside = mine[mine["vantage"] == "inside"]
     callers = requests_judged(mine).groupby("family")["strained"].mean()
     probed = inside.groupby("family")["strained"].agg(["size", "mean"])

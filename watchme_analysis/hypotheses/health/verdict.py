@@ -15,15 +15,12 @@ from watchme_analysis.hypotheses.health.lookalikes import Lookalike, deciding_ta
 from watchme_analysis.hypotheses.health.missing import missing_evidence
 from watchme_analysis.hypotheses.health.process import gauges
 from watchme_analysis.hypotheses.health.second import second_fault, weaker_second, with_pair
-from watchme_analysis.hypotheses.health.weights import CEILING, SUPPORTED_AT
+from watchme_analysis.hypotheses.health.weights import BEFORE_APPLICATION, CEILING, OF_PROCESS, SUPPORTED_AT
 from watchme_analysis.hypotheses.weighing import weigh
 
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
 OWN_MARK = 0.85
-BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
-# What would hold up the endpoint asked about too, if it were a trouble of the process, not of a handler.
-OF_PROCESS = ("app_event_loop", "app_threadpool", "app_saturation")
 # Few double faults were recorded: no more is promised of them.
 TWO_FAULTS_CONFIDENCE = 0.75
 # What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
@@ -160,7 +157,7 @@ def _began(found: Facts, cause: str | None) -> datetime:
 
 def _timed(found: Facts) -> bool:
     """Tell whether the evidence would have shown a slow endpoint."""
-    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    outer = found.outer
     timed = outer["duration_s"].notna()
     if len(outer) > 0 and timed.mean() >= TIMED_SHARE:
         return True
@@ -191,7 +188,7 @@ def _has_mark(found: Facts, entry: Ranked) -> bool:
 
 def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
-    outer = found.observed[~found.observed["vantage"].isin(["inside", "host"])]
+    outer = found.outer
     if incident is None:
         judged = requests_judged(outer)
         bad = share(int(judged["bad"].sum()), len(judged))

@@ -29,7 +29,7 @@ def way_to_edge(found: Facts) -> list[Seen]:
     A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
     edge that holds or refuses an endpoint.
     """
-    seen = found.observed[found.observed["during"] & found.observed["family"].isin(found.families)]
+    seen = found.affected
     outside = seen[(seen["vantage"] == "outside") & seen["bad"]]
     served = next(
         (seen[seen["vantage"] == name] for name in ("edge", "nginx") if found.has(_LOGS[name])), None

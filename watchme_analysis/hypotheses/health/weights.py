@@ -11,14 +11,10 @@ from __future__ import annotations
 from watchme_analysis.hypotheses.health.weight import Weight, weight
 from watchme_analysis.hypotheses.health.weights_app import OF_APPLICATION
 
-CAUSES = (
-    "nginx_config",
-    "edge_config",
-    "docker_network",
-    "app_event_loop",
-    "app_threadpool",
-    "app_saturation",
-)
+BEFORE_APPLICATION = ("nginx_config", "edge_config", "docker_network")
+# Of the process, not of a handler: they would hold up the endpoint asked about too.
+OF_PROCESS = ("app_event_loop", "app_threadpool", "app_saturation")
+CAUSES = BEFORE_APPLICATION + OF_PROCESS
 
 # "None of these" starts at one to four against any single cause: who diagnoses has been harmed by something.
 NONE_PRIOR = -1.4
