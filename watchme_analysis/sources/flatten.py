@@ -31,3 +31,11 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     for key, child in children:
         yield from flatten(child, f"{path}.{key}" if path else str(key))
+
+
+def leaf(text: Any) -> Any:
+    """Return the value of a leaf; what is no JSON is the text itself."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text

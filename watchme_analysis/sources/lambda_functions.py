@@ -27,6 +27,7 @@ from watchme_analysis.sources.aws.json import (
     number,
     part,
     piece,
+    stem,
     whole,
 )
 from watchme_analysis.sources.aws.names import LAMBDA_LOG_GROUP, resource_name
@@ -79,7 +80,7 @@ def read_function(raw: RawFile) -> Iterator[Piece]:
         if not known and "Configuration" in value:
             # get-function always tells, and leaves the part out where nothing is reserved.
             known, reserved = _reserved(part(value, "Concurrency"))
-        row = function_row(raw.relative, configuration, _stem(raw))
+        row = function_row(raw.relative, configuration, stem(raw))
         rows.append({**row, "reserved_concurrency": reserved, "concurrency_known": known})
     yield piece(raw, "lambda_function", "functions", rows, Trouble(problems, odd))
 
@@ -109,7 +110,7 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
 
 def _concurrency_beside(raw: RawFile) -> tuple[bool, int | None]:
     """Return whether concurrency was asked, and what is reserved."""
-    for neighbour in raw.beside(f"{_stem(raw)}-concurrency.json"):
+    for neighbour in raw.beside(f"{stem(raw)}-concurrency.json"):
         return _told(*documents(neighbour))
     return False, None
 
@@ -128,7 +129,7 @@ def _reserved(answer: dict[str, Any]) -> tuple[bool, int | None]:
 def read_concurrency(raw: RawFile) -> Iterator[Piece]:
     """Read reserved concurrency into ``functions`` where no configuration beside it takes it up."""
     values, problems = documents(raw)
-    function = _stem(raw).removesuffix("-concurrency")
+    function = stem(raw).removesuffix("-concurrency")
     odd = [value for value in values if not isinstance(value, dict) or not _reserved(value)[0]]
     rows = []
     if not raw.beside(f"{function}.json"):
@@ -149,7 +150,7 @@ def read_mappings(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     # get-event-source-mapping prints one mapping without a list around it.
     mappings, odd = listed(values, "EventSourceMappings", "EventSourceArn")
-    name = re.sub(r"-mappings?$", "", _stem(raw))
+    name = re.sub(r"-mappings?$", "", stem(raw))
     rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
     trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "lambda_mappings", "event_source_mappings", rows, trouble)
@@ -182,10 +183,6 @@ def _patterns(mapping: dict[str, Any]) -> list[Any]:
     filters = part(mapping, "FilterCriteria").get("Filters")
     listed_filters = filters if isinstance(filters, list) else []
     return [item.get("Pattern") for item in listed_filters if isinstance(item, dict)]
-
-
-def _stem(raw: RawFile) -> str:
-    return Path(raw.name).name.removesuffix(".json")
 
 
 def _is_function(raw: RawFile) -> bool:

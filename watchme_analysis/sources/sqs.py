@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.aws.json import (
@@ -24,6 +23,7 @@ from watchme_analysis.sources.aws.json import (
     number,
     parsed,
     piece,
+    stem,
     whole,
 )
 from watchme_analysis.sources.aws.names import arn_part, resource_name
@@ -48,7 +48,7 @@ def read_queue(raw: RawFile) -> Iterator[Piece]:
             rows.append(queue_row(raw.relative, attributes))
         elif isinstance(attributes, dict) and attributes:
             # Without QueueArn among the attributes asked for, the file's name is the queue's.
-            rows.append(queue_row(raw.relative, attributes, _stem(raw)))
+            rows.append(queue_row(raw.relative, attributes, stem(raw)))
         else:
             odd.append(value)
     notes = [
@@ -184,16 +184,12 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[~again].reset_index(drop=True), [note]
 
 
-def _stem(raw: RawFile) -> str:
-    return Path(raw.name).name.removesuffix(".json")
-
-
 def _queue_of_messages(raw: RawFile) -> str | None:
     """Return the queue that a file of messages was received from.
 
     The attributes beside it say the name; the file's own name otherwise.
     """
-    found = _MESSAGES.match(_stem(raw))
+    found = _MESSAGES.match(stem(raw))
     if found is None:
         return None
     for neighbour in raw.beside(f"{found['queue']}.json"):
@@ -205,9 +201,7 @@ def _queue_of_messages(raw: RawFile) -> str | None:
 
 
 def _is_messages(raw: RawFile) -> bool:
-    return has_key(raw, "Messages", "MessageId") or (
-        is_blank(raw) and _MESSAGES.match(_stem(raw)) is not None
-    )
+    return has_key(raw, "Messages", "MessageId") or (is_blank(raw) and _MESSAGES.match(stem(raw)) is not None)
 
 
 def _is_queue(raw: RawFile) -> bool:

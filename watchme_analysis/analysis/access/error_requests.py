@@ -30,6 +30,8 @@ LINK_COLUMNS = (
     "upstream_raw",
 )
 MOST_CANDIDATES = 500_000
+# Values of a group that are named.
+_NAMED = 3
 _SECOND_US = 1_000_000
 _REQUEST = {
     "file": "request_file",
@@ -191,11 +193,11 @@ def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["errors", "kind"], ascending=[False, True], ignore_index=True)
 
 
-def _frequent(values: pd.Series, most: int = 3) -> str:
+def _frequent(values: pd.Series) -> str:
     """Return the most frequent values with their counts as a text."""
     counts = values.value_counts()
-    parts = [f"{value} ({count})" for value, count in counts.head(most).items()]
-    return ", ".join([*parts, f"{len(counts) - most} more"] if len(counts) > most else parts)
+    parts = [f"{value} ({count})" for value, count in counts.head(_NAMED).items()]
+    return ", ".join([*parts, f"{len(counts) - _NAMED} more"] if len(counts) > _NAMED else parts)
 
 
 def within(error_log: pd.DataFrame, since: int | None, until: int | None, prefix: str | None) -> pd.DataFrame:

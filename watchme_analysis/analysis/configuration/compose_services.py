@@ -6,7 +6,6 @@ https://docs.docker.com/reference/dockerfile/#healthcheck for the defaults.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.configuration.compose_overrides import in_order, merged
+from watchme_analysis.sources.flatten import leaf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
     for file, service, path, text in zip(
         *(rows[name] for name in ("file", "service", "path", "value")), strict=True
     ):
-        by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = _value(text)
+        by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = leaf(text)
     found = []
     for files in in_order(by_file):
         services: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -158,13 +158,6 @@ def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str
     """Return earlier settings without the limits that a later file sets, in whichever form."""
     anew = {path for paths in _LIMITS.values() if any(map(later.get, paths)) for path in paths}
     return {path: value for path, value in earlier.items() if path not in anew}
-
-
-def _value(text: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        return text
 
 
 def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:

@@ -19,6 +19,7 @@ from watchme_analysis.analysis.configuration.edge_expressions import (
     compiled,
     wildcard,
 )
+from watchme_analysis.sources.flatten import leaf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,16 +100,9 @@ def edge_rules_of(settings: pd.DataFrame) -> tuple[EdgeRule, ...]:
     for file, rows in settings.groupby("file", sort=False):
         tree: dict[str, Any] = {}
         for path, text in zip(rows["path"], rows["value"], strict=True):
-            _put(tree, str(path).split("."), _value(text))
+            _put(tree, str(path).split("."), leaf(text))
         found += [rule for path, node in _nodes(tree, ()) for rule in _rules(str(file), path, node)]
     return tuple(found)
-
-
-def _value(text: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        return text
 
 
 def _put(tree: dict[str, Any], parts: list[str], value: Any) -> None:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -115,6 +116,11 @@ def has_key(raw: RawFile, *keys: str) -> bool:
     """Tell whether the beginning of a file is a JSON object or list that names one of the keys."""
     head = raw.head().removeprefix(b"\xef\xbb\xbf").lstrip()
     return head[:1] in {b"{", b"["} and any(b'"' + key.encode() + b'"' in head for key in keys)
+
+
+def stem(raw: RawFile) -> str:
+    """Return a file's name without folder and endings."""
+    return PurePath(raw.name).name.removesuffix(".json")
 
 
 def is_blank(raw: RawFile) -> bool:

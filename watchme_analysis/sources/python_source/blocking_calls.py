@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
-from watchme_analysis.sources.python_source.tree import COMPREHENSIONS, last_name, written
+from watchme_analysis.sources.python_source.tree import COMPREHENSIONS, keywords_of, last_name, written
 
 
 @cache
@@ -60,7 +60,7 @@ def kind_of(dotted: str, awaited: bool) -> str | None:
 
 def tries_only(call: ast.Call) -> bool:
     """Tell whether a call asks for a lock or an item and does not wait for it."""
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    given = keywords_of(call)
     last = last_name(call.func)
     if last == "acquire":
         asked = given.get("blocking") or (call.args[0] if call.args else None)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from watchme_analysis.sources.python_source.routes import Routes, scopes
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name
+from watchme_analysis.sources.python_source.tree import Function, Module, keywords_of, last_name
 
 
 @dataclass(slots=True)
@@ -21,8 +21,7 @@ def hooks_of(routes: Routes) -> Hooks:
     """Return what a project registers besides its handlers."""
     found = Hooks()
     for function in routes.project.functions.values():
-        decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-        names = {last_name(node.func) for node in decorators if isinstance(node, ast.Call)}
+        names = {last_name(node.func) for node in function.decorators if isinstance(node, ast.Call)}
         if names & {"middleware", "exception_handler"}:
             found.middlewares.append(function)
         elif "on_event" in names:
@@ -36,7 +35,7 @@ def hooks_of(routes: Routes) -> Hooks:
 
 def _registered(call: ast.Call, routes: Routes, module: Module, scope: Function | None, found: Hooks) -> None:
     """Add what a call registers: ``add_middleware(..)`` and the like, or ``FastAPI(lifespan=..)``."""
-    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    keywords = keywords_of(call)
     name = last_name(call.func)
     startups: list[ast.expr] = []
     if name in ("add_middleware", "Middleware"):

@@ -214,8 +214,7 @@ class Project:
     def _class_member(self, owner: Class, name: str, depth: float) -> str | None:
         method = self.method(owner, name)
         if method is not None:
-            decorators = [] if isinstance(method.node, ast.Lambda) else method.node.decorator_list
-            is_property = any(last_name(decorator).endswith("property") for decorator in decorators)
+            is_property = any(last_name(one).endswith("property") for one in method.decorators)
             return self.called(method.qualname, depth - 1) if is_property else method.qualname
         for holder in [*self._lineage(owner), *self._heirs(owner)]:
             if name in holder.own:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 from watchme_analysis.sources.python_source.handler import Handler, Link, Need, Route
 from watchme_analysis.sources.python_source.project import Project
-from watchme_analysis.sources.python_source.tree import Function, Module, last_name, parameters_of, written
+from watchme_analysis.sources.python_source.tree import (
+    Function,
+    Module,
+    keywords_of,
+    last_name,
+    parameters_of,
+    written,
+)
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
@@ -173,8 +180,7 @@ class Routes:
         return any(_APPLICATIONS.fullmatch(name) for name in names)
 
     def _decorated(self, function: Function) -> None:
-        decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-        for decorator in decorators:
+        for decorator in function.decorators:
             call = _handed_on(decorator) if isinstance(decorator, ast.Call) else None
             target = call.func if call else decorator
             if not isinstance(target, ast.Attribute) or call is None:
@@ -192,7 +198,7 @@ class Routes:
         kind: str,
         where: tuple[Module, Function | None],
     ) -> None:
-        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        keywords = keywords_of(call)
         path = self.text(call.args[0] if call.args else keywords.get("path"), *where)
         methods: tuple[str, ...] = (kind.upper(),)
         if kind.startswith("websocket"):
@@ -255,7 +261,7 @@ class Routes:
             if not isinstance(entry, ast.Call):
                 continue
             name = last_name(entry.func)
-            keywords = {keyword.arg: keyword.value for keyword in entry.keywords}
+            keywords = keywords_of(entry)
             second = entry.args[1] if len(entry.args) > 1 else keywords.get("endpoint") or keywords.get("app")
             if name in ("Route", "APIRoute", "WebSocketRoute") and second is not None:
                 self._endpoint(second, owner, entry, (module, scope), name == "WebSocketRoute")
@@ -297,7 +303,7 @@ class Routes:
         """Read ``include_router``, ``mount``, ``add_api_route`` and the like."""
         if not isinstance(call.func, ast.Attribute):
             return
-        name, keywords = call.func.attr, {keyword.arg: keyword.value for keyword in call.keywords}
+        name, keywords = call.func.attr, keywords_of(call)
         if name in ("include_router", "mount"):
             owner = self.identity(call.func.value, module, scope)
             child = keywords.get("router") or keywords.get("app") or (call.args[-1] if call.args else None)

@@ -38,5 +38,4 @@ def _kept(node: ast.AST, scope: Function | None) -> Iterator[tuple[str, ast.expr
 
 
 def _is_lifespan(scope: Function | None) -> bool:
-    decorators = scope.node.decorator_list if scope and not isinstance(scope.node, ast.Lambda) else []
-    return any(last_name(decorator) == "asynccontextmanager" for decorator in decorators)
+    return scope is not None and any(last_name(one) == "asynccontextmanager" for one in scope.decorators)

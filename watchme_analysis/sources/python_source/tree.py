@@ -43,6 +43,11 @@ class Function:
         return isinstance(self.node, ast.AsyncFunctionDef)
 
     @property
+    def decorators(self) -> list[ast.expr]:
+        """Its decorators as written; a lambda has none."""
+        return [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+
+    @property
     def is_generator(self) -> bool:
         """Whether calling it runs nothing yet, as it yields."""
         return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self.nodes)
@@ -165,6 +170,11 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else written(node).rpartition(".")[2]
 
 
+def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
+    """Return what a call is given by name; what stands behind two stars is under None."""
+    return {keyword.arg: keyword.value for keyword in call.keywords}
+
+
 def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     """Return the named parameters with their defaults; None for one without."""
     arguments = function.node.args
@@ -268,14 +278,12 @@ def base_name(node: ast.expr) -> str:
 
 def is_abstract(function: Function) -> bool:
     """Tell whether a method is left to those who inherit it."""
-    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-    return any(last_name(decorator).endswith("abstractmethod") for decorator in decorators)
+    return any(last_name(decorator).endswith("abstractmethod") for decorator in function.decorators)
 
 
 def is_setter(function: Function) -> bool:
     """Tell whether a function sets or deletes a property."""
-    decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
-    return any(last_name(decorator) in ("setter", "deleter") for decorator in decorators)
+    return any(last_name(decorator) in ("setter", "deleter") for decorator in function.decorators)
 
 
 def add_method(owner: Class, function: Function) -> None:
