@@ -10,7 +10,6 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-SQS = ("sent", "received", "deleted", "empty_receives", "visible", "in_flight", "age_s")
 RETRY_THROTTLED_S = (3.0, 9.0)
 # Errors that end the process or never let the code begin.
 CRASHES = frozenset({"import", "handler", "syntax", "killed"})

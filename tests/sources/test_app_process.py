@@ -82,10 +82,7 @@ def test_a_comment_names_service_and_address_of_the_command_after_it():
     assert list(frame["addr"].fillna("-")) == ["192.0.2.11", "192.0.2.12:8000", "-"]
     assert list(frame["line"]) == [2, 5, 6]
     assert pd.isna(frame["workers"]).all()
-    assert (
-        retrieval.lines
-        == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
-    )
+    assert_accounted(retrieval)
 
 
 def test_continued_lines_are_one_command_and_odd_lines_are_rejected():
@@ -97,10 +94,7 @@ def test_continued_lines_are_one_command_and_odd_lines_are_rejected():
     assert json.loads(frame["environment"][0]) == {"A": "b c", "NAME": "x"}
     assert [piece.line for piece in retrieval.rejected] == [4, 5, 6]
     assert "--port wants a number" in retrieval.rejected[2].reason
-    assert (
-        retrieval.lines
-        == retrieval.rows + len(retrieval.rejected) + retrieval.blank_lines + retrieval.joined_lines
-    )
+    assert_accounted(retrieval)
 
 
 def test_of_a_script_only_the_line_that_starts_the_server_counts(tmp_path):

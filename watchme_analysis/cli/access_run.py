@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import parse_zone
 from watchme_analysis.wording import counted
@@ -130,12 +131,10 @@ def _make_ready() -> None:
         return
     told = sys.stderr.isatty()
     if told:
-        click.echo(
-            "\r\033[KCompiling the reader of large logs, this once: about ten seconds", nl=False, err=True
-        )
+        show_line("Compiling the reader of large logs, this once: about ten seconds")
     compile_apart()
     if told:
-        click.echo("\r\033[K", nl=False, err=True)
+        show_line()
 
 
 def _check_target(scan: AccessScan, name: str | None) -> None:
@@ -305,10 +304,10 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
                 shown = now
                 # A line that wraps could not be cleared.
                 room = shutil.get_terminal_size().columns - 1
-                click.echo(f"\r\033[K{progress_words(scan, lines, now - began)[:room]}", nl=False, err=True)
+                show_line(progress_words(scan, lines, now - began)[:room])
     finally:
         if shown != began:
-            click.echo("\r\033[K", nl=False, err=True)
+            show_line()
 
 
 def progress_words(scan: AccessScan, lines: int, took: float) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.window import DEFAULT_ZONE, Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Progress:
         """Show what is being done."""
         now = time.monotonic()
         if sys.stderr.isatty():
-            click.echo(f"\r\033[K{text}, {now - self._began:.0f} s ...", nl=False, err=True)
+            show_line(f"{text}, {now - self._began:.0f} s ...")
             self._shown = True
         elif now - self._said >= _SAY_EVERY_S:
             self._said = now
@@ -129,5 +130,5 @@ class Progress:
     def done(self) -> None:
         """Take the line away."""
         if self._shown:
-            click.echo("\r\033[K", nl=False, err=True)
+            show_line()
             self._shown = False

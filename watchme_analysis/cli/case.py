@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watchme_analysis.cli.options import timezone_option
+from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.window import parse_zone
 from watchme_analysis.wording import counted
 
@@ -41,7 +42,7 @@ def import_command(folder: Path, case: Path, timezone: str) -> None:
     from watchme_analysis.views import console
 
     zone = parse_zone(timezone)
-    progress = _progress("reading")
+    progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
     report = import_folder(folder, case, progress=progress)
     if progress is not None:
         progress("done\n")
@@ -144,14 +145,3 @@ def _say_next(opened: Case, case: Path) -> None:
     click.echo("\nNext:")
     for question in questions:
         click.echo(f"    watchme diagnose {question} {shlex.quote(str(case))}")
-
-
-def _progress(verb: str) -> Callable[[str], None] | None:
-    """Return a function that shows what is being done, one changing line, on a terminal only."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(name: str) -> None:
-        click.echo(f"\r\033[K{verb} {name}", nl=False, err=True)
-
-    return show

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.diagnosis import QUESTIONS
 from watchme_analysis.report.request import ALL
 
@@ -94,7 +95,7 @@ class Teller:
         line += f", {title}" if title else ""
         if self._terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            click.echo(f"\r\033[K{line[: width - 1]}", nl=False, err=True)
+            show_line(line[: width - 1])
         elif number == 1 or title != self._section:
             click.echo(line, err=True)
         self._section = title
@@ -107,7 +108,7 @@ class Teller:
 
         self._done += 1
         if self._terminal:
-            click.echo("\r\033[K", nl=False, err=True)
+            show_line()
         found = facts(result)
         cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
         click.echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")

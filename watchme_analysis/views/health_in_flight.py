@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.health.window import INNER
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Picture, duration, number
 from watchme_analysis.views.plain_lines import squeezed
@@ -43,9 +44,7 @@ def plot_in_flight(
     """
     family, found = lag
     rows = observed[
-        (observed["family"] == family)
-        & observed["duration_s"].notna()
-        & ~observed["vantage"].isin(["inside", "host"])
+        (observed["family"] == family) & observed["duration_s"].notna() & ~observed["vantage"].isin(INNER)
     ]
     if rows.empty:
         return style.nothing("in-flight", "no log or probe says how long a request took")

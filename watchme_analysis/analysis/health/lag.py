@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.concurrency import in_flight
+from watchme_analysis.analysis.health.window import INNER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,7 @@ def follows(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], st
 
     source, series = jobs
     rows = observed[(observed["family"] == family) & observed["duration_s"].notna()]
-    outer = rows[~rows["vantage"].isin(["inside", "host"])]
+    outer = rows[~rows["vantage"].isin(INNER)]
     rows = outer if len(outer) >= _FEWEST else rows
     if rows.empty or series.empty:
         return None

@@ -43,7 +43,9 @@ UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gai
 # How a prober says that its own machine has no way to any address of that kind.
 NO_WAY_OUT = r"network is unreachable|enetunreach"
 OUTER = ("outside", "edge", "nginx")
-INNER_FIRST = ("inside", "host", "nginx", "edge", "outside")
+# Vantages past Nginx, where no caller stands.
+INNER = ("inside", "host")
+INNER_FIRST = (*INNER, "nginx", "edge", "outside")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.hypotheses.health.facts import INNER, Facts, listed, seconds, share
+from watchme_analysis.analysis.health.window import INNER
+from watchme_analysis.hypotheses.health.facts import Facts, listed, seconds, share
 from watchme_analysis.hypotheses.health.process import service_name
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words
 from watchme_analysis.hypotheses.health.seen import Seen, by_count

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.health.window import INNER
 from watchme_analysis.case import Case
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation
 from watchme_analysis.hypotheses.health.edge import spoilt_by_edge
-from watchme_analysis.hypotheses.health.facts import INNER, Facts, facts
+from watchme_analysis.hypotheses.health.facts import Facts, facts
 from watchme_analysis.hypotheses.health.network import lost_on_the_way
 from watchme_analysis.hypotheses.health.nginx import spoilt_by_nginx
 from watchme_analysis.hypotheses.health.seen import ENOUGH

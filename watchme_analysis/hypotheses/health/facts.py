@@ -16,7 +16,7 @@ from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.senders import slow_senders
 from watchme_analysis.analysis.health.upstream_names import resolved_names
-from watchme_analysis.analysis.health.window import Incident, find_incident, judged
+from watchme_analysis.analysis.health.window import INNER, Incident, find_incident, judged
 from watchme_analysis.hypotheses.base import Investigation
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
-# Vantages past Nginx, where no caller stands.
-INNER = ("inside", "host")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ OWN_BACKLOG = 2048
 # hardly ever is.
 MOSTLY = 0.5
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
+# What the access log may have told already of connections that came late.
+OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
 
 
 def network(found: Facts) -> list[Seen]:
@@ -284,26 +286,18 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
         outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
         details = {NETWORK: f"{service} {words}"}
         seen.append(Seen(outcome, text, "error_log", unreachable, sql, details=details))
-    connecting = of("upstream_timeout_connect")
-    if (
-        connecting >= 3
-        and connecting >= 0.3 * total
-        and not told & {"connect_slow", "connect_lost", "queue_full", "queue_short"}
+    connects = f"connections to {service} time out ({of('upstream_timeout_connect')} times)"
+    stalls = f"answers of {listed(found.endpoints)} stall after the header"
+    for kind, doing, outcome, known, detail in (
+        ("connect", "connecting", "connect_slow", OF_CONNECTING, connects),
+        ("body", "reading the body", "body_stalls", {"body_stalls"}, stalls),
     ):
-        text = f"{share(connecting, total)} upstream errors on {service} timed out while connecting."
-        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_connect"])
-        detail = f"connections to {service} time out ({connecting} times)"
-        seen.append(
-            Seen("connect_slow", text, "error_log", connecting, sql, strength=0.9, details={NETWORK: detail})
-        )
-    body = of("upstream_timeout_body")
-    if body >= 3 and body >= 0.3 * total and "body_stalls" not in told:
-        text = f"{share(body, total)} upstream errors on {service} timed out while reading the body."
-        sql = lines("error_log", mine[mine["kind"] == "upstream_timeout_body"])
-        detail = f"answers of {listed(found.endpoints)} stall after the header"
-        seen.append(
-            Seen("body_stalls", text, "error_log", body, sql, strength=0.9, details={NETWORK: detail})
-        )
+        late = of(f"upstream_timeout_{kind}")
+        if late >= 3 and late >= 0.3 * total and not told & known:
+            text = f"{share(late, total)} upstream errors on {service} timed out while {doing}."
+            sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
+            details = {NETWORK: detail}
+            seen.append(Seen(outcome, text, "error_log", late, sql, strength=0.9, details=details))
     return seen
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.health.paths import path_families
+from watchme_analysis.analysis.health.window import INNER
 from watchme_analysis.hypotheses.health.answers import renames, unseen
-from watchme_analysis.hypotheses.health.facts import INNER, Facts, listed, most_of_one, seconds, share
+from watchme_analysis.hypotheses.health.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.hypotheses.health.rules import nginx_rule_words, place_of
 from watchme_analysis.hypotheses.health.seen import Seen, by_count
 from watchme_analysis.hypotheses.health.sql import lines, of_joined
