@@ -256,9 +256,9 @@ class _Pull:
         for name, attributes in self.scope.queues.items():
             self._write(f"queues/{name}.json", {"Attributes": attributes})
         for name in self.scope.functions:
-            self._part(f"function {name}", lambda name=name: self._function(name))  # type: ignore[misc]
+            self._part(f"function {name}", partial(self._function, name))
         for name in self.scope.dead_letter if self.request.sample else []:
-            self._part(f"messages of {name}", lambda name=name: self._messages(name))  # type: ignore[misc]
+            self._part(f"messages of {name}", partial(self._messages, name))
 
     def _function(self, name: str) -> None:
         mappings = {"EventSourceMappings": self.scope.mappings[name]}

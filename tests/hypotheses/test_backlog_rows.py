@@ -27,12 +27,6 @@ def check(inv):
     return found
 
 
-@pytest.fixture(scope="module")
-def bundled(data, tmp_path_factory):
-    home = tmp_path_factory.mktemp("cases")
-    return lambda name: import_folder(data / name, home / name).case
-
-
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
     check(Investigation(bundled(name), "backlog"))

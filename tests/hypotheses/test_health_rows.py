@@ -10,7 +10,6 @@ from watchme_analysis.diagnosis import investigate as open_question
 from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.hypotheses.health import diagnosis as health
 from watchme_analysis.hypotheses.health.sql import lines, of_observed, tables_of
-from watchme_analysis.importer import import_folder
 from watchme_analysis.schema import conform
 
 BUNDLED = ("health-threadpool", "health-healthy")
@@ -36,12 +35,6 @@ def check(made):
             assert table == ", ".join(sorted(found["source"].unique())), statement
         else:
             assert list(found.columns) == list(made.table(table).columns), statement
-
-
-@pytest.fixture(scope="module")
-def bundled(data, tmp_path_factory):
-    home = tmp_path_factory.mktemp("cases")
-    return lambda name: import_folder(data / name, home / name).case
 
 
 @pytest.mark.parametrize("name", BUNDLED)

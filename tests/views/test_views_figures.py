@@ -320,22 +320,14 @@ def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
             assert np.array_equal(mine, theirs.reshape(mine.shape))
 
 
-def test_a_log_without_durations_shows_when_requests_failed(monkeypatch):
-    figures = []
-    finish = style.finish
-
-    def kept(figure, name, alt):
-        figures.append(figure)
-        return finish(figure, name, alt)
-
-    monkeypatch.setattr(style, "finish", kept)
+def test_a_log_without_durations_shows_when_requests_failed(drawn):
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
     frame = judged(observations(requests(conform("access_log", log), empty("edge_log")), empty("probes")))
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
     assert "Nginx: 60 requests, no durations logged" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)
-    panel = next(axis for axis in figures[0].axes if axis.get_ylabel() == "requests")
+    panel = next(axis for axis in drawn[0].axes if axis.get_ylabel() == "requests")
     bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]
     assert sum(bar.get_height() for bar in bars) == frame["failed"].sum()
     assert {bar.get_y() for bar in bars} == {0}

@@ -20,20 +20,6 @@ START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
 TOKYO = parse_zone("Asia/Tokyo")
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were drawn."""
-    figures = []
-    finish = style.finish
-
-    def kept(figure, name, alt):
-        figures.append(figure)
-        return finish(figure, name, alt)
-
-    monkeypatch.setattr(style, "finish", kept)
-    return figures
-
-
 def texts(figure):
     """Every level text that can be seen, with its box in pixels."""
     axes = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]

@@ -80,8 +80,18 @@ def _by_access_log(found: Facts) -> list[Seen]:
     asked = _asked(found)
     if len(asked) < 5 or asked["response_s"].isna().all():
         return []
-    seen = []
     parts = layer_times(asked, connects_logged=logs_connects(found.joined))
+    service = listed(found.services)
+    seen = [*_connects(found, asked, parts), *_sent_again(asked, service)]
+    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
+    stalled = _stalled(parts.loc[bad.index])
+    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+        seen.append(_body(found, asked, stalled, len(bad)))
+    return seen
+
+
+def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Seen]:
+    """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
     service = listed(found.services)
@@ -120,30 +130,14 @@ def _by_access_log(found: Facts) -> list[Seen]:
             )
         detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
         full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
-        seen.append(
-            Seen(
-                outcome,
-                text,
-                "access_log",
-                total,
-                sql,
-                slow / total,
-                "share",
-                by_count(slow),
-                {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail},
-            )
-        )
-    elif total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
+        details = {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail}
+        return [Seen(outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), details)]
+    if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
         how = "connected or were refused" if turned_away else "connected"
         text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
-        seen.append(Seen("connect_quick", text, "access_log", total, sql, slow / total, "share"))
-    seen += _sent_again(asked, service)
-    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
-    stalled = _stalled(parts.loc[bad.index])
-    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
-        seen.append(_body(found, asked, stalled, len(bad)))
-    return seen
+        return [Seen("connect_quick", text, "access_log", total, sql, slow / total, "share")]
+    return []
 
 
 def _answers_at_once(parts: pd.DataFrame) -> bool:

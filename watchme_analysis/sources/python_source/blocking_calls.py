@@ -77,15 +77,15 @@ def is_thread_lock(dotted: str) -> bool:
 def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     """Return a loop that computes for long without awaiting, as written; None when it is none.
 
+    A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
+    loops inside included, or when it waits for the clock in a circle.
+
     Parameters
     ----------
     node
         A statement.
     constants
         Numbers that names of the module stand for.
-
-    A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
-    loops inside included, or when it waits for the clock in a circle.
     """
     if isinstance(node, ast.While):
         test = written(node.test)
