@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,37 +61,30 @@ def canonical(notebook: Any) -> Any:
         if cell.execution_count is not None:
             count += 1
             fresh.execution_count = count
-        fresh.outputs = list(_outputs(cell.outputs, fresh.execution_count))
+        fresh.outputs = _outputs(cell.outputs, fresh.execution_count)
         result.cells.append(fresh)
     return result
 
 
-def _outputs(outputs: Iterable[Any], count: int | None) -> Iterator[Any]:
+def _outputs(outputs: Iterable[Any], count: int | None) -> list[Any]:
+    """Return outputs anew, the pieces of a stream in one."""
     import nbformat
 
-    joined: Any = None
+    found: list[Any] = []
     for output in outputs:
         if output.output_type == "stream":
-            if joined is not None and joined.name == output.name:
-                joined.text += output.text
-                continue
-            if joined is not None:
-                yield joined
-            joined = nbformat.v4.new_output("stream", name=output.name, text=output.text)
-            continue
-        if joined is not None:
-            yield joined
-            joined = None
-        if output.output_type == "error":
-            yield output
-            continue
-        data = {kind: _plain(kind, value) for kind, value in output.data.items()}
-        fresh = nbformat.v4.new_output(output.output_type, data=data, metadata=output.metadata)
-        if output.output_type == "execute_result":
-            fresh.execution_count = count
-        yield fresh
-    if joined is not None:
-        yield joined
+            if found and found[-1].get("name") == output.name:
+                found[-1].text += output.text
+            else:
+                found.append(nbformat.v4.new_output("stream", name=output.name, text=output.text))
+        elif output.output_type == "error":
+            found.append(output)
+        else:
+            data = {kind: _plain(kind, value) for kind, value in output.data.items()}
+            found.append(nbformat.v4.new_output(output.output_type, data=data, metadata=output.metadata))
+            if output.output_type == "execute_result":
+                found[-1].execution_count = count
+    return found
 
 
 def _plain(kind: str, value: Any) -> Any:

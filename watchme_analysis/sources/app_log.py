@@ -163,25 +163,15 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         return None
     inner = value.get("log")
     if isinstance(inner, str) and "stream" in value:
-        # Docker's json-file driver wraps what the application wrote.
-        record, rest = _record(inner.rstrip("\n"), raw)
-        if record is None:
-            return (
-                None if _TRACEBACK.match(rest) else _Record({"time": microseconds(value.get("time"))}, rest)
-            )
-        if record.fields.get("time") is None:
-            record.fields["time"] = microseconds(value.get("time"))
-        return record
+        return _wrapped_record(inner.rstrip("\n"), microseconds(value.get("time")), raw)
     keys = {
         name: next((key for key in candidates if value.get(key) not in (None, "")), "")
         for name, candidates in _JSON_KEYS.items()
     }
     found = {name: value.get(key) for name, key in keys.items()}
-    message = found["message"] if isinstance(found["message"], str) else None
-    further = {}
-    if message is None:
-        message = text
-    else:
+    message, further = text, {}
+    if isinstance(found["message"], str):
+        message = found["message"]
         further = {key: one for key, one in value.items() if key not in keys.values()}
     if isinstance(found["trace"], str):
         message += "\n" + found["trace"].rstrip("\n")
@@ -194,6 +184,16 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         "extra": json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None,
     }
     return _Record(fields, message)
+
+
+def _wrapped_record(text: str, time: int | None, raw: RawFile) -> _Record | None:
+    """Return the record in what Docker's json-file driver wraps, at the driver's time if it has none."""
+    record, rest = _record(text, raw)
+    if record is None:
+        return None if _TRACEBACK.match(rest) else _Record({"time": time}, rest)
+    if record.fields.get("time") is None:
+        record.fields["time"] = time
+    return record
 
 
 def _stock_record(text: str) -> _Record | None:
