@@ -1,4 +1,5 @@
 from datetime import timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -65,7 +66,12 @@ def test_dead_letters_are_those_of_the_window_each_queue_once(dying):
 
 def test_only_a_change_that_broke_the_function_would_have_been_found_by_a_check():
     change = {"time": "2025-12-10T01:42:17.000+00:00", "what": "UpdateFunctionCode", "resource": "job-runner"}
-    (said,) = spared_by_a_check("consumer_failing", change, 991, TOKYO)
+
+    def spared(cause, change, dead):
+        extra = {"change": change, "dead_letters_of_incident": dead}
+        return spared_by_a_check(SimpleNamespace(cause=cause, extra=extra), TOKYO)
+
+    (said,) = spared("consumer_failing", change, 991)
     assert "UpdateFunctionCode on job-runner at 2025-12-10 10:42" in said
     assert "would have kept all 991 messages from the dead-letter queue" in said
     for other in (
@@ -73,4 +79,4 @@ def test_only_a_change_that_broke_the_function_would_have_been_found_by_a_check(
         ("consumer_failing", None, 991),
         ("consumer_failing", change, 0),
     ):
-        assert spared_by_a_check(*other, TOKYO) == ()
+        assert spared(*other) == ()

@@ -94,10 +94,13 @@ def backtest_command(
     if as_json:
         click.echo(result.to_json(orient="records", date_format="iso"))
         return
-    dead, change = found.extra.get("dead_letters_of_incident", 0), found.extra.get("change")
+    dead = found.extra.get("dead_letters_of_incident", 0)
     said = [] if sensitivity else alarm_advice(result, start, affected, dead, zone)
-    spared = spared_by_a_check(found.cause, change, dead, zone)
-    for line in (*_when(start, seen, zone, found.verdict == "no_incident"), *said, *spared):
+    for line in (
+        *_when(start, seen, zone, found.verdict == "no_incident"),
+        *said,
+        *spared_by_a_check(found, zone),
+    ):
         click.echo(filled(line))
     _show(result, zone)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))

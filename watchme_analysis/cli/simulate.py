@@ -131,9 +131,7 @@ def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
     from watchme_analysis.views.alarm_words import spared_by_a_check
     from watchme_analysis.window import parse_zone
 
-    found = answer(investigate("backlog", opened, subject=queue))
-    change, dead = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
-    return spared_by_a_check(found.cause, change, dead, parse_zone(zone))
+    return spared_by_a_check(answer(investigate("backlog", opened, subject=queue)), parse_zone(zone))
 
 
 def _model(opened: Case, queue: str | None, slots: int | None, cores: float | None) -> Model:

@@ -155,6 +155,6 @@ class AlarmPage(Page):
     def advice(self) -> Passage:
         """Say which alarm to have first."""
         found, affected = self.diagnosis, self._affected if self._start else ()
-        dead, change = found.extra.get("dead_letters_of_incident", 0), found.extra.get("change")
+        dead = found.extra.get("dead_letters_of_incident", 0)
         said = alarm_advice(self._frame(self._tried), self._start, affected, dead, self.zone)
-        return Passage((*said, *spared_by_a_check(found.cause, change, dead, self.zone)))
+        return Passage((*said, *spared_by_a_check(found, self.zone)))

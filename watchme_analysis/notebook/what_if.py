@@ -69,11 +69,7 @@ class WhatIfPage(Page):
         """Say what matters first: what loses messages, what can't be trusted, and what does best."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
-        extra, cause = self.diagnosis.extra, self.diagnosis.cause
-        spared = spared_by_a_check(
-            cause, extra.get("change"), extra.get("dead_letters_of_incident", 0), self.zone
-        )
-        return Passage((*loud, *advice(found)[:1], *spared))
+        return Passage((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
 
     def assumptions(self) -> Passage:
         """Say which queue is simulated, and what had to be assumed."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.alarms.lessons import FLAPS
 from watchme_analysis.analysis.backlog.dead_letter_stock import dead_lettered_by
 from watchme_analysis.analysis.backlog.flows import Flow
+from watchme_analysis.hypotheses.base import Diagnosis
 from watchme_analysis.views.display import duration, local_time
 from watchme_analysis.wording import counted
 
@@ -72,11 +73,10 @@ def alarm_advice(
     return tuple(said)
 
 
-def spared_by_a_check(
-    cause: str | None, change: Mapping[str, Any] | None, dead_letters: int, zone: tzinfo
-) -> tuple[str, ...]:
+def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
     """Return what a check after a change of the function would have spared; nothing where none broke it."""
-    if cause != "consumer_failing" or change is None or not dead_letters:
+    change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
+    if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()
     moment = local_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
     return (
