@@ -31,6 +31,28 @@ def test_sql_runs_over_the_tables_in_utc(case):
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
 
 
+def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
+    outside, table, other = (
+        tmp_path / "secret.csv",
+        case.path / "tables" / "probes.parquet",
+        tmp_path / "other",
+    )
+    outside.write_text("a,b\n1,2\n")
+    before = table.read_bytes()
+    for query in (
+        f"copy (select 1) to '{other}'",
+        f"copy (select 1) to '{table}' (use_tmp_file false)",
+        f"select 1; export database '{other}'",
+        f"attach '{other}'",
+        f"select * from read_csv('{outside}')",
+    ):
+        with pytest.raises(QueryError):
+            case.sql(query)
+    assert table.read_bytes() == before
+    assert not other.exists()
+    assert len(open_case(case.path).sql("select * from probes")) == 2
+
+
 def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
     with pytest.raises(InputError, match="There is no table"):
         case.table("acces_log")

@@ -94,7 +94,7 @@ class Case:
             raise self._damaged(name, str(error)) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
-        """Run a DuckDB query over the tables, which stand under their names.
+        """Run a DuckDB query over the tables, which stand under their names; it touches no other file.
 
         Parameters
         ----------
@@ -117,11 +117,17 @@ class Case:
                 self._show(name, connection)
             for name, frame in (more or {}).items():
                 connection.register(name, frame)
+            self._lock(connection)
             try:
-                result = connection.execute(query)
+                parts = connection.extract_statements(query)
+                # The one statement that could still write: over a table of the case.
+                writes = any(part.type == duckdb.StatementType.COPY for part in parts)
+                result = None if writes else connection.execute(query)
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
                 raise QueryError(f"DuckDB can't run the query over the case {self.name}: {reason}") from error
+            if writes:
+                raise QueryError("A query only reads, so COPY is not run: `case sql --csv` prints all rows.")
             if result is None:
                 raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
             return result.df()
@@ -138,6 +144,13 @@ class Case:
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise self._damaged(name, reason) from error
+
+    def _lock(self, connection: DuckDBPyConnection) -> None:
+        """Take from a connection every file but the case's tables, and the means to get them back."""
+        tables = [str(self._file(name)) for name in TABLES]
+        connection.execute("set allowed_paths = $tables", {"tables": tables})
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
 
     def _damaged(self, name: str, reason: str) -> CaseError:
         return CaseError(

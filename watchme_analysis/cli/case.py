@@ -103,10 +103,11 @@ Examples:
 def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     """Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
 
-    Each statement of a diagnosis has the query for the rows behind it: `watchme diagnose health CASE --sql`
-    prints them, the report shows them folded up, --json has them as `sql`. Besides the tables there is
-    `requests`: every request followed through edge, Nginx and application, a row each; and `linked_errors`:
-    `error_log` with the access log's line that each error is about.
+    Nothing but the case is read, and nothing written. Each statement of a diagnosis has the query for the
+    rows behind it: `watchme diagnose health CASE --sql` prints them, the report shows them folded up, --json
+    has them as `sql`. Besides the tables there is `requests`: every request followed through edge, Nginx and
+    application, a row each; and `linked_errors`: `error_log` with the access log's line that each error is
+    about.
     """
     from watchme_analysis.analysis.access.error_requests import errors_with_requests
     from watchme_analysis.case import open_case
