@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from watchme_analysis.sources.registry import sources
 
 # Hosts of one incident have an access log, an error log and a configuration each; incidents have more alike.
 _ALIKE_FROM = 4
+# What was recorded so long after all else is hardly of the same incident.
+_APART = timedelta(days=1)
 # Modules of a program have the same names in many of its folders.
 _REPEATED = "app_source"
 
@@ -88,6 +91,30 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
         if len(folders) > 1:
             return SideBySide(str(parent), folders, sorted(shared))
     return None
+
+
+def far_apart(windows: Mapping[str, Iterable[tuple[datetime, datetime]]]) -> str:
+    """Return a sentence on folders whose records lie over a day apart; empty where there are none.
+
+    Parameters
+    ----------
+    windows
+        For each file, relative to the evidence, the first and last moment of what was read from it.
+    """
+    spans: dict[str, list[datetime]] = defaultdict(list)
+    for name, found in windows.items():
+        folder, *below = PurePosixPath(name).parts
+        if below:
+            spans[folder] += chain.from_iterable(found)
+    ordered = sorted((min(times), max(times), folder) for folder, times in spans.items() if times)
+    ends = [max(end for _, end, _ in ordered[: place + 1]) for place in range(len(ordered))]
+    if not any(start - end > _APART for (start, _, _), end in zip(ordered[1:], ends, strict=False)):
+        return ""
+    told = ", ".join(f"{folder} (from {start.astimezone(UTC):%Y-%m-%d})" for start, _, folder in ordered)
+    return (
+        f"the folders {told} lie over a day apart: if they are not of one incident, import each by itself, "
+        f"such as {ordered[0][2]}. If they are, an empty case.toml beside them says so."
+    )
 
 
 def _is_evidence(raw: RawFile) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis import __version__
+from watchme_analysis.case.folders import far_apart
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
 from watchme_analysis.errors import InputError
@@ -132,6 +133,8 @@ def write_tables(
         frames["rejected_lines"] = [(sources()[0], piece)]
     tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
     _doubt_zones(tables, settings.zone_name)
+    if settings.file is None:
+        _doubt_one_case(tables, reports)
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -244,6 +247,20 @@ def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
                 'time_zone = "Asia/Tokyo" or so beside the files, and import again.'
             )
             tables[name]["notes"].insert(0, note)
+
+
+def _doubt_one_case(tables: dict[str, dict[str, Any]], reports: list[FileReport]) -> None:
+    """Note at the first table that folders are hardly of one incident."""
+    windows = {
+        report.file: [
+            (part.start, part.end)
+            for table, part in report.pieces
+            if table in OBSERVED and part.start is not None and part.end is not None
+        ]
+        for report in reports
+    }
+    if note := far_apart(windows):
+        next(iter(tables.values()))["notes"].insert(0, note)
 
 
 def _span(tables: dict[str, dict[str, Any]], names: Iterable[str]) -> tuple[datetime, datetime] | None:
