@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.resending import send_again
+from watchme_analysis.resending import send_again, still_to_send
 from watchme_analysis.sources.aws.client import Aws, Pace
 
 # Sends what stands in a file, as the command does.
@@ -66,6 +66,8 @@ def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 5)
     first = send_again(lines, journal, aws_of, 1)
     assert (first.sent, first.before, first.left, first.unsure, first.stopped) == (1, 0, 4, [], "")
+    listed, done = still_to_send(lines, journal)
+    assert (listed, done.before, done.left) == (lines[1:], 1, 4)
     rest = send_again(lines, journal, aws_of)
     assert (rest.sent, rest.before, rest.left) == (4, 1, 0)
     again = send_again(lines, journal, aws_of)
@@ -99,6 +101,11 @@ def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, t
     broken = send_again(lines, journal, aws_of)
     assert (broken.sent, broken.left, broken.unsure) == (0, 2, ["m0"])
     assert broken.stopped
+    held = journal.read_bytes()
+    listed, done = still_to_send(lines, journal)
+    assert (listed, done.unsure) == (lines[1:], ["m0"])
+    assert still_to_send(lines, journal, unsure_too=True)[0] == lines
+    assert journal.read_bytes() == held
     on = send_again(lines, journal, aws_of)
     assert (on.sent, on.unsure) == (2, ["m0"])
     asked = send_again(lines, journal, aws_of, unsure_too=True)

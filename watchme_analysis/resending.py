@@ -89,18 +89,49 @@ def send_again(
     found = Resent()
     with _opened(journal) as file:
         known = _known(file, journal)
-        for line in lines:
-            message, entry = json.loads(line), known.get(_name(line), {})
-            state = entry.get("event")
-            if state == _DONE:
-                found.before += 1
-            elif state == _ABOUT and not unsure_too and not _taken_once(message, entry):
-                found.unsure.append(_id(message))
-            elif found.stopped or (most is not None and found.sent >= most):
+        for line in _open_lines(lines, known, found, unsure_too=unsure_too):
+            if found.stopped or (most is not None and found.sent >= most):
                 found.left += 1
             else:
-                _send(line, message, file, aws_of, found)
+                _send(line, json.loads(line), file, aws_of, found)
     return found
+
+
+def still_to_send(
+    lines: Sequence[str], journal: Path, *, unsure_too: bool = False
+) -> tuple[list[str], Resent]:
+    """Return the messages that :func:`send_again` would send now, and why not the others; nothing is written.
+
+    Raises
+    ------
+    InputError
+        When the journal can't be read.
+    """
+    found = Resent()
+    try:
+        text = journal.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise InputError(f"The journal {journal} can't be read ({error.strerror}).") from error
+    left = list(_open_lines(lines, _entries(text, journal), found, unsure_too=unsure_too))
+    found.left = len(left)
+    return left, found
+
+
+def _open_lines(
+    lines: Sequence[str], known: dict[str, dict[str, Any]], found: Resent, *, unsure_too: bool
+) -> Iterator[str]:
+    """Yield the messages to send, and count those that were sent or may have been."""
+    for line in lines:
+        message, entry = json.loads(line), known.get(_name(line), {})
+        state = entry.get("event")
+        if state == _DONE:
+            found.before += 1
+        elif state == _ABOUT and not unsure_too and not _taken_once(message, entry):
+            found.unsure.append(_id(message))
+        else:
+            yield line
 
 
 def _send(
@@ -162,7 +193,13 @@ def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
     """Return the last entry of each message; what a kill cut off was not done yet, and ends here."""
     file.seek(0)
     text = file.read()
-    whole, _, torn = text.rpartition("\n")
+    if text and not text.endswith("\n"):
+        file.write("\n")
+    return _entries(text, journal)
+
+
+def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
+    whole, _, _ = text.rpartition("\n")
     entries: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(whole.splitlines(), 1):
         try:
@@ -174,8 +211,6 @@ def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
             raise InputError(
                 f"{journal}:{number} is no entry of a journal of messages: name another file."
             ) from error
-    if torn:
-        file.write("\n")
     return entries
 
 

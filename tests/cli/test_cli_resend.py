@@ -92,6 +92,9 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_
     assert first.return_value == 0
     assert first.stdout.startswith("sent 2 now, 0 before, 989 not yet\n")
     assert f"journal {tmp_path / 'case.resent.jsonl'}" in first.stdout
+    listed = CliRunner().invoke(resend, [str(case)], standalone_mode=False)
+    assert listed.stdout.count("\n") == 989
+    assert listed.stderr.startswith("989 messages to send again\n  left out 2: sent before, says ")
     front.faults["SendMessage"].append("reset")
     broken = send("3")
     assert broken.return_value == 1
@@ -101,6 +104,7 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_
     on = send("3")
     assert on.return_value == 1
     assert "sent 3 now, 2 before, 985 not yet" in on.stdout
+    assert "left out 1: perhaps sent before (see --send-unsure)" in on.stderr
     assert "sent 1 now, 5 before, 985 not yet" in send("1", "--send-unsure").stdout
     assert front.calls["SendMessage"] == 7
 

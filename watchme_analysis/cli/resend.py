@@ -55,7 +55,8 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
 
     Each line is what `aws sqs send-message --cli-input-json` takes: one message to one queue, with the body
     it had. The list holds each dead letter of the dump whose work was never done, once. Left out, and counted
-    on standard error: what ran all the same, other messages of the same work, and what can only fail again.
+    on standard error: what ran all the same, other messages of the same work, what can only fail again, and
+    what an earlier run has sent.
     Remove the cause first (`watchme diagnose backlog CASE`), then send one and see that it is processed.
 
     What is sent is written to a journal, so that no run sends what another has sent; a message that was being
@@ -67,20 +68,30 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     from watchme_analysis.analysis.backlog.resend import MAY_HAVE_RUN, messages_to_resend
     from watchme_analysis.case import open_case
     from watchme_analysis.errors import InputError
+    from watchme_analysis.resending import still_to_send
 
     opened = open_case(case)
     known = [flow.queue for flow in flows(opened)]
     if queue is not None and queue not in known:
         raise InputError(f"{case} knows no queue {queue!r}; it has {', '.join(known) or 'none'}.")
     found = messages_to_resend(opened, queue, unknown_too=unknown_too)
+    folder = case.resolve()
+    journal: Path = options["journal"] or folder.with_name(f"{folder.name}.resent.jsonl")
+    lines, done = still_to_send(found.lines, journal, unsure_too=options["send_unsure"])
+    text = "".join(f"{line}\n" for line in lines)
     out: Path | None = options["out"]
     if out is not None:
-        write_whole(out, found.text.encode())
+        write_whole(out, text.encode())
     elif options["send"] is None:
-        click.echo(found.text, nl=False)
-    click.echo(f"{counted(len(found.lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
+        click.echo(text, nl=False)
+    click.echo(f"{counted(len(lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
+    if done.before:
+        click.echo(f"  left out {done.before:,d}: sent before, says {journal}", err=True)
+    if done.unsure:
+        click.echo(f"  left out {len(done.unsure):,d}: perhaps sent before (see --send-unsure)", err=True)
     if found.may_have_run:
-        click.echo(f"  of these {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
+        which = "these" if len(lines) == len(found.lines) else f"all {len(found.lines):,d}"
+        click.echo(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
     if opened.table("queue_messages").empty:
         click.echo(
             "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True
@@ -90,10 +101,10 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     if found.without_url:
         names = ", ".join(found.without_url)
         click.echo(f"  fill in the URL of {names}: its attributes are not in the case", err=True)
-    return 0 if options["send"] is None else _sent(case, found, options)
+    return 0 if options["send"] is None else _sent(found, journal, options)
 
 
-def _sent(case: Path, found: Resend, options: dict[str, Any]) -> int:
+def _sent(found: Resend, journal: Path, options: dict[str, Any]) -> int:
     from watchme_analysis.errors import InputError
     from watchme_analysis.resending import send_again
 
@@ -101,8 +112,6 @@ def _sent(case: Path, found: Resend, options: dict[str, Any]) -> int:
         raise InputError(
             f"The URL of {', '.join(found.without_url)} is not known: nothing is sent. See --out."
         )
-    folder = case.resolve()
-    journal = options["journal"] or folder.with_name(f"{folder.name}.resent.jsonl")
     most = None if options["send"] == "all" else int(options["send"])
     aws = _aws_by_region(options["profile"])
     result = send_again(found.lines, journal, aws, most, unsure_too=options["send_unsure"])
