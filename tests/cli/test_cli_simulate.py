@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,13 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     head = next(place for place, line in enumerate(lines) if line.split()[:3] == ["measure", "in", "DLQ"])
     assert lines[head + 1].startswith("as configured")
     assert "recorded" not in result.output.split("never failed:")[0]
-    warnings = [line for line in lines if line.startswith("WARNING")]
+    paragraphs = [" ".join(text.split()) for text in result.output.split("\n\n")]
+    warnings = [text for text in paragraphs if text.startswith("WARNING")]
     assert len(warnings) == 1, "what holds under the same assumption is said once"
     assert all("reserved 2" in line and "at once" in line for line in warnings)
-    assert lines[2] == warnings[0], "what loses healthy messages comes before all figures"
+    assert warnings[0].startswith("WARNING: reserved concurrency sends healthy messages to the DLQ")
+    assert re.search(r"With “[^”]+” [\d,]+ ± [\d,]+ do\.", warnings[0]), "a figure has its interval"
+    assert paragraphs[1] == warnings[0], "what loses healthy messages comes before all figures"
     assert any("does best" in line for line in lines[:head])
     assert "Configured: function timeout 30 s, visibility timeout 900 s" in result.output
     assert run("--replications", "2").output == result.output

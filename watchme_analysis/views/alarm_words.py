@@ -56,7 +56,7 @@ def alarm_advice(
     if dead_letters:
         said.append(
             f"By then {by_then:,d} of {counted(dead_letters, 'message')} were seen in dead-letter queues; "
-            f"the other {dead_letters - by_then:,d} could still be kept from them."
+            f"{'the other ' * bool(by_then)}{dead_letters - by_then:,d} could still be kept from them."
         )
     sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
     said += [

@@ -90,12 +90,7 @@ def measures_rows(
 
 
 def _written(found: Estimate, unit: float, runs: int) -> str:
-    if found.mean is None or found.seen < runs:
-        return "not"
-    mean = found.mean / unit
-    digits = 1 if unit > 1 and mean < 10 else 0
-    text = f"{mean:,.{digits}f}"
-    return text if not found.half_width else f"{text} ± {found.half_width / unit:,.{digits}f}"
+    return "not" if found.mean is None or found.seen < runs else found.text(unit)
 
 
 def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> Shown:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchme_analysis.analysis.simulation.calibration import Agreement
-from watchme_analysis.analysis.simulation.scenarios import Comparison
+from watchme_analysis.analysis.simulation.scenarios import Comparison, Estimate
 from watchme_analysis.analysis.simulation.settings import Settings
-from watchme_analysis.wording import counted
 
 # Field of an outcome, how it reads, unit in the field's own, and from which difference on it counts.
 _FIGURES = (
@@ -51,22 +50,22 @@ def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
                 continue
             apart = abs(then.mean - now.mean) - (then.half_width or 0.0) - (now.half_width or 0.0)
             if apart > 0:
-                moved.append((then.mean - now.mean, row.scenario.name, then.mean))
+                moved.append((then.mean - now.mean, row.scenario.name, then.text(unit)))
         better = [each for each in sorted(moved) if each[0] < 0][:_NAMED]
         worse = [each for each in sorted(moved, reverse=True) if each[0] > 0][:_NAMED]
-        sentence = f"As configured: {now.mean / unit:,.0f} {words}."
+        sentence = f"As configured: {now.text(unit)} {words}."
         if better:
-            sentence += " Fewer with " + _listed(better, unit) + "."
+            sentence += " Fewer with " + _listed(better) + "."
         if worse:
-            sentence += " More with " + _listed(worse, unit) + "."
+            sentence += " More with " + _listed(worse) + "."
         if not moved:
             sentence += " No measure moves that beyond the runs' own spread."
         said.append(sentence)
     return tuple(said)
 
 
-def _listed(moved: Sequence[tuple[float, str, float]], unit: float) -> str:
-    return "; ".join(f"“{name}” ({mean / unit:,.0f})" for _, name, mean in moved)
+def _listed(moved: Sequence[tuple[float, str, str]]) -> str:
+    return "; ".join(f"“{name}” ({figure})" for _, name, figure in moved)
 
 
 def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
@@ -87,10 +86,10 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
     if rank(best) >= rank(base):
         return ()
     figures = ", ".join(
-        f"{then:,.0f} {words} instead of {now:,.0f}"
+        f"{then.text(unit)} {words} instead of {now.text(unit)}"
         for name, words, unit, _ in _FIGURES
-        for then, now in [[(row.estimate(name).mean or 0.0) / unit for row in (best, base)]]
-        if round(then) or round(now)
+        for then, now in [[row.estimate(name) for row in (best, base)]]
+        if round((then.mean or 0.0) / unit) or round((now.mean or 0.0) / unit)
     )
     api = best.scenario.settings.api
     cured = any(spell.is_cured_by_restart for spell in api.spells) and api.restarts_when_unhealthy
@@ -106,7 +105,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
     found
         Of :func:`watchme_analysis.analysis.simulation.scenarios.compare`.
     """
-    alike: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    alike: dict[tuple[str, str], list[tuple[str, Estimate]]] = {}
     for row in found:
         poller, dead = row.scenario.settings.poller, row.estimate("dead_unfailed")
         if poller.reserved_concurrency is None or poller.max_concurrency is not None:
@@ -127,22 +126,22 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
             if poller.throttle_patience_s is None
             else "This is the worst that AWS's guide leaves open: a throttled batch is given up at once."
         )
-        alike.setdefault((assumed, beside), []).append((row.scenario.name, round(dead.mean)))
+        alike.setdefault((assumed, beside), []).append((row.scenario.name, dead))
     return tuple(
-        f"WARNING: {_reaching(rows)} the DLQ without one failed run, as each throttled receive counts. "
+        "WARNING: reserved concurrency sends healthy messages to the DLQ: each throttled receive counts, so "
+        f"that messages get there without one failed run. {_reached(rows)}. "
         f"{assumed}{beside} Limit the mapping's maximum concurrency instead: then nothing is received that "
         "can't be run."
         for (assumed, beside), rows in alike.items()
     )
 
 
-def _reaching(rows: Sequence[tuple[str, int]]) -> str:
-    """Return under which measures how many messages reach something, as the beginning of a sentence."""
-    if len(rows) > 1:
-        listed = "; ".join(f"{name} ({number:,d})" for name, number in rows)
-        return f"{listed}: so many messages reach"
-    ((name, number),) = rows
-    return f"{name}: {counted(number, 'message')} {'reaches' if number == 1 else 'reach'}"
+def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
+    """Return under which measures how many messages get there."""
+    one = len(rows) == 1 and rows[0][1].text() == "1"
+    return (
+        f"With {', with '.join(f'“{name}” {dead.text()}' for name, dead in rows)} {'does' if one else 'do'}"
+    )
 
 
 def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:

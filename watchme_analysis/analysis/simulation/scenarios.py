@@ -97,6 +97,14 @@ class Estimate:
         """Upper end of the interval."""
         return None if self.mean is None or self.half_width is None else self.mean + self.half_width
 
+    def text(self, unit: float = 1.0) -> str:
+        """Return mean and half width in a unit of so many of its own; the mean alone where all runs agree."""
+        if self.mean is None:
+            return "none"
+        digits = 1 if unit > 1 and self.mean / unit < 10 else 0
+        mean = f"{self.mean / unit:,.{digits}f}"
+        return f"{mean} ± {self.half_width / unit:,.{digits}f}" if self.half_width else mean
+
 
 @dataclass(frozen=True)
 class Comparison:
