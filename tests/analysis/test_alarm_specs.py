@@ -78,7 +78,10 @@ def test_an_alarm_over_what_was_not_collected_says_so():
         ({"threshhold": 3}, "threshhold"),
         ({"ratio": ["Errors"]}, "two metrics"),
         ({"of_timeout": 0.5}, "either threshold or of_timeout"),
-        ({"datapoints_to_alarm": 13}, "13 of 12"),
+        ({"datapoints_to_alarm": 13}, "alarm 1 of the specification: An alarm on 13 of 12"),
+        ({"threshold": "five"}, "alarm 1 of the specification: threshold is 'five', and must be a number"),
+        ({"period_s": [60]}, r"period_s is \[60\], and must be a whole number"),
+        ({"evaluation_periods": None}, "evaluation_periods is None"),
     ],
 )
 def test_a_bad_specification_is_refused_in_a_sentence(change, message):

@@ -17,6 +17,8 @@ _KEYS = {
     "evaluation_periods", "datapoints_to_alarm", "treat_missing_data", "extra_periods", "low_samples",
     "composite", "slower_than_s",
 }  # fmt: skip
+_WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"}
+_NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
 _RULE = Rule(60, 0.0)
 
 
@@ -144,7 +146,15 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
     if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
         lacks = ", ".join(missing) or "either threshold or of_timeout"
         raise InputError(f"{where} needs {lacks}.")
-    rule = _rule(entry)
+    for key in sorted(_WHOLE | _NUMBERS):
+        kinds = (int,) if key in _WHOLE else (int, float)
+        if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], kinds)):
+            kind = "whole number" if key in _WHOLE else "number"
+            raise InputError(f"{where}: {key} is {entry[key]!r}, and must be a {kind}.")
+    try:
+        rule = _rule(entry)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     share = entry.get("of_timeout")
     slow = entry.get("slower_than_s")
     return AlarmSpec(
@@ -159,15 +169,15 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
 
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
-    periods = int(entry.get("evaluation_periods", 1))
+    periods = entry.get("evaluation_periods", 1)
     rule = Rule(
-        period_s=int(entry.get("period_s", 60)),
+        period_s=entry.get("period_s", 60),
         threshold=float(entry.get("threshold", 0.0)),
         evaluation_periods=periods,
-        datapoints_to_alarm=int(entry.get("datapoints_to_alarm", periods)),
+        datapoints_to_alarm=entry.get("datapoints_to_alarm", periods),
         comparison=str(entry.get("comparison", "GreaterThanThreshold")),
         treat_missing_data=str(entry.get("treat_missing_data", "missing")),
-        extra_periods=int(entry.get("extra_periods", 2)),
+        extra_periods=entry.get("extra_periods", 2),
         low_samples=str(entry.get("low_samples", "evaluate")),
     )
     check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
