@@ -140,7 +140,7 @@ def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
     """Return under which measures how many messages get there."""
     one = len(rows) == 1 and rows[0][1].text() == "1"
     return (
-        f"With {', with '.join(f'“{name}” {dead.text()}' for name, dead in rows)} {'does' if one else 'do'}"
+        f"With {'; with '.join(f'“{name}” {dead.text()}' for name, dead in rows)} {'does' if one else 'do'}"
     )
 
 
