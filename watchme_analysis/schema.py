@@ -475,6 +475,7 @@ attributes | json | all system attributes
 file | text | file that the row came from
 function | text | name
 arn | text | FunctionArn
+role | text | name of the role that it runs under
 runtime | text | Runtime
 handler | text | Handler
 timeout_s | float | Timeout

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from backlog_world import World
 
-from watchme_analysis.analysis.backlog.changes import Change, fitting_change
-from watchme_analysis.analysis.backlog.flows import Settings
+from watchme_analysis.analysis.backlog.changes import Change, fitting_change, recorded_changes
+from watchme_analysis.analysis.backlog.flows import Settings, flows
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
 
@@ -38,3 +39,12 @@ def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_
     change = limit_set_to(limit_s)
     found = fitting_change((change,), "visibility_misconfig", flow, START + timedelta(minutes=60))
     assert found is (change if fits else None)
+
+
+@pytest.mark.parametrize(("role", "queues"), [("worker-role", ("jobs",)), ("other-role", ())])
+def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, queues):
+    world = World()
+    world.change(600, "DetachRolePolicy", role, roleName=role)
+    world.table("functions")["role"] = "worker-role"
+    (change,) = recorded_changes(world, flows(world))
+    assert change.queues == queues and "consumer_failing" in change.causes

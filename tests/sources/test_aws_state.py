@@ -136,6 +136,7 @@ CONFIGURATION = {
     "FunctionArn": "arn:aws:lambda:ap-southeast-2:123456789012:function:sed-worker",
     "Handler": "lambda_function.lambda_handler",
     "Timeout": 60,
+    "Role": "arn:aws:iam::123456789012:role/service-role/worker-role",
     "LastModified": "2025-11-08T19:44:46.000+0000",
     "Environment": {
         "Variables": {
@@ -155,7 +156,7 @@ def test_function_with_its_concurrency_and_masked_secrets(raw):
     raw("functions/sed-worker-concurrency.json", {"ReservedConcurrentExecutions": 2})
     row = only(lambda_functions.read_function(raw("functions/sed-worker.json", CONFIGURATION))).frame.iloc[0]
     assert (row.function, row.timeout_s, row.reserved_concurrency) == ("sed-worker", 60, 2)
-    assert row.log_group == "/aws/lambda/sed-worker"
+    assert (row.log_group, row.role) == ("/aws/lambda/sed-worker", "worker-role")
     environment = json.loads(row.environment)
     assert environment["OPENAI_API_KEY"] == environment["supabaseToken"] == environment["BLOB"] == "***"
     assert environment["DATABASE_URL"] == "postgres://***@db.example.com/x"

@@ -90,11 +90,12 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
     arn = configuration.get("FunctionArn")
     function = configuration.get("FunctionName") or (resource_name(str(arn)) if arn else name)
     logging = part(configuration, "LoggingConfig")
-    environment = part(configuration, "Environment").get("Variables")
+    environment, role = part(configuration, "Environment").get("Variables"), configuration.get("Role")
     return {
         "file": file,
         "function": resource_name(str(function)),
         "arn": arn,
+        "role": str(role).rpartition("/")[2] if role else None,
         "runtime": configuration.get("Runtime"),
         "handler": configuration.get("Handler"),
         "timeout_s": number(configuration.get("Timeout")),

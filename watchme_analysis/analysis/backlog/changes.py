@@ -211,7 +211,7 @@ def _value(parameters: Any) -> float | None:
 
 
 def _touches(flow: Flow, names: set[str], mappings: pd.DataFrame) -> bool:
-    own = {flow.queue, flow.function, flow.dlq} - {None}
+    own = {flow.queue, flow.function, flow.dlq, flow.settings.role} - {None}
     uuids = set(mappings.loc[mappings["queue"] == flow.queue, "uuid"].dropna())
     return bool(names & (own | uuids))
 

@@ -84,6 +84,7 @@ class Settings:
     dlq_retention_s: float | None = None
     queue_modified_at: datetime | None = None
     function_modified_at: datetime | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,8 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
     def value(source: Any, name: str, kind: Callable[[Any], Any] = float) -> Any:
         import pandas as pd
 
-        if source is None or pd.isna(source[name]):
+        # A case of before a column was kept lacks it.
+        if source is None or pd.isna(source.get(name)):
             return None
         return kind(source[name])
 
@@ -298,6 +300,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         reports_failures=_reports_failures(value(mapping, "response_types", str)),
         dlq_retention_s=value(dead, "retention_s"),
         queue_modified_at=value(attributes, "modified_at", lambda time: time.to_pydatetime()),
+        role=value(code, "role", str),
         function_modified_at=value(code, "last_modified", lambda time: time.to_pydatetime()),
     )
 
