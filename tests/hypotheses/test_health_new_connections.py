@@ -4,6 +4,7 @@ import pytest
 from health_world import JOBS, case, investigate
 
 from watchme_analysis.hypotheses.health.facts import facts
+from watchme_analysis.hypotheses.health.network import OF_CONNECTING, network
 from watchme_analysis.hypotheses.health.new_connections import new_connections
 
 IN_VAIN = {"status": 504, "connect_s": 3.0, "error": "upstream_timeout_connect"}
@@ -27,6 +28,11 @@ def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
     assert "over new connections went badly, and 0 of " in found.statement
     assert found.effect == pytest.approx(1.0)
     assert found.sql.startswith("select * from access_log")
+
+
+def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
+    found = network(investigate(asked()).once(facts))
+    assert [one.table for one in found if one.outcome in OF_CONNECTING] == ["access_log"]
 
 
 @pytest.mark.parametrize("others", [STUCK, {"status": 502}])

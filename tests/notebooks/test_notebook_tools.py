@@ -32,6 +32,7 @@ def untidy():
     outputs = [
         make.new_output("stream", name="stdout", text="one "),
         make.new_output("stream", name="stdout", text="line\n"),
+        make.new_output("stream", name="stderr", text="warned\n"),
         make.new_output("display_data", {"image/png": picture}),
         make.new_output("execute_result", {"text/plain": "x"}, execution_count=41),
     ]
@@ -59,8 +60,8 @@ def test_canonical_drops_what_differs_from_run_to_run():
     assert looked.source == "look()"
     assert looked.metadata == {"tags": ["a", "b"]}
     assert (looked.execution_count, never.execution_count) == (1, None)
-    stream, picture, result = looked.outputs
-    assert stream.text == "one line\n"
+    told, warned, picture, result = looked.outputs
+    assert (told.text, warned.text) == ("one line\n", "warned\n")
     assert base64.b64decode(picture.data["image/png"]) == png()
     assert result.execution_count == 1
 

@@ -45,6 +45,10 @@ def read(folder, text, name="app.log"):
             {"level": "INFO", "kind": "lifecycle", "message": "Application startup complete."},
         ),
         (
+            '{"log":"2025-12-11 01:10:30,471 INFO began","stream":"stderr","time":"2025-12-11T01:10:31.5Z"}',
+            {"level": "INFO", "message": "began"},
+        ),
+        (
             "2025-12-11T01:10:30.471000001Z INFO:     Shutting down",
             {"level": "INFO", "kind": "lifecycle", "message": "Shutting down"},
         ),
