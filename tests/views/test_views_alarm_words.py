@@ -53,6 +53,8 @@ def test_without_an_alarm_that_told_the_advice_says_so(dying):
     assert "without ringing in vain" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
     silent = vain.assign(first=pd.NaT, minutes_after_start=np.nan, false_a_week=0.0)
     assert alarm_advice(silent, START, dying, 40, TOKYO) == ("None of these alarms would have rung.",)
+    (said,) = alarm_advice(silent.assign(times_raised=pd.NA), START, dying, 40, TOKYO)
+    assert said.startswith("None of these alarms could be tried")
     (said,) = alarm_advice(vain.assign(minutes_after_start=np.nan), None, (), 0, TOKYO)
     assert said == "Nothing happened: vain would have rung in vain."
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from watchme_analysis.analysis.alarms.noticed import Noticed
 
+# Alarms that could not be tried, of which the reason is printed.
+_NAMED = 5
+
 
 @click.group()
 def alarms() -> None:
@@ -115,17 +118,22 @@ def backtest_command(
 
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:
-    """Print the alarms that rang, and how many did not."""
+    """Print the alarms that rang, how many did not, and why some could not be tried."""
+    from watchme_analysis.views.console import filled
+
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
         click.echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, zone))
+    missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
     click.echo(
         f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
         + (f"; could not be tried: {untried}" if untried else "")
         + " (--json lists them)"
     )
+    for _, row in missed.head(_NAMED).iterrows():
+        click.echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
 
 
 def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: bool) -> list[str]:

@@ -39,6 +39,8 @@ def alarm_advice(
     """
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
+        if len(frame) and frame["times_raised"].isna().all():
+            return ("None of these alarms could be tried: the case holds nothing of what they watch.",)
         if start is not None and frame["first"].isna().all():
             return ("None of these alarms would have rung.",)
         if start is not None:
