@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from itertools import zip_longest
 from os import strerror
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -22,7 +22,10 @@ from watchme_analysis.sources.access.packed import TornError, unpacked, unpackin
 
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
+# The library's own limits, a second and three, are those of a network without any trouble.
+_CONNECT_S, _SILENT_S = 10.0, 60.0
 _BEGINNING_BYTES = 256
+_Read = TypeVar("_Read", Block, bytes)
 _NAMES = {"access": ("*access*.log*", "*access*.json*"), "error": ("*error*.log*",)}
 
 
@@ -59,12 +62,12 @@ class Input:
         Raises
         ------
         TornError
-            After the good part of packed data, and when it is gone.
+            After the good part of packed data, after what could be read, and when it is gone.
         InputError
-            When it can't be read.
+            When nothing of it can be read.
         """
         with self._opened() as stream:
-            yield from unpacked(stream)
+            yield from _until_broken(unpacked(stream))
 
     def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
         """Return blocks of whole lines of the unpacked bytes, as :func:`blocks_from` does.
@@ -77,7 +80,7 @@ class Input:
 
     def _blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
         with self._opened() as stream:
-            yield from blocks_from(unpacking(stream), size, buffers)
+            yield from _until_broken(blocks_from(unpacking(stream), size, buffers))
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -100,6 +103,19 @@ class Input:
         except TornError:
             pass
         return bytes(found[:size])
+
+
+def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
+    """Yield what is read; when a disk or a store fails after some of it, that is kept, the rest torn."""
+    some = False
+    try:
+        for one in read:
+            some = True
+            yield one
+    except OSError as error:
+        if not some:
+            raise
+        raise TornError(f"reading it broke off: {error.strerror or error}") from error
 
 
 def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
@@ -207,7 +223,9 @@ def s3_store() -> Any:
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return fs.S3FileSystem(endpoint_override=endpoint, region=region)
+    return fs.S3FileSystem(
+        endpoint_override=endpoint, region=region, connect_timeout=_CONNECT_S, request_timeout=_SILENT_S
+    )
 
 
 def _from_s3(name: str) -> list[Input]:

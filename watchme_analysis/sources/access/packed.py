@@ -58,10 +58,11 @@ def unpacking(stream: BinaryIO) -> Fill:
     begin = filling([first])
     # Its type doesn't tell that it can. What a pipe has is taken as it comes: who stops it loses nothing.
     stored: Any = stream
-    into = getattr(stored, "readinto1", stored.readinto)
+    into = getattr(stored, "readinto1", None)
 
     def plain(room: memoryview) -> int:
-        return begin(room) or into(room)
+        # A store's stream fills all the room, and where it fails halfway doesn't say how much it did.
+        return begin(room) or (into(room) if into else stored.readinto(room[:_READ_BYTES]))
 
     if first.startswith(GZIP_MAGIC):
         return _without_tar(_gunzipping(plain))
