@@ -1,5 +1,7 @@
 """Alarms and measures as a reader sees them."""
 
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from watchme_analysis.analysis.simulation.scenarios import Estimate, Load, Scena
 from watchme_analysis.analysis.simulation.settings import Settings
 from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint
 from watchme_analysis.errors import InputError
+from watchme_analysis.notebook import what_if
 from watchme_analysis.views import style
 from watchme_analysis.views.alarm_figures import plot_alarm_sensitivity, plot_alarm_times
 from watchme_analysis.views.alarm_tables import backtest_table, lessons_table
@@ -146,3 +149,12 @@ def test_single_runs_that_came_to_the_same_are_told_once():
     ]
     shown = agreement_table(agreements)
     assert [row[shown.heads.index("single runs")] for row in shown.rows] == ["991", "19 to 24"]
+
+
+def test_a_script_is_not_run_again_by_processes_that_simulate(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(main, "__file__", "script.py", raising=False)
+    assert what_if._processes() == 1
+    monkeypatch.delattr(main, "__file__")
+    assert what_if._processes() == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +26,11 @@ from watchme_analysis.views.simulation_views import (
 )
 
 _SWEEP_RUNS = 3
+
+
+def _processes() -> int:
+    """Return how many processes simulate: each reads a script anew, which may do more than define things."""
+    return 1 if hasattr(sys.modules["__main__"], "__file__") else os.cpu_count() or 1
 
 
 @dataclass
@@ -59,7 +65,7 @@ class WhatIfPage(Page):
 
     @cached_property
     def _found(self) -> tuple[Comparison, ...]:
-        return compare(self._model.scenarios, self.replications, self.seed, os.cpu_count() or 1)
+        return compare(self._model.scenarios, self.replications, self.seed, _processes())
 
     @cached_property
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:

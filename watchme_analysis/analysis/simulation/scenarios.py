@@ -332,7 +332,7 @@ def compare(
     seed
         The same seed gives the same outcomes, whatever the number of processes.
     processes
-        1 works in this process.
+        1 works in this process. More are new ones, each of which reads a script that calls this anew.
 
     Raises
     ------
