@@ -126,6 +126,20 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     assert any("jobs-dlq held 25 dead letters when" in sentence for sentence in said.summary)
 
 
+def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left():
+    world = World()
+    world.fail(600, 800, 0.2, "KeyError: 'x'", share=0.2)
+    purged = len(world.dead)
+    # The stock shows the last one late, so that its level is half a message short.
+    world.at["dlq_visible"][996:998] -= 1
+    world.at["dlq_visible"][1000:] = 0
+    world.change(1000, "PurgeQueue", "jobs-dlq")
+    world.fail(1100, 1190, 0.1, "KeyError: 'x'", share=0.1)
+    world.dead = world.dead[purged:]
+    stock = queue_balance(only(world), world).dead_letters
+    assert (stock.moved, stock.purged, stock.at_end) == (purged + len(world.dead), purged, len(world.dead))
+
+
 def test_a_purge_is_loss():
     world = World()
     for minute in range(600, 700):

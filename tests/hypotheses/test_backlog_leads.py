@@ -123,6 +123,33 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
 
 
+def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_leaves_it_open():
+    world = World()
+    world.fail(600, 700, 0.1, REFUSED)
+    messages = world.table("queue_messages")
+    messages["work_key"] = None
+    messages["body"] = '{"device_id": "device-1", "file_path": "files/device-1/2025-12-10/19-00/audio.wav"}'
+    found = diagnose(Investigation(world, "backlog")).extra
+    assert found["missed_work"][0][1] == "2025-12-10"
+    assert found["missed_work_certain"]
+    world.tables["queue_messages"] = messages.assign(body='{"device_id": "device-1"}')
+    nameless = diagnose(Investigation(world, "backlog"))
+    assert not nameless.extra["missed_work_certain"]
+    assert "nothing here tells which work 40 dead letters held" in nameless.summary[1]
+
+
+def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own():
+    world = World()
+    world.at["errors"][601], world.at["deleted"][601], world.at["received"][604] = 1, 9, 1
+    world.errors_logged.append((601, "HTTPError: 500 Server Error"))
+    for minute in range(631, 1440, 30):
+        world.at["errors"][minute], world.at["deleted"][minute] = 4, 6
+        world.errors_logged += [(minute, "TypeError: float() argument must be a string")] * 4
+    (signs,) = Investigation(world, "backlog").once(picture.picture).affected
+    assert signs.failures.start == signs.flow.frame.index[631].to_pydatetime()
+    assert signs.failures.observed == signs.errors.total == 4 * 27
+
+
 def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
     """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
     (flow,) = flows(let_loose())

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from backlog_world import START, World
 
-from watchme_analysis.analysis.backlog.flow_troubles import find_surplus
 from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.backlog.frames import balance
+from watchme_analysis.analysis.backlog.surplus import find_surplus
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 
@@ -84,6 +84,24 @@ def test_a_surplus_begins_with_the_first_message_received_again():
     first = 703 + int(np.flatnonzero(sent[702:])[0])
     (flow,) = flows(world)
     assert find_surplus(flow).start == START + pd.Timedelta(minutes=first)
+
+
+def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():
+    world = World()
+    for minute in range(1439):
+        world.run(minute, 1, 9.0)
+    for minute in range(700, 1200, 40):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] += 1
+    found = find_surplus(flows(world)[0])
+    assert (found.start, found.end) == (
+        START + pd.Timedelta(minutes=700),
+        START + pd.Timedelta(minutes=1181),
+    )
+    # Twelve dead letters that came back into the queue were not sent either.
+    world.at["dlq_visible"][:650], world.at["dlq_visible"][650:] = 13, 0
+    world.tables = {}
+    assert find_surplus(flows(world)[0]) is None
 
 
 def test_a_purge_does_not_end_a_mapping_that_is_still_off():

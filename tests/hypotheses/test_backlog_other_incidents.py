@@ -98,17 +98,19 @@ def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("rivals", "named", "told"),
+    ("rivals", "named", "reserved", "told"),
     [
-        (("slow_leak", "mapping_disabled"), "mapping_disabled", ["sleeping"]),
-        (("slow_leak", "mapping_disabled"), None, []),
-        (("slow_leak", "throttled"), "throttled", []),
-        (("slow_leak", "downstream_slow"), "downstream_slow", []),
+        (("slow_leak", "mapping_disabled"), "mapping_disabled", None, ["sleeping"]),
+        (("slow_leak", "mapping_disabled"), None, None, []),
+        (("slow_leak", "throttled"), "throttled", None, []),
+        (("slow_leak", "throttled"), "throttled", 1, ["sleeping"]),
+        (("slow_leak", "downstream_slow"), "downstream_slow", 1, []),
     ],
 )
-def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, told):
+def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, reserved, told):
     world = World()
-    flow = replace(flows(world)[0], queue="sleeping")
+    (flow,) = flows(world)
+    flow = replace(flow, queue="sleeping", settings=replace(flow.settings, reserved_concurrency=reserved))
     marks = dict.fromkeys(("throttles", "surplus", "starved", "stalled", "creeping", "surge", "worst"))
     worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
     other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), flow=flow)
@@ -124,4 +126,6 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     view = Picture((), (worst, other), ())
     others = incidents_elsewhere(Investigation(world, "backlog"), view, found, ask)
     assert [item.queue for item in others] == told
-    assert asked == (["sleeping"] if "mapping_disabled" in rivals else [])
+    assert asked == (
+        ["sleeping"] if "mapping_disabled" in rivals or (reserved and named == "throttled") else []
+    )

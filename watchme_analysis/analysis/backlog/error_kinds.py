@@ -109,6 +109,8 @@ class LoggedErrors:
         False when no log of this function is in the case.
     first
         When the first of them was logged.
+    first_of_main, others_before
+        When the first of the commonest kind was logged, and how many of other kinds before it.
     """
 
     counts: Counter[str]
@@ -117,6 +119,8 @@ class LoggedErrors:
     truncated: bool
     asked: bool
     first: datetime | None = None
+    first_of_main: datetime | None = None
+    others_before: int = 0
 
     def share(self, *kinds: str) -> float:
         """Return the share of these kinds, 0 without errors."""
@@ -146,6 +150,8 @@ def logged_errors(
     start, end
         Window; open where None.
     """
+    import pandas as pd
+
     asked = log_queries[log_queries["function"] == function] if function else log_queries.iloc[0:0]
     events = log_events[
         (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
@@ -156,12 +162,17 @@ def logged_errors(
         events = events[events["time"] < end]
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for (name, message), number in events[["error_type", "message"]].fillna("").value_counts().items():
+    kinds: dict[tuple[str, str], str] = {}
+    said = events[["error_type", "message"]].fillna("")
+    for (name, message), number in said.value_counts().items():
         text = str(message) if name in message else f"{name} {message}"
-        kind = error_kind(text)
+        kind = kinds[name, message] = error_kind(text)
         counts[kind] += int(number)
         first_line = _STAMP.sub("", " ".join(text.split("\n", 1)[0].split()))
         examples.setdefault(kind, first_line[:200])
+    main = counts.most_common(1)[0][0] if counts else None
+    is_main = [kinds[pair] == main for pair in zip(said["error_type"], said["message"], strict=True)]
+    first_of_main = events.loc[is_main, "time"].min()
     return LoggedErrors(
         counts,
         examples,
@@ -169,4 +180,6 @@ def logged_errors(
         bool(asked["truncated"].fillna(False).any()),
         len(asked) > 0,
         events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
+        None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
+        int((events["time"] < first_of_main).sum()),
     )

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.analysis.backlog.calm import around_most
+from watchme_analysis.analysis.backlog.episodes import LOST_POINTS
+from watchme_analysis.analysis.backlog.error_kinds import LoggedErrors
 from watchme_analysis.analysis.backlog.flow_steps import lasting_rise
 from watchme_analysis.analysis.backlog.flows import Flow
 from watchme_analysis.analysis.backlog.rhythm import DAY, on_other_days
-from watchme_analysis.analysis.gaps import lost_points
 from watchme_analysis.analysis.scan import (
     Elevation,
     count_elevation,
@@ -30,15 +31,10 @@ BY_CHANCE, TOGETHER = 7.0, 12.0
 # With fewer dead letters, a rise to less than this share is what retries are for.
 FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
-LOST_POINTS = 2
-# A standard queue delivers a message twice now and then, far less often than this.
-SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
-# Hidden for so many times its longest run, no message comes back while it is worked on.
-HIDDEN_LONG = 2.0
-# Over so many intervals is summed up what was due.
-SURPLUS_SUMMED = 5
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
+# Runs failing less than this part as often as in a fault are not yet its own.
+STRAY = 0.5
 # Intervals without a failure from which the usual run time is taken; with fewer, from all.
 MIN_CLEAN = 5
 
@@ -100,6 +96,24 @@ def find_failures(flow: Flow, dead_lettered: int, are_stray: bool = False) -> El
         end = moment + step
     inside = frame[(frame.index >= found.start) & (frame.index < end)]
     return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
+
+
+def without_strays_before(flow: Flow, failures: Elevation, errors: LoggedErrors) -> Elevation:
+    """Return failures from their commonest error on, where few runs failed before, of other errors alone.
+
+    What fails at all times, right before a fault which lets many runs pass, is none of that fault's. The log
+    must tell the error of every run that failed before.
+    """
+    first = errors.first_of_main
+    if first is None or first >= failures.end:
+        return failures
+    frame = flow.frame[(flow.frame.index >= failures.start) & (flow.frame.index < failures.end)]
+    before = frame[frame.index <= first - timedelta(seconds=flow.period_s)]
+    failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
+    observed, base = failures.observed - failed, failures.base - tried
+    if not 0 < failed <= errors.others_before or failed / tried > STRAY * observed / base:
+        return failures
+    return replace(failures, start=frame.index[len(before)].to_pydatetime(), observed=observed, base=base)
 
 
 def togetherness(flow: Flow) -> float:
@@ -249,83 +263,6 @@ def find_throttles(flow: Flow) -> Stretch | None:
     return Stretch(
         hit[0].to_pydatetime(), (hit[-1] + step).to_pydatetime(), float(throttled.sum()), quiet <= 3
     )
-
-
-def find_surplus(flow: Flow) -> Elevation | None:
-    """Return the interval in which messages were received again though nothing failed or was throttled.
-
-    Each such receive is a second good run, which deletes its message once more; what came back without that
-    had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
-    that there the receives that no failure explains must do.
-    """
-    frame = flow.frame
-    # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
-    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= flow.asked:
-        return None
-    if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
-        return None
-    if _hidden_long_enough(flow):
-        return None
-    # A run that fails sends all messages of its batch back.
-    each = 1.0 if flow.by_message else _messages_a_run(flow)
-    good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
-    # A message may be received an interval after it was sent, or after a failed try of its own.
-    due = frame["sent"].fillna(0.0)
-    lost = _around_lost_points(frame)
-    good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
-    again = float(good.sum() - due.sum())
-    if "deleted" in flow.asked and not flow.settings.is_fifo:
-        deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
-        again = min(again, deleted - due.sum() + _standing(flow))
-    if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
-        return None
-    found = count_elevation(
-        good.rolling(3, min_periods=1).sum() / 3,
-        due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
-        flow.period_s,
-    )
-    if found is None or found.score < 5.0:
-        return None
-    return replace(found, start=_first_surplus(good - due, found, flow.period_s))
-
-
-def _hidden_long_enough(flow: Flow) -> bool:
-    """Tell whether the visibility timeout stood far above the longest run all the time."""
-    limit, modified = flow.settings.visibility_timeout_s, flow.settings.queue_modified_at
-    if limit is None or modified is None or flow.frame.empty or modified > flow.frame.index[0]:
-        return False
-    return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
-
-
-def _first_surplus(more: pd.Series, found: Elevation, period_s: int) -> datetime:
-    """Return the interval in which more was received than had been sent: sums over several begin early."""
-    start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
-    summed = more[start - reach : found.end].cumsum()[start:]
-    begun: list[datetime] = list(summed.index[summed > 0].to_pydatetime()[:1])
-    return begun[0] if begun else start
-
-
-def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
-    """Tell around which intervals a point is lost, so that nothing says which receives were due.
-
-    Where messages wait, what is sent in one interval is received in another: the whole stretch until the
-    queue is empty is unknown then.
-    """
-    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
-    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
-    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
-    stretch = (waiting != waiting.shift()).cumsum()
-    return lost | (waiting & lost.groupby(stretch).transform("any"))
-
-
-def _messages_a_run(flow: Flow) -> float:
-    return max(1.0, (flow.count("received") or 0.0) / max(flow.count("invocations") or 0.0, 1.0))
-
-
-def _standing(flow: Flow) -> float:
-    """Return the messages that were sent and not deleted because they still wait or died."""
-    last = flow.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
-    return float(last.to_numpy().sum())
 
 
 def find_starved(flow: Flow) -> Stretch | None:

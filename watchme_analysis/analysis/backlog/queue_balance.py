@@ -112,7 +112,7 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
     sent, received, deleted = (_whole(flow.count(name)) for name in ("sent", "received", "deleted"))
     stock = dead_letter_stock(flow, tables)
     frame = flow.frame
-    before = _stock_before(frame)
+    before = stock_before(frame)
     visible, in_flight = _at_end(flow, tables)
     found = Balance(
         queue=flow.queue,
@@ -140,9 +140,9 @@ def _accounted(flow: Flow, tables: Tables) -> Balance:
     near = 0 < abs(rest) <= max(3, 0.1 * stock.moved)
     if not stock.exact and not lost and near and stock.moved + rest >= 0:
         # The counters are exact where the stock of the dead-letter queue is approximate.
-        purged_dead = stock.purged + rest if stock.purged else 0
-        stock = replace(stock, moved=stock.moved + rest, purged=max(0, purged_dead))
-        reasons.append(f"{stock.moved} dead letters follow from the queue's own counters.")
+        moved = stock.moved + rest
+        stock = replace(stock, moved=moved, purged=_purged_dead(replace(stock, moved=moved)))
+        reasons.append(f"{moved} dead letters follow from the queue's own counters.")
         rest = 0
     expired = purged = duplicates = 0
     if lost and rest:
@@ -226,7 +226,7 @@ def _by_interval(flow: Flow, tables: Tables, interval_s: float) -> list[dict[str
     import pandas as pd
 
     rows = []
-    previous = float(_stock_before(flow.frame))
+    previous = float(stock_before(flow.frame))
     known = {"sent", "deleted", "visible", "in_flight"} <= flow.asked
     shared = dead_letter_stock(flow, tables).moved_by_all is not None
     previous_dead = 0.0
@@ -281,7 +281,7 @@ def _last(series: pd.Series) -> float:
     return float(known.iloc[-1]) if len(known) else 0.0
 
 
-def _stock_before(frame: pd.DataFrame) -> int:
+def stock_before(frame: pd.DataFrame) -> int:
     """Return the messages that were there when the window began: the fewest that explain its first interval.
 
     Its highest stocks hold what was sent and received in it too, and what was in flight may be deleted later
@@ -318,6 +318,14 @@ def _at_end(flow: Flow, tables: Tables) -> tuple[int, int]:
         return 0, 0
     tail = flow.frame.iloc[-3:]
     return round(_last(tail["visible"])), round(_last(tail["in_flight"]))
+
+
+def _purged_dead(stock: DeadLetterStock) -> int:
+    """Return the dead letters purged: what came in, by exact counters, and is neither there nor elsewhere."""
+    if not stock.purged or stock.moved is None or stock.moved_by_all is not None:
+        return stock.purged
+    otherwise = stock.expired + stock.redriven + stock.left_for_unknown_reason
+    return max(0, stock.held + stock.moved - stock.at_end - otherwise)
 
 
 def _purge_events(flow: Flow, tables: Tables) -> int:

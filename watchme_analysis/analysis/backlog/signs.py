@@ -21,11 +21,11 @@ from watchme_analysis.analysis.backlog.flow_troubles import (
     find_slow,
     find_starved,
     find_surge,
-    find_surplus,
     find_throttles,
     run_times,
     timed_out_share,
     togetherness,
+    without_strays_before,
 )
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.hidden import find_hidden
@@ -33,6 +33,7 @@ from watchme_analysis.analysis.backlog.last_words import LastWords, last_words
 from watchme_analysis.analysis.backlog.leak import Ramp, run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import Balance, queue_balance
 from watchme_analysis.analysis.backlog.rhythm import on_other_days
+from watchme_analysis.analysis.backlog.surplus import find_surplus
 from watchme_analysis.analysis.backlog.taken_elsewhere import TakenElsewhere, taken_elsewhere
 from watchme_analysis.analysis.scan import Elevation
 
@@ -114,10 +115,7 @@ class Signs:
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
         """Between which moments logged errors belong to the failures; unbounded without any."""
-        if self.failures is None:
-            return None, None
-        slack = timedelta(seconds=self.flow.period_s)
-        return self.failures.start - slack, self.failures.end + slack
+        return _logged_within(self.flow, self.failures)
 
     @property
     def failing_days(self) -> tuple[tuple[datetime, datetime], ...]:
@@ -291,12 +289,14 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     episodes = backlog_episodes(flow)
     if surge is not None and not daily and is_minor_beside(failures, surge, episodes, dead_lettered):
         failures = None
+    errors = _errors_within(tables, flow, failures)
+    if failures is not None:
+        failures = without_strays_before(flow, failures, errors)
+        errors = _errors_within(tables, flow, failures)
     before, during = run_times(flow, failures)
     inside = (
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
     )
-    slack = timedelta(seconds=flow.period_s)
-    within = (None, None) if failures is None else (failures.start - slack, failures.end + slack)
     return Signs(
         flow=flow,
         balance=balance,
@@ -306,13 +306,8 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         passed_share=None
         if inside is None or "failed" not in flow.asked or not inside["tried"].sum()
         else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
-        errors=logged_errors(
-            tables.table("log_events"),
-            tables.table("log_queries"),
-            flow.function,
-            *within,
-        ),
-        last_words=last_words(tables.table("log_events"), flow.function, *within),
+        errors=errors,
+        last_words=last_words(tables.table("log_events"), flow.function, *_logged_within(flow, failures)),
         run_before_s=before,
         run_during_s=during,
         surge=surge,
@@ -327,6 +322,18 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
         taken=taken_elsewhere(flow, tables),
         hidden=find_hidden(flow),
     )
+
+
+def _logged_within(flow: Flow, failures: Elevation | None) -> tuple[datetime | None, datetime | None]:
+    if failures is None:
+        return None, None
+    slack = timedelta(seconds=flow.period_s)
+    return failures.start - slack, failures.end + slack
+
+
+def _errors_within(tables: Tables, flow: Flow, failures: Elevation | None) -> LoggedErrors:
+    events, queries = tables.table("log_events"), tables.table("log_queries")
+    return logged_errors(events, queries, flow.function, *_logged_within(flow, failures))
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:

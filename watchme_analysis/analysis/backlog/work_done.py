@@ -107,15 +107,17 @@ def surely_ran(flow: Flow, returning_since: datetime | None = None) -> Callable[
     Notes
     -----
     It was received as often as the redrive policy allows, each time once it had waited its turn. Where every
-    receive became a run and fewer runs failed in its lifetime than it had receives, one of its own runs
-    succeeded. Of a message that was sent before the frame begins not all failed runs are counted.
+    receive became a run, or one of a batch as its delete shows, and fewer runs failed in its lifetime than it
+    had receives, one of its own runs succeeded. Of a message that was sent before the frame begins not all
+    failed runs are counted.
     """
     settings, frame = flow.settings, flow.frame
     received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
+    ran_all = max(invoked or 0.0, flow.count("deleted") or 0.0)
     visibility_s = settings.visibility_timeout_s or 0.0
     longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
     known = {"failed", "throttles", "received", "invocations"} <= flow.asked
-    if not known or most is None or not received or not invoked or invoked < 0.98 * received or not longest:
+    if not known or most is None or not received or not invoked or ran_all < 0.98 * received or not longest:
         return lambda _: False
     failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()
     step, read_by = timedelta(seconds=flow.period_s), _read_by(flow)

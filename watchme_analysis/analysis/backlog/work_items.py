@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ COLUMNS = (
     "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
     "deduplication_id", "body",
 )  # fmt: skip
+# Where the team keeps a recording tells its day: files/DEVICE/2025-11-27/10-30/audio.wav.
+_DAY_IN_PATH = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
 DEAD = "dead_lettered"
 # Errors that can be the message's fault or not; shares from which a function's errors speak for each of them.
@@ -179,7 +182,7 @@ def _known(value: Any) -> bool:
 
 
 def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | None, str | None]:
-    """Return recorded_at as sent and the local date of the work."""
+    """Return recorded_at as sent and the local date of the work, which the path of its file names as well."""
     content: dict[str, Any] = {}
     if body is not None:
         try:
@@ -198,6 +201,9 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
             local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
         except InputError:
             local = None
+    if local is None and recorded is None:
+        days = [match[1] for value in content.values() if (match := _DAY_IN_PATH.search(str(value)))]
+        local = days[0] if days else None
     return (None if recorded is None else str(recorded), None if local is None else str(local))
 
 

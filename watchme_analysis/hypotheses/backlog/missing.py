@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watchme_analysis.analysis.backlog.flows import FUNCTION_SERIES, QUEUE_SERIES
+from watchme_analysis.analysis.backlog.frames import work_items
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
 from watchme_analysis.hypotheses.base import Investigation, Missing
@@ -153,7 +154,11 @@ def _epoch(text: str) -> str:
 
 
 def unread_dead_letters(inv: Investigation, view: Picture) -> int:
-    """Return how many dead letters were left at the end whose bodies the case does not hold."""
+    """Return how many dead letters name no work: the case holds no body of theirs, or it names no day."""
     held = inv.table("queue_messages")["queue"].value_counts()
     left = {item.flow.dlq: item.balance.dead_letters.at_end for item in view.signs if item.dead_lettered}
-    return sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())
+    work = work_items(inv)
+    dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
+    dead = dead[~dead["processed"].fillna(False) & dead["queue"].isin([flow.queue for flow in view.flows])]
+    nameless = int(dead[["device_id", "local_date"]].isna().any(axis=1).sum())
+    return nameless + sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())

@@ -123,7 +123,8 @@ def incidents_elsewhere(
     shown = {item.finding.cause: signs_for(view, item.finding.cause) for item in found.ranking[:2]}
     apart_by = [(cause, signs) for cause, signs in shown.items() if signs is not None]
     here = [signs is view.focus for _, signs in apart_by]
-    if here.count(True) != 1 or len(here) != 2 or not set(OF_ONE_QUEUE) & set(shown):
+    of_one = {*OF_ONE_QUEUE, *_own_limit(shown.get("throttled"))}
+    if here.count(True) != 1 or len(here) != 2 or not of_one & set(shown):
         return ()
     cause, signs = apart_by[here.index(False)]
     flow = signs.flow
@@ -139,6 +140,12 @@ def incidents_elsewhere(
             flow.queue, alone.incident_start, alone.incident_end, cause, alone.confidence, moved, whole
         ),
     )
+
+
+def _own_limit(signs: Signs | None) -> tuple[str, ...]:
+    """Return the cause that is of one queue where its function has a limit of its own, not the account's."""
+    limited = signs is not None and signs.flow.settings.reserved_concurrency is not None
+    return ("throttled",) if limited else ()
 
 
 def explained_elsewhere(inv: Investigation, finding: Finding, others: Sequence[OtherIncident]) -> Finding:
