@@ -111,7 +111,9 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     world = World()
     (flow,) = flows(world)
     flow = replace(flow, queue="sleeping", settings=replace(flow.settings, reserved_concurrency=reserved))
-    marks = dict.fromkeys(("throttles", "surplus", "starved", "stalled", "creeping", "surge", "worst"))
+    marks = dict.fromkeys(
+        ("throttles", "surplus", "hidden", "starved", "stalled", "creeping", "surge", "worst")
+    )
     worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
     other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), flow=flow)
     for signs in (worst, other):

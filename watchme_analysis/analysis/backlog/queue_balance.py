@@ -304,7 +304,7 @@ def _woke_with(flow: Flow) -> int:
     stock = flow.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
     silent = stock.index.to_series().diff() >= ASLEEP_AFTER
     woke = stock.index[silent & (stock.shift() == 0)]
-    return sum(_stock_before(flow.frame.loc[[moment]]) for moment in woke)
+    return sum(stock_before(flow.frame.loc[[moment]]) for moment in woke)
 
 
 def _at_end(flow: Flow, tables: Tables) -> tuple[int, int]:
