@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -251,3 +252,12 @@ def test_one_is_no_many():
     one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True, "lost": 0} for n in (1, 2))
     assert backlog._missing_work(one) == "1 device-day of work is missing"
     assert backlog._missing_work(two) == "2 device-days of work are missing"
+
+
+@pytest.mark.parametrize(
+    ("throttles", "late"), [(None, "a message shown again during a run"), (1, "a message throttled")]
+)
+def test_missing_work_that_may_have_run_says_why(throttles, late):
+    extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}
+    said = backlog._missing_work(extra, [SimpleNamespace(throttles=throttles)])
+    assert said.startswith(f"up to 1 device-day of work is missing ({late} can")

@@ -213,7 +213,7 @@ def _still_waiting(view: Picture) -> str:
     return f"; {counted(waiting, 'message')} still {verb}{off}" if waiting else ""
 
 
-def _missing_work(extra: Mapping[str, Any], unread: int = 0) -> str:
+def _missing_work(extra: Mapping[str, Any], affected: Sequence[Signs] = (), unread: int = 0) -> str:
     """Return in words how much work is missing, and whether that is sure."""
     number, gone = len(extra["missed_work"]), extra["lost"]
     work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
@@ -227,7 +227,8 @@ def _missing_work(extra: Mapping[str, Any], unread: int = 0) -> str:
         return f"{work} by the bodies at hand, and nothing here tells which work {letters} held"
     if extra["missed_work_certain"]:
         return work
-    return f"up to {work} (a throttled delivery can run later all the same; nothing recorded tells which did)"
+    late = "throttled" if any(item.throttles for item in affected) else "shown again during a run"
+    return f"up to {work} (a message {late} can end well all the same; nothing recorded tells which did)"
 
 
 def _one_try(view: Picture) -> list[str]:
@@ -327,7 +328,7 @@ def _summary(
         f"{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
         f"It touched {touched} {span}{_bounds(view, begun)}; "
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
-        f"{_missing_work(extra, unread)}{_still_waiting(view) if end is None else ''}.",
+        f"{_missing_work(extra, view.affected, unread)}{_still_waiting(view) if end is None else ''}.",
         f"Next: {top.finding.next_test}",
         *_also_changed(found, view),
         *_one_try(view),
