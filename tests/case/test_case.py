@@ -42,6 +42,11 @@ def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
     for query in (
         f"copy (select 1) to '{other}'",
         f"copy (select 1) to '{table}' (use_tmp_file false)",
+        f"explain analyze copy (select 1) to '{table}' (use_tmp_file false)",
+        f"explain (analyze) copy (select 1) to '{table}' (use_tmp_file false)",
+        f"with a as (copy (select 'ä') to '{table}' (use_tmp_file false)) select 1",
+        "create temp table a as select 1",
+        f"copy (pivot probes on line using count(*)) to '{table}' (use_tmp_file false)",
         f"select 1; export database '{other}'",
         f"attach '{other}'",
         f"select * from read_csv('{outside}')",
@@ -51,6 +56,15 @@ def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
     assert table.read_bytes() == before
     assert not other.exists()
     assert len(open_case(case.path).sql("select * from probes")) == 2
+    for query in (
+        "explain select 1",
+        "EXPLAIN ANALYZE select 1",
+        "explain (format json) select 1",
+        "show tables",
+        "select 'Kopie: ä, copy' as \"copy\" -- copy",
+        "pivot probes on line using count(*)",
+    ):
+        assert len(case.sql(query))
 
 
 def test_bad_questions_to_a_case_are_sentences(case, tmp_path):

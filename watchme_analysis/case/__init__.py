@@ -119,15 +119,16 @@ class Case:
                 connection.register(name, frame)
             self._lock(connection)
             try:
-                parts = connection.extract_statements(query)
-                # The one statement that could still write: over a table of the case.
-                writes = any(part.type == duckdb.StatementType.COPY for part in parts)
-                result = None if writes else connection.execute(query)
+                reads = _only_reads(query, connection)
+                result = connection.execute(query) if reads else None
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
                 raise QueryError(f"DuckDB can't run the query over the case {self.name}: {reason}") from error
-            if writes:
-                raise QueryError("A query only reads, so COPY is not run: `case sql --csv` prints all rows.")
+            if not reads:
+                raise QueryError(
+                    "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, and no "
+                    "COPY; `case sql --csv` prints all rows."
+                )
             if result is None:
                 raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
             return result.df()
@@ -170,6 +171,22 @@ class Case:
             }
             for name, entry in self.manifest["tables"].items()
         }
+
+
+def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
+    """Tell whether a query can't write, which it could over the case's own tables: they are let through.
+
+    EXPLAIN ANALYZE runs what it explains, and DuckDB calls COPY below WITH a SELECT: no COPY stands anywhere.
+    """
+    from duckdb import StatementType, token_type, tokenize
+
+    allowed = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # PIVOT is several
+    whole = query.encode()
+    copies = any(
+        kind == token_type.keyword and whole[start : start + 4].lower() == b"copy"
+        for start, kind in tokenize(query)
+    )
+    return not copies and all(part.type in allowed for part in connection.extract_statements(query))
 
 
 def no_folder(path: Path) -> str:
