@@ -4,11 +4,17 @@ import pandas as pd
 import pytest
 from backlog_world import START, World
 
+from watchme_analysis.analysis.backlog.flows import flows
+from watchme_analysis.analysis.backlog.hidden import find_hidden
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
 
 
 def found(visibility_s=43_200.0, running=1.0):
+    return diagnose(Investigation(made(visibility_s, running), "backlog"))
+
+
+def made(visibility_s=43_200.0, running=1.0):
     world = World(visibility_s=visibility_s)
     world.at["in_flight"][700:], world.at["age_s"][700:] = 6, 3000
     for minute in range(691, 1440, 30):
@@ -23,7 +29,7 @@ def found(visibility_s=43_200.0, running=1.0):
             times = pd.date_range(START, periods=1440, freq="1min")
             runs = pd.DataFrame({**runs.iloc[0].to_dict(), "time": times}) if running > 1 else runs
         world.tables[name] = pd.concat([table, runs.assign(id="running") if "id" in runs else runs])
-    return diagnose(Investigation(world, "backlog"))
+    return world
 
 
 def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
@@ -37,3 +43,13 @@ def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
 @pytest.mark.parametrize("settings", [{"visibility_s": 900.0}, {"running": 6.0}])
 def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_trouble(settings):
     assert found(**settings).verdict == "no_incident"
+
+
+@pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
+def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
+    (flow,) = flows(made())
+    assert find_hidden(flow) is not None
+    flow.frame["in_flight"] = 0.0
+    flow.frame.iloc[slice(*held), flow.frame.columns.get_loc("in_flight")] = 6.0
+    flow.frame.iloc[slice(*waiting, 2), flow.frame.columns.get_loc("visible")] = 1.0
+    assert find_hidden(flow) is None

@@ -32,14 +32,15 @@ def find_hidden(flow: Flow) -> Stretch | None:
     asked = {"visible", "in_flight", "invocations", "concurrency"} <= flow.asked
     if not asked or flow.frame.empty or not hides_long(flow, flow.settings.visibility_timeout_s):
         return None
-    frame = flow.frame
+    frame, step = flow.frame, timedelta(seconds=flow.period_s)
     running = frame["concurrency"].fillna(0.0) * (flow.settings.batch_size or 1)
     idle = (frame["in_flight"].fillna(0.0) - running).clip(lower=0.0)
-    hidden = idle.where(frame["visible"].fillna(0.0) == 0).rolling(STANDING).min()
+    hidden = idle.where(frame["visible"].fillna(0.0) == 0, 0.0).rolling(STANDING).min()
+    # Of less than the whole time nothing tells.
+    hidden = hidden[hidden.index >= hidden.index[0] + STANDING - step]
     if not hidden.max() >= WAITING:
         return None
     standing = _around(hidden > 0, hidden.idxmax())
-    step = timedelta(seconds=flow.period_s)
     start, end = standing[0].to_pydatetime() - STANDING + step, standing[-1].to_pydatetime() + step
     return Stretch(start, end, float(hidden.max()), standing[-1] == frame.index[-1])
 
