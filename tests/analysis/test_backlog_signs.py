@@ -12,6 +12,7 @@ from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.backlog.frames import all_signs, work_items
 from watchme_analysis.analysis.backlog.leak import run_time_ramp
 from watchme_analysis.analysis.backlog.queue_balance import queue_balance
+from watchme_analysis.analysis.backlog.signs import read_signs
 from watchme_analysis.analysis.scan import count_elevation, expected_arrivals, rate_elevation
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
 from watchme_analysis.hypotheses.base import Investigation
@@ -124,6 +125,11 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     said = diagnose(Investigation(world, "backlog"))
     assert "old" not in {device for device, _ in said.extra["missed_work"]}
     assert any("jobs-dlq held 25 dead letters when" in sentence for sentence in said.summary)
+    # Where another queue's letters lie there too, those count as well: not the oldest 25 of this one are old.
+    messages.loc[new:, "source_queue"] = "others"
+    messages.loc[:0, "sent_at"] = START - pd.Timedelta(hours=1)
+    flow = next(flow for flow in flows(world) if flow.queue == "jobs")
+    assert sum(read_signs(flow, world).devices.values()) == new
 
 
 def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left():

@@ -121,22 +121,20 @@ def dead_letter_stock(flow: Flow, tables: Tables) -> DeadLetterStock:
     )
 
 
-def from_before(dead: pd.DataFrame, held: int, begin: datetime | None) -> pd.Series:
-    """Tell of messages seen in a dead-letter queue which were there when the window began.
+def from_before(messages: pd.DataFrame, flow: Flow, held: int) -> pd.Index:
+    """Return the rows of the messages that a flow's dead-letter queue held when the window began.
 
     Parameters
     ----------
-    dead
-        The messages, with ``sent_at``.
+    messages
+        The table ``queue_messages``.
+    flow
+        The queue may be of others too: theirs count, as ``held`` counts them.
     held
         How many the queue held then: of those sent before, the oldest.
-    begin
-        When the window began.
     """
-    older = dead["sent_at"].sort_values(kind="stable")
-    older = older[older < begin] if begin is not None else older.iloc[:0]
-    found: pd.Series = dead.index.to_series().isin(older.index[:held])
-    return found
+    dead = messages.loc[messages["queue"] == flow.dlq, "sent_at"].sort_values(kind="stable")
+    return dead[dead < flow.frame.index[0]].index[:held] if held else dead.index[:0]
 
 
 def dead_lettered_by(flows: Iterable[Flow], moment: datetime) -> int:

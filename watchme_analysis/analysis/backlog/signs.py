@@ -279,8 +279,7 @@ def read_signs(flow: Flow, tables: Tables) -> Signs:
     dead = messages[
         (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
     ]
-    begin = frame.index[0] if len(frame) else None
-    dead = dead[~from_before(dead, balance.dead_letters.held, begin)]
+    dead = dead[~dead.index.isin(from_before(messages, flow, balance.dead_letters.held))]
     devices = Counter(dead["device_id"].dropna().tolist())
     dead_lettered = balance.dead_lettered or 0
     failures = find_failures(flow, dead_lettered, are_stray(flow, dead_lettered, devices))

@@ -69,7 +69,7 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
         for item in signs
     }
     ends = _end(tables, signs)
-    old = _from_before(messages, signs)
+    old = {row for item in signs for row in from_before(messages, item.flow, item.balance.dead_letters.held)}
     rows = []
     for row in messages.itertuples():
         said = {name: value if _known(value) else None for name, value in row._asdict().items()}
@@ -98,16 +98,6 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
         | dict.fromkeys(("processed", "recoverable", "passed_retention", "before_window"), "boolean")
         | dict.fromkeys(("sent_at", "expires_at"), "datetime64[us, UTC]")
     )
-
-
-def _from_before(messages: pd.DataFrame, signs: tuple[Signs, ...]) -> set[Any]:
-    """Return the rows of the dead letters that were there when the window began."""
-    found: set[Any] = set()
-    for item in signs:
-        dead = messages[messages["queue"] == item.flow.dlq]
-        begin = item.flow.frame.index[0] if len(item.flow.frame) else None
-        found.update(dead.index[from_before(dead, item.balance.dead_letters.held, begin)])
-    return found
 
 
 def _message(said: Mapping[str, Any], flow: Flow, zone: tzinfo, ends: datetime | None) -> dict[str, Any]:
