@@ -126,8 +126,8 @@ class Case:
                 raise QueryError(f"DuckDB can't run the query over the case {self.name}: {reason}") from error
             if not reads:
                 raise QueryError(
-                    "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, and no "
-                    "COPY; `case sql --csv` prints all rows."
+                    "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, "
+                    "and no COPY; `case sql --csv` prints all rows."
                 )
             if result is None:
                 raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
