@@ -15,13 +15,11 @@ from watchme_analysis.analysis.backlog.retries import retries
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.work_done import Failed, failed_with, surely_ran, work_done
 from watchme_analysis.errors import InputError
-from watchme_analysis.window import parse_time, parse_zone
+from watchme_analysis.window import DEFAULT_ZONE, parse_time, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The team's days are Japanese days; a daily analysis belongs to one of them.
-TEAM_ZONE = "Asia/Tokyo"
 COLUMNS = (
     "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
     "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
@@ -60,7 +58,8 @@ def message_work(tables: Tables, signs: tuple[Signs, ...]) -> pd.DataFrame:
     import pandas as pd
 
     messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
-    place = parse_zone(TEAM_ZONE)
+    # A daily analysis belongs to one of the team's days.
+    place = parse_zone(DEFAULT_ZONE)
     by_queue = {item.flow.queue: item for item in signs}
     by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
     done, failed = work_done(tables), failed_with(tables)
