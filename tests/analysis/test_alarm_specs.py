@@ -82,6 +82,10 @@ def test_an_alarm_over_what_was_not_collected_says_so():
         ({"threshold": "five"}, "alarm 1 of the specification: threshold is 'five', and must be a number"),
         ({"period_s": [60]}, r"period_s is \[60\], and must be a whole number"),
         ({"evaluation_periods": None}, "evaluation_periods is None"),
+        ({"composite": "ALARM(a) XOR"}, "alarm 1 of the specification: The composite rule"),
+        ({"stat": "Mean"}, "alarm 1 of the specification: stat is 'Mean', and must be Sum, .* such as p99"),
+        ({"period_s": 90}, "alarm 1 of the specification: period_s is 90, and must be 10, 20, 30 or a mult"),
+        ({"period_s": 0}, "period_s is 0"),
     ],
 )
 def test_a_bad_specification_is_refused_in_a_sentence(change, message):

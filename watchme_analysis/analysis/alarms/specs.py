@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ _KEYS = {
 }  # fmt: skip
 _WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"}
 _NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
+_STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+)?|p100")
 _RULE = Rule(60, 0.0)
 
 
@@ -131,9 +133,11 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
             f"{where} has the unknown key {unknown[0]!r}: the keys are {', '.join(sorted(_KEYS))}."
         )
     if entry.get("composite"):
-        return AlarmSpec(
-            str(entry["name"]), str(entry.get("over", "queue")), composite=parse_rule(entry["composite"]).text
-        )
+        try:
+            text = parse_rule(str(entry["composite"])).text
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        return AlarmSpec(str(entry["name"]), str(entry.get("over", "queue")), composite=text)
     is_probing = entry.get("over") == "probes"
     metrics = (
         ("failed checks",)
@@ -151,6 +155,11 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
         if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], kinds)):
             kind = "whole number" if key in _WHOLE else "number"
             raise InputError(f"{where}: {key} is {entry[key]!r}, and must be a {kind}.")
+    if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
+        raise InputError(
+            f"{where}: stat is {entry['stat']!r}, and must be Sum, Average, Maximum, Minimum, SampleCount or "
+            "a percentile such as p99."
+        )
     try:
         rule = _rule(entry)
     except InputError as error:
@@ -181,4 +190,6 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         low_samples=str(entry.get("low_samples", "evaluate")),
     )
     check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
+        raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
     return rule
