@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.folders import far_apart, side_by_side
+from watchme_analysis.errors import InputError
 from watchme_analysis.importer import import_folder
 
 CASE = ("access.log", "error.log", "probes.csv", "nginx.conf")
@@ -19,7 +20,7 @@ def below(*folders, files=CASE):
 
 def test_folders_with_the_same_evidence_are_cases():
     found = side_by_side(Path("incidents"), [*below("b", "a"), *below("hosts/one", files=HOST), "README.md"])
-    assert found == (".", ["a", "b"], sorted(CASE))
+    assert found == (".", ["a", "b"], sorted(CASE), ["hosts"])
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
@@ -45,6 +46,14 @@ def test_parts_of_one_case_are_not(names):
     assert side_by_side(Path("incident"), names) is None
 
 
+def test_who_holds_cases_alike_is_told_of_the_evidence_beside_them(tmp_path):
+    for name in [*below("b", "a"), "c/probes.csv"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"a, b hold .*, and beside them lies evidence in c\. Give one"):
+        import_folder(tmp_path, tmp_path / "case")
+
+
 def test_folders_of_different_days_are_named_and_those_of_one_incident_are_not():
     def during(month, first, last):
         return [(datetime(2025, month, first, tzinfo=UTC), datetime(2025, month, last, tzinfo=UTC))]
@@ -55,7 +64,7 @@ def test_folders_of_different_days_are_named_and_those_of_one_incident_are_not()
     assert far_apart({**one, "later/b.log": during(11, 10, 10)}) == "", "a day is not over a day"
     told = far_apart({**one, "other/c.log": during(11, 12, 13)})
     assert told.startswith("the folders metrics (from 2025-11-01), logs (from 2025-11-05), other (from 2025")
-    assert "import each by itself" in told
+    assert "(dates in UTC): if they are not of one incident, import each by itself" in told
 
 
 def test_an_import_says_so_unless_it_was_told_that_all_is_one(tmp_path):

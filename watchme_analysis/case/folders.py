@@ -32,11 +32,14 @@ class SideBySide(NamedTuple):
         Their names, sorted.
     files
         Files that two of them or more have, relative to each.
+    others
+        Further folders with evidence beside them, which may be cases too.
     """
 
     parent: str
     folders: list[str]
     files: list[str]
+    others: list[str]
 
 
 def check_one_case(source: Path, names: list[str]) -> None:
@@ -50,14 +53,18 @@ def check_one_case(source: Path, names: list[str]) -> None:
     found = side_by_side(source, names)
     if found is None:
         return
-    first, more = ", ".join(found.folders[:3]), len(found.folders) - 3
-    folders = f"{first} and {more} more" if more > 0 else first
+    beside = f", and beside them lies evidence in {_named(found.others)}" if found.others else ""
     files = ", ".join(found.files[:4]) + (", ..." if len(found.files) > 4 else "")
     raise InputError(
-        f"{source / found.parent} seems to hold several cases: {folders} hold the same files ({files}). Give "
-        "one of them. If all is of one incident, put a file case.toml into "
+        f"{source / found.parent} seems to hold several cases: {_named(found.folders)} hold the same "
+        f"files ({files}){beside}. Give one of them. If all is of one incident, put a file case.toml into "
         f"{source}; an empty one will do."
     )
+
+
+def _named(folders: list[str]) -> str:
+    first, more = ", ".join(folders[:3]), len(folders) - 3
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
@@ -89,7 +96,7 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
         shared = {file for file, count in counts.items() if count > 1}
         folders = sorted(child for child, files in children.items() if len(files & shared) >= _ALIKE_FROM)
         if len(folders) > 1:
-            return SideBySide(str(parent), folders, sorted(shared))
+            return SideBySide(str(parent), folders, sorted(shared), sorted(set(children) - set(folders)))
     return None
 
 
@@ -112,8 +119,8 @@ def far_apart(windows: Mapping[str, Iterable[tuple[datetime, datetime]]]) -> str
         return ""
     told = ", ".join(f"{folder} (from {start.astimezone(UTC):%Y-%m-%d})" for start, _, folder in ordered)
     return (
-        f"the folders {told} lie over a day apart: if they are not of one incident, import each by itself, "
-        f"such as {ordered[0][2]}. If they are, an empty case.toml beside them says so."
+        f"the folders {told} lie over a day apart (dates in UTC): if they are not of one incident, import "
+        f"each by itself, such as {ordered[0][2]}. If they are, an empty case.toml beside them says so."
     )
 
 
