@@ -97,11 +97,15 @@ def test_every_figure_of_a_measure_has_its_interval(found):
     # What all runs came to has no interval: "0 ± 0" would only be harder to read.
     assert not any(cell.startswith("0 ±") for row in shown.rows for cell in row[1:])
     assert "Means of 3 runs" in shown.note
+    note = measures_table(compare([found[0].scenario], 1)).note
+    assert "single run" in note
+    assert "all runs" not in note
 
 
 def test_measures_are_drawn_by_name(found):
     picture = plot_measures(found)
-    assert {"as configured", "again", "in DLQ", "oldest (min)"} <= set(picture.words)
+    heads = {"messages in DLQ", "messages done twice", "oldest (min)"}
+    assert {"as configured", "again", *heads} <= set(picture.words)
     assert "mathdefault" not in " ".join(picture.words)
     assert plot_measures(()).words == ("Nothing was simulated.",)
 

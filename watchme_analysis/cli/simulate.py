@@ -32,7 +32,6 @@ COLUMNS = (
     ("throttles", "throttles", 1.0),
 )
 LEGEND = (
-    "figures: means with half their 95 % interval; without one, all runs came to the same",
     "never failed: in the DLQ though no run of the function ever failed, as throttled receives count too",
     "lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more",
     "drain: the longest stretch in which messages had waited for over a minute, from the first of them until "
@@ -79,7 +78,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.case import open_case
     from watchme_analysis.views.console import filled
     from watchme_analysis.views.plain_lines import fitted as fitted_table
-    from watchme_analysis.views.simulation_views import measures_rows
+    from watchme_analysis.views.simulation_views import figures_note, measures_rows
 
     measured: Recorded | None = None
     fitted: Model | None = None
@@ -121,7 +120,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         click.echo(filled(sentence) + "\n")
     heads = ["measure", *(head for _, head, _ in COLUMNS)]
     click.echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
-    for note in (*LEGEND, *notes):
+    for note in (figures_note(options["replications"]), *LEGEND, *notes):
         click.echo(filled(note, rest="  "))
 
 

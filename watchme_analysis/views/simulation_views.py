@@ -27,8 +27,8 @@ COLUMNS = (
     ("drain_s", "drain (min)", 60.0),
 )
 _PANELS = (
-    ("dead_lettered", "in DLQ", 1.0),
-    ("duplicates", "done twice", 1.0),
+    ("dead_lettered", "messages in DLQ", 1.0),
+    ("duplicates", "messages done twice", 1.0),
     ("peak_age_s", "oldest (min)", 60.0),
 )
 _LABEL = 42
@@ -46,6 +46,13 @@ def estimate_of(row: Comparison, name: str) -> Estimate:
     return row.drain_s() if name == "drain_s" else row.estimate(name)
 
 
+def figures_note(runs: int) -> str:
+    """Say what a figure of so many runs is, and what its interval."""
+    if runs == 1:
+        return "Figures of a single run, which has no interval: how far chance goes is not to be seen"
+    return f"Means of {runs} runs ± half their 95 % interval (without one, all runs came to the same)"
+
+
 def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
     """Return what each measure comes to, as means with their 95 % intervals.
 
@@ -57,10 +64,9 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> Shown:
         What was measured of the case, shown in the first row; None for none.
     """
     rows = measures_rows(found, recorded)
-    runs = len(found[0].outcomes) if found else 0
     note = (
-        f"Means of {runs} runs ± half their 95 % interval (without one, all runs came to the same), with "
-        "the same arrivals in every row but for ten times the load. Never failed: dead-lettered though no "
+        f"{figures_note(len(found[0].outcomes) if found else 0)}, with the same "
+        "arrivals in every row but for ten times the load. Never failed: dead-lettered though no "
         "run failed, as throttled receives count. Drain: the longest stretch in which messages had waited "
         "for over a minute, from the first of them until none did; “not” where runs ended with messages left."
     )
