@@ -161,6 +161,7 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme,
     assert "[changes, 1 row]" in unwrapped
     assert "1,060 rows]" in unwrapped
     assert "fix and prevent it: docs/causes/consumer_failing.md" in unwrapped
+    assert f"more:\n    watchme case show {data / 'backlog-dlq'}\n" in answer.stdout
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -109,6 +109,7 @@ def test_the_backlog_page_accounts_for_what_happened(data):
     assert "asr-queue: at most waiting 26" in page.timeline().alt
     fired = {row[1] for row in page.alarms().rows}
     assert {"asr-queue", "asr-worker"} <= fired
+    assert "`watchme alarms backtest` tries every minute" in page.alarms().note
     for section in (page.changes(), page.messages(), page.missed_work(), page.dead_letters_by_device()):
         assert section._repr_mimebundle_()["text/plain"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -60,4 +61,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         str(page.relative_to(here) if page.is_relative_to(here) else page)
         for page in remedies(found).values()
     ]
-    click.echo(console.diagnosis_text(found, zone, with_sql=with_sql, track_record=record, remedies=pages))
+    text = console.diagnosis_text(
+        found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shlex.quote(str(case))
+    )
+    click.echo(text)

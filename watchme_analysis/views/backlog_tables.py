@@ -236,7 +236,11 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         "alarm", "resource", "would first have fired", "after the start", "times raised",
         "in alarm at the end", *(["note"] if noted else []),
     )  # fmt: skip
-    note = f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}."
+    note = (
+        f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}. Whole periods one after "
+        "the other count here; `watchme alarms backtest` tries every minute, as CloudWatch does, and may "
+        "ring earlier."
+    )
     return Shown(f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated.")
 
 

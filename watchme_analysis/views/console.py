@@ -189,6 +189,7 @@ def diagnosis_text(
     with_sql: bool = False,
     track_record: str = "",
     remedies: Sequence[str] = (),
+    case: str = "CASE",
 ) -> str:
     """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
 
@@ -204,6 +205,8 @@ def diagnosis_text(
         How often verdicts like this one were right; empty when that is not known.
     remedies
         Where the pages lie that say what to do about the causes.
+    case
+        The case as a command takes it.
     """
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
@@ -240,7 +243,7 @@ def diagnosis_text(
             lines.append(_bullet(f"{item['what']}: {item['why']}"))
             lines.append(textwrap.indent(str(item["how"]), "    "))
     lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
-    lines += _coverage_notes(diagnosis["coverage"])
+    lines += _coverage_notes(diagnosis["coverage"], case)
     return "\n".join(lines)
 
 
@@ -250,13 +253,13 @@ def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
     return bool(is_open or entry["cause"] == cause)
 
 
-def _coverage_notes(coverage: Mapping[str, Any]) -> list[str]:
+def _coverage_notes(coverage: Mapping[str, Any], case: str) -> list[str]:
     """Return what was odd about the evidence, a few notes a table."""
     shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
     lines = [_bullet(f"{name}: {note}") for name, note in shown]
     more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
     if more:
-        lines.append(_bullet(f"{more} more: watchme case show"))
+        lines += [_bullet(f"{more} more:"), f"    watchme case show {case}"]
     return ["", "Notes:", *lines] if lines else []
 
 
