@@ -176,6 +176,9 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
     assert noticed(case, flows(case), later, AT + pd.Timedelta(minutes=301)).how.startswith(
         "somebody called Upd"
     )
+    rang = pd.DataFrame([{"time": START + pd.Timedelta(minutes=200), "alarm": "age", "to_state": "ALARM"}])
+    case = Held(case, alarm_history=conform("alarm_history", rang))
+    assert noticed(case, flows(case), later).how == "the alarm age rang"
     assert noticed(case, flows(case), later, AT + pd.Timedelta(minutes=70)) is None, "long after its end"
     assert noticed(case, flows(case), None) is None
     assert noticed(World(), flows(World()), start) is None

@@ -56,7 +56,9 @@ def noticed(
         *_rung(tables.table("alarm_history"), start),
         *_changed(tables.table("changes"), start, end, names),
     ]
-    return min(found, key=lambda each: each.at, default=None)
+    # What came long after the end was of something else.
+    in_time = (each for each in found if end is None or each.at <= end + ANSWERED)
+    return min(in_time, key=lambda each: each.at, default=None)
 
 
 def _rung(history: pd.DataFrame, start: datetime) -> list[Noticed]:
@@ -68,8 +70,6 @@ def _changed(changes: pd.DataFrame, start: datetime, end: datetime | None, names
     rows = changes[(changes["time"] >= start + REACTION_TIME) & changes["error_code"].isna()]
     ended = end is not None and rows["time"].between(end - ANSWERED, end + ANSWERED)
     rows = rows[ended | ~rows["event_name"].str.match(_DEPLOYMENT).fillna(False)]
-    if end is not None:
-        rows = rows[rows["time"] <= end + ANSWERED]
     return [
         Noticed(row.time.to_pydatetime(), f"{row.user} called {row.event_name} on {row.resource}")
         for row in rows.itertuples()
