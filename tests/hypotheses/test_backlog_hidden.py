@@ -6,7 +6,9 @@ from backlog_world import START, World
 
 from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.backlog.hidden import find_hidden
+from watchme_analysis.analysis.backlog.signs import read_signs
 from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.backlog.other_trouble import trouble_span
 from watchme_analysis.hypotheses.base import Investigation
 
 
@@ -51,8 +53,10 @@ def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_tro
 
 @pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
 def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
-    (flow,) = flows(made())
-    assert find_hidden(flow) is not None
+    world = made()
+    (flow,) = flows(world)
+    hidden = find_hidden(flow)
+    assert trouble_span(read_signs(flow, world)) == (hidden.start, hidden.end)
     flow.frame["in_flight"] = 0.0
     flow.frame.iloc[slice(*held), flow.frame.columns.get_loc("in_flight")] = 6.0
     flow.frame.iloc[slice(*waiting, 2), flow.frame.columns.get_loc("visible")] = 1.0
