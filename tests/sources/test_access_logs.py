@@ -452,19 +452,21 @@ def test_the_next_block_is_made_while_one_is_worked_on():
 
 
 def test_garbage_is_looked_for_among_new_objects_alone_while_results_are_made():
+    before = gc.get_freeze_count()  # some versions of Python spare what they begin with
+
     def spared(_):
-        return gc.get_freeze_count() > 0
+        return gc.get_freeze_count() > before
 
     found = in_order(spared, range(20), threads=2)
 
-    assert not gc.get_freeze_count()
+    assert gc.get_freeze_count() == before
     assert next(found)
     found.close()
-    assert not gc.get_freeze_count()
+    assert gc.get_freeze_count() <= before
     gc.freeze()
     try:
         assert all(in_order(spared, range(20), threads=2))
-        assert gc.get_freeze_count(), "what a process spares itself stays so"
+        assert gc.get_freeze_count() > before, "what a process spares itself stays so"
     finally:
         gc.unfreeze()
 
