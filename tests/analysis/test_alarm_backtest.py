@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pandas as pd
 import pytest
 from backlog_world import START, World
@@ -23,6 +25,13 @@ def test_a_sliding_alarm_rings_within_a_minute_and_an_aligned_one_at_the_periods
     aligned = backtest(History(values, "Average", 60), Rule(300, 50.0, sliding=False))
     assert [tuple(map(minutes, pair)) for pair in sliding.raised] == [(10, 23)]
     assert [tuple(map(minutes, pair)) for pair in aligned.raised] == [(10, 25)]
+
+
+@pytest.mark.parametrize(("period_s", "after_s"), [(10, 100), (30, 100), (60, 120)])
+def test_a_period_below_a_minute_is_evaluated_every_ten_seconds(period_s, after_s):
+    values = series([0.0] * 9 + [100.0] + [0.0] * 20, 10)
+    run = backtest(History(values, "Maximum", 10), Rule(period_s, 50.0))
+    assert run.first == START + timedelta(seconds=after_s)
 
 
 def test_an_average_hides_what_a_maximum_shows():

@@ -22,6 +22,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
 STEP_S = 60
+# An alarm with a period below a minute is looked at so often.
+_FINE_STEP_S = 10
 # From when and until when; None where not known.
 Span = tuple[datetime | None, datetime | None]
 LOW_SAMPLES = ("evaluate", "ignore")
@@ -48,8 +50,8 @@ class Rule:
         For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods hold
         too few samples for it, as :func:`samples_needed` says.
     sliding
-        True for an evaluation every minute over the last ``period_s``; False for one at the end of each
-        whole period.
+        True for an evaluation every minute (every ten seconds for a period below one) over the last
+        ``period_s``; False for one at the end of each whole period.
     """
 
     period_s: int
@@ -125,7 +127,7 @@ def backtest(history: History, rule: Rule, span: Span | None = None, samples: pd
     Raises
     ------
     InputError
-        When the rule's period is finer than the history, no multiple of it, or below a minute.
+        When the rule's period is finer than the history or no multiple of it.
     """
     _check(rule, history.period_s)
     values = period_values(history, rule, span)
@@ -252,14 +254,17 @@ def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> Run:
 
 
 def _step(rule: Rule, history_period_s: int) -> int:
-    return max(STEP_S, history_period_s) if rule.sliding else rule.period_s
+    if not rule.sliding:
+        return rule.period_s
+    return max(_FINE_STEP_S if rule.period_s < STEP_S else STEP_S, history_period_s)
 
 
 def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.Series:
     """Return the rule's data points indexed by the end of the period they cover.
 
-    A sliding evaluation moves by a minute, or by the history's period where that is longer. Of finer
-    percentiles the highest stands for the whole period, which they can't be put together to.
+    A sliding evaluation moves by a minute, by ten seconds for a period below one, or by the history's period
+    where that is longer. Of finer percentiles the highest stands for the whole period, which they can't be
+    put together to.
     """
     import pandas as pd
 
