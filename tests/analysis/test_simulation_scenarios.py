@@ -35,6 +35,20 @@ def test_an_estimate_has_students_interval():
     assert model.estimate([None]).mean is None
 
 
+@pytest.mark.parametrize(
+    ("mean", "half", "unit", "text"),
+    [
+        (1.3, 0.4, 1.0, "1.3 ± 0.4"),
+        (991.0, 12.2, 1.0, "991 ± 12"),
+        (991.0, 0.0, 1.0, "991"),
+        (390.0, 6.0, 60.0, "6.5 ± 0.1"),
+        (9000.0, 600.0, 60.0, "150 ± 10"),
+    ],
+)
+def test_an_interval_is_not_rounded_away(mean, half, unit, text):
+    assert model.Estimate(mean, half, 20).text(unit) == text
+
+
 def test_arrivals_follow_their_load():
     load = model.Load((3.0, 0.0, 2.0), interval_s=60.0, factor=2.0, devices=4, failing_share=0.5)
     messages = model.arrivals_of(load, 1)

@@ -101,9 +101,9 @@ class Estimate:
         """Return mean and half width in a unit of so many of its own; the mean alone where all runs agree."""
         if self.mean is None:
             return "none"
-        digits = 1 if unit > 1 and self.mean / unit < 10 else 0
-        mean = f"{self.mean / unit:,.{digits}f}"
-        return f"{mean} ± {self.half_width / unit:,.{digits}f}" if self.half_width else mean
+        mean, half = self.mean / unit, (self.half_width or 0.0) / unit
+        digits = 1 if (unit > 1 and mean < 10) or 0 < half < 1 else 0
+        return f"{mean:,.{digits}f} ± {half:,.{digits}f}" if half else f"{mean:,.{digits}f}"
 
 
 @dataclass(frozen=True)
