@@ -1,5 +1,7 @@
 """What can be read but once, what is too much to be looked at first, and rows on their way to a file."""
 
+import errno
+import io
 import os
 import threading
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources.access import logs as access_logs
 from watchme_analysis.sources.access import parquet as access_parquet
+from watchme_analysis.sources.access.input import Input
 from watchme_analysis.sources.access.logs import AccessScan, read_access_logs
+from watchme_analysis.sources.access.packed import TornError
 from watchme_analysis.sources.access.parquet import ParquetFile, write_parquet
 
 LINE = '192.0.2.7 - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"\n'
@@ -130,3 +134,23 @@ def test_a_folder_is_looked_through_once_for_all_its_logs(tmp_path, monkeypatch)
         ("a", ("log_format timed",)),
         ("b", ("log_format other",)),
     }
+
+
+def test_what_fails_at_once_is_unread_and_what_fails_later_is_torn():
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if not (found := super().read(size)):
+                raise OSError(errno.EIO, "Input/output error")
+            return found
+
+        read1 = read
+
+        def readinto1(self, room):
+            return super().readinto(room) or self.read()
+
+    with pytest.raises(InputError, match=r"^a\.log can't be read: Input/output error\.$"):
+        list(Input("a.log", Failing).pieces())
+    found = []
+    with pytest.raises(TornError, match=r"^reading it broke off: Input/output error$"):
+        found.extend(Input("a.log", lambda: Failing(b"line\n" * 100)).pieces())
+    assert found == [b"line\n" * 100]
