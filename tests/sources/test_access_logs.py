@@ -7,6 +7,7 @@ import lzma
 import os
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -479,6 +480,46 @@ def test_turns_at_python_are_short_while_results_are_made():
     assert next(found) < before / 5
     found.close()
     assert sys.getswitchinterval() == before
+
+
+def test_overlapping_scans_leave_the_process_as_it_was():
+    before, spared = sys.getswitchinterval(), gc.get_freeze_count()
+
+    # Each ends while the next one runs, so that none ends as the last that began.
+    running = [in_order(str, range(20), threads=2)]
+    next(running[0])
+    for _ in range(3):
+        running.append(in_order(str, range(20), threads=2))
+        next(running[-1])
+        running.pop(0).close()
+        assert sys.getswitchinterval() < before / 5, "a scan still runs"
+    running.pop().close()
+
+    assert sys.getswitchinterval() == before
+    assert gc.get_freeze_count() <= spared
+
+
+def test_scans_in_many_threads_leave_the_process_as_it_was():
+    before, spared = sys.getswitchinterval(), gc.get_freeze_count()
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(lambda: list(in_order(str, range(5), threads=2))) for _ in range(40)]
+        assert all(one.result() == list("01234") for one in found)
+
+    assert sys.getswitchinterval() == before
+    assert gc.get_freeze_count() <= spared
+
+
+def test_an_interval_that_the_program_sets_during_a_scan_stays():
+    before = sys.getswitchinterval()
+    found = in_order(str, range(20), threads=2)
+    next(found)
+    try:
+        sys.setswitchinterval(0.02)
+        found.close()
+        assert sys.getswitchinterval() == pytest.approx(0.02)
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_results_come_in_order_and_a_failure_comes_last():

@@ -9,9 +9,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
+from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -195,37 +196,70 @@ def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
             yield block
 
 
-@contextmanager
-def _old_objects_spared() -> Iterator[None]:
-    """Have garbage looked for among new objects alone.
+class _ProcessSetting:
+    """A setting of the whole process that overlapping scans share.
 
-    Those that pandas and its like have made when they were loaded take 0.1 s to look through, and all threads
-    wait for it. A process that spares objects itself is left as it is.
+    The first scan changes it and the last one restores it, so that no scan restores the value of another.
+
+    Parameters
+    ----------
+    change
+        Changes the setting and returns the function that restores it.
+    """
+
+    def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
+        self._change = change
+        # Reentrant, as an abandoned scan may be closed by the garbage collector while this thread holds it.
+        self._lock = RLock()
+        self._scans = 0
+        self._restore: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._scans += 1
+            if self._scans == 1:
+                self._restore = self._change()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._scans -= 1
+            if self._scans == 0 and self._restore is not None:
+                self._restore()
+
+
+def _spare_old_objects() -> Callable[[], None]:
+    """Exclude present objects from garbage collection; return the function that includes them again.
+
+    Looking through the objects that pandas and similar libraries create when they are loaded takes 0.1 s, and
+    all threads wait for it. A process that excludes objects itself is left as it is.
     """
     # Python 3.12 begins with some hundred of its own.
-    spares = gc.get_freeze_count() < 1000
-    if spares:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        if spares:
-            gc.unfreeze()
+    if gc.get_freeze_count() >= 1000:
+        return lambda: None
+    gc.freeze()
+    return gc.unfreeze
 
 
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Have threads take shorter turns at running Python than the five milliseconds that it gives them.
+def _shorten_turns() -> Callable[[], None]:
+    """Shorten the interpreter's thread switch interval; return the function that restores it.
 
-    Who unpacks needs Python for an instant now and then, and lines that are read the exact way keep it for
-    milliseconds: each time a core stood still.
+    Threads that unpack need the interpreter for an instant now and then, while the reference parser holds it
+    for milliseconds: at the usual five milliseconds a core stood still each time.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(min(before, _TURN_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+    shortened = sys.getswitchinterval()
+
+    def restore() -> None:
+        # A program that has set its own interval during the scan keeps it.
+        if sys.getswitchinterval() == shortened:
+            sys.setswitchinterval(before)
+
+    return restore
+
+
+_OLD_OBJECTS = _ProcessSetting(_spare_old_objects)
+_TURNS = _ProcessSetting(_shorten_turns)
 
 
 def in_order(
@@ -236,7 +270,7 @@ def in_order(
     No more blocks are taken than threads can be kept busy with, so that memory stays bounded.
     """
     count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    with _old_objects_spared(), _short_turns(), ThreadPoolExecutor(count) as pool:
+    with _OLD_OBJECTS, _TURNS, ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[Result]] = deque()
         failure: BaseException | None = None
         iterator = iter(blocks)
