@@ -3,6 +3,8 @@ import json
 import pandas as pd
 import pytest
 
+from watchme_analysis.case import open_case
+from watchme_analysis.importer import import_folder
 from watchme_analysis.sources import alarms, cloudtrail, lambda_functions, sqs
 from watchme_analysis.sources.aws.names import log_group_function, resource_name
 from watchme_analysis.sources.raw import RawFile
@@ -14,7 +16,7 @@ ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 def raw(tmp_path):
     def write(name, value):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(value if isinstance(value, str) else json.dumps(value))
         return RawFile(tmp_path, name)
 
@@ -193,6 +195,70 @@ def test_mappings(raw):
     assert frame.function.tolist() == ["sed-worker", "sed-worker"]
     assert frame.max_concurrency.iloc[0] == 5
     assert frame.filters.fillna("-").tolist() == ['["{\\"body\\": {\\"kind\\": [\\"audio\\"]}}"]', "-"]
+
+
+def imported(tmp_path, table):
+    return open_case(import_folder(tmp_path / "evidence", tmp_path / "case").case.path).table(table)
+
+
+@pytest.mark.parametrize(
+    "name", ["functions/all.json", "functions/list-functions.json", "all-functions.json", "functions.json"]
+)
+def test_each_function_of_a_list_is_one(raw, tmp_path, name):
+    (tmp_path / "evidence").mkdir()
+    arn = CONFIGURATION["FunctionArn"].replace("sed-worker", "asr-worker")
+    other = {"FunctionName": "asr-worker", "FunctionArn": arn, "Runtime": "python3.12", "Timeout": 30}
+    raw(f"evidence/{name}", {"Functions": [CONFIGURATION, other]})
+    folder = f"evidence/{name}".rpartition("/")[0]
+    raw(f"{folder}/asr-worker-concurrency.json", {"ReservedConcurrentExecutions": 2})
+
+    found = imported(tmp_path, "functions")
+
+    columns = ["function", "timeout_s", "log_group", "reserved_concurrency", "concurrency_known"]
+    reserved = found["reserved_concurrency"].fillna(-1)
+    assert found.assign(reserved_concurrency=reserved)[columns].to_numpy().tolist() == [
+        ["sed-worker", 60, "/aws/lambda/sed-worker", -1, False],
+        ["asr-worker", 30, "/aws/lambda/asr-worker", 2, True],
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["functions/mappings.json", "functions/all-mappings.json", "functions/esm.json", "esm.json"]
+)
+def test_mappings_belong_to_the_function_that_they_name(raw, tmp_path, name):
+    (tmp_path / "evidence").mkdir()
+    arn = CONFIGURATION["FunctionArn"]
+    listed = [
+        {"UUID": word, "EventSourceArn": f"{ARN}{word}-queue", "FunctionArn": arn.replace("sed", word)}
+        for word in ("sed", "asr")
+    ]
+    raw(f"evidence/{name}", {"EventSourceMappings": listed})
+
+    assert imported(tmp_path, "functions").empty
+    found = imported(tmp_path, "event_source_mappings")
+    assert found[["function", "queue"]].to_numpy().tolist() == [
+        ["sed-worker", "sed-queue"],
+        ["asr-worker", "asr-queue"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "problems"),
+    [
+        ({"Functions": [{"Timeout": 3}, "asr-worker", CONFIGURATION]}, 2),
+        ({"Functions": [CONFIGURATION, {"Functions": []}]}, 1),
+        ([CONFIGURATION, {"Configuration": None}], 1),
+    ],
+)
+def test_entries_without_a_name_are_rejected_and_counted(raw, value, problems):
+    piece = only(lambda_functions.read_function(raw("functions/all.json", value)))
+    assert piece.frame["function"].tolist() == ["sed-worker"]
+    assert len(piece.retrieval.rejected) == problems
+
+
+def test_a_page_of_a_list_says_that_functions_are_missing(raw):
+    value = {"Functions": [CONFIGURATION], "NextMarker": "more"}
+    assert only(lambda_functions.read_function(raw("functions/all.json", value))).retrieval.truncated
 
 
 def test_a_move_task_is_about_the_queue_that_it_empties():

@@ -2,7 +2,8 @@
 
 ``functions/NAME.json`` is ``aws lambda get-function-configuration`` (or ``get-function``),
 ``NAME-mappings.json`` is ``list-event-source-mappings``, ``NAME-concurrency.json`` is
-``get-function-concurrency``, which prints nothing for a function without a reservation.
+``get-function-concurrency``, which prints nothing for a function without a reservation. The answers of
+``list-functions`` and ``list-event-source-mappings`` for all functions may have any name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ _SECRET_NAME = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _URL_PASSWORD = re.compile(r"(?P<scheme>\w+://)[^/\s:@]+:[^/\s@]+@")
 _RESERVED = "ReservedConcurrentExecutions"
+# What the answers of list-functions and list-event-source-mappings hold their entries under.
+_LIST, _MAPPINGS = "Functions", "EventSourceMappings"
+_MAPPINGS_NAME = re.compile(r"-mappings?$")
 
 
 def mask_secrets(variables: dict[str, Any]) -> dict[str, Any]:
@@ -68,32 +73,60 @@ def _looks_random(value: str) -> bool:
 
 
 def read_function(raw: RawFile) -> Iterator[Piece]:
-    """Read a function's configuration into ``functions``, with the concurrency that lies beside it."""
+    """Read the configurations of a file into ``functions``, with the concurrency that lies beside it.
+
+    A file holds ``get-function-configuration``, ``get-function`` or ``list-functions``, one or several.
+    """
     values, problems = documents(raw)
-    rows, odd = [], []
-    for value in values:
-        configuration = value.get("Configuration", value) if isinstance(value, dict) else None
+    answers, odd = _answers(values)
+    # A part that --query leaves may lack the name; of several the file's name says nothing.
+    name = stem(raw) if len(answers) == 1 and not has_key(raw, _LIST) else None
+    rows = []
+    for answer in answers:
+        configuration = answer.get("Configuration", answer)
         if not isinstance(configuration, dict) or not configuration:
-            odd.append(value)
+            odd.append(answer)
             continue
-        known, reserved = _concurrency_beside(raw)
-        if not known and "Configuration" in value:
+        row = function_row(raw.relative, configuration, name)
+        if row["function"] is None:
+            odd.append(answer)
+            continue
+        known, reserved = _concurrency_beside(raw, row["function"])
+        if not known and name is not None:
+            known, reserved = _concurrency_beside(raw, name)
+        if not known and "Configuration" in answer:
             # get-function always tells, and leaves the part out where nothing is reserved.
-            known, reserved = _reserved(part(value, "Concurrency"))
-        row = function_row(raw.relative, configuration, stem(raw))
+            known, reserved = _reserved(part(answer, "Concurrency"))
         rows.append({**row, "reserved_concurrency": reserved, "concurrency_known": known})
-    yield piece(raw, "lambda_function", "functions", rows, Trouble(problems, odd))
+    yield piece(raw, "lambda_function", "functions", rows, Trouble(problems, odd, has_more(values)))
+
+
+def _answers(values: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the objects that describe one function each, those of lists included, and what is none."""
+    found: list[dict[str, Any]] = []
+    odd: list[Any] = []
+    for value in values:
+        if isinstance(value, list):
+            entries = value
+        elif isinstance(value, dict) and isinstance(value.get(_LIST), list):
+            entries = value[_LIST]
+        else:
+            entries = [value]
+        found += [entry for entry in entries if isinstance(entry, dict) and _LIST not in entry]
+        odd += [entry for entry in entries if not isinstance(entry, dict) or _LIST in entry]
+    return found, odd
 
 
 def function_row(file: str, configuration: dict[str, Any], name: str | None = None) -> dict[str, Any]:
     """Return a row of ``functions`` for a configuration, concurrency left out."""
     arn = configuration.get("FunctionArn")
-    function = configuration.get("FunctionName") or (resource_name(str(arn)) if arn else name)
+    named = configuration.get("FunctionName") or arn or name
+    function = resource_name(str(named)) if named else None
     logging = part(configuration, "LoggingConfig")
     environment, role = part(configuration, "Environment").get("Variables"), configuration.get("Role")
     return {
         "file": file,
-        "function": resource_name(str(function)),
+        "function": function,
         "arn": arn,
         "role": str(role).rpartition("/")[2] if role else None,
         "runtime": configuration.get("Runtime"),
@@ -104,14 +137,14 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
         "last_modified": moment(configuration.get("LastModified")),
         "state": configuration.get("State"),
         "last_update_status": configuration.get("LastUpdateStatus"),
-        "log_group": logging.get("LogGroup") or f"{LAMBDA_LOG_GROUP}{resource_name(str(function))}",
+        "log_group": logging.get("LogGroup") or (f"{LAMBDA_LOG_GROUP}{function}" if function else None),
         "environment": as_json(mask_secrets(environment)) if isinstance(environment, dict) else None,
     }
 
 
-def _concurrency_beside(raw: RawFile) -> tuple[bool, int | None]:
-    """Return whether concurrency was asked, and what is reserved."""
-    for neighbour in raw.beside(f"{stem(raw)}-concurrency.json"):
+def _concurrency_beside(raw: RawFile, function: str) -> tuple[bool, int | None]:
+    """Return whether a function's concurrency was asked, and what is reserved."""
+    for neighbour in raw.beside(f"{escape(function)}-concurrency.json"):
         return _told(*documents(neighbour))
     return False, None
 
@@ -133,7 +166,7 @@ def read_concurrency(raw: RawFile) -> Iterator[Piece]:
     function = stem(raw).removesuffix("-concurrency")
     odd = [value for value in values if not isinstance(value, dict) or not _reserved(value)[0]]
     rows = []
-    if not raw.beside(f"{function}.json"):
+    if not raw.beside(f"{escape(function)}.json") and function not in _listed_beside(raw):
         known, reserved = _told(values, problems)
         rows = [
             {
@@ -146,12 +179,24 @@ def read_concurrency(raw: RawFile) -> Iterator[Piece]:
     yield piece(raw, "lambda_concurrency", "functions", rows, Trouble(problems, odd))
 
 
+def _listed_beside(raw: RawFile) -> frozenset[str]:
+    """Return the names of the functions that answers of list-functions in the same folder hold."""
+
+    def find() -> frozenset[str]:
+        lists = [beside for beside in raw.beside("*.json") if has_key(beside, _LIST)]
+        entries = [entry for one in lists for entry in _answers(documents(one).values)[0]]
+        return frozenset(str(function_row("", entry)["function"]) for entry in entries)
+
+    return raw.once("functions listed", find)
+
+
 def read_mappings(raw: RawFile) -> Iterator[Piece]:
     """Read event source mappings into ``event_source_mappings``."""
     values, problems = documents(raw)
     # get-event-source-mapping prints one mapping without a list around it.
-    mappings, odd = listed(values, "EventSourceMappings", "EventSourceArn")
-    name = re.sub(r"-mappings?$", "", stem(raw))
+    mappings, odd = listed(values, _MAPPINGS, "EventSourceArn")
+    # A mapping without its function belongs to the one that the file is named after, if it is.
+    name = _MAPPINGS_NAME.sub("", stem(raw)) if _MAPPINGS_NAME.search(stem(raw)) else None
     rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
     trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "lambda_mappings", "event_source_mappings", rows, trouble)
@@ -186,7 +231,15 @@ def _patterns(mapping: dict[str, Any]) -> list[Any]:
     return [item.get("Pattern") for item in listed_filters if isinstance(item, dict)]
 
 
+def _is_mappings(raw: RawFile) -> bool:
+    if has_key(raw, _MAPPINGS) or (has_key(raw, "EventSourceArn") and has_key(raw, "UUID")):
+        return True
+    return bool(_MAPPINGS_NAME.search(stem(raw))) and (has_key(raw, "EventSourceArn") or is_blank(raw))
+
+
 def _is_function(raw: RawFile) -> bool:
+    if _is_mappings(raw):
+        return False
     named = has_key(raw, "FunctionArn", "FunctionName")
     # In its own folder a part is enough, such as --query leaves; elsewhere it must look like the whole.
     if Path(raw.name).parent.name == "functions":
@@ -199,8 +252,9 @@ SOURCES = (
         name="lambda_mappings",
         tables=("event_source_mappings",),
         patterns=("functions/*-mappings.json", "functions/*-mapping.json"),
-        looks_like=lambda raw: has_key(raw, "EventSourceMappings", "EventSourceArn") or is_blank(raw),
+        looks_like=_is_mappings,
         read=read_mappings,
+        by_content=True,
         samples=(('{"EventSourceMappings": [{"UUID": "u", "BatchSize": 1, "State": "Enabled"}]}', 1),),
     ),
     Source(
