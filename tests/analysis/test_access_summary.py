@@ -43,6 +43,22 @@ def test_requests_are_counted_by_family_of_path():
     assert frame["p50_s"].isna().all()
 
 
+def test_percentiles_carry_the_number_of_requests_with_a_time():
+    left, right = AccessSummary(), AccessSummary()
+    left.add(timed([0.2] * 50))
+    left.add(requests(*[{"upstream_response_time_s": 0.1}] * 30))
+    right.add(requests(*[{"path": "/b"}] * 920))
+    left.merge(right)
+
+    names = ["key", "requests", "timed", "upstream_timed", "p50_s", "upstream_p50_s"]
+    assert [[row[name] for name in names] for row in left.by_key().to_pylist()] == [
+        ["/b", 920, 0, 0, None, None],
+        ["/a", 80, 50, 30, 0.2, 0.1],
+    ]
+    assert [left.total()[name] for name in names] == ["all", 1000, 50, 30, 0.2, 0.1]
+    assert [AccessSummary().total()[name] for name in names[1:]] == [0, 0, 0, None, None]
+
+
 def test_a_timeout_that_all_requests_meet_is_exact():
     summary = AccessSummary()
     summary.add(timed([30.001] * 99 + [0.004]))

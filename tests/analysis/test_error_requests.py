@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.analysis.access import error_requests
+from watchme_analysis.analysis.access import error_requests, report
 from watchme_analysis.analysis.access.error_links import errors_to_requests
 from watchme_analysis.analysis.access.error_requests import (
     LINK_COLUMNS,
@@ -14,6 +14,7 @@ from watchme_analysis.analysis.access.error_requests import (
     errors_with_requests,
     within,
 )
+from watchme_analysis.analysis.access.report import error_report
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.sources.access.frame import frame_of
 
@@ -104,18 +105,41 @@ def test_requests_that_no_error_is_about_are_not_kept():
     assert len(candidates(errors({"time": at(1000), "path": None}), log)) == 0
 
 
-def test_too_many_candidates_are_cut_and_it_is_said(monkeypatch):
-    monkeypatch.setattr(error_requests, "MOST_CANDIDATES", 5)
-    found = ErrorCandidates(errors({"time": at(0)}))
-    table = pa.Table.from_pandas(access(*[{"time": at(1)}] * 4)[list(LINK_COLUMNS)], preserve_index=False)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_too_many_candidates_the_latest_are_kept(monkeypatch, is_reversed):
+    monkeypatch.setattr(error_requests, "MOST_CANDIDATES", 20)
+    log = errors(*({"time": at(10 * one), "client_addr": "192.0.2.7"} for one in range(200)))
+    requests = access(*({"time": at(10 * one + 0.5), "client_addr": "192.0.2.7"} for one in range(200)))
+    table = pa.Table.from_pandas(requests[list(LINK_COLUMNS)], preserve_index=False)
+    found = ErrorCandidates(log)
 
-    cuts = []
-    for _ in range(3):
-        found.add(table)
-        cuts.append(found.cut)
+    for start in sorted(range(0, 200, 4), reverse=is_reversed):
+        found.add(table.slice(start, 4))
 
-    assert cuts == [False, True, True]
-    assert sum(map(len, found.tables())) == 8
+    kept = sum(map(len, found.tables()))
+    assert 15 <= kept <= 20
+    linked = errors_with_requests(log, frame_of(found.tables(), LINK_COLUMNS), found.complete_from)
+    is_linked = linked["request_line"].notna()
+    assert linked["line"][is_linked].tolist() == [*range(201 - is_linked.sum(), 201)]
+    assert is_linked.sum() >= 14
+    assert (linked["request_line"] == linked["line"])[is_linked].all()
+    assert linked["link"][~is_linked].isna().all()
+
+
+def test_the_last_errors_are_listed_whatever_the_order_of_the_logs(monkeypatch):
+    monkeypatch.setattr(report, "_MOST_ERRORS", 3)
+    # The rotated log is read after the one that replaced it.
+    times = [*range(50, 100), *range(50)]
+    log = errors(*({"time": at(10 * one), "path": "/jobs" if one > 40 else "/health"} for one in times))
+    linked = errors_with_requests(log, access(*({"time": at(10 * one + 0.5)} for one in range(100))))
+
+    listed = error_report(linked, [])
+
+    assert listed["errors"] == 100
+    seconds = [(pd.Timestamp(row["time"]) - START).seconds // 10 for row in listed["lines"]]
+    assert seconds == [38, 39, 40, 97, 98, 99], "the last with their requests, and the last of all"
+    assert [row["request_line"] is not None for row in listed["lines"]] == [True] * 3 + [False] * 3
+    assert listed["notes"] == ["Of 100 errors the last 3 are listed, and the last 3 with their requests."]
 
 
 def test_kinds_are_counted_with_what_was_sent():

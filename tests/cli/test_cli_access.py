@@ -127,6 +127,26 @@ def test_a_log_without_times_says_so(tmp_path):
     assert "Slowest" not in page
 
 
+def test_percentiles_of_some_requests_carry_their_count(tmp_path):
+    times = ["0.200" if at % 20 == 0 else "-" for at in range(1000)]
+    lines = [f'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /a HTTP/1.1" 200 15 {one} "-"\n' for one in times]
+    (tmp_path / "access.log").write_text("".join(lines))
+
+    page = run(tmp_path / "access.log", "--format", FORMAT).output
+    report = json.loads(run(tmp_path / "access.log", "--format", FORMAT, "--json").output)
+
+    head, row, total = (line.split() for line in page.splitlines() if line.startswith(("path", "/a", "all")))
+    assert head[:4] == ["path", "requests", "%", "timed"]
+    assert row[:4] == ["/a", "1,000", "100.0", "50"]
+    assert total[:4] == ["all", "1,000", "100.0", "50"]
+    assert (report["total"]["requests"], report["total"]["timed"]) == (1000, 50)
+    assert (report["groups"][0]["timed"], report["groups"][0]["upstream_timed"]) == (50, 0)
+
+
+def test_all_requests_with_a_time_need_no_count_of_their_own(log):
+    assert "timed" not in run(log, "--format", FORMAT).output.replace("upstream timed", "")
+
+
 def test_minutes_stand_in_their_order_and_zone(log):
     page = run(log, "--format", FORMAT, "--by", "minute", "--top", "2").output
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,9 +230,13 @@ class ErrorLogs:
             notes.append(f"{len(self.log) - len(inside)} lines lie outside of the access logs' window.")
             if not len(inside):
                 notes.append("Error logs name no zone: --log-timezone says which one theirs is.")
-        if self.candidates.cut:
-            notes.append("More requests fit these errors than are kept: the later ones are not linked.")
-        return error_report(errors_with_requests(inside, found), self.retrievals, notes)
+        complete_from = self.candidates.complete_from
+        if complete_from is not None:
+            notes.append(
+                "More requests fit these errors than are kept: errors before "
+                f"{datetime.fromtimestamp(complete_from // 1_000_000, UTC).isoformat()} are not linked."
+            )
+        return error_report(errors_with_requests(inside, found, complete_from), self.retrievals, notes)
 
 
 def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:

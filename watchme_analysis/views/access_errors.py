@@ -39,6 +39,7 @@ def errors_part(errors: Report, page: Page) -> str:
 
 
 def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
+    partly = any(row["timed"] != row["linked"] for row in kinds)
     rows = [
         [
             row["kind"],
@@ -46,11 +47,12 @@ def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
             f"{row['linked']:,}",
             moment_of(row["first"], page),
             moment_of(row["last"], page),
+            *([f"{row['timed']:,}"] if partly else []),
             as_seconds(row["p50_s"]),
         ]
         for row in kinds
     ]
-    header = ["kind", "errors", "linked", "first", "last", "p50 s"]
+    header = ["kind", "errors", "linked", "first", "last", *(["timed"] if partly else []), "p50 s"]
     first, *table = aligned(header, rows, words=(0, 3, 4)).splitlines()
     lines = [first]
     for row, line in zip(kinds, table, strict=True):

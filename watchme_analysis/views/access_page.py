@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from watchme_analysis.analysis.access.key_sums import OTHER
-from watchme_analysis.analysis.access.summary import BY_TIME
+from watchme_analysis.analysis.access.summary import BY_TIME, TIMED
 from watchme_analysis.views.access_cells import (
     REQUEST_WIDTH,
     Page,
@@ -128,15 +128,22 @@ def _groups(report: Report, page: Page) -> str:
     measures = {"": "", "upstream_": "upstream "}
     known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
     chosen = _chosen(report, page)
+    lines = [*_with_gaps(chosen, report), report["total"]]
+    # Percentiles of fewer requests than the row counts carry their own count.
+    partly = [name for name in known if any(row[f"{name}timed"] != row["requests"] for row in lines)]
     by_bytes = report["sort"] == "bytes"
 
     def table(shown: Sequence[str]) -> str:
         header = [report["by"], "requests", "%", *(["MB"] if by_bytes else [])]
         for name in shown:
+            header += [measures[name] + "timed"] if name in partly else []
             header += [measures[name] + "p50 s", "p90", "p99", "max"]
         rows = []
-        for row in [*_with_gaps(chosen, report), report["total"]]:
-            times = [as_seconds(row[name + one]) for name in shown for one in _TIMES]
+        for row in lines:
+            times = []
+            for name in shown:
+                times += [f"{row[f'{name}timed']:,}"] if name in partly else []
+                times += [as_seconds(row[name + one]) for one in _TIMES]
             share = as_percent(row["share_pct"], "")
             sent = [f"{row['bytes'] / 1e6:,.1f}"] if by_bytes else []
             rows.append([_key(row, report, page), f"{row['requests']:,}", share, *sent, *times])
@@ -162,7 +169,8 @@ def _with_gaps(rows: Sequence[Report], report: Report) -> Iterator[Report]:
     """Yield the rows, and between those of moments apart one that says that there was nothing."""
     # Of very many moments those with few requests are one row, wherever they lie.
     step = None if any(row["key"] == OTHER for row in report["groups"]) else BY_TIME.get(report["by"])
-    nothing = dict.fromkeys(report["total"]) | {"requests": 0, "share_pct": 0.0, "bytes": 0}
+    nothing = dict.fromkeys(report["total"]) | dict.fromkeys(("requests", "bytes", *TIMED), 0)
+    nothing |= {"share_pct": 0.0}
     before = None
     for row in rows:
         moment = _moment_of_key(row["key"]) if step else None

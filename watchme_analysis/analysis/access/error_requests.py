@@ -56,8 +56,8 @@ class ErrorCandidates:
     ----------
     columns
         As given.
-    cut
-        Whether there were more candidates than are kept.
+    complete_from
+        Moment (microseconds since the epoch) from which on all candidates are kept; None where all are.
     """
 
     def __init__(self, error_log: pd.DataFrame, columns: Sequence[str] = LINK_COLUMNS) -> None:
@@ -76,7 +76,7 @@ class ErrorCandidates:
         self.columns = list(columns)
         self._kept: list[pa.Table] = []
         self._rows = 0
-        self.cut = False
+        self.complete_from: int | None = None
 
     def add(self, table: pa.Table) -> None:
         """Look at requests: a table with the columns that are kept."""
@@ -84,7 +84,7 @@ class ErrorCandidates:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not len(self._errors) or self.cut:
+        if not len(self._errors):
             return
         keep = np.zeros(len(table), bool)
         found = pc.index_in(table["path"], value_set=self._paths)
@@ -106,9 +106,27 @@ class ErrorCandidates:
             self._shares_client = len(shared) > 0
             keep[shared] = True
         self._rows += int(keep.sum())
-        self.cut = self._rows > MOST_CANDIDATES
         if keep.any():
             self._kept.append(table.select(self.columns).filter(pa.array(keep)))
+        if self._rows > MOST_CANDIDATES:
+            self._drop_earliest()
+
+    def _drop_earliest(self) -> None:
+        """Keep the latest candidates, whatever the order in which logs are read."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ordered = pa.concat_tables(self._kept).sort_by("time")
+        # Fewer than may be kept, so that not every chunk has them sorted again.
+        count = len(ordered) - MOST_CANDIDATES * 3 // 4
+        dropped, kept = ordered.slice(0, count), ordered.slice(count)
+        last = int(dropped["time"][count - 1].cast(pa.int64()).as_py())
+        # Errors have whole seconds, and one belongs to the second in which its request ended.
+        self.complete_from = max(self.complete_from or 0, last + 2 * _SECOND_US)
+        shared = dropped.filter(pc.is_in(dropped["client_addr"], value_set=self._clients))
+        # One row says that both logs name clients alike.
+        self._kept = [shared.slice(len(shared) - 1) if len(shared) else shared, kept.combine_chunks()]
+        self._rows = sum(map(len, self._kept))
 
     def tables(self) -> list[pa.Table]:
         """Return what was kept."""
@@ -124,7 +142,9 @@ def _microseconds(times: pd.Series) -> np.ndarray[Any, Any]:
     return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")  # type: ignore[no-any-return]
 
 
-def errors_with_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.DataFrame:
+def errors_with_requests(
+    error_log: pd.DataFrame, access_log: pd.DataFrame, complete_from: int | None = None
+) -> pd.DataFrame:
     """Return the lines of an error log, each with the request it is about as far as that is certain.
 
     Parameters
@@ -133,6 +153,9 @@ def errors_with_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> p
         Table of the glossary.
     access_log
         Table of the glossary; :data:`LINK_COLUMNS` will do.
+    complete_from
+        Moment (microseconds since the epoch) before which requests are missing; earlier errors are not
+        linked.
 
     Returns
     -------
@@ -147,7 +170,12 @@ def errors_with_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> p
     requests = access_log[list(_REQUEST)].rename(columns=_REQUEST).reset_index(drop=True)
     chosen = requests.reindex(links["access_row"].astype("Float64").fillna(-1).astype("int64"))
     chosen.index = error_log.index
-    return pd.concat([error_log, links[["link", "candidates"]], chosen], axis=1)
+    found = pd.concat([links[["link", "candidates"]], chosen], axis=1)
+    if complete_from is not None:
+        # Of an error without its own request another may seem to be the only one that fits.
+        early = error_log["time"].notna().to_numpy() & (_microseconds(error_log["time"]) < complete_from)
+        found.loc[early, :] = None
+    return pd.concat([error_log, found], axis=1)
 
 
 def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
@@ -164,12 +192,12 @@ def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
         ``kind``; ``errors``, and how many of them are ``linked`` to one request, ``ambiguous`` (several
         requests fit), ``unmatched`` (none fits) or about ``no_request``; ``first`` and ``last`` (UTC);
         ``paths`` and ``upstreams`` that they name (texts, the most frequent first); ``statuses`` (text) sent
-        to the linked requests, and ``p50_s``, the median of their times.
+        to the linked requests; ``timed``, how many of these have a request time, and ``p50_s``, its median.
     """
     import pandas as pd
 
     columns = ["kind", "errors", "linked", "ambiguous", "unmatched", "no_request", "first", "last"]
-    columns += ["paths", "upstreams", "statuses", "p50_s"]
+    columns += ["paths", "upstreams", "statuses", "timed", "p50_s"]
     rows = []
     for kind, some in linked.groupby(linked["kind"].fillna("other"), sort=True):
         links = some["link"].value_counts()
@@ -186,6 +214,7 @@ def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
                 "paths": _frequent(some["path"]),
                 "upstreams": _frequent(some["upstream_addr"]),
                 "statuses": _frequent(some["status"]),
+                "timed": int(some["request_time_s"].notna().sum()),
                 "p50_s": float(some["request_time_s"].astype("float64").median()),
             }
         )

@@ -127,6 +127,11 @@ def error_report(
         An account of each error log.
     notes
         Sentences for the reader.
+
+    Returns
+    -------
+    dict
+        JSON-ready; under ``lines`` the errors in order of time, the last ones where there are very many.
     """
     columns = [
         "time",
@@ -140,13 +145,19 @@ def error_report(
         "request_time_s",
     ]
     columns += ["file", "line", "request_file", "request_line", "request_ended"]
-    cut = [f"{len(linked)} errors, the first {_MOST_ERRORS} listed"] if len(linked) > _MOST_ERRORS else []
+    # Several logs are read one after the other; lines without a time come first.
+    ordered = linked.sort_values("time", kind="stable", na_position="first", ignore_index=True)
+    last = ordered.index[-_MOST_ERRORS:].union(ordered.index[ordered["request_line"].notna()][-_MOST_ERRORS:])
+    cut = []
+    if len(last) < len(ordered):
+        listed = f"the last {_MOST_ERRORS:,} are listed, and the last {_MOST_ERRORS:,} with their requests"
+        cut.append(f"Of {len(ordered):,} errors {listed}.")
     found = {
         "inputs": [_input(one) for one in retrievals],
         "errors": len(linked),
         "notes": [*notes, *cut],
         "kinds": _records(errors_by_kind(linked)),
-        "lines": _records(linked[columns].head(_MOST_ERRORS)),
+        "lines": _records(ordered.loc[last, columns]),
     }
     return _shareable(found)
 

@@ -44,6 +44,8 @@ KEYS = {
 }
 BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 QUANTILES = (0.5, 0.9, 0.99)
+# Columns that count the requests behind the percentiles of each measure.
+TIMED = ("timed", "upstream_timed")
 _NO_STATUS = -1
 
 
@@ -140,8 +142,9 @@ class AccessSummary:
         Returns
         -------
         pyarrow.Table
-            ``key``, ``requests``, ``share_pct``, ``p50_s``, ``p90_s``, ``p99_s``, ``max_s`` of the request
-            time, the same with ``upstream_`` before it, ``bytes``, and shares of the key's requests:
+            ``key``, ``requests``, ``share_pct``; ``timed``, the number of requests whose request time is
+            logged, and of these times ``p50_s``, ``p90_s``, ``p99_s``, ``max_s``; the same five with
+            ``upstream_`` before them; ``bytes``, and shares of the key's requests:
             ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
         """
         held = self._by_key
@@ -163,7 +166,8 @@ class AccessSummary:
         import numpy as np
 
         if not self.requests:
-            return {"key": "all", "requests": 0, **dict.fromkeys(self.by_key().column_names[2:])}
+            names = self.by_key().column_names[2:]
+            return {"key": "all", "requests": 0, **{name: 0 if name in TIMED else None for name in names}}
         counts, buckets = self._by_key.counts.columns()[0], self._by_key.all_buckets.columns()
         columns = np.zeros(len(counts), int), (np.zeros(len(buckets[0]), int), *buckets)
         (row,) = self._measured(["all"], *columns).to_pylist()
@@ -223,6 +227,7 @@ class AccessSummary:
             found = quantiles(histograms, size, QUANTILES)
             most = np.full(size, np.nan)
             np.fmax.at(most, count_of, longest[at])
+            columns[TIMED[at]] = number_array(sums_by(key[rows], filled[rows], size).astype(np.int64))
             for label, values in (*((f"p{q * 100:.0f}", found[q]) for q in QUANTILES), ("max", most)):
                 columns[f"{prefix}{label}_s"] = number_array(values, ~np.isnan(values))
         columns["bytes"] = number_array(sums_by(count_of, sent, size).astype(np.int64))
