@@ -26,8 +26,8 @@ FAST = Pace(
 class Front:
     """What the front answers, and the faults it was told to show.
 
-    ``faults[operation]`` is a queue: ``throttle``, ``busy``, ``500``, ``reset``, ``expired`` or ``denied``
-    answer one call each.
+    ``faults[operation]`` is a queue: ``throttle``, ``busy``, ``500``, ``reset``, ``expired``, ``contents`` or
+    ``denied`` answer one call each.
     """
 
     def __init__(self):
@@ -305,6 +305,9 @@ FAULTS = {
     "denied": RefusalError("AccessDeniedException", "not allowed"),
     "stale": RefusalError("ExpiredTokenException", "The security token included is expired"),
     "clock": RefusalError("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"),
+    "contents": RefusalError(
+        "InvalidMessageContents", "The message contains characters outside the allowed set"
+    ),
     "malformed": RefusalError("MalformedQueryException", "unexpected symbol found"),
 }
 

@@ -1,7 +1,9 @@
 """Messages are sent again once each, whatever ends a run: against moto's queues, through our own front."""
 
+import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import boto3
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.resending import send_again, still_to_send
+from watchme_analysis.resending import Target, send_again, still_to_send, targets
 from watchme_analysis.sources.aws.client import Aws, Pace
 
 # Sends what stands in a file, as the command does.
@@ -93,6 +95,99 @@ def test_a_refusal_stops_and_loses_nothing(queue, front, tmp_path, fault):
     front.faults.clear()
     assert send_again(lines, journal, aws_of).sent == 2
     assert bodies(queue) == ["body 0", "body 1", "body 2"]
+
+
+def test_attributes_arrive_byte_for_byte_as_a_sender_gave_them(queue, tmp_path):
+    sqs = boto3.client("sqs")
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "größer, 高い"},
+        "count": {"DataType": "Number.int", "StringValue": "0042"},
+        "raw": {"DataType": "Binary", "BinaryValue": bytes(range(256))},
+        "icon": {"DataType": "Binary.png", "BinaryValue": b"\x89PNG\r\n\x1a\n\x00"},
+        # The bytes look like base64 themselves: decoding once more or once less would change them.
+        "ascii": {"DataType": "Binary.b64", "BinaryValue": base64.b64encode(b"abc")},
+        "empty_type": {"DataType": "String.json", "StringValue": "{}"},
+    }
+    first = sqs.send_message(QueueUrl=queue, MessageBody="body", MessageAttributes=attributes)
+    (received,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=received["ReceiptHandle"])
+    # As the AWS CLI prints it and a case keeps it: binary values as base64 text.
+    kept = {
+        name: {**value, "BinaryValue": base64.b64encode(value["BinaryValue"]).decode()}
+        if "BinaryValue" in value
+        else value
+        for name, value in received["MessageAttributes"].items()
+    }
+    line = json.dumps({"QueueUrl": queue, "MessageBody": received["Body"], "MessageAttributes": kept})
+    assert send_again([line], tmp_path / "journal", aws_of).sent == 1
+    (again,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
+    assert again["MessageAttributes"] == attributes
+    assert again["MD5OfMessageAttributes"] == first["MD5OfMessageAttributes"]
+    assert again["MD5OfBody"] == first["MD5OfMessageBody"]
+
+
+def damaged(line, **changes):
+    return json.dumps({**json.loads(line), **changes})
+
+
+TOO_LONG = "x" * 1_100_000
+REJECTED = [
+    ({"MessageBody": TOO_LONG}, "InvalidParameterValue: .*shorter than"),
+    ({"MessageAttributes": {"a": {"DataType": "Image", "StringValue": "x"}}}, "InvalidParameterValue: .*'a'"),
+    ({"MessageAttributes": {"a": {"StringValue": "x"}}}, "DataType"),
+    ({"MessageAttributes": {"a": {"DataType": "Binary", "BinaryValue": "no base64!"}}}, "'a' is not base64$"),
+    ({"MessageBody": "half a pair \ud83d"}, "not valid Unicode"),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), REJECTED)
+def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_path, changes, reason):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    lines[1] = damaged(lines[1], **changes)
+    first = send_again(lines, journal, aws_of)
+    assert (first.sent, first.left, first.unsure, first.stopped) == (2, 0, [], "")
+    (rejected,) = first.rejected
+    assert re.search(reason, rejected.reason)
+    assert [json.loads(line)["event"] for line in journal.read_text().splitlines()].count("rejected") == 1
+    tried = front.calls["SendMessage"]
+    again = send_again(lines, journal, aws_of)
+    assert (again.sent, again.before, again.rejected, again.rejected_before) == (0, 2, [], [rejected])
+    assert front.calls["SendMessage"] == tried
+    listed, done = still_to_send(lines, journal)
+    assert (listed, done.rejected_before) == ([], [rejected])
+    assert still_to_send(lines, journal, rejected_too=True)[0] == [lines[1]]
+    asked = send_again(lines, journal, aws_of, rejected_too=True)
+    assert (asked.sent, asked.rejected, asked.rejected_before) == (0, [rejected], [])
+    assert bodies(queue) == ["body 0", "body 2"]
+
+
+def test_a_rejected_message_is_one_of_those_to_send_now(queue, front, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    front.faults["SendMessage"].append("contents")
+    first = send_again(lines, journal, aws_of, 1)
+    assert (first.sent, first.left, first.rejected[0].message_id) == (0, 2, "m0")
+    assert first.rejected[0].reason.startswith("InvalidMessageContents: ")
+    second = send_again(lines, journal, aws_of, 1)
+    assert (second.sent, second.left) == (1, 1)
+    assert bodies(queue) == ["body 1"]
+
+
+def test_a_missing_queue_stops_a_run_and_rejects_nothing(queue, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue + "-gone", 2)
+    found = send_again(lines, journal, aws_of)
+    assert (found.sent, found.left, found.rejected) == (0, 2, [])
+    assert "check name, region and profile" in found.stopped
+    assert still_to_send(lines, journal)[0] == lines
+
+
+def test_targets_name_queue_account_and_region():
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/a.fifo"
+    other = "http://127.0.0.1:5000/strange"
+    lines = [*messages(url, 3), *messages(other, 1)]
+    assert targets(lines) == [
+        Target("a.fifo", "123456789012", "eu-west-1", 3),
+        Target(other, "unknown", "unknown", 1),
+    ]
 
 
 def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, tmp_path):

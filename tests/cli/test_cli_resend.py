@@ -109,6 +109,52 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_
     assert front.calls["SendMessage"] == 7
 
 
+def test_the_target_is_shown_before_anything_is_sent(front, tmp_path):
+    import boto3
+
+    case = tmp_path / "case"
+    import_folder(DATA / "backlog-dlq", case)
+    words = [str(case), "--send", "2"]
+    front.faults["SendMessage"].append("denied")
+    refused = CliRunner().invoke(resend, words, standalone_mode=False)
+    (url,) = {json.loads(line)["QueueUrl"] for line in run_lines(case)}
+    account = url.split("/")[3]
+    plan = f"sending 2 messages to queue asr-queue, account {account}, region ap-northeast-1\n"
+    assert plan in refused.stderr
+    assert refused.stderr.index(plan) < refused.stderr.index("stopped: ")
+    boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
+    assert plan in CliRunner().invoke(resend, words, standalone_mode=False).stderr
+
+
+def run_lines(case):
+    return CliRunner().invoke(resend, [str(case)], standalone_mode=False).stdout.splitlines()
+
+
+def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(front, tmp_path):
+    import boto3
+
+    case = tmp_path / "case"
+    import_folder(DATA / "backlog-dlq", case)
+    boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
+
+    def send(*more):
+        return CliRunner().invoke(resend, [str(case), "--send", *more], standalone_mode=False)
+
+    front.faults["SendMessage"].append("contents")
+    first = send("3")
+    assert first.return_value == 1
+    assert first.stdout.startswith("sent 2 now, 0 before, 988 not yet, 1 rejected\n")
+    assert "rejected: SQS does not accept 1 message: " in first.stderr
+    assert "(InvalidMessageContents: " in first.stderr
+    second = send("1")
+    assert second.return_value == 1
+    assert "left out 1: rejected by SQS before (see --send-rejected)" in second.stderr
+    assert second.stdout.startswith("sent 1 now, 2 before, 987 not yet, 1 rejected\n")
+    third = send("1", "--send-rejected")
+    assert third.return_value == 0
+    assert third.stdout.startswith("sent 1 now, 3 before, 987 not yet\n")
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "some"])
 def test_how_many_to_send_is_a_number_or_all(count):
     result = CliRunner().invoke(resend, [str(DATA / "backlog-dlq"), "--send", count])

@@ -12,7 +12,7 @@ from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.analysis.backlog.resend import Resend
-    from watchme_analysis.resending import Resent
+    from watchme_analysis.resending import Rejection, Resent
     from watchme_analysis.sources.aws.client import Aws
 
 INCOMPLETE = 1
@@ -49,6 +49,7 @@ Examples:
     help="File that knows what was sent; CASE.resent.jsonl beside the case if not given.",
 )
 @click.option("--send-unsure", is_flag=True, help="Also those that a killed run may have sent already.")
+@click.option("--send-rejected", is_flag=True, help="Also those that SQS rejected in an earlier run.")
 @click.option("--profile", help="Profile of the AWS configuration to send with.")
 def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) -> int:
     """List the messages of a CASE to send again, as JSON Lines; with --send, send them.
@@ -60,7 +61,9 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     Remove the cause first (`watchme diagnose backlog CASE`), then send one and see that it is processed.
 
     What is sent is written to a journal, so that no run sends what another has sent; a message that was being
-    sent when a run was killed is named, and sent again only with --send-unsure. Sending needs
+    sent when a run was killed is named, and sent again only with --send-unsure. A message that SQS rejects
+    for its content is recorded with the reason, the run goes on, and only --send-rejected tries it again.
+    Queue, account, region and number of messages are printed before the first is sent. Sending needs
     sqs:SendMessage. The dead letters stay in their queue until they expire or are purged. Exits with 1 when
     a message could not be sent, or may have been.
     """
@@ -77,7 +80,9 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     found = messages_to_resend(opened, queue, unknown_too=unknown_too)
     folder = case.resolve()
     journal: Path = options["journal"] or folder.with_name(f"{folder.name}.resent.jsonl")
-    lines, done = still_to_send(found.lines, journal, unsure_too=options["send_unsure"])
+    lines, done = still_to_send(
+        found.lines, journal, unsure_too=options["send_unsure"], rejected_too=options["send_rejected"]
+    )
     text = "".join(f"{line}\n" for line in lines)
     out: Path | None = options["out"]
     if out is not None:
@@ -89,6 +94,12 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
         click.echo(f"  left out {done.before:,d}: sent before, says {journal}", err=True)
     if done.unsure:
         click.echo(f"  left out {len(done.unsure):,d}: perhaps sent before (see --send-unsure)", err=True)
+    if done.rejected_before:
+        click.echo(
+            f"  left out {len(done.rejected_before):,d}: rejected by SQS before (see --send-rejected): "
+            f"{_first_few(done.rejected_before)}",
+            err=True,
+        )
     if found.may_have_run:
         which = "these" if len(lines) == len(found.lines) else f"all {len(found.lines):,d}"
         click.echo(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
@@ -101,22 +112,36 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     if found.without_url:
         names = ", ".join(found.without_url)
         click.echo(f"  fill in the URL of {names}: its attributes are not in the case", err=True)
-    return 0 if options["send"] is None else _sent(found, journal, options)
+    return 0 if options["send"] is None else _sent(found, lines, journal, options)
 
 
-def _sent(found: Resend, journal: Path, options: dict[str, Any]) -> int:
+def _sent(found: Resend, lines: list[str], journal: Path, options: dict[str, Any]) -> int:
     from watchme_analysis.errors import InputError
-    from watchme_analysis.resending import send_again
+    from watchme_analysis.resending import send_again, targets
 
     if found.without_url:
         raise InputError(
             f"The URL of {', '.join(found.without_url)} is not known: nothing is sent. See --out."
         )
     most = None if options["send"] == "all" else int(options["send"])
-    aws = _aws_by_region(options["profile"])
-    result = send_again(found.lines, journal, aws, most, unsure_too=options["send_unsure"])
+    for target in targets(lines[:most]):
+        profile = f", profile {options['profile']}" if options["profile"] else ""
+        click.echo(
+            f"sending {counted(target.messages, 'message')} to queue {target.queue}, "
+            f"account {target.account}, region {target.region}{profile}",
+            err=True,
+        )
+    result = send_again(
+        found.lines,
+        journal,
+        _aws_by_region(options["profile"]),
+        most,
+        unsure_too=options["send_unsure"],
+        rejected_too=options["send_rejected"],
+    )
     _tell(result, journal)
-    return INCOMPLETE if result.stopped or result.unsure else 0
+    incomplete = result.stopped or result.unsure or result.rejected or result.rejected_before
+    return INCOMPLETE if incomplete else 0
 
 
 def _aws_by_region(profile: str | None) -> Any:
@@ -132,7 +157,11 @@ def _aws_by_region(profile: str | None) -> Any:
 
 
 def _tell(result: Resent, journal: Path) -> None:
-    click.echo(f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet")
+    rejected = len(result.rejected) + len(result.rejected_before)
+    click.echo(
+        f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet"
+        + (f", {rejected:,d} rejected" if rejected else "")
+    )
     click.echo(f"journal {journal}: keep it, it knows what was sent")
     if result.unsure:
         names = ", ".join(result.unsure[:_NAMED]) + (", ..." if len(result.unsure) > _NAMED else "")
@@ -142,5 +171,18 @@ def _tell(result: Resent, journal: Path) -> None:
             "its function logs; --send-unsure sends them, perhaps for the second time.",
             err=True,
         )
+    if result.rejected:
+        click.echo(
+            f"rejected: SQS does not accept {counted(len(result.rejected), 'message')}: "
+            f"{_first_few(result.rejected)}. The journal holds the reasons; later runs leave them out unless "
+            "--send-rejected is given.",
+            err=True,
+        )
     if result.stopped:
         click.echo(f"stopped: {result.stopped} Then the same command goes on where it stopped.", err=True)
+
+
+def _first_few(rejections: list[Rejection]) -> str:
+    """Return the first rejected messages with their reasons."""
+    named = "; ".join(f"{one.message_id} ({one.reason})" for one in rejections[:_NAMED])
+    return named + ("; ..." if len(rejections) > _NAMED else "")
