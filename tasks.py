@@ -145,8 +145,9 @@ def setup(arguments: list[str]) -> int:
 
 
 def describe() -> str:
-    """Say what the environment depends on: its place, then the lock and the project's metadata."""
-    digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    """Say what the environment depends on: its place, then the lock, the project's metadata and version."""
+    metadata = (LOCK, ROOT / "pyproject.toml", ROOT / "watchme_analysis" / "version.py")
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in metadata)).hexdigest()
     return f"{ROOT}\n{digest}\n"
 
 

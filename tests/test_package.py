@@ -50,7 +50,8 @@ def test_the_public_names_are_those_that_type_checkers_and_the_help_know():
     typed = re.findall(r"^    from \S+ import (\w+) as \1$", text, re.MULTILINE)
     assert sorted(watchme_analysis._HOMES) == sorted(typed)
     for name in typed:
-        assert getattr(watchme_analysis, name).__name__ == name
+        found = getattr(watchme_analysis, name)
+        assert name in ("__version__", getattr(found, "__name__", None))
         assert f"``{name}``" in watchme_analysis.__doc__
     assert set(typed) <= set(dir(watchme_analysis))
     with pytest.raises(AttributeError, match="no attribute 'open_cases'"):

@@ -9,7 +9,7 @@ matplotlib and duckdb are imported by the functions that use them.
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
 - asking AWS: ``Aws``, ``get_log_rows``, ``InsightsQuery``, ``get_metrics``, ``Metric``, ``Expression``
-- how rows were obtained: ``Retrieval``; the base of all errors: ``WatchmeError``
+- how rows were obtained: ``Retrieval``; the base of all errors: ``WatchmeError``; ``__version__``
 """
 
 TYPE_CHECKING = False  # checkers take it for typing's, which takes longer to load than all of this
@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from watchme_analysis.sources.metrics.frame import get_metrics as get_metrics
     from watchme_analysis.sources.metrics.live import Expression as Expression
     from watchme_analysis.sources.metrics.live import Metric as Metric
+    from watchme_analysis.version import __version__ as __version__
     from watchme_analysis.window import Window as Window
-
-__version__ = "0.1.0"
 
 # The same again for the running program.
 _PUBLIC = {
@@ -55,6 +54,7 @@ _PUBLIC = {
     "sources.insights.calls": ("InsightsQuery",),
     "sources.metrics.frame": ("get_metrics",),
     "sources.metrics.live": ("Expression", "Metric"),
+    "version": ("__version__",),
     "window": ("Window",),
 }
 _HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
@@ -72,4 +72,4 @@ if not TYPE_CHECKING:  # a checker knows the names from above, and that there ar
 
 
 def __dir__() -> list[str]:
-    return [*_HOMES, "__version__"]
+    return [*_HOMES]

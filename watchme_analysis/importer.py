@@ -18,7 +18,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from watchme_analysis import __version__
 from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
 from watchme_analysis.case.folders import check_one_case
 from watchme_analysis.case.settings import CaseSettings, read_settings
@@ -28,6 +27,7 @@ from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
+from watchme_analysis.version import __version__
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis import __version__
 from watchme_analysis.case.folders import far_apart
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
@@ -18,6 +17,7 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
 from watchme_analysis.sources.raw import Piece, Source
 from watchme_analysis.sources.registry import sources
+from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

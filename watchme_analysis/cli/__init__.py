@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import click
 
-from watchme_analysis import __version__
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.version import __version__
 
 BAD_INPUT = 2
 

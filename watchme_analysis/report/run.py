@@ -18,7 +18,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
 
-from watchme_analysis import __version__
 from watchme_analysis.importer import IMPORTS_VARIABLE
 from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.report import outputs
@@ -28,6 +27,7 @@ from watchme_analysis.report.index import write_index
 from watchme_analysis.report.kernel import Kernels, finished, left_by
 from watchme_analysis.report.page import write_page
 from watchme_analysis.report.request import Request, read_notebook
+from watchme_analysis.version import __version__
 
 _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
 # jsonschema, which checks notebooks, takes this for formats of addresses that no notebook has. Its import

@@ -1,0 +1,118 @@
+"""Files for contributors: licence, security policy, workflow, templates, hooks, metadata."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import watchme_analysis
+from watchme_analysis.version import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FORMS = [
+    path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.stem != "config"
+]
+FIELD_TYPES = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+
+
+def test_the_workflow_runs_the_whole_check_on_the_oldest_python():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert set(workflow[True]) == {"push", "pull_request"}  # YAML 1.1 reads the key `on` as true
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["runs-on"] == "ubuntu-latest"
+    (python,) = [step["with"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert python["python-version"] in PROJECT["requires-python"]
+    assert python["cache"] == "pip"
+    assert list(ROOT.glob(python["cache-dependency-path"]))
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_are_valid_and_ask_for_redacted_evidence(form):
+    text = form.read_text()
+    found = yaml.safe_load(text)
+    assert {"name", "description", "body"} <= set(found)
+    assert {field["type"] for field in found["body"]} <= FIELD_TYPES
+    fields = [field for field in found["body"] if field["type"] != "markdown"]
+    assert len({field["id"] for field in fields}) == len(fields)
+    assert all(field["attributes"]["label"] for field in fields)
+    assert "watchme case show" in text
+    assert "Redacted evidence" in [field["attributes"]["label"] for field in fields]
+
+
+def test_there_is_a_form_for_bugs_wrong_diagnoses_and_features():
+    assert [form.stem for form in FORMS] == ["bug", "feature", "wrong_diagnosis"]
+    assert yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml").read_text())
+    assert (ROOT / ".github" / "pull_request_template.md").is_file()
+
+
+def test_hooks_call_tools_of_the_environment():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    hooks = {hook["id"]: hook for hook in repository["hooks"]}
+    assert set(hooks) == {"ruff-format", "ruff-check", "mypy", "lint-imports", "stored-notebooks"}
+    for hook in hooks.values():
+        tool = hook["entry"].split()[0]
+        assert tool.startswith(".venv/bin/")
+        assert Path(sys.executable).with_name(Path(tool).name).is_file()
+
+
+def test_stored_notebooks_are_canonical():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (hook,) = [hook for hook in repository["hooks"] if hook["id"] == "stored-notebooks"]
+    module, folder = re.search(r"-m (\S+) --check (\S+)", hook["entry"]).groups()
+    command = [sys.executable, "-m", module, "--check", folder]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_the_security_policy_names_a_private_channel_and_nobody():
+    text = (ROOT / "SECURITY.md").read_text()
+    assert "Report a vulnerability" in text
+    assert "Evidence is hostile" in text
+    assert "@" not in text
+
+
+def test_the_version_is_defined_once_and_equal_everywhere():
+    assert watchme_analysis.__version__ == __version__
+    assert PROJECT["dynamic"] == ["version"]
+    assert "version" not in PROJECT
+    defined = [
+        path.name
+        for path in (ROOT / "watchme_analysis").rglob("*.py")
+        if re.search(r"^__version__ = ", path.read_text(), re.MULTILINE)
+    ]
+    assert defined == ["version.py"]
+
+
+def test_the_wheel_holds_version_licence_and_type_marker(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        text = archive.read(metadata).decode()
+    assert "watchme_analysis/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert f"\nVersion: {__version__}\n" in text
+    assert "\nLicense-Expression: MIT\n" in text
+
+
+def test_classifiers_are_known_and_agree_with_the_supported_versions():
+    from trove_classifiers import classifiers
+
+    assert set(PROJECT["classifiers"]) <= classifiers
+    stated = [one.rsplit(" ", 1)[1] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)]
+    lowest, above = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
+    assert stated == [f"3.{minor}" for minor in range(int(lowest), int(above))]
