@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import redacted
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 6.0
 DPI = 150
+# Characters of a line of text that fits into a figure's width.
+_LINE_CHARACTERS = 80
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -61,7 +64,8 @@ _SETTINGS: Any = {
     "lines.linewidth": 1.3,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "text.parse_math": False,
+    "text.parse_math": False,  # for the ticks that drawing makes; see _write_literally
+    "text.usetex": False,
     "timezone": "UTC",
 }
 
@@ -131,13 +135,23 @@ def finish(figure: Figure, name: str, alt: str) -> Picture:
     import matplotlib as mpl
     import numpy as np
 
-    for text in _texts(figure):
-        text.set_text(redacted(text.get_text()))
     with mpl.rc_context(_settings()):
+        for text in _texts(figure):
+            text.set_text(redacted(text.get_text()))
+            _write_literally(text)
         canvas: Any = figure.canvas
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())
     return Picture(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure))
+
+
+def _write_literally(text: Text) -> None:
+    """Let a text show its dollar signs: names in evidence may hold them, and none is a formula.
+
+    A text takes matplotlib's setting when it is made, which is mostly outside of :func:`_settings`.
+    """
+    text.set_parse_math(False)
+    text.set_usetex(False)
 
 
 def _words(figure: Figure) -> tuple[str, ...]:
@@ -154,7 +168,9 @@ def nothing(name: str, reason: str) -> Picture:
     """Return a figure that says why there is nothing to show."""
     figure, (axis,) = new_figure([0.9])
     axis.set_axis_off()
-    axis.text(0.5, 0.5, f"{reason[0].upper()}{reason[1:]}.", ha="center", va="center", color=BLACK, wrap=True)
+    # matplotlib's own wrapping reads dollar signs as a formula, whatever it is told.
+    lines = fill(f"{reason[0].upper()}{reason[1:]}.", _LINE_CHARACTERS)
+    axis.text(0.5, 0.5, lines, ha="center", va="center", color=BLACK)
     return finish(figure, name, f"No figure: {reason}.")
 
 
