@@ -23,6 +23,10 @@ class FormatError(WatchmeError):
     """A file or a format description that can't be read at all."""
 
 
+class AccountingError(WatchmeError):
+    """A reader lost lines or counted some twice, which is a bug of the package and not of the input."""
+
+
 class CaseError(WatchmeError):
     """A case folder that is missing, incomplete, or doesn't match its manifest."""
 

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from watchme_analysis.errors import AccountingError
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -106,3 +108,28 @@ class Retrieval:
             data[name] = value.isoformat() if value else None
         data["notes"] = list(self.notes)
         return data
+
+
+def check_lines(file: str, lines: int, accounted: int) -> None:
+    """Check that every line of a file became a row or was counted as blank, joined, left out or rejected.
+
+    Unlike an ``assert``, the check also runs under ``python -O``.
+
+    Parameters
+    ----------
+    file
+        Name of the file.
+    lines, accounted
+        Physical lines read, and the sum of the lines accounted for.
+
+    Raises
+    ------
+    AccountingError
+        When the two numbers differ.
+    """
+    if lines != accounted:
+        detail = f"{lines - accounted} lost" if lines > accounted else f"{accounted - lines} counted twice"
+        raise AccountingError(
+            f"{file}: {abs(lines - accounted)} of {lines} lines do not add up ({detail}), which is a bug in "
+            "watchme_analysis: please report it with the output of `watchme --version`."
+        )

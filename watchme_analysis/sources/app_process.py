@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import MASK
-from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.python_source.command import parse_command
@@ -97,6 +97,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
             rows.append(_without_secrets(row))
         comment = {}
     frame = conform("app_processes", pd.DataFrame(rows))
+    check_lines(name, total, len(frame) + len(rejected) + blank + joined)
     return frame, Retrieval(
         source="app_process",
         origin=name,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class Account:
         tail = (Rejected(self.raw.relative, 0, problem),) if problem else ()
         if self.lines is not None:
             found = rows + len(self.rejected) + self.blank_lines + self.joined_lines
-            assert self.lines == found, f"{self.raw.relative}: {self.lines} lines, {found} accounted for"
+            check_lines(self.raw.relative, self.lines, found)
         return Retrieval(
             source=self.source,
             origin=self.raw.relative,

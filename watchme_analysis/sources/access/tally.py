@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.sources.access.chunk import Chunk, rejected_at
 from watchme_analysis.sources.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.sources.nginx import format_notes
@@ -61,7 +61,8 @@ class Tally:
     def add(self, chunk: Chunk, table: pa.Table) -> None:
         """Count a chunk whose table, numbered within the input, is given beside it."""
         rows = len(chunk.table)
-        assert chunk.lines == rows + len(chunk.refused) + chunk.blank + chunk.left_out, self.name
+        found = rows + len(chunk.refused) + chunk.blank + chunk.left_out
+        check_lines(self.name, chunk.lines, found)
         self.rejected += rejected_at(chunk, self.name, self.lines)[: KEPT_REJECTED - len(self.rejected)]
         self.lines += chunk.lines
         self.rows += rows

@@ -1,0 +1,69 @@
+"""Every line is accounted for, also where Python removes assertions."""
+
+import subprocess
+import sys
+
+import pytest
+
+from watchme_analysis.errors import AccountingError
+from watchme_analysis.retrieval import check_lines
+
+# Both readers lose their second line.
+LOSE_A_LINE = """
+import sys
+from pathlib import Path
+from watchme_analysis.errors import AccountingError
+
+folder = Path(sys.argv[1])
+
+
+def refused(read):
+    try:
+        read()
+    except AccountingError as error:
+        print(error)
+    else:
+        print("no error")
+
+
+def access_log():
+    from watchme_analysis import read_access_logs
+    from watchme_analysis.sources.access.engine import Engine
+
+    whole = Engine.read
+    Engine.read = lambda *given: (chunk := whole(*given))._replace(table=chunk.table.slice(0, 1))
+    read_access_logs([folder / "access.log"])
+
+
+def error_log():
+    from watchme_analysis.sources.lines import Account
+    from watchme_analysis.sources.raw import RawFile
+
+    account = Account(RawFile(folder, "error.log"), "nginx_error", "nginx_errors", lines=2)
+    account.retrieval(1, (None, None))
+
+
+refused(access_log)
+refused(error_log)
+"""
+LINE = b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl"\n'
+
+
+@pytest.mark.parametrize("options", [[], ["-O"]], ids=["plain", "optimised"])
+def test_a_reader_that_loses_a_line_is_refused(tmp_path, options):
+    (tmp_path / "access.log").write_bytes(2 * LINE)
+    (tmp_path / "error.log").write_bytes(b"a\nb\n")
+    command = [sys.executable, *options, "-c", LOSE_A_LINE, str(tmp_path)]
+
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stdout.splitlines()
+    assert ["access.log: 1 of 2 lines" in told[0], "error.log: 1 of 2 lines" in told[1]] == [True, True], told
+    assert all("report it" in sentence for sentence in told)
+
+
+def test_lines_that_are_counted_twice_are_an_error_too():
+    check_lines("access.log", 3, 3)
+    with pytest.raises(AccountingError, match=r"access\.log: 2 of 3 lines .*2 counted twice"):
+        check_lines("access.log", 3, 5)
