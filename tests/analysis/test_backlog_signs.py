@@ -7,7 +7,7 @@ from backlog_world import START, World
 
 from watchme_analysis.analysis.backlog.calm import around_most
 from watchme_analysis.analysis.backlog.episodes import backlog_episodes
-from watchme_analysis.analysis.backlog.error_kinds import error_kind, logged_errors
+from watchme_analysis.analysis.backlog.error_kinds import error_kind, error_words, logged_errors
 from watchme_analysis.analysis.backlog.flows import flows
 from watchme_analysis.analysis.backlog.frames import all_signs, work_items
 from watchme_analysis.analysis.backlog.leak import run_time_ramp
@@ -45,6 +45,34 @@ def only(world):
 )
 def test_an_error_names_its_place(text, kind):
     assert error_kind(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[ERROR] KeyError: 'device_id'\nTraceback (most recent call last):\n  File \"app.py\", line 3\n",
+            "KeyError: 'device_id'",
+        ),
+        (
+            "Traceback (most recent call last):\n  File \"app.py\", line 3\nKeyError: 'device_id'\n",
+            "KeyError: 'device_id'",
+        ),
+        (
+            "2025-12-10T10:00:00Z 0a1b2c3d-0000-4000-8000-00000000000a Task timed out after 3.00 seconds\n\n",
+            "Task timed out after 3.00 seconds",
+        ),
+        (
+            "2025-12-10T10:00:00.000Z\t0a1b2c3d-0000-4000-8000-00000000000a\tERROR\tInvoke Error \t"
+            '{"errorType":"TypeError","errorMessage":"x is not a function","stack":[]}',
+            "TypeError: x is not a function",
+        ),
+        ("{not json", "{not json"),
+        ("", ""),
+    ],
+)
+def test_an_error_is_quoted_in_its_own_words(text, words):
+    assert error_words(text) == words
 
 
 def test_an_error_s_example_names_it_once_and_leaves_its_stamp_out():

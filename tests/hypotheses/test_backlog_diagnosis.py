@@ -52,6 +52,33 @@ def test_a_bad_deployment_is_named_with_its_change():
     assert len(found.extra["missed_work"]) == len(found.extra["dead_lettered_work"]) > 0
 
 
+def test_the_headline_quotes_the_error_that_leads():
+    found = ask(deployed())
+    assert found.summary[0].startswith(f"`job-runner` fails: {IMPORT} (all ")
+    assert found.extra["error"]["text"] == IMPORT
+    assert ask(World()).extra["error"] is None
+
+
+def test_of_several_errors_the_headline_names_the_share_of_the_one_that_leads():
+    world = deployed()
+    world.errors_logged += [(minute, REFUSED) for minute in range(610, 1400, 10)]
+    error = ask(world).extra["error"]
+    assert error["text"] == IMPORT
+    assert error["count"] == error["total"] - 79
+    assert f"({error['count']:,d} of {error['total']:,d} logged errors)" in ask(world).summary[0]
+
+
+def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
+    secret = "hunter2-" * 20
+    world = World()
+    world.fail(
+        600, 1420, 0.1, "Runtime.ImportModuleError: No module named 'app', tried " + "pass" + f"word={secret}"
+    )
+    said = ask(world).summary[0]
+    assert "tried password=***" in said
+    assert "hunter2" not in said
+
+
 @pytest.mark.parametrize(
     ("minute", "words"),
     [

@@ -109,7 +109,7 @@ def test_the_backlog_page_accounts_for_what_happened(data):
     assert "asr-queue: at most waiting 26" in page.timeline().alt
     fired = {row[1] for row in page.alarms().rows}
     assert {"asr-queue", "asr-worker"} <= fired
-    assert "`watchme alarms backtest` tries every minute" in page.alarms().note
+    assert "evaluated every minute over a sliding window" in page.alarms().note
     for section in (page.changes(), page.messages(), page.missed_work(), page.dead_letters_by_device()):
         assert section._repr_mimebundle_()["text/plain"]
 
@@ -151,6 +151,22 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
     assert over_time.note == "Left out: 11 steps in which all that came was deleted."
     assert {"expired", "purged", "mean stay"} <= set(page.balance().heads)
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
+
+
+@pytest.mark.parametrize("opened", [notebook.open_backlog, notebook.open_alarms, notebook.open_what_if])
+def test_every_page_returns_the_rows_behind_a_finding(data, opened):
+    """Findings tell the reader to ask `page.sql`."""
+    page = opened(case=str(data / "backlog-49"))
+    said = page.diagnosis.ranking[0].finding.evidence[0]
+    assert len(page.sql(said.sql)) == said.rows > 0
+
+
+def test_the_verdict_quotes_the_error(data):
+    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+    error = "`asr-worker` fails: Runtime.ImportModuleError: Unable to import module 'lambda_function': "
+    error += "No module named 'requests' (all 1,060 logged errors)."
+    assert page.verdict().sentence().endswith(error)
+    assert error in page.conclusion()._repr_mimebundle_()["text/plain"].replace("\n", " ")
 
 
 def test_a_page_about_one_queue_tells_of_no_other(data):

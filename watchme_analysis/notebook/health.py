@@ -166,12 +166,17 @@ class HealthPage(Page):
         return self.investigation.once(followed)
 
     def sql(self, query: str) -> pd.DataFrame:
-        """Run a query over the case's tables and ``requests``: every request followed, a row each.
+        """Return the rows of a query over the case's tables and ``requests``, each request followed.
 
         Parameters
         ----------
         query
             As for :meth:`watchme_analysis.case.Case.sql`.
+
+        Raises
+        ------
+        QueryError
+            When DuckDB refuses the query.
         """
         return self.investigation.case.sql(query, {"requests": self.followed.frame})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.gaps import silent_stretches
 from watchme_analysis.diagnosis import absent_tables, answer, investigate
@@ -19,6 +19,9 @@ from watchme_analysis.views.finding import FindingsView, VerdictView, conclusion
 from watchme_analysis.views.matrix import plot_evidence_matrix
 from watchme_analysis.views.style import Mark, Span, mark_letter
 from watchme_analysis.window import Window, parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Tables that have rows all the time while the system is up, so that a silence says something.
 _STEADY = ("probes", "access_log", "edge_log", "app_log", "host_metrics", "metrics")
@@ -138,6 +141,21 @@ class Page:
     def next_evidence(self) -> Shown:
         """Show what to collect next."""
         return next_evidence(self.diagnosis.missing_evidence)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Return the rows of a query over the case's tables.
+
+        Parameters
+        ----------
+        query
+            As for :meth:`watchme_analysis.case.Case.sql`, such as one that a finding shows for its rows.
+
+        Raises
+        ------
+        QueryError
+            When DuckDB refuses the query.
+        """
+        return self.investigation.case.sql(query)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._opened()._repr_mimebundle_()

@@ -237,9 +237,9 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         "in alarm at the end", *(["note"] if noted else []),
     )  # fmt: skip
     note = (
-        f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}. Whole periods one after "
-        "the other count here; `watchme alarms backtest` tries every minute, as CloudWatch does, and may "
-        "ring earlier."
+        f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}. Each alarm is evaluated "
+        "every minute over a sliding window, which is CloudWatch's default, here as by "
+        "`watchme alarms backtest`."
     )
     return Shown(f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated.")
 

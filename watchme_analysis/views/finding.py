@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.hypotheses.aftermath import aftermath
 from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.hypotheses.quoted_error import quoted_error
 from watchme_analysis.redact import redacted
 from watchme_analysis.views.display import Passage, Shown, chance, coded, duration, local_time
 from watchme_analysis.views.moments import in_zone
@@ -36,7 +37,10 @@ class VerdictView:
     track_record: str = ""
 
     def sentence(self) -> str:
-        """Return the verdict in one sentence."""
+        """Return the verdict in a sentence, and in a second one the error that leads."""
+        return " ".join(filter(None, (self._verdict(), quoted_error(self.diagnosis.extra.get("error")))))
+
+    def _verdict(self) -> str:
         found = self.diagnosis
         if found.verdict == "no_incident":
             return f"No incident ({found.confidence:.0%} sure)."
@@ -58,7 +62,7 @@ class VerdictView:
         sentence = self.sentence()
         return {
             FINDING_MIME: self.diagnosis.to_dict(),
-            "text/html": f"<p><strong>{escape(sentence)}</strong></p>"
+            "text/html": f"<p><strong>{coded(sentence)}</strong></p>"
             + (f"\n<p>{escape(self.track_record)}</p>" if self.track_record else ""),
             "text/plain": "\n".join(filter(None, (sentence, self.track_record))),
         }

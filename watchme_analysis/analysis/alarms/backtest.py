@@ -51,7 +51,8 @@ class Rule:
         too few samples for it, as :func:`samples_needed` says.
     sliding
         True for an evaluation every minute (every ten seconds for a period below one) over the last
-        ``period_s``; False for one at the end of each whole period.
+        ``period_s``, which is CloudWatch's default; False for one at the end of each whole period of the
+        clock, as of an alarm with the evaluation window ``WallClockWindow``.
     """
 
     period_s: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from watchme_analysis.analysis.alarms.backtest import Rule
@@ -14,7 +15,7 @@ _AGE = ("ApproximateAgeOfOldestMessage",)
 
 def _rule(period_s: int, threshold: float, m: int = 1, n: int = 1) -> Rule:
     """Return a rule by which missing points don't breach: no run is no error, a sleeping queue is empty."""
-    return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching", extra_periods=0, sliding=False)
+    return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching")
 
 
 # A name says metric, threshold, period and M of N.
@@ -37,21 +38,35 @@ STANDARD = (
     AlarmSpec("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", _rule(300, 600.0)),
 )
 
+# The same alarms with CloudWatch's other evaluation window: N whole periods of the clock and no more.
+WALL_CLOCK = tuple(
+    replace(spec, rule=replace(spec.rule, extra_periods=0, sliding=False)) for spec in STANDARD
+)
+
 
 def standard_alarms(tables: Tables, flows: tuple[Flow, ...]) -> list[dict[str, Any]]:
     """Return, for each standard alarm and resource, when it would first have fired.
+
+    The rules are evaluated as every other alarm is, over a sliding window, which is CloudWatch's default.
 
     Returns
     -------
     list of dict
         ``alarm``, ``resource``, ``first`` (datetime or None), ``times_raised``, ``in_alarm_at_end``,
         ``uncertainty_s`` (the history is coarser than the alarm: the true moment lies this much earlier
-        at most), ``note``.
+        at most), ``note``, ``first_wall_clock`` (datetime or None: when the same alarm would first have fired
+        with the evaluation window ``WallClockWindow``, on whole periods of the clock alone).
+
+    Notes
+    -----
+    Source: Amazon CloudWatch User Guide, "Alarm evaluation window".
     """
-    return [_entry(tried) for tried in try_alarms(tables, flows, STANDARD)]
+    sliding = try_alarms(tables, flows, STANDARD)
+    by_clock = try_alarms(tables, flows, WALL_CLOCK)
+    return [_entry(one, other) for one, other in zip(sliding, by_clock, strict=True)]
 
 
-def _entry(tried: Tried) -> dict[str, Any]:
+def _entry(tried: Tried, by_clock: Tried) -> dict[str, Any]:
     run = tried.run
     return {
         "alarm": tried.spec.name,
@@ -61,4 +76,5 @@ def _entry(tried: Tried) -> dict[str, Any]:
         "in_alarm_at_end": run.in_alarm_at_end if run else False,
         "uncertainty_s": run.uncertainty_s if run else 0.0,
         "note": tried.note,
+        "first_wall_clock": by_clock.run.first if by_clock.run else None,
     }

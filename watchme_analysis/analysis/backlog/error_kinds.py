@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from watchme_analysis.redact import redacted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,15 @@ KIND_WORDS = {
 }
 # What the runtime puts before a message: when, and of which request.
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\S+ [0-9a-f]{8}-[0-9a-f-]{27} ")
+# The level before an error, and what the runtime of Node.js says of one that nobody caught.
+_LEVEL = re.compile(r"^(\[[A-Z]+\]|ERROR|CRITICAL|FATAL)\s+(Invoke Error\s+|Uncaught Exception\s+)?")
+_TRACEBACK = "Traceback (most recent call last)"
+# What differs between two occurrences of one error: addresses, ids and numbers.
+_VARYING = re.compile(
+    r"0x[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}|\d+", re.IGNORECASE
+)
+# Characters of an error that a headline quotes.
+_QUOTED = 200
 # First match wins: the more specific comes first. Each kind is a place where the fault can sit.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # The runtime never reached, or could not load, the handler; or the process died.
@@ -91,6 +103,36 @@ def error_kind(text: str) -> str:
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
 
 
+def error_words(text: str) -> str:
+    """Return an error in its own words: one line, without time, request and level, secrets masked.
+
+    Parameters
+    ----------
+    text
+        A log event with the error's type and message, traceback and all.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    at = next((place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)), None)
+    # A traceback ends with the error; the runtime puts the error first.
+    line = "" if not lines else lines[-1] if at == 0 else lines[0]
+    line = _STAMP.sub("", " ".join(line.split()))
+    line = _STAMP.sub("", _LEVEL.sub("", line))
+    line = redacted(_of_json(_LEVEL.sub("", line)))
+    return line if len(line) <= _QUOTED else f"{line[: _QUOTED - 1]}…"
+
+
+def _of_json(line: str) -> str:
+    """Return type and message of an error that the runtime wrote as JSON; any other line as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    parts = [found.get(name) for name in ("errorType", "errorMessage")] if isinstance(found, dict) else []
+    return ": ".join(" ".join(str(part).split()) for part in parts if part) or line
+
+
 @dataclass(frozen=True)
 class LoggedErrors:
     """The errors that a function logged within a window.
@@ -111,6 +153,9 @@ class LoggedErrors:
         When the first of them was logged.
     first_of_main, others_before
         When the first of the commonest kind was logged, and how many of other kinds before it.
+    leading, leading_count
+        The commonest error in its own words, and how many log events have it; errors that differ in numbers
+        and ids alone are one.
     """
 
     counts: Counter[str]
@@ -121,6 +166,8 @@ class LoggedErrors:
     first: datetime | None = None
     first_of_main: datetime | None = None
     others_before: int = 0
+    leading: str = ""
+    leading_count: int = 0
 
     def share(self, *kinds: str) -> float:
         """Return the share of these kinds, 0 without errors."""
@@ -163,6 +210,8 @@ def logged_errors(
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     kinds: dict[tuple[str, str], str] = {}
+    alike: Counter[str] = Counter()
+    words: dict[str, str] = {}
     said = events[["error_type", "message"]].fillna("")
     for (name, message), number in said.value_counts().items():
         text = str(message) if name in message else f"{name} {message}"
@@ -170,9 +219,14 @@ def logged_errors(
         counts[kind] += int(number)
         first_line = _STAMP.sub("", " ".join(text.split("\n", 1)[0].split()))
         examples.setdefault(kind, first_line[:200])
+        quoted = error_words(text)
+        shape = _VARYING.sub("#", quoted)
+        alike[shape] += int(number)
+        words.setdefault(shape, quoted)
     main = counts.most_common(1)[0][0] if counts else None
     is_main = [kinds[pair] == main for pair in zip(said["error_type"], said["message"], strict=True)]
     first_of_main = events.loc[is_main, "time"].min()
+    leading = alike.most_common(1)[0][0] if alike else ""
     return LoggedErrors(
         counts,
         examples,
@@ -182,4 +236,6 @@ def logged_errors(
         events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
         None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
         int((events["time"] < first_of_main).sum()),
+        words.get(leading, ""),
+        alike[leading],
     )

@@ -31,6 +31,7 @@ from watchme_analysis.hypotheses.backlog.picture import Picture, change_for, pic
 from watchme_analysis.hypotheses.backlog.start import Start
 from watchme_analysis.hypotheses.backlog.window import incident_window
 from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Ranked, registered
+from watchme_analysis.hypotheses.quoted_error import quoted_error
 from watchme_analysis.hypotheses.weighing import weigh
 from watchme_analysis.wording import counted, within_sentence
 
@@ -40,6 +41,8 @@ QUESTION = "backlog"
 NAMED_AT = 0.7
 # Causes for which people switch the mapping off until they are mended.
 FAILING = ("consumer_failing", "downstream_down", "downstream_slow", "slow_leak")
+# Causes that errors of the function speak for; beside the others, errors may be any day's.
+OF_ERRORS = (*FAILING, "poison_messages")
 # A model of a few hand-set weights is never surer than this.
 SUREST = 0.97
 MODULES = (backlog_faults, backlog_load, backlog_messages, backlog_settings)
@@ -91,7 +94,10 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> Diagn
         ranking=ranking,
         coverage=inv.case.coverage(),
         missing_evidence=missing_evidence(inv, view),
-        extra=_extra(inv, view, cause, change, begun, (start, end)),
+        extra={
+            **_extra(inv, view, cause, change, begun, (start, end)),
+            "error": None if healthy else leading_error(view, cause, secondary),
+        },
     )
     return replace(found, summary=_summary(found, view, change, begun, unread_dead_letters(inv, view)))
 
@@ -116,6 +122,25 @@ def secondary_cause(view: Picture, cause: str) -> str | None:
             return "throttled"
         if cause in FAILING and backlog_settings.off_after_failures(signs):
             return "mapping_disabled"
+    return None
+
+
+def leading_error(view: Picture, cause: str | None, secondary: str | None) -> dict[str, Any] | None:
+    """Return the error that the worst-hit failing function logged most, as :func:`quoted_error` takes it.
+
+    None where the function logged none while it failed, or where the cause is not one of errors.
+    """
+    if cause is not None and cause not in OF_ERRORS and secondary != "downstream_saturated":
+        return None
+    for signs in view.affected:
+        errors = signs.errors
+        if signs.failures is not None and errors.leading and signs.flow.function:
+            return {
+                "function": signs.flow.function,
+                "text": errors.leading,
+                "count": errors.leading_count,
+                "total": errors.total,
+            }
     return None
 
 
@@ -173,9 +198,10 @@ def _extra(
         "alarms": [
             {
                 **entry,
-                "first": None
-                if entry["first"] is None
-                else entry["first"].isoformat(timespec="milliseconds"),
+                **{
+                    name: None if entry[name] is None else entry[name].isoformat(timespec="milliseconds")
+                    for name in ("first", "first_wall_clock")
+                },
             }
             for entry in alarms
         ],
@@ -298,6 +324,7 @@ def _summary(
             collect,
         )
     top = ranking[0]
+    quote = f"{quoted_error(extra['error'])} ".lstrip()
     shows = "show" if len(extra["queues"]) > 1 else "shows"
     taken = [words for item in view.affected if (words := taken_words(item))]
     if found.cause is None and view.focus is not None and view.focus.taken is not None:
@@ -309,7 +336,7 @@ def _summary(
         )
     if found.cause is None:
         return (
-            _undecided(ranking, titles),
+            f"{quote}{_undecided(ranking, titles)}",
             f"{', '.join(extra['queues']) or 'No queue'} {shows} trouble"
             + (f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."),
             collect if _level(ranking) else f"{collect} {top.finding.next_test}",
@@ -325,7 +352,7 @@ def _summary(
     began = f", after {change.what} on {change.resource}" if change else ""
     sure = f"(confidence {found.confidence:.0%})"
     return (
-        f"{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
+        f"{quote}{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
         f"It touched {touched} {span}{_bounds(view, begun)}; "
         f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
         f"{_missing_work(extra, view.affected, unread)}{_still_waiting(view) if end is None else ''}.",
