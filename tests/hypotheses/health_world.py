@@ -23,7 +23,7 @@ def answer(**changed):
     well = {
         "connect_s": 0.0, "header_s": 0.02, "body_s": 0.0, "own_s": 0.0, "status": 200, "upstream": True,
         "address": None, "edge_s": 0.01, "edge_status": None, "at_nginx": True, "inside_s": 0.01,
-        "inside_status": 200, "error": None,
+        "inside_status": 200, "error": None, "message": None,
     }  # fmt: skip
     return well | changed
 
@@ -74,8 +74,8 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
                 errors.append(
                     {
                         "file": "error.log", "line": number, "time": moment(at + spent).floor("s"),
-                        "level": "error", "kind": fate["error"], "message": fate["error"], "path": path,
-                        "upstream_addr": address,
+                        "level": "error", "kind": fate["error"], "path": path,
+                        "message": fate["message"] or fate["error"], "upstream_addr": address,
                     }
                 )  # fmt: skip
             total = spent + fate["edge_s"]

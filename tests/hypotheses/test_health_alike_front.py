@@ -21,6 +21,7 @@ from health_world import HEALTH, OTHER, REPORT, USUAL, case, in_fault, investiga
 from watchme_analysis.hypotheses.health import diagnosis as health
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+DELAYING = 'delaying request, excess: 3.100, by zone "checks"'
 TIMES = (
     "request_time_s", "upstream_addr", "upstream_status", "upstream_response_time_s",
     "upstream_header_time_s", "upstream_connect_time_s", "edge_ray_id",
@@ -45,7 +46,7 @@ def limit_of_connections():
 
 def limit_of_requests_that_delays():
     def fate(path, second):
-        held = {"own_s": between(1.5, 3, second), "error": "limit_req"}
+        held = {"own_s": between(1.5, 3, second), "error": "limit_req", "message": DELAYING}
         return held if path == HEALTH else None
 
     return case(fate, nginx=PLAIN)

@@ -21,6 +21,11 @@ _CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.I
 _MOST = 0.9
 
 
+def is_health_check(family: str) -> bool:
+    """Tell whether a path is named as health checks are by custom."""
+    return bool(_CHECK.search(family))
+
+
 def asked_about(observed: pd.DataFrame) -> set[str]:
     """Return the path families asked about: of those probed the ones named like a health check, else all.
 
@@ -30,7 +35,7 @@ def asked_about(observed: pd.DataFrame) -> set[str]:
         Frame of :func:`watchme_analysis.analysis.health.window.judged`.
     """
     probed = {str(family) for family in observed.loc[observed["table"] == "probes", "family"]}
-    return {family for family in probed if _CHECK.search(family)} or probed
+    return {family for family in probed if is_health_check(family)} or probed
 
 
 def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.health.config import Routes, routes
 from watchme_analysis.analysis.health.follow import Followed, follow
-from watchme_analysis.analysis.health.own_errors import own_errors
+from watchme_analysis.analysis.health.limits import held_back, refused_at_limit
+from watchme_analysis.analysis.health.own_errors import asked_about, own_errors
 from watchme_analysis.analysis.health.paths import path_family, same_endpoint
 from watchme_analysis.analysis.health.requests import observations, requests
 from watchme_analysis.analysis.health.senders import slow_senders
@@ -54,6 +55,10 @@ class Facts:
         Paths affected.
     own_errors
         Observations that count as well: errors of the application's own on endpoints that nobody probed.
+    refused
+        For each observation whether a limit of Nginx refused the request.
+    held_back
+        Observations that count as well: requests beyond the usual that a limit of Nginx refused.
     """
 
     inv: Investigation
@@ -66,6 +71,8 @@ class Facts:
     edge_routes: Routes
     endpoints: tuple[str, ...]
     own_errors: pd.DataFrame
+    refused: pd.Series
+    held_back: pd.DataFrame
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the case."""
@@ -184,12 +191,16 @@ def facts(inv: Investigation) -> Facts:
         mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
         observed.loc[mine, ["slow", "bad", "strained"]] = False
     asked = inv.options.get("endpoint")
+    nginx, edge = routes(inv.table("config_directives"))
+    refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
+    about = {path_family(asked)} if asked else asked_about(observed)
+    held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
+    observed.loc[held, ["failed", "bad", "strained"]] = False
     incident = find_incident(observed, path_family(asked) if asked else None)
     own = own_errors(joined, observed, None if asked else incident)
     if own.any():
         observed.loc[own, ["failed", "bad", "strained"]] = False
         incident = find_incident(observed)
-    nginx, edge = routes(inv.table("config_directives"))
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
     for side in ("edge", "nginx"):
@@ -198,7 +209,10 @@ def facts(inv: Investigation) -> Facts:
     upstreams = _usual_upstreams(joined, nginx)
     resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
     endpoints = _endpoints(observed, incident)
-    return Facts(inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own])
+    return Facts(
+        inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
+        observed[held],
+    )  # fmt: skip
 
 
 def followed(inv: Investigation) -> Followed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watchme_analysis.analysis.health.limits import delays_requests, limit_lines
 from watchme_analysis.analysis.health.paths import path_families
 from watchme_analysis.analysis.health.window import INNER
 from watchme_analysis.hypotheses.health.answers import renames, unseen
@@ -101,8 +102,9 @@ def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
     long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
     short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
-    limited = (found.of_incident(found.table("error_log"))["kind"] == "limit_req").any()
-    return bad[long & (short | bool(limited))]
+    lines = limit_lines(found.of_incident(found.table("error_log")))
+    limited = bad["family"].isin(lines.loc[lines["kind"] == "limit_req", "family"])
+    return bad[long & (short | limited)]
 
 
 def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
@@ -216,25 +218,7 @@ def _errors(found: Facts) -> list[Seen]:
     errors = found.of_incident(found.table("error_log"))
     seen = []
     mine = errors[path_families(errors["path"]).isin(found.families)] if len(errors) else errors
-    limited = mine[mine["kind"].isin(["limit_req", "limit_conn"])]
-    if len(limited) >= 3:
-        kind = str(limited["kind"].mode().iloc[0])
-        text = (
-            f"Nginx's error log has {len(limited):,d} lines on {KIND_WORDS[kind]} for "
-            f"{listed(found.endpoints)}."
-        )
-        rule = nginx_rule_words(found)
-        detail = f"{label(found)} is {KIND_WORDS[kind]} ({len(limited):,d} times)" + (
-            f": {rule}" if rule else ""
-        )
-        count, sql = len(limited), lines("error_log", limited)
-        seen.append(
-            Seen(
-                "nginx_limits", text, "error_log", count, sql, count, "requests", by_count(count),
-                {NGINX: detail},
-            )
-        )  # fmt: skip
-    seen += [*_header_too_big(found, mine), *_no_handshake(found, mine)]
+    seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
@@ -245,6 +229,46 @@ def _errors(found: Facts) -> list[Seen]:
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
+
+
+def _limits(found: Facts, errors: pd.DataFrame) -> list[Seen]:
+    """Find that limits of Nginx refused or delayed the requests that were bad.
+
+    A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
+    what failed otherwise, or elsewhere, it has nothing to do with.
+    """
+    limited = limit_lines(errors)
+    limited = limited[limited["family"].isin(found.families)]
+    if len(limited) < 3:
+        return []
+    bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["family"].isin(found.families)]
+    if bad["vantage"].eq("nginx").any():
+        bad = bad[bad["vantage"].eq("nginx")]
+    delaying = {
+        str(family) for family, rows in limited.groupby("family") if delays_requests(rows, found.nginx_routes)
+    }
+    late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["family"].isin(delaying)
+    mine, total = bad[found.refused.reindex(bad.index) | late], len(bad)
+    if len(mine) < 3 or len(mine) < 0.3 * total:
+        of_one = most_of_one(found, mine, bad)
+        if of_one is None:
+            return []
+        mine, total = of_one
+    limited = limited[limited["family"].isin(mine["family"])]
+    kind, count = str(limited["kind"].mode().iloc[0]), len(limited)
+    paths = listed(dict.fromkeys(mine["path"]))
+    text = (
+        f"Nginx's error log has {count:,d} lines on {KIND_WORDS[kind]} for {paths}; "
+        f"{share(len(mine), total)} bad requests have the limit's status or were delayed by it."
+    )
+    rule = nginx_rule_words(found)
+    detail = f"{label(found)} is {KIND_WORDS[kind]} ({count:,d} times)" + (f": {rule}" if rule else "")
+    sql, strength = lines("error_log", limited), by_count(min(count, len(mine)))
+    return [
+        Seen(
+            "nginx_limits", text, "error_log", count, sql, count, "requests", strength, {NGINX: detail},
+        )
+    ]  # fmt: skip
 
 
 def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Seen]:

@@ -194,7 +194,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
         bad = share(int(judged["bad"].sum()), len(judged))
         said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
         brief = brief_trouble(found.observed)
-        return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found)])
+        return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found), *_held_back(found)])
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(requests_judged(rows)["failed"].sum())
     how_many = f"{failed:,d}" if failed else "none"
@@ -213,6 +213,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
     return (
         f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
         f"requests of {listed(found.endpoints)} were slow or failed ({how_many} failed){times}."
+        + "".join(f" {sentence}" for sentence in _held_back(found))
     )
 
 
@@ -237,6 +238,20 @@ def _own_errors(found: Facts) -> list[str]:
         said.append(
             f"The application itself answered {len(rows):,d} requests of {family} at once with {statuses}: a "
             "fault of that handler, or of its callers."
+        )
+    return said
+
+
+def _held_back(found: Facts) -> list[str]:
+    """Return a sentence for each path on which a limit of Nginx refused requests beyond the usual."""
+    said = []
+    for family, seen in found.held_back.groupby("family"):
+        rows = seen[seen["vantage"] == seen["vantage"].mode().iloc[0]]
+        statuses = listed(int(status) for status in rows["status"].value_counts().index)
+        said.append(
+            f"A limit of Nginx refused {len(rows):,d} requests of {family} with {statuses} from "
+            f"{rows['start'].min():%Y-%m-%d %H:%M:%S} to {rows['start'].max():%H:%M:%S} UTC: it held back "
+            "what was beyond the usual, and explains no other failure."
         )
     return said
 
