@@ -92,6 +92,7 @@ def _counted(choice: Choice, columns: Sequence[str], table: pa.Table) -> pa.Tabl
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
+    from watchme_analysis.cli.process_settings import loaded_objects_excluded
     from watchme_analysis.sources.access.lean import load_lean
     from watchme_analysis.sources.access.parquet import ParquetFile
 
@@ -110,6 +111,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
+        stack.enter_context(loaded_objects_excluded())
         for chunk in _doubted(_shown(scan) if file is not None else _until_stopped(scan)):
             summary.add(chunk.table)
             if errors is not None:

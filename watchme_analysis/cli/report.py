@@ -18,6 +18,9 @@ from watchme_analysis.report.request import ALL
 NOTEBOOK_FAILED = 1
 # Asked of a backlog, each with a notebook of its own; `all` leaves them out.
 FURTHER = ("alarms", "what-if")
+# jsonschema, which papermill loads, uses this module for formats of addresses that no notebook has. Its
+# import compiles a grammar, which takes longer than all other imports of papermill.
+_ADDRESS_GRAMMAR = "rfc3987_syntax"
 # Else JupyterLab asks PyPI at each start whether there is a newer one.
 _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
@@ -67,6 +70,7 @@ def report(
     Exits with 0 when all reports are whole, 1 when a notebook failed (the report is kept as far as it came,
     and the index says so), 2 on bad input, with nothing written.
     """
+    from watchme_analysis.cli.process_settings import absent_module
     from watchme_analysis.report.index import INDEX
     from watchme_analysis.report.kernel import Kernels
     from watchme_analysis.report.request import plan
@@ -74,6 +78,8 @@ def report(
 
     with shared_imports(), Kernels() as kernels:
         requests = plan(question, cases, options, notebooks)
+        with absent_module(_ADDRESS_GRAMMAR):
+            import papermill  # noqa: F401
         results = make_reports(requests, out.absolute(), Teller(len(requests)), kernels)
     click.echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +29,6 @@ from watchme_analysis.report.request import Request, read_notebook
 from watchme_analysis.version import __version__
 
 _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
-# jsonschema, which checks notebooks, takes this for formats of addresses that no notebook has. Its import
-# compiles a grammar, which takes longer than all else that papermill imports.
-_ADDRESS_GRAMMAR = "rfc3987_syntax"
 
 
 class Progress(Protocol):
@@ -195,8 +191,7 @@ class Execution:
 
     def run(self) -> None:
         """Run the notebook; whatever it raises ends up in ``error``."""
-        with _missing(_ADDRESS_GRAMMAR):
-            import papermill
+        import papermill
 
         self.notebook = read_notebook(self.request.notebook)
         try:
@@ -239,19 +234,6 @@ class Execution:
 
     def _save(self) -> None:
         self.path.write_text(json.dumps(self.notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _missing(module: str) -> Iterator[None]:
-    """Let an optional module pass for one that is not installed, as long as the block lasts."""
-    loaded = module in sys.modules
-    if not loaded:
-        sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if not loaded:
-            del sys.modules[module]
 
 
 def _plain(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import mmap as mmap_module
 import os
 import sys
@@ -227,19 +226,6 @@ class _ProcessSetting:
                 self._restore()
 
 
-def _spare_old_objects() -> Callable[[], None]:
-    """Exclude present objects from garbage collection; return the function that includes them again.
-
-    Looking through the objects that pandas and similar libraries create when they are loaded takes 0.1 s, and
-    all threads wait for it. A process that excludes objects itself is left as it is.
-    """
-    # Python 3.12 begins with some hundred of its own.
-    if gc.get_freeze_count() >= 1000:
-        return lambda: None
-    gc.freeze()
-    return gc.unfreeze
-
-
 def _shorten_turns() -> Callable[[], None]:
     """Shorten the interpreter's thread switch interval; return the function that restores it.
 
@@ -258,7 +244,6 @@ def _shorten_turns() -> Callable[[], None]:
     return restore
 
 
-_OLD_OBJECTS = _ProcessSetting(_spare_old_objects)
 _TURNS = _ProcessSetting(_shorten_turns)
 
 
@@ -270,7 +255,7 @@ def in_order(
     No more blocks are taken than threads can be kept busy with, so that memory stays bounded.
     """
     count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    with _OLD_OBJECTS, _TURNS, ThreadPoolExecutor(count) as pool:
+    with _TURNS, ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[Result]] = deque()
         failure: BaseException | None = None
         iterator = iter(blocks)

@@ -1,4 +1,8 @@
-"""What a process that only streams logs can do without."""
+"""What a process that only streams logs can do without.
+
+These functions change the whole process. Only ``watchme access`` and the processes that it starts to compile
+the parser call them; library code never does.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,75 @@
+"""Library code leaves the process of its caller unchanged; only commands change settings of their process."""
+
+import gc
+import json
+import subprocess
+import sys
+
+import pytest
+
+from watchme_analysis.cli.process_settings import absent_module, loaded_objects_excluded
+
+LINE = '192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "curl"\n'
+# Prints the settings before, during and after a log is read through the public functions.
+READ_A_LOG = """
+import gc, json, os, sys
+import pyarrow as pa
+import watchme_analysis
+from watchme_analysis.sources.access.logs import AccessScan
+
+
+def settings():
+    return {
+        "collects": gc.isenabled(),
+        "thresholds": gc.get_threshold(),
+        "excluded objects": gc.get_freeze_count(),
+        "Arrow memory": pa.default_memory_pool().backend_name,
+        "Arrow threads": [pa.cpu_count(), pa.io_thread_count()],
+        "hidden modules": sorted(name for name, module in sys.modules.items() if module is None),
+        "environment": sorted(os.environ.items()),
+    }
+
+
+log, engine = sys.argv[1:]
+options = watchme_analysis.LogOptions(engine=engine)
+before, interval = settings(), sys.getswitchinterval()
+states = []
+for chunk in AccessScan([log], options):
+    states.append(settings())
+frame, _ = watchme_analysis.read_access_logs([log], options)
+assert len(frame) == 300
+states.append(settings())
+assert states, "no chunk"
+print(json.dumps([before, states, sys.getswitchinterval() == interval]))
+import scipy.linalg  # was not hidden from whoever imports it later
+"""
+
+
+@pytest.mark.parametrize("engine", ["numba", "arrow", "exact"])
+def test_reading_logs_leaves_the_process_unchanged(tmp_path, engine):
+    (tmp_path / "access.log").write_text("".join(LINE.format(number) for number in range(300)))
+    command = [sys.executable, "-c", READ_A_LOG, str(tmp_path / "access.log"), engine]
+
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    before, states, same_interval = json.loads(ran.stdout)
+    assert [state for state in states if state != before] == []
+    assert same_interval
+
+
+def test_a_command_excludes_loaded_objects_from_collection_only_while_it_scans():
+    before = gc.get_freeze_count()
+    with loaded_objects_excluded():
+        assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() <= before
+
+
+def test_a_module_is_absent_only_while_the_block_lasts():
+    import json as loaded
+
+    sys.modules.pop("module_of_nobody", None)
+    with absent_module("module_of_nobody"), absent_module("json"):
+        assert sys.modules["module_of_nobody"] is None
+        assert sys.modules["json"] is loaded
+    assert "module_of_nobody" not in sys.modules
