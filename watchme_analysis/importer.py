@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -33,6 +34,7 @@ from watchme_analysis.wording import counted
 if TYPE_CHECKING:
     from watchme_analysis.case.writer import Parts
 
+_LOG = logging.getLogger(__name__)
 # From this size on a log is read in pieces and its rows kept on disk; where there are many, from less.
 SPILL_FROM = 64 << 20
 _MANY_BYTES = 256 << 20
@@ -246,6 +248,8 @@ def _read_all(
                 # One file that a reader can't cope with must not cost the others; it is named as left.
                 reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
                 source = None
+        rows = sum(piece.retrieval.rows for piece in pieces)
+        _LOG.info("%s: %d bytes, reader %s, %d rows", name, size, source.name if source else "none", rows)
         if source is not None:
             if source.keep:
                 kept.append((raw.name, raw.content.data))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from importlib import import_module
 from typing import NoReturn
 
@@ -62,13 +65,41 @@ A first round:
 Exit codes: 0 done, 1 a report failed (what there is of it is kept), 2 bad input.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
-def cli() -> None:
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="Log queries, waits and files to standard error; -vv also each call, poll and cache entry.",
+)
+@click.pass_context
+def cli(ctx: click.Context, verbose: int) -> None:
     """Find out why an event-driven system on AWS misbehaved.
 
     Evidence (logs, metrics, probes, queue state, configurations) is imported into a case, one folder that
     holds everything for later steps, all offline. Questions are answered from the case: `health` (why does
     an endpoint time out) and `backlog` (why do messages pile up or end in a dead-letter queue).
     """
+    if verbose:
+        ctx.call_on_close(_show_log(logging.INFO if verbose == 1 else logging.DEBUG))
+
+
+def _show_log(level: int) -> Callable[[], None]:
+    """Show the package's log on standard error with times in UTC; return the function that ends it."""
+    logger, before = logging.getLogger("watchme_analysis"), logging.getLogger("watchme_analysis").level
+    handler = logging.StreamHandler()
+    form = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    form.converter = time.gmtime
+    handler.setFormatter(form)
+    logger.addHandler(handler)
+    logger.setLevel(level)
+
+    def end() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+    return end
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
+_LOG = logging.getLogger(__name__)
 # Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
 MANY_INPUTS = 1000
 # An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
@@ -242,12 +244,14 @@ class AccessScan:
         engine = self.engine_for(one)
         self._stream = None
         blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
+        _LOG.info("%s: reading, %s bytes stored", one.name, one.size)
         try:
             yield from chunks_of(blocks, engine, tally, constants)
         except KeyboardInterrupt:
             tally.tear("it was not read to its end: it was stopped")
             self.retrievals.append(tally.retrieval())
             raise
+        _LOG.info("%s: %d lines, %d rows, %d rejected", one.name, tally.lines, tally.rows, tally.refused)
         note_change(one, tally)
         self.retrievals.append(tally.retrieval())
 

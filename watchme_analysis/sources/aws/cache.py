@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from watchme_analysis.sources.aws.json import iso_time
 from watchme_analysis.whole_file import write_whole
 from watchme_analysis.window import Window
 
+_LOG = logging.getLogger(__name__)
 # Points, events and entries of a window may still be on their way for so long after its end.
 SETTLED_AFTER = timedelta(minutes=15)
 # Some points of metrics come hours late, and asking for them again costs next to nothing.
@@ -55,16 +57,22 @@ class AnswerStore:
 
     def load(self, identity: Sequence[Any]) -> Kept | None:
         """Return what is kept under an identity (JSON-ready), None when nothing is or it can't be read."""
+        path = self._path(identity)
+        # An identity may hold the text of a query, so an entry is logged by its hash.
         try:
-            data = json.loads(gzip.decompress(self._path(identity).read_bytes()))
-            return Kept(data["value"], datetime.fromisoformat(data["taken_at"]))
-        except (OSError, ValueError, KeyError, EOFError):
+            data = json.loads(gzip.decompress(path.read_bytes()))
+            kept = Kept(data["value"], datetime.fromisoformat(data["taken_at"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            _LOG.debug("cache miss: entry %.12s (%s)", path.name, type(error).__name__)
             return None
+        _LOG.debug("cache hit: entry %.12s, taken at %s", path.name, data["taken_at"])
+        return kept
 
     def save(self, identity: Sequence[Any], value: Any, now: datetime) -> Any:
         """Keep an answer and return it as it will be read again: times as ISO texts."""
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
+        _LOG.debug("cache write: entry %.12s, %d characters", path.name, len(text))
         path.parent.mkdir(parents=True, exist_ok=True)
         # Answers hold what was logged, which is nobody else's business.
         write_whole(path, gzip.compress(text.encode(), 6), mode=0o600)

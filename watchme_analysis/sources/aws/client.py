@@ -5,6 +5,7 @@ botocore's own retries are off, so that every call that goes out is one that was
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import random
@@ -17,6 +18,7 @@ from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 
+_LOG = logging.getLogger(__name__)
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
 _FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 _NEXT_STEPS = tuple(
@@ -225,6 +227,7 @@ class Aws:
             self._wait_turn(action)
             self.actions.add(action)
             self.calls += 1
+            _LOG.debug("%s: attempt %d of %d", action, attempt + 1, self.pace.attempts)
             try:
                 answer: dict[str, Any] = getattr(client, operation)(**parameters)
             except ClientError as error:
@@ -235,14 +238,19 @@ class Aws:
                 cause = error
             else:
                 answer.pop("ResponseMetadata", None)
+                _LOG.debug("%s: answered", action)
                 self._slower[action] = max(1.0, 0.9 * self._slower.get(action, 1.0))
                 return answer
             if isinstance(problem, ThrottledError):
                 self._slower[action] = min(_SLOWEST, 2 * self._slower.get(action, 1.0))
             wait = self.backoff(attempt)
             last = attempt + 1 == self.pace.attempts or time.monotonic() + wait > self.until
+            # The message of a service may quote a query, so only its code is logged.
+            code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
             if not problem.retryable or isinstance(problem, BusyError) or last:
+                _LOG.info("%s: failed with %s, not retried", action, code)
                 raise problem from cause
+            _LOG.info("%s: failed with %s, next attempt in %.2f s", action, code, wait)
             self.sleep(wait)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 

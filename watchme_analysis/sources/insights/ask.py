@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.retrieval import Retrieval
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def ask(
     if left and asking.offline:
         query = next(iter(left.values()))
         raise NotKeptError(f"{not_kept(query.name or repr(query.text), query.window)}.")
+    _LOG.info("queries: %d, with a cache entry: %d, to run: %d", len(queries), len(kept), len(left))
     now = datetime.now(UTC)
     asked = run_queries(
         aws,

@@ -5,15 +5,18 @@ What is asked and what becomes of it is told by the caller.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.sources.aws.client import Aws, BusyError, CancelledError
 from watchme_analysis.sources.insights.calls import OPEN, Result, fetch_pages, poll_query, stop_query
 from watchme_analysis.sources.insights.plan import Task
 
+_LOG = logging.getLogger(__name__)
 # A query is first polled after this share of the time that the quickest one took.
 _EARLY = 0.8
 
@@ -105,13 +108,27 @@ class Flight:
                 self.aws.pace.first_poll_s, _EARLY * (self._quickest or 0.0)
             )
             self.flying.append(task)
+            _LOG.info(
+                "query %s started: %s; %d running, %d waiting",
+                task.query_id,
+                _window(task),
+                len(self.flying),
+                len(self.waiting),
+            )
 
     def _hold_back(self, task: Task) -> None:
         """Let a query wait while others use the account's slots up."""
         task.tries += 1
         self._room = max(1, min(self._room, len(self.flying)))
-        task.not_before = time.monotonic() + self.aws.backoff(task.tries)
+        wait = self.aws.backoff(task.tries)
+        task.not_before = time.monotonic() + wait
         self.waiting.appendleft(task)
+        _LOG.info(
+            "no free query slot in the account: %s waits %.2f s, at most %d queries at once",
+            _window(task),
+            wait,
+            self._room,
+        )
 
     def _polled(self, task: Task) -> Result | None:
         """Return what a query came to, None while it runs."""
@@ -122,9 +139,14 @@ class Flight:
             pace = self.aws.pace
             wait = min(max(pace.first_poll_s, age / 4), pace.longest_poll_s)
             task.next_poll = time.monotonic() + wait
+            _LOG.debug(
+                "query %s: %s after %.2f s, next poll in %.2f s", task.query_id, page.get("status"), age, wait
+            )
             return None
         result = fetch_pages(self.aws, task.query_id, page)
         self.flying.remove(task)
+        rows = len(result.rows)
+        _LOG.info("query %s ended: %s after %.2f s, rows: %d", task.query_id, result.status, age, rows)
         self._quickest = min(age, self._quickest or age)
         # A slot is free again, so one more may be tried.
         self._room = min(self._room + 1, self.aws.pace.concurrent_queries)
@@ -135,7 +157,14 @@ class Flight:
         left = []
         for task in self.flying:
             error = stop_query(self.aws, task.query_id)
+            _LOG.info("query %s %s", task.query_id, "stopped" if error is None else "could not be stopped")
             if error is not None:
                 left.append((task, error))
         self.flying.clear()
         return left
+
+
+def _window(task: Task) -> str:
+    """Return the seconds that a query covers, for the log."""
+    first, last = (datetime.fromtimestamp(at, UTC).isoformat() for at in (task.span.first, task.last))
+    return f"{first} to {last}"

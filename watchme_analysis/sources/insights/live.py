@@ -10,6 +10,7 @@ the CloudWatch Logs API reference.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ from watchme_analysis.sources.insights.text import (
     with_timestamp,
 )
 
+_LOG = logging.getLogger(__name__)
 # A window that is cut finer so often has an uneven density, and its rows are counted.
 _TRUSTED = 2
 _MISSING = "all rows were there: raise it, or narrow the window."
@@ -164,6 +166,8 @@ class _Run:
     def _more(self, task: Task, spans: Sequence[Span], deeper: int = 1) -> None:
         """Let more windows of a task's answer wait."""
         self.flight.add(Task(task.answer, span, depth=task.depth + deeper) for span in spans)
+        if spans:
+            _LOG.debug("windows planned after query %s: %d more", task.query_id, len(spans))
 
     def _start(self, task: Task) -> str:
         query = self.answers[task.answer].query
@@ -317,6 +321,7 @@ class _Run:
         """Say of answers that lack something why, and return which they are."""
         late = {task.answer for task in [*self.flight.flying, *self.flight.waiting]}
         late |= {number for number, _ in self.ends.owed}
+        _LOG.info("run ends early (%s), incomplete results: %d", status, len(late))
         for number in sorted(late):
             self.answers[number].incomplete(why, status)
         self.flight.waiting.clear()
