@@ -38,6 +38,8 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         exclude_anchor_links=True,
         language_code="en",
     )
+    # Set before any template is loaded; nbconvert itself escapes nothing.
+    exporter.environment.autoescape = True
     node = nbformat.from_dict(notebook)
     node.cells = _title_alone([cell for cell in node.cells if _shown(cell)])
     for name, output in outputs.name_figures(node):
@@ -52,7 +54,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "described": outputs.described,
     }
     html, _ = exporter.from_notebook_node(node, resources)
-    (folder / PAGE).write_text(html, encoding="utf-8")
+    (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 def _shown(cell: Any) -> bool:

@@ -1,0 +1,112 @@
+"""Markup in evidence is text on every page: no element, attribute or link comes from it."""
+
+import inspect
+from html import unescape
+from html.parser import HTMLParser
+from itertools import zip_longest
+
+import nbformat
+import pytest
+from marked_evidence import write_backlog, write_health
+from report_parts import result
+
+from watchme_analysis import notebook
+from watchme_analysis.report.folder import write_result
+from watchme_analysis.report.index import write_index
+from watchme_analysis.report.outputs import answer, diagnosis, write_figures
+from watchme_analysis.report.page import write_page
+
+# Neither slash nor colon: also for names of queues, functions and files.
+MARKUP = (
+    """"'><meta http-equiv="refresh" content="0;url=x"><base href="x"><form action="x"><a href="x"><script>"""
+    """<style>*{}<img src="x" onerror="x"><!-- &lt; &quot;"""
+)
+CLOSING = "</title></style></script></pre></summary></details></td></table></section>"
+# The same characters without those that mean something in HTML.
+HARMLESS = str.maketrans("<>\"'&", "([$_%")
+SHOWN = {"Picture", "Shown", "Passage", "FindingsView", "VerdictView"}
+POLICY = {"base-uri 'none'", "form-action 'none'", "default-src 'none'"}
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, but for the texts in them."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        values = {name: value for name, value in attributes if name not in ("alt", "src")}
+        pictures = [value.split(",")[0] for name, value in attributes if name == "src"]
+        self.found.append((tag, [name for name, _ in attributes], values, pictures))
+
+
+def elements(html):
+    parser = Elements()
+    parser.feed(html)
+    parser.close()
+    return parser.found
+
+
+def displayed(page):
+    """What every section of a page displays, as outputs of a notebook."""
+    methods = inspect.getmembers(type(page), inspect.isfunction)
+    shown = [
+        name
+        for name, method in methods
+        if not name.startswith("_") and inspect.signature(method).return_annotation in SHOWN
+    ]
+    for view in [page, *(getattr(page, name)() for name in shown)]:
+        bundle = view._repr_mimebundle_()
+        data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+        yield nbformat.v4.new_output("display_data", data, metadata=about)
+
+
+def reported(question, evidence, folder, hostile):
+    """Write the page of a case with all that its notebook could show, and the index; return both."""
+    make = nbformat.v4
+    page = getattr(notebook, f"open_{question}")(case=str(evidence))
+    cells = [
+        make.new_code_cell("look()", outputs=[output], id=f"look-{place}")
+        for place, output in enumerate(displayed(page))
+    ]
+    own = make.new_output("display_data", {"text/plain": f"It is /health{hostile} `{hostile}`."})
+    stream = make.new_output("stream", name="stdout", text=hostile)
+    warned = make.new_output("stream", name="stderr", text=hostile)
+    broken = make.new_output("error", ename=hostile, evalue=hostile, traceback=[hostile])
+    said = make.new_code_cell("answer()", outputs=[own], id="y", metadata={"tags": ["answer"]})
+    told = make.new_code_cell("tell()", outputs=[stream, warned, broken], id="z")
+    whole = make.new_notebook(cells=[make.new_markdown_cell("# Why?", id="title"), said, *cells, told])
+    run = folder / "20251211T020000Z"
+    run.mkdir(parents=True)
+    inputs = [{"file": f"app-{hostile}.log", "bytes": 1, "sha256": hostile}]
+    texts = {"title": f"title {hostile}", "inputs": inputs, "parameters": {"queue": hostile}}
+    about = result(diagnosis=diagnosis(whole), figures=write_figures(whole, run), **texts)
+    write_page(whole, about, run)
+    write_page(whole, about | {"answer": answer(whole)}, folder)
+    write_result(run, about)
+    failed = folder / "20251211T020001Z"
+    failed.mkdir()
+    write_result(failed, result(status="failed", error=hostile, case=hostile, question=hostile, **texts))
+    index = write_index(folder)
+    return [path.read_text() for path in (run / "report.html", folder / "report.html", index)]
+
+
+@pytest.mark.parametrize("question", ["health", "backlog", "alarms", "what_if"])
+def test_a_page_of_hostile_evidence_has_the_elements_of_a_harmless_one(question, data, tmp_path):
+    markup = MARKUP + (CLOSING if question == "health" else "")
+    pages = []
+    for marker in (markup, markup.translate(HARMLESS)):
+        evidence = tmp_path / str(len(pages)) / "case"
+        if question == "health":
+            write_health(data / "health-threadpool", evidence, marker)
+        else:
+            write_backlog(data / "backlog-49", evidence, marker)
+        pages.append(reported(question, evidence, evidence.with_name("reports"), marker))
+    for hostile, harmless in zip(*pages, strict=True):
+        assert 'content="0;url=x"' in unescape(hostile), "the page shows the markup as text"
+        pairs = zip_longest(elements(hostile), elements(harmless))
+        assert next((pair for pair in pairs if pair[0] != pair[1]), None) is None
+        policies = [each[2]["content"] for each in elements(hostile) if "http-equiv" in each[1]]
+        assert len(policies) == 1
+        assert set(policies[0].split("; ")) >= POLICY
