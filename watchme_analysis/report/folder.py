@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.whole_file import write_whole
 
 RESULT = "result.json"
+STATUSES = ("running", "ok", "failed", "killed")
 _LOCK = ".lock"
 _PART = ".part"
 _LONGEST_SLUG = 60
@@ -30,16 +32,18 @@ def slug(text: str) -> str:
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Write a run's ``result.json``."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    write_whole(folder / RESULT, text.encode())
+    # A half of a surrogate pair, as evidence may hold, becomes the escape that JSON has for it.
+    write_whole(folder / RESULT, text.encode(errors="backslashreplace"))
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """Return a run's result; None when the folder is no run or its result is damaged."""
+    path = folder / RESULT
     try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return None
-    return result if isinstance(result, dict) and "status" in result else None
+    return result if isinstance(result, dict) and result.get("status") in STATUSES else None
 
 
 def prepare(reports: Path) -> None:
@@ -134,13 +138,16 @@ def settle_killed(reports: Path) -> None:
             _settle(part, reports / part.name.removeprefix(".").removesuffix(_PART))
 
 
-def runs(reports: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return name and result of every run, newest first."""
-    found = []
-    for folder in reports.iterdir():
+def runs(reports: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """Return name and result of every run, newest first, and the folders with a result of another program."""
+    found, foreign = [], []
+    for folder in sorted(reports.iterdir()):
         if folder.name.startswith(".") or not folder.is_dir():
             continue
         result = read_result(folder)
         if result is not None:
             found.append((folder.name, result))
-    return sorted(found, key=lambda run: (run[1].get("started_at") or "", run[0]), reverse=True)
+        elif os.path.lexists(folder / RESULT):
+            foreign.append(folder.name)
+    found.sort(key=lambda run: (str(run[1].get("started_at") or ""), run[0]), reverse=True)
+    return found, foreign

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from watchme_analysis.report.folder import locked, runs, settle_killed
+from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
 from watchme_analysis.report.page import PAGE, TEMPLATES
 from watchme_analysis.report.words import facts
 from watchme_analysis.whole_file import write_whole
@@ -16,7 +18,8 @@ INDEX = "index.html"
 def write_index(reports: Path) -> Path:
     """Write ``index.html`` of a folder of reports, newest first; return its path.
 
-    Runs that were killed are taken up as such. The file is replaced at once, and by one process at a time,
+    Runs that were killed are taken up as such; folders whose result.json is not one of a report are named
+    and left out. The file is replaced at once, and by one process at a time,
     so that no reader sees half an index and no run is left out.
     """
     from jinja2 import Environment, FileSystemLoader
@@ -26,18 +29,40 @@ def write_index(reports: Path) -> Path:
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     with locked(reports):
         settle_killed(reports)
-        rows = [_row(reports, name, result) for name, result in runs(reports)]
-        write_whole(reports / INDEX, (template.render(rows=rows, style=style) + "\n").encode())
+        rows, foreign = _rows(reports)
+        page = template.render(rows=rows, foreign=foreign, style=style) + "\n"
+        # Names of files may be no UTF-8, and results may hold halves of surrogate pairs.
+        write_whole(reports / INDEX, page.encode(errors="backslashreplace"))
     return reports / INDEX
 
 
+def _rows(reports: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row for each run, and the folders that hold the result of another program."""
+    found, foreign = runs(reports)
+    rows = []
+    for name, result in found:
+        try:
+            rows.append(_row(reports, name, result))
+        except (
+            Exception
+        ):  # a foreign result may be wrong in any way, and must not cost the others their index
+            foreign.append(name)
+    return rows, sorted(foreign)
+
+
 def _row(reports: Path, name: str, result: dict[str, Any]) -> dict[str, Any]:
-    page = f"{name}/{PAGE}" if (reports / name / PAGE).is_file() else ""
     notebook = result.get("notebook", "")
     return {
         "facts": facts(result),
-        "page": page,
-        "result": f"{name}/result.json",
-        "notebook": f"{name}/{notebook}" if notebook and (reports / name / notebook).is_file() else "",
+        "page": _link(reports, name, PAGE),
+        "result": _link(reports, name, RESULT),
+        "notebook": _link(reports, name, notebook) if notebook else "",
         "name": name,
     }
+
+
+def _link(reports: Path, folder: str, name: str) -> str:
+    """Return the address of a file of a run; empty where there is none."""
+    if Path(name).name != name or not (reports / folder / name).is_file():
+        return ""
+    return quote(os.fsencode(f"{folder}/{name}"))
