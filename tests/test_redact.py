@@ -1,11 +1,14 @@
 import json
+import time
 
 import pytest
+from backlog_world import World
 from click.testing import CliRunner
 
+from watchme_analysis.analysis.backlog.error_kinds import logged_errors
 from watchme_analysis.cli.access import access
 from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Finding, Missing, Ranked
-from watchme_analysis.redact import redacted, redacted_values
+from watchme_analysis.redact import redacted, redacted_values, shortened
 from watchme_analysis.views import style
 from watchme_analysis.views.display import Passage, Shown
 from watchme_analysis.views.finding import FindingsView
@@ -25,7 +28,47 @@ MASKED = [
     ("postgres://me:pw@db.example.com/x", "postgres://***@db.example.com/x"),
     ("key AKIAIOSFODNN7EXAMPLE of", "key *** of"),
     ("got eyJhbGciOiJIUzI1.eyJzdWIi.sig here", "got *** here"),
-]
+    # JSON within JSON, at any depth, also with escaped quotation marks in the value.
+    (r'{"body": "{\"password\": \"a b\", \"a\": 1}"}', r'{"body": "{\"password\": \"***\", \"a\": 1}"}'),
+    (r"x \\\"token\\\": \\\"ab\\\", y", r"x \\\"token\\\": \\\"***\\\", y"),
+    (r"{\"password\": \"a\\\"b\", \"user\": \"c\"}", r"{\"password\": \"***\", \"user\": \"c\"}"),
+    (r"{\"Cookie\": \"a=b; c=d\"}", r"{\"Cookie\": \"***\"}"),
+    ("password: hunter, user: b", "password: ***, user: b"),
+    ("db.password = hunter", "db.password = ***"),
+    ("SECRET_KEY=hunter", "SECRET_KEY=***"),
+    ("aws_secret_access_key = abc/def+x", "aws_secret_access_key = ***"),
+    ("config['password'] = 'hunter'", "config['password'] = '***'"),
+    ("session=abc; next", "session=***; next"),
+    ("Set-Cookie: sid=abc; Path=/; HttpOnly", "Set-Cookie: ***"),
+    ("(b'cookie', b'sid=abc'), (b'host', b'a')", "(b'cookie', b'***'), (b'host', b'a')"),
+    ('proxy_set_header Authorization "Basic YTpi";', 'proxy_set_header Authorization "***";'),
+    ("pw=ab pin=1234 otp=992211 done", "pw=*** pin=*** otp=*** done"),
+    ("redis://:pw@cache.example.com:6379/0", "redis://***@cache.example.com:6379/0"),
+    ("postgres://me:p/w@db.example.com/x", "postgres://***@db.example.com/x"),
+    ("postgres://me:p@w@db.example.com/x", "postgres://***@db.example.com/x"),
+    ("/u/anna%40example.com/x", "/u/***%40example.com/x"),
+    ("?mail=anna%40example.com&x=1", "?mail=***%40example.com&x=1"),
+    ("token%3Dabc%26x", "token%3D***%26x"),
+    ('{"password": 12345, "x": 1}', '{"password": ***, "x": 1}'),
+    ('{"pin": 1234}', '{"pin": ***}'),
+    ('{"passwords": ["a", "b]"], "x": 1}', '{"passwords": [***], "x": 1}'),
+    ('{"tokens": ["ab"]}', '{"tokens": [***]}'),
+    ('"credentials": {"user": "a", "k": {"z": 1}}, "n": 2', '"credentials": {***}, "n": 2'),
+    ("run --password hunter x", "run --password *** x"),
+    ("<password>abc</password>", "<password>***</password>"),
+    # What a cut left without its end.
+    ('{"password": "two words of', '{"password": "***'),
+    (r'{"body": "{\"secret\": \"two words', r'{"body": "{\"secret\": \"***'),
+    # Split, so that no scanner takes them for real ones.
+    ("-----BEGIN RSA " + "PRIVATE KEY-----\nMII\nabc\n-----END RSA " + "PRIVATE KEY-----\nok",
+     "-----BEGIN RSA " + "PRIVATE KEY-----***-----END RSA " + "PRIVATE KEY-----\nok"),
+    ("key -----BEGIN " + "PRIVATE KEY-----\\nMIIab", "key -----BEGIN " + "PRIVATE KEY-----***"),
+    ("https://hooks.slack.com/" + "services/T0/B0/abc failed", "https://hooks.slack.com/services/*** failed"),
+    ("xox" + "b-123-abc, next", "***, next"),
+    ("gh" + "p_abcdefghij0123456789", "***"),
+    ("sk" + "_live_abc123def", "***"),
+    ("AIz" + "aSyA1234567890123456789", "***"),
+]  # fmt: skip
 PLAIN = [
     "[ERROR] Runtime.ImportModuleError: Unable to import module 'x': No module named 'requests'",
     "Unexpected token: } at 3",
@@ -36,6 +79,25 @@ PLAIN = [
     "location = /health { proxy_pass http://127.0.0.1:8017/; }",
     "curl http://172.28.0.11:8000/health, 5.0 s @ 10:00",
     "npm package@1.2.3",
+    "the password reset page at /password/reset",
+    "/api/token: 12 of 15 requests failed",
+    "/v1/password: 3 of 4",
+    "pinned to CPU 3, spinning=5",
+    "session_id  user_id  requests",
+    "session_id: 12 distinct values",
+    "prompt_tokens: 1234, max_tokens = 4096",
+    '{"tokens": 1234, "total_tokens": [1, 2, 3]}',
+    "/run/secrets/db:ro, secret:ro",
+    "password: must be at least 8 characters",
+    "Unexpected token: identifier",
+    "DB_PASSWORD=${DB_PASSWORD}",
+    "Password: null",
+    "KeyError: 'session', token bucket: 12",
+    '["Authorization", "Cookie", "Host"]',
+    'proxy_set_header Cookie "$http_cookie";',
+    "http://host.example.com:8080/a@b",
+    "the signature is valid",
+    "PASS: test_a",
 ]
 
 
@@ -48,6 +110,72 @@ def test_a_secret_is_masked_and_its_name_stays(text, shown):
 @pytest.mark.parametrize("text", PLAIN)
 def test_what_only_sounds_like_a_secret_stays(text):
     assert redacted(text) == text
+
+
+# Each makes some pattern begin again and again, or never find its end.
+ADVERSE = [
+    "a.", "eyJ-", "a://", "x://a:", "token: ", "token:", "password='", "password=\"'", "\\", '\\"',
+    "token=[", "tokens=[token=[1", "token={", "cookie: a;", "cookie: \\", "x%40", "x@a.", "%40a.a.", "@",
+    "-----BEGIN " + "PRIVATE KEY-----", "pass1", "passpass_", "pin=....", "session:::",
+    'password=\\"', "authorization: bearer  ",
+    "/token: ", "bearer ", "--a-", "<a:", "a-.webhook", "'cookie', 'a', ", "xox" + "b-", " \t", "?code=.",
+]  # fmt: skip
+
+
+def seconds(text):
+    best = float("inf")
+    for _ in range(2):
+        begun = time.process_time()
+        redacted(text)
+        best = min(best, time.process_time() - begun)
+    return best
+
+
+@pytest.mark.parametrize("piece", ADVERSE)
+def test_masking_takes_time_in_proportion_to_the_length(piece):
+    short, long = (f"{piece * (size // len(piece))}=" for size in (10_000, 80_000))
+    # Eight times the length; in the square of it, it would be 64 times.
+    assert seconds(long) < 24 * max(seconds(short), 0.002)
+
+
+def test_a_megabyte_of_names_and_quotation_marks_is_masked():
+    text = ('{"password": "' + "a" * 50 + "\\") * 16_000
+    assert len(text) > 990_000
+    assert "aaaa" not in redacted(text)
+
+
+@pytest.mark.parametrize(("text", "shown"), MASKED)
+def test_a_text_is_masked_before_it_is_cut(text, shown):
+    for longest in range(1, len(text)):
+        assert shown.startswith(shortened(text, longest).rstrip()) or shortened(text, longest) == shown
+    assert shortened(text, len(text)) == text
+    assert shortened("a long text", 6, "...") == "a l..."
+
+
+def test_a_logged_error_that_is_cut_within_a_password_shows_nothing_of_it():
+    world = World()
+    said = "OperationalError: " + "x" * 160 + " postgres://me:" + TOKEN * 9 + "@db.example.com/a"
+    world.fail(600, 720, 0.2, said)
+    found = logged_errors(world.table("log_events"), world.table("log_queries"), "job-runner")
+    assert found.examples
+    assert holds_none(*found.examples.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("password", 12345, "***"),
+        ("dbPassword", ["a"], "***"),
+        ("pin", 1234, "***"),
+        ("api_key", "abc", "***"),
+        ("tokens", 12, 12),
+        ("password", None, None),
+        ("passed", 7, 7),
+        ("/api/token", 3, 3),
+    ],
+)
+def test_a_field_is_masked_by_its_name(name, value, shown):
+    assert redacted_values({name: value}) == {name: shown}
 
 
 def test_every_text_within_a_value_is_masked_but_for_fields_that_stay_raw():

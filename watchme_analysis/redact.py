@@ -3,6 +3,10 @@
 Logs hold more than they should: a token in a query string, a password in an error, an address in a path. A
 case keeps evidence as it was; reports and answers are mailed, printed and pasted, so that what they quote
 goes through here.
+
+Mask first and truncate afterwards (:func:`shortened`): the part of a secret before a cut is often not
+recognizable as one. Masking takes time in proportion to the length of the text, whatever it holds, as
+evidence is written by others: each pattern starts where no other match of it can start, or is bounded.
 """
 
 from __future__ import annotations
@@ -15,39 +19,106 @@ MASK = "***"
 # Of a diagnosis: queries, commands, and the work items that are missing.
 AS_RECORDED = frozenset({"sql", "how", "missed_work", "dead_lettered_work"})
 
-_NAMES = (
-    r"[\w.-]*(?:pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
-    r"|credentials?|signature|session[_-]?id|jsessionid|phpsessid)|pwd|pass|sig|jwt|dsn"
+# Names of which any value is a secret.
+_PASSWORDS = (
+    r"pass(?:word|wd|phrase|code)s?|secrets?(?:[_-]?access)?(?:[_-]?key)?(?:[_-]?base)?|(?:api|access|account"
+    r"|private|encryption|signing|master)[_-]?keys?(?:[_-]?id)?|credentials?"
 )
+# Names of things that are also counted, timed or parsed: a bare word or a small number is no secret.
+_TOKENS = (
+    r"tokens?|signature|(?:j|php|asp|user)?sess(?:ion)?id"
+    r"|(?<![a-z0-9])(?:session(?:[_-]?(?:id|key))?|jwt|dsn|sig)"
+)
+# Short names that are part of many words, so that they must stand alone or after a separator.
+_SHORT = r"(?<![a-z0-9])(?:pwd|pw|pin|otp|totp)|(?<![a-z0-9])(?<!proxy_)(?<!cgi_)(?<!uwsgi_)(?<!grpc_)pass"
+_HEADERS = r"(?<![a-z0-9])(?:proxy-)?authorization|(?<![a-z0-9])(?:set-)?cookies?|x-api-key"
+_NAME = re.compile(
+    rf"(?:(?P<header>{_HEADERS})|(?P<password>{_PASSWORDS})|(?P<token>{_TOKENS})|(?P<short>{_SHORT}))"
+    # A quotation that ends (escaped in JSON within JSON), an index that ends, and what separates the value.
+    r"(?P<quoted>\\{0,64}[\"'])?\]?(?P<to>\s{0,20}(?:=>|:?={1,3}|:|%3d)\s{0,20}|,\s{0,20}(?=b?\\{0,64}[\"'])"
+    r"|\s{1,20}(?=[\"']))",
+    re.IGNORECASE,
+)
+_QUOTE = re.compile(r"[bru]{0,2}(?P<run>\\{0,64})(?P<mark>[\"'])", re.IGNORECASE)
+_MARKS = re.compile(r"(?<!\\)(?P<run>\\*)(?P<mark>[\"'])|\n")
+_BRACKETS = re.compile(r"(?<!\\)\\*[\"']|[\[\]{}]|\n")
 # A value ends where a query string, a list or a quotation goes on, and before what ends a sentence.
-_VALUE = r"[^\s\"'&,;<>()\[\]{}|]*[^\s\"'&,;<>()\[\]{}|.:!?]"
+_VALUE = re.compile(r"[^\s\"'&,;<>()\[\]{}|]*[^\s\"'&,;<>()\[\]{}|.:!?\\]")
+_ENCODED_VALUE = re.compile(r"[^\s\"'&,;<>()\[\]{}|%]+")
+_HEADER_VALUE = re.compile(
+    r"(?:bearer|basic|digest|negotiate|token)\s+[^\s\"']+|[^\s\"';\\]+(?:;\s*[^\s\"';\\]+)*", re.IGNORECASE
+)
+_NUMBER = re.compile(r"-?\d[\d.,]*$")
+# A name that stands for a value kept elsewhere.
+_REFERENCE = re.compile(r"\$\{\w{1,64}\}|\$[A-Z][A-Z0-9_]{0,64}$|%[sdr]$|%\(\w{1,64}\)s")
+_VARIABLE = re.compile(r"\$[a-z]\w{0,64}$")
+_NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false", "nan"})
+# What goes on after "password:" in a sentence.
+_SENTENCE = re.compile(
+    r"(?:must|is|was|are|were|be|should|may|can|cannot|could|required|invalid|incorrect|wrong|too|not|expected|has"
+    r"|have|does|contains|needs|missing|expired|the|an?|no|at|in|of|for)$",
+    re.IGNORECASE,
+)
+_HEADER_NAME = re.compile(r"[A-Za-z-]{1,40}")
+_LONG_WORD = 20
+_SHORTEST_WORD = 6
+_LONGEST_COUNT = 3
+# How far before a name to look for the path or the word that it belongs to.
+_BACK = 64
+
+_PEM = re.compile(r"-----BEGIN (?P<kind>(?:[A-Z]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-----")
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # Headers: all that follows on the line or within the quotation, whatever scheme it begins with.
-        (
-            r"\b(?P<head>(?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(?P<to>[\"']?\s*[:=]\s*[\"']?)"
-            r"(?!\*\*\*)(?:(?:bearer|basic|digest)\s+[^\s\"']+|[^\s\"';]+(?:;\s*[^\s\"';]+)*)",
-            rf"\g<head>\g<to>{MASK}",
-        ),
-        (r"\b(?P<scheme>bearer|basic)\s+[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
-        # "name": "value" and name='value'; a colon without a quotation may as well end a clause.
-        (
-            rf"(?<![\w.-])(?P<name>{_NAMES})(?P<to>[\"']?\s*[:=]\s*(?P<quote>[\"']))(?!\*\*\*).+?(?P=quote)",
-            rf"\g<name>\g<to>{MASK}\g<quote>",
-        ),
-        (rf"(?<![\w.-])(?P<name>{_NAMES})=(?!\*\*\*){_VALUE}", rf"\g<name>={MASK}"),
+        (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
         # What is a word like any other outside of a query string.
-        (rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE}", rf"\g<name>={MASK}"),
-        (r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
-        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
-        (r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", rf"\g<scheme>{MASK}@"),
-        (r"(?<![\w.%+-])[\w.%+-]+@(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b", rf"{MASK}@\g<domain>"),
+        (
+            rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
+            rf"\g<name>={MASK}",
+        ),
+        (
+            rf"(?P<flag>(?<!\S)--(?:[\w-]{{0,40}}-)?(?:password|passwd|secret|token|api-key))"
+            rf"\s{{1,20}}(?![-*]){_VALUE.pattern}",
+            rf"\g<flag> {MASK}",
+        ),
+        (
+            r"(?P<open><(?:\w{1,40}:)?\w{0,40}(?:password|passwd|passphrase|secret|token|apikey)>)"
+            r"(?!\*\*\*)[^<\n]+",
+            rf"\g<open>{MASK}",
+        ),
+        (
+            r"(?P<hook>hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
+            r"|(?<![\w-])[\w-]{1,63}\.webhook\.office\.com/webhookb2)/(?!\*\*\*)[^\s\"'<>),;\\]+",
+            rf"\g<hook>/{MASK}",
+        ),
+        (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
+        # With a port of a host, no password holds a slash.
+        (
+            r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}://)(?!\*\*\*@)[^/\s:@\"'<>]{0,128}:"
+            r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@",
+            rf"\g<scheme>{MASK}@",
+        ),
+        (
+            r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
+            rf"{MASK}\g<at>\g<domain>",
+        ),
+    )
+) + tuple(
+    (re.compile(pattern), MASK)
+    for pattern in (
+        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        # Tokens that services begin with a word of theirs; a few characters suffice, as a log may cut them.
+        r"(?<![A-Za-z0-9])(?:xox[a-z]|xapp)-[\w-]{4,}",
+        r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|npm_)[A-Za-z0-9_-]{8,}",
+        r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_|whsec_)\w{4,}",
+        r"(?<![A-Za-z0-9])sk-(?:ant-|proj-)?[A-Za-z0-9_]{20,}",
+        r"(?<![A-Za-z0-9])AIza[\w-]{8,}",
     )
 )
 # What any of the rules needs; most texts have none of it, and are told so in one look.
 _HINT = re.compile(
-    r"[@=]|://|eyJ|AKIA|ASIA|bearer|basic|authori|cookie|api-key|pass|pwd|secret|token|credential|signature|dsn",
+    r"[@=]|://|%40|eyJ|AKIA|ASIA|bearer|basic|authori|cookie|key|pass|pwd|pw|pin|otp|secret|token|credential|sig"
+    r"|sess|jwt|dsn|webhook|slack|xox|xapp|gh[pousr]_|github_pat|glpat|npm_|k_live|k_test|whsec|sk-|aiza|-----begin",
     re.IGNORECASE,
 )
 
@@ -56,14 +127,35 @@ def redacted(text: str) -> str:
     """Return a text in which secrets are ``***``; what was masked once stays as it is.
 
     Masked are the values of parameters, JSON fields and headers with a telling name (``token``, ``password``,
-    ``api_key``, ``Authorization``, ``Cookie`` …), signed tokens (JWT), AWS access key ids, the user and the
-    password of a URL and the local part of e-mail addresses. Names and domains stay: they say what was there.
+    ``api_key``, ``Authorization``, ``Cookie`` …), also of JSON within JSON, numbers, lists and values that a
+    cut left without an end; private keys, signed tokens (JWT), AWS access key ids and tokens of known
+    services; the address of a webhook, the user and the password of a URL and the local part of e-mail
+    addresses. Names and domains stay: they say what was there.
     """
     if not _HINT.search(text):
         return text
+    text = _without_values(_without_private_keys(text))
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def shortened(text: str, longest: int, end: str = "") -> str:
+    """Return a text of at most so many characters; secrets of one that is cut are masked before the cut.
+
+    Parameters
+    ----------
+    text
+        Text of evidence.
+    longest
+        Characters that it may have.
+    end
+        Last characters of a text that was cut, such as an ellipsis.
+    """
+    if len(text) <= longest:
+        return text
+    masked = redacted(text)
+    return masked if len(masked) <= longest else masked[: longest - len(end)].rstrip() + end
 
 
 def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
@@ -79,7 +171,166 @@ def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):
-        return {name: item if name in raw else redacted_values(item, raw) for name, item in value.items()}
+        return {
+            name: item
+            if name in raw
+            else MASK
+            if _is_secret_field(name, item)
+            else redacted_values(item, raw)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [redacted_values(item, raw) for item in value]
     return value
+
+
+def _is_secret_field(name: Any, item: Any) -> bool:
+    """Tell whether a field's value is a secret by the field's name."""
+    if not isinstance(name, str) or item is None or isinstance(item, bool | Mapping) or "/" in name:
+        return False
+    found = _NAME.search(f"{name}=")
+    if found is None or found.end() != len(name) + 1:
+        return False
+    if isinstance(item, list | tuple):
+        return any(isinstance(one, str) for one in item) or found["password"] is not None
+    return isinstance(item, str) or not _is_count(found, str(item))
+
+
+def _without_private_keys(text: str) -> str:
+    """Mask private keys in PEM form, also of which the end is missing."""
+    parts, at = [], 0
+    while begin := _PEM.search(text, at):
+        end = text.find(f"-----END {begin['kind']}-----", begin.end())
+        parts += [text[at : begin.end()], MASK]
+        at = len(text) if end < 0 else end
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def _without_values(text: str) -> str:
+    """Mask the values that stand after a telling name."""
+    parts, at, position = [], 0, 0
+    while found := _NAME.search(text, position):
+        start, end = _secret(text, found)
+        if end > start:
+            parts += [text[at:start], MASK]
+            at = end
+        position = max(end, found.end())
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def _secret(text: str, found: re.Match[str]) -> tuple[int, int]:
+    """Return where the secret after a name begins and ends; an empty piece where there is none."""
+    at = found.end()
+    none = (at, at)
+    listed = found["to"][0] == ","
+    if (listed and not (found["header"] and found["quoted"])) or not (found["header"] or found["to"].strip()):
+        return none
+    if text.startswith(MASK, at):
+        return none
+    opening = _QUOTE.match(text, at)
+    if opening is not None:
+        start = opening.end()
+        end = _closing(text, start, len(opening["run"]), opening["mark"])
+        return none if _is_harmless_quotation(found, text[start:end]) else (start, end)
+    if text.startswith(("[", "{"), at):
+        return _collection(text, found)
+    return _bare(text, found)
+
+
+def _is_harmless_quotation(found: re.Match[str], value: str) -> bool:
+    if value == MASK or not value or (len(value) == 1 and not value.isalnum()):
+        return True
+    if _REFERENCE.match(value) or (found["header"] and _VARIABLE.match(value)):
+        return True
+    # A list of header names, or a sentence: 'cookie', 'host'.
+    between = found["to"][0] == "," or not found["to"].strip()
+    return between and _HEADER_NAME.fullmatch(value) is not None
+
+
+def _closing(text: str, start: int, depth: int, mark: str) -> int:
+    """Return where a quotation ends; at the end of the line when it was cut.
+
+    A quotation mark with more backslashes than the opening one belongs to the value.
+    """
+    at = start
+    while found := _MARKS.search(text, at):
+        if found["mark"] is None:
+            return found.start()
+        run = len(found["run"])
+        if found["mark"] == mark and (run <= depth or (depth == 0 and run % 2 == 0)):
+            return found.end() - 1 - min(run, depth)
+        at = found.end()
+    return len(text)
+
+
+def _collection(text: str, found: re.Match[str]) -> tuple[int, int]:
+    """Return the inside of the list or object after a name; up to the end of the line when it was cut."""
+    at = found.end()
+    first = text[at + 1 : at + 2 + _BACK].lstrip()[:1]
+    plain = text[at] == "{" and not (found["header"] or found["password"])
+    if plain or not first or first in "]}" or text.startswith(MASK, at + 1):
+        return at, at
+    if found["password"] is None and first not in "\"'bu\\":  # counts, names of variables
+        return at, at
+    depth, quote = 0, ""
+    for one in _BRACKETS.finditer(text, at):
+        word = one[0]
+        if word == "\n":
+            return at + 1, one.start()
+        if word[-1] in "\"'":
+            quote = "" if word == quote else quote or word
+        elif not quote:
+            depth += 1 if word in "[{" else -1
+            if depth == 0:
+                return at + 1, one.start()
+    return at + 1, len(text)
+
+
+def _bare(text: str, found: re.Match[str]) -> tuple[int, int]:
+    """Return the value without quotation marks after a name, where it looks like a secret."""
+    at = found.end()
+    none = (at, at)
+    if found["header"]:
+        value = _HEADER_VALUE.match(text, at)
+        return value.span() if value else none
+    direct = found["to"] in {"=", ":="} or found["to"].lower() == "%3d"
+    if not direct and _of_path(text, found.start()):
+        return none
+    value = (_ENCODED_VALUE if found["to"].lower() == "%3d" else _VALUE).match(text, at)
+    if value is None or text.startswith("${", at) or not _is_secret_word(found, value[0], direct=direct):
+        return none
+    return value.span()
+
+
+def _is_secret_word(found: re.Match[str], word: str, *, direct: bool) -> bool:
+    """Tell whether a word after a name looks like a secret; ``direct`` is ``name=word``."""
+    if word.lower() in _NOTHING or _REFERENCE.match(word):
+        return False
+    if _NUMBER.match(word):
+        return not _is_count(found, word)
+    if direct or found["quoted"] or (found["short"] and "=" in found["to"]):
+        return True
+    # A secret of a container is mounted as `secret:ro`.
+    said = found["to"][-1:].isspace() or not (found["password"] or "").lower().startswith("secret")
+    if found["password"] and said and not _SENTENCE.match(word):
+        return True
+    telling = len(word) >= _LONG_WORD or (len(word) >= _SHORTEST_WORD and any(map(str.isdigit, word)))
+    return telling and not word.startswith("/")
+
+
+def _is_count(found: re.Match[str], number: str) -> bool:
+    """Tell whether a number after a name counts or times something, and is no secret."""
+    name = next(found[kind] for kind in ("header", "password", "token", "short") if found[kind])
+    if name.lower().endswith("s") and name.lower() != "pass":
+        return bool(found["token"]) or len(number) <= _LONGEST_COUNT
+    if found["password"] or found["to"].strip() == "=":
+        return bool(found["token"]) and len(number) <= _LONGEST_COUNT
+    return len(number) <= _LONGEST_COUNT
+
+
+def _of_path(text: str, at: int) -> bool:
+    """Tell whether a word is the end of a path, such as ``/api/token``, of which something is said."""
+    back = at
+    while back > max(0, at - _BACK) and (text[back - 1].isalnum() or text[back - 1] in "_.-"):
+        back -= 1
+    return back > 0 and text[back - 1] == "/"

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
     from watchme_analysis.sources.aws.client import Aws
@@ -295,7 +296,7 @@ def _rejection(error: ServiceError) -> str | None:
         text = str(cause)
     else:
         return None
-    return " ".join(text.split())[:_LONGEST_REASON]
+    return shortened(" ".join(text.split()), _LONGEST_REASON)
 
 
 def _reject(line: str, message: dict[str, Any], file: IO[str], reason: str, found: Resent) -> None:

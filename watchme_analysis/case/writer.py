@@ -13,6 +13,7 @@ from watchme_analysis.case.folders import far_apart
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
 from watchme_analysis.sources.raw import Piece, Source
@@ -153,7 +154,7 @@ def _rejected_row(item: Rejected, table: str) -> dict[str, object]:
         "line": item.line,
         "table": table,
         "reason": item.reason,
-        "text": item.text[:_REJECTED_TEXT],
+        "text": shortened(item.text, _REJECTED_TEXT),
         "size_bytes": item.size_bytes,
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.redact import MASK
+from watchme_analysis.redact import MASK, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.lambda_functions import mask_secrets
@@ -91,7 +91,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         except ValueError as error:
             found, reason = None, str(error)
         if found is None:
-            rejected.append(Rejected(name, number, reason, line[:2000]))
+            rejected.append(Rejected(name, number, reason, shortened(line, 2000)))
         else:
             row = {"file": name, "line": number, "command": command, **comment, **found}
             rows.append(_without_secrets(row))
@@ -141,7 +141,7 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame,
             try:
                 found = parse_command(line.strip())
             except ValueError as error:
-                rejected.append(Rejected(name, number, str(error), line[:2000]))
+                rejected.append(Rejected(name, number, str(error), shortened(line, 2000)))
                 continue
             if found:
                 given = environment | json.loads(found["environment"])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.redact import MASK
+from watchme_analysis.redact import MASK, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
@@ -110,13 +110,13 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
             return {}, Rejected(name, 0, f"YAML holds a value that can't be read: {error}")
         break
     if problem:
-        rest = "".join(lines[keep:])[:2000]
+        rest = shortened("".join(lines[keep:]), 2000)
         problem = Rejected(name, keep + 1, problem.reason, rest)
     if isinstance(value, dict):
         return value, problem
     if value is None:
         return {}, problem
-    return {}, Rejected(name, 1, "a compose file is a mapping, this is not", text[:2000])
+    return {}, Rejected(name, 1, "a compose file is a mapping, this is not", shortened(text, 2000))
 
 
 def _looks_like(raw: RawFile) -> bool:

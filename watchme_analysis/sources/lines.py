@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
 
@@ -52,7 +53,7 @@ def unpadded(line: bytes) -> bytes:
 
 def shown(data: bytes) -> str:
     """Return a line as text for a reader: undecodable bytes escaped, cut at 2000 characters."""
-    return data[: TEXT_LIMIT * 4].decode("utf-8", errors="backslashreplace")[:TEXT_LIMIT]
+    return shortened(data[: TEXT_LIMIT * 4].decode("utf-8", errors="backslashreplace"), TEXT_LIMIT)
 
 
 def decoded(data: bytes) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
 
 
@@ -43,7 +44,7 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
             tail = text.splitlines()[line - 1 :]
-            rejected.append(Rejected(name, line, reason, "\n".join(tail)[:2000]))
+            rejected.append(Rejected(name, line, reason, shortened("\n".join(tail), 2000)))
             config = payload(repaired)
     lines = text.splitlines()
     for error in config["errors"]:
@@ -51,7 +52,7 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
         # crossplane ends its sentence with the file's name and line, which stand in their own columns.
         reason = re.sub(r" in \S+nginx\.conf:\d+$", "", str(error["error"]))
         content = lines[number - 1] if 0 < number <= len(lines) else ""
-        rejected.append(Rejected(name, number, reason, content[:2000]))
+        rejected.append(Rejected(name, number, reason, shortened(content, 2000)))
     return config["parsed"], rejected
 
 

@@ -12,7 +12,7 @@ from watchme_analysis.analysis.access.error_requests import errors_by_kind
 from watchme_analysis.analysis.access.key_sums import OTHER
 from watchme_analysis.analysis.access.latency_histogram import most_off_pct
 from watchme_analysis.analysis.access.summary import BY_TIME
-from watchme_analysis.redact import MASK, redacted_values
+from watchme_analysis.redact import MASK, redacted_values, shortened
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _input(one: Retrieval) -> dict[str, Any]:
         "notes": list(one.notes),
         "rejected_reasons": dict(reasons.most_common()),
         "first_rejected": [
-            {"line": item.line, "reason": item.reason, "text": item.text[:200]}
+            {"line": item.line, "reason": item.reason, "text": shortened(item.text, 200)}
             for item in one.rejected[:_EXAMPLES]
         ],
     }

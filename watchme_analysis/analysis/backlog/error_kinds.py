@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watchme_analysis.redact import redacted
+from watchme_analysis.redact import redacted, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,8 @@ KIND_WORDS = {
     "code_or_message": "Python errors of the code or of the message",
     "other": "of another kind",
 }
+# Characters of a logged line that an answer quotes.
+_LONGEST_EXAMPLE = 200
 # What the runtime puts before a message: when, and of which request.
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\S+ [0-9a-f]{8}-[0-9a-f-]{27} ")
 # The level before an error, and what the runtime of Node.js says of one that nobody caught.
@@ -218,7 +220,8 @@ def logged_errors(
         kind = kinds[name, message] = error_kind(text)
         counts[kind] += int(number)
         first_line = _STAMP.sub("", " ".join(text.split("\n", 1)[0].split()))
-        examples.setdefault(kind, first_line[:200])
+        if kind not in examples:
+            examples[kind] = shortened(first_line, _LONGEST_EXAMPLE)
         quoted = error_words(text)
         shape = _VARYING.sub("#", quoted)
         alike[shape] += int(number)

@@ -19,6 +19,7 @@ from watchme_analysis.analysis.configuration.edge_expressions import (
     compiled,
     wildcard,
 )
+from watchme_analysis.redact import shortened
 from watchme_analysis.sources.flatten import leaf
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _zone_effect(name: str, value: Any) -> str:
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(text, 60, "...")
 
 
 def request_fields(request: Mapping[str, Any]) -> dict[str, Any]:

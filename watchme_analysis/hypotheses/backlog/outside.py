@@ -8,6 +8,7 @@ from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import Picture
 from watchme_analysis.hypotheses.backlog.rows import points
 from watchme_analysis.hypotheses.base import Evidence, Investigation
+from watchme_analysis.redact import shortened
 from watchme_analysis.wording import counted
 
 NEXT_TEST = (
@@ -48,7 +49,7 @@ def _who_deletes(signs: Signs) -> str:
 def _patterns(filters: str) -> str:
     """Return a mapping's filter patterns for a sentence, cut where they are long."""
     text = " or ".join(map(str, json.loads(filters)))
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+    return shortened(text, LONGEST_SHOWN, "...")
 
 
 def taken_evidence(inv: Investigation, view: Picture) -> list[Evidence]:

@@ -14,6 +14,7 @@ from watchme_analysis.hypotheses.base import Investigation
 from watchme_analysis.hypotheses.health.facts import Facts, facts, listed, share
 from watchme_analysis.hypotheses.health.seen import Seen
 from watchme_analysis.hypotheses.health.sql import quoted, select
+from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,8 +114,7 @@ def timeout_words(found: Facts) -> str | None:
 
 
 def _in_words(rule: EdgeRule) -> str:
-    condition = rule.condition
-    short = condition if len(condition) <= 160 else f"{condition[:157]}..."
+    short = shortened(rule.condition, 160, "...")
     return f"rule `{rule.label}` ({short}): {rule.effect}"
 
 

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.redact import shortened
 
 _LOG = logging.getLogger(__name__)
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
@@ -291,7 +292,9 @@ class Aws:
     def _refusal(self, action: str, error: Any) -> ServiceError:
         detail = error.response.get("Error", {})
         code, said = str(detail.get("Code", "")), str(detail.get("Message", ""))
-        text = " ".join(re.sub(r"<[^>]*>", " ", said).split())[:300]  # a gateway answers with a page
+        text = shortened(
+            " ".join(re.sub(r"<[^>]*>", " ", said).split()), 300
+        )  # a gateway answers with a page
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         said = f"{action} in {self.where} said {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import DTYPES, conform, table_schema
 from watchme_analysis.sources.raw import Piece, RawFile, load_json
@@ -217,7 +218,9 @@ class Trouble(NamedTuple):
         """Return the troubles as rejected pieces."""
         torn = [Rejected(raw.relative, 0, problem) for problem in self.problems]
         strange = [
-            Rejected(raw.relative, 0, "not what the AWS CLI prints here", (as_json(item) or "")[:2000])
+            Rejected(
+                raw.relative, 0, "not what the AWS CLI prints here", shortened(as_json(item) or "", 2000)
+            )
             for item in self.odd
         ]
         return tuple(torn + strange)

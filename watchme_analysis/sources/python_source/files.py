@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
 from watchme_analysis.sources.python_source.fstrings import older_fstrings
 from watchme_analysis.sources.raw import RawFile, unpacked_name
@@ -120,7 +121,7 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
     except SyntaxError as error:
         line = error.lineno or 0
         text = (error.text or "").rstrip("\n")
-        return None, Rejected(name, line, f"{reader} can't read it: {error.msg}", text[:2000])
+        return None, Rejected(name, line, f"{reader} can't read it: {error.msg}", shortened(text, 2000))
     except ValueError as error:
         return None, Rejected(name, 0, f"{reader} can't read it: {error}")
     except (MemoryError, RecursionError):
