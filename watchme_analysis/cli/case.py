@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import show_line
+from watchme_analysis.shell import shell_path
 from watchme_analysis.window import parse_zone
 from watchme_analysis.wording import counted
 
@@ -145,4 +145,4 @@ def _say_next(opened: Case, case: Path) -> None:
         return
     click.echo("\nNext:")
     for question in questions:
-        click.echo(f"    watchme diagnose {question} {shlex.quote(str(case))}")
+        click.echo(f"    watchme diagnose {question} {shell_path(case)}")

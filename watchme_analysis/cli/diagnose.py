@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.shell import shell_path
 from watchme_analysis.window import parse_zone
 
 
@@ -62,6 +62,6 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         for page in remedies(found).values()
     ]
     text = console.diagnosis_text(
-        found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shlex.quote(str(case))
+        found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shell_path(case)
     )
     click.echo(text)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.shell import shell_path
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A span ends now, each time another now, of which nothing is kept.
         click.echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
-    click.echo(f"next: watchme diagnose {question} {shlex.quote(str(target))}")
+    click.echo(f"next: watchme diagnose {question} {shell_path(target)}")
     return PARTLY_FAILED if pulled.failures else 0
 
 

@@ -31,6 +31,7 @@ from watchme_analysis.hypotheses.backlog.rows import matching, points
 from watchme_analysis.hypotheses.backlog.weights import weight
 from watchme_analysis.hypotheses.backlog.window import incident_window
 from watchme_analysis.hypotheses.base import Evidence, Finding, Investigation, hypothesis
+from watchme_analysis.shell import shell_option
 
 # So many good runs since its last change tell that it was not the change.
 RAN_WELL = 10
@@ -77,12 +78,12 @@ def consumer_failing(inv: Investigation) -> Finding:
         if signs.failures is not None:
             evidence += change_evidence(inv, view, "consumer_failing")
             evidence += [] if deployed else _unchanged(inv, signs)
-    name = signs.flow.function if signs else "the function"
+    name = shell_option("--function-name", (signs and signs.flow.function) or "FUNCTION", "FUNCTION")
     return Finding(
         "consumer_failing",
         tuple(evidence),
         detail=signs.errors.examples.get("function") if signs else None,
-        next_test=f"`aws lambda invoke --function-name {name}` with one dead letter's body; read its log.",
+        next_test=f"`aws lambda invoke {name}` with one dead letter's body; read its log.",
     )
 
 

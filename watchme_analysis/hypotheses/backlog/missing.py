@@ -9,6 +9,7 @@ from watchme_analysis.analysis.backlog.frames import work_items
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.hypotheses.backlog.picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
 from watchme_analysis.hypotheses.base import Investigation, Missing
+from watchme_analysis.shell import shell_option, shell_word
 
 
 def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
@@ -24,9 +25,8 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
         found.append(Missing(what, why, how, value))
 
     looked_at = view.affected[:1] or view.signs
-    metrics = (
-        f"watchme pull backlog CASE --queue {queue} --since {start} --until {end}  # with all of this list"
-    )
+    of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
+    metrics = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}  # with all of this list"
     runs = {*FUNCTION_METRICS, "throttles"}
     if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
         why = "Errors, throttles and run times tell causes apart." + _unusable(inv, FUNCTION_SERIES)
@@ -39,18 +39,19 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             8.0 if view.affected and focus and focus.failures else 4.0,
             f"the errors that {function} logged",
             "They name the function, the API or the message as the place of the fault.",
-            f"aws logs start-query --log-group-name /aws/lambda/{function} --start-time {_epoch(start)} "
-            f"--end-time {_epoch(end)} --query-string 'fields @timestamp, @message, @requestId "
+            f"aws logs start-query --log-group-name {shell_word(f'/aws/lambda/{function}')} "
+            f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
+            "--query-string 'fields @timestamp, @message, @requestId "
             "| filter @message like /ERROR|Task timed out|Exception|exited/ "
             "| sort @timestamp asc | limit 10000'\n"
-            f"aws logs get-query-results --query-id ID > FOLDER/logs/{function}-errors.json",
+            f"aws logs get-query-results --query-id ID > {_file('logs', function, '-errors')}",
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
         add(
             2.0,
             f"the rest of {function}'s errors",
             "The query returned fewer rows than matched, so the first or last errors are not there.",
-            f"watchme pull backlog CASE --function {function} --since {start} --until {end}"
+            f"watchme pull backlog CASE {shell_option('--function', function)} --since {start} --until {end}"
             "  # asks on where one query ends",
         )
     if inv.table("changes").empty:
@@ -66,16 +67,16 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             4.0,
             f"the event source mapping of {queue}",
             "It says whether the queue is polled and how many runs it may start.",
-            f"aws lambda list-event-source-mappings --function-name {function} "
-            f"> FOLDER/functions/{function}-mappings.json",
+            f"aws lambda list-event-source-mappings {of_function} "
+            f"> {_file('functions', function, '-mappings')}",
         )
     if focus is not None and focus.flow.settings.visibility_timeout_s is None:
         add(
             4.0,
             f"the attributes of {queue}",
             "Visibility timeout, retention and redrive policy decide when a message returns or dies.",
-            f"aws sqs get-queue-attributes --queue-url URL_OF_{queue} --attribute-names All "
-            f"> FOLDER/queues/{queue}.json",
+            f"aws sqs get-queue-attributes --queue-url {shell_word(f'URL_OF_{queue}')} --attribute-names All "
+            f"> {_file('queues', queue)}",
         )
     messages = inv.table("queue_messages")
     # What was purged or sent back is not there any more.
@@ -86,8 +87,8 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             6.0,
             f"{left - held:,d} dead letters of {dlq}",
             "Only their bodies tell which device and day to run again; they pass with their retention.",
-            f"aws sqs receive-message --queue-url URL_OF_{dlq} --max-number-of-messages 10 "
-            f"--attribute-names All --visibility-timeout 600 >> FOLDER/queues/{dlq}-messages.json"
+            f"aws sqs receive-message --queue-url {shell_word(f'URL_OF_{dlq}')} --max-number-of-messages 10 "
+            f"--attribute-names All --visibility-timeout 600 >> {_file('queues', dlq, '-messages')}"
             "  # again and again until it is empty",
         )
     functions = inv.table("functions")
@@ -97,17 +98,22 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             2.0,
             f"the concurrency reserved for {function}",
             "Too little of it throttles deliveries, which count as receives.",
-            f"aws lambda get-function-concurrency --function-name {function} "
-            f"> FOLDER/functions/{function}-concurrency.json",
+            f"aws lambda get-function-concurrency {of_function} "
+            f"> {_file('functions', function, '-concurrency')}",
         )
     if focus is not None and focus.flow.frame["cpu_pct"].isna().all():
         add(
             1.0,
             "the API host's CPU",
             "A host out of CPU explains a slow API.",
-            f"watchme pull backlog CASE --queue {queue} --instance INSTANCE_ID --since {start} --until {end}",
+            f"watchme pull backlog CASE {of_queue} --instance INSTANCE_ID --since {start} --until {end}",
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _file(folder: str, name: str, ending: str = "") -> str:
+    """Return the path of a file for a resource, which stays in its folder whatever the name."""
+    return shell_word(f"FOLDER/{folder}/{name.replace('/', '-')}{ending}.json")
 
 
 def _lacking(looked_at: Sequence[Signs], metrics: set[str], names: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from watchme_analysis.shell import shell_word
+
 LOG_FORMAT = (
     'log_format timed \'$remote_addr - [$time_iso8601] $msec $request_id "$request" $status '
     "$body_bytes_sent rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time "
@@ -56,20 +58,22 @@ def inside_probes(at: Addresses) -> str:
     return (
         "watchme probe --standalone > probe.py\n"
         "docker cp probe.py CONTAINER:/tmp/probe.py\n"
-        f"docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 {at.inside}\n"
+        "docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 "
+        f"{shell_word(at.inside)}\n"
         "docker cp CONTAINER:/tmp/probes.csv FOLDER/probes-inside.csv"
     )
 
 
 def outside_probes(at: Addresses) -> str:
     """Probe through the edge for ten minutes."""
-    return f"watchme probe {at.outside} --every 10s --for 10m --output FOLDER/probes-outside.csv"
+    return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --output FOLDER/probes-outside.csv"
 
 
 def host_probes(at: Addresses) -> str:
     """Probe past Nginx for ten minutes."""
     return (
-        f"# on the host\nwatchme probe --host {at.host} --every 10s --for 10m --output FOLDER/probes-host.csv"
+        f"# on the host\nwatchme probe --host {shell_word(at.host)} --every 10s --for 10m "
+        "--output FOLDER/probes-host.csv"
     )
 
 
@@ -118,6 +122,7 @@ def edge_configuration() -> str:
 
 def process_metrics(at: Addresses) -> str:
     """Sample what the process and its host use each second, and how often its quota held it back."""
+    port = at.port if at.port.isdecimal() else "PORT"
     return (
         "# on the host, as root; Ctrl-C ends it\n"
         "P=$(docker inspect -f '{{.State.Pid}}' CONTAINER); H=$(getconf CLK_TCK)\n"
@@ -128,7 +133,7 @@ def process_metrics(at: Addresses) -> str:
         "> FOLDER/metrics.csv\n"
         "A=$(used); set -- $(host); while sleep 1; do B=$(used); set -- $(host) $1 $2; "
         'echo "$(date +%s),$(( (B - A) * 100 / H )),'
-        f"$(nsenter -t $P -n ss -Htn state established '( sport = :{at.port} )' | wc -l),"
+        f"$(nsenter -t $P -n ss -Htn state established '( sport = :{port} )' | wc -l),"
         "$(awk '/^Threads/ {print $2}' /proc/$P/status),"
         "$(awk '/^VmRSS/ {print int($2 / 1024)}' /proc/$P/status),"
         "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"

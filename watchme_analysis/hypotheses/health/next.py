@@ -8,6 +8,7 @@ from watchme_analysis.hypotheses.health.edge_rules import unread
 from watchme_analysis.hypotheses.health.facts import Facts
 from watchme_analysis.hypotheses.health.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.hypotheses.health.process import own_source
+from watchme_analysis.shell import shell_word
 
 _NEEDS = {
     "nginx_config": (
@@ -62,20 +63,22 @@ def next_test(found: Facts, cause: str) -> str:
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service
+    address = shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP")
     tests = {
         "nginx_config": (
-            f"Ask past Nginx on the host: `curl -m 40 -w '%{{time_total}}' "
-            f"http://{service}{inner}`; if that is well, "
+            "Ask past Nginx on the host: `curl -m 40 -w '%{time_total}' "
+            f"{shell_word(f'http://{service}{inner}', 'URL')}`; if that is well, "
             "compare the endpoint's location with a healthy one in `nginx -T`."
         ),
         "edge_config": (
             "Ask the origin without the edge: `curl -k -m 40 --resolve HOST:443:ORIGIN_IP "
-            f"https://HOST{endpoint}`; if that "
+            f"{shell_word(f'https://HOST{endpoint}', 'URL')}`; if that "
             "is well, turn off the edge's cache and rules for the path."
         ),
         "docker_network": (
-            f"Send from the host to the container: `ping -M do -s 1472 -c 20 {container.rsplit(':', 1)[0]}` "
-            f"and `curl -m 40 http://{container}{inner}`, and the same inside with `docker exec`."
+            f"Send from the host to the container: `ping -M do -s 1472 -c 20 {address}` and "
+            f"`curl -m 40 {shell_word(f'http://{container}{inner}', 'URL')}`, and the same inside with "
+            "`docker exec`."
         ),
         "app_event_loop": (
             "While it hangs, run `py-spy dump --pid PID`: the main thread stands in the blocking call."

@@ -1,0 +1,189 @@
+"""Commands that are offered for pasting do nothing else, whatever evidence calls its queues and paths."""
+
+import json
+import re
+import shlex
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from backlog_world import World
+from click.testing import CliRunner
+
+from watchme_analysis.cli import cli
+from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
+from watchme_analysis.hypotheses.base import Investigation
+from watchme_analysis.hypotheses.health import collect
+from watchme_analysis.shell import shell_option, shell_path, shell_word
+
+# Each leaves a file behind when a shell takes it for more than a word.
+HOSTILE = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a;touch pwned",
+    "it's; touch pwned",
+    "x' ; touch pwned ; '",
+    'x" ; touch pwned ; "',
+    "a b&touch pwned",
+    "a|touch pwned",
+    "a>pwned",
+    "${x:=$(touch pwned)}",
+    "-rf",
+    "~",
+    "*",
+    "!!",
+    "a#b",
+]
+PROGRAMS = (
+    "aws",
+    "cat",
+    "cp",
+    "curl",
+    "date",
+    "docker",
+    "grep",
+    "nginx",
+    "nsenter",
+    "ping",
+    "ss",
+    "watchme",
+    "wc",
+)
+COMMAND = re.compile(rf"`((?:{'|'.join(PROGRAMS)}) [^`]+)`")
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Return what runs a command among programs that do nothing, and tells whether it did anything else."""
+    home, here = tmp_path / "bin", tmp_path / "here"
+    home.mkdir()
+    (here / "FOLDER").mkdir(parents=True)
+    for folder in ("logs", "functions", "queues"):
+        (here / "FOLDER" / folder).mkdir()
+    for name in PROGRAMS:
+        (home / name).write_text("#!/bin/sh\nexit 0\n")
+        (home / name).chmod(0o755)
+    (home / "touch").symlink_to("/usr/bin/touch")
+
+    def run(command):
+        for check in (["/bin/sh", "-n"], ["/bin/sh"]):
+            done = subprocess.run(
+                [*check, "-c", command],
+                cwd=here,
+                env={"PATH": str(home)},
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                timeout=20,
+            )
+            assert b"yntax" not in done.stderr, command
+        assert [path.name for path in here.iterdir()] in (
+            ["FOLDER"],
+            ["FOLDER", "probe.py"],
+            ["probe.py", "FOLDER"],
+        )
+
+    return run
+
+
+def offered(diagnosis):
+    """Every command that a diagnosis offers, in a field of its own or in a sentence."""
+    sentences = [entry["next_test"] for entry in diagnosis["ranking"]] + list(diagnosis["summary"])
+    return [item["how"] for item in diagnosis["missing_evidence"]] + [
+        command for text in sentences for command in COMMAND.findall(text)
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
+    world = World(queue=f"{name}", function=f"{name}", dlq=f"{name}-dlq")
+    world.fail(600, 1200, 0.1, "Runtime.ImportModuleError: No module named 'requests'")
+    sparse = ("changes", "log_queries", "log_events", "queues", "functions", "queue_messages")
+    whole = diagnose(Investigation(world, "backlog")).to_dict()
+    found = diagnose(Investigation(world.without(*sparse), "backlog")).to_dict()
+    commands = offered(found) + offered(whole)
+    assert len(commands) > 6
+    named = 0
+    for command in commands:
+        shell(command)
+        for line in command.splitlines():
+            words = shlex.split(line.partition("  # ")[0])
+            for option in ("--queue", "--function", "--function-name"):
+                values = [words[at + 1] for at, word in enumerate(words[:-1]) if word == option]
+                values += [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+                assert set(values) <= {name, "FUNCTION"}, command
+                named += len(values)
+    assert named > 3
+
+
+# All at once, as a diagnosis of requests takes longer.
+EVERYTHING = "-rf $(touch pwned) `touch pwned` ' ; touch pwned ; ' \" ; touch pwned # > pwned"
+
+
+@pytest.mark.parametrize("name", ["$(touch pwned)", EVERYTHING])
+def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name, shell, tmp_path):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    begin = datetime(2026, 3, 2, 4, tzinfo=UTC)
+    with (folder / "access.log").open("w") as file:
+        for second in range(900):
+            is_bad = second % 2 == 0 and 300 <= second < 600
+            path = f"/{name}" if second % 2 == 0 else "/ok"
+            took = 30.0 if is_bad else 0.01
+            row = {
+                "time_iso8601": (begin + timedelta(seconds=second)).isoformat(),
+                "remote_addr": "192.0.2.7",
+                "request_method": "GET",
+                "uri": path,
+                "request_uri": path,
+                "host": name,
+                "status": 504 if is_bad else 200,
+                "request_time": took,
+                "upstream_response_time": str(took),
+                "upstream_addr": f"{name}:8017",
+            }
+            file.write(json.dumps(row) + "\n")
+    told = CliRunner().invoke(cli, ["diagnose", "health", str(folder), "--json"], standalone_mode=False)
+    diagnosis = json.loads(told.stdout)
+    commands = offered(diagnosis)
+    assert len(commands) > 6
+    for command in commands:
+        shell(command)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_each_probe_is_one_word(name, shell):
+    at = collect.Addresses(*(f"http://{name}/{part}" for part in ("o", "h", "i")), name)
+    for command in (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at)):
+        shell(command)
+        words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
+        assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
+    assert "pwned" not in collect.process_metrics(at)
+
+
+@pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])
+def test_the_next_command_takes_the_case_as_one_word(name, evidence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    case = name.replace("/", "-")
+    done = CliRunner().invoke(cli, ["import", str(evidence), "--", case], standalone_mode=False)
+    (line,) = [line for line in done.stdout.splitlines() if line.strip().startswith("watchme diagnose")]
+    words = shlex.split(line)
+    assert len(words) == 4
+    assert words[3].removeprefix("./") == case and not words[3].startswith("-")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_word_is_the_value_and_nothing_else(value):
+    assert shlex.split(shell_word(value)) == [value]
+    assert shlex.split(shell_option("--queue", value))[-1].removeprefix("--queue=") == value
+    assert shlex.split(shell_path(value))[0].removeprefix("./") == value
+
+
+def test_harmless_values_stay_readable_and_control_characters_go():
+    assert shell_word("https://api.example.com/v1/health?x=1") == "'https://api.example.com/v1/health?x=1'"
+    assert shell_word("/aws/lambda/asr-worker") == "/aws/lambda/asr-worker"
+    assert shell_option("--queue", "asr-queue.fifo") == "--queue asr-queue.fifo"
+    assert shell_option("--queue", "-rf") == "--queue=-rf"
+    assert shell_path("-rf") == "./-rf"
+    assert shell_word("a\x1b[2K\r\u202eb\n") == "'a?[2K??b?'"
+    assert shell_word("a`b", "NAME") == shell_word("-rf", "NAME") == "NAME"
