@@ -52,6 +52,7 @@ def test_calls_waits_and_queries_are_logged_without_evidence(front, query, caplo
 
     identity = next(iter(front.queries))
     assert has(caplog, "DEBUG", "logs:StartQuery", "attempt 2 of")
+    assert has(caplog, "DEBUG", "logs:StartQuery", "may be called in 0.00 s")
     assert has(caplog, "INFO", "logs:StartQuery", "ThrottlingException", "next attempt in")
     assert has(caplog, "INFO", "no free query slot", START.isoformat())
     assert has(caplog, "INFO", identity, "started", START.isoformat())

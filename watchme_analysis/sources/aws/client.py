@@ -287,6 +287,7 @@ class Aws:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
         slower = _SLOW.get(action, 1) * self._slower.get(action, 1.0)
         self._next_call[action] = turn + self.pace.gap_s * slower
+        _LOG.debug("%s: may be called in %.2f s", action, max(0.0, turn - time.monotonic()))
         self.sleep(turn - time.monotonic())
 
     def _refusal(self, action: str, error: Any) -> ServiceError:
