@@ -36,6 +36,7 @@ class World:
     timeout_s: float = 30.0
     name: str = "made-up"
     window: None = None
+    unread: tuple = ()
     tables: dict = field(default_factory=dict)
 
     def __post_init__(self):

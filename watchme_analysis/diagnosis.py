@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from pathlib import Path
@@ -9,8 +10,9 @@ from types import ModuleType
 
 from watchme_analysis.case import Case, open_case
 from watchme_analysis.errors import InputError
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
+from watchme_analysis.hypotheses.base import Diagnosis, Investigation, Missing, registered
 from watchme_analysis.window import Window, parse_time
+from watchme_analysis.wording import as_sentence
 
 QUESTIONS = ("health", "backlog")
 # Tables of which a question needs at least one.
@@ -91,7 +93,21 @@ def diagnose(
 def answer(investigation: Investigation) -> Diagnosis:
     """Answer the question of an investigation."""
     found: Diagnosis = _answering(investigation.question).diagnose(investigation)
-    return found
+    return replace(found, missing_evidence=(*_unread(investigation), *found.missing_evidence))
+
+
+def _unread(investigation: Investigation) -> list[Missing]:
+    """Return the files that could not be read, first those that the question is about."""
+    asked = {name for entry in registered(investigation.question) for name in entry.needs}
+    asked.update(_ABOUT[investigation.question])
+    return [
+        Missing(
+            f"{file.file}, which could not be read",
+            f"Nothing of it is in the case: {as_sentence(file.reason)}",
+            "repair the file or collect it again, then import the folder again",
+        )
+        for file in sorted(investigation.case.unread, key=lambda file: asked.isdisjoint(file.tables))
+    ]
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:

@@ -19,6 +19,10 @@ class InputError(WatchmeError):
     """A parameter, a path or an option that can't be used as given."""
 
 
+class LeftOutError(InputError):
+    """A file of evidence that is left on purpose, such as one that holds what another holds too."""
+
+
 class FormatError(WatchmeError):
     """A file or a format description that can't be read at all."""
 

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,10 +23,12 @@ from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
 from watchme_analysis.case.folders import check_one_case
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, sha256_of, write_tables
-from watchme_analysis.errors import CaseError, InputError, WatchmeError
+from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError
 from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.schema import FORMAT_VERSION
-from watchme_analysis.sources.raw import PACKED_ENDINGS, Piece, RawFile, Source, Spill
+from watchme_analysis.sources.json_lines import DEEPEST, shallow
+from watchme_analysis.sources.lines import decoded
+from watchme_analysis.sources.raw import PACKED_ENDINGS, Content, Piece, RawFile, Source, Spill
 from watchme_analysis.sources.registry import sources
 from watchme_analysis.version import __version__
 from watchme_analysis.wording import counted
@@ -238,16 +240,22 @@ def _read_all(
             continue
         raw = RawFile(folder, name, settings.zone, settings.of_readers, spill, known)
         source, reason = _recognise(raw, settings.kinds.get(name))
+        unread: tuple[str, ...] | None = None
+        if source is None and reason != _OF_ITS_OWN:
+            unread = _named_tables(raw)
         pieces: list[Piece] = []
         if source is not None:
             try:
-                pieces = [_with_torn_line(piece, raw) for piece in source.read(raw)]
-            except WatchmeError as error:
+                pieces = [_with_torn_line(piece, raw) for piece in _pieces(source, raw)]
+                unread, reason = _nothing_read(source, pieces)
+            except LeftOutError as error:
                 source, reason = None, str(error)
+            except WatchmeError as error:
+                unread, source, reason = source.tables, None, str(error)
             except Exception as error:
                 # One file that a reader can't cope with must not cost the others; it is named as left.
                 reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
-                source = None
+                unread, source = source.tables, None
         rows = sum(piece.retrieval.rows for piece in pieces)
         _LOG.info("%s: %d bytes, reader %s, %d rows", name, size, source.name if source else "none", rows)
         if source is not None:
@@ -263,9 +271,48 @@ def _read_all(
                 size,
                 digest,
                 tuple((piece.table, piece.retrieval) for piece in pieces),
+                unread,
             )
         )
     return reports, frames, kept
+
+
+def _pieces(source: Source, raw: RawFile) -> list[Piece]:
+    """Return what a reader makes of a file, with what it remarks on the file's values."""
+    try:
+        pieces = list(source.read(raw))
+    except RecursionError:
+        text, count = shallow(decoded(raw.content.data))
+        if not count or not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+            raise
+        problem = raw.content.problem
+        raw = replace(
+            raw, remarks=[f"{counted(count, 'value')} more than {DEEPEST} levels deep kept as text"]
+        )
+        vars(raw)["content"] = Content(text.encode(), problem)
+        pieces = list(source.read(raw))
+    if pieces and raw.remarks:
+        first = pieces[0]
+        notes = dict.fromkeys(
+            f"{raw.relative}: {text.removeprefix(f'{raw.relative}: ')}" for text in raw.remarks
+        )
+        pieces[0] = first._replace(retrieval=first.retrieval.with_notes(*notes))
+    return pieces
+
+
+def _named_tables(raw: RawFile) -> tuple[str, ...] | None:
+    """Return the tables that a file was for by its name, though its content can't be read; else None."""
+    # Of source, what is no part of the application is left on purpose.
+    named = [source for source in sources() if source.knows_name(raw) and source.name != "app_source"]
+    return named[0].tables if named else None
+
+
+def _nothing_read(source: Source, pieces: list[Piece]) -> tuple[tuple[str, ...] | None, str]:
+    """Return the tables that a file was for and why, where no row could be read of it; else None."""
+    lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
+    if lost and not any(piece.retrieval.rows for piece in pieces):
+        return source.tables, lost[0]
+    return None, ""
 
 
 def _with_torn_line(piece: Piece, raw: RawFile) -> Piece:

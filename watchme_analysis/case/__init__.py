@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.errors import CaseError, QueryError
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform, empty, table_schema
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MANIFEST = "manifest.json"
+
+
+class UnreadFile(NamedTuple):
+    """A file of evidence that could not be read, why, and the tables that it was for."""
+
+    file: str
+    reason: str
+    tables: tuple[str, ...]
 
 
 @dataclass
@@ -158,8 +166,37 @@ class Case:
             f"The table {name!r} of the case {self.path} can't be read ({reason}): import the evidence anew."
         )
 
+    @property
+    def unread(self) -> list[UnreadFile]:
+        """Files of evidence that could not be read."""
+        return [
+            UnreadFile(str(entry["file"]), str(entry["reason"]), tuple(entry["unread"]))
+            for entry in self.manifest["inputs"]
+            if entry.get("unread") is not None
+        ]
+
     def coverage(self) -> dict[str, Any]:
-        """Return, for each table that was fed, rows, window, rejected lines, truncation and notes."""
+        """Return rows, window, rejected lines, truncation and notes of each table that was fed.
+
+        A table that a file was for that could not be read is among them, as truncated.
+        """
+        found = self._coverage()
+        nothing: dict[str, Any] = {
+            "rows": 0,
+            "start": None,
+            "end": None,
+            "rejected": 0,
+            "truncated": True,
+            "notes": [],
+        }
+        for file in self.unread:
+            for name in file.tables:
+                entry = found.setdefault(name, dict(nothing))
+                note = f"{file.file} could not be read: {file.reason}"
+                entry.update(truncated=True, notes=[note, *entry["notes"]])
+        return {name: found[name] for name in TABLES if name in found}
+
+    def _coverage(self) -> dict[str, dict[str, Any]]:
         return {
             name: {
                 "rows": entry["rows"],

@@ -60,6 +60,8 @@ class FileReport:
         Size and hash of the file as it lies on disk.
     pieces
         Table and retrieval of everything that was read from it.
+    unread
+        Tables that it was for, where it could not be read; None where it was read or is no evidence.
     """
 
     file: str
@@ -68,6 +70,7 @@ class FileReport:
     bytes: int
     sha256: str
     pieces: tuple[tuple[str, Retrieval], ...] = ()
+    unread: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest's entry."""
@@ -77,6 +80,7 @@ class FileReport:
             "sha256": self.sha256,
             "source": self.source,
             "reason": self.reason,
+            "unread": None if self.unread is None else list(self.unread),
             "tables": [{"table": table, **retrieval.to_dict()} for table, retrieval in self.pieces],
         }
 

@@ -62,7 +62,7 @@ A first round:
   watchme diagnose health CASE      name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
-Exit codes: 0 done, 1 a report failed (what there is of it is kept), 2 bad input.""",
+Exit codes: 0 done, 1 a report failed or a file could not be read (the rest is kept), 2 bad input.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.shell import shell_path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from watchme_analysis.case import Case
 
 
+# Files named that could not be read.
+_NAMED = 5
+
+
 @click.command(
     "import",
     epilog="""\b
@@ -30,13 +35,13 @@ Example:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
-def import_command(folder: Path, case: Path, timezone: str) -> None:
+def import_command(folder: Path, case: Path, timezone: str) -> int:
     """Turn a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content (docs/evidence.md lists them; any may be gzipped); a case.toml
     in the folder may say otherwise. Nothing is dropped: the table printed says for each file what was
     taken, its window, and how many lines were rejected, and then what was left and why. Importing the same
-    folder again changes nothing.
+    folder again changes nothing. Exits with 1 when a file of evidence could not be read.
     """
     from watchme_analysis.importer import import_folder
     from watchme_analysis.views import console
@@ -51,6 +56,15 @@ def import_command(folder: Path, case: Path, timezone: str) -> None:
     state = "written" if report.changed else "unchanged, it holds this input already"
     click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
     _say_next(report.case, case)
+    unread = report.case.unread
+    if unread:
+        names = ", ".join(file.file for file in unread[:_NAMED]) + (", ..." if len(unread) > _NAMED else "")
+        click.echo(
+            f"\n{counted(len(unread), 'file')} of evidence could not be read: {names}. Reasons stand above: "
+            "repair them or collect them again, and import again.",
+            err=True,
+        )
+    return PARTLY_FAILED if unread else 0
 
 
 @click.group("case")

@@ -107,6 +107,11 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
         click.echo(
             "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True
         )
+    for file in opened.unread:
+        if "queue_messages" in file.tables:
+            click.echo(
+                f"  {file.file} could not be read, its messages are not listed: {file.reason}", err=True
+            )
     for reason, number in found.left_out:
         click.echo(f"  left out {number}: {reason}", err=True)
     if found.without_url:

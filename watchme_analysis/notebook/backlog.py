@@ -215,7 +215,8 @@ class BacklogPage(Page):
 
     def missed_work(self) -> Shown:
         """Show the work that was missed, by device."""
-        return missed_work_table(self.diagnosis.extra.get("missed_work", ()))
+        extra = self.diagnosis.extra
+        return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()))
 
     def messages(self) -> Shown:
         """Show the messages seen waiting or dead-lettered, which name the work."""

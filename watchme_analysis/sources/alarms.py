@@ -23,6 +23,7 @@ from watchme_analysis.sources.aws.json import (
     parsed,
     part,
     piece,
+    rows_of,
     truth,
     untimed,
     whole,
@@ -38,8 +39,8 @@ def read_alarms(raw: RawFile) -> Iterator[Piece]:
     """Read metric and composite alarms into ``alarms``."""
     values, problems = documents(raw)
     found, odd = listed_under(values, {"MetricAlarms": "ComparisonOperator", "CompositeAlarms": "AlarmRule"})
-    rows = [alarm_row(raw.relative, alarm, "metric") for alarm in found["MetricAlarms"]]
-    rows += [alarm_row(raw.relative, alarm, "composite") for alarm in found["CompositeAlarms"]]
+    rows = rows_of(found["MetricAlarms"], lambda alarm: alarm_row(raw.relative, alarm, "metric"), odd)
+    rows += rows_of(found["CompositeAlarms"], lambda alarm: alarm_row(raw.relative, alarm, "composite"), odd)
     yield piece(raw, "alarms", "alarms", rows, Trouble(problems, odd, has_more(values)))
 
 
@@ -87,7 +88,7 @@ def read_history(raw: RawFile) -> Iterator[Piece]:
     """Read alarm history into ``alarm_history``."""
     values, problems = documents(raw)
     items, odd = listed(values, "AlarmHistoryItems", "HistoryItemType")
-    rows = [history_row(raw.relative, item) for item in items]
+    rows = rows_of(items, lambda item: history_row(raw.relative, item), odd)
     trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "alarm_history", "alarm_history", rows, trouble, notes=untimed(raw, rows))
 

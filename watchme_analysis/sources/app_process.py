@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import MASK, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
-from watchme_analysis.schema import conform
 from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.python_source.command import parse_command
 from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,6 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         Table ``app_processes``: one row per command that starts a server. A comment counts as joined to
         the command after it; a line that starts no server is rejected.
     """
-    import pandas as pd
-
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
     blank = joined = total = 0
@@ -96,7 +94,8 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
             row = {"file": name, "line": number, "command": command, **comment, **found}
             rows.append(_without_secrets(row))
         comment = {}
-    frame = conform("app_processes", pd.DataFrame(rows))
+    notes: list[str] = []
+    frame = frame_of_rows("app_processes", rows, notes)
     check_lines(name, total, len(frame) + len(rejected) + blank + joined)
     return frame, Retrieval(
         source="app_process",
@@ -106,6 +105,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         blank_lines=blank,
         joined_lines=joined,
         rejected=tuple(rejected),
+        notes=tuple(notes),
     )
 
 
@@ -128,8 +128,6 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame,
         Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted: the
         others are none of this table's business.
     """
-    import pandas as pd
-
     environment: dict[str, str] = {}
     row: dict[str, Any] = {}
     rejected = []
@@ -147,8 +145,11 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame,
                 given = environment | json.loads(found["environment"])
                 row = {"file": name, "line": number, "command": rest.strip(), **found}
                 row["environment"] = json.dumps(given, sort_keys=True, ensure_ascii=False)
-    frame = conform("app_processes", pd.DataFrame([_without_secrets(row)] if row else []))
-    return frame, Retrieval(source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected))
+    notes: list[str] = []
+    frame = frame_of_rows("app_processes", [_without_secrets(row)] if row else [], notes)
+    return frame, Retrieval(
+        source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected), notes=tuple(notes)
+    )
 
 
 def _read_dockerfile(raw: RawFile) -> Iterable[Piece]:

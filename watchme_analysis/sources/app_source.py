@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform, empty
+from watchme_analysis.schema import empty
 from watchme_analysis.sources.python_source.async_rules import async_rule_findings
 from watchme_analysis.sources.python_source.calls import LOOP, POOL, Calls, Site
 from watchme_analysis.sources.python_source.concurrency_limits import limits
@@ -29,6 +29,7 @@ from watchme_analysis.sources.python_source.files import (
 from watchme_analysis.sources.python_source.project import Project
 from watchme_analysis.sources.python_source.routes import Routes
 from watchme_analysis.sources.raw import Piece, RawFile, Source, unpacked_name
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import ast
@@ -203,8 +204,6 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
         ``app_handlers`` and ``app_calls`` of this file. The way from a handler to a call may lead through
         other files. A file that is no Python is one rejected entry.
     """
-    import pandas as pd
-
     folder = _folder(raw)
     rejected = folder.rejected.get(raw.relative)
     problems = [rejected] if rejected else []
@@ -220,7 +219,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     for table in TABLES:
         rows = folder.rows.get((table, raw.name), [])
         own = [row | {"file": raw.relative} for row in rows]
-        frame = conform(table, pd.DataFrame(own)) if own else _no_rows(table)
+        frame = frame_of_rows(table, own, raw.remarks) if own else _no_rows(table)
         first = table == "app_handlers"
         retrieval = Retrieval(
             source="app_source",

@@ -17,6 +17,7 @@ from watchme_analysis.sources.aws.json import (
     parsed,
     part,
     piece,
+    rows_of,
     truth,
     untimed,
 )
@@ -49,7 +50,7 @@ def read_events(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     found, odd = listed_under(values, {"Events": "CloudTrailEvent", "Records": None})
     events = [*found["Events"], *map(_as_event, found["Records"])]
-    rows = [change_row(raw.relative, event) for event in events]
+    rows = rows_of(events, lambda event: change_row(raw.relative, event), odd)
     notes = untimed(raw, rows)
     torn = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
     if torn:

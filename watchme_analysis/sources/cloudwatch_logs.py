@@ -22,6 +22,7 @@ from watchme_analysis.sources.aws.json import (
     moment,
     number,
     piece,
+    rows_of,
     whole,
 )
 from watchme_analysis.sources.aws.names import log_group_function, resource_name
@@ -61,8 +62,10 @@ def read_answer(raw: RawFile) -> Iterator[Piece]:
     query["query_name"] = answer_name(raw.name)
     query["truncated"] = query["truncated"] or bool(problems) or more
     notes = [f"{raw.relative}: {note}" for note in _notes(query, asked, more)]
+    events = frame_of(
+        "log_events", rows_of(rows, lambda row: event_row(raw.relative, query, row), odd), raw.remarks
+    )
     trouble = Trouble(problems, odd)
-    events = frame_of("log_events", event_rows(raw.relative, query, rows))
     scanned = query["bytes_scanned"]
     yield piece(
         raw,
@@ -183,29 +186,33 @@ def event_rows(file: str | None, query: dict[str, Any], results: list[Any]) -> l
 
     A row without a message (of a ``stats`` query) keeps all it has in ``fields``; its time is its bin.
     """
-    rows = []
-    for result in results:
-        values = {str(f.get("field")): f.get("value") for f in result if isinstance(f, dict)}
-        message = values.get("@message")
-        reading = read_message(message) if message is not None else Reading(kind="")
-        others = {name: value for name, value in values.items() if name not in _OWN_FIELDS}
-        group = values.get("@log") or query["log_group"]
-        group = re.sub(r"^\d{12}:", "", group) if group else None
-        row = dict(zip(_READING, astuple(reading), strict=True))
-        row.update(
-            file=file,
-            query_name=query["query_name"],
-            log_group=group,
-            function=log_group_function(group),
-            time=insights_time(values.get("@timestamp")) or _bin_time(others),
-            message=message.rstrip("\r\n") if message is not None else None,
-            log_stream=values.get("@logStream"),
-            request_id=values.get("@requestId") or reading.request_id,
-            ptr=values.get("@ptr"),
-            fields=as_json(others) if others else None,
-        )
-        rows.append(row)
-    return rows
+    return [event_row(file, query, result) for result in results]
+
+
+def event_row(file: str | None, query: dict[str, Any], result: list[Any]) -> dict[str, Any]:
+    """Return a row of ``log_events``; see :func:`event_rows`."""
+    values = {str(f.get("field")): f.get("value") for f in result if isinstance(f, dict)}
+    message = values.get("@message")
+    if message is not None and not isinstance(message, str):
+        message = as_json(message)
+    reading = read_message(message) if message is not None else Reading(kind="")
+    others = {name: value for name, value in values.items() if name not in _OWN_FIELDS}
+    group = values.get("@log") or query["log_group"]
+    group = re.sub(r"^\d{12}:", "", str(group)) if group else None
+    row = dict(zip(_READING, astuple(reading), strict=True))
+    row.update(
+        file=file,
+        query_name=query["query_name"],
+        log_group=group,
+        function=log_group_function(group),
+        time=insights_time(values.get("@timestamp")) or _bin_time(others),
+        message=message.rstrip("\r\n") if message is not None else None,
+        log_stream=values.get("@logStream"),
+        request_id=values.get("@requestId") or reading.request_id,
+        ptr=values.get("@ptr"),
+        fields=as_json(others) if others else None,
+    )
+    return row
 
 
 def insights_time(text: Any) -> datetime | None:

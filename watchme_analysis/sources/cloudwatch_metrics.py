@@ -14,7 +14,16 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.sources.aws.cache import SETTLED_AFTER
-from watchme_analysis.sources.aws.json import Trouble, documents, frame_of, has_key, listed, moment, piece
+from watchme_analysis.sources.aws.json import (
+    Trouble,
+    documents,
+    frame_of,
+    has_key,
+    listed,
+    moment,
+    piece,
+    rows_of,
+)
 from watchme_analysis.sources.metrics.identity import (
     KEYS,
     Identities,
@@ -26,11 +35,13 @@ from watchme_analysis.sources.metrics.identity import (
 )
 from watchme_analysis.sources.metrics.intervals import intervals, settled_intervals
 from watchme_analysis.sources.raw import Piece, RawFile, Source
+from watchme_analysis.sources.storable import escape_surrogates, storable_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression")
+_BEYOND = 10**300
 # A series that is no plain metric (metric math, or one whose query is unknown) is known by these alone.
 _UNNAMED = ("id", "label", "folder")
 
@@ -45,20 +56,22 @@ def read_answers(raw: RawFile) -> Iterator[Piece]:
     series: list[dict[str, Any]] = []
     frames: list[pd.DataFrame] = []
     for result in results:
-        frame, complaint = _points(result, raw.zone)
-        notes.extend(f"{raw.relative}: {complaint}" for complaint in [complaint] if complaint)
-        frames.append(frame)
-        identity = identities.of(result)
         status = result.get("StatusCode")
-        series.append(
-            {
+
+        def row_of(found: dict[str, Any], status: Any = status) -> dict[str, Any]:
+            identity = identities.of(found)
+            frame, complaint = _points(found, raw.zone)
+            notes.extend(f"{raw.relative}: {complaint}" for complaint in [complaint] if complaint)
+            frames.append(frame)
+            return {
                 "file": raw.relative,
                 **identity,
                 **asked,
                 "points": len(frame),
                 "status": status if isinstance(status, str) else None,
             }
-        )
+
+        series += storable_rows("metric_queries", rows_of([result], row_of, odd), raw.remarks)
     _infer_periods(series, frames)
     for row, frame in zip(series, frames, strict=True):
         row["missing"] = _missing(row, frame)
@@ -150,8 +163,10 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
         complaints.append(f"{len(times)} times and {len(values)} values, the common {size} are kept")
     frame = pd.DataFrame(
         {
-            "time": _moments(pd.Series(times[:size], dtype="object"), zone),
-            "value": pd.to_numeric(pd.Series(values[:size], dtype="object"), errors="coerce"),
+            "time": _moments(pd.Series([_plain_time(time) for time in times[:size]], dtype="object"), zone),
+            "value": pd.to_numeric(
+                pd.Series([_finite(value) for value in values[:size]], dtype="object"), errors="coerce"
+            ),
         }
     )
     # One that is infinite would make every sum and mean so.
@@ -162,6 +177,16 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
     if not complaints:
         return frame, None
     return frame, f"series {result.get('Id')} has " + "; ".join(complaints) + "."
+
+
+def _finite(value: Any) -> Any:
+    """Return a value, None for a whole number beyond what any column holds."""
+    return None if isinstance(value, int) and abs(value) >= _BEYOND else value
+
+
+def _plain_time(value: Any) -> Any:
+    """Return a time as it was written, with nothing in it that a column can't hold."""
+    return escape_surrogates(value) if isinstance(value, str) else _finite(value)
 
 
 def _moments(texts: pd.Series, zone: tzinfo) -> pd.Series:

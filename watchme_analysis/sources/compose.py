@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import MASK, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
 from watchme_analysis.sources.lambda_functions import mask_secrets
 from watchme_analysis.sources.raw import RawFile, Source, one_table
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+# Levels that are read; each takes several calls of the YAML library within each other.
+_DEEPEST = 50
 _MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
 
 
@@ -49,8 +51,6 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes stand
         under a null service. A file that YAML refuses is rejected from the line where it breaks.
     """
-    import pandas as pd
-
     content = raw.content
     rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
     value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
@@ -66,7 +66,7 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         else:
             for path, setting in flatten(part, str(name)):
                 rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
-    frame = conform("compose_settings", pd.DataFrame(rows))
+    frame = frame_of_rows("compose_settings", rows, raw.remarks)
     masked = sum(MASK in row["value"] for row in rows)
     return frame, Retrieval(
         source="compose",
@@ -84,6 +84,29 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
 
     class Loader(yaml.SafeLoader):
         """Safe loader that reads compose's own tags (``!reset``, ``!override``) as their plain value."""
+
+        _depth = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            """Return a node; a value that is nested too deeply is its text."""
+            if self._depth >= _DEEPEST and self.check_event(yaml.CollectionStartEvent):
+                return self._text_of_node()
+            self._depth += 1
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self._depth -= 1
+
+        def _text_of_node(self) -> yaml.ScalarNode:
+            first = last = self.get_event()  # type: ignore[no-untyped-call]
+            depth = 1
+            while depth:
+                last = self.get_event()  # type: ignore[no-untyped-call]
+                depth += isinstance(last, yaml.CollectionStartEvent) - isinstance(
+                    last, yaml.CollectionEndEvent
+                )
+            shown = text[first.start_mark.index : last.end_mark.index]
+            return yaml.ScalarNode("tag:yaml.org,2002:str", shown, first.start_mark, last.end_mark)
 
     def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import LeftOutError
 from watchme_analysis.schema import conform
 from watchme_analysis.sources import nginx
 from watchme_analysis.sources.raw import RawFile, Source, one_table
@@ -23,7 +23,7 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     Raises
     ------
-    InputError
+    LeftOutError
         When the edge's own records lie beside it: they hold the same requests.
     FormatError
         As :func:`nginx.read_access_log`.
@@ -32,7 +32,7 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     beside = raw.beside("edge*.jsonl")
     if beside:
-        raise InputError(
+        raise LeftOutError(
             f"{raw.relative} is left out, so that no request of the edge counts twice: {beside[0].relative} "
             "holds them too."
         )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform
 from watchme_analysis.sources.flatten import flatten
 from watchme_analysis.sources.raw import RawFile, Source, load_json, one_table
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,6 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     FormatError
         When the file holds counts of requests.
     """
-    import pandas as pd
-
     content = raw.content
     value, problem = load_json(content.data) if content.data.strip() else (None, None)
     if _is_analytics(value):
@@ -48,7 +46,7 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         value, problem = None, refusal or problem
     rows = [] if value is None else [{"file": raw.relative, "path": p, "value": v} for p, v in flatten(value)]
     problems = [reason for reason in (content.problem, problem) if reason]
-    frame = conform("edge_settings", pd.DataFrame(rows))
+    frame = frame_of_rows("edge_settings", rows, raw.remarks)
     return frame, Retrieval(
         source="edge_settings",
         origin=raw.relative,

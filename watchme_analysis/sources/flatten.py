@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+# Levels that are taken apart. A YAML anchor can contain itself, without end.
+_DEEPEST = 100
+_TOO_DEEP = json.dumps("nested too deeply to be read")
 
-def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+
+def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Yield each leaf of a nested value with its dotted path.
 
     Parameters
@@ -16,12 +20,17 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         Nested dictionaries and lists; positions in a list count from 0.
     path
         Path of the value itself.
+    depth
+        Levels around the value.
 
     Yields
     ------
     path, value
         The value is JSON text with sorted keys; an empty list or dictionary is a leaf.
     """
+    if depth >= _DEEPEST:
+        yield path, _TOO_DEEP
+        return
     children: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         children = list(value.items())
@@ -30,7 +39,7 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if not children:
         yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     for key, child in children:
-        yield from flatten(child, f"{path}.{key}" if path else str(key))
+        yield from flatten(child, f"{path}.{key}" if path else str(key), depth + 1)
 
 
 def leaf(text: Any) -> Any:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+from watchme_analysis.sources.storable import escape_surrogates, holds_surrogates
+
+# Levels down to which a value is read; what lies deeper stays text. Python itself gives up before 1,000.
+DEEPEST = 100
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def json_value(data: bytes | str) -> Any:
     r"""Return the JSON value of a line; what no text can hold becomes ``\xff`` or ``\ud800``.
 
     That is bytes that are no UTF-8, and halves of surrogate pairs. Of a key that stands twice the first has
-    the name, the next is called ``key#2``.
+    the name, the next is called ``key#2``. A value that is nested too deeply is its text.
 
     Raises
     ------
@@ -21,11 +26,60 @@ def json_value(data: bytes | str) -> Any:
         When it is no JSON.
     """
     text = data.decode("utf-8", errors="surrogateescape") if isinstance(data, bytes) else data
-    try:
-        value = json.loads(text, object_pairs_hook=_object, strict=False)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return _plain(value) if "\\u" in text or _HALF_PAIR.search(text) else value
+    return read_json(text, object_pairs_hook=_object, strict=False)
+
+
+def read_json(
+    text: str,
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    strict: bool = True,
+) -> Any:
+    r"""Return the JSON value in a text, with nothing in it that later steps can't hold.
+
+    Halves of surrogate pairs become their escape, ``\ud800``; a value more than :data:`DEEPEST` levels down
+    is its JSON text.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON.
+    """
+    if text.count("[") + text.count("{") > DEEPEST:
+        text = shallow(text)[0]
+    value = json.loads(text, object_pairs_hook=object_pairs_hook, strict=strict)
+    return _plain(value) if "\\u" in text or holds_surrogates(text) else value
+
+
+def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
+    """Return JSON text whose values below a level are texts that hold them, and how many there were.
+
+    Parameters
+    ----------
+    text
+        JSON, also torn, also several documents.
+    deepest
+        Levels of lists and objects that are kept.
+    """
+    kept: list[str] = []
+    depth = count = at = start = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in ("[", "{"):
+            depth += 1
+            if depth == deepest + 1:
+                start = token.start()
+        elif mark in ("]", "}"):
+            if depth == deepest + 1:
+                kept += [text[at:start], json.dumps(text[start : token.end()], ensure_ascii=False)]
+                at = token.end()
+                count += 1
+            depth = max(0, depth - 1)
+    if depth > deepest:
+        # Torn within the value.
+        kept += [text[at:start], json.dumps(text[start:], ensure_ascii=False)]
+        at = len(text)
+        count += 1
+    return "".join([*kept, text[at:]]), count
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,14 +96,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return _HALF_PAIR.sub(_shown_half, value)
+        return escape_surrogates(value)
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, dict):
         return {_plain(key): _plain(one) for key, one in value.items()}
     return value
-
-
-def _shown_half(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

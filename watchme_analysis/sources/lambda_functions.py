@@ -29,6 +29,7 @@ from watchme_analysis.sources.aws.json import (
     number,
     part,
     piece,
+    rows_of,
     stem,
     whole,
 )
@@ -81,13 +82,16 @@ def read_function(raw: RawFile) -> Iterator[Piece]:
     answers, odd = _answers(values)
     # A part that --query leaves may lack the name; of several the file's name says nothing.
     name = stem(raw) if len(answers) == 1 and not has_key(raw, _LIST) else None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for answer in answers:
         configuration = answer.get("Configuration", answer)
         if not isinstance(configuration, dict) or not configuration:
             odd.append(answer)
             continue
-        row = function_row(raw.relative, configuration, name)
+        made = rows_of([configuration], lambda found: function_row(raw.relative, found, name), odd)
+        if not made:
+            continue
+        row = made[0]
         if row["function"] is None:
             odd.append(answer)
             continue
@@ -185,7 +189,8 @@ def _listed_beside(raw: RawFile) -> frozenset[str]:
     def find() -> frozenset[str]:
         lists = [beside for beside in raw.beside("*.json") if has_key(beside, _LIST)]
         entries = [entry for one in lists for entry in _answers(documents(one).values)[0]]
-        return frozenset(str(function_row("", entry)["function"]) for entry in entries)
+        rows = rows_of(entries, lambda entry: function_row("", entry), [])
+        return frozenset(str(row["function"]) for row in rows)
 
     return raw.once("functions listed", find)
 
@@ -197,7 +202,7 @@ def read_mappings(raw: RawFile) -> Iterator[Piece]:
     mappings, odd = listed(values, _MAPPINGS, "EventSourceArn")
     # A mapping without its function belongs to the one that the file is named after, if it is.
     name = _MAPPINGS_NAME.sub("", stem(raw)) if _MAPPINGS_NAME.search(stem(raw)) else None
-    rows = [mapping_row(raw.relative, mapping, name) for mapping in mappings]
+    rows = rows_of(mappings, lambda mapping: mapping_row(raw.relative, mapping, name), odd)
     trouble = Trouble(problems, odd, has_more(values))
     yield piece(raw, "lambda_mappings", "event_source_mappings", rows, trouble)
 

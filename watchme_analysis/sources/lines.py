@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,11 +280,13 @@ class Account:
         """
         import pandas as pd
 
-        frame = pd.DataFrame(self.rows)
-        names = [name for name in times if name in frame.columns]
-        for name in names:
-            frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
-        frame = conform(self.table, frame)
+        def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+            frame = pd.DataFrame(rows)
+            for name in (name for name in times if name in frame.columns):
+                frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
+            return conform(self.table, frame)
+
+        frame = frame_of_rows(self.table, self.rows, self.raw.remarks, made)
         return frame, self.retrieval(len(frame), time_span(frame, next(iter(times), None)))
 
 

@@ -7,12 +7,12 @@ English and Japanese.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from watchme_analysis.sources.aws.json import number
+from watchme_analysis.sources.json_lines import read_json
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _REQUEST_ID = re.compile(rf"RequestId: (?P<id>{_ID})|(?:Z|\t|^)[ \t](?P<bare>{_ID})[ \t]|\t(?P<tab>{_ID})\t")
@@ -194,7 +194,7 @@ def short_name(name: str) -> str:
 def _read_json(message: str) -> Reading | None:
     """Read a message of Lambda's JSON log format, None when it is no JSON object."""
     try:
-        value = json.loads(message)
+        value = read_json(message)
     except ValueError:
         return None
     if not isinstance(value, dict):

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform
 from watchme_analysis.sources.nginx_parse import parse_nginx_config
 from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile, Source, one_table
+from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,8 +214,6 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         statements themselves among them. A part that a main file includes gives no rows of its own.
         Missing includes stand in the notes.
     """
-    import pandas as pd
-
     mains = _mains(raw)
     owner = _owner(raw)
     names = [main.name for main in mains if _layer(main) == _layer(raw)]
@@ -226,7 +224,7 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         _walk_part(reading, reading.dumped[0] if reading.dumped else part, None, [])
     else:
         reading.notes.append(f"{raw.name} is read where {owner.name} includes it.")
-    frame = conform("config_directives", pd.DataFrame(reading.rows))
+    frame = frame_of_rows("config_directives", reading.rows, raw.remarks)
     return frame, Retrieval(
         source="nginx_config",
         origin=raw.relative,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Retrieval
+from watchme_analysis.sources.json_lines import shallow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +116,8 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
     text = data.decode("utf-8-sig", errors="replace")
     try:
         return json.loads(text), None
+    except RecursionError:
+        return load_json(shallow(text)[0].encode())
     except ValueError as error:
         problem = f"JSON ends early or is damaged: {error}"
     for cut, open_blocks in reversed(_cuts(text)):
@@ -182,6 +185,8 @@ class RawFile:
         Where the rows of large files may go; None where all are to be held.
     known
         What was found in folders, shared by the files that are read together; see :meth:`once`.
+    remarks
+        Sentences about values of the file that could not be kept as they are, for its account.
     """
 
     root: Path
@@ -190,6 +195,7 @@ class RawFile:
     settings: dict[str, Any] = field(default_factory=dict)
     spill: Spill | None = None
     known: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    remarks: list[str] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def path(self) -> Path:

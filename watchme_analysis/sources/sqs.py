@@ -23,6 +23,7 @@ from watchme_analysis.sources.aws.json import (
     number,
     parsed,
     piece,
+    rows_of,
     stem,
     whole,
 )
@@ -41,14 +42,15 @@ _DEPTH = 8
 def read_queue(raw: RawFile) -> Iterator[Piece]:
     """Read queue attributes into ``queues``."""
     values, problems = documents(raw)
-    rows, odd = [], []
+    rows: list[dict[str, Any]] = []
+    odd: list[Any] = []
     for value in values:
         attributes = value.get("Attributes", value) if isinstance(value, dict) else None
         if isinstance(attributes, dict) and "QueueArn" in attributes:
-            rows.append(queue_row(raw.relative, attributes))
+            rows += rows_of([attributes], lambda found: queue_row(raw.relative, found), odd)
         elif isinstance(attributes, dict) and attributes:
             # Without QueueArn among the attributes asked for, the file's name is the queue's.
-            rows.append(queue_row(raw.relative, attributes, stem(raw)))
+            rows += rows_of([attributes], lambda found: queue_row(raw.relative, found, stem(raw)), odd)
         else:
             odd.append(value)
     notes = [
@@ -99,7 +101,7 @@ def read_messages(raw: RawFile) -> Iterator[Piece]:
     values, problems = documents(raw)
     messages, odd = listed(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
-    rows = [message_row(raw.relative, queue, message) for message in messages]
+    rows = rows_of(messages, lambda message: message_row(raw.relative, queue, message), odd)
     yield piece(raw, "sqs_messages", "queue_messages", rows, Trouble(problems, odd))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -119,13 +119,15 @@ def _in_unit(value: Any, metric: Any) -> str:
     return _with_unit(value, str(metric).rpartition("_")[2])
 
 
-def missed_work_table(work: Iterable[Collection[str]]) -> Shown:
+def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = ()) -> Shown:
     """Return the work items that were missed, by device.
 
     Parameters
     ----------
     work
         Pairs of a device and a day or moment, as ``missed_work`` of a backlog diagnosis.
+    unread
+        Files of messages that could not be read.
     """
     by_device: dict[str, list[str]] = {}
     for device, when in work:
@@ -135,6 +137,8 @@ def missed_work_table(work: Iterable[Collection[str]]) -> Shown:
         for device, times in sorted(by_device.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     )
     note = "" if rows else "No work item is known to be missed."
+    if unread:
+        note = f"{', '.join(unread)} could not be read: how much work its messages hold is unknown."
     return Shown("Work that was missed, by device", ("device", "items", "which"), rows, note, frozenset({1}))
 
 

@@ -56,12 +56,17 @@ def local(moment: str | datetime | None, zone: tzinfo) -> str | None:
 
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
     """Return what an import took and what it left, as a table and lists."""
-    taken, notes, left = [], [], []
+    taken, notes = [], []
+    left: list[str] = []
+    unread: list[str] = []
     for entry in manifest["inputs"]:
         name = str(entry["file"])
         if entry["source"] is None:
-            left.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
+            group = left if entry.get("unread") is None else unread
+            group.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
             continue
+        if entry.get("unread") is not None:
+            unread.append(_bullet(f"{name}: {entry['reason']}"))
         taken += [(name, part) for part in entry["tables"]]
         if not entry["tables"]:
             notes.append((name, "read with another file"))
@@ -80,7 +85,12 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
     ]
     lines = [fitted(["file", "table", "rows", "rejected", head], rows, (1, 4))]
     return "\n".join(
-        [*lines, *_headed("Notes:", _each_once(notes)), *_headed("Left, not part of the case:", left)]
+        [
+            *lines,
+            *_headed("Notes:", _each_once(notes)),
+            *_headed("Could not be read, though it is evidence:", unread),
+            *_headed("Left, not part of the case:", left),
+        ]
     )
 
 
@@ -274,13 +284,20 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
         moment = local(change.get("time"), zone)
         lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
     if diagnosis["question"] == "backlog":
-        missed = len(diagnosis.get("missed_work") or [])
         lines.append(
             f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
-            f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, "
-            f"{counted(missed, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
+            f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, {_missed(diagnosis)}"
         )
     return lines
+
+
+def _missed(diagnosis: Mapping[str, Any]) -> str:
+    """Return how much work was missed, as far as the messages could be read."""
+    number = len(diagnosis.get("missed_work") or [])
+    if dumps := diagnosis.get("unread_dumps"):
+        known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
+        return f"{known}, as {', '.join(dumps)} could not be read"
+    return f"{counted(number, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
 
 
 def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.analysis.backlog.flows import Flow, Tables
 from watchme_analysis.analysis.backlog.hidden import hides_long
+from watchme_analysis.sources.json_lines import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +220,7 @@ def _json(text: Any, default: Any = None) -> Any:
     if _missing(text):
         return {} if default is None else default
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return {} if default is None else default
 

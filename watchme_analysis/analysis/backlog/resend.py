@@ -8,6 +8,7 @@ from typing import Any
 
 from watchme_analysis.analysis.backlog.flows import Tables
 from watchme_analysis.analysis.backlog.frames import all_signs, work_items
+from watchme_analysis.sources.json_lines import read_json
 
 FILE = "resend.jsonl"
 MAY_HAVE_RUN = "nothing shows that the work was done, but a late run may have: try whether twice does harm"
@@ -111,7 +112,7 @@ def _work(row: dict[str, Any]) -> tuple[str, str, str]:
     """
     body = str(row["body"])
     try:
-        parsed = json.loads(body)
+        parsed = read_json(body)
     except ValueError:
         return str(row["queue"]), "", body
     day = parsed.get("local_date") if isinstance(parsed, dict) else None
@@ -134,7 +135,8 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
 def _attributes(row: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes that its sender gave a message, and which one it was where there is room."""
     kept = row["message_attributes"]
-    given: dict[str, Any] = json.loads(kept) if isinstance(kept, str) else {}
+    found = read_json(kept) if isinstance(kept, str) else {}
+    given: dict[str, Any] = found if isinstance(found, dict) else {}
     if len(given) < _MOST_ATTRIBUTES:
         given["resent_message_id"] = {"DataType": "String", "StringValue": str(row["message_id"])}
     return given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -15,6 +14,7 @@ from watchme_analysis.analysis.backlog.retries import retries
 from watchme_analysis.analysis.backlog.signs import Signs
 from watchme_analysis.analysis.backlog.work_done import Failed, failed_with, surely_ran, work_done
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.json_lines import read_json
 from watchme_analysis.window import DEFAULT_ZONE, parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
     content: dict[str, Any] = {}
     if body is not None:
         try:
-            parsed = json.loads(body)
+            parsed = read_json(body)
             content = parsed if isinstance(parsed, dict) else {}
         except ValueError:
             content = {}
@@ -201,7 +201,7 @@ def _key_in_body(body: str | None) -> str | None:
     if body is None:
         return None
     try:
-        parsed = json.loads(body)
+        parsed = read_json(body)
     except ValueError:
         return None
     if not isinstance(parsed, dict):

@@ -18,7 +18,7 @@ from watchme_analysis.hypotheses.backlog import load as backlog_load
 from watchme_analysis.hypotheses.backlog import messages as backlog_messages
 from watchme_analysis.hypotheses.backlog import settings as backlog_settings
 from watchme_analysis.hypotheses.backlog.leads import backlog_released, died_of_creep, surge_leads
-from watchme_analysis.hypotheses.backlog.missing import missing_evidence, unread_dead_letters
+from watchme_analysis.hypotheses.backlog.missing import missing_evidence, unread_dead_letters, unread_dumps
 from watchme_analysis.hypotheses.backlog.other_incidents import (
     OtherIncident,
     explained_elsewhere,
@@ -187,9 +187,11 @@ def _extra(
         "lost": lost,
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
+        **({"unread_dumps": dumps} if (dumps := unread_dumps(inv)) else {}),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": not lost
         and not unread_dead_letters(inv, view)
+        and not unread_dumps(inv)
         and bool(missed.empty or not any(item.throttles or item.surplus for item in affected)),
         "incident_start_earliest": None
         if known is None
@@ -248,6 +250,8 @@ def _missing_work(extra: Mapping[str, Any], affected: Sequence[Signs] = (), unre
         return (
             f"{work} by what is left, and nothing tells which work the {counted(gone, 'lost message')} held"
         )
+    if dumps := extra.get("unread_dumps"):
+        return f"{work} by what could be read, and {', '.join(dumps)} could not be"
     if unread:
         letters = counted(unread, "dead letter")
         return f"{work} by the bodies at hand, and nothing here tells which work {letters} held"

@@ -159,6 +159,11 @@ def _epoch(text: str) -> str:
         return text
 
 
+def unread_dumps(inv: Investigation) -> list[str]:
+    """Return the dumps of messages that could not be read: nothing tells which work is in them."""
+    return [file.file for file in inv.case.unread if "queue_messages" in file.tables]
+
+
 def unread_dead_letters(inv: Investigation, view: Picture) -> int:
     """Return how many dead letters name no work: the case holds no body of theirs, or it names no day."""
     held = inv.table("queue_messages")["queue"].value_counts()

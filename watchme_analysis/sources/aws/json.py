@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import DTYPES, conform, table_schema
+from watchme_analysis.sources.json_lines import DEEPEST, read_json, shallow
+from watchme_analysis.sources.lines import TEXT_LIMIT
 from watchme_analysis.sources.raw import Piece, RawFile, load_json
+from watchme_analysis.sources.storable import escape_surrogates, frame_of_rows
 from watchme_analysis.wording import counted
 
+_MOST_DIGITS = 1000
 # What an answer says of itself, also where it has nothing to list.
 _ABOUT_ANSWERS = frozenset({"ResponseMetadata", "NextToken", "NextMarker"})
 
@@ -42,6 +46,13 @@ def documents(raw: RawFile) -> Documents:
     while at < len(text):
         try:
             value, at = decoder.raw_decode(text, at)
+        except RecursionError:
+            text, count = shallow(text[at:])
+            at = 0
+            raw.remarks.append(
+                f"{raw.relative}: {counted(count, 'value')} more than {DEEPEST} levels deep kept as text."
+            )
+            continue
         except ValueError:
             value, problem = load_json(text[at:].encode())
             problems.append(problem or "JSON is damaged")
@@ -136,9 +147,9 @@ def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
     if isinstance(value, datetime):
         found = value
     elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
-        seconds = float(value)
         # Seconds stay below 1e11 until the year 5138; larger numbers are milliseconds.
         try:
+            seconds = float(value)
             return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC)
         except (ValueError, OverflowError, OSError):
             return None
@@ -148,7 +159,10 @@ def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
             found = datetime.fromisoformat(text)
         except ValueError:
             return None
-    return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
+    try:
+        return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def number(value: Any) -> float | None:
@@ -157,7 +171,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
 
@@ -167,7 +181,8 @@ def whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip()):
-        return int(value)
+        # Python refuses to read thousands of digits.
+        return int(value) if len(value) < _MOST_DIGITS else None
     found = number(value)
     return int(found) if found is not None and found.is_integer() else None
 
@@ -189,7 +204,7 @@ def parsed(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return None
 
@@ -207,6 +222,27 @@ def iso_time(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
+def _shown(item: Any) -> str:
+    try:
+        text = as_json(item) or ""
+    except RecursionError:
+        return "nested too deeply to be shown"
+    return escape_surrogates(shortened(text, TEXT_LIMIT))
+
+
+def rows_of(
+    items: Iterable[Any], make: Callable[[Any], dict[str, Any]], odd: list[Any]
+) -> list[dict[str, Any]]:
+    """Return the row of each item; an item that can't become one is added to those that are odd."""
+    rows = []
+    for item in items:
+        try:
+            rows.append(make(item))
+        except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError):
+            odd.append(item)
+    return rows
+
+
 class Trouble(NamedTuple):
     """What could not be read of a file, and whether more pages of the answer exist than it holds."""
 
@@ -218,10 +254,7 @@ class Trouble(NamedTuple):
         """Return the troubles as rejected pieces."""
         torn = [Rejected(raw.relative, 0, problem) for problem in self.problems]
         strange = [
-            Rejected(
-                raw.relative, 0, "not what the AWS CLI prints here", shortened(as_json(item) or "", 2000)
-            )
-            for item in self.odd
+            Rejected(raw.relative, 0, "not what the AWS CLI prints here", _shown(item)) for item in self.odd
         ]
         return tuple(torn + strange)
 
@@ -256,7 +289,7 @@ def piece(
     more
         Further fields of the retrieval; notes are added to those of the trouble.
     """
-    frame = frame_of(table, rows)
+    frame = frame_of(table, rows, raw.remarks)
     notes = trouble.notes(raw) + tuple(more.pop("notes", ()))
     truncated = bool(more.pop("truncated", False) or trouble.problems or trouble.is_page)
     start, end = bounds(table, frame)
@@ -277,22 +310,40 @@ def piece(
     )
 
 
-def frame_of(table: str, rows: Any) -> Any:
-    """Return rows as the glossary's frame; empty text becomes null."""
+def frame_of(table: str, rows: Any, notes: list[str] | None = None) -> Any:
+    """Return rows as the glossary's frame; empty text becomes null.
+
+    Values that the table can't hold are told in the notes; see :func:`frame_of_rows`.
+    """
     import pandas as pd
 
-    schema = table_schema(table)
-    if not isinstance(rows, pd.DataFrame):
-        # Unknown keys stay columns, so that conform refuses them instead of losing them.
-        rows = pd.DataFrame.from_records(list(rows)) if rows else pd.DataFrame(columns=schema.names)
-    for column in schema.columns:
-        if column.name not in rows.columns:
+    if isinstance(rows, pd.DataFrame):
+        return _typed(table, rows)
+    told: list[str] = []
+    frame = frame_of_rows(table, list(rows), told, lambda given: _typed(table, _columns(table, given)))
+    if notes is not None:
+        notes += told
+    return frame
+
+
+def _columns(table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return rows as a frame; unknown keys stay columns, so that conform refuses them and loses none."""
+    import pandas as pd
+
+    return pd.DataFrame.from_records(rows) if rows else pd.DataFrame(columns=table_schema(table).names)
+
+
+def _typed(table: str, frame: Any) -> Any:
+    import pandas as pd
+
+    for column in table_schema(table).columns:
+        if column.name not in frame.columns:
             continue
         if column.kind == "time":
-            rows[column.name] = pd.to_datetime(rows[column.name], utc=True).astype(DTYPES["time"])
+            frame[column.name] = pd.to_datetime(frame[column.name], utc=True).astype(DTYPES["time"])
         elif column.kind == "text":
-            rows[column.name] = rows[column.name].astype("string").replace("", pd.NA)
-    return conform(table, rows)
+            frame[column.name] = frame[column.name].astype("string").replace("", pd.NA)
+    return conform(table, frame)
 
 
 def bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:
