@@ -158,6 +158,49 @@ def test_a_log_without_a_zone_that_fits_nothing_else_is_doubted(evidence, tmp_pa
     assert doubt in notes
 
 
+LOCAL = {
+    "app.log": ("app_log", "2025-12-11 10:00:05,000 INFO [7] app: done\n"),
+    "error.log": ("error_log", "2025/12/11 10:00:05 [error] 31#31: *7 it failed\n"),
+    "probes.csv": (
+        "probes",
+        "timestamp,vantage,path,status,seconds\n2025-12-11T10:00:05,host,/health,200,1\n",
+    ),
+    "metrics-api.csv": ("host_metrics", "timestamp,cpu_pct\n2025-12-11 10:00:05,50\n"),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "stated", "hour"),
+    [(None, None, 10), ("Asia/Tokyo", None, 1), (None, "Asia/Tokyo", 1), ("Asia/Tokyo", "UTC", 10)],
+)
+def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
+    evidence, tmp_path, option, stated, hour
+):
+    for name, (_, text) in LOCAL.items():
+        (evidence / name).write_text(text)
+    if stated is not None:
+        (evidence / "case.toml").write_text(f'time_zone = "{stated}"\n')
+
+    case = import_folder(evidence, tmp_path / "case", zone_name=option).case
+
+    for table, _ in LOCAL.values():
+        assert case.table(table)["time"].dt.hour.tolist() == [hour], table
+    # What names its zone is as it was.
+    assert set(case.table("access_log")["time"].dt.hour) == {1}
+    assert case.manifest["time_zone"] == (stated or option or "UTC")
+
+
+def test_another_zone_makes_the_case_anew(evidence, tmp_path):
+    (evidence / "app.log").write_text(LOCAL["app.log"][1])
+    import_folder(evidence, tmp_path / "case")
+    changed = import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo")
+    assert changed.changed
+    assert changed.case.table("app_log")["time"].dt.hour.tolist() == [1]
+    assert not import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo").changed
+    with pytest.raises(InputError, match="unknown"):
+        import_folder(evidence, tmp_path / "case", zone_name="Mars/Olympus")
+
+
 def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
     for name in "abcde":
         (evidence / f"access_{name}.log").write_text((evidence / "access.log").read_text())

@@ -69,6 +69,7 @@ def import_folder(
     *,
     progress: Callable[[str], None] | None = None,
     spill_from: int | None = None,
+    zone_name: str | None = None,
 ) -> ImportReport:
     """Turn a folder of raw evidence into a case.
 
@@ -83,6 +84,9 @@ def import_folder(
     spill_from
         Size in bytes from which on a file's rows are not held in memory, where its reader can do without;
         by the size of all evidence unless given.
+    zone_name
+        Zone of times written without one, such as ``Asia/Tokyo``, where ``case.toml`` states none; UTC unless
+        given.
 
     Raises
     ------
@@ -94,14 +98,14 @@ def import_folder(
     """
     source, target = Path(folder), Path(case)
     _check_target(source, target)
-    settings = read_settings(source)
+    settings = read_settings(source, zone_name)
     names = _evidence_files(source, target)
     if not names:
         raise InputError(f"The folder {source} holds no files: give the folder that the evidence lies in.")
     if settings.file is None:
         check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
-    fingerprint = _fingerprint(inputs)
+    fingerprint = _fingerprint(inputs, "" if settings.states_zone else settings.zone_name)
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # damaged, or of another version: made anew
             present = open_case(target)
@@ -207,9 +211,9 @@ def _is_case(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() and (folder / "tables").is_dir()
 
 
-def _fingerprint(inputs: dict[str, str]) -> str:
-    """Hash the input and the reading code's version: either may change the tables."""
-    text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items())])
+def _fingerprint(inputs: dict[str, str], zone: str) -> str:
+    """Hash the input, the zone given for it and the reading code's version: each may change the tables."""
+    text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items()), zone])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

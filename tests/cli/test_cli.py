@@ -64,6 +64,35 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "unchanged" in again.stdout
 
 
+def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_path):
+    (evidence / "queues").mkdir()
+    (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")
+    (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
+    told = watchme("import", evidence, tmp_path / "case")
+    assert told.returncode == 1
+    assert "1 file of evidence could not be read: queues/jobs-dlq-messages.json." in told.stderr
+    assert "Could not be read, though it is evidence:\n  - queues/jobs-dlq-messages.json" in told.stdout
+
+    answer = json.loads(watchme("diagnose", "backlog", tmp_path / "case", "--json").stdout)
+    assert answer["missing_evidence"][0]["what"] == "queues/jobs-dlq-messages.json, which could not be read"
+    assert answer["coverage"]["queue_messages"]["truncated"]
+    assert answer["missed_work_certain"] is False
+    text = watchme("diagnose", "backlog", tmp_path / "case").stdout
+    assert "work missed: unknown, as queues/jobs-dlq-messages.json could not be read" in text
+    assert "0 work items missed" not in text
+    assert "jobs-dlq-messages.json could not be read" in watchme("resend", tmp_path / "case").stderr
+
+
+def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
+    (evidence / "app.log").write_text("2025-12-11 10:00:05,000 INFO [7] app: done\n")
+    assert watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").returncode == 0
+    found = watchme("case", "sql", tmp_path / "case", "select hour(time) as h from app_log", "--csv")
+    assert found.stdout == "h\n1\n"
+    (evidence / "case.toml").write_text('time_zone = "UTC"\n')
+    told = watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
+    assert "read as UTC, as case.toml states, and not as Asia/Tokyo." in told.stderr
+
+
 def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
     watchme("import", evidence, tmp_path / "case")
     shown = watchme("case", "show", tmp_path / "case", "--timezone", "UTC")

@@ -41,6 +41,8 @@ class CaseSettings:
         Title of the case.
     zone, zone_name
         Zone of times written without one.
+    states_zone
+        Whether the file states the zone.
     window
         ISO bounds of the window, None when not stated.
     log_format
@@ -53,6 +55,7 @@ class CaseSettings:
     title: str | None = None
     zone: tzinfo = UTC
     zone_name: str = "UTC"
+    states_zone: bool = False
     window: dict[str, str] | None = None
     log_format: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
@@ -63,17 +66,25 @@ class CaseSettings:
         return {"log_format": self.log_format} if self.log_format else {}
 
 
-def read_settings(folder: Path) -> CaseSettings:
+def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     """Read ``case.toml`` of a folder; the defaults when there is none.
+
+    Parameters
+    ----------
+    folder
+        Folder of evidence.
+    zone_name
+        Zone of times written without one where the file states none; UTC unless given.
 
     Raises
     ------
     InputError
-        When the file is no TOML, or says something that can't be.
+        When the file is no TOML, or says something that can't be; when the zone is unknown.
     """
     path = folder / FILE
+    default = zone_name or "UTC"
     if not path.is_file():
-        return CaseSettings()
+        return CaseSettings(zone=parse_zone(default), zone_name=default)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -81,7 +92,8 @@ def read_settings(folder: Path) -> CaseSettings:
     unknown = sorted(set(data) - _KNOWN)
     if unknown:
         raise InputError(f"{path} has no setting {', '.join(unknown)}: it knows {', '.join(sorted(_KNOWN))}.")
-    zone_name = str(data.get("time_zone", data.get("timezone", "UTC")))
+    stated = data.get("time_zone", data.get("timezone"))
+    zone_name = default if stated is None else str(stated)
     zone = parse_zone(zone_name)
     kinds = data.get("files", {})
     if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
@@ -94,6 +106,7 @@ def read_settings(folder: Path) -> CaseSettings:
         title=data.get("title"),
         zone=zone,
         zone_name=zone_name,
+        states_zone=stated is not None,
         window=_window(path, data.get("window"), zone),
         log_format=data.get("log_format"),
         kinds=kinds,

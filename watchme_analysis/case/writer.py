@@ -249,7 +249,7 @@ def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
             note = (
                 f"all of it lies {hours} h {side} everything else, so that they can't be compared. Times "
                 f"without a zone were taken for {zone}: if they are another one's, put a case.toml with "
-                'time_zone = "Asia/Tokyo" or so beside the files, and import again.'
+                'time_zone = "Asia/Tokyo" or so beside the files, or say --timezone, and import again.'
             )
             tables[name]["notes"].insert(0, note)
 

@@ -13,7 +13,7 @@ from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import show_line
 from watchme_analysis.shell import shell_path
-from watchme_analysis.window import parse_zone
+from watchme_analysis.window import DEFAULT_ZONE, parse_zone
 from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
@@ -29,13 +29,18 @@ _NAMED = 5
 @click.command(
     "import",
     epilog="""\b
-Example:
-  watchme import ~/incident cases/last-night""",
+Examples:
+  watchme import ~/incident cases/last-night
+  watchme import ~/incident cases/last-night --timezone Asia/Tokyo""",
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("case", type=click.Path(path_type=Path))
-@timezone_option
-def import_command(folder: Path, case: Path, timezone: str) -> int:
+@click.option(
+    "--timezone",
+    help="Zone of times written without one, such as Asia/Tokyo; UTC unless given. A time_zone in case.toml "
+    f"wins over it. Also the zone of the times shown, {DEFAULT_ZONE} unless given.",
+)
+def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     """Turn a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content (docs/evidence.md lists them; any may be gzipped); a case.toml
@@ -46,15 +51,21 @@ def import_command(folder: Path, case: Path, timezone: str) -> int:
     from watchme_analysis.importer import import_folder
     from watchme_analysis.views import console
 
-    zone = parse_zone(timezone)
+    zone = parse_zone(timezone or DEFAULT_ZONE)
     progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
-    report = import_folder(folder, case, progress=progress)
+    report = import_folder(folder, case, progress=progress, zone_name=timezone)
     if progress is not None:
         progress("done\n")
     click.echo(console.import_text(report.case.manifest, zone))
     rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
     state = "written" if report.changed else "unchanged, it holds this input already"
     click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
+    stated = report.case.manifest["time_zone"]
+    if timezone is not None and stated != timezone:
+        click.echo(
+            f"\nTimes without a zone were read as {stated}, as case.toml states, and not as {timezone}.",
+            err=True,
+        )
     _say_next(report.case, case)
     unread = report.case.unread
     if unread:
