@@ -1,9 +1,11 @@
+import hashlib
 import json
 
 import pandas as pd
 import pytest
 
 from watchme_analysis.case import open_case
+from watchme_analysis.diagnosis import diagnose
 from watchme_analysis.errors import CaseError, InputError, QueryError
 from watchme_analysis.importer import import_folder
 from watchme_analysis.schema import TABLES
@@ -90,6 +92,64 @@ def test_damaged_cases_are_told_and_made_anew(case, evidence):
             open_case(case.path)
         assert import_folder(evidence, case.path).changed
         assert open_case(case.path).manifest == case.manifest
+
+
+def altered(case, name):
+    """Take rows out of a table, in a file that is whole."""
+    path = case.path / "tables" / f"{name}.parquet"
+    pd.read_parquet(path).iloc[:1].to_parquet(path, index=False)
+
+
+def test_a_table_that_was_altered_is_not_read(case):
+    altered(case, "access_log")
+    for read in (
+        lambda: open_case(case.path).table("access_log"),
+        lambda: open_case(case.path).sql("select count(*) from access_log"),
+        lambda: diagnose("health", case.path),
+        lambda: case.sql("select count(*) from access_log"),
+    ):
+        with pytest.raises(
+            CaseError, match=r"'access_log' of the case .* changed or damaged since the import: import the"
+        ):
+            read()
+    assert len(open_case(case.path).table("probes")) == 2
+
+
+def test_a_table_that_is_altered_while_the_case_is_open_is_not_read_on(case):
+    assert case.sql("select count(*) as rows from access_log")["rows"].tolist() == [3]
+    altered(case, "access_log")
+    with pytest.raises(CaseError, match="changed or damaged"):
+        case.sql("select count(*) as rows from access_log")
+
+
+def test_tables_that_are_missing_or_were_added_are_named(case, evidence):
+    tables = case.path / "tables"
+    (tables / "._probes.parquet").write_bytes(b"")
+    (tables / "metrics.parquet").write_bytes((tables / "probes.parquet").read_bytes())
+    with pytest.raises(
+        CaseError, match=r"'metrics' .* does not stand in its manifest: remove .*metrics\.par"
+    ):
+        open_case(case.path)
+    (tables / "metrics.parquet").unlink()
+    (tables / "probes.parquet").rename(tables / "probes.old")
+    with pytest.raises(CaseError, match=r"'probes' of the case .* is missing: import the evidence anew"):
+        open_case(case.path)
+    assert import_folder(evidence, case.path).changed
+    assert len(open_case(case.path).table("probes")) == 2
+
+
+def test_a_table_is_checked_once(case, monkeypatch):
+    hashed = []
+    real = hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, name: hashed.append(file.name) or real(file, name)
+    )
+    opened = open_case(case.path)
+    assert hashed == []
+    for _ in range(3):
+        opened.sql("select * from probes")
+    opened.table("probes")
+    assert len(hashed) == 1
 
 
 def test_a_raw_folder_opens_as_a_case_and_is_left_as_it_was(evidence):

@@ -5,6 +5,7 @@ A case is made by :func:`watchme_analysis.importer.import_folder`; afterwards ev
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Case:
     path: Path
     manifest: dict[str, Any]
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _checked: dict[str, tuple[int, int, int]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ class Case:
         InputError
             When the glossary has no such table.
         CaseError
-            When the table's file is missing or unreadable.
+            When the table's file is missing, unreadable, or not the one that the import wrote.
         """
         table_schema(name)
         if name not in self._frames:
@@ -92,10 +94,54 @@ class Case:
     def _file(self, name: str) -> Path:
         return self.path / "tables" / f"{name}.parquet"
 
+    def check_files(self) -> None:
+        """Compare the tables' files with the manifest's list, their contents left out.
+
+        Raises
+        ------
+        CaseError
+            When one is missing, or there is one that the manifest doesn't list.
+        """
+        listed = self.manifest["tables"]
+        there = {path.stem for path in (self.path / "tables").glob("[!.]*.parquet")}
+        for name in listed:
+            if name not in there:
+                raise CaseError(
+                    f"The table {name!r} of the case {self.path} is missing: import the evidence anew."
+                )
+        for name in sorted(there.difference(listed)):
+            raise CaseError(
+                f"The table {name!r} of the case {self.path} does not stand in its manifest: remove "
+                f"{self._file(name)}, or import the evidence anew."
+            )
+
+    def _check(self, name: str) -> None:
+        """Compare a table's file with its hash in the manifest, again only when the file changes.
+
+        It costs what reading the file does, so only tables that are asked for are checked.
+        """
+        path = self._file(name)
+        try:
+            stat = path.stat()
+            state = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if self._checked.get(name) == state:
+                return
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise self._damaged(name, error.strerror or str(error)) from error
+        if found != self.manifest["tables"][name].get("sha256"):
+            raise CaseError(
+                f"The table {name!r} of the case {self.path} was changed or damaged since the import: import "
+                "the evidence anew."
+            )
+        self._checked[name] = state
+
     def _load(self, name: str) -> pd.DataFrame:
         import pyarrow.parquet as pq
 
         path = self._file(name)
+        self._check(name)
         try:
             return conform(name, pq.read_table(path).to_pandas())
         except (OSError, ValueError) as error:
@@ -145,9 +191,10 @@ class Case:
         """Let a table stand under its name; it is read as far as a query needs it, and may exceed memory."""
         import duckdb
 
-        if name in self._frames or not self._file(name).is_file():
+        if name in self._frames or name not in self.manifest["tables"]:
             connection.register(name, self.table(name))
             return
+        self._check(name)
         try:
             connection.read_parquet(str(self._file(name))).create_view(name)
         except duckdb.Error as error:
@@ -237,7 +284,7 @@ def open_case(path: str | Path) -> Case:
     Raises
     ------
     CaseError
-        When the path is neither.
+        When the path is neither, or the case's tables are not those of its manifest.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -253,4 +300,5 @@ def open_case(path: str | Path) -> Case:
         raise CaseError(f"{manifest} can't be read ({error}): import the evidence anew.") from error
     if case.manifest.get("format_version") != FORMAT_VERSION:
         raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+    case.check_files()
     return case
