@@ -14,6 +14,8 @@ import pytest
 
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.importer import import_folder
+from watchme_analysis.sources.formats.nginx_conf_formats import candidate_formats
+from watchme_analysis.sources.raw import RawFile
 from watchme_analysis.views.console import import_text
 
 
@@ -156,6 +158,103 @@ def test_a_log_without_a_zone_that_fits_nothing_else_is_doubted(evidence, tmp_pa
     notes = " ".join(import_folder(evidence, tmp_path / "case").case.manifest["tables"]["app_log"]["notes"])
     assert ("time_zone" in notes) is bool(doubt)
     assert doubt in notes
+
+
+def outside(tmp_path):
+    """Return a folder beside the evidence with files of the reader's own machine."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    (folder / "app.py").write_text("SECRET = 'of this machine'\n")
+    (folder / "dump.json").write_text('{"Messages": [{"MessageId": "m", "Body": "of this machine"}]}')
+    (folder / "app.log").write_text("2025-12-11 01:00:05,000 INFO [7] app: of this machine\n")
+    return folder
+
+
+def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
+    machine = outside(tmp_path)
+    (evidence / "queues").mkdir()
+    for name, target in (
+        ("app.py", machine / "app.py"),
+        ("queues/jobs-dlq-messages.json", machine / "dump.json"),
+        ("logs", machine),
+        ("notes.txt", machine / "app.log"),
+        ("broken.log", machine / "missing"),
+        ("loop.log", evidence / "loop.log"),
+    ):
+        (evidence / name).symlink_to(target)
+    (evidence / "access-copy.log").symlink_to("access.log")
+
+    case = import_folder(evidence, tmp_path / "case").case
+
+    for name in ("app.py", "queues/jobs-dlq-messages.json", "logs", "notes.txt"):
+        assert entry(case, name)["source"] is None
+        assert entry(case, name)["reason"].startswith("a symbolic link that leads out of the folder, to "), (
+            name
+        )
+    assert entry(case, "broken.log")["reason"] == "a symbolic link that leads nowhere"
+    assert entry(case, "loop.log")["reason"] == "a symbolic link that leads nowhere"
+    assert {one.file for one in case.unread} == {"logs", "queues/jobs-dlq-messages.json"}
+    assert len(case.table("access_log")) == 6, "a link within the folder is followed"
+    for path in (path for path in case.path.rglob("*") if path.is_file()):
+        assert b"of this machine" not in path.read_bytes(), path
+    (evidence / "more.txt").symlink_to(machine / "app.py")
+    assert import_folder(evidence, tmp_path / "case").changed
+
+
+def test_a_folder_may_itself_be_a_link(evidence, tmp_path):
+    (tmp_path / "link").symlink_to(evidence, target_is_directory=True)
+    (evidence / "other.log").symlink_to(evidence / "access.log")
+    case = import_folder(tmp_path / "link", tmp_path / "case").case
+    assert case.unread == []
+    assert len(case.table("access_log")) == 6
+
+
+def test_settings_from_outside_of_the_folder_are_refused(evidence, tmp_path):
+    (tmp_path / "other.toml").write_text('title = "of this machine"\n')
+    (evidence / "case.toml").symlink_to(tmp_path / "other.toml")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        import_folder(evidence, tmp_path / "case")
+
+
+@pytest.mark.parametrize("how", ["include", "link", "include of a link", "link beside"])
+def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, how):
+    machine = outside(tmp_path)
+    text = "log_format timed '$msec $status $request_uri';"
+    (machine / "formats.conf").write_text(text)
+    (evidence / "access.log").write_text("1765415430.250 200 /health\n")
+    log = "access_log /var/log/nginx/access.log timed;"
+    if how == "include":
+        (evidence / "nginx.conf").write_text(f"http {{\n  include {machine}/formats.conf;\n  {log}\n}}\n")
+    elif how == "include of a link":
+        (evidence / "nginx.conf").write_text(f"http {{\n  include formats/*;\n  {log}\n}}\n")
+        (evidence / "formats").symlink_to(machine, target_is_directory=True)
+    elif how == "link":
+        (evidence / "nginx.conf").symlink_to(machine / "formats.conf")
+    else:
+        (evidence / "other.conf").symlink_to(machine / "formats.conf")
+
+    case = import_folder(evidence, tmp_path / "case").case
+
+    assert entry(case, "access.log")["source"] is None, "the format stands outside"
+    assert len(case.table("config_directives")) == ("include" in how) * 3
+    text = import_text(case.manifest, UTC)
+    assert ("which is not here" if "include" in how else "leads out of the folder") in " ".join(text.split())
+
+    stay = RawFile(evidence, "access.log")
+    notes = candidate_formats(stay).notes
+    assert [note for note in notes if "nginx.conf:2 includes" in note] == notes
+    assert bool(notes) == ("include" in how)
+
+
+def test_formats_are_found_in_includes_of_the_folder(evidence, tmp_path):
+    (evidence / "conf.d").mkdir()
+    (evidence / "conf.d" / "a.conf").write_text("log_format timed '$msec $status $request_uri';")
+    (evidence / "nginx.conf").write_text(
+        "http { include /etc/nginx/conf.d/*.conf; include /etc/mime.types; }"
+    )
+    (evidence / "access.log").write_text("1765415430.250 200 /health\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert case.table("access_log")["path"].tolist() == ["/health"]
 
 
 LOCAL = {

@@ -28,7 +28,7 @@ from watchme_analysis.passing_folder import passing_folder
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.sources.json_lines import DEEPEST, shallow
 from watchme_analysis.sources.lines import decoded
-from watchme_analysis.sources.raw import PACKED_ENDINGS, Content, Piece, RawFile, Source, Spill
+from watchme_analysis.sources.raw import PACKED_ENDINGS, Content, Piece, RawFile, Source, Spill, link_problem
 from watchme_analysis.sources.registry import sources
 from watchme_analysis.version import __version__
 from watchme_analysis.wording import counted
@@ -99,13 +99,18 @@ def import_folder(
     source, target = Path(folder), Path(case)
     _check_target(source, target)
     settings = read_settings(source, zone_name)
-    names = _evidence_files(source, target)
+    names, refused = _evidence_files(source, target)
     if not names:
-        raise InputError(f"The folder {source} holds no files: give the folder that the evidence lies in.")
+        links = (
+            f" but links, such as {next(iter(refused))}, {next(iter(refused.values()))}" if refused else ""
+        )
+        raise InputError(
+            f"The folder {source} holds no files{links}: give the folder that the evidence lies in."
+        )
     if settings.file is None:
         check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
-    fingerprint = _fingerprint(inputs, "" if settings.states_zone else settings.zone_name)
+    fingerprint = _fingerprint(inputs | refused, "" if settings.states_zone else settings.zone_name)
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # damaged, or of another version: made anew
             present = open_case(target)
@@ -118,6 +123,7 @@ def import_folder(
         _make(work, target)
         spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
         reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
+        reports += [_refused(source, name, reason) for name, reason in refused.items()]
         if not any(report.source for report in reports):
             if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
                 raise InputError(
@@ -182,17 +188,28 @@ def _make(work: Path, target: Path) -> None:
         ) from error
 
 
-def _evidence_files(source: Path, target: Path) -> list[str]:
-    """Return the relative paths of all files, hidden ones and cases left out.
+def _refused(source: Path, name: str, reason: str) -> FileReport:
+    """Return the report on a link that is not followed; it is missed where its name is that of evidence."""
+    unread = () if (source / name).is_dir() else _named_tables(RawFile(source, name))
+    return FileReport(name, None, reason, 0, "", unread=unread)
 
-    Of a case that lies below, the manifest stays, to be named among what is left.
+
+def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the relative paths of all files, hidden ones and cases left out, and links not followed.
+
+    Of a case that lies below, the manifest stays, to be named among what is left. Of links the reasons stand
+    beside the paths.
     """
     inside = target.resolve()
     cases = [path.parent for path in source.rglob(MANIFEST) if _is_case(path.parent)]
-    found = []
+    found: list[str] = []
+    refused: dict[str, str] = {}
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
         if any(part.startswith(".") for part in relative.parts):
+            continue
+        if problem := link_problem(source, path):
+            refused[relative.as_posix()] = problem
             continue
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             # What it holds would be missing, and nobody would know.
@@ -204,7 +221,7 @@ def _evidence_files(source: Path, target: Path) -> list[str]:
         if any(path.is_relative_to(case) and path != case / MANIFEST for case in cases):
             continue
         found.append(relative.as_posix())
-    return found
+    return found, refused
 
 
 def _is_case(folder: Path) -> bool:

@@ -163,9 +163,11 @@ def test_links_and_files_that_may_not_be_read(tmp_path):
     (raw / "nowhere.py").symlink_to(raw / "missing.py")
     (raw / "circle.py").symlink_to(raw / "circle.py")
     (raw / "loop").symlink_to(raw, target_is_directory=True)
-    assert list(source_files(raw)) == ["app.py", "linked.py"]
+    write(raw / "below", real=blocking)
+    (raw / "inside.py").symlink_to(raw / "below/real.py")
+    assert list(source_files(raw)) == ["app.py", "below/real.py", "inside.py"]
     assert retrieval(raw, "app.py").rows == 1
-    assert len(read_app_source(RawFile(raw, "linked.py"))[1][1]) == 2
+    assert len(read_app_source(RawFile(raw, "inside.py"))[1][1]) == 2
     write(raw, closed="x = 1")
     (raw / "closed.py").chmod(0)
     if not os.access(raw / "closed.py", os.R_OK):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.sources.raw import link_problem
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 FILE = "case.toml"
@@ -83,6 +84,8 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     """
     path = folder / FILE
     default = zone_name or "UTC"
+    if problem := link_problem(folder, path):
+        raise InputError(f"{path} is {problem}. Put the file itself there.")
     if not path.is_file():
         return CaseSettings(zone=parse_zone(default), zone_name=default)
     try:

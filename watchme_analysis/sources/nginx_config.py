@@ -5,7 +5,6 @@ An edge that is an Nginx (``edge.conf``) is read the same way, as layer ``edge``
 
 from __future__ import annotations
 
-import glob
 import json
 import re
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.sources.nginx_parse import parse_nginx_config
-from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile, Source, one_table
+from watchme_analysis.sources.nginx_parse import included_files, parse_nginx_config
+from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile, Source, link_problem, one_table
 from watchme_analysis.sources.storable import frame_of_rows
 
 if TYPE_CHECKING:
@@ -85,36 +84,10 @@ def _dump(main: _Part) -> list[_Part]:
 def _included(reading: _Reading, pattern: str) -> list[_Part]:
     """Return the files that an include means; never one from outside of the imported folder."""
     if not reading.dumped:
-        return [_part(raw) for raw in _included_files(reading.root, pattern)]
+        return [_part(raw) for raw in included_files(reading.root, pattern)]
     base = PurePosixPath(reading.dumped[0].key).parent
     whole = pattern if pattern.startswith("/") else str(base / pattern)
     return [part for part in reading.dumped[1:] if PurePosixPath(part.key).match(whole)]
-
-
-def _included_files(main: RawFile, pattern: str) -> list[RawFile]:
-    """Return the files of the imported folder that an include means.
-
-    A relative pattern counts from the main file's folder, as in nginx. An absolute one names a place on
-    the machine that was recorded: its tail is looked for beside the main file (``/etc/nginx/conf.d/*.conf``
-    as ``conf.d/*.conf``).
-    """
-    parts = [part for part in PurePosixPath(pattern).parts if part not in ("/", ".", "..")]
-    tails = [parts] if not pattern.startswith("/") else [parts[at:] for at in range(len(parts))]
-    base = main.path.parent
-    for tail in tails:
-        wild = any(glob.has_magic(part) for part in tail)
-        if not tail or (wild and len(tail) == 1 and pattern.startswith("/")):
-            continue
-        relative = "/".join(tail)
-        names = (relative, *(relative + ending for ending in PACKED_ENDINGS))
-        found = {path for name in names for path in base.glob(name) if path.is_file()}
-        found = {path for path in found if path.resolve().is_relative_to(main.root.resolve())}
-        if found:
-            return [
-                RawFile(main.root, path.relative_to(main.root).as_posix(), main.zone, main.settings)
-                for path in sorted(found)
-            ]
-    return []
 
 
 def _walk(
@@ -172,6 +145,8 @@ def _mains(raw: RawFile) -> list[RawFile]:
     names = ("*.conf", *(f"*.conf{ending}" for ending in PACKED_ENDINGS))
     for path in (path for name in names for path in sorted(raw.root.rglob(name))):
         main = RawFile(raw.root, path.relative_to(raw.root).as_posix(), raw.zone, raw.settings)
+        if link_problem(raw.root, path):
+            continue
         if path.is_file() and any(PurePosixPath(main.name).match(pattern) for pattern in MAIN_PATTERNS):
             found.append(main)
     return found
@@ -184,7 +159,7 @@ def _includes_of(main: RawFile) -> list[str]:
     while open_files:
         for pattern in _INCLUDE.findall(_decode(open_files.pop().content.data)):
             # Wherever it stands, a relative pattern counts from the main file's folder.
-            for file in _included_files(main, pattern.strip()):
+            for file in included_files(main, pattern.strip()):
                 if file.name not in found:
                     found[file.name] = None
                     open_files.append(file)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
+from watchme_analysis.sources.raw import PACKED_ENDINGS, RawFile
 
 
 def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[str, Any]], list[Rejected]]:
@@ -54,6 +56,32 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
         content = lines[number - 1] if 0 < number <= len(lines) else ""
         rejected.append(Rejected(name, number, reason, shortened(content, 2000)))
     return config["parsed"], rejected
+
+
+def included_files(main: RawFile, pattern: str) -> list[RawFile]:
+    """Return the files of the imported folder that an include means.
+
+    A relative pattern counts from the main file's folder, as in nginx. An absolute one names a place on
+    the machine that was recorded: its tail is looked for beside the main file (``/etc/nginx/conf.d/*.conf``
+    as ``conf.d/*.conf``). Nothing outside of the imported folder is read.
+    """
+    parts = [part for part in PurePosixPath(pattern).parts if part not in ("/", ".", "..")]
+    tails = [parts] if not pattern.startswith("/") else [parts[at:] for at in range(len(parts))]
+    base = main.path.parent
+    for tail in tails:
+        wild = any(glob.has_magic(part) for part in tail)
+        if not tail or (wild and len(tail) == 1 and pattern.startswith("/")):
+            continue
+        relative = "/".join(tail)
+        names = (relative, *(relative + ending for ending in PACKED_ENDINGS))
+        found = {path for name in names for path in base.glob(name) if path.is_file()}
+        found = {path for path in found if path.resolve().is_relative_to(main.root.resolve())}
+        if found:
+            return [
+                RawFile(main.root, path.relative_to(main.root).as_posix(), main.zone, main.settings)
+                for path in sorted(found)
+            ]
+    return []
 
 
 def _repair(path: Path) -> tuple[str, int, str]:

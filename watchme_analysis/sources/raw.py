@@ -64,6 +64,23 @@ def unpacked_name(name: str) -> str:
     return name.rpartition(".")[0] if name.endswith(PACKED_ENDINGS) else name
 
 
+def link_problem(root: Path, path: Path) -> str:
+    """Return why a symbolic link of a folder of evidence is not followed; empty where it may be.
+
+    A link may lead to another place of the folder. Outside of it lie files of the reader's machine, which are
+    no evidence and may be secret.
+    """
+    if not path.is_symlink():
+        return ""
+    try:
+        whole = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a symbolic link that leads nowhere"
+    if whole.is_relative_to(root.resolve()):
+        return ""
+    return f"a symbolic link that leads out of the folder, to {whole}: it is not followed"
+
+
 def decompress(data: bytes) -> Content:
     """Return packed data unpacked, its good part when it is torn or damaged; other data as it is."""
     if not data.startswith(GZIP_MAGIC):
@@ -269,7 +286,9 @@ class RawFile:
             # Most names don't fit: only those that do are looked at on disk.
             fit = (n for n in names if any(fnmatch.fnmatch(unpacked_name(n), one) for one in patterns))
             return [
-                (folder / name).relative_to(self.root).as_posix() for name in fit if (folder / name).is_file()
+                (folder / name).relative_to(self.root).as_posix()
+                for name in fit
+                if (folder / name).is_file() and not link_problem(self.root, folder / name)
             ]
 
         names = self.once(patterns, fitting)

@@ -18,11 +18,13 @@ from watchme_analysis.sources.formats.apache_format import (
 )
 from watchme_analysis.sources.formats.nginx_format import LogFormat, compile_format, stock_formats
 from watchme_analysis.sources.lines import decoded
-from watchme_analysis.sources.nginx_parse import parse_nginx_config
+from watchme_analysis.sources.nginx_parse import included_files, parse_nginx_config
 from watchme_analysis.sources.raw import RawFile
 
 # ngx_conf_read_token; a backslash before anything else is one.
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
+# Before each file in what `nginx -T` prints.
+_DUMPED = "# configuration file "
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 
 
@@ -34,10 +36,11 @@ class Candidates(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """A configuration's name and its directives, those of its blocks after their own."""
+    """A configuration's name, its directives, those of its blocks after their own, and includes not here."""
 
     name: str
     directives: list[dict[str, Any]]
+    absent: list[str]
 
 
 def configurations_beside(raw: RawFile) -> list[Configuration]:
@@ -52,7 +55,7 @@ def _configurations(raw: RawFile) -> list[Configuration]:
     else:
         configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
         configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
-    return [Configuration(config.name, list(_directives(config))) for config in configs]
+    return list(map(_directives, configs))
 
 
 def candidate_formats(raw: RawFile) -> Candidates:
@@ -81,6 +84,9 @@ def candidate_formats(raw: RawFile) -> Candidates:
     }
     # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
     known = {**stock, **configured}
+    if not configured or not set(named_first + named) <= set(known):
+        # The format may be in what was included there and is not here.
+        notes += [note for config in configurations_beside(raw) for note in config.absent]
     ordered: list[LogFormat] = []
     stated = raw.settings.get("log_format")
     if stated:
@@ -152,35 +158,60 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
     return compile_format(_unescaped(text), escape, "as stated")
 
 
-def _directives(config: RawFile) -> Iterator[dict[str, Any]]:
-    yield from (
-        {"directive": name, "args": args} for name, args in apache_directives(decoded(config.content.data))
-    )
-    if config.name == config.relative:
-        yield from _parsed(config.path)
+def _directives(config: RawFile) -> Configuration:
+    """Return the directives of a configuration and of what it includes from its folder."""
+    text = decoded(config.content.data)
+    notes: list[str] = []
+    found = [{"directive": name, "args": args} for name, args in apache_directives(text)]
+    found += _with_includes(config, config, {config.relative}, notes)
+    # What `nginx -T` printed holds the files that it includes.
+    return Configuration(config.name, found, [] if _DUMPED in text else notes)
+
+
+def _with_includes(
+    main: RawFile, file: RawFile, known: set[str], notes: list[str]
+) -> Iterator[dict[str, Any]]:
+    for directive in _parsed_file(file):
+        yield directive
+        if directive["directive"] != "include" or not directive["args"]:
+            continue
+        pattern = directive["args"][0]
+        included = included_files(main, pattern)
+        if not included:
+            notes.append(f"{file.relative}:{directive['line']} includes {pattern}, which is not here.")
+        for inner in included:
+            if inner.relative not in known:
+                known.add(inner.relative)
+                yield from _with_includes(main, inner, known, notes)
+
+
+def _parsed_file(file: RawFile) -> Iterator[dict[str, Any]]:
+    if file.name == file.relative:
+        yield from _parsed(file.path)
         return
-    with tempfile.NamedTemporaryFile("wb", suffix=".conf") as file:
-        file.write(config.content.data)
-        file.flush()
-        yield from _parsed(Path(file.name))
+    with tempfile.NamedTemporaryFile("wb", suffix=".conf") as unpacked:
+        unpacked.write(file.content.data)
+        unpacked.flush()
+        yield from _parsed(Path(unpacked.name))
 
 
 def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the directives of one file. Its includes name places of another machine: none is followed."""
     import crossplane
 
     # What is beside a log may be a part of a configuration, or one whose includes are missing.
     try:
         payload = crossplane.parse(
-            str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False
+            str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False, single=True
         )
     except (OSError, UnicodeDecodeError, RecursionError):
         return
     for config in payload["config"]:
         statements = config["parsed"]
         if config["errors"] and not statements:
-            # Torn, it has whole statements all the same; one that is included may not even be there.
+            # Torn, it has whole statements all the same.
             with suppress(OSError):
-                statements, _ = parse_nginx_config(decoded(Path(config["file"]).read_bytes()))
+                statements, _ = parse_nginx_config(decoded(path.read_bytes()))
         yield from _walk(statements)
 
 

@@ -15,7 +15,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
 from watchme_analysis.sources.python_source.fstrings import older_fstrings
-from watchme_analysis.sources.raw import RawFile, unpacked_name
+from watchme_analysis.sources.raw import RawFile, link_problem, unpacked_name
 
 # Name below the folder and what changes when the file does: size and time of change.
 State = dict[str, tuple[int, int]]
@@ -52,11 +52,12 @@ def source_files(root: Path) -> State:
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(root)
-            if unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix())):
+            is_python = unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix()))
+            if is_python and not link_problem(root, path):
                 try:
                     stat = path.stat()
                 except OSError:
-                    # A link that leads nowhere, or round in a circle.
+                    # Gone meanwhile.
                     continue
                 found[relative.as_posix()] = (stat.st_size, stat.st_mtime_ns)
     return dict(sorted(found.items()))
