@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import redacted, shortened
 from watchme_analysis.schema import conform, table_schema
 from watchme_analysis.wording import counted
 
@@ -83,11 +84,11 @@ def storable_rows(table: str, rows: Rows, notes: list[str]) -> list[dict[str, An
         found.append(plain)
     for column, pairs in replaced.items():
         value, kept = pairs[0]
-        shown = escape_surrogates(str(value))
+        # The note stands in answers and pages.
+        shown = shortened(redacted(escape_surrogates(str(value))), _SHOWN, "...")
         how = "left out" if kept is None else "kept with escapes"
         notes.append(
-            f"{counted(len(pairs), 'value')} of {column} can't be stored: {how}, the first of them "
-            f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}"
+            f"{counted(len(pairs), 'value')} of {column} can't be stored: {how}, the first of them {shown}"
         )
     return found
 
