@@ -5,6 +5,15 @@ next. The command line prints that sentence without a traceback and exits 2.
 """
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a text could not be read, in one line."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()).rstrip(".")
+
+
 class WatchmeError(Exception):
     """Base of every error that the package raises on purpose."""
 

@@ -19,8 +19,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from watchme_analysis.case import MANIFEST, Case, no_folder, open_case
+from watchme_analysis.case import Case, check_case_path, no_folder, open_case
 from watchme_analysis.case.folders import check_one_case
+from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError
@@ -31,7 +32,7 @@ from watchme_analysis.sources.lines import decoded
 from watchme_analysis.sources.raw import PACKED_ENDINGS, Content, Piece, RawFile, Source, Spill, link_problem
 from watchme_analysis.sources.registry import sources
 from watchme_analysis.version import __version__
-from watchme_analysis.wording import counted
+from watchme_analysis.wording import counted, readable_name
 
 if TYPE_CHECKING:
     from watchme_analysis.case.writer import Parts
@@ -159,7 +160,7 @@ def import_for_process(folder: Path) -> Case:
     whole = folder.resolve()
     place = Path(os.environ.get(IMPORTS_VARIABLE) or passing_folder())
     key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
-    return import_folder(folder, place / key / whole.name).case
+    return import_folder(folder, place / key / readable_name(whole.name)).case
 
 
 def _check_target(source: Path, target: Path) -> None:
@@ -167,6 +168,7 @@ def _check_target(source: Path, target: Path) -> None:
         raise InputError(f"{no_folder(source)}: give the folder that the evidence lies in.")
     if _is_case(source):
         raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
+    check_case_path(target)
     if source.resolve() == target.resolve():
         raise InputError(
             f"The case can't be written into the evidence itself: give another folder than {target}."
@@ -286,7 +288,7 @@ def _read_all(
                 frames.setdefault(piece.table, []).append((source, piece))
         reports.append(
             FileReport(
-                name,
+                raw.relative,
                 source.name if source else None,
                 reason or (_problem(raw, pieces) if source else ""),
                 size,
@@ -370,7 +372,7 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     unmistakable.
     """
     known = sources()
-    if PurePath(raw.relative).name == MANIFEST and _is_case((raw.root / raw.relative).parent):
+    if PurePath(raw.relative).name == MANIFEST and _is_case(raw.path.parent):
         return None, _OF_ITS_OWN
     if kind is not None:
         example = RawFile(raw.root, kind)

@@ -11,7 +11,12 @@ from watchme_analysis.errors import InputError
 
 DEFAULT_ZONE = "Asia/Tokyo"  # the team's, in which times are shown and read unless told otherwise
 
-_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)")
+_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)", re.ASCII)
+_LONGEST = timedelta(days=36525)
+# So many characters of a text that can't be used are shown.
+_SHOWN = 60
+# No log has earlier moments, and nanoseconds since 1970 reach no further.
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -27,7 +32,7 @@ class Window:
     Raises
     ------
     InputError
-        When a bound has no zone or the end is not after the start.
+        When a bound has no zone or lies outside of the years 1900 to 2261, or the end is not after the start.
     """
 
     start: datetime
@@ -40,7 +45,7 @@ class Window:
                 raise InputError(
                     f"The window's {name} {value.isoformat()} has no time zone: add one, such as +09:00."
                 )
-            object.__setattr__(self, name, value.astimezone(UTC))
+            object.__setattr__(self, name, _known(value, value.isoformat()))
         if self.end <= self.start:
             raise InputError(
                 f"The window ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}: "
@@ -76,6 +81,21 @@ def parse_zone(name: str) -> tzinfo:
         ) from error
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _known(moment: datetime, text: str) -> datetime:
+    """Return an aware moment in UTC; the text names it where it is outside of the years that can be kept."""
+    try:
+        found = moment.astimezone(UTC)
+    except OverflowError:
+        found = None
+    if found is None or not _EARLIEST <= found < _LATEST:
+        raise InputError(f"The time {_short(text)!r} lies outside of the years 1900 to 2261: correct it.")
+    return found
+
+
 def parse_span(text: str) -> timedelta:
     """Return the length of a span such as ``90s``, ``2h``, ``1d12h``, ``500ms``.
 
@@ -86,8 +106,15 @@ def parse_span(text: str) -> timedelta:
     """
     parts = list(_SPAN.finditer(text.strip()))
     if not parts or "".join(part.group() for part in parts) != text.strip():
-        raise InputError(f"{text!r} is no length of time: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h.")
-    return timedelta(seconds=sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts))
+        raise InputError(
+            f"{_short(text)!r} is no length of time: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h."
+        )
+    seconds = sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
+    if seconds > _LONGEST.total_seconds():
+        raise InputError(
+            f"The length of time {_short(text)!r} is longer than 100 years: write it like 2h or 3d."
+        )
+    return timedelta(seconds=seconds)
 
 
 def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = None) -> datetime:
@@ -113,15 +140,16 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
     if text == "now":
         return current.astimezone(UTC)
     if re.fullmatch(r"\d{9,11}(\.\d+)?", text):
-        return datetime.fromtimestamp(float(text), UTC)
+        return _known(datetime.fromtimestamp(float(text), UTC), text)
     if _SPAN.match(text) and re.fullmatch(r"(?:\d+(?:\.\d+)?[smhdw])+", text):
-        return (current - parse_span(text)).astimezone(UTC)
+        return _known(current - parse_span(text), text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(
-            f"{text!r} is no time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span such as 2h."
+            f"{_short(text)!r} is no time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span "
+            "such as 2h."
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone or UTC)
-    return moment.astimezone(UTC)
+    return _known(moment, text)

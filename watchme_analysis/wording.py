@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 
 def counted(count: int, noun: str, many: str | None = None) -> str:
     """Return a number with its noun, ``many`` or with an s unless it is one: ``1 row``, ``1,500 rows``."""
     return f"{count:,d} {noun if count == 1 else many or noun + 's'}"
+
+
+def readable_name(name: str) -> str:
+    """Return the name of a file as text that can be stored: bytes that are not UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace") if has_odd_bytes(name) else name
+
+
+def has_odd_bytes(text: str) -> bool:
+    """Tell whether a text holds bytes that are not UTF-8, as Python gives them in names of files."""
+    return any("\udc80" <= char <= "\udcff" for char in text)
 
 
 def as_sentence(text: str) -> str:

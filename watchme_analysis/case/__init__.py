@@ -6,21 +6,20 @@ A case is made by :func:`watchme_analysis.importer.import_folder`; afterwards ev
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.case.manifest import MANIFEST, read_manifest
 from watchme_analysis.errors import CaseError, QueryError
-from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform, empty, table_schema
+from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.window import Window, parse_time
+from watchme_analysis.wording import has_odd_bytes, readable_name
 
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
-
-MANIFEST = "manifest.json"
 
 
 class UnreadFile(NamedTuple):
@@ -177,7 +176,9 @@ class Case:
                 result = connection.execute(query) if reads else None
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
-                raise QueryError(f"DuckDB can't run the query over the case {self.name}: {reason}") from error
+                raise QueryError(
+                    f"DuckDB can't run the query over the case {self.name}: {reason.rstrip(' .?!')}."
+                ) from error
             if not reads:
                 raise QueryError(
                     "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, "
@@ -278,6 +279,21 @@ def no_folder(path: Path) -> str:
     return f"{path} is a file, no folder" if path.exists() else f"There is no folder {path}"
 
 
+def check_case_path(path: Path) -> None:
+    """Refuse the folder of a case whose path is not UTF-8: DuckDB and Arrow can't open its tables.
+
+    Raises
+    ------
+    CaseError
+        When it is not.
+    """
+    whole = str(path.absolute())
+    if has_odd_bytes(whole):
+        raise CaseError(
+            f"The path {readable_name(whole)} of the case is not UTF-8: give the folder another name."
+        )
+
+
 def open_case(path: str | Path) -> Case:
     """Open a case, or import a folder of raw evidence for this process and open that.
 
@@ -294,11 +310,7 @@ def open_case(path: str | Path) -> Case:
         from watchme_analysis.importer import import_for_process
 
         return import_for_process(folder)
-    try:
-        case = Case(folder, json.loads(manifest.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise CaseError(f"{manifest} can't be read ({error}): import the evidence anew.") from error
-    if case.manifest.get("format_version") != FORMAT_VERSION:
-        raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+    check_case_path(folder)
+    case = Case(folder, read_manifest(folder))
     case.check_files()
     return case

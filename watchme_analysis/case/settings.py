@@ -22,7 +22,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.sources.raw import link_problem
 from watchme_analysis.window import Window, parse_time, parse_zone
 
@@ -90,8 +90,8 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         return CaseSettings(zone=parse_zone(default), zone_name=default)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} can't be read: {reason_of(error)}.") from error
     unknown = sorted(set(data) - _KNOWN)
     if unknown:
         raise InputError(f"{path} has no setting {', '.join(unknown)}: it knows {', '.join(sorted(_KNOWN))}.")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from watchme_analysis.errors import WatchmeError
+from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.version import __version__
+from watchme_analysis.wording import has_odd_bytes, readable_name
 
-BAD_INPUT = 2
+FAILED, BAD_INPUT = 1, 2
 
 # In the order in which one needs them, each loaded when it is asked for.
 _COMMANDS = {
@@ -62,7 +65,8 @@ A first round:
   watchme diagnose health CASE      name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
-Exit codes: 0 done, 1 a report failed or a file could not be read (the rest is kept), 2 bad input.""",
+Exit codes: 0 done; 1 a report failed or a file could not be read (the rest is kept), or a service could not
+be reached or refused; 2 bad input.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
 @click.option(
@@ -103,11 +107,18 @@ def _show_log(level: int) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Run the command line: errors are one sentence on standard error, and exit 2."""
+    """Run the command line: errors are one sentence on standard error, and exit 2, of a service 1.
+
+    Errors of this program itself are not caught: their traceback is what a report of the fault needs.
+    """
+    # A name that is not UTF-8, or a letter that the terminal lacks, is shown escaped.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores a closed terminal
             signal.signal(number, _stopped)
     try:
+        _check_words(sys.argv[1:])
         code = cli.main(prog_name="watchme", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -118,6 +129,9 @@ def main() -> None:
         more = f" Try {error.ctx.command_path} --help." if error.ctx else ""
         click.echo(f"watchme: {told}{stop}{more}", err=True)
         sys.exit(BAD_INPUT)
+    except ServiceError as error:
+        click.echo(f"watchme: {error}", err=True)
+        sys.exit(FAILED)
     except (click.ClickException, WatchmeError) as error:
         click.echo(f"watchme: {error}", err=True)
         sys.exit(BAD_INPUT)
@@ -131,6 +145,13 @@ def main() -> None:
         click.echo("watchme: stopped", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_words(words: Iterable[str]) -> None:
+    """Refuse words that are not UTF-8, other than names of what is there: they fit no text that is stored."""
+    for word in words:
+        if has_odd_bytes(word) and not Path(word).exists():
+            raise InputError(f"{readable_name(word)!r} is not UTF-8 and names no file: correct it.")
 
 
 def _of_files(error: OSError) -> str:

@@ -251,7 +251,10 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
     zone = parse_zone(asked["log_timezone"]) if asked["log_timezone"] else scan.zone_written()
     if asked["error_logs"]:
         names = [name for name in asked["error_logs"] if name != NO_ERRORS]
-        return [RawFile(Path(), one.name, zone) for one in find_inputs(names, "error")]
+        return [
+            RawFile(Path(), one.name if one.path is None else str(one.path), zone)
+            for one in find_inputs(names, "error")
+        ]
     found = []
     folders = dict.fromkeys(one.path.parent for one in scan.inputs if one.path is not None)
     for path in (path for folder in folders for path in sorted(folder.glob("*error*.log*"))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from watchme_analysis.analysis.alarms.specs import AlarmSpec, parse_specs
-from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.errors import FormatError, InputError, reason_of
 
 BUNDLED = "team.yaml"
 
@@ -34,5 +34,5 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
         raise InputError(
             f"The specification {path} can't be read ({error.strerror}): check the path."
         ) from error
-    except yaml.YAMLError as error:
-        raise FormatError(f"The specification {path} is no YAML ({error}): mend it.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FormatError(f"The specification {path} is not YAML ({reason_of(error)}): mend it.") from error

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources import probe_standalone
@@ -34,8 +34,10 @@ def check_url(url: str) -> str:
     Raises
     ------
     InputError
-        When it is not an http or https URL with a host.
+        When it is not an http or https URL with a host, or not written in ASCII.
     """
+    if re.search(r"[^!-~]", url):
+        raise InputError(f"{url!r} can't be probed: write it in ASCII without spaces{_in_ascii(url)}.")
     try:
         parts = urlsplit(url)
         usable = (
@@ -50,6 +52,20 @@ def check_url(url: str) -> str:
             f"{url!r} can't be probed: give an http or https URL such as https://example.com/health."
         )
     return url
+
+
+def _in_ascii(url: str) -> str:
+    """Return how a URL is written in ASCII, as the end of a sentence; empty where that is not known."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode()
+        port = f":{parts.port}" if parts.port else ""
+        if parts.username is not None or parts.password is not None or not host:
+            return ""
+    except ValueError:
+        return ""
+    path, query = (quote(text, "/%:@!$&'()*+,;=?~-._") for text in (parts.path, parts.query))
+    return f", such as {urlunsplit((parts.scheme, host + port, path, query, ''))}"
 
 
 def fetch(url: str, timeout_s: float, headers: Mapping[str, str], insecure: bool = False) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 from watchme_analysis.errors import InputError
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.sources.json_lines import shallow
+from watchme_analysis.wording import readable_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +194,7 @@ class RawFile:
     root
         Folder that is imported.
     relative
-        POSIX path below the root, as on disk.
+        POSIX path below the root, as on disk; bytes that are not UTF-8 are written as escapes.
     zone
         Zone of times written without one.
     settings
@@ -204,6 +205,8 @@ class RawFile:
         What was found in folders, shared by the files that are read together; see :meth:`once`.
     remarks
         Sentences about values of the file that could not be kept as they are, for its account.
+    on_disk
+        The relative path as the file system has it.
     """
 
     root: Path
@@ -213,11 +216,16 @@ class RawFile:
     spill: Spill | None = None
     known: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
     remarks: list[str] = field(default_factory=list, compare=False, repr=False)
+    on_disk: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on_disk", self.relative)
+        object.__setattr__(self, "relative", readable_name(self.relative))
 
     @property
     def path(self) -> Path:
         """Path on disk."""
-        return self.root / self.relative
+        return self.root / self.on_disk
 
     @property
     def name(self) -> str:

@@ -15,10 +15,11 @@ from os import strerror
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, ServiceError, reason_of
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.sources.access.blocks import Block, Buffers, ahead, blocks_from
 from watchme_analysis.sources.access.packed import TornError, unpacked, unpacking
+from watchme_analysis.wording import readable_name
 
 # A store is asked for so much at once, since every request takes its time.
 REQUEST_BYTES = 8 << 20
@@ -158,14 +159,15 @@ def _nothing(name: str, kind: str) -> str:
 
 def input_of(path: Path) -> Input:
     """Return a file, or a pipe, as something to read; a folder is what may not be looked into."""
+    name = readable_name(str(path))
     if path.is_dir():
-        return Input(str(path), _opener(path), path, 0)
+        return Input(name, _opener(path), path, 0)
     # A pipe, such as one that the shell makes for <(..), can be read but once.
     if not path.is_file():
-        return Input(str(path), _opener(path))
+        return Input(name, _opener(path))
     begin = _beginning(path)
     opener = _opener(path, begin)
-    return Input(str(path), opener, path, path.stat().st_size, opener, begin)
+    return Input(name, opener, path, path.stat().st_size, opener, begin)
 
 
 def _opener(path: Path, begin: bytes = b"") -> Callable[[], BinaryIO]:
@@ -248,7 +250,7 @@ def _from_s3(name: str) -> list[Input]:
             named = [one for one in listed if not star or fnmatchcase(one.path, place)]
             objects = sorted(named, key=lambda one: one.path)
     except OSError as error:
-        raise InputError(f"{name} can't be listed: {error}") from error
+        raise ServiceError(f"{name} can't be listed: {reason_of(error)}.") from error
     if not objects:
         raise InputError(
             f"There is no object {name}: give a key, a pattern, or a prefix with a slash at its end."

@@ -44,8 +44,11 @@ def misfit(log_format: LogFormat, line: bytes) -> str | None:
     if found is None or found.lastindex is None:
         return None
     names, known = log_format.names, found.lastindex
+    further = len(names) > _MOST_NESTED
     if log_format.is_torn(line):
         where = "it holds NUL bytes, which a crash leaves"
+    elif known == _MOST_NESTED and further:
+        where = f"behind ${names[known - 1]}"
     elif known < len(names):
         where = f"from ${names[known]} on"
     elif found.end() < len(line):
@@ -55,6 +58,10 @@ def misfit(log_format: LogFormat, line: bytes) -> str | None:
     return f"it is not of log_format {log_format.name or log_format.text}: {where}"
 
 
+# Python's regular expressions are nested no deeper than its own calls.
+_MOST_NESTED = 100
+
+
 @lru_cache(maxsize=64)
 def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
     """Return lines of a format up to the literal behind any of the variables, as a regular expression."""
@@ -62,6 +69,6 @@ def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
     pieces = [
         b"(?:(" + log_format.group_pattern(variable, free) + b")" + re.escape(literal)
         for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True)
-    ]
+    ][:_MOST_NESTED]
     whole = re.escape(log_format.literals[0]) + b"".join(pieces) + b")?" * len(pieces)
     return re.compile(whole, re.DOTALL)

@@ -1,0 +1,335 @@
+"""Invalid input of every command ends in one sentence and exit 1 or 2, never in a traceback."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_evidence import ACCESS, PROBES
+
+from watchme_analysis.cli import main
+from watchme_analysis.errors import ServiceError
+
+WATCHME = Path(sys.executable).with_name("watchme")
+DEEP = 20_000
+NO_SPANS = ["", " ", "h", "2houres", "-1h", "nan", "inf", "1e99", "1.5.5h", "\u0661h", "2h and more"]
+TOO_LONG = ["99999999999999h", "9" * 310 + "w", "9" * 400 + "h", "999999999d"]
+NO_MOMENTS = [
+    *NO_SPANS,
+    *TOO_LONG,
+    "0001-01-01",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "10000-01-01",
+    "2025-13-01",
+    "2025-12-11T25:00",
+    "2025-12-11T10:00+99:00",
+    "now+1h",
+]
+NO_ZONES = ["", ".", "..", "/etc/hostname", "../UTC", "Mars/Olympus", "a" * 5000, "Asia", "\u00e9"]
+NO_FOLDERS = ["nowhere", "a" * 5000, "caf\udce9", "evidence/probes.csv", "loop", "/dev/null"]
+NO_COUNTS = ["x", "-1", "1e3", "", "nan", "0x10"]
+NO_URLS = [
+    "http://",
+    "ftp://example.com",
+    "http://ex\u00e4mple.com/",
+    "http://127.0.0.1:9/\u00e9",
+    "http://127.0.0.1:99999/",
+    "http://127.0.0.1:\u0669/",
+    "http://[::1",
+    "http://127.0.0.1:9/a b",
+    "http://127.0.0.1:9/\r\nX: y",
+    "http://\u2603.example/",
+    "http://user:p\u00e4ss@127.0.0.1:9/",
+    "http://127.0.0.1:9/\u202e",
+    "http://127.0.0.1:9/\udcff",
+]
+NO_QUERIES = [
+    "",
+    "select",
+    "copy (select 1) to 'x'",
+    "select * from nowhere",
+    "(" * 5000,
+    "select error('x')",
+]
+NO_QUERIES += ["attach 'x'", "select 9e999::int", "select '\udcff'"]
+
+
+def options_of_time():
+    for text in NO_MOMENTS:
+        for option in ("--since", "--until"):
+            yield "diagnose", "health", "case", option, text
+            yield "access", "evidence/access.log", "--errors", "none", option, text
+        if text:
+            yield "report", "health", "case", "--since", text, "--out", "reports"
+    for text in [*NO_SPANS, *TOO_LONG]:
+        yield "access", "evidence/access.log", "--errors", "none", "--slow", text
+    # A plain number is a number of seconds.
+    for text in [*(one for one in NO_SPANS if one not in ("nan", "inf", "1e99")), *TOO_LONG[:2]]:
+        for option in ("--every", "--for", "--timeout"):
+            yield "probe", "http://127.0.0.1:9/", "--curl", option, text
+
+
+def options_of_zones():
+    for name in NO_ZONES:
+        yield "import", "evidence", "other", "--timezone", name
+        yield "case", "show", "case", "--timezone", name
+        yield "diagnose", "health", "case", "--timezone", name
+        yield "access", "evidence/access.log", "--timezone", name
+        if name:
+            yield "access", "evidence/access.log", "--log-timezone", name
+
+
+def names_of_what_is_not_there():
+    for name in NO_FOLDERS:
+        yield "import", name, "other"
+        yield "case", "show", name
+        yield "case", "sql", name, "select 1"
+        yield "diagnose", "health", name
+        yield "diagnose", "backlog", name
+        yield "alarms", "backtest", name
+        yield "simulate", name
+        yield "resend", name
+        yield "report", "health", name
+        yield "report", "health", "case", "--notebooks", name
+        yield "query", "show", name
+        yield "query", "run", name
+        yield "pull", name
+        yield "probe", name
+        yield "access", "evidence/access.log", "--by", name
+        yield "access", "evidence/access.log", "--only", name
+        yield (name,)
+        yield "case", name
+    for name in NO_FOLDERS[:3]:
+        yield "access", name
+        yield "access", "evidence/access.log", "--nginx-conf", name
+        yield "access", "evidence/access.log", "--errors", name
+        yield "alarms", "backtest", "case", "--spec", name
+        yield "probe", "http://127.0.0.1:9/", "--curl", "--header", "@" + name
+
+
+def counts():
+    for text in NO_COUNTS:
+        yield "access", "evidence/access.log", "--top", text
+        yield "case", "sql", "case", "select 1", "--limit", text
+        for option in ("--api-slots", "--replications", "--seed", "--processes"):
+            yield "simulate", "case", option, text
+        yield "resend", "case", "--send", text
+        yield "query", "run", "worker_errors", "--log-group", "/x", "--offline", "--deadline", text
+        yield "pull", "backlog", "--queue", "q", "--offline", "--dlq-sample", text
+
+
+def urls_and_headers():
+    for url in NO_URLS:
+        yield "probe", url, "--for", "0s", "--timeout", "1s"
+        yield "probe", url, "--curl"
+        yield "probe", "--host", url, "--for", "0s"
+    for header in ("x", "a: b\r\nc: d", "\u00e9: a", "a: \u00e9", ": x", "@nowhere", "@evidence", "@binary"):
+        yield "probe", "http://127.0.0.1:9/", "--for", "0s", "--header", header
+        yield "probe", "http://127.0.0.1:9/", "--curl", "--header", header
+
+
+def queries():
+    for text in NO_QUERIES:
+        yield "case", "sql", "case", text
+        yield "case", "sql", "case", text, "--csv"
+
+
+GROUPS = [options_of_time, options_of_zones, names_of_what_is_not_there, counts, urls_and_headers, queries]
+
+CASE_TOMLS = {
+    "deep": "x = " + "[" * DEEP + "]" * DEEP,
+    "deep_tables": "x = " + "{a = " * DEEP + "1" + "}" * DEEP,
+    "binary": b"\xff\xfe",
+    "zone": "time_zone = 3",
+    "files": "files = [1]",
+    "missing_file": "[files]\n'nowhere' = 'access.log'",
+    "number": "window = 3",
+    "span": "[window]\nstart = '99999999999999h'\nend = 'now'",
+    "early": "[window]\nstart = 0001-01-01T00:00:00+23:59\nend = 2025-01-01",
+    "late": "[window]\nstart = 2025-01-01\nend = 9999-12-31T23:59:59-23:59",
+}
+MANIFESTS = {
+    "deep": "[" * DEEP + "]" * DEEP,
+    "deep_objects": '{"a":' * DEEP + "1" + "}" * DEEP,
+    "list": "[]",
+    "number": "3",
+    "null": "null",
+    "binary": b"\xff",
+    "empty": "",
+}
+CHANGES = {
+    "name": 3,
+    "title": 3,
+    "time_zone": 3,
+    "window": {"start": "99999999999999h", "end": "now"},
+    "made_with": 3,
+    "tables": {"access_log": 3},
+    "inputs": 3,
+    "format_version": "x",
+}
+SPECS = {
+    "deep": "x: " + "[" * DEEP + "]" * DEEP,
+    "binary": b"\xff\xfe",
+    "open": "a: [",
+    "tag": "!!python/object/apply:os.system ['true']",
+    "date": "2025-99-99",
+    "control": "\x00",
+    "number": "3",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with evidence, the case made of it, and files that hold nothing of use."""
+    root = tmp_path_factory.mktemp("bad-input")
+    (root / "evidence").mkdir()
+    (root / "evidence" / "access.log").write_text(ACCESS)
+    (root / "evidence" / "probes.csv").write_text(PROBES)
+    (root / "binary").write_bytes(b"\xff\xfe\0\0")
+    (root / "loop").symlink_to("loop")
+    subprocess.run([WATCHME, "import", "evidence", "case"], cwd=root, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture
+def fault_of(folder, monkeypatch, capsys):
+    """What is wrong with how a command ends: empty for exit 1 or 2 with one sentence."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def run(words):
+        monkeypatch.setattr(sys, "argv", ["watchme", *map(str, words)])
+        shown = [ascii(str(word)[:60]) for word in words]
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        except Exception as error:
+            capsys.readouterr()
+            return f"{shown}: {type(error).__name__}: {error}"[:400]
+        err = capsys.readouterr().err
+        lines = err.splitlines()
+        is_sentence = len(lines) == 1 and err.startswith("watchme: ") and err.rstrip().endswith((".", "?"))
+        return "" if code in (1, 2) and is_sentence else f"{shown}: exit {code}: {err[:300]}"
+
+    yield run
+    for number, handler in usual.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+def test_invalid_words_are_one_sentence(fault_of, group):
+    assert [fault for fault in map(fault_of, group()) if fault] == []
+
+
+def test_there_are_hundreds_of_them():
+    assert sum(len([*group()]) for group in GROUPS) > 400
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize("name", CASE_TOMLS)
+def test_a_case_toml_that_can_not_be_used_is_one_sentence(fault_of, folder, name):
+    evidence = folder / f"toml-{name}"
+    shutil.copytree(folder / "evidence", evidence)
+    write(evidence / "case.toml", CASE_TOMLS[name])
+
+    assert [fault_of(words) for words in (("import", evidence, "new"), ("diagnose", "health", evidence))] == [
+        "",
+        "",
+    ]
+
+
+def check_manifest(fault_of, folder, content):
+    case = folder / "damaged"
+    shutil.rmtree(case, ignore_errors=True)
+    shutil.copytree(folder / "case", case)
+    write(case / "manifest.json", content)
+    asked = [("case", "show"), ("diagnose", "health"), ("alarms", "backtest"), ("resend",), ("simulate",)]
+    faults = [fault_of((*words, case)) for words in asked]
+    assert [fault for fault in (*faults, fault_of(("case", "sql", case, "select 1"))) if fault] == []
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_that_is_none_is_one_sentence(fault_of, folder, name):
+    check_manifest(fault_of, folder, MANIFESTS[name])
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_manifest_with_a_wrong_or_missing_field_is_one_sentence(fault_of, folder, name):
+    manifest = json.loads((folder / "case" / "manifest.json").read_text())
+    check_manifest(fault_of, folder, json.dumps({**manifest, name: CHANGES[name]}))
+    check_manifest(fault_of, folder, json.dumps({key: manifest[key] for key in manifest if key != name}))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_specification_of_alarms_that_is_none_is_one_sentence(fault_of, folder, name):
+    write(folder / "alarms.yaml", SPECS[name])
+    assert fault_of(("alarms", "backtest", "case", "--spec", "alarms.yaml")) == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("diagnose", "health", "case", "--since", "99999999999999h"),
+        ("probe", "http://127.0.0.1:9/\u00e9", "--for", "0s"),
+        ("case", "show", os.fsencode("caf\udce9")),
+        ("diagnose", "health", "case", "--endpoint", b"/\xff"),
+    ],
+)
+def test_the_command_itself_shows_no_traceback(folder, words):
+    done = subprocess.run([WATCHME, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("watchme: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_files_whose_names_are_not_utf_8_are_read(folder, tmp_path):
+    evidence = os.fsencode(tmp_path) + b"/\xe9vidence"
+    os.mkdir(evidence)  # noqa: PTH102
+    for name in (b"access-caf\xe9.log", b"notes-\xff.txt"):
+        Path(os.fsdecode(evidence + b"/" + name)).write_text(ACCESS)
+
+    def run(*words):
+        done = subprocess.run([WATCHME, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert r"access-caf\xe9.log" in run("import", evidence, "case")
+    assert r"access-caf\xe9.log" in run("case", "show", "case")
+    assert r"access-caf\xe9.log" in run("case", "sql", "case", "select distinct file from access_log")
+    assert "/health" in run("diagnose", "health", evidence)
+    page = run("access", evidence + b"/access-caf\xe9.log", "--parquet", "rows.parquet")
+    assert r"access-caf\xe9.log" in page
+    assert r"access-caf\xe9.log" in run("access", evidence, "--json").replace("\\\\", "\\")
+
+
+def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
+    def fail(*_):
+        raise ServiceError("AWS can't be reached: check the network.")
+
+    monkeypatch.setattr("watchme_analysis.cli.pull.asking_of", fail)
+    monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+
+
+def test_a_fault_of_the_program_stays_visible(monkeypatch, fault_of):
+    def fail(*_):
+        raise TypeError("a fault")
+
+    monkeypatch.setattr("watchme_analysis.cli.pull.asking_of", fail)
+    monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
+    with pytest.raises(TypeError):
+        main()

@@ -1,0 +1,126 @@
+"""The manifest of a case: read, and checked before anything relies on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.errors import CaseError, reason_of
+from watchme_analysis.schema import FORMAT_VERSION, TABLES
+
+MANIFEST = "manifest.json"
+
+Check = Callable[[Any], bool]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a case's folder.
+
+    Raises
+    ------
+    CaseError
+        When it can't be read, is of another version, or lacks what a manifest holds.
+    """
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CaseError(f"{path} can't be read ({reason_of(error)}): import the evidence anew.") from error
+    if not isinstance(found, dict) or "format_version" not in found:
+        raise CaseError(f"{path} is not a manifest of a case: import the evidence anew.")
+    if found["format_version"] != FORMAT_VERSION:
+        raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+    wrong = _wrong(found, _FIELDS)
+    if wrong:
+        raise CaseError(f"{path} is damaged at {wrong!r}: import the evidence anew.")
+    return found
+
+
+def _wrong(entry: Mapping[str, Any], fields: Mapping[str, Check]) -> str:
+    """Return the name of a field that is missing or of the wrong kind; empty when all are right."""
+    return next((name for name, check in fields.items() if name not in entry or not check(entry[name])), "")
+
+
+def _is(*kinds: type) -> Check:
+    return lambda value: isinstance(value, kinds)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_moment(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_window(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict):
+        return False
+    bounds = [value.get(name) for name in ("start", "end")]
+    if None in bounds or not all(map(_is_moment, bounds)):
+        return False
+    start, end = (datetime.fromisoformat(str(bound)) for bound in bounds)
+    return start < end
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in TABLES and isinstance(entry, dict) and not _wrong(entry, _TABLE)
+        for name, entry in value.items()
+    )
+
+
+def _are_inputs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and not _wrong(entry, _INPUT) for entry in value
+    )
+
+
+def _are_pieces(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and not _wrong(entry, _PIECE) for entry in value
+    )
+
+
+_SPAN = {"start": _is_moment, "end": _is_moment}
+_TABLE: dict[str, Check] = {
+    "rows": _is_count,
+    **_SPAN,
+    "rejected": _is_count,
+    "truncated": _is(bool),
+    "notes": _are_texts,
+    "files": _are_texts,
+    "sha256": _is(str),
+}
+_PIECE: dict[str, Check] = {"table": _is(str), "rows": _is_count, "rejected": _is_count, **_SPAN}
+_INPUT: dict[str, Check] = {
+    "file": _is(str),
+    "bytes": _is_count,
+    "sha256": _is(str),
+    "source": _is(str, type(None)),
+    "reason": _is(str),
+    "tables": _are_pieces,
+}
+_FIELDS: dict[str, Check] = {
+    "name": _is(str),
+    "title": _is(str, type(None)),
+    "time_zone": _is(str),
+    "window": _is_window,
+    "made_with": _is(dict),
+    "tables": _are_tables,
+    "inputs": _are_inputs,
+}
