@@ -52,8 +52,8 @@ def _read(path):
 
 
 def _write_title(folder, title):
-    # JSON's escapes are TOML's, but for a few that json does not write.
-    text = json.dumps(title).replace("\x7f", "\\u007f")
+    # JSON's escapes are TOML's, but for halves of surrogate pairs and one that json does not write.
+    text = json.dumps(title, ensure_ascii=False).replace("\x7f", "\\u007f")
     (folder / "case.toml").write_text(f"title = {text}\n", encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import click
 
+from watchme_analysis.cli.terminal import LogFormatter, echo
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.version import __version__
 from watchme_analysis.wording import has_odd_bytes, readable_name
@@ -91,9 +92,7 @@ def _show_log(level: int) -> Callable[[], None]:
     """Show the package's log on standard error with times in UTC; return the function that ends it."""
     logger, before = logging.getLogger("watchme_analysis"), logging.getLogger("watchme_analysis").level
     handler = logging.StreamHandler()
-    form = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
+    form = LogFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     form.converter = time.gmtime
     handler.setFormatter(form)
     logger.addHandler(handler)
@@ -121,28 +120,28 @@ def main() -> None:
         _check_words(sys.argv[1:])
         code = cli.main(prog_name="watchme", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        echo(error.format_message(), err=True)
         sys.exit(BAD_INPUT)
     except click.UsageError as error:
         told = " ".join(error.format_message().split())
         stop = "" if told.endswith((".", "?")) else "."
         more = f" Try {error.ctx.command_path} --help." if error.ctx else ""
-        click.echo(f"watchme: {told}{stop}{more}", err=True)
+        echo(f"watchme: {told}{stop}{more}", err=True)
         sys.exit(BAD_INPUT)
     except ServiceError as error:
-        click.echo(f"watchme: {error}", err=True)
+        echo(f"watchme: {error}", err=True)
         sys.exit(FAILED)
     except (click.ClickException, WatchmeError) as error:
-        click.echo(f"watchme: {error}", err=True)
+        echo(f"watchme: {error}", err=True)
         sys.exit(BAD_INPUT)
     except OSError as error:
         told = _of_files(error)
         if not told:
             raise
-        click.echo(f"watchme: {told}", err=True)
+        echo(f"watchme: {told}", err=True)
         sys.exit(BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("watchme: stopped", err=True)
+        echo("watchme: stopped", err=True)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
 

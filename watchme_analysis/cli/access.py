@@ -12,6 +12,7 @@ import click
 from watchme_analysis.analysis.access.report import ORDERS, is_unread
 from watchme_analysis.analysis.access.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.cli.access_run import NO_ERRORS
+from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.window import DEFAULT_ZONE, parse_span, parse_time, parse_zone
 
@@ -132,7 +133,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
         raise click.UsageError("--until is not after --since: swap them.")
     _check(asked)
     if asked["athena_ddl"]:
-        click.echo(athena_ddl(files, asked), nl=False)
+        echo_data(athena_ddl(files, asked))
         return 0
     if not files:
         raise click.UsageError(
@@ -148,10 +149,10 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     if found.errors is not None:
         report["errors"] = found.errors
     if as_json:
-        click.echo(json.dumps(report, indent=1, ensure_ascii=False))
+        echo_json(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         top = asked["top"] or (_MOMENTS if asked["by"] in BY_TIME else _TOP)
-        click.echo(access_page(report, top, zone))
+        echo(access_page(report, top, zone))
     return _exit_code(report, asked["strict"])
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.terminal import show_line
+from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import parse_zone
 from watchme_analysis.wording import counted
@@ -294,7 +294,7 @@ def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             told = (
                 f"None of the first {lines:,} lines could be read; reading on. Ctrl-C shows why: --nginx-conf"
             )
-            click.echo(f"{told} or --format says how they are written.", err=True)
+            echo(f"{told} or --format says how they are written.", err=True)
             lines = None
 
 
@@ -314,7 +314,7 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
                 shown = now
                 # A line that wraps could not be cleared.
                 room = shutil.get_terminal_size().columns - 1
-                show_line(progress_words(scan, lines, now - began)[:room])
+                show_line(printable(progress_words(scan, lines, now - began))[:room])
     finally:
         if shown != began:
             show_line()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import shown_zone_option
+from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def backtest_command(
             try_alarms(opened, watched, specs), start, window.seconds, seen.at if seen else None, elsewhere
         )
     if as_json:
-        click.echo(result.to_json(orient="records", date_format="iso"))
+        echo_json(result.to_json(orient="records", date_format="iso"))
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
     said = [] if sensitivity else alarm_advice(result, start, affected, dead, zone)
@@ -104,17 +105,17 @@ def backtest_command(
         *said,
         *spared_by_a_check(found, zone),
     ):
-        click.echo(filled(line))
+        echo(filled(line))
     _show(result, zone)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
-        click.echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
+        echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
     if not sensitivity:
         for each in lessons(opened, watched, specs, start, window.seconds, elsewhere):
-            click.echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
-            click.echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
+            echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
+            echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):
-        click.echo(f"metrics: {note}", err=True)
+        echo(f"metrics: {note}", err=True)
 
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:
@@ -124,16 +125,16 @@ def _show(result: pd.DataFrame, zone: tzinfo) -> None:
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
-        click.echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, zone))
+        echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, zone))
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
-    click.echo(
+    echo(
         f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
         + (f"; could not be tried: {untried}" if untried else "")
         + " (--json lists them)"
     )
     for _, row in missed.head(_NAMED).iterrows():
-        click.echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
+        echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
 
 
 def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: bool) -> list[str]:

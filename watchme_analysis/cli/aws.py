@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.terminal import show_line
+from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.window import DEFAULT_ZONE, Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -120,12 +120,12 @@ class Progress:
             self._shown = True
         elif now - self._said >= _SAY_EVERY_S:
             self._said = now
-            click.echo(f"{text}, {now - self._began:.0f} s ...", err=True)
+            echo(f"{text}, {now - self._began:.0f} s ...", err=True)
 
     def say(self, text: str) -> None:
         """Print a sentence that stays."""
         self.done()
-        click.echo(text, err=True)
+        echo(text, err=True)
 
     def done(self) -> None:
         """Take the line away."""

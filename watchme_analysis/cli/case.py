@@ -11,7 +11,7 @@ import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import timezone_option
-from watchme_analysis.cli.terminal import show_line
+from watchme_analysis.cli.terminal import echo, echo_data, show_line
 from watchme_analysis.shell import shell_path
 from watchme_analysis.window import DEFAULT_ZONE, parse_zone
 from watchme_analysis.wording import counted
@@ -56,13 +56,13 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     report = import_folder(folder, case, progress=progress, zone_name=timezone)
     if progress is not None:
         progress("done\n")
-    click.echo(console.import_text(report.case.manifest, zone))
+    echo(console.import_text(report.case.manifest, zone))
     rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
     state = "written" if report.changed else "unchanged, it holds this input already"
-    click.echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
+    echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
     stated = report.case.manifest["time_zone"]
     if timezone is not None and stated != timezone:
-        click.echo(
+        echo(
             f"\nTimes without a zone were read as {stated}, as case.toml states, and not as {timezone}.",
             err=True,
         )
@@ -70,7 +70,7 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     unread = report.case.unread
     if unread:
         names = ", ".join(file.file for file in unread[:_NAMED]) + (", ..." if len(unread) > _NAMED else "")
-        click.echo(
+        echo(
             f"\n{counted(len(unread), 'file')} of evidence could not be read: {names}. Reasons stand above: "
             "repair them or collect them again, and import again.",
             err=True,
@@ -106,7 +106,7 @@ def case_show(case: Path, timezone: str) -> None:
         for name in opened.tables
         if (column := TABLES[name].time) is not None
     }
-    click.echo(console.case_text(opened.manifest, gaps, zone))
+    echo(console.case_text(opened.manifest, gaps, zone))
     _say_next(opened, case)
 
 
@@ -146,14 +146,12 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     }
     found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})
     if as_csv:
-        click.echo(found.to_csv(index=False), nl=False)
+        echo_data(found.to_csv(index=False))
         return
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
-    click.echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
+    echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
     left = len(found) - len(rows)
-    click.echo(
-        counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else "")
-    )
+    echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
 
 
 def _say_next(opened: Case, case: Path) -> None:
@@ -164,10 +162,10 @@ def _say_next(opened: Case, case: Path) -> None:
     questions = questions_for(opened)
     for question in questions:
         if absent := absent_tables(investigate(question, opened)):
-            click.echo(filled(f"Not there, of what tells about {question}: {', '.join(absent)}.", "\n", "  "))
+            echo(filled(f"Not there, of what tells about {question}: {', '.join(absent)}.", "\n", "  "))
     if not questions:
-        click.echo("\nNothing in it can be asked about yet: docs/evidence.md lists what tells of what.")
+        echo("\nNothing in it can be asked about yet: docs/evidence.md lists what tells of what.")
         return
-    click.echo("\nNext:")
+    echo("\nNext:")
     for question in questions:
-        click.echo(f"    watchme diagnose {question} {shell_path(case)}")
+        echo(f"    watchme diagnose {question} {shell_path(case)}")

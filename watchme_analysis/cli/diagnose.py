@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.shell import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -53,7 +54,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         subject=options["endpoint"] or options["queue"],
     ).to_dict()
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        echo_json(json.dumps(found, ensure_ascii=False, indent=1))
         return
     record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
     here = Path.cwd()
@@ -64,4 +65,4 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     text = console.diagnosis_text(
         found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shell_path(case)
     )
-    click.echo(text)
+    echo(text)

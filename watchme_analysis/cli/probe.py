@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.errors import InputError
 from watchme_analysis.sources import probe_standalone
 from watchme_analysis.window import parse_span
@@ -90,7 +91,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     from watchme_analysis.sources import probing
 
     if options["standalone"]:
-        click.echo(probing.standalone_script(), nl=False)
+        echo_data(probing.standalone_script())
         return
     targets = _targets(urls, inside, host)
     for _, url in targets:
@@ -104,7 +105,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         if for_s is not None:
             raise click.UsageError("--for does not go with --curl: stop the lines with Ctrl-C.")
         same = {name: options[name] for name in ("output", "insecure")}
-        click.echo(probing.curl_lines(targets, every_s, timeout_s, options["header"], **same))
+        echo(probing.curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
     writer = probe_standalone.Writer(options["output"], options["quiet"])
     try:
@@ -116,4 +117,4 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         return probing.fetch(url, timeout_s, headers, options["insecure"])
 
     probe_standalone.run(targets, every_s, for_s, ask, writer, probe_standalone.stop_on_signals())
-    click.echo(writer.summary(), err=True)
+    echo(writer.summary(), err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.shell import shell_path
 from watchme_analysis.wording import counted
 
@@ -63,7 +64,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     if sample is None:
         sample = 0 if question == "health" else 1000
     if options["print_policy"]:
-        click.echo(json.dumps(policy(sampling=sample > 0), indent=2))
+        echo_json(json.dumps(policy(sampling=sample > 0), indent=2))
         return 0
     if question is None:
         raise click.UsageError("Say what to pull: health or backlog.")
@@ -89,8 +90,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     if pulled.failures:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A span ends now, each time another now, of which nothing is kept.
-        click.echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
-    click.echo(f"next: watchme diagnose {question} {shell_path(target)}")
+        echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
+    echo(f"next: watchme diagnose {question} {shell_path(target)}")
     return PARTLY_FAILED if pulled.failures else 0
 
 
@@ -99,18 +100,18 @@ def _tell(pulled: Pulled, target: Path) -> None:
 
     case = pulled.report.case
     scope = pulled.scope
-    click.echo(f"queues: {', '.join(scope.queues) or 'none'}")
-    click.echo(f"functions: {', '.join(scope.functions) or 'none'}")
+    echo(f"queues: {', '.join(scope.queues) or 'none'}")
+    echo(f"functions: {', '.join(scope.functions) or 'none'}")
     for table, entry in case.coverage().items():
-        click.echo(f"  {table:<22} {entry['rows']:>9,} {'row' if entry['rows'] == 1 else 'rows'}")
+        echo(f"  {table:<22} {entry['rows']:>9,} {'row' if entry['rows'] == 1 else 'rows'}")
     queries = case.table("log_queries")
     answered = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in answered["query_name"] if name not in pulled.failures]
     if cut:
-        click.echo(f"samples, cut at their limit: {', '.join(cut)}")
-    click.echo(f"log queries scanned {size_words(pulled.bytes_scanned)}, {usd_words(pulled.usd)}")
+        echo(f"samples, cut at their limit: {', '.join(cut)}")
+    echo(f"log queries scanned {size_words(pulled.bytes_scanned)}, {usd_words(pulled.usd)}")
     for note in pulled.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():
-        click.echo(f"missing: {part}: {why}", err=True)
-    click.echo(f"case {target}: {counted(len(case.tables), 'table')}")
+        echo(f"missing: {part}: {why}", err=True)
+    echo(f"case {target}: {counted(len(case.tables), 'table')}")

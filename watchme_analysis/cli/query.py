@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.wording import counted
 
@@ -32,7 +33,7 @@ def list_command() -> None:
     from watchme_analysis.views.console import filled
 
     for item in library().values():
-        click.echo(filled(item.description, f"{item.name:<17}  ", " " * 19))
+        echo(filled(item.description, f"{item.name:<17}  ", " " * 19))
 
 
 @query.command(
@@ -47,12 +48,12 @@ def show(name: str) -> None:
     from watchme_analysis.sources.insights.query_library import library_query
 
     item = library_query(name)
-    click.echo(f"{item.name}: {item.description}\n")
-    click.echo(f"log groups: {item.log_groups}\ncolumns: {', '.join(item.columns)}")
+    echo(f"{item.name}: {item.description}\n")
+    echo(f"log groups: {item.log_groups}\ncolumns: {', '.join(item.columns)}")
     for parameter in item.parameters:
         default = f", {parameter.default} if not given" if parameter.default else ""
-        click.echo(f"parameter {parameter.name} ({parameter.type}{default}): {parameter.description}")
-    click.echo(f"\n{item.text}", nl=False)
+        echo(f"parameter {parameter.name} ({parameter.type}{default}): {parameter.description}")
+    echo(f"\n{item.text}", nl=False)
 
 
 @query.command(
@@ -117,9 +118,9 @@ def run(name: str, **options: Any) -> int:
     if not parts:
         raise ServiceError(" ".join(f"{place} could not be asked: {why}" for place, why in failures.items()))
     for place, why in failures.items():
-        click.echo(f"{place} failed: {why}", err=True)
+        echo(f"{place} failed: {why}", err=True)
     filled = [part for part in parts if len(part)] or parts[:1]
-    click.echo(_printed(pd.concat(filled, ignore_index=True), options["form"]), nl=False)
+    _print(pd.concat(filled, ignore_index=True), options["form"])
     missing = any(answer.truncated for found in answers.values() for answer in found)
     return PARTLY_FAILED if failures or missing else 0
 
@@ -201,21 +202,24 @@ def _tell(place: str, answers: list[Answer], usd_per_gb: float) -> None:
         where = place if len(answers) == 1 else f"{place}, {spread_label(answer.query)}"
         missing = ", rows are missing" if answer.truncated else ""
         queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
-        click.echo(
+        echo(
             f"{where}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
             err=True,
         )
         for note in answer.notes:
-            click.echo(f"note: {note}", err=True)
+            echo(f"note: {note}", err=True)
 
 
-def _printed(frame: pd.DataFrame, form: str) -> str:
+def _print(frame: pd.DataFrame, form: str) -> None:
     if form == "csv":
-        return str(frame.to_csv(index=False))
+        echo_data(str(frame.to_csv(index=False)))
+        return
     if form == "json":
-        return str(frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False))
+        lines = frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False)
+        echo_json(str(lines), nl=False)
+        return
     shown = frame.drop(columns="@ptr", errors="ignore")
     for column in shown.select_dtypes("string"):
         # A log line ends in a line break.
         shown[column] = shown[column].str.rstrip()
-    return ("no rows" if shown.empty else str(shown.to_string(index=False, max_colwidth=120))) + "\n"
+    echo("no rows" if shown.empty else shown.to_string(index=False, max_colwidth=120))

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
-from watchme_analysis.cli.terminal import show_line
+from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.diagnosis import QUESTIONS
 from watchme_analysis.report.request import ALL
 
@@ -81,7 +81,7 @@ def report(
         with absent_module(_ADDRESS_GRAMMAR):
             import papermill  # noqa: F401
         results = make_reports(requests, out.absolute(), Teller(len(requests)), kernels)
-    click.echo(f"Index: {out / INDEX}")
+    echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
 
 
@@ -101,9 +101,9 @@ class Teller:
         line += f", {title}" if title else ""
         if self._terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            show_line(line[: width - 1])
+            show_line(printable(line)[: width - 1])
         elif number == 1 or title != self._section:
-            click.echo(line, err=True)
+            echo(line, err=True)
         self._section = title
 
     def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
@@ -117,12 +117,12 @@ class Teller:
             show_line()
         found = facts(result)
         cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
-        click.echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")
+        echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")
         for sentence in found.answer:
-            click.echo(filled(sentence, "  "))
-        click.echo(f"  {_short(folder / PAGE)}")
+            echo(filled(sentence, "  "))
+        echo(f"  {_short(folder / PAGE)}")
         if found.error:
-            click.echo(f"  {found.error}", err=True)
+            echo(f"  {found.error}", err=True)
 
 
 def _short(path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.whole_file import write_whole
 from watchme_analysis.wording import counted
 
@@ -88,35 +89,31 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     if out is not None:
         write_whole(out, text.encode())
     elif options["send"] is None:
-        click.echo(text, nl=False)
-    click.echo(f"{counted(len(lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
+        echo_json(text, nl=False)
+    echo(f"{counted(len(lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
     if done.before:
-        click.echo(f"  left out {done.before:,d}: sent before, says {journal}", err=True)
+        echo(f"  left out {done.before:,d}: sent before, says {journal}", err=True)
     if done.unsure:
-        click.echo(f"  left out {len(done.unsure):,d}: perhaps sent before (see --send-unsure)", err=True)
+        echo(f"  left out {len(done.unsure):,d}: perhaps sent before (see --send-unsure)", err=True)
     if done.rejected_before:
-        click.echo(
+        echo(
             f"  left out {len(done.rejected_before):,d}: rejected by SQS before (see --send-rejected): "
             f"{_first_few(done.rejected_before)}",
             err=True,
         )
     if found.may_have_run:
         which = "these" if len(lines) == len(found.lines) else f"all {len(found.lines):,d}"
-        click.echo(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
+        echo(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}", err=True)
     if opened.table("queue_messages").empty:
-        click.echo(
-            "  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True
-        )
+        echo("  the case holds no message: watchme pull backlog --queue NAME reads dead letters", err=True)
     for file in opened.unread:
         if "queue_messages" in file.tables:
-            click.echo(
-                f"  {file.file} could not be read, its messages are not listed: {file.reason}", err=True
-            )
+            echo(f"  {file.file} could not be read, its messages are not listed: {file.reason}", err=True)
     for reason, number in found.left_out:
-        click.echo(f"  left out {number}: {reason}", err=True)
+        echo(f"  left out {number}: {reason}", err=True)
     if found.without_url:
         names = ", ".join(found.without_url)
-        click.echo(f"  fill in the URL of {names}: its attributes are not in the case", err=True)
+        echo(f"  fill in the URL of {names}: its attributes are not in the case", err=True)
     return 0 if options["send"] is None else _sent(found, lines, journal, options)
 
 
@@ -131,7 +128,7 @@ def _sent(found: Resend, lines: list[str], journal: Path, options: dict[str, Any
     most = None if options["send"] == "all" else int(options["send"])
     for target in targets(lines[:most]):
         profile = f", profile {options['profile']}" if options["profile"] else ""
-        click.echo(
+        echo(
             f"sending {counted(target.messages, 'message')} to queue {target.queue}, "
             f"account {target.account}, region {target.region}{profile}",
             err=True,
@@ -163,28 +160,28 @@ def _aws_by_region(profile: str | None) -> Any:
 
 def _tell(result: Resent, journal: Path) -> None:
     rejected = len(result.rejected) + len(result.rejected_before)
-    click.echo(
+    echo(
         f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet"
         + (f", {rejected:,d} rejected" if rejected else "")
     )
-    click.echo(f"journal {journal}: keep it, it knows what was sent")
+    echo(f"journal {journal}: keep it, it knows what was sent")
     if result.unsure:
         names = ", ".join(result.unsure[:_NAMED]) + (", ..." if len(result.unsure) > _NAMED else "")
-        click.echo(
+        echo(
             f"unsure: {counted(len(result.unsure), 'message')} may have been sent or not, as a run ended or "
             f"the connection broke meanwhile: {names}. Look for resent_message_id in the queue or in what "
             "its function logs; --send-unsure sends them, perhaps for the second time.",
             err=True,
         )
     if result.rejected:
-        click.echo(
+        echo(
             f"rejected: SQS does not accept {counted(len(result.rejected), 'message')}: "
             f"{_first_few(result.rejected)}. The journal holds the reasons; later runs leave them out unless "
             "--send-rejected is given.",
             err=True,
         )
     if result.stopped:
-        click.echo(f"stopped: {result.stopped} Then the same command goes on where it stopped.", err=True)
+        echo(f"stopped: {result.stopped} Then the same command goes on where it stopped.", err=True)
 
 
 def _first_few(rejections: list[Rejection]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import shown_zone_option
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.errors import InputError
 from watchme_analysis.wording import counted
 
@@ -110,18 +111,16 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     notes = (*dict.fromkeys(map(configured, own)), *notes)
     loud = (*warnings(found), *doubts(near))
     if options["as_json"]:
-        click.echo(
-            json.dumps(_json(found, measured, (*loud, *spared, *notes), near), ensure_ascii=False, indent=1)
-        )
+        echo(json.dumps(_json(found, measured, (*loud, *spared, *notes), near), ensure_ascii=False, indent=1))
         return
     runs = counted(options["replications"], "replication")
-    click.echo(f"{title}; {runs}, seed {options['seed']}\n")
+    echo(f"{title}; {runs}, seed {options['seed']}\n")
     for sentence in (*loud, *advice(found)[:1], *spared):
-        click.echo(filled(sentence) + "\n")
+        echo(filled(sentence) + "\n")
     heads = ["measure", *(head for _, head, _ in COLUMNS)]
-    click.echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
+    echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
     for note in (figures_note(options["replications"]), *LEGEND, *notes):
-        click.echo(filled(note, rest="  "))
+        echo(filled(note, rest="  "))
 
 
 def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
@@ -152,7 +151,7 @@ def _model(opened: Case, queue: str | None, slots: int | None, cores: float | No
         raise InputError(f"The case {opened.name} has no queue {queue}: its queues are {names}.")
     worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
     for note in opened.coverage().get("metrics", {}).get("notes", ()):
-        click.echo(f"metrics: {note}", err=True)
+        echo(f"metrics: {note}", err=True)
     return model_of(opened, found, worst, slots, cores)
 
 

@@ -1,0 +1,169 @@
+"""Nothing that a command prints can command the terminal or reverse what is read."""
+
+import ast
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from marked_evidence import write_backlog, write_health
+
+import watchme_analysis
+from watchme_analysis.cli import terminal
+
+WATCHME = Path(sys.executable).with_name("watchme")
+PACKAGE = Path(watchme_analysis.__file__).parent
+# Red text, a window title, an erased line, a name that ends in another suffix than it seems to, a tag.
+HOSTILE = "\x1b[31m\x1b]0;t\x07\x9b2K\x08\r\u202egnp.exe\u2066\u200f\u061c\ufeff\U000e0041"
+
+
+def obeyed(text):
+    kinds = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return {c for c in text if unicodedata.category(c) in kinds and c not in "\n\t"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\x00b\x7fc\x9b", r"a\x00b\x7fc\x9b"),
+        ("line\r\n\tnext", "line\\x0d\n\tnext"),
+        ("\u202etxt.exe\u2066\u200f\u061c", r"\u202etxt.exe\u2066\u200f\u061c"),
+        ("a\u200bb\u2028c\ufeff", r"a\u200bb\u2028c\ufeff"),
+        ("dev\ud83d", r"dev\ud83d"),
+        ("\U000e0041", r"\U000e0041"),
+        (
+            "日報 – ▲ ‘é’ \u0646\u0645\u06cc\u200c\u062e 👩\u200d🔬",
+            "日報 – ▲ ‘é’ \u0646\u0645\u06cc\u200c\u062e 👩\u200d🔬",
+        ),
+    ],
+)
+def test_what_a_terminal_obeys_or_hides_is_shown_as_escapes(text, shown):
+    assert terminal.printable(text) == shown
+    assert terminal.printable(shown) == shown
+
+
+def test_json_keeps_its_values(capsys):
+    value = {"path": HOSTILE + "dev\ud83d" + "日報"}
+    terminal.echo_json(json.dumps(value, ensure_ascii=False))
+    said = capsys.readouterr().out
+    assert json.loads(said) == value
+    assert not obeyed(said)
+    assert "日報" in said
+
+
+def test_a_changing_line_stays_one_line(capsys):
+    terminal.show_line(f"log\n{HOSTILE}")
+    said = capsys.readouterr().err
+    assert said.startswith("\rlog "), "click leaves the erasure out where there is no terminal"
+    assert not obeyed(said.removeprefix("\r"))
+
+
+def test_data_for_programs_is_exact_in_a_pipe_and_harmless_on_a_terminal(capsys, monkeypatch):
+    terminal.echo_data(HOSTILE)
+    assert capsys.readouterr().out == HOSTILE
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    terminal.echo_data(HOSTILE)
+    assert not obeyed(capsys.readouterr().out)
+
+
+def test_what_nothing_handled_is_harmless_too(capsys):
+    try:
+        raise RuntimeError(HOSTILE)
+    except RuntimeError as error:
+        terminal.show_traceback(type(error), error, error.__traceback__)
+    said = capsys.readouterr().err
+    assert "RuntimeError" in said
+    assert not obeyed(said)
+
+
+def test_the_log_that_verbose_shows_is_harmless_too():
+    record = logging.LogRecord("watchme_analysis", logging.INFO, "x.py", 1, "read %s", (HOSTILE,), None)
+    said = terminal.LogFormatter("%(message)s").format(record)
+    assert said == f"read {terminal.printable(HOSTILE)}"
+
+
+def printing(path):
+    """The calls in a module that print."""
+    names = {
+        "print",
+        "logging.Formatter",
+        "logging.basicConfig",
+        "click.echo",
+        "click.secho",
+        "sys.stdout.write",
+        "sys.stderr.write",
+        "echo_via_pager",
+    }
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return [ast.unparse(call.func) for call in calls if ast.unparse(call.func) in names]
+
+
+def test_nothing_prints_past_the_terminal():
+    # The script for containers stands alone; the tool for notebooks is no command of `watchme`.
+    apart = {PACKAGE / "sources/probe_standalone.py", PACKAGE / "notebook_tools.py"}
+    found = {path: printing(path) for path in PACKAGE.rglob("*.py") if path not in apart}
+    assert {path for path, calls in found.items() if calls} == {PACKAGE / "cli/terminal.py"}
+
+
+def run(*words, cwd):
+    """Run a command of `watchme` with standard output and error on a terminal; return what it got."""
+    main, side = pty.openpty()
+    environment = os.environ | {"COLUMNS": "100"}
+    with subprocess.Popen(
+        [WATCHME, *map(str, words)], stdout=side, stderr=side, stdin=side, cwd=cwd, env=environment
+    ) as process:
+        os.close(side)
+        said = b""
+        while True:
+            try:
+                piece = os.read(main, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            said += piece
+    os.close(main)
+    # The terminal itself ends lines with a carriage return; show_line begins with one and an erasure.
+    return said.decode().replace("\r\n", "\n").replace("\r\033[K", ""), process.returncode
+
+
+def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data, tmp_path):
+    health = write_health(data / "health-threadpool", tmp_path / "health", HOSTILE)
+    backlog = write_backlog(data / "backlog-49", tmp_path / "backlog", HOSTILE)
+    case = tmp_path / "case"
+    queue = f"asr{HOSTILE}-queue"
+    shown = {}
+    for words in (
+        ("import", health, case),
+        ("case", "show", case),
+        ("diagnose", "health", case, "--sql"),
+        ("case", "sql", case, "select path, service from access_log, app_log limit 3"),
+        ("case", "sql", case, "select path from access_log limit 3", "--csv"),
+        ("access", health / "access.log", "--errors", health / "error.log"),
+        ("diagnose", "backlog", backlog, "--queue", queue),
+        ("resend", backlog),
+        ("case", "show", tmp_path / HOSTILE),
+        ("case", "sql", case, f"select '{HOSTILE}"),
+        ("diagnose", HOSTILE, case),
+    ):
+        said, _ = run(*words, cwd=tmp_path)
+        shown[words] = said
+        assert not obeyed(said), words
+    assert sum(r"\x1b[31m" in said for said in shown.values()) >= 8
+
+
+def test_json_of_hostile_evidence_is_json_with_the_names_as_they_are(data, tmp_path):
+    from watchme_analysis.cli.diagnose import diagnose
+
+    folder = write_backlog(data / "backlog-49", tmp_path / "backlog", HOSTILE)
+    done = CliRunner().invoke(diagnose, ["backlog", str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    assert not obeyed(done.stdout)
+    assert any(HOSTILE in queue for queue in json.loads(done.stdout)["queues"])
