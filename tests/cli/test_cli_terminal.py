@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from marked_evidence import write_backlog, write_health
 
 import watchme_analysis
+from watchme_analysis import cli as watchme_cli
 from watchme_analysis.cli import terminal
 
 WATCHME = Path(sys.executable).with_name("watchme")
@@ -81,6 +82,14 @@ def test_what_nothing_handled_is_harmless_too(capsys):
     said = capsys.readouterr().err
     assert "RuntimeError" in said
     assert not obeyed(said)
+
+
+def test_the_command_line_leaves_its_errors_to_the_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["watchme", "--version"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with pytest.raises(SystemExit):
+        watchme_cli.main()
+    assert sys.excepthook is terminal.show_traceback
 
 
 def test_the_log_that_verbose_shows_is_harmless_too():

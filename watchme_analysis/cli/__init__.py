@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from watchme_analysis.cli.terminal import LogFormatter, echo
+from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.version import __version__
 from watchme_analysis.wording import has_odd_bytes, readable_name
@@ -113,6 +113,7 @@ def main() -> None:
     # A name that is not UTF-8, or a letter that the terminal lacks, is shown escaped.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    sys.excepthook = show_traceback
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores a closed terminal
             signal.signal(number, _stopped)
