@@ -18,14 +18,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchme_analysis.sources.access.engine import ENGINES
-from watchme_analysis.sources.access.logs import AccessScan, LogOptions
+from watchme_analysis.access_logs.engine.engine import ENGINES
+from watchme_analysis.access_logs.logs import AccessScan, LogOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent))
-from access_log_lines import FORMAT, write_log
+from worlds.access_log_lines import FORMAT, write_log
 
 
 def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:

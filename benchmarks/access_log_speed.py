@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
-from access_log_lines import write_log
+from worlds.access_log_lines import write_log
 
 _HERE = Path(__file__).parent
 _PEERS = ("polars", "advertools")

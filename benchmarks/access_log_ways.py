@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from access_log_lines import FORMAT
+from worlds.access_log_lines import FORMAT
 
 FIELDS = re.findall(r"\$(\w+)", FORMAT)
 WHOLE = ("status", "body_bytes_sent", "request_length")
@@ -53,7 +53,7 @@ def _literal(text: str) -> str:
 
 def watchme(path: Path) -> int:
     """Our reader: every column of the table, every line accounted for."""
-    from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="numba"))
     return len(frame)
@@ -61,7 +61,7 @@ def watchme(path: Path) -> int:
 
 def watchme_arrow(path: Path) -> int:
     """Our reader without numba."""
-    from watchme_analysis.sources.access.logs import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="arrow"))
     return len(frame)
@@ -69,9 +69,9 @@ def watchme_arrow(path: Path) -> int:
 
 def aggregate(path: Path, engine: str = "numba") -> int:
     """Our streaming aggregate, as ``watchme access`` makes it."""
-    from watchme_analysis.analysis.access.summary import AccessSummary, columns_for
-    from watchme_analysis.sources.access.engine import Selection
-    from watchme_analysis.sources.access.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.engine.chunk import Selection
+    from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.summary import AccessSummary, columns_for
 
     summary = AccessSummary(by_loop=engine == "numba")
     for chunk in AccessScan([path], LogOptions(FORMAT, engine=engine), Selection(columns_for("path"))):

@@ -17,8 +17,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from watchme_analysis.analysis.alarms import TREATMENTS
-from watchme_analysis.analysis.alarms.backtest import History, Rule, backtest
+from watchme_analysis.alarms.backtest import History, Rule, backtest
+from watchme_analysis.alarms.evaluation import TREATMENTS
 
 DAYS = 14
 ALARMS = 20

@@ -14,9 +14,10 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from watchme_analysis.case import Case, open_case
-from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
-from watchme_analysis.hypotheses.base import Investigation
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.case_folder import Case
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.schema import empty
 
 LEFT_OUT = (

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from backlog_draws import make
-from backlog_on_call import PLAN as ON_CALL
-from backlog_situations import situations
-from backlog_twists import twisted
+from worlds.backlog_draws import make
+from worlds.backlog_on_call import PLAN as ON_CALL
+from worlds.backlog_situations import situations
+from worlds.backlog_twists import twisted
 
 
 def main():

@@ -25,10 +25,11 @@ from typing import Any
 
 from health_calibration import Asked, ship, show, show_left_out
 
-from watchme_analysis.analysis.health.requests import requests
-from watchme_analysis.case import Case, open_case
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation
-from watchme_analysis.hypotheses.health import diagnosis as health
+from watchme_analysis.case.case_folder import Case
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.requests.observations import requests
 from watchme_analysis.schema import TABLES, empty
 
 WINDOW_TOLERANCE_S = 10.0
@@ -130,7 +131,7 @@ def recorded(argument: str, truths: Path | None) -> Iterator[Given]:
 
 def made_up() -> Iterator[Given]:
     """Yield the made-up faults of the tests, whose times are none of a recording."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "hypotheses"))
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
     worlds = import_module("test_health_diagnosis").SCENARIOS
     for build, cause in worlds.items():
         yield Given("made up", build.__name__, build(), {"cause": cause, "fault_start": None})

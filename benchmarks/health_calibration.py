@@ -14,8 +14,8 @@ from typing import Any
 
 from reliability import EDGES, Bin, Weighed, brier, left_out, reliability
 
-from watchme_analysis.hypotheses.base import Diagnosis, registered
-from watchme_analysis.hypotheses.health.weights import CEILING
+from watchme_analysis.health.hypotheses.weights import CEILING
+from watchme_analysis.inference.findings import Diagnosis, registered
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "watchme_analysis" / "hypotheses" / "health" / "calibration.json"

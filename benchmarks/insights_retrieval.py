@@ -53,7 +53,7 @@ FRAME_ROWS = 100_000
 SERVER = """
 import json, sys, threading
 sys.path.insert(0, sys.argv[1])
-from aws_front import Server
+from worlds.aws_front import Server
 server = Server(moto_port=0)
 front = server.front
 front.polls, front.latency_s, front.query_s = 0, 0.05, 0.5
@@ -79,11 +79,11 @@ for line in sys.stdin:
 OURS = """
 import json, resource, sys, time
 from datetime import datetime, timedelta
-from watchme_analysis.sources.aws.client import Aws, Place
-from watchme_analysis.sources.insights.live import run_query
-from watchme_analysis.sources.insights.calls import InsightsQuery
-from watchme_analysis.sources.insights.cost import incoming, planned
-from watchme_analysis.sources.insights.frame import answer_frame
+from watchme_analysis.cloudwatch.session import Aws, Place
+from watchme_analysis.cloudwatch.insights.run import run_query
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.insights.scan_cost import incoming, planned
+from watchme_analysis.cloudwatch.insights.frame import answer_frame
 from watchme_analysis.window import Window
 import boto3, pandas
 start, group, cap, known = json.loads(sys.argv[1])
@@ -134,8 +134,8 @@ def best(build):
     print(len(cells) / min(times))
 """
 OUR_FRAME = """
-from watchme_analysis.sources.insights.calls import Answer, InsightsQuery, rows_of
-from watchme_analysis.sources.insights.frame import answer_frame
+from watchme_analysis.cloudwatch.insights.query_api import Answer, InsightsQuery, rows_of
+from watchme_analysis.cloudwatch.insights.frame import answer_frame
 from watchme_analysis.window import Window
 query = InsightsQuery("fields @timestamp, @message", ("g",), Window(start, start + timedelta(hours=1)))
 import pandas

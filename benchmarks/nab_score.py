@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from watchme_analysis.analysis.metric_onsets import OnsetRule, metric_onsets
+from watchme_analysis.stats.metric_onsets import OnsetRule, metric_onsets
 
 FALSE_POSITIVE = 0.11
 # What leaving one file out chooses from, and the false events a week that it may not exceed on the others.

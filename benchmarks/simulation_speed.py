@@ -23,10 +23,10 @@ from importlib.util import find_spec
 from itertools import islice
 from random import Random
 
-from watchme_analysis.analysis.simulation.api import factors
-from watchme_analysis.analysis.simulation.run import simulate
-from watchme_analysis.analysis.simulation.scenarios import estimate
-from watchme_analysis.analysis.simulation.settings import (
+from watchme_analysis.simulation.api import factors
+from watchme_analysis.simulation.run import simulate
+from watchme_analysis.simulation.scenarios import estimate
+from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     PollerSettings,

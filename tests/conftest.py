@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from small_evidence import ACCESS, PROBES
+from worlds.small_evidence import ACCESS, PROBES
 
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,9 +56,9 @@ def front(moto_port, monkeypatch):
     """
     import http.client
 
-    from aws_front import FAST, Server
+    from worlds.aws_front import FAST, Server
 
-    from watchme_analysis.sources.aws import client
+    from watchme_analysis.cloudwatch import session as client
 
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import cli
-from watchme_analysis.diagnosis import diagnose
-from watchme_analysis.hypotheses.base import registered
-from watchme_analysis.importer import import_folder
+from watchme_analysis.inference.findings import registered
+from watchme_analysis.services.diagnose import diagnose
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 ALL = sorted(path.name for name in ("health", "backlog") for path in DATA.glob(f"{name}-*"))

@@ -7,8 +7,8 @@ from click import Context
 
 from watchme_analysis.cli import cli
 from watchme_analysis.errors import InputError
-from watchme_analysis.hypotheses.base import hypothesis, registered
-from watchme_analysis.report.remedy import remedies, steps
+from watchme_analysis.inference.findings import hypothesis, registered
+from watchme_analysis.report.cause_page import remedy_page, steps
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
@@ -55,7 +55,7 @@ def test_the_pages_name_commands_that_there_are():
 @pytest.mark.parametrize("cause", NAMED)
 def test_what_to_do_stands_alone_in_a_report(cause):
     found = {"verdict": "supported", "cause": cause, "secondary_cause": "downstream_saturated"}
-    (page,) = remedies(found).values()
+    (page,) = remedy_page(found).values()
     told = steps(page)
     assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[1:]
     assert not re.search(r"^## |\]\(\w+\.md\)", told, re.MULTILINE)
@@ -63,6 +63,6 @@ def test_what_to_do_stands_alone_in_a_report(cause):
 
 def test_only_a_supported_cause_is_told_how_to_mend():
     found = {"cause": "throttled", "secondary_cause": "mapping_disabled"}
-    assert list(remedies(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
-    assert remedies(found | {"verdict": "inconclusive"}) == {}
-    assert remedies(None) == {}
+    assert list(remedy_page(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
+    assert remedy_page(found | {"verdict": "inconclusive"}) == {}
+    assert remedy_page(None) == {}

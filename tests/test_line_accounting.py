@@ -28,7 +28,7 @@ def refused(read):
 
 def access_log():
     from watchme_analysis import read_access_logs
-    from watchme_analysis.sources.access.engine import Engine
+    from watchme_analysis.access_logs.engine.engine import Engine
 
     whole = Engine.read
     Engine.read = lambda *given: (chunk := whole(*given))._replace(table=chunk.table.slice(0, 1))
@@ -36,8 +36,8 @@ def access_log():
 
 
 def error_log():
-    from watchme_analysis.sources.lines import Account
-    from watchme_analysis.sources.raw import RawFile
+    from watchme_analysis.files.lines import Account
+    from watchme_analysis.files.evidence_file import RawFile
 
     account = Account(RawFile(folder, "error.log"), "nginx_error", "nginx_errors", lines=2)
     account.retrieval(1, (None, None))

@@ -6,14 +6,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aws_front import FAST
 from click.testing import CliRunner
+from worlds.aws_front import FAST
 
 from watchme_analysis.cli import cli
-from watchme_analysis.sources.aws.cache import AnswerStore
-from watchme_analysis.sources.aws.client import Aws
-from watchme_analysis.sources.insights.ask import Asking, ask
-from watchme_analysis.sources.insights.calls import InsightsQuery
+from watchme_analysis.cloudwatch.insights.cached import QueryOptions, query_cached
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.response_cache import ResponseStore
+from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)
@@ -44,10 +44,10 @@ def test_calls_waits_and_queries_are_logged_without_evidence(front, query, caplo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     caplog.set_level(logging.DEBUG, "watchme_analysis")
     front.faults["StartQuery"].extend(["throttle", "busy"])
-    asking = Asking(AnswerStore(tmp_path, "account/region"))
+    asking = QueryOptions(ResponseStore(tmp_path, "account/region"))
 
     for _ in range(2):
-        (answer,) = ask(Aws(pace=FAST), [query], asking)
+        (answer,) = query_cached(Aws(pace=FAST), [query], asking)
         assert len(answer.rows) == 1
 
     identity = next(iter(front.queries))
@@ -70,14 +70,14 @@ def test_a_refused_call_is_logged_by_its_code(front, query, caplog):
     caplog.set_level(logging.INFO, "watchme_analysis")
     front.faults["StartQuery"].append("denied")
     with pytest.raises(Exception, match="AccessDenied"):
-        ask(Aws(pace=FAST), [query], Asking())
+        query_cached(Aws(pace=FAST), [query], QueryOptions())
     assert has(caplog, "INFO", "logs:StartQuery", "AccessDenied", "not retried")
 
 
 def test_a_stopped_query_is_logged(front, query, caplog):
     caplog.set_level(logging.INFO, "watchme_analysis")
     front.polls = 10_000
-    ask(Aws(pace=FAST), [query], Asking(deadline_s=0.2))
+    query_cached(Aws(pace=FAST), [query], QueryOptions(deadline_s=0.2))
     assert has(caplog, "INFO", "run ends early", "Timeout")
     assert has(caplog, "INFO", next(iter(front.queries)), "stopped")
 

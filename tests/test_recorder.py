@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.diagnosis import diagnose
-from watchme_analysis.importer import import_folder
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.services.diagnose import diagnose
 
 RECORDER = Path(__file__).resolve().parent.parent / "data" / "record" / "record.py"
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")

@@ -2,16 +2,16 @@ import json
 import time
 
 import pytest
-from backlog_world import World
 from click.testing import CliRunner
+from worlds.backlog_world import World
 
-from watchme_analysis.analysis.backlog.error_kinds import logged_errors
 from watchme_analysis.cli.access import access
-from watchme_analysis.hypotheses.base import Diagnosis, Evidence, Finding, Missing, Ranked
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
+from watchme_analysis.present import style
+from watchme_analysis.present.display import TableView, TextView
+from watchme_analysis.present.finding import FindingsView
+from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.redact import redacted, redacted_values, shortened
-from watchme_analysis.views import style
-from watchme_analysis.views.display import Passage, Shown
-from watchme_analysis.views.finding import FindingsView
 from watchme_analysis.window import parse_zone
 
 MASKED = [
@@ -197,7 +197,7 @@ def holds_none(*texts):
 
 def test_a_table_shows_no_secret_and_leaves_commands_alone():
     command = f"watchme pull --profile token={TOKEN}"
-    shown = Shown("rows", ("what", "how"), ((SAID, command),), commands=frozenset({1}))
+    shown = TableView("rows", ("what", "how"), ((SAID, command),), commands=frozenset({1}))
     for text in (shown.to_html(), shown.to_text()):
         assert ADDRESS not in text
         assert text.count(TOKEN) == 1
@@ -210,7 +210,7 @@ def test_a_passage_a_figure_and_findings_show_no_secret():
     assert "/reset/***@example.com failed with token=***." in picture.words
     finding = Finding("poison", (Evidence(SAID, "log_events", 1, 1.0),), detail=SAID)
     findings = FindingsView((Ranked(finding, 1.0, "supported"),), {}, parse_zone("UTC"))
-    for made in (Passage((SAID,), (SAID,)), findings):
+    for made in (TextView((SAID,), (SAID,)), findings):
         assert holds_none(*made._repr_mimebundle_().values())
     assert holds_none(picture.alt)
 

@@ -7,14 +7,14 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from backlog_world import World
 from click.testing import CliRunner
+from worlds.backlog_world import World
 
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.cli import cli
-from watchme_analysis.hypotheses.backlog.diagnosis import diagnose
-from watchme_analysis.hypotheses.base import Investigation
-from watchme_analysis.hypotheses.health import collect
-from watchme_analysis.shell import shell_option, shell_path, shell_word
+from watchme_analysis.health.hypotheses import collect
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.text.shell_quoting import shell_option, shell_path, shell_word
 
 # Each leaves a file behind when a shell takes it for more than a word.
 HOSTILE = [

@@ -15,45 +15,57 @@ matplotlib and duckdb are imported by the functions that use them.
 TYPE_CHECKING = False  # checkers take it for typing's, which takes longer to load than all of this
 
 if TYPE_CHECKING:
-    from watchme_analysis.case import Case as Case
-    from watchme_analysis.case import open_case as open_case
-    from watchme_analysis.diagnosis import diagnose as diagnose
+    from watchme_analysis.access_logs.engine.chunk import Selection as Selection
+    from watchme_analysis.access_logs.logs import LogOptions as LogOptions
+    from watchme_analysis.access_logs.logs import read_access_logs as read_access_logs
+    from watchme_analysis.case.case_folder import Case as Case
+    from watchme_analysis.case.importer import import_folder as import_folder
+    from watchme_analysis.case.opening import open_case as open_case
+    from watchme_analysis.cloudwatch.insights.cached import get_log_rows as get_log_rows
+    from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery as InsightsQuery
+    from watchme_analysis.cloudwatch.metrics import Expression as Expression
+    from watchme_analysis.cloudwatch.metrics import Metric as Metric
+    from watchme_analysis.cloudwatch.metrics import get_metrics as get_metrics
+    from watchme_analysis.cloudwatch.session import Aws as Aws
     from watchme_analysis.errors import WatchmeError as WatchmeError
-    from watchme_analysis.hypotheses.base import Diagnosis as Diagnosis
-    from watchme_analysis.importer import import_folder as import_folder
+    from watchme_analysis.inference.findings import Diagnosis as Diagnosis
     from watchme_analysis.notebook import open_alarms as open_alarms
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
     from watchme_analysis.notebook import open_what_if as open_what_if
     from watchme_analysis.retrieval import Retrieval as Retrieval
-    from watchme_analysis.sources.access.engine import Selection as Selection
-    from watchme_analysis.sources.access.logs import LogOptions as LogOptions
-    from watchme_analysis.sources.access.logs import read_access_logs as read_access_logs
-    from watchme_analysis.sources.aws.client import Aws as Aws
-    from watchme_analysis.sources.insights.ask import get_log_rows as get_log_rows
-    from watchme_analysis.sources.insights.calls import InsightsQuery as InsightsQuery
-    from watchme_analysis.sources.metrics.frame import get_metrics as get_metrics
-    from watchme_analysis.sources.metrics.live import Expression as Expression
-    from watchme_analysis.sources.metrics.live import Metric as Metric
+    from watchme_analysis.services.diagnose import diagnose as diagnose
     from watchme_analysis.version import __version__ as __version__
     from watchme_analysis.window import Window as Window
 
 # The same again for the running program.
 _PUBLIC = {
-    "case": ("Case", "open_case"),
-    "diagnosis": ("diagnose",),
+    "access_logs.engine.chunk": ("Selection",),
+    "access_logs.logs": (
+        "LogOptions",
+        "read_access_logs",
+    ),
+    "case.case_folder": ("Case",),
+    "case.importer": ("import_folder",),
+    "case.opening": ("open_case",),
+    "cloudwatch.insights.cached": ("get_log_rows",),
+    "cloudwatch.insights.query_api": ("InsightsQuery",),
+    "cloudwatch.metrics": (
+        "Expression",
+        "Metric",
+        "get_metrics",
+    ),
+    "cloudwatch.session": ("Aws",),
     "errors": ("WatchmeError",),
-    "hypotheses.base": ("Diagnosis",),
-    "importer": ("import_folder",),
-    "notebook": ("open_alarms", "open_backlog", "open_health", "open_what_if"),
+    "inference.findings": ("Diagnosis",),
+    "notebook": (
+        "open_alarms",
+        "open_backlog",
+        "open_health",
+        "open_what_if",
+    ),
     "retrieval": ("Retrieval",),
-    "sources.access.engine": ("Selection",),
-    "sources.access.logs": ("LogOptions", "read_access_logs"),
-    "sources.aws.client": ("Aws",),
-    "sources.insights.ask": ("get_log_rows",),
-    "sources.insights.calls": ("InsightsQuery",),
-    "sources.metrics.frame": ("get_metrics",),
-    "sources.metrics.live": ("Expression", "Metric"),
+    "services.diagnose": ("diagnose",),
     "version": ("__version__",),
     "window": ("Window",),
 }

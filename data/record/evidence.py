@@ -11,7 +11,7 @@ from typing import Any
 
 from stage import HERE, Stage
 
-from watchme_analysis.sources import probe_standalone
+from watchme_analysis.evidence import prober_standalone as probe_standalone
 
 
 def edge_rows(raw: Path) -> Iterator[str]:

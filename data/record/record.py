@@ -30,7 +30,7 @@ from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
 from processes import metrics
 from stage import HERE, Stage, find_nginx, namespaces_allowed
 
-from watchme_analysis.sources import probe_standalone
+from watchme_analysis.evidence import prober_standalone as probe_standalone
 
 Seen = tuple[float, str, int | None, float]
 

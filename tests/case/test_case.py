@@ -4,11 +4,11 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.case import open_case
-from watchme_analysis.diagnosis import diagnose
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import CaseError, InputError, QueryError
-from watchme_analysis.importer import import_folder
 from watchme_analysis.schema import TABLES
+from watchme_analysis.services.diagnose import diagnose
 
 
 @pytest.fixture

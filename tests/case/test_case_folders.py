@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.folders import far_apart, side_by_side
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
-from watchme_analysis.importer import import_folder
 
 CASE = ("access.log", "error.log", "probes.csv", "nginx.conf")
 HOST = CASE[:2] + CASE[3:]

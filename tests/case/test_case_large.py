@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.case import time_order
+from watchme_analysis.case.importer import SPILL_FROM, import_folder
 from watchme_analysis.case.time_order import write_sorted
 from watchme_analysis.errors import CaseError
-from watchme_analysis.importer import SPILL_FROM, import_folder
+from watchme_analysis.files.evidence_file import RawFile, Spill
 from watchme_analysis.schema import conform
-from watchme_analysis.sources.raw import RawFile, Spill
 
 
 def line(at, path="/a"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from small_evidence import ACCESS
+from worlds.small_evidence import ACCESS
 
 from watchme_analysis.cli import main
 

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from watchme_analysis.access_logs.engine import first_run, jit_cache
+from watchme_analysis.access_logs.logs import AccessScan, LogOptions
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.access import access
 from watchme_analysis.cli.access_run import progress_words
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.access import first_run, jit_cache
-from watchme_analysis.sources.access.logs import AccessScan, LogOptions
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
 LINES = (
@@ -182,7 +182,7 @@ def test_moments_without_a_request_are_said(tmp_path):
 
 
 def test_moments_that_are_one_row_with_others_are_no_gap(tmp_path, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.analysis.access.key_sums._MOST_KEYS", 2)
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_KEYS", 2)
     lines = [COMBINED.replace("10:10:30", f"10:{minute}:00") for minute in (10, 10, 11, 12, 13, 14, 14)]
     (tmp_path / "access.log").write_text("".join(lines))
 
@@ -502,7 +502,7 @@ def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
     ids=["none", "stated", "late"],
 )
 def test_a_large_log_of_no_known_format_is_left_early(tmp_path, monkeypatch, good, options, words):
-    monkeypatch.setattr("watchme_analysis.sources.access.strange.LARGE_BYTES", 1 << 16)
+    monkeypatch.setattr("watchme_analysis.access_logs.accounting.LARGE_BYTES", 1 << 16)
     junk = "".join(f"{at}: what another program wrote\n" for at in range(5000))
     (tmp_path / "access.log").write_text(junk + good * COMBINED)
 
@@ -614,7 +614,7 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
 def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatch, engine, kept, times):
     made = []
     monkeypatch.setattr(jit_cache, "is_compiled", lambda: kept)
-    monkeypatch.setattr(first_run, "compile_apart", lambda: made.append(engine))
+    monkeypatch.setattr(first_run, "compile_in_subprocesses", lambda: made.append(engine))
     assert "3 requests" in run(log, "--format", FORMAT, "--engine", engine).output
     assert len(made) == times
 

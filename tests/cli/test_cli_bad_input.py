@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_evidence import ACCESS, PROBES
+from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.cli import main
 from watchme_analysis.errors import ServiceError

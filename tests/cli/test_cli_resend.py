@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli.resend import resend
 from watchme_analysis.errors import InputError
-from watchme_analysis.importer import import_folder
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

@@ -8,14 +8,14 @@ import re
 import nbformat
 import pytest
 
-from watchme_analysis.case import open_case
-from watchme_analysis.diagnosis import QUESTIONS, questions_for
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import WatchmeError
-from watchme_analysis.hypotheses.base import FINDING_MIME
-from watchme_analysis.notebook_tools import text_of
+from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.report.kernel import Kernels
 from watchme_analysis.report.request import notebooks_folder, parameter_names, plan
 from watchme_analysis.report.run import make_reports, shared_imports
+from watchme_analysis.report.stored_notebooks import text_of
+from watchme_analysis.services.diagnose import QUESTIONS, questions_for
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 MOST_LINES = 8
@@ -206,7 +206,7 @@ def test_small_and_canonical(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < MOST_BYTES
     assert text == text_of(nbformat.read(path, as_version=4)), (
-        "run: python -m watchme_analysis.notebook_tools notebooks/"
+        "run: python -m watchme_analysis.report.stored_notebooks notebooks/"
     )
 
 

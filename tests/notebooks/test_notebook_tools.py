@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from click.testing import CliRunner
 
-from watchme_analysis.notebook_tools import canonical, main, text_of, without_notes
+from watchme_analysis.report.stored_notebooks import canonical, main, text_of, without_notes
 
 
 def tools(*words):

@@ -1,6 +1,6 @@
 import nbformat
 import pytest
-from report_parts import PARAMETERS
+from worlds.report_parts import PARAMETERS
 
 
 @pytest.fixture

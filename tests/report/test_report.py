@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from report_parts import FIGURE, TABLE, answer_cell
+from worlds.report_parts import FIGURE, TABLE, answer_cell
 
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.request import plan
@@ -41,7 +41,7 @@ def result_of(run):
 
 
 def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp_path):
-    left = 'from watchme_analysis.take_away import take_away\ntake_away("again.jsonl", "{}\\n")'
+    left = 'from watchme_analysis.files.attachments import attach\nattach("again.jsonl", "{}\\n")'
     folder = notebooks("## What was seen", FIGURE, TABLE, left, "## Answer", answer_cell())
     # Braces, blanks and a name of another script must survive papermill's path templates.
     out = tmp_path / "my {reports} 報告"

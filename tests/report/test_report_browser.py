@@ -4,13 +4,12 @@ import json
 
 import nbformat
 import pytest
-from browser import CHROMIUM, chromium
-from report_parts import ANSWER, PIXEL, result
+from worlds.browser import CHROMIUM, chromium
+from worlds.report_parts import ANSWER, PIXEL, result
 
 from watchme_analysis.report.folder import write_result
-from watchme_analysis.report.index import write_index
+from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import write_figures
-from watchme_analysis.report.page import write_page
 from watchme_analysis.report.request import notebooks_folder
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

@@ -4,10 +4,10 @@ import json
 import os
 
 import pytest
-from report_parts import result
+from worlds.report_parts import result
 
 from watchme_analysis.report.folder import read_result, write_result
-from watchme_analysis.report.index import write_index
+from watchme_analysis.report.html_page import write_index
 
 FOREIGN = {
     "a list": "[1]",

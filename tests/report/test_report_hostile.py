@@ -7,14 +7,13 @@ from itertools import zip_longest
 
 import nbformat
 import pytest
-from marked_evidence import write_backlog, write_health
-from report_parts import result
+from worlds.marked_evidence import write_backlog, write_health
+from worlds.report_parts import result
 
 from watchme_analysis import notebook
 from watchme_analysis.report.folder import write_result
-from watchme_analysis.report.index import write_index
+from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import answer, diagnosis, write_figures
-from watchme_analysis.report.page import write_page
 
 # Neither slash nor colon: also for names of queues, functions and files.
 MARKUP = (

@@ -1,11 +1,10 @@
 import nbformat
-from report_parts import ANSWER, result
+from worlds.report_parts import ANSWER, result
 
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
-from watchme_analysis.report.index import write_index
-from watchme_analysis.report.page import write_page
-from watchme_analysis.report.words import facts
+from watchme_analysis.report.html_page import write_index, write_page
+from watchme_analysis.report.summary import facts
 
 make = nbformat.v4
 

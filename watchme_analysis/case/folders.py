@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources.raw import RawFile, unpacked_name
-from watchme_analysis.sources.registry import sources
+from watchme_analysis.files.evidence_file import RawFile, unpacked_name
 
 # Hosts of one incident have an access log, an error log and a configuration each; incidents have more alike.
 _ALIKE_FROM = 4

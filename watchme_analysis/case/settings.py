@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.errors import InputError, reason_of
-from watchme_analysis.sources.raw import link_problem
+from watchme_analysis.files.evidence_file import link_problem
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 FILE = "case.toml"

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.case.folders import far_apart
+from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.evidence_file import Source, TablePart
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
-from watchme_analysis.sources.raw import Piece, Source
-from watchme_analysis.sources.registry import sources
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Part = tuple[Source, Piece]
+    Part = tuple[Source, TablePart]
     Parts = dict[str, list[Part]]
 
 # Tables whose times say when the system was watched; a message or a change may be far older.
@@ -134,7 +134,7 @@ def write_tables(
     if rejected:
         frame = pd.DataFrame([_rejected_row(item, table) for item, table in rejected])
         note = Retrieval("importer", "rejected pieces of all files", rows=len(frame))
-        piece = Piece("rejected_lines", conform("rejected_lines", frame), note)
+        piece = TablePart("rejected_lines", conform("rejected_lines", frame), note)
         frames["rejected_lines"] = [(sources()[0], piece)]
     tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
     _doubt_zones(tables, settings.zone_name)

@@ -18,8 +18,8 @@ import click
 
 from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.version import __version__
-from watchme_analysis.wording import has_odd_bytes, readable_name
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -66,8 +66,7 @@ A first round:
   watchme diagnose health CASE      name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
-Exit codes: 0 done; 1 a report failed or a file could not be read (the rest is kept), or a service could not
-be reached or refused; 2 bad input.""",
+Exit codes: 0 done; 1 a report, a file or a service failed (the rest is kept); 2 bad input.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
 @click.option(

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from watchme_analysis.analysis.access.report import ORDERS, is_unread
-from watchme_analysis.analysis.access.summary import BY_TIME, KEYS, AccessSummary
+from watchme_analysis.access_logs.engine.engine import ENGINES
+from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
+from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
-from watchme_analysis.sources.access.engine import ENGINES
 from watchme_analysis.window import DEFAULT_ZONE, parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -122,10 +122,10 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     counted: what can't be read is shown as rejected. A log of any size is read in bounded memory; Ctrl-C
     shows what was read until then.
     """
-    from watchme_analysis.analysis.access.choice import Choice, parse_only
-    from watchme_analysis.analysis.access.report import access_report, plain
+    from watchme_analysis.access_logs.filters import RequestFilter, parse_only
+    from watchme_analysis.access_logs.summary_json import access_report, plain
     from watchme_analysis.cli.access_run import athena_ddl, make_scan, run_here, run_on_spark
-    from watchme_analysis.views.access_page import access_page
+    from watchme_analysis.cli.access_text import access_page
 
     zone = parse_zone(timezone)
     since, until = (_microseconds(asked.pop(name), zone) for name in ("since", "until"))
@@ -139,7 +139,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
         raise click.UsageError(
             "Give FILES: access logs, folders that hold them, s3:// names, or - for input."
         )
-    choice = Choice(_seconds(asked["slow"]), parse_only(asked["only"]))
+    choice = RequestFilter(_seconds(asked["slow"]), parse_only(asked["only"]))
     scan = make_scan(files, asked, (since, until), choice)
     run = run_on_spark if asked["engine"] == "spark" else run_here
     found = run(scan, partial(AccessSummary, asked["by"], choice, asked["top"] or _SLOWEST), asked)

@@ -17,20 +17,20 @@ import click
 
 from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.formats import counted
 from watchme_analysis.window import parse_zone
-from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from watchme_analysis.analysis.access.choice import Choice
-    from watchme_analysis.analysis.access.error_requests import ErrorCandidates
-    from watchme_analysis.analysis.access.summary import AccessSummary
+    from watchme_analysis.access_logs.engine.chunk import Chunk
+    from watchme_analysis.access_logs.error_requests import ErrorCandidates
+    from watchme_analysis.access_logs.filters import RequestFilter
+    from watchme_analysis.access_logs.logs import AccessScan
+    from watchme_analysis.access_logs.summary import AccessSummary
+    from watchme_analysis.files.evidence_file import RawFile
     from watchme_analysis.retrieval import Retrieval
-    from watchme_analysis.sources.access.chunk import Chunk
-    from watchme_analysis.sources.access.logs import AccessScan
-    from watchme_analysis.sources.raw import RawFile
 
     Asked = Mapping[str, Any]
 
@@ -54,13 +54,13 @@ class Found:
 
 
 def make_scan(
-    files: Sequence[str], asked: Asked, window: tuple[int | None, int | None], choice: Choice
+    files: Sequence[str], asked: Asked, window: tuple[int | None, int | None], choice: RequestFilter
 ) -> AccessScan:
     """Return the scan of the files as the command's options ask for it; the window in microseconds."""
-    from watchme_analysis.analysis.access.summary import columns_for
-    from watchme_analysis.sources.access.columns import ACCESS_COLUMNS
-    from watchme_analysis.sources.access.engine import Selection
-    from watchme_analysis.sources.access.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.engine.chunk import Selection
+    from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
+    from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.summary import columns_for
 
     columns = columns_for(asked["by"], choice)
     if asked["parquet"] is not None:
@@ -86,15 +86,15 @@ def _written_columns(scan: AccessScan, asked: Asked) -> list[str]:
     return list(_named_columns(asked) or scan.selection.columns)
 
 
-def _counted(choice: Choice, columns: Sequence[str], table: pa.Table) -> pa.Table:
+def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> pa.Table:
     return choice.of(table).select(columns)
 
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
+    from watchme_analysis.access_logs.engine.memory import load_with_less_memory
+    from watchme_analysis.access_logs.parquet import ParquetFile
     from watchme_analysis.cli.process_settings import loaded_objects_excluded
-    from watchme_analysis.sources.access.lean import load_lean
-    from watchme_analysis.sources.access.parquet import ParquetFile
 
     _check_target(scan, asked["parquet"])
     logs = _error_files(scan, asked)
@@ -104,7 +104,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     summary.by_loop = scan.uses_loop
     if summary.by_loop:
         _make_ready()
-    load_lean(loop=summary.by_loop)
+    load_with_less_memory(loop=summary.by_loop)
     written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
@@ -127,15 +127,15 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
 
 def _make_ready() -> None:
     """Have the loop compiled where that was never done, and say what one waits for, on a terminal only."""
-    from watchme_analysis.sources.access.first_run import compile_apart
-    from watchme_analysis.sources.access.jit_cache import is_compiled
+    from watchme_analysis.access_logs.engine.first_run import compile_in_subprocesses
+    from watchme_analysis.access_logs.engine.jit_cache import is_compiled
 
     if is_compiled():
         return
     told = sys.stderr.isatty()
     if told:
         show_line("Compiling the reader of large logs, this once: about ten seconds")
-    compile_apart()
+    compile_in_subprocesses()
     if told:
         show_line()
 
@@ -152,8 +152,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan on Spark; write the rows where asked."""
-    from watchme_analysis.sources.access.spark import SparkScan
-    from watchme_analysis.sources.access.spark_session import SparkSettings
+    from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
 
     pairs = [one.partition("=") for one in asked["spark_options"]]
     for name, equals, _ in pairs:
@@ -169,8 +168,8 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
 
 def athena_ddl(files: Sequence[str], asked: Asked) -> str:
     """Return the Athena table of logs that are written like the files, or in the format that is stated."""
-    from watchme_analysis.sources.access.athena import athena_table
-    from watchme_analysis.sources.access.logs import AccessScan, LogOptions, formats_of
+    from watchme_analysis.access_logs.athena import athena_table
+    from watchme_analysis.access_logs.logs import AccessScan, LogOptions, formats_of
 
     options = LogOptions(asked["log_format"], asked["nginx_conf"])
     if files:
@@ -201,8 +200,8 @@ class ErrorLogs:
     def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
         import pandas as pd
 
-        from watchme_analysis.analysis.access.error_requests import LINK_COLUMNS, ErrorCandidates, within
-        from watchme_analysis.sources.nginx_errors import read_error_log
+        from watchme_analysis.access_logs.error_log import read_error_log
+        from watchme_analysis.access_logs.error_requests import LINK_COLUMNS, ErrorCandidates, within
 
         read = [read_error_log(raw) for raw in logs]
         self.retrievals = [retrieval for _, retrieval in read]
@@ -215,9 +214,9 @@ class ErrorLogs:
 
     def report(self, scan: AccessScan) -> dict[str, Any]:
         """Return the report of the lines in the window of the scan, now read."""
-        from watchme_analysis.analysis.access.error_requests import errors_with_requests, within
-        from watchme_analysis.analysis.access.report import error_report
-        from watchme_analysis.sources.access.frame import frame_of
+        from watchme_analysis.access_logs.error_requests import errors_with_requests, within
+        from watchme_analysis.access_logs.frame import frame_of
+        from watchme_analysis.access_logs.summary_json import error_report
 
         found = frame_of(self.candidates.tables(), self.candidates.columns)
         starts = [one.start for one in scan.retrievals if one.start]
@@ -243,9 +242,9 @@ class ErrorLogs:
 
 def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
     """Return the error logs that are named, or stand beside the logs; what is left out of these is noted."""
-    from watchme_analysis.sources.access.input import find_inputs
-    from watchme_analysis.sources.nginx_errors import looks_like
-    from watchme_analysis.sources.raw import RawFile
+    from watchme_analysis.access_logs.error_log import looks_like
+    from watchme_analysis.access_logs.input import find_inputs
+    from watchme_analysis.files.evidence_file import RawFile
 
     # Nginx writes both logs by the same clock, and the zone into one of them.
     zone = parse_zone(asked["log_timezone"]) if asked["log_timezone"] else scan.zone_written()

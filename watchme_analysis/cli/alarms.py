@@ -15,7 +15,7 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.analysis.alarms.noticed import Noticed
+    from watchme_analysis.alarms.time_to_detect import Detection
 
 # Alarms that could not be tried, of which the reason is printed.
 _NAMED = 5
@@ -55,19 +55,18 @@ def backtest_command(
     finds; a ring before it, or in a case without incident, is in vain. Lead is how long before people
     noticed: the first reaction on record, or --noticed.
     """
-    from watchme_analysis.analysis.alarms.existing import existing_alarms
-    from watchme_analysis.analysis.alarms.lessons import lessons
-    from watchme_analysis.analysis.alarms.noticed import Noticed, noticed
-    from watchme_analysis.analysis.alarms.sensitivity import sensitivity as swept
-    from watchme_analysis.analysis.alarms.trials import tried_frame, try_alarms
-    from watchme_analysis.analysis.backlog.flows import flows
-    from watchme_analysis.case import open_case
-    from watchme_analysis.diagnosis import answer, investigate, questions_for
-    from watchme_analysis.hypotheses.backlog.other_incidents import own_queues, spans_of_others
-    from watchme_analysis.hypotheses.backlog.picture import picture
-    from watchme_analysis.notebook.alarm_spec_files import read_specs
-    from watchme_analysis.views.alarm_words import alarm_advice, spared_by_a_check
-    from watchme_analysis.views.console import filled
+    from watchme_analysis.alarms.advice import advise
+    from watchme_analysis.alarms.sections import alarm_advice, spared_by_a_check
+    from watchme_analysis.alarms.sensitivity import sensitivity as swept
+    from watchme_analysis.alarms.specification import existing_alarms, read_specs
+    from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
+    from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
+    from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
+    from watchme_analysis.backlog.hypotheses.picture import picture
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.present.console import filled
+    from watchme_analysis.queues.pipeline import pipelines
+    from watchme_analysis.services.diagnose import answer, investigate, questions_for
     from watchme_analysis.window import parse_time, parse_zone
 
     zone = parse_zone(str(options["timezone"]))
@@ -76,7 +75,7 @@ def backtest_command(
     opened = investigate(question, loaded, subject=options["queue"])
     found = answer(opened)
     start = None if found.verdict == "no_incident" else found.incident_start
-    watched = flows(opened, options["queue"])
+    watched = pipelines(opened, options["queue"])
     window = loaded.window
     if window is None:
         raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
@@ -84,16 +83,20 @@ def backtest_command(
     elsewhere, own = spans_of_others(view, found), own_queues(view, found)
     affected = [flow for flow in watched if flow.queue in own]
     seen = (
-        Noticed(parse_time(options["noticed"], zone, now=window.end), "as told")
+        Detection(parse_time(options["noticed"], zone, now=window.end), "as told")
         if options["noticed"]
-        else noticed(opened, affected, start, found.incident_end)
+        else first_reaction(opened, affected, start, found.incident_end)
     )
     specs = (*read_specs(spec or ""), *existing_alarms(opened))
     if sensitivity:
         result = swept(opened, watched, specs, start, window.seconds, elsewhere)
     else:
-        result = tried_frame(
-            try_alarms(opened, watched, specs), start, window.seconds, seen.at if seen else None, elsewhere
+        result = backtest_frame(
+            backtest_alarms(opened, watched, specs),
+            start,
+            window.seconds,
+            seen.at if seen else None,
+            elsewhere,
         )
     if as_json:
         echo_json(result.to_json(orient="records", date_format="iso"))
@@ -111,7 +114,7 @@ def backtest_command(
     if without:
         echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
     if not sensitivity:
-        for each in lessons(opened, watched, specs, start, window.seconds, elsewhere):
+        for each in advise(opened, watched, specs, start, window.seconds, elsewhere):
             echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
             echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):
@@ -120,7 +123,7 @@ def backtest_command(
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:
     """Print the alarms that rang, how many did not, and why some could not be tried."""
-    from watchme_analysis.views.console import filled
+    from watchme_analysis.present.console import filled
 
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
@@ -137,7 +140,7 @@ def _show(result: pd.DataFrame, zone: tzinfo) -> None:
         echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
 
 
-def _when(start: datetime | None, seen: Noticed | None, zone: tzinfo, is_calm: bool) -> list[str]:
+def _when(start: datetime | None, seen: Detection | None, zone: tzinfo, is_calm: bool) -> list[str]:
     """Say when the incident began and when people noticed."""
     if start is None:
         why = "no incident" if is_calm else "nothing on record tells when an incident began"
@@ -165,7 +168,7 @@ def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
 
 def _table(frame: Any, zone: Any) -> str:
     """Lay out the back-test for a terminal."""
-    from watchme_analysis.views.plain_lines import fitted
+    from watchme_analysis.present.plain_lines import fitted
 
     def cell(value: Any, column: str) -> str:
         import pandas as pd

@@ -16,8 +16,8 @@ from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.window import DEFAULT_ZONE, Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
-    from watchme_analysis.sources.aws.client import Aws
-    from watchme_analysis.sources.insights.ask import Asking
+    from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+    from watchme_analysis.cloudwatch.session import Aws
 
 # Exit code when some of what was asked could not be had.
 PARTLY_FAILED = 1
@@ -53,7 +53,7 @@ def aws_options(command: F) -> F:
     return command
 
 
-def window_of(options: dict[str, Any], asking: Asking, asked: Sequence[Any]) -> Window:
+def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any]) -> Window:
     """Return the window of ``--since`` and ``--until``; its end is now at the latest.
 
     Parameters
@@ -78,7 +78,7 @@ def window_of(options: dict[str, Any], asking: Asking, asked: Sequence[Any]) -> 
     return window
 
 
-def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
+def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
     """Return how AWS is asked; what is kept is kept by account, so that no account sees another's.
 
     Raises
@@ -88,16 +88,16 @@ def asking_of(options: dict[str, Any], aws: Aws) -> Asking:
     ServiceError
         When AWS can't be asked.
     """
-    from watchme_analysis.sources.aws.cache import AnswerStore, Keeper
-    from watchme_analysis.sources.insights.ask import Asking
+    from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+    from watchme_analysis.cloudwatch.response_cache import ResponseCache, ResponseStore
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = options["cache"] or home / "watchme" / "answers"
-    keeper = Keeper(AnswerStore(folder, "accounts"), offline=options["offline"])
+    keeper = ResponseCache(ResponseStore(folder, "accounts"), offline=options["offline"])
     profile = aws.place.profile or os.environ.get("AWS_PROFILE") or "default"
     account = keeper.get(f"the account of {aws.place}", [profile, aws.region], aws.account)
-    return Asking(
-        AnswerStore(folder, f"{account}/{aws.region}"),
+    return QueryOptions(
+        ResponseStore(folder, f"{account}/{aws.region}"),
         options["refresh"],
         options["offline"],
         deadline_s=options["deadline"],

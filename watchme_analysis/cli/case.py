@@ -12,14 +12,14 @@ import click
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import echo, echo_data, show_line
-from watchme_analysis.shell import shell_path
+from watchme_analysis.text.formats import counted
+from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import DEFAULT_ZONE, parse_zone
-from watchme_analysis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.case import Case
+    from watchme_analysis.case.case_folder import Case
 
 
 # Files named that could not be read.
@@ -48,8 +48,8 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     taken, its window, and how many lines were rejected, and then what was left and why. Importing the same
     folder again changes nothing. Exits with 1 when a file of evidence could not be read.
     """
-    from watchme_analysis.importer import import_folder
-    from watchme_analysis.views import console
+    from watchme_analysis.case.importer import import_folder
+    from watchme_analysis.present import console
 
     zone = parse_zone(timezone or DEFAULT_ZONE)
     progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
@@ -94,10 +94,10 @@ Example:
 @timezone_option
 def case_show(case: Path, timezone: str) -> None:
     """Show the tables of a CASE, their rows, windows and gaps, and the files that they were read from."""
-    from watchme_analysis.analysis.gaps import silent_stretches
-    from watchme_analysis.case import open_case
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.present import console
     from watchme_analysis.schema import TABLES
-    from watchme_analysis.views import console
+    from watchme_analysis.stats.gaps import silent_stretches
 
     zone = parse_zone(timezone)
     opened = open_case(case)
@@ -134,10 +134,10 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     application, a row each; and `linked_errors`: `error_log` with the access log's line that each error is
     about.
     """
-    from watchme_analysis.analysis.access.error_requests import errors_with_requests
-    from watchme_analysis.case import open_case
-    from watchme_analysis.hypotheses.health.facts import requests_view
-    from watchme_analysis.views import console
+    from watchme_analysis.access_logs.error_requests import errors_with_requests
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.health.hypotheses.facts import requests_view
+    from watchme_analysis.present import console
 
     opened = open_case(case)
     views: dict[str, Callable[[], pd.DataFrame]] = {
@@ -156,8 +156,8 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
 
 def _say_next(opened: Case, case: Path) -> None:
     """Say what a case lacks for the questions it can be asked, and how to ask them."""
-    from watchme_analysis.diagnosis import absent_tables, investigate, questions_for
-    from watchme_analysis.views.console import filled
+    from watchme_analysis.present.console import filled
+    from watchme_analysis.services.diagnose import absent_tables, investigate, questions_for
 
     questions = questions_for(opened)
     for question in questions:

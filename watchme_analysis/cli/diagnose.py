@@ -9,7 +9,7 @@ import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
 from watchme_analysis.cli.terminal import echo, echo_json
-from watchme_analysis.shell import shell_path
+from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
 
@@ -36,10 +36,10 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     evidence does not separate the causes, or is missing) or no incident, with the probability of every cause
     considered, the evidence for and against it, what could not be seen and the next test.
     """
-    from watchme_analysis.diagnosis import diagnose as find
-    from watchme_analysis.hypotheses.health.calibration import track_record
-    from watchme_analysis.report.remedy import remedies
-    from watchme_analysis.views import console
+    from watchme_analysis.health.hypotheses.calibration import track_record
+    from watchme_analysis.present import console
+    from watchme_analysis.report.cause_page import remedy_page
+    from watchme_analysis.services.diagnose import diagnose as find
 
     zone = parse_zone(str(options["timezone"]))
     wrong = "queue" if question == "health" else "endpoint"
@@ -60,7 +60,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
-        for page in remedies(found).values()
+        for page in remedy_page(found).values()
     ]
     text = console.diagnosis_text(
         found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shell_path(case)

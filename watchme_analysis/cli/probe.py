@@ -8,7 +8,7 @@ import click
 
 from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.errors import InputError
-from watchme_analysis.sources import probe_standalone
+from watchme_analysis.evidence import prober_standalone as probe_standalone
 from watchme_analysis.window import parse_span
 
 
@@ -88,7 +88,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     Headers are sent and never written down. Put the file beside the logs of an incident and `watchme import`
     reads it.
     """
-    from watchme_analysis.sources import probing
+    from watchme_analysis.evidence import prober as probing
 
     if options["standalone"]:
         echo_data(probing.standalone_script())

@@ -10,11 +10,11 @@ import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 from watchme_analysis.cli.terminal import echo, echo_json
-from watchme_analysis.shell import shell_path
-from watchme_analysis.wording import counted
+from watchme_analysis.text.formats import counted
+from watchme_analysis.text.shell_quoting import shell_path
 
 if TYPE_CHECKING:
-    from watchme_analysis.pull import Pulled
+    from watchme_analysis.services.collect import Pulled
 
 
 @click.command(
@@ -55,10 +55,9 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     What is pulled is kept, so that the same command with --offline gives the case again without AWS. Exits
     with 1 when a part could not be had; the case holds the others, and says what is missing.
     """
-    from watchme_analysis.pull import Request
-    from watchme_analysis.pull import pull as pull_case
-    from watchme_analysis.sources.aws.client import Aws, Place
-    from watchme_analysis.sources.aws.policy import policy
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget, policy
+    from watchme_analysis.services.collect import Request
+    from watchme_analysis.services.collect import pull as pull_case
 
     sample = options["dlq_sample"]
     if sample is None:
@@ -68,7 +67,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         return 0
     if question is None:
         raise click.UsageError("Say what to pull: health or backlog.")
-    aws = Aws(Place(options["profile"], options["region"]))
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
     asking = asking_of(options, aws)
     named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
     window = window_of(options, asking, ["pull", question, *map(list, named.values())])
@@ -96,7 +95,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 
 
 def _tell(pulled: Pulled, target: Path) -> None:
-    from watchme_analysis.sources.insights.cost import size_words, usd_words
+    from watchme_analysis.aws_shapes.prices import format_size, format_usd
 
     case = pulled.report.case
     scope = pulled.scope
@@ -109,7 +108,7 @@ def _tell(pulled: Pulled, target: Path) -> None:
     cut = [name for name in answered["query_name"] if name not in pulled.failures]
     if cut:
         echo(f"samples, cut at their limit: {', '.join(cut)}")
-    echo(f"log queries scanned {size_words(pulled.bytes_scanned)}, {usd_words(pulled.usd)}")
+    echo(f"log queries scanned {format_size(pulled.bytes_scanned)}, {format_usd(pulled.usd)}")
     for note in pulled.notes:
         echo(f"note: {note}", err=True)
     for part, why in pulled.failures.items():

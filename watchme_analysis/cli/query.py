@@ -10,15 +10,15 @@ import click
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.wording import counted
+from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.sources.aws.client import Aws
-    from watchme_analysis.sources.insights.ask import Asking
-    from watchme_analysis.sources.insights.calls import Answer, InsightsQuery
-    from watchme_analysis.sources.insights.query_library import LibraryQuery
+    from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+    from watchme_analysis.cloudwatch.insights.query_api import Answer, InsightsQuery
+    from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery
+    from watchme_analysis.cloudwatch.session import Aws
 
 
 @click.group()
@@ -29,8 +29,8 @@ def query() -> None:
 @query.command("list")
 def list_command() -> None:
     """List the queries."""
-    from watchme_analysis.sources.insights.query_library import library
-    from watchme_analysis.views.console import filled
+    from watchme_analysis.cloudwatch.insights.query_library import library
+    from watchme_analysis.present.console import filled
 
     for item in library().values():
         echo(filled(item.description, f"{item.name:<17}  ", " " * 19))
@@ -45,7 +45,7 @@ Example:
 @click.argument("name")
 def show(name: str) -> None:
     """Show a query: what it asks, its parameters, its log groups and columns."""
-    from watchme_analysis.sources.insights.query_library import library_query
+    from watchme_analysis.cloudwatch.insights.query_library import library_query
 
     item = library_query(name)
     echo(f"{item.name}: {item.description}\n")
@@ -86,16 +86,16 @@ def run(name: str, **options: Any) -> int:
     """
     import pandas as pd
 
-    from watchme_analysis.sources.aws.client import Aws, Place
-    from watchme_analysis.sources.insights.ask import ask, ask_everywhere, in_groups
-    from watchme_analysis.sources.insights.query_library import library_query
+    from watchme_analysis.cloudwatch.insights.cached import in_groups, query_cached, query_targets
+    from watchme_analysis.cloudwatch.insights.query_library import library_query
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
     places: dict[str, Aws] = {}
     for profile in options["profiles"] or (None,):
         for region in options["regions"] or (None,):
-            aws = Aws(Place(profile, region))
+            aws = Aws(SessionTarget(profile, region))
             places[_label(aws)] = aws
     progress = Progress()
 
@@ -105,10 +105,10 @@ def run(name: str, **options: Any) -> int:
         queries = in_groups(text, _groups(item, options, aws, asking), window, item.name)
         if not options["offline"]:
             queries = _planned(queries, options, aws, progress.say)
-        return ask(aws, queries, asking, progress)
+        return query_cached(aws, queries, asking, progress)
 
     try:
-        answers, failures = ask_everywhere(places, ask_one)
+        answers, failures = query_targets(places, ask_one)
     finally:
         progress.done()
     parts: list[pd.DataFrame] = []
@@ -133,7 +133,7 @@ def _label(aws: Aws) -> str:
         return "/".join(filter(None, [aws.place.profile, aws.place.region])) or "default"
 
 
-def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: Asking) -> list[str]:
+def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: QueryOptions) -> list[str]:
     """Return the log groups named, else those that the query is meant for."""
     groups = list(options["log_groups"])
     if not groups:
@@ -153,19 +153,24 @@ def _planned(
     queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
 ) -> list[InsightsQuery]:
     """Return the queries planned by what came into their groups; say what they cost, or refuse them."""
-    from watchme_analysis.sources.insights.cost import check_ceiling, foreseen, planned, told
+    from watchme_analysis.aws_shapes.prices import format_scan_cost
+    from watchme_analysis.cloudwatch.insights.scan_cost import (
+        check_ceiling,
+        estimate_scan,
+        with_scan_estimate,
+    )
 
     groups = [group for query in queries for group in query.log_groups]
     try:
-        came, sizes = foreseen(aws, groups, queries[0].window)
+        came, sizes = estimate_scan(aws, groups, queries[0].window)
     except ServiceError as error:
         say(f"note: what {aws.region} will scan is not known; at the ceiling it stops: {error}")
         return queries
     expected = sum(sizes.values())
     price = options["usd_per_gb"]
-    say(f"{aws.region}: expected to scan {told(expected, price)}")
+    say(f"{aws.region}: expected to scan {format_scan_cost(expected, price)}")
     check_ceiling(expected, options["max_scan_gb"], price)
-    return [planned(query, came) for query in queries]
+    return [with_scan_estimate(query, came) for query in queries]
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -180,8 +185,8 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _frames(answers: list[Answer], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
     """Yield the rows of a place's answers; where there are several, columns name place and log groups."""
-    from watchme_analysis.sources.insights.ask import put_together, spread_label
-    from watchme_analysis.sources.insights.frame import answer_frame
+    from watchme_analysis.cloudwatch.insights.cached import put_together, spread_label
+    from watchme_analysis.cloudwatch.insights.frame import answer_frame
 
     joined = put_together(answers)
     for answer in joined:
@@ -195,15 +200,16 @@ def _frames(answers: list[Answer], place: str | None, *, flatten: bool) -> Itera
 
 def _tell(place: str, answers: list[Answer], usd_per_gb: float) -> None:
     """Say of each answer of a place how many rows came, and what they cost."""
-    from watchme_analysis.sources.insights.ask import spread_label
-    from watchme_analysis.sources.insights.cost import told
+    from watchme_analysis.aws_shapes.prices import format_scan_cost
+    from watchme_analysis.cloudwatch.insights.cached import spread_label
 
     for answer in answers:
         where = place if len(answers) == 1 else f"{place}, {spread_label(answer.query)}"
         missing = ", rows are missing" if answer.truncated else ""
         queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
         echo(
-            f"{where}: {rows}{missing}; {queries} scanned {told(answer.bytes_scanned, usd_per_gb)}",
+            f"{where}: {rows}{missing}; {queries} scanned "
+            f"{format_scan_cost(answer.bytes_scanned, usd_per_gb)}",
             err=True,
         )
         for note in answer.notes:

@@ -12,8 +12,8 @@ import click
 
 from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
 from watchme_analysis.cli.terminal import echo, printable, show_line
-from watchme_analysis.diagnosis import QUESTIONS
 from watchme_analysis.report.request import ALL
+from watchme_analysis.services.diagnose import QUESTIONS
 
 NOTEBOOK_FAILED = 1
 # Asked of a backlog, each with a notebook of its own; `all` leaves them out.
@@ -71,7 +71,7 @@ def report(
     and the index says so), 2 on bad input, with nothing written.
     """
     from watchme_analysis.cli.process_settings import absent_module
-    from watchme_analysis.report.index import INDEX
+    from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.kernel import Kernels
     from watchme_analysis.report.request import plan
     from watchme_analysis.report.run import make_reports, shared_imports
@@ -108,9 +108,9 @@ class Teller:
 
     def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
         """Say where a report lies and what it found."""
-        from watchme_analysis.report.page import PAGE
-        from watchme_analysis.report.words import facts
-        from watchme_analysis.views.console import filled
+        from watchme_analysis.present.console import filled
+        from watchme_analysis.report.html_page import PAGE
+        from watchme_analysis.report.summary import facts
 
         self._done += 1
         if self._terminal:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.terminal import echo, echo_json
-from watchme_analysis.whole_file import write_whole
-from watchme_analysis.wording import counted
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.backlog.resend import Resend
-    from watchme_analysis.resending import Rejection, Resent
-    from watchme_analysis.sources.aws.client import Aws
+    from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.queues.redrive_list import RedriveList
+    from watchme_analysis.remedies.redrive import RedriveResult, Rejection
 
 INCOMPLETE = 1
 _NAMED = 5
@@ -68,26 +68,26 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     sqs:SendMessage. The dead letters stay in their queue until they expire or are purged. Exits with 1 when
     a message could not be sent, or may have been.
     """
-    from watchme_analysis.analysis.backlog.flows import flows
-    from watchme_analysis.analysis.backlog.resend import MAY_HAVE_RUN, messages_to_resend
-    from watchme_analysis.case import open_case
+    from watchme_analysis.case.opening import open_case
     from watchme_analysis.errors import InputError
-    from watchme_analysis.resending import still_to_send
+    from watchme_analysis.queues.pipeline import pipelines
+    from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN, messages_to_redrive
+    from watchme_analysis.remedies.redrive import pending_messages
 
     opened = open_case(case)
-    known = [flow.queue for flow in flows(opened)]
+    known = [flow.queue for flow in pipelines(opened)]
     if queue is not None and queue not in known:
         raise InputError(f"{case} knows no queue {queue!r}; it has {', '.join(known) or 'none'}.")
-    found = messages_to_resend(opened, queue, unknown_too=unknown_too)
+    found = messages_to_redrive(opened, queue, unknown_too=unknown_too)
     folder = case.resolve()
     journal: Path = options["journal"] or folder.with_name(f"{folder.name}.resent.jsonl")
-    lines, done = still_to_send(
+    lines, done = pending_messages(
         found.lines, journal, unsure_too=options["send_unsure"], rejected_too=options["send_rejected"]
     )
     text = "".join(f"{line}\n" for line in lines)
     out: Path | None = options["out"]
     if out is not None:
-        write_whole(out, text.encode())
+        write_atomically(out, text.encode())
     elif options["send"] is None:
         echo_json(text, nl=False)
     echo(f"{counted(len(lines), 'message')} to send again{f' in {out}' if out else ''}", err=True)
@@ -117,9 +117,9 @@ def resend(case: Path, queue: str | None, *, unknown_too: bool, **options: Any) 
     return 0 if options["send"] is None else _sent(found, lines, journal, options)
 
 
-def _sent(found: Resend, lines: list[str], journal: Path, options: dict[str, Any]) -> int:
+def _sent(found: RedriveList, lines: list[str], journal: Path, options: dict[str, Any]) -> int:
     from watchme_analysis.errors import InputError
-    from watchme_analysis.resending import send_again, targets
+    from watchme_analysis.remedies.redrive import redrive, targets
 
     if found.without_url:
         raise InputError(
@@ -133,7 +133,7 @@ def _sent(found: Resend, lines: list[str], journal: Path, options: dict[str, Any
             f"account {target.account}, region {target.region}{profile}",
             err=True,
         )
-    result = send_again(
+    result = redrive(
         found.lines,
         journal,
         _aws_by_region(options["profile"]),
@@ -150,15 +150,15 @@ def _aws_by_region(profile: str | None) -> Any:
     """Return what gives the caller of a region, the same one each time."""
     from functools import cache
 
-    from watchme_analysis.sources.aws.client import Aws, Pace, Place
+    from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget
 
     def aws_of(region: str | None) -> Aws:
-        return Aws(Place(profile, region), Pace(gap_s=0.01, attempts=1))
+        return Aws(SessionTarget(profile, region), RateLimits(gap_s=0.01, attempts=1))
 
     return cache(aws_of)
 
 
-def _tell(result: Resent, journal: Path) -> None:
+def _tell(result: RedriveResult, journal: Path) -> None:
     rejected = len(result.rejected) + len(result.rejected_before)
     echo(
         f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet"

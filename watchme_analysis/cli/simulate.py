@@ -12,14 +12,14 @@ import click
 from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.errors import InputError
-from watchme_analysis.wording import counted
+from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
-    from watchme_analysis.analysis.simulation.calibration import Agreement
-    from watchme_analysis.analysis.simulation.fit import Recorded
-    from watchme_analysis.analysis.simulation.model import Model
-    from watchme_analysis.analysis.simulation.scenarios import Comparison
-    from watchme_analysis.case import Case
+    from watchme_analysis.case.case_folder import Case
+    from watchme_analysis.simulation.calibration import Agreement
+    from watchme_analysis.simulation.fit import Recorded
+    from watchme_analysis.simulation.model import Model
+    from watchme_analysis.simulation.scenarios import Comparison
 
 # Field of an outcome, its heading, and the unit in the field's own: shorter words than a page has room for.
 COLUMNS = (
@@ -74,12 +74,12 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     half hour to an API that does one thing at a time and turns unhealthy in the second hour.
     Figures are means with their 95 % intervals.
     """
-    from watchme_analysis.analysis.simulation import scenarios as model
-    from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
-    from watchme_analysis.case import open_case
-    from watchme_analysis.views.console import filled
-    from watchme_analysis.views.plain_lines import fitted as fitted_table
-    from watchme_analysis.views.simulation_views import figures_note, measures_rows
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.present.console import filled
+    from watchme_analysis.present.plain_lines import fitted as fitted_table
+    from watchme_analysis.simulation import scenarios as model
+    from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
+    from watchme_analysis.simulation.figures import figures_note, measures_rows
 
     measured: Recorded | None = None
     fitted: Model | None = None
@@ -125,8 +125,8 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
 
 def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
     """Say what a check after a change would have spared, which no measure of the simulation is."""
-    from watchme_analysis.diagnosis import answer, investigate
-    from watchme_analysis.views.alarm_words import spared_by_a_check
+    from watchme_analysis.alarms.sections import spared_by_a_check
+    from watchme_analysis.services.diagnose import answer, investigate
     from watchme_analysis.window import parse_zone
 
     return spared_by_a_check(answer(investigate("backlog", opened, subject=queue)), parse_zone(zone))
@@ -134,11 +134,11 @@ def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
 
 def _model(opened: Case, queue: str | None, slots: int | None, cores: float | None) -> Model:
     """Return the model of the flow that is asked about, else of the one with the oldest message."""
-    from watchme_analysis.analysis.backlog.flows import flows
-    from watchme_analysis.analysis.simulation.fit import recorded
-    from watchme_analysis.analysis.simulation.model import model_of
+    from watchme_analysis.queues.pipeline import pipelines
+    from watchme_analysis.simulation.fit import recorded
+    from watchme_analysis.simulation.model import model_of
 
-    found = flows(opened)
+    found = pipelines(opened)
     wanted = [flow for flow in found if queue in {None, flow.queue}]
     if not found:
         raise InputError(
@@ -163,7 +163,7 @@ def _json(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from watchme_analysis.views.simulation_views import estimate_of
+    from watchme_analysis.simulation.figures import estimate_of
 
     def figures(row: Comparison) -> dict[str, Any]:
         names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]

@@ -6,8 +6,8 @@ don't know, and return a page whose methods are the sections of the notebook.
 
 from __future__ import annotations
 
+from watchme_analysis.alarms.specification import read_specs
 from watchme_analysis.errors import InputError
-from watchme_analysis.notebook.alarm_spec_files import read_specs
 from watchme_analysis.notebook.alarms import AlarmPage
 from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage

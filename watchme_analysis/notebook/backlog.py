@@ -6,14 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.backlog import frames
-from watchme_analysis.analysis.backlog.flow_bins import STEPS_S, binned, rates
-from watchme_analysis.analysis.backlog.flows import flows
-from watchme_analysis.analysis.backlog.patterns import patterns
-from watchme_analysis.analysis.backlog.resend import FILE, messages_to_resend
-from watchme_analysis.notebook.page import Page
-from watchme_analysis.take_away import take_away
-from watchme_analysis.views.backlog_tables import (
+from watchme_analysis.backlog import frames
+from watchme_analysis.backlog.recurrence import patterns
+from watchme_analysis.backlog.sections.tables import (
     alarm_table,
     change_table,
     comparison_table,
@@ -21,11 +16,16 @@ from watchme_analysis.views.backlog_tables import (
     onset_table,
     resend_table,
 )
-from watchme_analysis.views.backlog_timeline import plot_backlog_timeline
-from watchme_analysis.views.display import Picture, Shown, duration, table
-from watchme_analysis.views.moments import in_zone
-from watchme_analysis.views.style import Mark
-from watchme_analysis.wording import counted
+from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
+from watchme_analysis.files.attachments import attach
+from watchme_analysis.notebook.page import Page
+from watchme_analysis.present.display import FigureView, TableView, duration, table
+from watchme_analysis.present.style import Mark
+from watchme_analysis.queues.baseline import STEPS_S, binned, rates
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
+from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.text.formats import counted, in_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,27 +120,27 @@ class BacklogPage(Page):
         inside = (frame["time"] >= self.window.start) & (frame["time"] < self.window.end)
         return frame[inside].sort_values("time", kind="stable")
 
-    def timeline(self) -> Picture:
+    def timeline(self) -> FigureView:
         """Draw what came, what waits and what the functions did, on one time axis."""
-        series = binned(flows(self.investigation, self._queue))
+        series = binned(pipelines(self.investigation, self._queue))
         marks = tuple(
             Mark(row.time.to_pydatetime(), str(row.event_name)) for row in self._changes.itertuples()
         )
         return plot_backlog_timeline(series, self.span(marks), self.affected)
 
-    def changes(self) -> Shown:
+    def changes(self) -> TableView:
         """Show what the letters of the timeline stand for, and what each change could cause."""
         return change_table(self._changes, self.zone)
 
-    def onsets(self) -> Shown:
+    def onsets(self) -> TableView:
         """Show in which order the metrics of the affected queues moved."""
         moved = self._of_the_queue(frames.onset_order(self.investigation))
         return onset_table(moved, self.zone, self._bounds[1])
 
-    def comparison(self) -> Shown:
+    def comparison(self) -> TableView:
         """Compare the incident with the time before it, metric by metric."""
         start, end = self._bounds
-        found = flows(self.investigation)
+        found = pipelines(self.investigation)
         chosen = {
             name
             for flow in found
@@ -151,14 +151,14 @@ class BacklogPage(Page):
         compared = frames.baseline_comparison(self.investigation, start, end)
         return comparison_table(compared, rates(found, start, end), chosen)
 
-    def balance(self) -> Shown:
+    def balance(self) -> TableView:
         """Account for the messages of every queue."""
         caption = "Where the messages of every queue went"
         return table(
             frames.balance(self.investigation), caption, self.zone, _BALANCE, empty="no queue is known"
         )
 
-    def balance_over_time(self) -> Shown:
+    def balance_over_time(self) -> TableView:
         """Account for the messages of the affected queues interval by interval."""
         window = self.window
         seconds = (window.end - window.start).total_seconds()
@@ -179,48 +179,48 @@ class BacklogPage(Page):
         note = f"Left out: {counted(len(frame) - len(told), 'step')} in which all that came was deleted."
         return replace(found, note=f"{found.note} {note}".strip())
 
-    def forecast(self) -> Shown:
+    def forecast(self) -> TableView:
         """Say when each standing backlog will have drained."""
         frame = frames.drain_forecast(self.investigation)
         caption = "When the backlog will have drained"
         return table(frame, caption, self.zone, _FORECAST, empty="no queue holds a backlog at the end")
 
-    def dead_letters_by_device(self) -> Shown:
+    def dead_letters_by_device(self) -> TableView:
         """Count dead letters by device."""
         return self._dead_letters("device_id", "Dead letters by device")
 
-    def dead_letters_by_error(self) -> Shown:
+    def dead_letters_by_error(self) -> TableView:
         """Count dead letters by the error that their function ended with."""
         return self._dead_letters("error", "Dead letters by error")
 
-    def dead_letters_by_receives(self) -> Shown:
+    def dead_letters_by_receives(self) -> TableView:
         """Count dead letters by how often they were received."""
         return self._dead_letters("receive_count", "Dead letters by receives")
 
-    def dead_letters_by_age(self) -> Shown:
+    def dead_letters_by_age(self) -> TableView:
         """Count dead letters by whole days since they were sent, up to the end of the data."""
         return self._dead_letters("age_days", "Dead letters by age")
 
-    def _dead_letters(self, key: str, caption: str) -> Shown:
+    def _dead_letters(self, key: str, caption: str) -> TableView:
         frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
         empty = "no message was read from a dead-letter queue"
         return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
 
-    def patterns(self) -> Shown:
+    def patterns(self) -> TableView:
         """Show what creeps or comes back: run times, weekdays, single devices."""
         empty = "no run time creeps, and dead letters come neither of one weekday nor of one device"
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
         return table(frame, "What is slow or comes back", self.zone, _PATTERNS, empty=empty)
 
-    def missed_work(self) -> Shown:
+    def missed_work(self) -> TableView:
         """Show the work that was missed, by device."""
         extra = self.diagnosis.extra
         return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()))
 
-    def messages(self) -> Shown:
+    def messages(self) -> TableView:
         """Show the messages seen waiting or dead-lettered, which name the work."""
-        frame = self._of_the_queue(frames.work_items(self.investigation))
+        frame = self._of_the_queue(work_items(self.investigation))
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
         shown = dict(_WORK)
         if frame["recorded_at"].notna().all():
@@ -230,16 +230,16 @@ class BacklogPage(Page):
             del shown["before_window"]
         return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
 
-    def resend(self) -> Shown:
+    def resend(self) -> TableView:
         """Count the messages to send again, and those that are left out with the reason.
 
         A report has the messages themselves as a file beside its page.
         """
-        found = messages_to_resend(self.investigation, self._queue)
+        found = messages_to_redrive(self.investigation, self._queue)
         if found.lines:
-            take_away(FILE, found.text)
+            attach(FILE, found.text)
         return resend_table(found)
 
-    def alarms(self) -> Shown:
+    def alarms(self) -> TableView:
         """Show when each standard alarm would first have fired."""
         return alarm_table(self.diagnosis.extra.get("alarms", ()), self._start, self.zone)

@@ -6,32 +6,34 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from watchme_analysis.analysis.change_marks import change_marks
-from watchme_analysis.analysis.configuration.compose_services import compose_services
-from watchme_analysis.analysis.health.bins import dense_bins
-from watchme_analysis.analysis.health.follow import FATES, Followed, fate_counts
-from watchme_analysis.analysis.health.frames import baseline_comparison, error_counts, status_counts
-from watchme_analysis.analysis.health.lag import follows, open_requests, other_jobs, step_s
-from watchme_analysis.analysis.health.layers import layer_times
-from watchme_analysis.analysis.health.reuse import connections_used, fared_by_connection, overtaken
-from watchme_analysis.analysis.health.settings import handlers_table, settings_by_path
-from watchme_analysis.analysis.health.shares import layer_shares, status_classes
-from watchme_analysis.analysis.health.waterfall import chosen_requests, waterfall
-from watchme_analysis.analysis.health.window import phases
-from watchme_analysis.hypotheses.health.calibration import track_record
-from watchme_analysis.hypotheses.health.facts import Facts, facts, followed
-from watchme_analysis.hypotheses.health.handlers import handlers_by_family
-from watchme_analysis.hypotheses.health.process import service_name
+from watchme_analysis.evidence.compose import compose_services
+from watchme_analysis.health.configuration import handlers_table, settings_by_path
+from watchme_analysis.health.frames import (
+    baseline_comparison,
+    change_marks,
+    dense_bins,
+    error_counts,
+    status_counts,
+)
+from watchme_analysis.health.hypotheses.calibration import track_record
+from watchme_analysis.health.hypotheses.facts import Facts, facts, followed
+from watchme_analysis.health.hypotheses.handlers import handlers_by_family
+from watchme_analysis.health.hypotheses.process import service_name
+from watchme_analysis.health.sections.configuration import code_table, processes_table, settings_table
+from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
+from watchme_analysis.health.sections.followed import clocks, fates_table, layers_table, plot_waterfall
+from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
+from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.views.display import Picture, Shown, table
-from watchme_analysis.views.finding import VerdictView
-from watchme_analysis.views.health_config import code_table, processes_table, settings_table
-from watchme_analysis.views.health_figures import plot_vantages, plot_where_time_goes
-from watchme_analysis.views.health_follow import clocks, fates_table, layers_table, plot_waterfall
-from watchme_analysis.views.health_in_flight import plot_in_flight
-from watchme_analysis.views.health_tables import by_connection_table, comparison_table, status_table
-from watchme_analysis.views.health_timeline import plot_health_timeline
-from watchme_analysis.views.style import Mark
+from watchme_analysis.present.display import FigureView, TableView, table
+from watchme_analysis.present.finding import VerdictView
+from watchme_analysis.present.style import Mark
+from watchme_analysis.requests.concurrency import follows, open_requests, other_jobs, step_s
+from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection, overtaken
+from watchme_analysis.requests.followed import FATES, FollowedRequests, fate_counts
+from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
+from watchme_analysis.requests.observations import phases
+from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,52 +99,52 @@ class HealthPage(Page):
         found = self.diagnosis
         return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
 
-    def timeline(self) -> Picture:
+    def timeline(self) -> FigureView:
         """Draw all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.facts.observed)
         return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
 
-    def changes(self) -> Shown:
+    def changes(self) -> TableView:
         """Show what the letters of the timeline stand for."""
         return self._marks_table(self.marks)
 
-    def comparison(self) -> Shown:
+    def comparison(self) -> TableView:
         """Compare the incident with all other time, by endpoint and vantage."""
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
         return comparison_table(frame[frame["family"].isin(self.families)], self.zone)
 
-    def vantages(self) -> Picture:
+    def vantages(self) -> FigureView:
         """Draw inside against host against outside, the affected endpoints against the others."""
         observed = self.facts.observed
         return plot_vantages(observed.assign(phase=phases(observed["start"], *self._bounds)), self.families)
 
-    def where_time_goes(self) -> Picture:
+    def where_time_goes(self) -> FigureView:
         """Draw the time spent in each layer."""
         return plot_where_time_goes(layer_shares(self._layers, self.families))
 
-    def layer_table(self) -> Shown:
+    def layer_table(self) -> TableView:
         """Show the mean time of each layer in numbers."""
         caption = "Mean time that each layer adds to a request"
         empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
         return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
 
-    def waterfall(self) -> Picture:
+    def waterfall(self) -> FigureView:
         """Draw the slowest and a typical request through all layers, also those that did not see it."""
         return plot_waterfall(self._waterfall, self.zone)
 
-    def followed_layers(self) -> Shown:
+    def followed_layers(self) -> TableView:
         """Show the same two requests in numbers."""
         return layers_table(self._waterfall)
 
-    def fates(self) -> Shown:
+    def fates(self) -> TableView:
         """Count what became of the requests: who answered them, who gave up, who came too late."""
         return fates_table(
             fate_counts(self.followed.frame, self.families), FATES, clocks(self.followed.skews)
         )
 
-    def in_flight(self) -> Picture:
+    def in_flight(self) -> FigureView:
         """Draw requests in flight, and the latency of the most affected endpoint against them."""
         found, metrics = self.facts, self.investigation.table("host_metrics")
         family = self.families[0] if self.families else "/health"
@@ -152,16 +154,18 @@ class HealthPage(Page):
         lag = follows(found.observed, family, jobs, step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
 
-    def by_connection(self) -> Shown:
+    def by_connection(self) -> TableView:
         """Show how requests over new connections fared beside those over kept ones."""
         frame, affected = self.followed.frame, list(self.facts.families)
         shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
         mine, used = frame[frame["during"] & frame["family"].isin(affected)], connections_used(frame)
         passed = overtaken(mine, used["to_app"])
-        return by_connection_table(fared_by_connection(frame, used, shown), (int(passed.sum()), len(passed)))
+        return by_connection_table(
+            outcome_by_connection(frame, used, shown), (int(passed.sum()), len(passed))
+        )
 
     @property
-    def followed(self) -> Followed:
+    def followed(self) -> FollowedRequests:
         """Every request through edge, Nginx and application; in queries its frame is ``requests``."""
         return self.investigation.once(followed)
 
@@ -171,7 +175,7 @@ class HealthPage(Page):
         Parameters
         ----------
         query
-            As for :meth:`watchme_analysis.case.Case.sql`.
+            As for :meth:`watchme_analysis.case.case_folder.Case.sql`.
 
         Raises
         ------
@@ -189,20 +193,20 @@ class HealthPage(Page):
     def _layers(self) -> pd.DataFrame:
         return layer_times(self.facts.joined, *self._bounds)
 
-    def locations(self) -> Shown:
+    def locations(self) -> TableView:
         """Show what is in force for the affected path and for others: location, address, limits, cache."""
         paths = self._compared_paths()
         frame = settings_by_path(self.investigation.table("config_directives"), paths)
         return settings_table(frame, paths)
 
-    def handlers(self) -> Shown:
+    def handlers(self) -> TableView:
         """Show how each handler of the source runs, and what may block in it."""
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
         families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
         known = handlers_by_family(handlers, calls, families)
         return code_table(handlers_table(handlers, calls), {each.path for each in known.values()})
 
-    def processes(self) -> Shown:
+    def processes(self) -> TableView:
         """Show how the processes are started, what their containers may use, and when they turn unhealthy."""
         metrics = self.investigation.table("host_metrics")
         memory = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max()
@@ -220,12 +224,12 @@ class HealthPage(Page):
         chosen = list(dict.fromkeys([*families[:2], *others, *families]))[:_COMPARED]
         return [name.replace("*", "1") for name in chosen]
 
-    def statuses(self) -> Shown:
+    def statuses(self) -> TableView:
         """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""
         frame = status_classes(status_counts(self.facts.observed, *self._bounds))
         return status_table(frame[frame["family"].isin(self.families)])
 
-    def errors(self) -> Shown:
+    def errors(self) -> TableView:
         """Count the lines of Nginx's error log by kind."""
         frame = error_counts(self.investigation.table("error_log"), *self._bounds)
         return table(frame, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log")

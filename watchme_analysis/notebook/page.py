@@ -8,16 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.analysis.gaps import silent_stretches
-from watchme_analysis.diagnosis import absent_tables, answer, investigate
 from watchme_analysis.errors import InputError
-from watchme_analysis.hypotheses.base import Diagnosis, Investigation, registered
+from watchme_analysis.inference.findings import Diagnosis, Investigation, registered
+from watchme_analysis.present.coverage import coverage_table, losses_table
+from watchme_analysis.present.display import FigureView, TableView, TextView, local_time
+from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
+from watchme_analysis.present.matrix import plot_evidence_matrix
+from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
 from watchme_analysis.schema import TABLES
-from watchme_analysis.views.coverage import coverage_table, losses_table
-from watchme_analysis.views.display import Passage, Picture, Shown, local_time
-from watchme_analysis.views.finding import FindingsView, VerdictView, conclusion, next_evidence
-from watchme_analysis.views.matrix import plot_evidence_matrix
-from watchme_analysis.views.style import Mark, Span, mark_letter
+from watchme_analysis.services.diagnose import absent_tables, answer, investigate
+from watchme_analysis.stats.gaps import silent_stretches
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -103,16 +103,16 @@ class Page:
             raise InputError(f"The case {case.name} has no times: there is nothing to lay out.")
         return window
 
-    def span(self, marks: tuple[Mark, ...] = ()) -> Span:
+    def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
         """Return what the time axes of this page share."""
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
-        return Span(self.window, self.zone, self.incident, shown)
+        return AxisSpan(self.window, self.zone, self.incident, shown)
 
-    def coverage(self) -> Shown:
+    def coverage(self) -> TableView:
         """Show the tables of the case with their rows, windows and losses."""
         return coverage_table(self.investigation.case.coverage(), self.zone)
 
-    def losses(self) -> Shown:
+    def losses(self) -> TableView:
         """Show what is missing: absent tables, lines that don't parse, rows cut off, silent stretches."""
         absent = absent_tables(self.investigation)
         gaps = {}
@@ -122,7 +122,7 @@ class Page:
                 gaps[name] = stretches
         return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone)
 
-    def matrix(self) -> Picture:
+    def matrix(self) -> FigureView:
         """Draw the hypotheses against the evidence."""
         return plot_evidence_matrix(self.diagnosis.ranking)
 
@@ -134,11 +134,11 @@ class Page:
         """Show the verdict; programs read the whole diagnosis from the same output."""
         return VerdictView(self.diagnosis, self.zone, self._titles())
 
-    def conclusion(self) -> Passage:
+    def conclusion(self) -> TextView:
         """Show the conclusion in three sentences."""
         return conclusion(self.diagnosis, self.zone)
 
-    def next_evidence(self) -> Shown:
+    def next_evidence(self) -> TableView:
         """Show what to collect next."""
         return next_evidence(self.diagnosis.missing_evidence)
 
@@ -148,7 +148,7 @@ class Page:
         Parameters
         ----------
         query
-            As for :meth:`watchme_analysis.case.Case.sql`, such as one that a finding shows for its rows.
+            As for :meth:`watchme_analysis.case.case_folder.Case.sql`, such as the query of a finding.
 
         Raises
         ------
@@ -164,7 +164,7 @@ class Page:
         self.diagnosis  # noqa: B018  registers the question's hypotheses
         return {entry.cause: entry.title for entry in registered(self.investigation.question)}
 
-    def _opened(self) -> Shown:
+    def _opened(self) -> TableView:
         asked = self.investigation
         window = self.window
         rows = [
@@ -173,13 +173,13 @@ class Page:
             ("window", f"{local_time(window.start, self.zone)} to {local_time(window.end, self.zone)}"),
             *((name, value) for name, value in sorted(asked.options.items())),
         ]
-        return Shown(f"What is looked at (times in {self.zone})", ("", ""), tuple(rows))
+        return TableView(f"What is looked at (times in {self.zone})", ("", ""), tuple(rows))
 
-    def _marks_table(self, marks: tuple[Mark, ...]) -> Shown:
+    def _marks_table(self, marks: tuple[Mark, ...]) -> TableView:
         shown = self.span(marks).marks
         rows = tuple(
             (mark_letter(place), local_time(mark.time, self.zone), mark.label)
             for place, mark in enumerate(shown)
         )
         note = "" if rows else "No change is recorded in this window."
-        return Shown(f"Changes (times in {self.zone})", ("mark", "time", "what"), rows, note)
+        return TableView(f"Changes (times in {self.zone})", ("mark", "time", "what"), rows, note)

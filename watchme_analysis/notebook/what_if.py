@@ -7,23 +7,23 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 
-from watchme_analysis.analysis.backlog.flows import Flow, flows
-from watchme_analysis.analysis.simulation.advice import advice, configured, doubts, warnings
-from watchme_analysis.analysis.simulation.fit import Recorded, recorded
-from watchme_analysis.analysis.simulation.model import Model, model_of
-from watchme_analysis.analysis.simulation.scenarios import Comparison, compare
-from watchme_analysis.analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
+from watchme_analysis.alarms.sections import spared_by_a_check
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.views.alarm_words import spared_by_a_check
-from watchme_analysis.views.display import Passage, Picture, Shown
-from watchme_analysis.views.simulation_views import (
+from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
+from watchme_analysis.simulation.figures import (
     agreement_table,
     measures_table,
     plot_measures,
     plot_throttling,
     throttling_sentences,
 )
+from watchme_analysis.simulation.fit import Recorded, recorded
+from watchme_analysis.simulation.model import Model, model_of
+from watchme_analysis.simulation.scenarios import Comparison, compare
+from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 
 _SWEEP_RUNS = 3
 
@@ -47,9 +47,9 @@ class WhatIfPage(Page):
     seed: int = 0
 
     @cached_property
-    def _chosen(self) -> tuple[Flow, Recorded]:
+    def _chosen(self) -> tuple[Pipeline, Recorded]:
         """The flow asked for, else the affected one with the oldest message."""
-        found = flows(self.investigation, self.investigation.options.get("queue"))
+        found = pipelines(self.investigation, self.investigation.options.get("queue"))
         named = set(self.diagnosis.extra.get("queues", ()))
         wanted = [flow for flow in found if flow.queue in named] or list(found)
         if not wanted:
@@ -61,7 +61,7 @@ class WhatIfPage(Page):
 
     @cached_property
     def _model(self) -> Model:
-        return model_of(self.investigation, flows(self.investigation), self._chosen[0])
+        return model_of(self.investigation, pipelines(self.investigation), self._chosen[0])
 
     @cached_property
     def _found(self) -> tuple[Comparison, ...]:
@@ -71,38 +71,38 @@ class WhatIfPage(Page):
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:
         return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
 
-    def in_short(self) -> Passage:
+    def in_short(self) -> TextView:
         """Say what matters first: what loses messages, what can't be trusted, and what does best."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
-        return Passage((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
+        return TextView((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
 
-    def assumptions(self) -> Passage:
+    def assumptions(self) -> TextView:
         """Say which queue is simulated, and what had to be assumed."""
         named = [f"{flow.queue} with {flow.function or 'its function'}" for flow in self._model.flows]
         added = " Figures below are those of all of them, added up." if named[1:] else ""
         own = dict.fromkeys(configured(each.settings) for each in self._model.fits)
-        return Passage((f"Simulated is {', '.join(named)}.{added}", *own), self._model.notes)
+        return TextView((f"Simulated is {', '.join(named)}.{added}", *own), self._model.notes)
 
-    def agreement(self) -> Shown:
+    def agreement(self) -> TableView:
         """Show whether runs with the case's own settings give back what was recorded."""
         return agreement_table(self._model.agreements(self._found[0]))
 
-    def measures(self) -> Shown:
+    def measures(self) -> TableView:
         """Show what each measure comes to."""
         return measures_table(self._found, self._model.in_all)
 
-    def figure(self) -> Picture:
+    def figure(self) -> FigureView:
         """Draw dead letters, duplicates and age by measure."""
         return plot_measures(self._found)
 
-    def throttling(self) -> Picture:
+    def throttling(self) -> FigureView:
         """Draw when a reserved concurrency dead-letters healthy messages."""
         return plot_throttling(self._sweep)
 
-    def warning(self) -> Passage:
+    def warning(self) -> TextView:
         """Say under which assumptions that happens."""
-        return Passage(
+        return TextView(
             (
                 "Limit a worker with the mapping's maximum concurrency, not with the function's reserved "
                 "concurrency.",
@@ -110,6 +110,6 @@ class WhatIfPage(Page):
             )
         )
 
-    def advice(self) -> Passage:
+    def advice(self) -> TextView:
         """Say which measures help, which harm, and what they cost."""
-        return Passage(advice(self._found))
+        return TextView(advice(self._found))

@@ -1,4 +1,7 @@
-"""The folder of reports: one folder a run, made aside and renamed when it is whole."""
+"""Files that a report gives to take away, beside its page.
+
+The folder of reports: one folder a run, made aside and renamed when it is whole.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +19,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.whole_file import write_whole
+from watchme_analysis.files.atomic_write import write_atomically
+
+
+def collect_files(left: Path, folder: Path) -> list[str]:
+    """Move what the notebook left for its reader into the folder of the run; return the files' names.
+
+    Parameters
+    ----------
+    left
+        Folder of the kernel, see :func:`watchme_analysis.files.attachments.attach`; it may be missing.
+    folder
+        Folder of the run.
+    """
+    files = sorted(path for path in left.glob("*") if path.is_file())
+    for path in files:
+        shutil.move(path, folder / path.name)
+    return [path.name for path in files]
+
 
 RESULT = "result.json"
 STATUSES = ("running", "ok", "failed", "killed")
@@ -33,7 +54,7 @@ def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Write a run's ``result.json``."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     # A half of a surrogate pair, as evidence may hold, becomes the escape that JSON has for it.
-    write_whole(folder / RESULT, text.encode(errors="backslashreplace"))
+    write_atomically(folder / RESULT, text.encode(errors="backslashreplace"))
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

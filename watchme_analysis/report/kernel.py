@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from watchme_analysis.passing_folder import passing_folder
-from watchme_analysis.take_away import TAKE_AWAY_VARIABLE
+from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
+from watchme_analysis.files.process_temp_dir import process_temp_dir
 
 # Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
@@ -29,7 +29,7 @@ with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
     import watchme_analysis.notebook
-    import watchme_analysis.hypotheses.backlog.diagnosis, watchme_analysis.hypotheses.health.diagnosis
+    import watchme_analysis.backlog.hypotheses.diagnosis, watchme_analysis.health.hypotheses.diagnosis
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
@@ -51,7 +51,7 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import KernelManager
 
-    home = Path(tempfile.mkdtemp(prefix="", dir=passing_folder()))
+    home = Path(tempfile.mkdtemp(prefix="", dir=process_temp_dir()))
     spec = KernelSpec(
         argv=[sys.executable, "-c", _START, "-f", "{connection_file}"],
         display_name="Python 3",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.hypotheses.base import FINDING_MIME
+from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.report.folder import slug
 
 PNG = "image/png"

@@ -12,7 +12,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.window import DEFAULT_ZONE, parse_zone
 
 if TYPE_CHECKING:
-    from watchme_analysis.case import Case
+    from watchme_analysis.case.case_folder import Case
 
 ALL = "all"
 
@@ -136,8 +136,8 @@ def plan(
     InputError, CaseError
         When anything asked for can't be.
     """
-    from watchme_analysis.case import open_case
-    from watchme_analysis.diagnosis import questions_for
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.services.diagnose import questions_for
 
     folder = notebooks or notebooks_folder()
     known = find_notebooks(folder)
@@ -174,7 +174,7 @@ def plan(
 
 def _checked(question: str, case: Case, given: dict[str, str]) -> dict[str, str]:
     """Return parameters that the analysis accepts, times as UTC so that a later reading gives the same."""
-    from watchme_analysis.diagnosis import investigate
+    from watchme_analysis.services.diagnose import investigate
 
     looked_at = investigate(
         question,

@@ -17,14 +17,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
 
-from watchme_analysis.importer import IMPORTS_VARIABLE
-from watchme_analysis.passing_folder import passing_folder
+from watchme_analysis.case.importer import IMPORTS_VARIABLE
+from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.report import outputs
-from watchme_analysis.report.files import collect_files
-from watchme_analysis.report.folder import Run, prepare, write_result
-from watchme_analysis.report.index import write_index
+from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
+from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, left_by
-from watchme_analysis.report.page import write_page
 from watchme_analysis.report.request import Request, read_notebook
 from watchme_analysis.version import __version__
 
@@ -44,7 +42,7 @@ class Progress(Protocol):
 @contextmanager
 def shared_imports() -> Iterator[None]:
     """Import raw folders where the kernels find them again, as long as the block lasts."""
-    with tempfile.TemporaryDirectory(dir=passing_folder()) as home:
+    with tempfile.TemporaryDirectory(dir=process_temp_dir()) as home:
         before = os.environ.get(IMPORTS_VARIABLE)
         os.environ[IMPORTS_VARIABLE] = home
         try:

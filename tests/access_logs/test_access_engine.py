@@ -1,0 +1,485 @@
+"""The compiled loop against the exact way, and both against what was written."""
+
+import json
+import string
+from datetime import UTC
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.access_logs.engine.chunk import Selection
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.apache import VHOST_COMBINED, compile_apache
+from watchme_analysis.access_logs.formats.log_format import STOCK, LogFormat, compile_format
+
+TIMED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+    '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
+    '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status"'
+)
+UNQUOTED = (
+    '$remote_addr [$time_iso8601] "$request" $status rt=$request_time urt=$upstream_response_time '
+    "ua=$upstream_addr us=$upstream_status xff=$http_x_forwarded_for pipe=$pipe len=$request_length"
+)
+JSON = (
+    '{"time":"$time_iso8601","msec":"$msec","client":"$http_cf_connecting_ip","addr":"$remote_addr",'
+    '"method":"$request_method","uri":"$request_uri","args":"$args","status":"$status","bytes":"$bytes_sent",'
+    '"body":"$body_bytes_sent","rt":"$request_time","urt":"$upstream_response_time","ua":"$upstream_addr",'
+    '"us":"$upstream_status","host":"$host","http_host":"$http_host","agent":"$http_user_agent"}'
+)
+FORMATS = [
+    compile_format(STOCK["combined"], name="combined"),
+    compile_format(STOCK["main"], name="main"),
+    compile_format(TIMED, name="timed"),
+    compile_format(UNQUOTED, name="unquoted"),
+    compile_format(JSON, "json", "json"),
+    compile_format('"$http_user_agent" $status [$time_local]', "none", "none"),
+]
+
+NO_SOCKET = {
+    "": (None, 1),
+    ", 192.0.2.20:80": ("192.0.2.20:80", 2),
+    "192.0.2.20:80, ": ("192.0.2.20:80", 2),
+    "192.0.2.20:80, , 192.0.2.21:80": ("192.0.2.21:80", 3),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize(("logged", "expected"), NO_SOCKET.items())
+def test_a_try_that_got_no_socket_has_no_address(engine, logged, expected):
+    # What nginx writes with `socket() failed (24: Too many open files)`.
+    plan = compile_format('[$time_local] "$request" $status "$upstream_response_time" "$upstream_addr"')
+    times = ", ".join(["0.000"] * expected[1])
+    line = f'[11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 500 "{times}" "{logged}"\n'
+    rows = Engine([plan], UTC, engine=engine).read(line.encode() * 3).table.to_pylist()
+    assert [(row["status"], row["upstream_addr"], row["upstream_tries"]) for row in rows] == [
+        (500, *expected)
+    ] * 3
+
+
+printable = st.text(string.printable[:-5] + "\x01\x7fé日", max_size=12)
+seconds = st.decimals(0, 100, places=3).map(str)
+
+
+def tries(value):
+    return st.lists(value, min_size=1, max_size=3).flatmap(
+        lambda found: st.sampled_from([", ", " : "]).map(lambda mark: mark.join(found))
+    )
+
+
+def listed(value):
+    return st.one_of(st.just("-"), value, tries(st.one_of(value, st.just("-"))))
+
+
+VALUES = {
+    "remote_addr": st.one_of(st.ip_addresses().map(str), st.just("unix:")),
+    "time_local": st.sampled_from(
+        ["11/Dec/2025:10:10:30 +0900", "29/Feb/2024:23:59:59 -0330", "26/Oct/2025:02:30:00 +0100"]
+    ),
+    "time_iso8601": st.sampled_from(["2025-12-11T10:10:30+09:00", "2024-02-29T00:00:00-03:30"]),
+    "msec": st.decimals(1_700_000_000, 1_900_000_000, places=3).map(str),
+    "status": st.sampled_from(["200", "499", "504", "000"]),
+    "request": st.one_of(
+        printable,
+        st.builds("{} {} HTTP/1.1".format, st.sampled_from(["GET", "M-SEARCH", "get"]), printable),
+        st.builds("GET {} HTTP/{}".format, printable, st.sampled_from(["1.0", "2"])),
+        st.builds("GET /{}?{} HTTP/1.1".format, printable, printable),
+    ),
+    "request_uri": st.one_of(printable, printable.map("/{}".format), st.just("/a?b=c")),
+    "args": st.one_of(printable, st.just("b=c")),
+    "request_method": st.sampled_from(["GET", "POST", ""]),
+    "request_time": seconds,
+    "upstream_connect_time": listed(seconds),
+    "upstream_header_time": listed(seconds),
+    "upstream_response_time": listed(seconds),
+    "upstream_addr": listed(st.sampled_from(["192.0.2.20:80", "[2001:db8::1]:80", "unix:/a.sock", "pool"])),
+    "upstream_status": listed(st.sampled_from(["200", "502"])),
+    "request_id": st.just("8f1c"),
+    "pipe": st.sampled_from(["p", "."]),
+    **dict.fromkeys(("body_bytes_sent", "bytes_sent", "request_length"), st.integers(0, 10**12).map(str)),
+}  # fmt: skip
+
+
+def escaped(value, escape):
+    """Write a value as nginx does (ngx_http_log_escape, ngx_escape_json)."""
+    data = value.encode()
+    if escape == "none":
+        return data or b"-"
+    if escape == "json":
+        return json.dumps(value, ensure_ascii=False)[1:-1].encode()
+    if not data:
+        return b"-"
+    return b"".join(
+        b"\\x%02X" % byte if byte < 32 or byte > 126 or byte in b'"\\' else bytes([byte]) for byte in data
+    )
+
+
+@st.composite
+def lines(draw, log_format):
+    """Draw a line of a format and the values in it."""
+    values = {name: draw(VALUES.get(name, printable)) for name in log_format.names}
+    if log_format.escape == "json":
+        values = {name: "" if value == "-" else value for name, value in values.items()}
+    line = log_format.literals[0]
+    for name, literal in zip(log_format.names, log_format.literals[1:], strict=True):
+        line += escaped(values[name], log_format.escape) + literal
+    return line, values
+
+
+@st.composite
+def damaged(draw, log_format):
+    """Draw what a crash, a rotation or a stranger may leave of lines."""
+    line, _ = draw(lines(log_format))
+    other, _ = draw(lines(log_format))
+    cut = draw(st.integers(0, len(line)))
+    return draw(
+        st.sampled_from(
+            [
+                line,
+                line[:cut],
+                line[:cut] + other,
+                line[:cut] + draw(st.binary(max_size=4)) + line[cut:],
+                b"\0" * 7 + line,
+                line + b"\r",
+                line + b" ",
+                b"",
+                b" \t",
+            ]
+        )
+    )
+
+
+def each_way(formats, data, selection=None):
+    found = [Engine(formats, UTC, selection, engine=engine).read(data) for engine in ENGINES[1:]]
+    for chunk in found:
+        assert chunk.lines == len(chunk.table) + len(chunk.refused) + chunk.blank + chunk.left_out
+        assert chunk.lines == len(data.splitlines()) if b"\r" not in data else True
+    return found
+
+
+def same(fast, exact):
+    assert fast.table.schema == exact.table.schema
+    for name in fast.table.column_names:
+        assert fast.table[name].to_pylist() == exact.table[name].to_pylist(), name
+    assert fast.refused == exact.refused
+    assert (fast.lines, fast.blank, fast.left_out) == (exact.lines, exact.blank, exact.left_out)
+
+
+@pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
+def test_both_ways_read_the_same_of_anything(log_format):
+    @settings(max_examples=50, deadline=None)
+    @given(st.lists(damaged(log_format), min_size=1, max_size=8))
+    def check(parts):
+        *found, exact = each_way([log_format], b"\n".join(part.replace(b"\n", b"") for part in parts))
+        for chunk in found:
+            same(chunk, exact)
+
+    check()
+
+
+def rebuilt(row):
+    """Write the request line that a row came from."""
+    if row["method"] is None:
+        return row["request"] or ""
+    query = "" if row["query"] is None else f"?{row['query']}"
+    protocol = "" if row["protocol"] is None else f" {row['protocol']}"
+    return f"{row['method']} {row['path'] or ''}{query}{protocol}"
+
+
+@pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
+@pytest.mark.parametrize("name", ENGINES[1:])
+def test_what_nginx_writes_is_read_back_equal(log_format, name):
+    engine = Engine([log_format], UTC, engine=name)
+
+    @settings(max_examples=60, deadline=None)
+    @given(lines(log_format))
+    def check(drawn):
+        line, values = drawn
+        chunk = engine.read(line + b"\n")
+        if chunk.refused:
+            # Only a text that nothing encloses may make a line ambiguous; it is then kept, not guessed.
+            assert any(
+                " " in values.get(name, "") for name in ("remote_user", "http_x_forwarded_for", "http_cf_ray")
+            )
+            return
+        (row,) = chunk.table.to_pylist()
+
+        def text(name):
+            found = escaped(values[name], log_format.escape).decode()
+            return None if found == "-" else found
+
+        assert row["status"] == int(values["status"])
+        if "http_user_agent" in values:
+            assert row["user_agent"] == text("http_user_agent")
+        if "request_time" in values:
+            assert row["request_time_s"] == float(values["request_time"])
+        if "upstream_response_time" in values:
+            entries = values["upstream_response_time"].replace(" : ", ", ").split(", ")
+            known = [float(entry) for entry in entries if entry != "-"]
+            assert row["upstream_response_time_s"] == (pytest.approx(sum(known)) if known else None)
+        written = text("request") or ""
+        assert rebuilt(row) == written or "? HTTP/" in written or "://" in written
+
+    check()
+
+
+LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a?b HTTP/1.1" 200 12 "-" "curl"\n'
+
+
+def test_only_what_is_asked_is_built():
+    selection = Selection(("status", "path"))
+
+    for chunk in each_way(FORMATS[:1], LINE, selection):
+        assert chunk.table.drop_columns(["line"]).to_pylist() == [{"status": 200, "path": "/a"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ({"since": 1765415430_000000}, [1, 2]),
+        ({"since": 1765415431_000000}, [2]),
+        ({"until": 1765415431_000000}, [1]),
+        ({"path_prefix": "/a"}, [1]),
+        ({"path_prefix": "/b", "until": 1765415431_000000}, []),
+    ],
+)
+def test_windows_and_prefixes_leave_rows_out_and_count_them(asked, taken):
+    later = LINE.replace(b":30 ", b":31 ").replace(b"/a", b"/b")
+
+    for chunk in each_way(FORMATS[:1], LINE + later + b"junk\n", Selection(**asked)):
+        assert chunk.table["line"].to_pylist() == taken
+        assert (chunk.left_out, len(chunk.refused)) == (2 - len(taken), 1)
+
+
+def test_a_huge_line_and_runs_of_nul_are_accounted_for():
+    huge = LINE.replace(b"curl", b"x" * 1_000_000)
+    data = huge + b"\0" * 100_000 + b"\n" + LINE + b'"' * 1_000_000 + b"\n" + b"\0" * 9 + LINE
+
+    *found, exact = each_way(FORMATS[:1], data)
+
+    for chunk in found:
+        same(chunk, exact)
+    assert exact.table["line"].to_pylist() == [1, 3, 5]
+    assert (exact.blank, len(exact.refused)) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_last_line_that_may_be_cut_is_kept_apart(engine):
+    read = Engine([compile_format("$remote_addr $status $request_time")], UTC, engine=engine).read
+    lines = b"192.0.2.7 200 0.001\n192.0.2.7 200 30.00"
+
+    cut, whole = read(lines), read(lines + b"1\n")
+
+    assert cut.table["request_time_s"].to_pylist() == [0.001]
+    assert [(one.line, one.text) for one in cut.refused] == [(2, b"192.0.2.7 200 30.00")]
+    assert whole.table["request_time_s"].to_pylist() == [0.001, 30.001]
+
+
+def test_a_last_line_that_is_surely_whole_is_a_row():
+    for chunk in each_way(FORMATS[:1], LINE + LINE[:-1]):
+        assert (len(chunk.table), chunk.refused, chunk.ended) == (2, [], False)
+
+
+COMMON = compile_format(STOCK["common"], name="common")
+SHORT = LINE.partition(b' "-"')[0]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
+    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT + b"\n" + LINE)
+
+    assert chunk.table["line"].to_pylist() == [1, 2, 3, 5]
+    assert [(one.line, one.reason) for one in chunk.refused] == [(4, "it may be a torn line of combined")]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_cut_last_line_counts_for_no_format(engine):
+    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT)
+
+    assert [one.line for one in chunk.refused] == [4]
+    assert +chunk.formats == {"combined": 3}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_many_lines_of_a_shorter_format_are_its_own(engine):
+    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 9 + (SHORT + b"\n") * 5)
+
+    assert chunk.formats == {"combined": 9, "common": 5}
+    assert not chunk.refused
+
+
+def test_a_format_that_changes_within_a_file_is_followed():
+    other = FORMATS[3]
+    start = b'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET / HTTP/1.1" 200 rt=0.001 '
+    line = start + b"urt=- ua=- us=- xff=- pipe=. len=7\n"
+
+    for chunk in each_way([FORMATS[0], other], LINE * 3 + line * 5):
+        assert chunk.formats == {"combined": 3, "unquoted": 5}
+        assert not chunk.refused
+
+
+LTSV = (
+    "time:$time_local\thost:$remote_addr\treq:$request\tstatus:$status\tmethod:$request_method"
+    "\turi:$request_uri\targs:$args\tua:$http_user_agent\tapptime:$upstream_response_time\tvhost:$host"
+)
+STARTS = {
+    "ltsv": (
+        LTSV,
+        b"time:11/Dec/2025:10:10:30 +0900\thost:192.0.2.7\treq:GET /a?b=c HTTP/1.1\tstatus:200\tmethod:GET"
+        b"\turi:/old?b=c\targs:b=c\tua:Mozilla/5.0 (X11; Linux)\tapptime:0.001, 0.2\tvhost:api.example.com",
+    ),
+    "bare target": (
+        "$remote_addr [$time_local] $request_method $uri $args $status",
+        b"192.0.2.7 [11/Dec/2025:10:10:30 +0900] GET /a b=c 200",
+    ),
+    "bare request": (
+        "$time_iso8601|$request|$status|$http_user_agent",
+        b"2025-12-11T10:10:30+09:00|GET /a?b=c HTTP/1.1|200|Mozilla/5.0 (X11; Linux)",
+    ),
+    "request and its parts": (
+        '$remote_addr [$time_local] "$request" $status "$uri" "$args" $server_protocol',
+        b'192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET /a?b=c HTTP/1.1" 200 "/index.html" "b=c" HTTP/1.1',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:-1])
+@pytest.mark.parametrize(("text", "line"), STARTS.values(), ids=STARTS)
+def test_bare_texts_and_requests_said_twice_need_no_second_look(engine, text, line):
+    plan = compile_format(text, name="own")
+
+    chunk, exact = (Engine([plan], UTC, engine=one).read((line + b"\n") * 5) for one in (engine, "exact"))
+
+    assert chunk.exact == 0
+    same(chunk, exact)
+    row = chunk.table.to_pylist()[0]
+    assert (row["method"], row["path"], row["query"]) in [("GET", "/a", "b=c")]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
+    plan, line = compile_format(LTSV, name="ltsv"), STARTS["ltsv"][1]
+    torn = line.partition(b" (X11")[0] + b" "
+
+    chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([line, torn + line, line, b""]))
+
+    assert chunk.table["line"].to_pylist() == [1, 3]
+    assert [one.line for one in chunk.refused] == [2]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_what_is_left_of_a_line_is_not_read_in_another_format(engine):
+    formats = [FORMATS[0], compile_apache(VHOST_COMBINED, "vhost_combined")]
+    line = LINE.replace(b"192.0.2.7", b"::1")
+
+    chunk = Engine(formats, UTC, engine=engine).read(line * 3 + b"::1 - a" + line)
+
+    assert chunk.table["line"].to_pylist() == [1, 2, 3]
+    assert [(one.line, one.reason) for one in chunk.refused] == [
+        (4, "it is not of log_format combined: another line begins inside of it")
+    ]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        STARTS["bare request"],
+        (
+            "$msec|$status|$http_user_agent|$request_time",
+            b"1765415430.123|200|Mozilla/5.0 (X11; Linux) Chrome/120.0.0.0 1.5|1",
+        ),
+        (
+            "$time_local|$status|$http_user_agent|$request_time",
+            b"11/Dec/2025:10:10:30 +0900|200|Mozilla/5.0 (X11; 10:10:30 CET)|1",
+        ),
+    ],
+)
+def test_a_time_shows_where_another_line_begins(engine, text, line):
+    plan = compile_format(text, name="own")
+    lines = [line, line + line, line[:-5] + b" " + line, line]
+
+    chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([*lines, b""]))
+
+    assert chunk.table["line"].to_pylist() == [1, 4]
+    # Nothing else in these texts looks like a time, so that the plain lines need no second look.
+    assert chunk.exact == (2 if engine != "exact" else 4)
+
+
+WIDE = {
+    "nginx": (
+        '$remote_addr [$time_local] "$request" $status "$http_user_agent" "$http_x_team"',
+        "default",
+        '192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 "{}" "{}"',
+    ),
+    "json": (
+        '{"time":"$time_iso8601","request":"$request","status":$status,"ua":"$http_user_agent","t":"$http_x_team"}',
+        "json",
+        '{{"time":"2025-12-11T10:10:30+09:00","request":"GET /a HTTP/1.1","status":200,"ua":"{}","t":"{}"}}',
+    ),
+}
+# The first and the last character of each width, and what is none.
+CHARACTERS = (
+    "\x80",
+    "\u07ff",
+    "\u0800",
+    "\ud7ff",
+    "\ue000",
+    "\uffff",
+    "\U00010000",
+    "\U0010ffff",
+    "監視 é\u3000",
+)
+NO_CHARACTERS = (
+    b"\x80", b"\xc1\xbf", b"\xc3", b"\xc3b", b"\xe7\x9bb", b"\xe0\x9f\xbf", b"\xe7\x9b",
+    b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xff",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "escape", "line"), WIDE.values(), ids=WIDE)
+def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
+    plan = compile_format(text, escape)
+    lines = [line.format(f"a{one}b", one).encode() + b"\n" for one in CHARACTERS]
+    doubtful = [line.format("a|b", "|").encode().replace(b"|", one) + b"\n" for one in NO_CHARACTERS]
+    doubtful.append(line.format("a", "b").encode().replace(b"/a", "/é".encode()) + b"\n")
+
+    for data, seen_again in ((b"".join(lines), 0), (b"".join(doubtful), len(doubtful))):
+        chunk, exact = (Engine([plan], UTC, engine=one).read(data) for one in ("numba", "exact"))
+        assert chunk.exact == seen_again
+        same(chunk, exact)
+        assert not chunk.refused
+
+
+def test_the_shape_of_json_lines_is_seen_where_their_texts_are_beyond_ascii():
+    line = '{"ts":"2025-12-11T10:10:30+09:00","status":200,"uri":"/a","user_agent":"監視"}\n'.encode()
+
+    assert Engine([], UTC, engine="numba").read(line * 5).exact == 0
+
+
+def test_plain_lines_need_no_second_look():
+    line = LINE.replace(b'"-" "curl"', b'"-" "curl" "198.51.100.7"')
+
+    chunk = Engine(FORMATS[1:2], UTC).read(line * 100)
+
+    assert chunk.exact == 0
+    assert json.loads(chunk.table["extra"][0].as_py()) == {"http_x_forwarded_for": "198.51.100.7"}
+    assert chunk.table["time"].type == pa.timestamp("us", "UTC")
+
+
+def test_a_line_that_the_first_format_fits_is_matched_but_once(monkeypatch):
+    matched = []
+
+    def match(log_format, line):
+        if log_format is short:
+            matched.append(line)
+        return plain(log_format, line)
+
+    plain, short = LogFormat.match, compile_format("$status $request_time")
+    monkeypatch.setattr(LogFormat, "match", match)
+    data = b"".join(b"%d 0.123\n" % status for status in range(200, 220))
+    chunk = Engine([short, compile_format(STOCK["common"])], UTC, engine="arrow").read(data)
+
+    assert (len(chunk.table), chunk.exact) == (20, 0)
+    assert sorted(matched) == data.splitlines()

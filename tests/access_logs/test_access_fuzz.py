@@ -1,0 +1,63 @@
+"""A fuzzer of access logs: every engine against the exact one, on formats and lines drawn from a seed.
+
+It runs as long as WATCHME_FUZZ_SECONDS says, from the seed WATCHME_FUZZ_SEED or, without one, from the date.
+What it finds is printed with the seed and as few lines as show it; put those into ``access_corpus.jsonl``.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from worlds.access_fuzz import SECONDS, SEED, differences, rounds, rounds_for, selections, smallest
+
+from watchme_analysis.access_logs.engine.chunk import Selection
+from watchme_analysis.access_logs.formats.apache import compile_apache
+from watchme_analysis.access_logs.formats.log_format import compile_format
+
+CORPUS = [
+    json.loads(line) for line in Path(__file__).with_name("access_corpus.jsonl").read_text().splitlines()
+]
+
+
+def test_the_engines_agree_on_whatever_is_drawn():
+    print(f"WATCHME_FUZZ_SEED={SEED}, {SECONDS} s")
+    chance = random.Random(SEED)
+    for turn, (formats, data) in zip(rounds_for(SECONDS), rounds(SEED), strict=False):
+        selection, decode = selections(chance)
+        found = differences(formats, data, selection, decode)
+        if found:
+            shown = smallest(formats, data, selection, decode)
+            known = [{"format": one.text, "escape": one.escape} for one in formats]
+            pytest.fail(
+                f"WATCHME_FUZZ_SEED={SEED}, round {turn}: {found[:3]}\nformats {json.dumps(known)}\n"
+                f"lines {json.dumps(shown.decode('latin-1'))}\n{selection}, decode={decode}"
+            )
+
+
+@pytest.mark.parametrize("decode", [False, True], ids=["as logged", "decoded"])
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["about"])
+def test_what_was_found_once_stays_mended(case, decode):
+    known = [
+        compile_apache(text) if escape == "apache" else compile_format(text, escape)
+        for text, escape in case["formats"]
+    ]
+
+    selection = Selection(tuple(case["columns"])) if "columns" in case else None
+
+    assert differences(known, case["lines"].encode("latin-1"), selection, decode) == []
+
+
+def test_the_comparison_sees_a_wrong_cell(monkeypatch):
+    from watchme_analysis.access_logs.engine import arrow as access_arrow
+
+    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
+    monkeypatch.setattr(access_arrow, "_DASH", b"+")
+
+    assert any("referer" in one for one in differences([compile_format(line_format())], line))
+
+
+def line_format():
+    from watchme_analysis.access_logs.formats.log_format import STOCK
+
+    return STOCK["combined"]

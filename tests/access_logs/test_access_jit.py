@@ -1,0 +1,61 @@
+"""What was compiled is used as long as its sources are the same, all of them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from worlds.access_log_lines import FORMAT, log_lines
+
+SOURCES = Path(__file__).parents[2] / "watchme_analysis"
+RUN = (
+    "import sys; from watchme_analysis.access_logs.engine.jit_cache import cache_folder, is_compiled; "
+    "print(cache_folder()); print(is_compiled()); assert 'numba' not in sys.modules"
+)
+
+
+def run(code, root=None):
+    further = {"cwd": root, "capture_output": True}
+    asked = subprocess.run([sys.executable, "-"], input=code, text=True, check=True, **further)
+    return asked.stdout.splitlines()
+
+
+def test_a_change_in_any_source_is_a_new_cache(tmp_path):
+    shutil.copytree(SOURCES, tmp_path / "watchme_analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    before, is_compiled = run(RUN, tmp_path)
+    folder = Path(before)
+    assert folder.is_relative_to(tmp_path)
+    assert is_compiled == "False"
+    (folder / "access").mkdir(parents=True)
+    (folder / "access" / f"lines.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
+    assert run(RUN, tmp_path) == [before, "True"]
+
+    vectors = tmp_path / "watchme_analysis" / "sources" / "access" / "vectors.py"
+    vectors.write_text(vectors.read_text() + "\n")
+
+    after, is_compiled = run(RUN, tmp_path)
+    assert (after != before, is_compiled) == (True, "False")
+
+
+def test_what_a_log_needs_is_compiled_apart_and_its_lines_before_arrow_is_loaded():
+    text = b"\n".join(one.data for one in log_lines(4000) if len(one.data) < 1000)[-400_000:]
+    text = text[text.index(b"\n") + 1 :]
+    code = f"""
+import sys
+from numba.core import config
+folder = config.CACHE_DIR
+from watchme_analysis.sources.access import first_run, gather, jit_cache, lines
+first_run.take_apart()
+print(config.CACHE_DIR == folder, jit_cache.is_compiled(), "pyarrow" in sys.modules)
+first_run.put_together()
+functions = [lines.parse_lines, *(one for one in vars(gather).values() if hasattr(one, "signatures"))]
+def compiled():
+    return {{one.__name__: len(one.signatures) for one in functions}}
+before = compiled()
+from watchme_analysis.access_logs.engine.engine import Engine
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from datetime import UTC
+Engine([compile_format({FORMAT!r})], UTC).read({text!r})
+print(before == compiled(), all(before[one] for one in ("parse_lines", "gather", "put")))
+"""
+    assert run(code) == ["True True False", "True True"]

@@ -1,0 +1,278 @@
+import gzip
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.access_logs.access_log import looks_like, read_access_log
+from watchme_analysis.errors import FormatError
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.window import parse_zone
+
+COMBINED = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl/8.5"\n'
+TIMED = (
+    '$remote_addr [$time_iso8601] $msec "$request" $status $body_bytes_sent rt=$request_time '
+    "uct=$upstream_connect_time urt=$upstream_response_time ua=$upstream_addr us=$upstream_status "
+    'ray=$http_cf_ray kind=$sent_http_content_type "$http_user_agent"'
+)
+TIMED_LINE = (
+    b'192.0.2.7 [2025-12-11T10:10:30+09:00] 1765415430.125 "POST /a HTTP/1.1" 202 44 rt=1.231 '
+    b"uct=0.001, 0.002 urt=1.000, 0.230 ua=192.0.2.20:80, 192.0.2.21:80 us=502, 202 "
+    b'ray=8f1-NRT kind=text/html "curl/8.5"\n'
+)
+
+
+def laid(folder, content, name="access.log", conf=None, **settings):
+    (folder / name).write_bytes(content)
+    if conf is not None:
+        (folder / "nginx.conf").write_text(conf)
+    return RawFile(folder, name, settings=settings)
+
+
+def conf(*formats, logs=("access_log logs/access.log timed;",)):
+    return "events {}\nhttp {\n" + "\n".join([*formats, *logs]) + "\n}\n"
+
+
+def timed(text=TIMED, escape=""):
+    half = len(text) // 2
+    return f"log_format timed {escape} '{text[:half]}'\n    '{text[half:]}';"
+
+
+def row(frame, at=0):
+    return {name: value for name, value in frame.iloc[at].items() if not pd.isna(value)}
+
+
+def test_combined_is_read_without_a_configuration(tmp_path):
+    frame, retrieval = read_access_log(laid(tmp_path, COMBINED))
+
+    assert row(frame) == {
+        "file": "access.log",
+        "line": 1,
+        "time": pd.Timestamp("2025-12-11T01:10:30Z"),
+        "client_addr": "192.0.2.7",
+        "method": "GET",
+        "path": "/health",
+        "query": "x=1",
+        "protocol": "HTTP/1.1",
+        "status": 504,
+        "body_bytes": 167,
+        "user_agent": "curl/8.5",
+    }
+    assert (retrieval.rows, retrieval.lines, retrieval.rejected) == (1, 1, ())
+    assert retrieval.start == retrieval.end == datetime(2025, 12, 11, 1, 10, 30, tzinfo=UTC)
+
+
+def test_the_format_of_the_configuration_beside_the_log_is_used(tmp_path):
+    frame, _ = read_access_log(laid(tmp_path, TIMED_LINE, conf=conf(timed())))
+
+    found = row(frame)
+    assert found["time"] == pd.Timestamp("2025-12-11T01:10:30.125Z")
+    assert found["request_time_s"] == 1.231
+    assert found["upstream_connect_time_s"] == 0.003
+    assert found["upstream_response_time_s"] == 1.23
+    assert (found["upstream_addr"], found["upstream_status"], found["upstream_tries"]) == (
+        "192.0.2.21:80",
+        202,
+        2,
+    )
+    assert json.loads(found["upstream_raw"])["upstream_status"] == "502, 202"
+    assert found["edge_ray_id"] == "8f1-NRT"
+    assert json.loads(found["extra"]) == {"sent_http_content_type": "text/html"}
+
+
+def test_the_directive_that_names_the_file_decides_between_formats(tmp_path):
+    formats = ("log_format a '$status $request_length';", "log_format b '$status $body_bytes_sent';")
+    logs = ("access_log /var/log/nginx/access-web.log a;", "access_log /var/log/nginx/access-api.log b;")
+    raw = laid(tmp_path, b"200 12\n", "access-api.log.1", conf(*formats, logs=logs))
+
+    frame, _ = read_access_log(raw)
+
+    assert (frame["body_bytes"].tolist(), frame["service"].tolist()) == ([12], ["api"])
+
+
+@pytest.mark.parametrize("stated", [None, r"time:$time_iso8601\tstatus:$status\tsays:\"$request\""])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_backslashes_of_a_configuration_are_those_of_nginx(tmp_path, stated, quote):
+    parts = (r"time:$time_iso8601\tstatus:$status", r"\tsays:\"$request\"")
+    directive = f"log_format ltsv {quote}{parts[0]}{quote} {quote}{parts[1]}{quote};"
+    raw = laid(
+        tmp_path,
+        b'time:2025-12-11T10:10:30+09:00\tstatus:200\tsays:"GET /a HTTP/1.1"\n',
+        conf=conf(directive, logs=("access_log access.log ltsv;",)) if stated is None else None,
+        **({"log_format": stated} if stated else {}),
+    )
+
+    assert row(read_access_log(raw)[0])["path"] == "/a"
+
+
+def test_a_torn_configuration_has_formats_all_the_same(tmp_path):
+    raw = laid(tmp_path, TIMED_LINE, conf=conf(timed()).removesuffix("}\n") + "server { listen 80")
+
+    assert row(read_access_log(raw)[0])["request_time_s"] == 1.231
+
+
+def test_a_stated_configuration_without_a_format_is_told(tmp_path):
+    raw = laid(tmp_path, COMBINED, conf="it is no configuration {")
+    raw = RawFile(tmp_path, raw.name, settings={"nginx_conf": str(tmp_path / "nginx.conf")})
+
+    assert "nginx.conf defines no log_format." in read_access_log(raw)[1].notes
+
+
+@pytest.mark.parametrize("stated", ["timed", TIMED, f"log_format x '{TIMED}';"])
+def test_a_stated_format_wins(tmp_path, stated):
+    raw = laid(tmp_path, TIMED_LINE, conf=conf(timed(), logs=()), log_format=stated)
+
+    assert read_access_log(raw)[0]["request_time_s"].tolist() == [1.231]
+
+
+def test_a_stated_format_that_nobody_knows_is_an_error(tmp_path):
+    raw = laid(tmp_path, COMBINED, log_format="tmied")
+
+    with pytest.raises(FormatError, match=r"tmied.*combined"):
+        read_access_log(raw)
+
+
+def test_a_configuration_without_the_access_log_format_falls_back(tmp_path):
+    raw = laid(tmp_path, COMBINED + TIMED_LINE, conf=conf(timed(), logs=("include missing.conf;",)))
+
+    frame, retrieval = read_access_log(raw)
+
+    assert frame["status"].tolist() == [504, 202]
+    assert "1 line of log_format combined" in retrieval.notes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"time":"2025-12-11T10:10:30+09:00","msec":"1765415430.125","status":"202","uri":"/a?b","urt":""}',
+        b'{"time": 1765415430.125, "status": 202, "uri": "/a?b", "urt": null}',
+        b'{"msec": "1765415430.125", "uri": "/a?b", "status": "202", "more": {"x": 1}}',
+    ],
+)
+@pytest.mark.parametrize("configured", [True, False])
+def test_json_is_read_by_its_format_or_its_keys(tmp_path, line, configured):
+    text = (
+        '{"time":"$time_iso8601","msec":"$msec","status":"$status","uri":"$request_uri",'
+        '"urt":"$upstream_response_time"}'
+    )
+    raw = laid(tmp_path, line + b"\n", conf=conf(timed(text, "escape=json")) if configured else None)
+
+    frame, retrieval = read_access_log(raw)
+
+    assert retrieval.rejected == ()
+    found = row(frame)
+    assert (found["status"], found["path"], found["query"]) == (202, "/a", "b")
+    assert found["time"] == pd.Timestamp("2025-12-11T01:10:30.125Z")
+    assert "upstream_response_time_s" not in found
+
+
+def test_json_with_default_escaping_is_read_by_its_format(tmp_path):
+    text = '{"status":$status,"agent":"$http_user_agent","urt":$upstream_response_time}'
+    raw = laid(tmp_path, b'{"status":200,"agent":"a\\x22b","urt":-}\n', conf=conf(timed(text)))
+
+    frame, _ = read_access_log(raw)
+
+    assert frame["user_agent"].tolist() == ["a\\x22b"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "expected"),
+    [
+        ("GET / HTTP/1.1", {"method": "GET", "path": "/", "protocol": "HTTP/1.1"}),
+        ("GET /a b?c d HTTP/1.1", {"method": "GET", "path": "/a b", "query": "c d", "protocol": "HTTP/1.1"}),
+        ("GET http://h.example.com/p?q HTTP/1.1", {"method": "GET", "path": "/p", "query": "q"}),
+        ("GET /old", {"method": "GET", "path": "/old"}),
+        ("OPTIONS * HTTP/1.1", {"method": "OPTIONS", "path": "*"}),
+        ("PRI * HTTP/2.0", {"method": "PRI", "protocol": "HTTP/2.0"}),
+        ("\\x16\\x03\\x01\\x02", {"request": "\\x16\\x03\\x01\\x02"}),
+        ("", {}),
+        ("-", {}),
+    ],
+)
+def test_any_request_line_is_a_row(tmp_path, request_line, expected):
+    line = f'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "{request_line}" 400 0 "-" "-"\n'
+
+    frame, retrieval = read_access_log(laid(tmp_path, line.encode()))
+
+    found = row(frame)
+    assert retrieval.rejected == ()
+    assert {name: found.get(name) for name in expected} == expected
+    assert ("method" in found) == ("method" in expected)
+    assert ("request" in found) == ("request" in expected)
+
+
+def test_every_line_is_a_row_rejected_or_blank(tmp_path):
+    junk = b"\n \r\nnonsense\n" + b"\0" * 50 + b"\n" + b"\xff\xfe\x80\n" + COMBINED[:40]
+    content = COMBINED + junk + COMBINED + b"\0\0\0" + COMBINED
+
+    frame, retrieval = read_access_log(laid(tmp_path, content))
+
+    assert retrieval.lines == 8
+    assert (retrieval.rows, retrieval.blank_lines) == (2, 3)
+    assert [(one.line, one.text[:8]) for one in retrieval.rejected] == [
+        (4, "nonsense"),
+        (6, "\\xff\\xfe\\"[:8]),
+        (7, "192.0.2."),
+    ]
+    assert frame["line"].tolist() == [1, 8]
+
+
+@pytest.mark.parametrize(
+    "line", [b"31/Feb/2025:10:10:30 +0900", b"11/Dec/2025:24:10:30 +0900", b"11/Foo/2025:10:10:30 +0900"]
+)
+def test_a_time_that_never_was_is_rejected(tmp_path, line):
+    raw = laid(tmp_path, COMBINED + COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", line))
+
+    frame, retrieval = read_access_log(raw)
+
+    assert len(frame) == 1
+    assert "is no time" in retrieval.rejected[0].reason
+
+
+def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):
+    lines = b"".join(COMBINED.replace(b"/health", b"/%d" % at) for at in range(20_000))
+    packed = gzip.compress(lines)
+    raw = laid(tmp_path, packed[: len(packed) // 2], "access.log.gz")
+
+    frame, retrieval = read_access_log(raw)
+
+    assert 1000 < len(frame) < 20_000
+    assert retrieval.truncated
+    assert retrieval.rejected[-1].line == 0
+    assert "ends early" in retrieval.rejected[-1].reason
+
+
+def test_an_empty_log_is_an_empty_table(tmp_path):
+    raw = laid(tmp_path, b"")
+
+    frame, retrieval = read_access_log(raw)
+
+    assert looks_like(raw)
+    assert len(frame) == 0 and retrieval.lines == 0
+    assert str(frame["time"].dtype) == "datetime64[us, UTC]"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n\0\0", b"a,b\n1,2\n", b'{"RayID":"1"}\n', b"2025/12/11 01:10:30 [error] 1#1: x\n"],
+)
+def test_what_is_no_access_log_is_not_taken_for_one(tmp_path, content):
+    assert not looks_like(laid(tmp_path, content))
+
+
+def test_times_without_a_zone_are_of_the_zone_given(tmp_path):
+    (tmp_path / "access.log").write_bytes(b'{"time":"2025-12-11T10:10:30","status":200,"uri":"/"}\n')
+
+    frame, _ = read_access_log(RawFile(tmp_path, "access.log", parse_zone("Asia/Tokyo")))
+
+    assert frame["time"].tolist() == [pd.Timestamp("2025-12-11T01:10:30Z")]
+
+
+def test_the_hour_that_comes_twice_is_told_apart_by_its_offset(tmp_path):
+    first = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0200")
+    second = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0100")
+
+    frame, _ = read_access_log(laid(tmp_path, first + second))
+
+    assert frame["time"].diff().iloc[1] == pd.Timedelta("1h")

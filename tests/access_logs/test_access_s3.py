@@ -1,0 +1,133 @@
+"""Logs in S3, read from moto's server."""
+
+import gzip
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import boto3
+import pyarrow as pa
+import pytest
+from moto.server import ThreadedMotoServer
+
+from watchme_analysis.access_logs.input import REQUEST_BYTES
+from watchme_analysis.access_logs.logs import read_access_logs
+from watchme_analysis.access_logs.parquet import ParquetFile
+from watchme_analysis.errors import InputError
+
+LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of a server of this test's own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="logs")
+        client.put_object(Bucket="logs", Key="web/access.log", Body=LINE % (30, 3))
+        client.put_object(
+            Bucket="logs", Key="web/access.log.1.gz", Body=gzip.compress(LINE % (1, 1) + LINE % (2, 2))
+        )
+        yield "s3://logs"
+    finally:
+        server.stop()
+
+
+def test_objects_and_prefixes_are_read(bucket):
+    one, _ = read_access_logs([f"{bucket}/web/access.log"])
+    whole, retrievals = read_access_logs([f"{bucket}/web/"])
+
+    assert one["path"].tolist() == ["/3"]
+    assert whole["path"].tolist() == ["/1", "/2", "/3"]
+    assert [found.origin for found in retrievals] == [
+        "s3://logs/web/access.log.1.gz",
+        "s3://logs/web/access.log",
+    ]
+
+
+def test_a_pattern_stands_for_objects(bucket):
+    packed, _ = read_access_logs([f"{bucket}/web/*.gz"])
+    deep, _ = read_access_logs([f"{bucket}/*access*"])
+
+    assert packed["path"].tolist() == ["/1", "/2"]
+    assert deep["path"].tolist() == ["/1", "/2", "/3"]
+    with pytest.raises(InputError, match="no object"):
+        read_access_logs([f"{bucket}/web/*.zst"])
+
+
+@pytest.mark.parametrize("name", ["s3://", "s3:///", "s3://*", "s3://lo*/web/"])
+def test_no_bucket_is_not_all_of_them(bucket, name):
+    with pytest.raises(InputError, match="names no bucket"):
+        read_access_logs([name])
+
+
+def test_what_is_not_there_is_an_error(bucket):
+    with pytest.raises(InputError, match="no object"):
+        read_access_logs([f"{bucket}/none/"])
+
+
+def test_a_failure_leaves_no_object_behind(bucket):
+    rows = pa.table({"at": [1, 2]})
+    with pytest.raises(ZeroDivisionError), ParquetFile(f"{bucket}/web/out.parquet") as file:
+        file.add(rows)
+        file._write()
+        raise ZeroDivisionError
+    with ParquetFile(f"{bucket}/web/whole.parquet") as file:
+        file.add(rows)
+
+    listed = boto3.client("s3").list_objects_v2(Bucket="logs", Prefix="web/")["Contents"]
+    names = [one["Key"] for one in listed if not one["Key"].endswith("/")]
+    assert names == ["web/access.log", "web/access.log.1.gz", "web/whole.parquet"]
+
+
+class _HalfLost(BaseHTTPRequestHandler):
+    """A store that holds one object, of which the end was lost."""
+
+    body = LINE % (1, 1) * 150_000
+    held = 10 << 20
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+
+    def do_GET(self):
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        if last >= self.held:
+            self.send_error(404)
+            return
+        part = self.body[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_what_came_before_a_store_failed_is_kept(monkeypatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _HalfLost)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        frame, (account,) = read_access_logs(["s3://logs/access.log"])
+        monkeypatch.setattr(_HalfLost, "held", 0)
+        with pytest.raises(InputError, match=r"access\.log can't be read: "):
+            read_access_logs(["s3://logs/access.log"])
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert len(frame) == REQUEST_BYTES // len(LINE % (1, 1))
+    assert account.truncated
+    assert "reading it broke off" in account.rejected[-1].reason

@@ -1,0 +1,246 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.access_logs.filters import RequestFilter
+from watchme_analysis.access_logs.routes import route_of, routes_by_loop
+from watchme_analysis.access_logs.summary import AccessSummary, columns_for
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.arrow_arrays import array_of
+
+TIME = pa.timestamp("us", "UTC")
+TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
+TYPES |= dict.fromkeys(("request_time_s", "upstream_response_time_s"), pa.float64())
+
+
+def requests(*rows, by="path"):
+    plain = {"time": 1765415430_000000, "method": "GET", "path": "/a", "status": 200, "body_bytes": 10}
+    columns = columns_for(by)
+    data = {
+        name: pa.array([{**plain, **row}.get(name) for row in rows], TYPES.get(name, pa.large_string()))
+        for name in columns
+    }
+    return pa.table(data)
+
+
+def timed(seconds, **row):
+    return requests(*({"request_time_s": one, **row} for one in seconds))
+
+
+def test_requests_are_counted_by_family_of_path():
+    summary = AccessSummary()
+    summary.add(
+        requests({"path": "/jobs/1"}, {"path": "/jobs/22", "status": 504}, {"path": "/a"}, {"path": None})
+    )
+
+    frame = summary.by_key().to_pandas()
+
+    assert frame[["key", "requests"]].to_numpy().tolist() == [["/jobs/*", 2], ["-", 1], ["/a", 1]]
+    assert frame.loc[0, ["504_pct", "server_error_pct", "client_error_pct"]].tolist() == [50.0, 50.0, 0.0]
+    assert frame.loc[0, "share_pct"] == 50.0
+    assert frame["p50_s"].isna().all()
+
+
+def test_percentiles_carry_the_number_of_requests_with_a_time():
+    left, right = AccessSummary(), AccessSummary()
+    left.add(timed([0.2] * 50))
+    left.add(requests(*[{"upstream_response_time_s": 0.1}] * 30))
+    right.add(requests(*[{"path": "/b"}] * 920))
+    left.merge(right)
+
+    names = ["key", "requests", "timed", "upstream_timed", "p50_s", "upstream_p50_s"]
+    assert [[row[name] for name in names] for row in left.by_key().to_pylist()] == [
+        ["/b", 920, 0, 0, None, None],
+        ["/a", 80, 50, 30, 0.2, 0.1],
+    ]
+    assert [left.total()[name] for name in names] == ["all", 1000, 50, 30, 0.2, 0.1]
+    assert [AccessSummary().total()[name] for name in names[1:]] == [0, 0, 0, None, None]
+
+
+def test_a_timeout_that_all_requests_meet_is_exact():
+    summary = AccessSummary()
+    summary.add(timed([30.001] * 99 + [0.004]))
+
+    total = summary.total()
+
+    assert (total["p50_s"], total["p99_s"], total["max_s"]) == (30.001, 30.001, 30.001)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
+def test_percentiles_are_right_within_a_bucket(seconds):
+    summary = AccessSummary()
+    for at in range(0, len(seconds), 50):
+        summary.add(timed(seconds[at : at + 50]))
+    ordered = sorted(seconds)
+
+    total = summary.total()
+
+    for q, name in ((0.5, "p50_s"), (0.9, "p90_s"), (0.99, "p99_s")):
+        exact = ordered[max(1, int(np.ceil(q * len(ordered)))) - 1]
+        assert total[name] == pytest.approx(exact, rel=0.011, abs=1e-9)
+
+
+def test_parts_add_up_to_the_whole():
+    whole, left, right = AccessSummary(), AccessSummary(), AccessSummary()
+    a, b = timed([0.1, 0.2, 9.0], upstream_addr="192.0.2.1:80"), timed([3.0, 0.05], path="/b", status=502)
+    whole.add(a)
+    whole.add(b)
+    left.add(a)
+    right.add(b)
+    left.merge(right)
+
+    assert left.by_key().equals(whole.by_key())
+    assert left.total() == whole.total()
+    assert left.slowest()["request_time_s"].to_pylist() == [9.0, 3.0, 0.2, 0.1, 0.05]
+    assert left.upstreams().equals(whole.upstreams())
+
+
+def test_only_slow_requests_are_counted_where_asked():
+    summary = AccessSummary(choice=RequestFilter(1.0))
+    summary.add(timed([0.5, 1.0, 2.0]))
+    summary.add(requests({}))
+
+    assert summary.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        ("minute", "2025-12-11T01:10Z"),
+        ("hour", "2025-12-11T01:00Z"),
+        ("status", "200"),
+        ("method", "GET"),
+        ("upstream", "-"),
+        ("referer", "https://example.com/a"),
+        ("full-path", "/x/1"),
+    ],
+)
+def test_other_keys(by, key):
+    summary = AccessSummary(by)
+    summary.add(requests({"path": "/x/1", "referer": "https://example.com/a"}, by=by))
+
+    assert summary.by_key()["key"].to_pylist() == [key]
+
+
+def test_an_unknown_key_is_refused():
+    with pytest.raises(InputError, match="grouped by 'colour'"):
+        columns_for("colour")
+
+
+def test_nothing_is_an_empty_summary():
+    summary = AccessSummary()
+    summary.add(requests())
+
+    assert len(summary.by_key()) == len(summary.slowest()) == len(summary.upstreams()) == 0
+    assert summary.total()["requests"] == 0
+
+
+def test_memory_stays_bounded_when_every_request_has_its_own_path():
+    summary = AccessSummary("full-path")
+    for start in range(0, 50_000, 2_000):
+        paths = ({"path": f"/{at}", "request_time_s": 0.1} for at in range(start, start + 2_000))
+        summary.add(requests(*paths, by="full-path"))
+
+    frame = summary.by_key().to_pandas()
+
+    assert frame["requests"].sum() == 50_000
+    assert len(frame) <= 40_001
+    assert frame.loc[0, "key"] == "(others)"
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_MOST_KEYS", 3), ("_MOST_KEY_BYTES", 220)])
+def test_what_rare_keys_lost_is_known(monkeypatch, limit, most):
+    monkeypatch.setattr(f"watchme_analysis.access_logs.grouped_sums.{limit}", most)
+    parts = [f"/{(at * at) % 23}" for at in range(400)] + [f"/rare{at}" for at in range(50)] + 5 * ["/1"]
+    left, right = AccessSummary("full-path"), AccessSummary("full-path")
+    for at in range(0, len(parts), 5):
+        rows = ({"path": path} for path in parts[at : at + 5])
+        (left if at % 2 else right).add(requests(*rows, by="full-path"))
+    left.merge(right)
+
+    found = dict(zip(*(left.by_key()[name].to_pylist() for name in ("key", "requests")), strict=True))
+
+    assert 3 < len(found) < 12
+    assert sum(found.values()) == len(parts)
+    lacking = [parts.count(key) - count for key, count in found.items() if key != "(others)"]
+    assert 0 < max(lacking) <= left.most_missed
+    assert all(parts.count(path) <= left.most_missed for path in set(parts) - set(found))
+
+
+def test_buckets_are_made_wider_when_they_are_too_many(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_BUCKETS", 1200)
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_PARTS", 1)
+    seconds = [at**2 / 40_000 for at in range(2000)]
+    summary, other = AccessSummary("full-path"), AccessSummary("full-path")
+    for key in ("/a", "/b", "/c", "/d"):
+        summary.add(requests(*({"path": key, "request_time_s": one} for one in seconds), by="full-path"))
+    other.add(requests(*({"path": "/a", "request_time_s": one} for one in seconds), by="full-path"))
+    other.merge(summary)
+
+    off = other.most_off_pct / 100
+    assert 0.015 < off < 0.1
+    for row in other.by_key().to_pylist():
+        assert row["p50_s"] == pytest.approx(seconds[999], rel=off)
+        assert row["p99_s"] == pytest.approx(seconds[1979], rel=off)
+    assert len(other.by_key()) == 4, "wider buckets were enough"
+    assert other.total()["p99_s"] == pytest.approx(seconds[1979], rel=0.011)
+
+
+def test_fewer_keys_are_kept_when_the_widest_buckets_are_too_many(monkeypatch):
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_BUCKETS", 300)
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_PARTS", 1)
+    summary = AccessSummary("full-path")
+    for key in range(20):
+        rows = ({"path": f"/{key}", "request_time_s": one**2 / 40_000} for one in range(200 - key))
+        summary.add(requests(*rows, by="full-path"))
+
+    keys = summary.by_key()["key"].to_pylist()
+
+    assert 2 < len(keys) < 20
+    assert "(others)" in keys
+
+
+parts = st.one_of(
+    st.from_regex(r"[0-9]{0,12}", fullmatch=True),
+    st.from_regex(r"[0-9a-fA-F]{6,10}", fullmatch=True),
+    st.from_regex(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", fullmatch=True),
+    st.from_regex(r"[0-9a-f]{7,9}(-[0-9a-f]{3,5}){3}-[0-9a-f]{11,13}", fullmatch=True),
+    st.from_regex(r"20[0-9]{2}-[0-9]{1,2}-[0-9]{2}.{0,4}", fullmatch=True),
+    st.from_regex(r"[0-9A-Za-z_-]{14,18}", fullmatch=True),
+    st.text("ab9_-.*é٣\n", max_size=20),
+)
+paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda found: "/" + "/".join(found)))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(paths, max_size=12), st.integers(0, 3))
+def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
+    values = array_of(given_paths, "text").slice(cut)
+    found = routes_by_loop(values)
+    assert found.to_pylist() == [one if one is None else route_of(one) for one in given_paths[cut:]]
+
+
+def test_a_summary_by_the_loop_is_the_same():
+    by_loop, by_pattern = AccessSummary(by_loop=True), AccessSummary()
+    for summary in (by_loop, by_pattern):
+        for path in ("/v1/results/54b49bfd9d25", "/é/1", None, "/health", "/é/2"):
+            summary.add(requests({"path": path}, {"path": "/jobs/7", "request_time_s": 0.5}))
+    assert by_loop.by_key().equals(by_pattern.by_key())
+    assert by_loop.by_key().num_rows == 5
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_none_of_the_slowest_can_not_be_kept(most):
+    with pytest.raises(InputError, match="one request at least"):
+        AccessSummary(keep_slowest=most)
+
+
+def test_the_slowest_of_all_parts_are_kept_the_slowest_first():
+    summary = AccessSummary(keep_slowest=3)
+    for part in ([0.1, None, 0.4], [0.2, 0.3], [None], [0.05], [0.4, 9.0]):
+        summary.add(timed(part))
+
+    assert summary.slowest()["request_time_s"].to_pylist() == [9.0, 0.4, 0.4]

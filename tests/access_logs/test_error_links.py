@@ -1,0 +1,236 @@
+import json
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.access_logs.access_log import read_access_log
+from watchme_analysis.access_logs.error_links import errors_to_requests
+from watchme_analysis.access_logs.error_log import read_error_log
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.schema import conform, empty
+
+START = pd.Timestamp("2026-03-02T04:00:00Z")
+FIRST, SECOND = "192.0.2.20:8017", "192.0.2.21:8017"
+
+
+def at(second):
+    return START + pd.Timedelta(seconds=second)
+
+
+def access(*rows):
+    base = {"file": "access.log", "method": "GET", "path": "/health", "status": 504, "request_time_s": 3.0}
+    return conform("access_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def errors(*rows):
+    base = {
+        "file": "error.log",
+        "pid": 31,
+        "kind": "upstream_timeout_header",
+        "message": "upstream timed out",
+    }
+    asked = {"method": "GET", "path": "/health"}
+    made = [base | asked | {"line": n} | row for n, row in enumerate(rows, 1)]
+    return conform("error_log", pd.DataFrame(made))
+
+
+def linked(found):
+    return [None if pd.isna(row) else int(row) for row in found["access_row"]]
+
+
+def test_connections_tell_requests_apart_that_are_alike_otherwise():
+    spoofed = json.dumps({"http_x_a": json.dumps({"connection": "7"})})
+    requests = access(
+        {"time": at(10.4), "extra": spoofed},
+        {"time": at(10.5), "extra": '{"connection": "8"}'},
+        {"time": at(10.6), "extra": '{"a": "b", "connection": "7"}'},
+    )
+    said = errors({"time": at(10), "connection": 7}, {"time": at(10), "connection": 8})
+
+    assert linked(errors_to_requests(said, requests.iloc[1:])) == [1, 0]
+    assert linked(errors_to_requests(said, requests.drop(columns="extra"))) == [None, None]
+    assert errors_to_requests(said, requests)["link"].tolist() == ["ambiguous", "ambiguous"]
+
+
+def test_an_error_belongs_to_the_request_that_ended_with_it():
+    found = errors_to_requests(
+        errors({"time": at(10)}),
+        access({"time": at(9.9)}, {"time": at(10.4)}, {"time": at(10.5), "path": "/other"}),
+    )
+    assert linked(found) == [1]
+    assert found["link"].tolist() == ["alone"]
+    assert found["candidates"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ({"method": "GET"}, {"method": "POST"}),
+        ({"host": "api.example.com"}, {"host": "www.example.com"}),
+        ({"upstream_addr": FIRST}, {"upstream_addr": SECOND, "upstream_status": 504}),
+        ({"service": "a"}, {"service": "b"}),
+        ({"connection": 7}, {"extra": '{"connection": "8"}'}),
+        ({"kind": "upstream_refused"}, {"status": 200}),
+        ({}, {"upstream_status": 200}),
+        ({}, {"time": at(14.0)}),
+    ],
+)
+def test_what_both_know_must_agree(said, logged):
+    found = errors_to_requests(errors({"time": at(10)} | said), access({"time": at(10.4)} | logged))
+    assert linked(found) == [None]
+    assert found["link"].tolist() == ["none"]
+
+
+def test_an_upstream_that_is_left_out_from_then_on_takes_no_try():
+    refused = {"time": at(10), "kind": "upstream_refused", "upstream_addr": FIRST}
+    found = errors_to_requests(
+        errors(refused, refused | {"kind": "upstream_disabled"}),
+        access({"time": at(10.4), "status": 502, "upstream_addr": FIRST, "upstream_status": 502}),
+    )
+    assert linked(found) == [0, 0]
+    assert found["link"].tolist() == ["alone", "alone"]
+
+
+def test_who_left_early_and_who_got_no_socket_are_told_by_what_was_sent():
+    gone = "client prematurely closed connection, so upstream connection is closed too while connecting to"
+    no_socket = "socket() failed (24: Too many open files) while connecting to upstream"
+    asked = {"time": at(10), "upstream_addr": FIRST}
+    found = errors_to_requests(
+        errors(
+            asked | {"kind": "open_files", "message": no_socket},
+            asked | {"kind": "client_closed", "message": gone},
+            asked | {"kind": "client_closed", "message": gone},
+        ),
+        access(
+            {"time": at(10.4), "status": 499, "upstream_addr": FIRST},
+            {"time": at(10.5), "status": 500},
+            {"time": at(10.6), "status": 499, "upstream_addr": FIRST},
+        ),
+    )
+    assert linked(found) == [1, 0, 2]
+
+
+def test_a_host_that_is_none_is_not_compared():
+    said = {
+        "kind": "client_invalid",
+        "message": "client sent invalid host header while reading client request",
+    }
+    found = errors_to_requests(
+        errors({"time": at(10), "host": "a b"} | said),
+        access({"time": at(10.4), "status": 400, "host": "api.example.com"}),
+    )
+    assert linked(found) == [0]
+
+
+def test_hosts_are_compared_as_nginx_names_them():
+    found = errors_to_requests(
+        errors({"time": at(10), "host": "API.example.com:8080"}),
+        access({"time": at(10.4), "host": "api.example.com"}, {"time": at(10.6), "host": "www.example.com"}),
+    )
+    assert linked(found) == [0]
+
+
+def test_clients_are_compared_only_where_the_logs_have_some_in_common():
+    said = errors({"time": at(10), "client_addr": "192.0.2.1"})
+    two = ({"time": at(10.4), "client_addr": "192.0.2.2"}, {"time": at(10.5), "client_addr": "192.0.2.1"})
+    assert linked(errors_to_requests(said, access(*two))) == [1]
+    assert linked(errors_to_requests(said, access(two[0]))) == [0]
+
+
+def test_one_worker_writes_both_logs_in_the_same_order():
+    requests = access({"time": at(10.4)}, {"time": at(10.6)})
+    found = errors_to_requests(errors({"time": at(10)}, {"time": at(10)}), requests)
+    assert linked(found) == [0, 1]
+    assert found["link"].tolist() == ["order", "order"]
+    found = errors_to_requests(errors({"time": at(10)}, {"time": at(10), "pid": 32}), requests)
+    assert linked(found) == [None, None]
+
+
+def test_where_the_numbers_differ_nothing_is_guessed():
+    found = errors_to_requests(errors({"time": at(10)}), access({"time": at(10.4)}, {"time": at(10.6)}))
+    assert linked(found) == [None]
+    assert found["link"].tolist() == ["ambiguous"]
+    assert found["candidates"].tolist() == [2]
+    found = errors_to_requests(errors({"time": at(10)}, {"time": at(10)}), access({"time": at(10.4)}))
+    assert found["link"].tolist() == ["ambiguous", "ambiguous"]
+
+
+def test_each_failed_try_of_a_request_has_its_own_line():
+    tries = {"upstream_addr": f"{FIRST}, {SECOND}", "upstream_status": "504, 502"}
+    requests = access(
+        {
+            "time": at(10.4),
+            "status": 502,
+            "upstream_addr": SECOND,
+            "upstream_status": 502,
+            "upstream_raw": json.dumps(tries),
+        }
+    )
+    failures = errors(
+        {"time": at(8), "upstream_addr": FIRST},
+        {"time": at(10), "upstream_addr": SECOND, "kind": "upstream_refused"},
+    )
+    assert linked(errors_to_requests(failures, requests)) == [0, 0]
+    # The second upstream was tried but once.
+    repeated = conform("error_log", pd.concat([failures, failures.iloc[1:]]))
+    assert errors_to_requests(repeated, requests)["link"].tolist() == ["alone", "ambiguous", "ambiguous"]
+
+
+def test_a_failure_after_the_header_keeps_the_status_sent_before():
+    broken = {"time": at(10), "kind": "upstream_closed", "message": "upstream closed while reading upstream"}
+    early = broken | {"message": "upstream closed while reading response header from upstream"}
+    requests = access({"time": at(10.4), "status": 200, "upstream_status": 200})
+    assert linked(errors_to_requests(errors(broken), requests)) == [0]
+    assert linked(errors_to_requests(errors(early), requests)) == [None]
+
+
+def test_a_warning_within_a_request_does_not_take_the_place_of_its_failure():
+    found = errors_to_requests(
+        errors({"time": at(8), "kind": "buffering_to_disk"}, {"time": at(10)}), access({"time": at(10.4)})
+    )
+    assert linked(found) == [0, 0]
+
+
+def test_a_limit_refuses_before_an_upstream_is_asked_or_delays():
+    requests = access(
+        {"time": at(10.2), "status": 200, "upstream_addr": FIRST}, {"time": at(10.4), "status": 429}
+    )
+    refused = {"time": at(10), "kind": "limit_req", "message": "limiting requests, excess: 1.2 by zone"}
+    assert linked(errors_to_requests(errors(refused), requests)) == [1]
+    delayed = refused | {"time": at(9), "message": "delaying request, excess: 1.2, by zone"}
+    assert linked(errors_to_requests(errors(delayed), requests.iloc[:1])) == [0]
+
+
+def test_a_log_of_whole_seconds_leaves_open_when_within_one_a_request_ended():
+    found = errors_to_requests(
+        errors({"time": at(10), "kind": "buffering_to_disk"}), access({"time": at(10), "request_time_s": 0.2})
+    )
+    assert linked(found) == [0]
+
+
+def test_lines_about_no_request_are_told_apart():
+    found = errors_to_requests(
+        errors({"time": at(10), "kind": "startup", "path": None}, {"time": None}), access({"time": at(10.4)})
+    )
+    assert found["link"].tolist() == ["no_request", "no_request"]
+    assert found["access_row"].isna().all()
+
+
+def test_empty_logs_give_a_frame_with_the_same_columns():
+    names = ["access_row", "candidates", "link"]
+    assert list(errors_to_requests(empty("error_log"), empty("access_log")).columns) == names
+    assert errors_to_requests(empty("error_log"), access({"time": at(10)})).empty
+    found = errors_to_requests(errors({"time": at(10)}), empty("access_log"))
+    assert found["link"].tolist() == ["none"]
+
+
+def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
+    folder = data / "health-threadpool"
+    log, _ = read_access_log(RawFile(folder, "access.log"))
+    failures, _ = read_error_log(RawFile(folder, "error.log"))
+    found = errors_to_requests(failures, log)
+    rows = found["access_row"].dropna()
+    assert len(rows) == len(failures) == rows.nunique()
+    requests = log.iloc[rows.astype(int)].reset_index(drop=True)
+    assert (requests["status"] == 504).all()
+    assert (requests["time"].dt.floor("s") == failures["time"]).all()

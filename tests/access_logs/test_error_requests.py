@@ -1,0 +1,180 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.access_logs import error_requests
+from watchme_analysis.access_logs import summary_json as report
+from watchme_analysis.access_logs.error_links import errors_to_requests
+from watchme_analysis.access_logs.error_requests import (
+    LINK_COLUMNS,
+    ErrorCandidates,
+    errors_by_kind,
+    errors_with_requests,
+    within,
+)
+from watchme_analysis.access_logs.frame import frame_of
+from watchme_analysis.access_logs.summary_json import error_report
+from watchme_analysis.schema import conform, empty
+
+START = pd.Timestamp("2026-03-02T04:00:00Z")
+SECONDS = st.integers(0, 40)
+PATHS = st.sampled_from(["/health", "/jobs", None])
+
+
+def access(*rows):
+    base = {"file": "access.log", "method": "GET", "path": "/health", "status": 504, "request_time_s": 3.0}
+    made = [base | {"line": number} | row for number, row in enumerate(rows, 1)]
+    return conform("access_log", pd.DataFrame(made)) if made else empty("access_log")
+
+
+def errors(*rows):
+    base = {
+        "file": "error.log",
+        "pid": 31,
+        "method": "GET",
+        "path": "/health",
+        "message": "upstream timed out",
+    }
+    kind = {"kind": "upstream_timeout_header"}
+    made = [base | kind | {"line": number} | row for number, row in enumerate(rows, 1)]
+    return conform("error_log", pd.DataFrame(made)) if made else empty("error_log")
+
+
+def at(second):
+    return START + pd.Timedelta(seconds=second)
+
+
+def candidates(error_log, access_log, size=3):
+    found = ErrorCandidates(error_log)
+    table = pa.Table.from_pandas(access_log[list(LINK_COLUMNS)], preserve_index=False)
+    for start in range(0, len(access_log), size):
+        found.add(table.slice(start, size))
+    return frame_of(found.tables(), LINK_COLUMNS)
+
+
+def test_a_request_without_a_time_shows_no_client():
+    error_log = errors({"time": at(7), "path": "/jobs"})
+    error_log["client_addr"] = pd.array(["192.0.2.7"], "string")
+    access_log = access(
+        {"time": None, "path": "/health", "client_addr": "192.0.2.7"},
+        {"time": at(0), "path": "/health", "client_addr": "192.0.2.7"},
+        {"time": at(7), "path": "/jobs", "client_addr": "192.0.2.8"},
+    )
+    found = errors_with_requests(error_log, candidates(error_log, access_log))
+    assert found["link"].tolist() == ["none"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=8).map(
+        lambda rows: errors(*rows)
+    ),
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "time": st.one_of(st.none(), st.integers(0, 40_000).map(lambda ms: at(ms / 1000))),
+                "path": PATHS,
+                "request_time_s": st.one_of(st.none(), st.integers(0, 20_000).map(lambda ms: ms / 1000)),
+                "client_addr": st.sampled_from(["192.0.2.7", "192.0.2.8", None]),
+            }
+        ),
+        min_size=1,
+        max_size=12,
+    ).map(lambda rows: access(*rows)),
+)
+def test_the_candidates_are_linked_as_the_whole_log_is(error_log, access_log):
+    error_log["client_addr"] = pd.array(["192.0.2.7"] * len(error_log), "string")
+
+    some = candidates(error_log, access_log)
+    found = errors_with_requests(error_log, some)
+
+    whole = errors_to_requests(error_log, access_log)
+    lines = access_log["line"].reindex(whole["access_row"].astype("Float64").fillna(-1).astype("int64"))
+    assert found["request_line"].fillna(0).tolist() == lines.fillna(0).tolist()
+    assert found["link"].tolist() == whole["link"].tolist()
+    assert found["candidates"].tolist() == whole["candidates"].tolist()
+
+
+def test_requests_that_no_error_is_about_are_not_kept():
+    log = access(*({"time": at(second)} for second in range(0, 3000, 10)))
+
+    assert candidates(errors({"time": at(1000)}), log)["line"].tolist() == [101]
+    assert len(candidates(errors(), log)) == 0
+    assert len(candidates(errors({"time": at(1000), "path": None}), log)) == 0
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_too_many_candidates_the_latest_are_kept(monkeypatch, is_reversed):
+    monkeypatch.setattr(error_requests, "MOST_CANDIDATES", 20)
+    log = errors(*({"time": at(10 * one), "client_addr": "192.0.2.7"} for one in range(200)))
+    requests = access(*({"time": at(10 * one + 0.5), "client_addr": "192.0.2.7"} for one in range(200)))
+    table = pa.Table.from_pandas(requests[list(LINK_COLUMNS)], preserve_index=False)
+    found = ErrorCandidates(log)
+
+    for start in sorted(range(0, 200, 4), reverse=is_reversed):
+        found.add(table.slice(start, 4))
+
+    kept = sum(map(len, found.tables()))
+    assert 15 <= kept <= 20
+    linked = errors_with_requests(log, frame_of(found.tables(), LINK_COLUMNS), found.complete_from)
+    is_linked = linked["request_line"].notna()
+    assert linked["line"][is_linked].tolist() == [*range(201 - is_linked.sum(), 201)]
+    assert is_linked.sum() >= 14
+    assert (linked["request_line"] == linked["line"])[is_linked].all()
+    assert linked["link"][~is_linked].isna().all()
+
+
+def test_the_last_errors_are_listed_whatever_the_order_of_the_logs(monkeypatch):
+    monkeypatch.setattr(report, "_MOST_ERRORS", 3)
+    # The rotated log is read after the one that replaced it.
+    times = [*range(50, 100), *range(50)]
+    log = errors(*({"time": at(10 * one), "path": "/jobs" if one > 40 else "/health"} for one in times))
+    linked = errors_with_requests(log, access(*({"time": at(10 * one + 0.5)} for one in range(100))))
+
+    listed = error_report(linked, [])
+
+    assert listed["errors"] == 100
+    seconds = [(pd.Timestamp(row["time"]) - START).seconds // 10 for row in listed["lines"]]
+    assert seconds == [38, 39, 40, 97, 98, 99], "the last with their requests, and the last of all"
+    assert [row["request_line"] is not None for row in listed["lines"]] == [True] * 3 + [False] * 3
+    assert listed["notes"] == ["Of 100 errors the last 3 are listed, and the last 3 with their requests."]
+
+
+def test_kinds_are_counted_with_what_was_sent():
+    log = errors(
+        {"time": at(10), "upstream_addr": "192.0.2.20:80"},
+        {"time": at(20)},
+        {"time": at(50)},
+        {"time": at(5), "kind": "startup", "path": None, "method": None},
+    )
+    requests = access({"time": at(10.4)}, {"time": at(20.2), "status": 504}, {"time": at(20.3)})
+
+    frame = errors_by_kind(errors_with_requests(log, requests))
+
+    assert frame["kind"].tolist() == ["upstream_timeout_header", "startup"]
+    counts = ["errors", "linked", "ambiguous", "unmatched", "no_request"]
+    assert frame[counts].to_numpy().tolist() == [[3, 1, 1, 1, 0], [1, 0, 0, 0, 1]]
+    first = frame.iloc[0]
+    assert (first["first"], first["last"]) == (at(10), at(50))
+    assert (first["paths"], first["upstreams"], first["statuses"]) == (
+        "/health (3)",
+        "192.0.2.20:80 (1)",
+        "504 (1)",
+    )
+    assert first["p50_s"] == 3.0
+    assert np.isnan(frame["p50_s"][1])
+    assert len(errors_by_kind(errors_with_requests(errors(), requests))) == 0
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "prefix", "lines"),
+    [(None, None, None, [1, 2, 3]), (10, None, None, [2, 3]), (None, 10, None, [1]), (0, 30, "/j", [2])],
+)
+def test_errors_of_a_window_and_a_path(since, until, prefix, lines):
+    log = errors({"time": at(0)}, {"time": at(10), "path": "/jobs"}, {"time": at(20), "path": None})
+    since, until = (None if one is None else int(at(one).timestamp()) * 1_000_000 for one in (since, until))
+
+    assert within(log, since, until, prefix)["line"].tolist() == lines

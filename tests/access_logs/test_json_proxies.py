@@ -1,0 +1,167 @@
+"""Lines of Traefik, Caddy and Envoy, written as their documentation shows them."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.log_format import stock_formats
+
+TRAEFIK = {
+    "ClientAddr": "192.0.2.7:31073",
+    "ClientHost": "192.0.2.7",
+    "ClientPort": "31073",
+    "ClientUsername": "-",
+    "DownstreamContentSize": 75,
+    "DownstreamStatus": 404,
+    "Duration": 1964899,
+    "OriginContentSize": 75,
+    "OriginDuration": 1694568,
+    "OriginStatus": 404,
+    "Overhead": 270331,
+    "RequestHost": "api.example.com",
+    "RequestMethod": "GET",
+    "RequestPath": "/500?x=1",
+    "RequestProtocol": "HTTP/1.1",
+    "RetryAttempts": 0,
+    "RouterName": "web@docker",
+    "ServiceAddr": "192.0.2.20:3000",
+    "ServiceURL": {"Scheme": "http", "User": None, "Host": "192.0.2.20:3000", "ForceQuery": False},
+    "StartUTC": "2025-02-28T12:11:34.10912886Z",
+    "entryPointName": "http",
+    "level": "info",
+    "msg": "",
+    "request_User-Agent": "curl/8.5.0",
+    "time": "2025-02-28T12:11:34Z",
+}
+CADDY = {
+    "level": "info",
+    "ts": 1646861401.5241024,
+    "logger": "http.log.access",
+    "msg": "handled request",
+    "request": {
+        "remote_ip": "127.0.0.1",
+        "remote_port": "41342",
+        "client_ip": "192.0.2.7",
+        "proto": "HTTP/2.0",
+        "method": "GET",
+        "host": "localhost",
+        "uri": "/a?b=1",
+        "headers": {"User-Agent": ["curl/7.82.0"], "X-Forwarded-For": ["192.0.2.7", "192.0.2.8"]},
+        "tls": {"resumed": False, "version": 772, "proto": "h2"},
+    },
+    "bytes_read": 0,
+    "user_id": "",
+    "duration": 0.000929675,
+    "size": 10900,
+    "status": 200,
+    "resp_headers": {"Server": ["Caddy"]},
+}
+ENVOY = {
+    "authority": "api.example.com",
+    "bytes_received": 0,
+    "bytes_sent": 91,
+    "downstream_local_address": "192.0.2.30:8080",
+    "downstream_remote_address": "[2001:db8::7]:47250",
+    "duration": 5004,
+    "method": "GET",
+    "path": "/health",
+    "protocol": "HTTP/1.1",
+    "request_id": "a4cadca4-662f-4a9c-9a8e-1d2f3a4b5c6d",
+    "response_code": 504,
+    "response_flags": "UT",
+    "start_time": "2025-12-11T01:10:30.250Z",
+    "upstream_cluster": "outbound|80||api",
+    "upstream_host": "192.0.2.20:8080",
+    "upstream_service_time": None,
+    "user_agent": "curl/8.5.0",
+    "x_forwarded_for": None,
+}
+
+
+def read(*records, engine="auto"):
+    data = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in records).encode()
+    return Engine(stock_formats(), UTC, engine=engine).read(data)
+
+
+def row(record):
+    (found,) = read(record).table.to_pylist()
+    return found
+
+
+def at(text):
+    return datetime.fromisoformat(text)
+
+
+def test_traefik_writes_nanoseconds_and_when_a_request_began():
+    found = row(TRAEFIK)
+
+    assert found["time"] == at("2025-02-28T12:11:34.111093+00:00")
+    assert (found["request_time_s"], found["upstream_response_time_s"]) == (0.001964899, 0.001695)
+    assert (found["method"], found["path"], found["query"]) == ("GET", "/500", "x=1")
+    assert (found["status"], found["upstream_status"], found["body_bytes"]) == (404, 404, 75)
+    assert (found["upstream_addr"], found["upstream_tries"]) == ("192.0.2.20:3000", 1)
+    assert (found["client_addr"], found["host"]) == ("192.0.2.7", "api.example.com")
+    assert (found["user_agent"], found["remote_user"]) == ("curl/8.5.0", None)
+    assert json.loads(found["extra"])["RouterName"] == "web@docker"
+
+
+def test_a_request_that_traefik_sent_nowhere_has_no_upstream():
+    gone = ("OriginDuration", "OriginStatus", "ServiceAddr", "ServiceURL")
+    without = row({key: value for key, value in TRAEFIK.items() if key not in gone})
+    zero = row({**TRAEFIK, "OriginStatus": 0, "OriginDuration": 0, "ServiceAddr": None})
+
+    assert (without["upstream_status"], without["upstream_response_time_s"]) == (None, None)
+    assert zero["upstream_status"] is None
+
+
+def test_caddy_writes_seconds_and_lists_of_headers():
+    found = row(CADDY)
+
+    assert found["time"] == at("2022-03-09T21:30:01.524102+00:00")
+    assert found["request_time_s"] == 0.000929675
+    assert (found["method"], found["path"], found["query"]) == ("GET", "/a", "b=1")
+    assert (found["status"], found["body_bytes"], found["protocol"]) == (200, 10900, "HTTP/2.0")
+    assert (found["client_addr"], found["host"]) == ("192.0.2.7", "localhost")
+    assert found["user_agent"] == "curl/7.82.0"
+    assert json.loads(found["extra"])["http_x_forwarded_for"] == "192.0.2.7, 192.0.2.8"
+    older = {**CADDY["request"]}
+    del older["client_ip"]
+    assert row({**CADDY, "request": older})["client_addr"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("duration", [929675, "929.675µs"])
+def test_caddy_s_durations_of_another_unit_are_told(duration):
+    chunk = read({**CADDY, "duration": duration})
+
+    assert (len(chunk.table), len(chunk.refused)) == (0, 1)
+    assert chunk.refused[0].reason.startswith("duration: ")
+
+
+def test_envoy_writes_milliseconds_and_when_a_request_began():
+    found = row(ENVOY)
+
+    assert found["time"] == at("2025-12-11T01:10:35.254+00:00")
+    assert (found["request_time_s"], found["upstream_response_time_s"]) == (5.004, None)
+    assert (found["method"], found["path"], found["status"]) == ("GET", "/health", 504)
+    assert (found["client_addr"], found["upstream_addr"]) == ("2001:db8::7", "192.0.2.20:8080")
+    assert json.loads(found["extra"])["response_flags"] == "UT"
+    older = row({**ENVOY, "upstream_service_time": "12", "duration": "13", "response_code": "200"})
+    assert (older["upstream_response_time_s"], older["request_time_s"], older["status"]) == (
+        0.012,
+        0.013,
+        200,
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_every_line_is_accounted_for(engine):
+    wrong = {**TRAEFIK, "StartUTC": "yesterday"}
+    chunk = read(TRAEFIK, CADDY, ENVOY, wrong, {"level": "info", "msg": "started"}, engine=engine)
+
+    assert [one["status"] for one in chunk.table.to_pylist()] == [404, 200, 504]
+    assert [(one.line, one.reason) for one in chunk.refused] == [
+        (4, "'yesterday' is no time"),
+        (5, "no request: neither status nor target"),
+    ]

@@ -1,0 +1,194 @@
+"""Lines of JSON without a format: those alike are read the quick ways, and as by their keys."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.access_logs.engine.chunk import Selection
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.engine.times import is_zoned_time, moments_of
+from watchme_analysis.access_logs.formats.json_shape import shape_of
+from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
+from watchme_analysis.files.lines import microseconds
+
+PLAIN = {
+    "time": "2025-12-11T10:10:30+09:00",
+    "client_ip": "192.0.2.7",
+    "method": "GET",
+    "path": "/v1/results/54b49bfd9d25?n=1",
+    "status": 200,
+    "bytes": 512,
+    "duration_ms": 12.5,
+    "upstream_response_time": "0.010, 0.250",
+    "upstream_addr": "192.0.2.9:80, 192.0.2.10:80",
+    "kubernetes": {"pod": "web-7", "labels": {"app": "api"}},
+    "user_agent": "curl",
+}
+MODES = {"numba": (200, 0), "arrow": (200, 0), "exact": (200, 200)}
+
+
+def read(data, engine, formats=None):
+    return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("time", ["2025-12-11T10:10:30+09:00", "2025-12-11T01:10:30.250Z"])
+def test_lines_alike_need_no_second_look(engine, time):
+    line = json.dumps({**PLAIN, "time": time}).encode() + b"\n"
+    chunk = read(line * 200, engine)
+    assert (len(chunk.table), chunk.exact) == MODES[engine]
+    row = chunk.table.to_pylist()[-1]
+    assert row["time"] == datetime.fromisoformat(time)
+    assert (row["method"], row["path"], row["query"]) == ("GET", "/v1/results/54b49bfd9d25", "n=1")
+    assert (row["status"], row["request_time_s"], row["upstream_tries"]) == (200, 0.0125, 2)
+    assert json.loads(row["extra"]) == {"kubernetes.labels.app": "api", "kubernetes.pod": "web-7"}
+    assert dict(chunk.formats) == {"JSON": 200}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
+    line = (
+        json.dumps({**PLAIN, "attempt": 12, "user": 0, "pod": {"port": 999_999_999_999_999}}).encode() + b"\n"
+    )
+    strange = [
+        line.replace(b": 12,", one) for one in (b": 012,", b": -1,", b": 12.0,", b": 1234567890123456,")
+    ]
+    chunk = read(line * 200 + b"".join(strange), engine)
+
+    assert (len(chunk.table), chunk.exact) == (203, 203 + 1 if engine == "exact" else 4)
+    assert [one.line for one in chunk.refused] == [201]
+    shown = [json.loads(row["extra"])["attempt"] for row in chunk.table.to_pylist()[-4:]]
+    assert shown == ["12", "-1", "12.0", "1234567890123456"]
+    assert chunk.table["remote_user"][0].as_py() == "0"
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_window_cuts_between_parts_of_a_second(engine):
+    lines = [{"time": f"2025-12-11T01:10:30.{part}Z", "status": 200, "path": "/a"} for part in (1, 25, 5)]
+    data = "".join(json.dumps(one) + "\n" for one in lines).encode()
+    since = 1765415430_250000
+    chunk = Engine(stock_formats(), UTC, Selection(since=since), engine=engine).read(data)
+    assert chunk.table["line"].to_pylist() == [2, 3]
+    assert chunk.left_out == 1
+
+
+zones = st.sampled_from(["Z", "+09:00", "-0330", "+00:00", "", "+24:00", "+05", " UTC", "z"])
+fractions = st.one_of(st.just(""), st.from_regex(r"[.,]\d{1,9}", fullmatch=True), st.just("."))
+seconds = st.one_of(
+    st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1)).map(
+        lambda one: one.isoformat(timespec="seconds")
+    ),
+    st.sampled_from(["2025-02-30T00:00:00", "2025-12-11 23:59:60", "11/Dec/2025:10:10:30", "", "é" * 19]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.tuples(seconds, fractions, zones).map("".join)), max_size=5))
+def test_whole_columns_of_times_are_what_single_ones_are(times):
+    found = moments_of(pa.array(times, pa.large_string())).to_pylist()
+    for text, moment in zip(times, found, strict=True):
+        if text is not None and is_zoned_time(text):
+            assert moment == microseconds(text)
+        else:
+            assert moment is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"status": 200, "path": "/a", "tags": ["x"]}',
+        b'{"status": 200, "path": "/a", "cached": true}',
+        b'{"status": 200, "path": "/a", "ratio": 1.50}',
+        b'{"status": 200, "path": "/a", "url": "/b"}',
+        b'{"status": 200, "path": "/a", "a\\"b": "c"}',
+        b'{"status": 007, "path": "/a"}',
+        b'{"status": 200, "path": "/a"} x',
+        b'{"status": 200, "message": "started"}',
+        b'{"status": 200, "path": "/a"',
+        b'{"status": 200, "empty": {}, "path": "/a"}',
+        b"{}",
+        b"",
+    ],
+)
+def test_what_a_plan_would_read_otherwise_has_none(line):
+    assert shape_of(line, {}) is None
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("number", [b"007", b"00", b"1e3", b"", b"-", b"-5", b"1.", b"null", b"true", b'"7"'])
+def test_numbers_are_json_s(engine, number):
+    plain = b'{"path": "/a", "status": 200, "bytes": 7, "duration_ms": 2.5}\n'
+    lines = [plain.replace(one, number) for one in (b"200", b"7", b"2.5")]
+    chunk, exact = (read(plain * 40 + b"".join(lines), one) for one in (engine, "exact"))
+    assert chunk.table.to_pylist() == exact.table.to_pylist()
+    assert chunk.refused == exact.refused
+    assert len(exact.refused) == (3 if number in (b"007", b"00", b"", b"-", b"1.") else len(exact.refused))
+
+
+KEYS = (
+    "time ts status path url request method args bytes bytes_sent rt host duration_ms request_id client_ip "
+    "xff upstream_status urt referer pid a b-c nginx.status k8s user protocol connection_time"
+)
+keys = st.lists(st.sampled_from(KEYS.split()), unique=True, max_size=8)
+texts = st.one_of(
+    st.sampled_from(
+        ["200", "007", "-", "", "0.5", "/a?b=1", "GET /x HTTP/1.1", "GET", "192.0.2.7", "b=1", "x y"]
+    ),
+    st.sampled_from(
+        ["2025-12-11T10:10:30.25+09:00", "2025-12-11T01:10:30.123456789Z", "2025-12-11T10:10:30.5"]
+    ),
+    st.sampled_from(
+        ["2025-12-11T10:10:30+09:00", "1765415430.120", "11/Dec/2025:10:10:30 +0900", "0.1, 0.2"]
+    ),
+    st.text('a "\\é\x7f-0', max_size=5),
+)
+values = st.one_of(
+    texts, st.integers(-3, 10**17), st.floats(0, 9), st.none(), st.booleans(), st.just({"in": "1"})
+)
+pieces = st.sampled_from([b"007", b"1e3", b"0", b"", b"-", b"00.5", b"1.", b"null", b" 5", b'"7"', b"0.50"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), keys, st.sampled_from([(", ", ": "), (",", ":")]))
+def test_all_ways_read_the_same_of_any_shape(data, names, marks):
+    names = list(dict.fromkeys([*names, "status", data.draw(st.sampled_from(["path", "request", "b-c"]))]))
+    names = data.draw(st.permutations(names))
+    first = {name: data.draw(values) for name in names}
+    first.update({"status": 200} if data.draw(st.booleans()) else {})
+    lines = [first] * data.draw(st.integers(1, 4))
+    for _ in range(data.draw(st.integers(0, 3))):
+        changed = data.draw(st.sampled_from(names))
+        lines.append({**first, changed: data.draw(values)})
+    written = [
+        json.dumps(one, separators=marks, ensure_ascii=data.draw(st.booleans())).encode() for one in lines
+    ]
+    if data.draw(st.booleans()):
+        # A number as no program of JSON would write it.
+        damaged = f'"status"{marks[1]}'.encode()
+        written.append(written[0].replace(damaged + b"200", damaged + data.draw(pieces)))
+    whole = b"\n".join(written) + b"\n"
+    formats = [compile_format('{"path":"$uri","a":"$foo"}', "json", "mine"), *stock_formats()]
+    exact, *others = (read(whole, engine, formats) for engine in reversed(ENGINES[1:]))
+    for other in others:
+        assert other.table.to_pylist() == exact.table.to_pylist()
+        assert other.refused == exact.refused
+        assert (other.blank, other.formats) == (exact.blank, exact.formats)
+
+
+def test_times_with_parts_of_a_second_are_read_without_pandas():
+    code = (
+        "import sys, numpy as np; from watchme_analysis.access_logs.engine.times import moments_at;"
+        "buf = np.frombuffer(b'2025-12-11T10:10:30.5Z' + b'bad', np.uint8);"
+        "starts, ends = np.array([0, 22, -1], np.int32), np.array([22, 25, 0], np.int32);"
+        "moments, known = moments_at(buf, starts, ends);"
+        "assert (moments[0], known.tolist()) == (1765447830500000, [True, False, False]);"
+        "assert not len(moments_at(buf, starts[:0], ends[:0])[0]);"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,128 @@
+"""Lines of an Application Load Balancer, written as its documentation shows them."""
+
+import json
+import random
+from datetime import UTC, datetime
+
+import pytest
+from worlds.access_fuzz import SECONDS, SEED, damaged, differences, rounds_for
+
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.log_format import stock_formats
+
+ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
+HTTPS = (
+    "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 192.0.2.20:80 "
+    '0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.46.0" '
+    f'ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {ARN} "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" '
+    '"arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
+    '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
+)
+UNSENT = (
+    "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 [2001:db8::7]:2817 - "
+    '-1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "a \\"b\\" c" - - '
+    f'{ARN} "Root=1-58337364-23a8c76965a2ef7629b185e3" "-" "-" 0 2018-11-30T22:22:48.364000Z "forward" "-" '
+    '"TargetConnectionError" "-" "-" "-" "-"'
+)
+
+
+def read(*lines, engine="exact"):
+    return Engine(stock_formats(), UTC, engine=engine).read("".join(f"{line}\n" for line in lines).encode())
+
+
+def test_a_request_that_a_target_answered():
+    (row,) = read(HTTPS).table.to_pylist()
+
+    assert row["time"] == datetime(2018, 7, 2, 22, 23, 0, 186641, tzinfo=UTC)
+    assert (row["client_addr"], row["host"]) == ("192.0.2.39", "www.example.com")
+    assert (row["method"], row["path"], row["query"]) == ("GET", "/a", "b=1")
+    assert (row["status"], row["upstream_status"], row["body_bytes"]) == (200, 200, 57)
+    assert (row["request_time_s"], row["upstream_response_time_s"]) == (0.171, 0.048)
+    assert (row["upstream_addr"], row["user_agent"]) == ("192.0.2.20:80", "curl/7.46.0")
+    assert row["edge_ray_id"] == "Root=1-58337281-1d84f3d73c47ec4e58577259"
+    assert json.loads(row["extra"])["conn_trace_id"] == "TID_123456"
+
+
+def test_a_request_that_was_sent_to_no_target():
+    (row,) = read(UNSENT).table.to_pylist()
+
+    assert (row["client_addr"], row["host"]) == ("2001:db8::7", "www.example.com")
+    assert (row["status"], row["upstream_status"], row["upstream_addr"]) == (503, None, None)
+    # From when it came until it was answered.
+    assert (row["request_time_s"], row["upstream_response_time_s"]) == (11.822641, None)
+    assert json.loads(row["extra"])["error_reason"] == "TargetConnectionError"
+
+
+@pytest.mark.parametrize("created", ["-", "yesterday", "2018-11-30T22:23:01.000000Z"])
+def test_a_request_of_which_nobody_knows_when_it_came_took_an_unknown_time(created):
+    (row,) = read(UNSENT.replace("2018-11-30T22:22:48.364000Z", created)).table.to_pylist()
+
+    assert row["request_time_s"] is None
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_every_line_is_accounted_for(engine):
+    torn, glued = HTTPS[:400], HTTPS[:150] + HTTPS
+    timeless = HTTPS.replace("2018-07-02T22:23:00.186641Z", "yesterday")
+    chunk = read(HTTPS, torn, timeless, glued, UNSENT, engine=engine)
+
+    assert chunk.table["line"].to_pylist() == [1, 5]
+    assert [one.line for one in chunk.refused] == [2, 3, 4]
+    assert dict(chunk.formats) == {"Application Load Balancer": 2}
+
+
+# Unlike the first, but with the same fields.
+UNESCAPED = f"{UNSENT} -".replace('\\"', "'")
+ALIKE = [
+    UNESCAPED,
+    HTTPS.replace('"www.example.com"', '"-"').replace("https://www.example.com:443", "https://[2001:db8::1]"),
+    HTTPS.replace(" 192.0.2.39:2817 ", " [2001:db8::7]:2817 "),
+    HTTPS.replace(" 0.086 0.048 0.037 ", " 0.000 0.000123 60.001 ").replace("TLSv1.2", "-"),
+    HTTPS.replace('"curl/7.46.0"', '"-1"'),
+]
+
+
+@pytest.mark.parametrize("engine", ["numba", "arrow"])
+def test_lines_with_the_same_fields_are_read_in_columns(engine):
+    data = "".join(f"{line}\n" for line in [HTTPS, *ALIKE]).encode()
+
+    assert read(HTTPS, *ALIKE, engine=engine).exact == 0
+    assert differences(stock_formats(), data) == []
+
+
+# Values that only the exact way reads, or nobody.
+STRANGE = [
+    UNESCAPED.replace("2018-11-30T22:22:48.364000Z", "2018-11-30T22:23:01.000000Z"),
+    HTTPS.replace(" 0.086 ", " 8.6e-2 "),
+    HTTPS.replace(" 0.086 ", " - "),
+    HTTPS.replace(" 0.086 ", " 0,086 "),
+    HTTPS.replace(" 192.0.2.39:2817 ", " 2001:db8::7:2817 "),
+    HTTPS.replace(" 192.0.2.39:2817 ", " - "),
+    HTTPS.replace(" 192.0.2.20:80 ", " 192.0.2.20:80,192.0.2.21:80 "),
+    HTTPS.replace(" app/my-loadbalancer/50dc6c495c0c9188 ", "  "),
+    HTTPS.replace("2018-07-02T22:22:48.364000Z", "yesterday").replace(" 0.086 ", " -1 "),
+    HTTPS.replace("https://www.example.com:443/a?b=1", "*"),
+    f"{HTTPS} further",
+    HTTPS.removesuffix(" TID_123456"),
+    f"{HTTPS}\u00e9",
+]
+
+
+@pytest.mark.parametrize("line", STRANGE)
+def test_a_strange_value_is_read_alike_by_all_engines(line):
+    data = "".join(f"{one}\n" for one in [*[HTTPS] * 3, line, UNSENT]).encode()
+
+    assert differences(stock_formats(), data) == []
+
+
+def test_the_engines_agree_on_damaged_lines():
+    chance = random.Random(SEED)
+    lines = [line.encode() for line in [HTTPS, UNSENT, *ALIKE, *STRANGE]]
+    for turn in rounds_for(SECONDS / 4):
+        drawn = [chance.choice(lines) for _ in range(chance.randint(1, 30))]
+        drawn = [
+            damaged(chance, line, chance.choice(lines)) if chance.random() < 0.4 else line for line in drawn
+        ]
+        data = b"\n".join(drawn) + b"\n"
+
+        assert differences(stock_formats(), data) == [], f"WATCHME_FUZZ_SEED={SEED}, round {turn}: {data!r}"

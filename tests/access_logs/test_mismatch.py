@@ -1,0 +1,87 @@
+import time
+from datetime import UTC
+
+import pytest
+
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, mismatch_reason
+from watchme_analysis.access_logs.formats.log_format import compile_format
+
+TIMED = compile_format(
+    '$remote_addr [$time_local] "$request" $status "$http_user_agent" $request_time', name="timed"
+)
+GOOD = b'192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 "curl" 0.004'
+LOOSE = compile_format("$remote_addr [$time_local] $tail | $status", name="loose")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        (b"11/Dec", b"Dec", "from $time_local on"),
+        (b'" 200', b"", "from $request on"),
+        (b" 200 ", b" 2x0 ", "from $status on"),
+        (b'"curl"', b'"curl" "-"', "from $request_time on"),
+        (b"0.004", b"0.004 0.002", "it goes on behind $request_time"),
+    ],
+)
+def test_a_line_leaves_a_format_where_it_is_wrong(old, new, where):
+    line = GOOD.replace(old, new)
+
+    assert TIMED.match(line) is None
+    assert mismatch_reason(TIMED, line) == f"it is not of log_format timed: {where}"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            b"[Thu Dec 11 10:10:30.123456 2025] [core:error] [pid 7:tid 8] AH00126: Invalid URI",
+            "of Apache's error log",
+        ),
+        (
+            b"[Thu Dec 11 10:10:30 2025] [error] [client 192.0.2.7] File does not exist: /a",
+            "of Apache's error log",
+        ),
+        (b"2025/12/11 01:11:40 [notice] 31#31: start worker process 32", "of Nginx's error log"),
+        (b"2025/12/11 01:11:40 something else", "of none of the formats"),
+    ],
+)
+def test_a_line_of_no_format_is_told_for_what_it_is(line, told):
+    with pytest.raises(ValueError, match=told):
+        ReferenceParser([TIMED], UTC).row(line)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_every_engine_gives_the_same_reasons(engine):
+    lines = [GOOD, b"junk", GOOD.replace(b"200", b"2x0"), GOOD.replace(b"Dec", b"Foo"), GOOD + b" 1"]
+    chunk = Engine([TIMED], UTC, engine=engine).read(b"\n".join(lines) + b"\n")
+
+    assert [one.reason for one in chunk.refused] == [
+        "it is of none of the formats",
+        "it is not of log_format timed: from $status on",
+        "$time_local: '11/Foo/2025:10:10:30 +0900' is no time",
+        "it is not of log_format timed: it goes on behind $request_time",
+    ]
+
+
+def test_a_line_that_runs_into_another_is_told():
+    line = b"192.0.2.7 [11/Dec/2025:10:10:30 +0900] a b | 200"
+    glued = line[:-7] + line
+
+    assert LOOSE.match(line)
+    assert LOOSE.match(glued) is None
+    assert mismatch_reason(LOOSE, glued) == "it is not of log_format loose: another line begins inside of it"
+
+
+@pytest.mark.parametrize("line", [b"junk", b"", b"192.0.2.7 - - [11/Dec"])
+def test_a_line_that_never_was_on_a_format_leaves_it_nowhere(line):
+    assert mismatch_reason(TIMED, line) is None
+
+
+def test_a_huge_line_is_told_at_once():
+    began = time.process_time()
+
+    mismatch_reason(TIMED, GOOD.replace(b"curl", b'" 0.1 ' * 1_000_000))
+    mismatch_reason(TIMED, GOOD.replace(b"curl", b'" 2' * 20_000))
+
+    assert time.process_time() - began < 2

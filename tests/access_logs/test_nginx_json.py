@@ -1,0 +1,134 @@
+"""Access logs in JSON: the usual order by every engine, any other by the names of the keys."""
+
+import json
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.files.json_values import json_value
+
+FORMAT = compile_format(
+    '{"time":"$time_iso8601","status":$status,"request":"$request","rt":$request_time,'
+    '"agent":"$http_user_agent","ua":"$upstream_addr","urt":"$upstream_response_time"}',
+    "json",
+    "json",
+)
+WHOLE = (
+    '{"time":"2025-12-11T10:10:30+09:00","status":504,"request":"GET /a?b=c HTTP/1.1","rt":30.001,'
+    '"agent":"curl","ua":"192.0.2.20:80","urt":"30.000"}'
+)
+RECORD = json.loads(WHOLE)
+
+
+def rows(*lines, engine="exact"):
+    chunk = Engine([FORMAT], UTC, engine=engine).read(b"\n".join(lines))
+    assert chunk.lines == len(chunk.table) + len(chunk.refused) + chunk.blank
+    return chunk.table.drop_columns(["line"]).to_pylist(), [one.reason for one in chunk.refused]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:3])
+def test_the_usual_order_needs_no_second_look(engine):
+    chunk = Engine([FORMAT], UTC, engine=engine).read(WHOLE.encode() + b"\n")
+
+    assert (len(chunk.table), chunk.exact) == (1, 0)
+
+
+@given(st.permutations(list(RECORD)))
+def test_the_order_of_the_keys_says_nothing(keys):
+    shuffled = json.dumps({key: RECORD[key] for key in keys})
+
+    assert rows(shuffled.encode())[0] == rows(WHOLE.encode())[0]
+
+
+@pytest.mark.parametrize("key", ["rt", "agent", "urt"])
+def test_a_missing_key_is_null(key):
+    (found,), _ = rows(json.dumps({name: value for name, value in RECORD.items() if name != key}).encode())
+
+    (whole,), _ = rows(WHOLE.encode())
+    column = {"rt": "request_time_s", "agent": "user_agent", "urt": "upstream_response_time_s"}[key]
+    assert found == {**whole, column: None}
+
+
+def test_further_keys_stand_in_extra():
+    (found,), _ = rows(json.dumps({**RECORD, "region": "a", "tags": {"x": [1, None]}, "ok": True}).encode())
+
+    assert json.loads(found["extra"]) == {"region": "a", "tags.x": "[1, null]", "ok": "true"}
+
+
+@pytest.mark.parametrize(
+    ("agent", "read"),
+    [
+        (rb"\ud83d\ude00 \u65e5 \"q\" \\ \/ \t", '\U0001f600 日 "q" \\ / \t'),
+        (rb"\ud800 half", r"\ud800 half"),
+        (rb"half \udc00", r"half \udc00"),
+        (b"caf\xe9 \xff", r"caf\xe9 \xff"),
+        (b"\xff \\u0001", "\\xff \x01"),
+        (b"\xed\xa0\x80", r"\xed\xa0\x80"),
+        (rb"broken \u12", r"broken \u12"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_what_no_text_can_hold_is_shown(agent, read, engine):
+    line = WHOLE.encode().replace(b"curl", agent)
+
+    (found,), _ = rows(line, engine=engine)
+
+    assert found["user_agent"] == read
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_the_same_holds_of_keys_in_another_order(engine):
+    start = b'{"status":200,"request":"GET / HTTP/1.1","agent":"\xff \\ud800",'
+    line = start + b'"\\udfff":"1","host":"a","host":"b"}'
+
+    (found,), _ = rows(line, engine=engine)
+
+    assert (found["user_agent"], found["host"]) == (r"\xff \ud800", "a")
+    assert json.loads(found["extra"]) == {r"\udfff": "1", "host#2": "b"}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_lines_that_are_no_request_are_refused(engine):
+    hostile = [
+        WHOLE.encode()[:-9],
+        WHOLE.encode() * 2,
+        b'{"a":' * 20_000,
+        b'{"status":200,"request":"GET / HTTP/1.1","n":' + b"9" * 5000 + b"}",
+        b'{"status":"abc","request":"GET / HTTP/1.1"}',
+        b'{"status":NaN,"request":"GET / HTTP/1.1"}',
+        b'{"level":"info"}',
+        b"[1]",
+    ]
+
+    found, reasons = rows(*hostile, engine=engine)
+
+    assert found == []
+    assert len(reasons) == len(hostile)
+
+
+def test_a_duration_in_milliseconds_is_one_in_seconds():
+    (found,), _ = rows(b'{"ts":1765415430,"status":200,"path":"/a","duration_ms":12.5}')
+
+    assert found["request_time_s"] == 0.0125
+
+
+def test_a_byte_order_mark_belongs_to_no_line():
+    (found,), _ = rows(b"\xef\xbb\xbf" + WHOLE.encode())
+
+    assert found["status"] == 504
+
+
+nested = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(nested)
+def test_ordinary_json_is_read_as_it_is(value):
+    assert json_value(json.dumps(value)) == value
+    assert json_value(json.dumps(value, ensure_ascii=False).encode()) == value

@@ -1,0 +1,171 @@
+"""Lines of Envoy, Istio, HAProxy, Traefik, S3 and Classic Load Balancers, written as each documents them."""
+
+import json
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.log_format import stock_formats
+from watchme_analysis.access_logs.formats.text_proxies import text_values
+
+ENVOY = (
+    '[2025-12-11T01:10:00.310Z] "POST /api/v1/locations?x=1 HTTP/2" 204 - 154 0 30226 100 "192.0.2.28" '
+    '"say "hi" twice" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "api.example.com" "tcp://192.0.2.20:80"'
+)
+ISTIO = (
+    '[2025-12-11T01:10:00.409Z] "GET /health HTTP/1.1" 504 UT response_timeout - "-" 0 24 5000 - "-" '
+    '"curl/8.5.0" "84961386-6d84-929d-98bd-c5aee93b5c88" "api:8000" "192.0.2.20:8017" '
+    "outbound|8000||api 192.0.2.7:41854 192.0.2.8:80 192.0.2.9:37652 outbound_.8000 default"
+)
+HAPROXY = (
+    "192.0.2.7:33317 [11/Dec/2025:10:10:00.655] http-in~ static/srv1 10/20/30/69/30139 504 2750 - - sH-- "
+    '1/1/1/1/0 0/0 {api.example.com|curl} {} "GET /health?x=1 HTTP/1.1"'
+)
+REFUSED = (
+    "192.0.2.7:33318 [11/Dec/2025:10:10:00.655] http-in static/<NOSRV> 10/-1/-1/-1/109 503 212 - - SC-- "
+    '1/1/1/1/0 0/0 "<BADREQ>"'
+)
+TRAEFIK = (
+    '192.0.2.7 - bob [11/Dec/2025:01:10:00 +0000] "GET /health HTTP/1.1" 502 12 "-" "curl/8" 2 "api@docker" '
+    '"http://192.0.2.20:8017" 30001ms'
+)
+S3 = (
+    f"{'7' * 64} example-bucket [11/Dec/2025:01:10:00 +0000] 192.0.2.7 {'7' * 64} 3E57427F3EXAMPLE "
+    'REST.GET.OBJECT a/b.wav "GET /example-bucket/a/b.wav?x HTTP/1.1" 404 NoSuchKey 113 - 70 69 "-" '
+    '"S3Console/0.4" - s9lzHYrFp76ZVxRcpX9= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader '
+    "example-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -"
+)
+CLASSIC = (
+    "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 192.0.2.20:80 0.000086 1.001048 0.001337 200 200 0 "
+    '57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.38.0" DHE-RSA-AES128-SHA TLSv1.2'
+)
+UNSENT = (
+    "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 - -1 -1 -1 503 0 0 0 "
+    '"GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -'
+)
+LINES = {
+    "Envoy": ENVOY,
+    "Istio": ISTIO,
+    "HAProxy": HAPROXY,
+    "Traefik": TRAEFIK,
+    "S3": S3,
+    "Classic Load Balancer": CLASSIC,
+}
+
+
+def read(*lines, engine="exact", zone=UTC):
+    return Engine(stock_formats(), zone, engine=engine).read("".join(f"{line}\n" for line in lines).encode())
+
+
+def row_of(line, **options):
+    (row,) = read(line, **options).table.to_pylist()
+    return row
+
+
+def at(minute, second, microsecond):
+    return datetime(2025, 12, 11, 1, minute, second, microsecond, tzinfo=UTC)
+
+
+def test_envoy_logs_when_a_request_began_and_escapes_nothing():
+    row = row_of(ENVOY)
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 30, 536000), 30.226)
+    assert (row["method"], row["path"], row["query"]) == ("POST", "/api/v1/locations", "x=1")
+    assert (row["upstream_addr"], row["upstream_response_time_s"]) == ("192.0.2.20:80", 0.1)
+    assert (row["client_addr"], row["host"]) == ("192.0.2.28", "api.example.com")
+    assert row["user_agent"] == 'say "hi" twice'
+
+
+def test_istio_tells_why_a_response_failed_and_who_asked():
+    row = row_of(ISTIO)
+
+    assert (row["status"], row["client_addr"], row["upstream_addr"]) == (504, "192.0.2.9", "192.0.2.20:8017")
+    assert row["upstream_response_time_s"] is None
+    extra = json.loads(row["extra"])
+    assert (extra["response_flags"], extra["response_code_details"]) == ("UT", "response_timeout")
+
+
+def test_haproxy_logs_local_times_and_the_parts_of_a_request():
+    row = row_of(HAPROXY, zone=ZoneInfo("Asia/Tokyo"))
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 30, 794000), 30.139)
+    assert (row["upstream_addr"], row["client_addr"]) == ("static/srv1", "192.0.2.7")
+    times = ("upstream_connect_time_s", "upstream_header_time_s", "upstream_response_time_s")
+    assert [row[name] for name in times] == [0.03, 0.099, 30.109]
+    assert json.loads(row["extra"])["termination_state"] == "sH--"
+
+
+def test_haproxy_asks_nobody_without_a_server():
+    row = row_of(REFUSED)
+
+    assert (row["status"], row["request"], row["upstream_addr"]) == (503, "<BADREQ>", None)
+    assert (row["request_time_s"], row["upstream_response_time_s"]) == (0.109, None)
+    assert json.loads(row["extra"])["backend"] == "static"
+
+
+def test_haproxy_behind_syslog():
+    chunk = read(*[f"Dec 11 10:10:30 localhost haproxy[14389]: {HAPROXY}"] * 3, REFUSED)
+
+    assert chunk.table["status"].to_pylist() == [504, 504, 504, 503]
+
+
+def test_traefik_logs_when_a_request_began():
+    row = row_of(TRAEFIK)
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 30, 1000), 30.001)
+    assert (row["remote_user"], row["upstream_addr"]) == ("bob", "192.0.2.20:8017")
+
+
+def test_a_bucket_logs_its_requests():
+    row = row_of(S3)
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 0, 70000), 0.07)
+    assert (row["host"], row["path"], row["status"]) == ("example-bucket", "/example-bucket/a/b.wav", 404)
+    assert json.loads(row["extra"])["error_code"] == "NoSuchKey"
+
+
+def test_a_classic_load_balancer_logs_when_a_request_began():
+    row = row_of(CLASSIC)
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 1, 948429), 1.002471)
+    assert (row["host"], row["path"], row["query"]) == ("www.example.com", "/a", "b=1")
+    assert (row["upstream_addr"], row["upstream_response_time_s"]) == ("192.0.2.20:80", 1.001048)
+    assert (row["client_addr"], row["user_agent"]) == ("192.0.2.39", "curl/7.38.0")
+
+
+def test_a_request_that_was_sent_to_no_server_took_an_unknown_time():
+    row = row_of(UNSENT)
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 0, 945958), None)
+    assert (row["upstream_addr"], row["upstream_response_time_s"]) == (None, None)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_every_line_is_accounted_for(line, engine):
+    torn, glued = line[: len(line) // 2], line[: 2 * len(line) // 3] + line
+    chunk = read(line, torn, "", glued, line, engine=engine)
+
+    assert chunk.table["line"].to_pylist() == [1, 5]
+    assert ([one.line for one in chunk.refused], chunk.blank) == ([2, 4], 1)
+
+
+@pytest.mark.parametrize("line", [ENVOY, TRAEFIK, S3], ids=["Envoy", "Traefik", "S3"])
+def test_a_hostile_line_takes_no_time(line):
+    hostile = line.replace("curl/8", 'x" " "' * 200_000).replace("say", '" 200 - 1 1 "x' * 100_000)
+    hostile = hostile.replace("S3Console", '" "' * 200_000) + '" torn'
+    began = time.process_time()
+    chunk = read(hostile)
+
+    assert len(chunk.refused) == 1
+    assert time.process_time() - began < 5
+
+
+def test_a_word_as_long_as_a_file_is_not_gone_over_again_and_again():
+    began = time.process_time()
+
+    assert not any(text_values(b"A" * 1_000_000, UTC) for _ in range(200))
+    assert time.process_time() - began < 0.5

@@ -1,0 +1,91 @@
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from worlds.backlog_world import START, World
+
+from watchme_analysis.alarms.backtest import History, Rule, backtest
+from watchme_analysis.alarms.specification import read_specs
+from watchme_analysis.alarms.standard import standard_alarms
+from watchme_analysis.alarms.trials import backtest_alarms
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import pipelines
+
+
+def series(values, period_s=60):
+    index = pd.date_range(START, periods=len(values), freq=f"{period_s}s")
+    return pd.Series(values, index=index, dtype="float64")
+
+
+def minutes(moment):
+    return (moment - START.to_pydatetime()).total_seconds() / 60
+
+
+def test_a_sliding_alarm_rings_within_a_minute_and_an_aligned_one_at_the_periods_end():
+    values = series([0.0] * 7 + [100.0] * 13 + [0.0] * 20)
+    sliding = backtest(History(values, "Average", 60), Rule(300, 50.0))
+    aligned = backtest(History(values, "Average", 60), Rule(300, 50.0, sliding=False))
+    assert [tuple(map(minutes, pair)) for pair in sliding.raised] == [(10, 23)]
+    assert [tuple(map(minutes, pair)) for pair in aligned.raised] == [(10, 25)]
+
+
+@pytest.mark.parametrize(("period_s", "after_s"), [(10, 100), (30, 100), (60, 120)])
+def test_a_period_below_a_minute_is_evaluated_every_ten_seconds(period_s, after_s):
+    values = series([0.0] * 9 + [100.0] + [0.0] * 20, 10)
+    run = backtest(History(values, "Maximum", 10), Rule(period_s, 50.0))
+    assert run.first == START + timedelta(seconds=after_s)
+
+
+def test_an_average_hides_what_a_maximum_shows():
+    values = series([0.0, 0.0, 200.0, 0.0, 0.0] * 2)
+    assert backtest(History(values, "Average", 60), Rule(300, 50.0)).first is None
+    assert backtest(History(values, "Maximum", 60), Rule(300, 50.0)).first is not None
+
+
+def test_missing_points_follow_the_treatment():
+    values = series([100.0] + [None] * 9 + [100.0])
+    quiet = backtest(
+        History(values, "Maximum", 60), Rule(60, 50.0, treat_missing_data="notBreaching", extra_periods=0)
+    )
+    lasting = backtest(
+        History(values, "Maximum", 60), Rule(60, 50.0, treat_missing_data="ignore", extra_periods=0)
+    )
+    assert len(quiet.raised) == 2
+    assert len(lasting.raised) == 1
+    assert lasting.in_alarm_at_end
+
+
+def test_a_finer_alarm_than_the_history_is_refused():
+    with pytest.raises(InputError, match="60 s can't be tried on points of 300 s"):
+        backtest(History(series([1.0], 300), "Maximum", 300), Rule(60, 0.0))
+
+
+def test_the_teams_alarms_on_a_failing_function():
+    world = World()
+    world.fail(600, 1000, 0.2, "Runtime.ImportModuleError: no module")
+    found = {(item["alarm"], item["resource"]): item for item in standard_alarms(world, pipelines(world))}
+    dead = found["dlq_visible_gt_10_avg_300s_1of1", "jobs-dlq"]
+    # Ten dead letters at minute 610 don't breach; twenty at minute 640 do, from the next whole period on.
+    assert minutes(dead["first_wall_clock"]) == 645
+    assert dead["in_alarm_at_end"]
+    rate = found["error_rate_gt_10pct_300s_3of12", "job-runner"]
+    assert minutes(rate["first_wall_clock"]) == 635
+    assert found["age_gt_600_max_300s_1of1", "jobs"]["first"] is None
+
+
+def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
+    world = World()
+    world.fail(603, 1000, 0.2, "Runtime.ImportModuleError: no module")
+    told = {
+        (item["alarm"], item["resource"]): item["first"] for item in standard_alarms(world, pipelines(world))
+    }
+    names = {
+        "dlq_visible_gt_10_avg_300s_1of1": "dead-letters",
+        "error_rate_gt_10pct_300s_3of12": "error-rate",
+        "age_gt_600_max_60s_1of1": "message-age",
+    }
+    tried = backtest_alarms(world, pipelines(world), read_specs(""))
+    tested = {(item.spec.name, item.resource): item.run.first for item in tried if item.run}
+    same = {(name, resource): tested[names[name], resource] for name, resource in told if name in names}
+    assert {key: told[key] for key in same} == same
+    assert sum(moment is not None for moment in same.values()) >= 2

@@ -1,0 +1,168 @@
+"""Alarms and measures as a reader sees them."""
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchme_analysis import notebook
+from watchme_analysis.alarms.backtest import AlarmRun
+from watchme_analysis.alarms.sections import (
+    backtest_table,
+    lessons_table,
+    plot_alarm_sensitivity,
+    plot_alarm_times,
+)
+from watchme_analysis.alarms.specification import parse_specs
+from watchme_analysis.alarms.trials import AlarmBacktest, backtest_frame
+from watchme_analysis.errors import InputError
+from watchme_analysis.notebook import what_if
+from watchme_analysis.present import style
+from watchme_analysis.simulation.calibration import Agreement
+from watchme_analysis.simulation.figures import (
+    agreement_table,
+    measures_table,
+    plot_measures,
+    plot_throttling,
+)
+from watchme_analysis.simulation.scenarios import Estimate, Load, Scenario, compare
+from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.simulation.throttling import ThrottlingPoint
+from watchme_analysis.window import Window, parse_zone
+
+START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
+TOKYO = parse_zone("Asia/Tokyo")
+HOUR = timedelta(hours=1)
+[SPEC] = parse_specs(
+    {
+        "alarms": [
+            {"name": "dead", "over": "dlq", "metric": "M", "stat": "Sum", "period_s": 60, "threshold": 1}
+        ]
+    }
+)
+
+
+def tried(*raised, resource="a-dlq"):
+    return AlarmBacktest(SPEC, resource, AlarmRun(tuple(raised), None))
+
+
+def test_a_back_test_names_rings_pages_and_silence():
+    rang = tried((START + HOUR, START + 2 * HOUR), (START + 3 * HOUR, None))
+    absent = AlarmBacktest(SPEC, "c-dlq", None, "M is not in the case.")
+    frame = backtest_frame([rang, tried(resource="b-dlq"), absent], START, 86_400.0, START + 4 * HOUR)
+    shown = backtest_table(frame, TOKYO)
+    [row] = shown.rows
+    assert row[:3] == ("dead", "a-dlq", "2025-12-11 11:00")
+    assert row[4:] == ("1 h", "3 h", "2", "0")
+    assert "Silent: dead (on 1)" in shown.note
+    assert "M is not in the case" in shown.note
+    unknown = backtest_table(backtest_frame([rang], START, 86_400.0), TOKYO)
+    assert "before people" not in unknown.heads
+
+
+def test_the_time_axis_of_rings_is_the_readers():
+    span = style.AxisSpan(Window(START, START + 6 * HOUR), TOKYO, (START, None))
+    picture = plot_alarm_times([("dead\na-dlq", ((START + HOUR, None),))], span, START + 2 * HOUR)
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
+    assert any("people noticed" in word for word in picture.words)
+    assert plot_alarm_times([], span).words == ("No alarm rang in this window.",)
+
+
+def test_a_threshold_that_never_rings_is_drawn_as_never():
+    parts = []
+    for threshold, rings in ((1.0, ((START + HOUR, None),)), (2.0, ())):
+        frame = backtest_frame([tried(*rings)], START, 86_400.0)
+        limit = {"threshold": threshold, "threshold_unit": "s"}
+        parts.append(frame.assign(**limit, datapoints_to_alarm=1, evaluation_periods=1))
+    import pandas as pd
+
+    picture = plot_alarm_sensitivity(pd.concat(parts))
+    assert "never" in picture.words
+    assert "dead on a-dlq: 1 h after the start" in picture.alt
+    assert "1 s" in picture.words
+    assert plot_alarm_sensitivity(parts[1]).words[0].startswith("No threshold or M of N makes")
+
+
+def test_nothing_to_better_is_said():
+    assert "Nothing" in lessons_table(()).note
+
+
+@pytest.fixture(scope="module")
+def found():
+    load = Load((30.0,) * 2)
+    return compare([Scenario("as configured", Settings(), load), Scenario("again", Settings(), load)], 3)
+
+
+def test_every_figure_of_a_measure_has_its_interval(found):
+    shown = measures_table(found)
+    assert [row[0] for row in shown.rows] == ["as configured", "again"]
+    assert any("±" in cell for row in shown.rows for cell in row[1:])
+    # What all runs came to has no interval: "0 ± 0" would only be harder to read.
+    assert not any(cell.startswith("0 ±") for row in shown.rows for cell in row[1:])
+    assert "Means of 3 runs" in shown.note
+    note = measures_table(compare([found[0].scenario], 1)).note
+    assert "single run" in note
+    assert "all runs" not in note
+
+
+def test_measures_are_drawn_by_name(found):
+    picture = plot_measures(found)
+    heads = {"messages in DLQ", "messages done twice", "oldest (min)"}
+    assert {"as configured", "again", *heads} <= set(picture.words)
+    assert "mathdefault" not in " ".join(picture.words)
+    assert plot_measures(()).words == ("Nothing was simulated.",)
+
+
+def test_throttling_is_said_loudly_where_it_loses():
+    points = [
+        ThrottlingPoint("reserved", 300.0, patience_s, 5.0, True, Estimate(share, 1.0, 3))
+        for patience_s, share in ((0.0, 40.0), (300.0, 2.0))
+    ]
+    points += [
+        ThrottlingPoint("reserved", 300.0, 300.0, 5.0, False, Estimate(60.0, 1.0, 3)),
+        ThrottlingPoint("maximum", 300.0, 300.0, 5.0, True, Estimate(0.0, 0.0, 3)),
+    ]
+    alt = plot_throttling(points).alt
+    assert "With maximum concurrency 2 no healthy message" in alt
+    assert "under 3 of 3 assumptions" in alt
+    assert "2 % as AWS's guide describes it" in alt
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"replications": 1}, "replications is 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"runs": 3}, "'runs' is unknown"),
+    ],
+)
+def test_malformed_parameters_of_a_what_if_are_refused(data, parameters, said):
+    with pytest.raises(InputError, match=said):
+        notebook.open_what_if(case=str(data / "backlog-healthy"), **parameters)
+
+
+def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
+    page = notebook.open_alarms(case=str(data / "backlog-healthy"))
+    assert "Nothing happened" in page.noticed().paragraphs[0]
+    assert "Nothing happened" in page.advice().paragraphs[0]
+    with pytest.raises(InputError, match="'who' is unknown"):
+        notebook.open_alarms(case=str(data / "backlog-healthy"), who="me")
+
+
+def test_single_runs_that_came_to_the_same_are_told_once():
+    agreements = [
+        ("q", Agreement("dead_lettered", 991.0, 991.0, True, 991.0, 991.0)),
+        ("q", Agreement("peak_visible", 20.0, 21.0, True, 19.0, 24.0)),
+    ]
+    shown = agreement_table(agreements)
+    assert [row[shown.heads.index("single runs")] for row in shown.rows] == ["991", "19 to 24"]
+
+
+def test_a_script_is_not_run_again_by_processes_that_simulate(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(main, "__file__", "script.py", raising=False)
+    assert what_if._processes() == 1
+    monkeypatch.delattr(main, "__file__")
+    assert what_if._processes() == 8

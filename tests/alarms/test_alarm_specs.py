@@ -1,0 +1,108 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+from worlds.backlog_world import START, World
+
+from watchme_analysis.alarms.sensitivity import sensitivity
+from watchme_analysis.alarms.specification import parse_specs, read_specs
+from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
+from watchme_analysis.cli.alarms import alarms
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import pipelines
+
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+RATE = {
+    "name": "rate",
+    "over": "function",
+    "ratio": ["Errors", "Invocations"],
+    "stat": "Sum",
+    "period_s": 300,
+    "threshold": 10,
+    "evaluation_periods": 12,
+    "datapoints_to_alarm": 3,
+    "treat_missing_data": "notBreaching",
+}
+
+
+def failing():
+    world = World()
+    world.fail(600, 1000, 0.1, IMPORT)
+    return world
+
+
+def test_the_teams_alarms_ring_where_they_should():
+    world = failing()
+    start = START.to_pydatetime()
+    frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), start, 86400.0).set_index(
+        "alarm"
+    )
+    assert frame.loc["dead-letters", "times_raised"] == 1
+    assert frame.loc["message-age", "times_raised"] == 0
+    any_dead, ten_dead = (
+        frame.loc[name, "minutes_after_start"] for name in ("dead-letters-any", "dead-letters")
+    )
+    assert any_dead < ten_dead
+    assert frame.loc["duration-near-timeout", "times_raised"] == 0
+
+
+def test_rings_before_the_incident_are_in_vain():
+    world = failing()
+    tried = backtest_alarms(world, pipelines(world), parse_specs({"alarms": [RATE]}))
+    (item,) = tried
+    rings = len(item.run.raised)
+    assert rings > 1
+    assert backtest_frame(tried, None, 86400.0)["false_a_week"].item() == pytest.approx(7.0 * rings)
+    assert backtest_frame(tried, START.to_pydatetime(), 86400.0)["false_a_week"].item() == 0
+
+
+def test_fewer_points_ring_earlier():
+    world = failing()
+    frame = sensitivity(world, pipelines(world), parse_specs({"alarms": [RATE]}), None, 86400.0)
+    first = frame[frame["threshold_factor"] == 1.0].set_index("datapoints_to_alarm")["first"]
+    assert first[1] < first[3]
+    assert first.isna()[12]
+
+
+def test_an_alarm_over_what_was_not_collected_says_so():
+    world = failing()
+    spec = {**RATE, "over": "somewhere-else"}
+    (tried,) = backtest_alarms(world, pipelines(world), parse_specs({"alarms": [spec]}))
+    assert tried.run is None
+    assert "somewhere-else is not in the case" in tried.note
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "no name"),
+        ({"threshhold": 3}, "threshhold"),
+        ({"ratio": ["Errors"]}, "two metrics"),
+        ({"of_timeout": 0.5}, "either threshold or of_timeout"),
+        ({"datapoints_to_alarm": 13}, "alarm 1 of the specification: An alarm on 13 of 12"),
+        ({"threshold": "five"}, "alarm 1 of the specification: threshold is 'five', and must be a number"),
+        ({"period_s": [60]}, r"period_s is \[60\], and must be a whole number"),
+        ({"evaluation_periods": None}, "evaluation_periods is None"),
+        ({"composite": "ALARM(a) XOR"}, "alarm 1 of the specification: The composite rule"),
+        ({"stat": "Mean"}, "alarm 1 of the specification: stat is 'Mean', and must be Sum, .* such as p99"),
+        ({"period_s": 90}, "alarm 1 of the specification: period_s is 90, and must be 10, 20, 30 or a mult"),
+        ({"period_s": 0}, "period_s is 0"),
+    ],
+)
+def test_a_bad_specification_is_refused_in_a_sentence(change, message):
+    with pytest.raises(InputError, match=message):
+        parse_specs({"alarms": [{**RATE, **change}]})
+
+
+@pytest.mark.parametrize("content", [{"alarms": []}, {"alarms": {}}, {}, ["alarms"], None])
+def test_a_file_without_a_list_of_alarms_is_refused(content):
+    with pytest.raises(InputError, match=r"mine\.yaml has no list `alarms`"):
+        parse_specs(content, "mine.yaml")
+
+
+def test_the_command_tells_first_ring_and_delay(data):
+    result = CliRunner().invoke(alarms, ["backtest", str(data / "backlog-dlq"), "--json"])
+    assert result.exit_code == 0, result.output
+    rows = [row for row in json.loads(result.output) if row["times_raised"]]
+    assert {row["alarm"] for row in rows} >= {"dead-letters", "dead-letters-any", "error-rate"}
+    assert all(row["minutes_after_start"] > 0 for row in rows)

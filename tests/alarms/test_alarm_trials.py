@@ -1,0 +1,316 @@
+"""Existing alarms, health checks, when people noticed, and what would be better."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from worlds.backlog_world import START, World
+
+from watchme_analysis.alarms.advice import advise
+from watchme_analysis.alarms.sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.alarms.specification import existing_alarms, parse_specs, read_specs
+from watchme_analysis.alarms.time_to_detect import first_reaction
+from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
+from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.schema import conform
+
+HOUR = pd.Timedelta(hours=1)
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+DAY_S = 86_400.0
+AT = START.to_pydatetime()
+
+
+class Held:
+    """A world with further tables."""
+
+    def __init__(self, world, **tables):
+        self.world, self.tables = world, tables
+
+    def table(self, name):
+        return self.tables.get(name, self.world.table(name))
+
+
+@pytest.fixture(scope="module")
+def failing():
+    world = World()
+    world.fail(600, 1000, 0.1, IMPORT)
+    return world
+
+
+def described(*alarms):
+    rows = [{"alarm": alarm["AlarmName"], "definition": json.dumps(alarm)} for alarm in alarms]
+    return conform("alarms", pd.DataFrame(rows))
+
+
+def of_queue(metric, stat, name="q", resource="jobs-dlq"):
+    dimension = {"Name": "QueueName" if "jobs" in resource else "FunctionName", "Value": resource}
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {"MetricName": metric, "Dimensions": [dimension]},
+            "Period": 300,
+            "Stat": stat,
+        },
+        "ReturnData": False,
+    }
+
+
+THRESHOLD = {
+    "ComparisonOperator": "GreaterThanThreshold",
+    "EvaluationPeriods": 1,
+    "TreatMissingData": "notBreaching",
+}
+PLAIN = {
+    "AlarmName": "dead",
+    "MetricName": "ApproximateNumberOfMessagesVisible",
+    "Dimensions": [{"Name": "QueueName", "Value": "jobs-dlq"}],
+    "Statistic": "Average",
+    "Period": 300,
+    "Threshold": 10.0,
+    **THRESHOLD,
+}
+MATH = {
+    "AlarmName": "rate",
+    "Threshold": 10.0,
+    "Metrics": [
+        {"Id": "rate", "Expression": "100 * share", "ReturnData": True},
+        {"Id": "share", "Expression": "e / i", "ReturnData": False},
+        of_queue("Errors", "Sum", "e", "job-runner"),
+        of_queue("Invocations", "Sum", "i", "job-runner"),
+    ],
+    **THRESHOLD,
+}
+BAND = {
+    "AlarmName": "band",
+    "Metrics": [{"Id": "b", "Expression": "ANOMALY_DETECTION_BAND(x, 2)"}],
+    **THRESHOLD,
+}
+BOTH = {"AlarmName": "both", "AlarmRule": 'ALARM("dead") AND ALARM("rate")'}
+
+
+def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
+    case = Held(failing, alarms=described(PLAIN, MATH, BAND, BOTH))
+    specs = existing_alarms(case)
+    frame = backtest_frame(backtest_alarms(case, pipelines(case), specs), AT, DAY_S).set_index("alarm")
+    proposed = backtest_frame(
+        backtest_alarms(failing, pipelines(failing), read_specs()), AT, DAY_S
+    ).set_index("alarm")
+    assert frame.loc["dead", "first"] == proposed.loc["dead-letters", "first"]
+    assert frame.loc["dead", "note"] == "", "points of a minute are as fine as an alarm of five needs them"
+    assert frame.loc["rate", "first"] < frame.loc["dead", "first"]
+    assert pd.isna(frame.loc["band", "times_raised"])
+    assert "can't be tried" in frame.loc["band", "note"]
+    assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "note"),
+    [
+        ({"Period": 30}, "Points of 60 s only: it can have fired up to 30 s earlier."),
+        (
+            {"EvaluateLowSampleCountPercentile": "ignore"},
+            "SampleCount is not in the case: evaluated always.",
+        ),
+        ({"EvaluateLowSampleCountPercentile": "evaluate"}, ""),
+    ],
+)
+def test_what_a_trial_can_not_know_is_noted(failing, changed, note):
+    case = Held(failing, alarms=described({**PLAIN, **changed}))
+    [tried] = backtest_alarms(case, pipelines(case), existing_alarms(case))
+    assert tried.note == note
+
+
+def probed(*failed):
+    rows = [
+        {
+            "time": START + pd.Timedelta(seconds=30 * place),
+            "vantage": "outside",
+            "path": "/health",
+            "status": None if bad else 200,
+            "duration_s": 10.0 if bad else 0.2,
+        }
+        for place, bad in enumerate(failed)
+    ]
+    return conform("probes", pd.DataFrame(rows))
+
+
+def test_three_failed_health_checks_in_a_row_ring():
+    case = Held(World(), probes=probed(0, 1, 1, 0, 1, 1, 1, 1, 0, 0))
+    [spec] = parse_specs({"alarms": [{"name": "h", "over": "probes", "evaluation_periods": 3}]})
+    [tried] = backtest_alarms(case, pipelines(case), (spec,))
+    assert tried.resource == "/health from outside"
+    # The third in a row began at 180 s and was given up 10 s later.
+    assert [tuple((each - AT).total_seconds() for each in pair) for pair in tried.run.raised] == [
+        (190, 240.2)
+    ]
+
+
+def change(minutes, event, resource="jobs"):
+    return {
+        "time": START + pd.Timedelta(minutes=minutes),
+        "event_name": event,
+        "user": "somebody",
+        "resource": resource,
+    }
+
+
+def test_people_noticed_when_they_first_touched_what_was_affected():
+    rows = [
+        change(9, "PurgeQueue"),
+        change(12, "UpdateFunctionCode20150331v2", "job-runner"),  # what began it
+        change(30, "UpdateFunctionCode20150331v2", "another-function"),
+        change(40, "DescribeAlarms"),
+        change(45, "UpdateFunctionCode20150331v2", "job-runner"),  # as on any day: nothing came of it
+        change(55, "PurgeQueue"),
+        change(300, "UpdateFunctionCode20150331v2", "job-runner"),
+    ]
+    case = Held(World(), changes=conform("changes", pd.DataFrame(rows)))
+    start = AT + pd.Timedelta(minutes=10)
+    found = first_reaction(case, pipelines(case), start)
+    assert (found.at - AT).total_seconds() == 55 * 60
+    assert "PurgeQueue" in found.how
+    later = AT + pd.Timedelta(minutes=60)
+    assert first_reaction(case, pipelines(case), later) is None
+    assert first_reaction(case, pipelines(case), later, AT + pd.Timedelta(minutes=301)).how.startswith(
+        "somebody called Upd"
+    )
+    rang = pd.DataFrame([{"time": START + pd.Timedelta(minutes=200), "alarm": "age", "to_state": "ALARM"}])
+    case = Held(case, alarm_history=conform("alarm_history", rang))
+    assert first_reaction(case, pipelines(case), later).how == "the alarm age rang"
+    assert first_reaction(case, pipelines(case), later, AT + pd.Timedelta(minutes=70)) is None, (
+        "long after its end"
+    )
+    assert first_reaction(case, pipelines(case), None) is None
+    assert first_reaction(World(), pipelines(World()), start) is None
+
+
+def test_the_lead_is_counted_until_people_noticed(failing):
+    specs = read_specs()
+    tried = backtest_alarms(failing, pipelines(failing), specs)
+    start, seen = AT + pd.Timedelta(minutes=601), AT + pd.Timedelta(minutes=700)
+    frame = backtest_frame(tried, start, DAY_S, seen).set_index("alarm")
+    row = frame.loc["dead-letters"]
+    assert row["minutes_after_start"] + row["lead_minutes"] == pytest.approx(99)
+
+
+def test_an_age_that_no_message_reaches_is_found(failing):
+    found = advise(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
+    [age] = [each for each in found if each.alarm == "message-age"]
+    assert "3 receives × 180 s = 540 s" in age.finding
+    assert "above 270 s" in age.instead
+
+
+def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
+    world = World()
+    for values in world.at.values():
+        values[:] = 0.0
+    world.run(180, 5, 1.5, failed=5)
+    found = advise(world, pipelines(world), read_specs(), AT + pd.Timedelta(minutes=180), DAY_S)
+    [rate] = [each for each in found if each.alarm == "error-rate"]
+    assert "at most 1 of 12 points" in rate.finding
+    assert rate.effect.startswith("rings 1 min after the start")
+    frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), AT, DAY_S).set_index(
+        "alarm"
+    )
+    assert frame.loc["error-rate", "times_raised"] == 0
+
+
+def test_an_average_that_hides_a_maximum_is_found():
+    world = World()
+    world.at["duration_avg_s"][601], world.at["duration_max_s"][601] = 2.0, 29.0
+    spec = {
+        "name": "long", "over": "function", "metric": "Duration", "stat": "Average", "period_s": 300,
+        "of_timeout": 0.9, "treat_missing_data": "notBreaching",
+    }  # fmt: skip
+    found = advise(
+        world, pipelines(world), parse_specs({"alarms": [spec]}), AT + pd.Timedelta(minutes=600), DAY_S
+    )
+    assert [(each.alarm, each.instead) for each in found] == [("long", "Maximum")]
+    assert "By its average it stays silent" in found[0].finding
+
+
+def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
+    frame = sensitivity(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
+    dead = frame[(frame["alarm"] == "dead-letters") & (frame["evaluation_periods"] == 1)]
+    minutes = dead.sort_values("threshold")["minutes_after_start"].dropna().tolist()
+    assert minutes == sorted(minutes)
+    assert len(set(minutes)) > 1
+    assert frame[frame["alarm"].str.startswith("error-rate")]["threshold"].max() < 100
+    shares = frame[frame["alarm"] == "duration-near-timeout"]
+    assert sorted(set(shares["threshold"])) == [22.5, 45.0, 90.0]
+    units = frame.set_index("alarm")["threshold_unit"].to_dict()
+    assert units["duration-near-timeout"] == "% of the timeout"
+    assert (units["error-rate"], units["message-age"], units["dead-letters"]) == ("%", "s", "")
+
+
+def test_the_evaluation_range_moves_only_what_is_named(failing):
+    frame = range_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
+    assert set(frame.columns) >= {"alarm", "resource", "first_0", "rings_5"}
+    assert "dead-letters" not in set(frame["alarm"])
+
+
+def test_a_specification_is_read_or_refused_in_a_sentence(tmp_path):
+    (tmp_path / "bad.yaml").write_text("alarms: [")
+    with pytest.raises(FormatError, match="no YAML"):
+        read_specs(tmp_path / "bad.yaml")
+    with pytest.raises(InputError, match="can't be read"):
+        read_specs(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="can't be read from"):
+        parse_specs({"alarms": [{"name": "x", "composite": "ALARM(a) AND"}]})
+
+
+def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
+    tried = backtest_alarms(failing, pipelines(failing), read_specs())
+    [both] = [item for item in tried if item.spec.name == "dead-letters-of-failing-runs"]
+    assert both.resource == "jobs"
+    assert both.run.raised
+
+
+def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
+    specs = [spec for spec in read_specs() if spec.name == "dead-letters"]
+    tried = backtest_alarms(failing, pipelines(failing), specs)
+    began = tried[0].run.first
+    start, span = began + 5 * HOUR, {"jobs-dlq": [(began - HOUR, began + HOUR)]}
+    (row,) = backtest_frame(tried, start, DAY_S, elsewhere=span).itertuples()
+    assert row.in_alarm_at_end and row.first == began
+    assert pd.isna(row.minutes_after_start) and row.false_a_week == 0
+    (row,) = backtest_frame(tried, start, DAY_S).itertuples()
+    assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
+
+
+@pytest.mark.parametrize("hours", [5, -5])
+def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
+    world = World()
+    world.at["age_s"][600:640] = [400.0] * 40
+    [spec] = [spec for spec in read_specs() if spec.name == "message-age"]
+    rang = AT + pd.Timedelta(minutes=600)
+    start, span = rang + hours * HOUR, {"jobs": [(rang - HOUR, rang + HOUR)]}
+    early = replace(spec, rule=replace(spec.rule, threshold=270.0))
+    tried = backtest_alarms(world, pipelines(world), [early])
+    (row,) = backtest_frame(tried, start, DAY_S, elsewhere=span).itertuples()
+    assert row.times_raised and pd.isna(row.minutes_after_start) and row.false_a_week == 0
+    [age] = advise(world, pipelines(world), [spec], start, DAY_S, span)
+    assert age.effect == "does not ring for the incident, never in vain"
+
+
+@pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
+def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
+    failing, joined, known
+):
+    specs = {
+        "alarms": [
+            {"name": "seen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "Sum",
+             "period_s": 60, "threshold": 0},
+            {"name": "unseen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "p99",
+             "period_s": 60, "threshold": 0},
+            {"name": "both", "over": "queue", "composite": f"ALARM(seen) {joined} ALARM(unseen)"},
+        ]
+    }  # fmt: skip
+    tried = {
+        item.spec.name: item for item in backtest_alarms(failing, pipelines(failing), parse_specs(specs))
+    }
+    assert tried["seen"].run.raised and tried["unseen"].run is None
+    assert (tried["both"].run is not None) is known
+    assert known or "hangs on unseen" in tried["both"].note

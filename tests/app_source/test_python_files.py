@@ -1,0 +1,181 @@
+"""Which files are read as an application's source, how often, and what becomes of those that can't be."""
+
+import ast
+import os
+import textwrap
+
+import pytest
+
+from watchme_analysis.app_source import reader as app_source
+from watchme_analysis.app_source.reader import read_app_source
+from watchme_analysis.app_source.source_files import nearest, parse_source, source_files
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.files.evidence_file import RawFile
+
+APP = (
+    "import time\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/x')\ndef x():\n    time.sleep(1)\n"
+)
+
+
+def write(folder, **texts):
+    for name, text in texts.items():
+        path = folder / (name.replace("__", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def retrieval(folder, name):
+    return read_app_source(RawFile(folder, name))[0][2]
+
+
+def test_an_import_lists_the_folder_once_and_parses_each_file_once(tmp_path, monkeypatch):
+    write(tmp_path / "raw", **{f"part{i}": APP for i in range(5)})
+    listed, parsed = [], []
+    monkeypatch.setattr(app_source, "source_files", lambda root: listed.append(root) or source_files(root))
+    monkeypatch.setattr(
+        app_source, "parse_source", lambda data, name: parsed.append(name) or parse_source(data, name)
+    )
+    case = import_folder(tmp_path / "raw", tmp_path / "case").case
+    assert len(case.table("app_calls")) == 5
+    assert (len(listed), sorted(parsed)) == (1, [f"part{i}.py" for i in range(5)])
+
+
+def test_a_file_that_changes_is_read_anew(tmp_path):
+    write(tmp_path, a=APP, b="")
+    assert retrieval(tmp_path, "a.py").rows == 1
+    assert retrieval(tmp_path, "b.py").rows == 0
+    write(tmp_path, b=APP)
+    assert retrieval(tmp_path, "a.py").rows == 1
+    assert retrieval(tmp_path, "b.py").rows == 1
+    write(tmp_path, c=APP)
+    assert retrieval(tmp_path, "c.py").rows == 1
+
+
+def test_of_too_much_source_what_the_web_application_imports_is_read_and_the_rest_said(tmp_path, monkeypatch):
+    write(
+        tmp_path,
+        a_generated="x = 1\n" * 200,
+        web__main="import fastapi\nfrom web.store import get\n",
+        web__store="from web import deep\n",
+        web__deep="y = 2\n",
+    )
+    texts = {name: (tmp_path / name).read_bytes() for name in source_files(tmp_path)}
+    taken = {"web/main.py", "web/store.py", "web/deep.py"}
+    assert nearest(texts, 500) == taken
+    assert nearest(texts, 10_000) == {*taken, "a_generated.py"}
+    monkeypatch.setattr(app_source, "MAX_BYTES", 500)
+    left = retrieval(tmp_path, "a_generated.py")
+    assert left.truncated
+    assert "not read" in left.notes[0]
+    assert not retrieval(tmp_path, "web/deep.py").truncated
+
+
+NEWER = """
+type Number = int
+type Pair[T] = tuple[T, T]
+class Store[
+    K, V: (int, str)
+](dict[K, V]):
+    async def get[S: list[int]](self, key: K) -> S:
+        rows[0] = 1
+    type Inner = int
+try: ...
+except OSError, ValueError:
+    type = 3
+"""
+
+
+def test_what_later_versions_of_python_write_is_read_where_it_stands():
+    tree, rejected = parse_source(NEWER.encode(), "new.py")
+    assert rejected is None
+    lines = {
+        node.name: node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)
+    }
+    assert lines == {"Store": 4, "get": 7}
+    assert "rows[0] = 1" in ast.unparse(tree)
+
+
+def test_a_type_statement_names_a_dependency(tmp_path):
+    write(
+        tmp_path,
+        app=textwrap.dedent("""
+        import time
+        from typing import Annotated
+        from fastapi import Depends, FastAPI
+        app = FastAPI()
+        def wait(): time.sleep(1)
+        type Waited = Annotated[int, Depends(wait)]
+        @app.get("/x")
+        async def x(waited: Waited): ...
+        """),
+    )
+    frame = read_app_source(RawFile(tmp_path, "app.py"))[1][1]
+    assert list(frame.loc[frame["call"] == "time.sleep", "context"]) == ["thread_pool"]
+
+
+BAD = {
+    "python 2": b"print 'x'\n",
+    "syntax": b"def broken(:\n",
+    "nul": b"x = 1\0\n",
+    "latin": b"x = '\xe9'\n",
+    "template": b"from x.{{ version }} import y\n",
+    "nested": b"x = " + b"-" * 20_000 + b"1\n",
+    "chain": b"x = a" + b".b()" * 20_000 + b"\n",
+    "coding": b"# -*- coding: nonsense -*-\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_read_is_said_and_costs_the_others_nothing(tmp_path, name):
+    write(tmp_path, app=APP)
+    (tmp_path / "bad.py").write_bytes(BAD[name])
+    assert retrieval(tmp_path, "app.py").rows == 1
+    bad = retrieval(tmp_path, "bad.py")
+    assert ["can't read it" in piece.reason for piece in bad.rejected] == [True]
+    assert bad.truncated
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # As deep as the parser of every version takes it.
+        "def f():\n    return query" + ".filter(1)" * 400 + "\n",
+        "@decorate" + ".with_(1)" * 400 + "\ndef f(): ...\n",
+        "if a: ...\n" + "elif a == 1: import json\n" * 90,
+        "x = " + "1 + " * 400 + "1\n",
+        "app.include_router(" + "a" + ".b()" * 400 + ", prefix=" + "'/p' + " * 400 + "'/q')\n",
+        "x: " + "A[" * 90 + "int" + "]" * 90 + " = None\n",
+    ],
+)
+def test_deep_expressions_do_not_stop_the_reading(tmp_path, text):
+    write(tmp_path, app=APP, deep=text)
+    assert retrieval(tmp_path, "app.py").rows == 1
+
+
+def test_links_and_files_that_may_not_be_read(tmp_path):
+    blocking = "import time\nasync def f():\n    time.sleep(1)\n    open('x')\n"
+    write(tmp_path / "elsewhere", real=blocking)
+    write(tmp_path / "raw", app=APP)
+    raw = tmp_path / "raw"
+    (raw / "linked.py").symlink_to(tmp_path / "elsewhere/real.py")
+    (raw / "nowhere.py").symlink_to(raw / "missing.py")
+    (raw / "circle.py").symlink_to(raw / "circle.py")
+    (raw / "loop").symlink_to(raw, target_is_directory=True)
+    write(raw / "below", real=blocking)
+    (raw / "inside.py").symlink_to(raw / "below/real.py")
+    assert list(source_files(raw)) == ["app.py", "below/real.py", "inside.py"]
+    assert retrieval(raw, "app.py").rows == 1
+    assert len(read_app_source(RawFile(raw, "inside.py"))[1][1]) == 2
+    write(raw, closed="x = 1")
+    (raw / "closed.py").chmod(0)
+    if not os.access(raw / "closed.py", os.R_OK):
+        assert retrieval(raw, "app.py").rows == 1
+
+
+def test_folders_of_other_peoples_code_are_no_source(tmp_path):
+    write(tmp_path, app="", node_modules__x="", site__venv="", lib__site_packages="")
+    (tmp_path / "lib/site-packages").mkdir()
+    (tmp_path / "lib/site-packages/y.py").write_text("")
+    assert set(source_files(tmp_path)) == {"app.py", "lib/site_packages.py", "site/venv.py"}

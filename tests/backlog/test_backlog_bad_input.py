@@ -1,0 +1,228 @@
+"""Evidence as people really bring it: the same answer, or a sentence that says what is missing."""
+
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+from worlds.backlog_world import METRICS, World
+
+from watchme_analysis.backlog.frames import balance
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.cli import cli
+from watchme_analysis.inference.findings import Investigation
+
+ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
+ERROR = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+SERIES = {**METRICS, "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average")}
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """The folder of a queue whose function breaks, in the AWS CLI's shapes."""
+    world, folder = World(), tmp_path / "raw"
+    world.fail(600, 1420, 0.1, ERROR)
+    metrics, answers, queries = world.table("metrics"), [], []
+    for place, (_, part) in enumerate(metrics.groupby(["resource", "metric", "stat"], sort=False)):
+        row = part.iloc[0]
+        dimension = "FunctionName" if row["namespace"] == "AWS/Lambda" else "QueueName"
+        metric = {
+            "Namespace": row["namespace"],
+            "MetricName": row["metric"],
+            "Dimensions": [{"Name": dimension, "Value": row["resource"]}],
+        }
+        stat = {"Metric": metric, "Period": 60, "Stat": row["stat"]}
+        queries.append({"Id": f"m{place}", "MetricStat": stat, "ReturnData": True})
+        answers.append(
+            {
+                "Id": f"m{place}",
+                "Label": f"{row['resource']} {row['metric']} {row['stat']}",
+                "Timestamps": [moment.isoformat() for moment in part["time"]],
+                "Values": part["value"].tolist(),
+                "StatusCode": "Complete",
+            }
+        )
+    write(folder / "metrics/all.json", {"MetricDataResults": answers, "Messages": []})
+    write(folder / "metrics/metric-data-queries.json", queries)
+    redrive = json.dumps({"deadLetterTargetArn": f"{ARN}jobs-dlq", "maxReceiveCount": 3})
+    common = {"ApproximateNumberOfMessages": "0", "VisibilityTimeout": "180", "RedrivePolicy": redrive}
+    common["LastModifiedTimestamp"] = "1754923028"
+    write(folder / "queues/jobs.json", {"Attributes": {"QueueArn": f"{ARN}jobs", **common}})
+    dead = world.table("queue_messages")
+    held = {"QueueArn": f"{ARN}jobs-dlq", "ApproximateNumberOfMessages": str(len(dead))}
+    write(folder / "queues/jobs-dlq.json", {"Attributes": held})
+    messages = [
+        {
+            "MessageId": row.message_id,
+            "Body": row.body,
+            "Attributes": {
+                "SentTimestamp": str(int(row.sent_at.timestamp() * 1000)),
+                "ApproximateReceiveCount": "4",
+                "DeadLetterQueueSourceArn": f"{ARN}jobs",
+            },
+        }
+        for row in dead.itertuples()
+    ]
+    write(folder / "queues/jobs-dlq-messages.json", {"Messages": messages})
+    mapping = {
+        "UUID": "u-1",
+        "EventSourceArn": f"{ARN}jobs",
+        "FunctionArn": "arn:aws:lambda:ap-southeast-2:123456789012:function:job-runner",
+        "State": "Enabled",
+    }
+    write(folder / "functions/job-runner-mappings.json", {"EventSourceMappings": [mapping]})
+    write(folder / "functions/job-runner.json", {"FunctionName": "job-runner", "Timeout": 30})
+    return folder
+
+
+def ask(folder):
+    case = import_folder(folder, folder.parent / "case").case
+    notes = [note for table in case.coverage().values() for note in table["notes"]]
+    return diagnose(Investigation(case, "backlog")), " ".join(notes)
+
+
+def each_series(folder, change):
+    path = folder / "metrics/all.json"
+    whole = read(path)
+    for answer in whole["MetricDataResults"]:
+        pairs = change(list(zip(answer["Timestamps"], answer["Values"], strict=True)))
+        answer["Timestamps"], answer["Values"] = [a for a, _ in pairs], [b for _, b in pairs]
+    write(path, whole)
+
+
+def split(folder, shift=0.0):
+    """Make two dumps of one that overlap by a fifth; the second one's values are shifted."""
+    first = read(folder / "metrics/all.json")
+    second = json.loads(json.dumps(first))
+    for early, late in zip(first["MetricDataResults"], second["MetricDataResults"], strict=True):
+        cut, begin = int(0.6 * len(early["Values"])), int(0.4 * len(early["Values"]))
+        for name in ("Timestamps", "Values"):
+            early[name], late[name] = early[name][:cut], late[name][begin:]
+        late["Values"] = [value + shift for value in late["Values"]]
+    write(folder / "metrics/all.json", first)
+    write(folder / "metrics/later.json", second)
+
+
+def as_it_is(found):
+    return found.extra["dead_letters"], len(found.extra["dead_lettered_work"]), found.incident_start
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda folder: (folder / "metrics/metric-data-queries.json").unlink(), "told by their labels"),
+        (lambda folder: each_series(folder, lambda p: random.Random(2).sample(p, len(p))), ""),
+        (lambda folder: each_series(folder, lambda p: p + p[:300]), "came more than once and are kept once"),
+        (split, "came more than once and are kept once"),
+    ],
+    ids=["no list of queries", "unsorted", "duplicated", "overlapping dumps"],
+)
+def test_the_answer_stays_the_same(raw, damage, says):
+    whole, _ = ask(raw)
+    assert as_it_is(whole)[:2] == (280, 14)
+    damage(raw)
+    found, notes = ask(raw)
+    assert found.cause == whole.cause
+    assert as_it_is(found) == as_it_is(whole)
+    assert says in notes
+
+
+def test_dumps_that_contradict_each_other_are_said_to(raw):
+    split(raw, shift=1.0)
+    assert "had another value in an earlier answer" in ask(raw)[1]
+
+
+def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
+    whole = read(raw / "queues/jobs.json")
+    del whole["Attributes"]["RedrivePolicy"]
+    write(raw / "queues/jobs.json", whole)
+    found, _ = ask(raw)
+    assert found.extra["dead_letters"] == 280
+    # Nor a dead-letter queue of its own: nothing to pair, and nothing made up.
+    for name in ("jobs-dlq.json", "jobs-dlq-messages.json"):
+        (raw / "queues" / name).unlink()
+    each = read(raw / "metrics/all.json")
+    each["MetricDataResults"] = [part for part in each["MetricDataResults"] if "dlq" not in part["Label"]]
+    write(raw / "metrics/all.json", each)
+    queries = read(raw / "metrics/metric-data-queries.json")
+    write(raw / "metrics/metric-data-queries.json", [entry for entry in queries if "dlq" not in str(entry)])
+    found, _ = ask(raw)
+    assert found.extra["dead_letters"] == 0 and found.extra["dead_lettered_work"] == []
+    assert found.verdict != "no_incident"
+
+
+def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
+    queries = read(raw / "metrics/metric-data-queries.json")
+    for entry in queries:
+        if entry["MetricStat"]["Stat"] == "Sum":
+            entry["MetricStat"]["Stat"] = "SampleCount"
+    write(raw / "metrics/metric-data-queries.json", queries)
+    found, _ = ask(raw)
+    assert found.verdict == "inconclusive"
+    told = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
+    assert "nothing on record tells when an incident began" in told
+    whys = " ".join(item.why for item in found.missing_evidence)
+    assert "Errors came as SampleCount, ask for Sum" in whys
+    assert "NumberOfMessagesSent came as SampleCount, ask for Sum" in whys
+
+
+def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue_now(raw):
+    whole = read(raw / "queues/jobs.json")
+    policy = {"deadLetterTargetArn": f"{ARN}new-dlq", "maxReceiveCount": 3}
+    whole["Attributes"]["RedrivePolicy"] = json.dumps(policy)
+    write(raw / "queues/jobs.json", whole)
+    found, _ = ask(raw)
+    assert found.extra["dead_letters"] == 280
+    (row,) = balance(open_case(raw.parent / "case")).itertuples()
+    assert "names new-dlq now, but its dead letters lie in jobs-dlq" in row.reasons
+
+
+def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
+    (raw / "metrics/metric-data-queries.json").unlink()
+    answers = read(raw / "metrics/all.json")
+    for answer in answers["MetricDataResults"]:
+        answer["Label"] = answer["Id"]
+    write(raw / "metrics/all.json", answers)
+    _, notes = ask(raw)
+    number = len(answers["MetricDataResults"])
+    assert f"{number} series name no metric and tell nothing; put the queries that were asked" in notes
+
+
+def test_a_person_reads_the_notes_below_the_answer(raw):
+    (raw / "metrics/metric-data-queries.json").unlink()
+    result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw)])
+    assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
+
+
+def test_a_finer_dump_of_a_part_does_not_stand_for_the_whole_time(raw):
+    sent = balance(open_case(raw))["sent"].iloc[0]
+    queries, dump = read(raw / "metrics/metric-data-queries.json"), read(raw / "metrics/all.json")
+    [query] = [
+        item for item in queries if item["MetricStat"]["Metric"]["MetricName"] == "NumberOfMessagesSent"
+        and item["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == "jobs"
+    ]  # fmt: skip
+    [fine] = [item for item in dump["MetricDataResults"] if item["Id"] == query["Id"]]
+    points = dict(zip(fine["Timestamps"], fine["Values"], strict=True))
+    coarse: dict[str, float] = {}
+    for moment, value in points.items():
+        start = f"{moment[:15]}{int(moment[15]) // 5 * 5}{moment[16:]}"
+        coarse[start] = coarse.get(start, 0.0) + value
+    late = dict(list(points.items())[len(points) // 2 :])
+    fine["Timestamps"], fine["Values"] = list(late), list(late.values())
+    wide = {**fine, "Id": "wide", "Timestamps": list(coarse), "Values": list(coarse.values())}
+    queries.append({**query, "Id": "wide", "MetricStat": {**query["MetricStat"], "Period": 300}})
+    dump["MetricDataResults"].append(wide)
+    write(raw / "metrics/metric-data-queries.json", queries)
+    write(raw / "metrics/all.json", dump)
+    assert balance(open_case(raw))["sent"].iloc[0] == sent

@@ -1,0 +1,290 @@
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from worlds.backlog_world import START, World
+
+from watchme_analysis.backlog.hypotheses import diagnosis as backlog
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.hypotheses.weights import WEIGHTS
+from watchme_analysis.inference.findings import Investigation, registered
+from watchme_analysis.services.diagnose import diagnose as diagnose_case
+
+IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
+REFUSED = "ConnectionError: [Errno 111] Connection refused"
+NOT_FOUND = "HTTPError: 404 Client Error: Not Found for url: http://192.0.2.7/x"
+TIMED_OUT = "Task timed out after 30.00 seconds"
+
+
+def ask(world):
+    return diagnose(Investigation(world, "backlog"))
+
+
+def minutes(moment):
+    return (pd.Timestamp(moment) - START).total_seconds() / 60
+
+
+def deployed(minute=595):
+    world = World()
+    world.fail(600, 1440 - 20, 0.1, IMPORT)
+    world.change(minute, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    return world
+
+
+def test_a_healthy_system_is_left_alone():
+    world = World()
+    world.change(700, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert (found.verdict, found.cause, found.incident_start) == ("no_incident", "healthy", None)
+    assert found.extra["change"] is None
+    assert found.extra["queues"] == []
+
+
+def test_a_bad_deployment_is_named_with_its_change():
+    found = ask(deployed())
+    assert (found.verdict, found.cause) == ("supported", "consumer_failing")
+    assert found.extra["change"]["event_name"] == "UpdateFunctionCode20150331v2"
+    assert minutes(found.incident_start) == 595
+    assert found.incident_end is None
+    assert found.extra["dead_letters"] == 280
+    assert len(found.extra["missed_work"]) == len(found.extra["dead_lettered_work"]) > 0
+
+
+def test_the_headline_quotes_the_error_that_leads():
+    found = ask(deployed())
+    assert found.summary[0].startswith(f"`job-runner` fails: {IMPORT} (all ")
+    assert found.extra["error"]["text"] == IMPORT
+    assert ask(World()).extra["error"] is None
+
+
+def test_of_several_errors_the_headline_names_the_share_of_the_one_that_leads():
+    world = deployed()
+    world.errors_logged += [(minute, REFUSED) for minute in range(610, 1400, 10)]
+    error = ask(world).extra["error"]
+    assert error["text"] == IMPORT
+    assert error["count"] == error["total"] - 79
+    assert f"({error['count']:,d} of {error['total']:,d} logged errors)" in ask(world).summary[0]
+
+
+def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
+    secret = "hunter2-" * 20
+    world = World()
+    world.fail(
+        600, 1420, 0.1, "Runtime.ImportModuleError: No module named 'app', tried " + "pass" + f"word={secret}"
+    )
+    said = ask(world).summary[0]
+    assert "tried password=***" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("minute", "words"),
+    [
+        (595, "6 min before the first trouble, with no good run in between."),
+        (601.5, "in the interval in which the trouble began."),
+    ],
+)
+def test_how_long_before_the_trouble_a_change_came_is_said(minute, words):
+    [said] = [
+        item.statement for item in ask(deployed(minute)).ranking[0].finding.evidence if item.check == "change"
+    ]
+    assert said.endswith(words)
+
+
+def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
+    world = World()
+    world.fail(600, 800, 1.4, REFUSED)
+    world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert found.cause == "downstream_down"
+    assert found.extra["change"] is None
+    # Nothing ran between 571 and the first failure, so that within two periods of that is as near as it gets.
+    assert minutes(found.incident_start) == 599
+    assert minutes(found.extra["incident_start_earliest"]) == 571
+    assert minutes(found.extra["incident_start_latest"]) == 601
+    assert "it began between 2025-12-10 09:31 UTC and 2025-12-10 10:01 UTC" in found.summary[1]
+    assert found.summary[-1].startswith(
+        "New code deployed on job-runner came right before, at 2025-12-10 09:55 UTC, with no good run"
+    )
+
+
+def test_runs_at_their_limit_wait_for_a_slow_api():
+    world = World()
+    world.fail(600, 800, 30.0, TIMED_OUT)
+    assert ask(world).cause == "downstream_slow"
+
+
+def test_a_share_is_that_of_the_numbers_beside_it(data):
+    found = diagnose_case("backlog", data / "backlog-49")
+    (said,) = (
+        item.statement for item in found.ranking[0].finding.evidence if item.check == "share of runs failing"
+    )
+    failed, tried, share = (int(part) for part in re.match(r"(\d+) of (\d+) .*\((\d+)%\)", said).groups())
+    assert share == round(100 * failed / tried)
+
+
+def test_few_messages_that_always_fail_are_poison():
+    world = World()
+    world.fail(600, 1400, 1.5, NOT_FOUND, share=0.2)
+    found = ask(world)
+    assert found.cause == "poison_messages"
+    assert found.extra["missed_work"][0][0] == "device-x"
+
+
+def test_a_queue_that_nobody_reads_has_its_mapping_off():
+    world = World()
+    for minute in range(600, 1440):
+        for name in ("received", "deleted", "invocations", "duration_avg_s", "duration_max_s"):
+            world.at[name][minute] = 0
+        world.at["visible"][minute] = world.at["sent"][600 : minute + 1].sum()
+        world.at["age_s"][minute] = 60.0 * (minute - 601)
+    world.state = "Disabled"
+    world.change(597, "UpdateEventSourceMapping20150331", "job-runner", uUID="u-1", enabled=False)
+    world.change(590, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+    found = ask(world)
+    assert found.cause == "mapping_disabled"
+    assert minutes(found.incident_start) == 597
+    assert found.incident_end is None
+    waiting = int(world.at["visible"][-1])
+    assert f"{waiting} messages still wait" in found.summary[1]
+
+
+def test_throttled_deliveries_reach_the_dead_letter_queue_without_a_failed_run():
+    world = World()
+    for minute in range(601, 1440, 30):
+        world.at["throttles"][minute : minute + 4] = 20
+    world.reserved = 1
+    world.change(580, "PutFunctionConcurrency20171031", "job-runner", reservedConcurrentExecutions=1)
+    found = ask(world)
+    assert found.cause == "throttled"
+    assert minutes(found.incident_start) == 580
+
+
+def test_messages_that_return_while_they_are_worked_on():
+    world = World(visibility_s=8.0)
+    for minute in range(601, 1440, 30):
+        world.run(minute, 10, 9.0)
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute + 1] = 6
+    world.change(590, "SetQueueAttributes", "jobs", attributes={"VisibilityTimeout": "8"})
+    found = ask(world)
+    assert found.cause == "visibility_misconfig"
+    assert found.extra["missed_work"] == []
+
+
+def test_more_arrivals_than_the_function_takes():
+    world = World()
+    for minute in range(615, 735):
+        world.at["sent"][minute] = 30
+        waiting = 22 * (minute - 614)
+        world.at["visible"][minute], world.at["age_s"][minute] = waiting, 25 * (minute - 614)
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] = 8
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 1.5
+    for k, minute in enumerate(range(735, 1000)):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] += min(10, max(0, 2640 - 10 * k))
+        world.at["visible"][minute] = max(0, 2640 - 10 * k)
+    found = ask(world)
+    assert found.cause == "arrival_surge"
+    assert minutes(found.incident_start) == 615
+    assert minutes(found.incident_end) == 735
+
+
+def test_a_run_time_that_creeps_up_over_days():
+    world = World(96)
+    for minute in range(1, 96 * 60, 30):
+        hour = minute / 60
+        world.run(minute, 10, min(30.0, 1.5 + (0.2 * np.expm1(0.08 * (hour - 30)) if hour > 30 else 0.0)))
+    world.fail(5300, 5700, 30.0, TIMED_OUT)
+    found = ask(world)
+    assert found.cause == "slow_leak"
+    assert abs(minutes(found.incident_start) - 1800) < 300
+
+
+def test_with_no_log_a_deployment_is_less_sure_where_runs_got_as_far_as_good_ones():
+    sure = []
+    for seconds in (0.1, 1.2):
+        world = World()
+        world.fail(600, 1420, seconds, IMPORT)
+        world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
+        found = ask(world.without("log_events", "log_queries"))
+        assert found.cause == "consumer_failing"
+        sure.append(found.confidence)
+    assert sure[1] < 0.85 < sure[0]
+
+
+@pytest.mark.parametrize(("after", "is_open"), [(15.0, True), (1.5, False)])
+def test_a_creep_of_which_a_restart_gave_back_a_part_is_not_over(after, is_open):
+    world = World(96)
+    for minute in range(1801, 96 * 60, 30):
+        world.run(minute, 10, 1.5 + 25.0 * (minute - 1800) / 3600 if minute < 5400 else after)
+    world.fail(5100, 5400, 30.0, TIMED_OUT)
+    found = ask(world)
+    assert found.cause == "slow_leak" and (found.incident_end is None) == is_open
+
+
+@pytest.mark.parametrize(
+    ("lacking", "allowed"),
+    [
+        (("log_events", "log_queries"), {"consumer_failing", None}),
+        (("changes",), {"consumer_failing"}),
+        (("log_events", "log_queries", "changes"), {"consumer_failing", None}),
+        (("metrics", "metric_queries"), {"consumer_failing", None}),
+        (("metrics", "metric_queries", "log_events", "log_queries"), {None}),
+    ],
+)
+def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):
+    found = ask(deployed().without(*lacking))
+    assert found.cause in allowed
+    assert found.missing_evidence
+    assert all(item.how for item in found.missing_evidence)
+
+
+def test_without_any_metric_nobody_says_that_all_is_well():
+    found = ask(World().without("metrics", "metric_queries"))
+    assert found.verdict == "inconclusive"
+
+
+def test_evidence_carries_its_numbers_and_queries():
+    found = ask(deployed())
+    statements = [item for entry in found.ranking for item in entry.finding.evidence]
+    assert {entry.finding.cause for entry in found.ranking} == {item.cause for item in registered("backlog")}
+    assert all(item.statement.endswith((".", "”.")) and item.check for item in statements)
+    assert sum(entry.probability for entry in found.ranking) == pytest.approx(1.0)
+    assert len(found.summary) == 3
+
+
+def test_weights_give_reasons():
+    assert all(item.reason.endswith((".", "?")) and abs(item.value) <= 5 for item in WEIGHTS.values())
+
+
+@pytest.mark.parametrize(
+    ("case", "cause", "dead"),
+    [
+        ("backlog-dlq", "consumer_failing", 991),
+        ("backlog-49", "downstream_slow", 0),
+        ("backlog-healthy", "healthy", 0),
+    ],
+)
+def test_bundled_cases(data, case, cause, dead):
+    found = diagnose_case("backlog", data / case)
+    assert found.cause == cause
+    assert found.extra["dead_letters"] == dead
+
+
+def test_one_is_no_many():
+    one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True, "lost": 0} for n in (1, 2))
+    assert backlog._missing_work(one) == "1 device-day of work is missing"
+    assert backlog._missing_work(two) == "2 device-days of work are missing"
+
+
+@pytest.mark.parametrize(
+    ("throttles", "late"), [(None, "a message shown again during a run"), (1, "a message throttled")]
+)
+def test_missing_work_that_may_have_run_says_why(throttles, late):
+    extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}
+    said = backlog._missing_work(extra, [SimpleNamespace(throttles=throttles)])
+    assert said.startswith(f"up to 1 device-day of work is missing ({late} can")

@@ -1,0 +1,63 @@
+"""A visibility timeout of hours: what failed once stays in flight that long, and nothing else tells of it."""
+
+import pandas as pd
+import pytest
+from worlds.backlog_world import START, World
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.hypotheses.other_trouble import trouble_span
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.anomalies import analyse_queue
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.queues.redelivery import find_hidden_messages
+
+
+def found(**settings):
+    return diagnose(Investigation(made(**settings), "backlog"))
+
+
+def made(visibility_s=43_200.0, running=1.0, changed=690):
+    world = World(visibility_s=visibility_s)
+    world.at["in_flight"][700:], world.at["age_s"][700:] = 6, 3000
+    for minute in range(691, 1440, 30):
+        world.at["received"][minute], world.at["deleted"][minute] = 10, 10
+    world.change(
+        changed, "SetQueueAttributes", "jobs", attributes={"VisibilityTimeout": str(int(visibility_s))}
+    )
+    # Lambda publishes how many ran at once beside each count of runs.
+    for name, metric in (("metrics", "metric"), ("metric_queries", "metric")):
+        table = world.table(name)
+        runs = table[table[metric] == "Invocations"].assign(metric="ConcurrentExecutions", stat="Maximum")
+        if name == "metrics":
+            runs = runs.assign(value=running)
+            times = pd.date_range(START, periods=1440, freq="1min")
+            runs = pd.DataFrame({**runs.iloc[0].to_dict(), "time": times}) if running > 1 else runs
+        world.tables[name] = pd.concat([table, runs.assign(id="running") if "id" in runs else runs])
+    return world
+
+
+def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
+    told = found()
+    assert (told.verdict, told.cause) == ("supported", "visibility_misconfig")
+    assert told.incident_start == START + pd.Timedelta(minutes=690) and told.incident_end is None
+    assert told.extra["change"]["event_name"] == "SetQueueAttributes"
+    assert "up to 5 messages of jobs stood in flight" in told.ranking[0].finding.evidence[0].statement
+    # Until a run fails many are well under such a setting.
+    assert found(changed=500).extra["change"]["event_name"] == "SetQueueAttributes"
+
+
+@pytest.mark.parametrize("settings", [{"visibility_s": 900.0}, {"running": 6.0}])
+def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_trouble(settings):
+    assert found(**settings).verdict == "no_incident"
+
+
+@pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
+def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
+    world = made()
+    (flow,) = pipelines(world)
+    hidden = find_hidden_messages(flow)
+    assert trouble_span(analyse_queue(flow, world)) == (hidden.start, hidden.end)
+    flow.frame["in_flight"] = 0.0
+    flow.frame.iloc[slice(*held), flow.frame.columns.get_loc("in_flight")] = 6.0
+    flow.frame.iloc[slice(*waiting, 2), flow.frame.columns.get_loc("visible")] = 1.0
+    assert find_hidden_messages(flow) is None

@@ -1,0 +1,175 @@
+"""Which trouble led to which, where two show in one queue."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from worlds.backlog_world import START, World
+
+from watchme_analysis.backlog.hypotheses import picture
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.queues.work_done import surely_ran
+
+REFUSED = "ConnectionError: [Errno 111] Connection refused"
+TIMED_OUT = "Task timed out after 30.00 seconds"
+FULL = "OSError: [Errno 28] No space left on device: '/tmp/in.wav'"
+COUNTED = ("received", "deleted", "invocations")
+
+
+def slow_under_a_limit_of_always():
+    world = World()
+    world.reserved = 3
+    world.at["throttles"][1::30] = 4
+    for minute in range(601, 900, 30):
+        world.run(minute, 10, 20.0)
+        world.at["throttles"][minute] = 60
+        world.at["received"][minute + 3] += 6
+    return world
+
+
+def creep_until_it_dies():
+    world = World(96)
+    for minute in range(1, 96 * 60, 30):
+        hour = minute / 60
+        world.run(minute, 10, 1.5 + max(0.0, hour - 24) * 0.35)
+    world.fail(5000, 96 * 60 - 20, 0.1, REFUSED)
+    return world
+
+
+def let_loose():
+    world = World()
+    for minute in range(601, 900, 30):
+        for name in COUNTED:
+            world.at[name][minute] = 0
+    waited = np.arange(300)
+    world.at["visible"][601:901], world.at["age_s"][601:901] = waited // 30 * 10 + 10, waited * 60
+    world.at["visible"][901:930], world.at["age_s"][901:930] = 60, 18000
+    world.change(590, "UpdateEventSourceMapping20150331", "job-runner", enabled=False)
+    world.at["sent"][901:930] += 4
+    world.fail(901, 930, 30.0, TIMED_OUT)
+    return world
+
+
+def full_disk_now_and_then():
+    world = World()
+    world.fail(600, 1400, 0.8, FULL, share=0.1)
+    for minute in range(601, 1400, 30):
+        world.at["errors"][minute] += 3
+        world.at["deleted"][minute] -= 3
+        for name in COUNTED:
+            world.at[name][minute + 4] += 3
+        world.at["duration_avg_s"][minute + 4] = world.at["duration_max_s"][minute + 4] = 1.5
+    world.table("functions")["last_modified"] = START
+    return world
+
+
+def surge_whose_worst_comes_a_day_later():
+    world = World(72)
+    for minute in range(1441, 72 * 60):
+        late = minute > 2880
+        world.at["visible"][minute] = 2 + (150 if late else 60) * ((minute - 1) % 30 < 15)
+        world.at["age_s"][minute] = 900
+    for minute in range(1441, 72 * 60, 30):
+        for name in ("sent", *COUNTED):
+            world.at[name][minute] = 90
+    return world
+
+
+def two_senders_of_messages_that_hang():
+    world = World()
+    world.fail(600, 1400, 30.0, TIMED_OUT, share=0.1)
+    for minute in range(601, 1400, 30):
+        world.at["duration_avg_s"][minute] = 4.5
+    world.dead = [(minute, f"device-{i % 2}") for i, (minute, _) in enumerate(world.dead)]
+    return world
+
+
+def slow_for_most_of_the_window():
+    world = World()
+    for minute in range(450, 1440):
+        for name in ("sent", *COUNTED):
+            world.at[name][minute] = 2
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 20.0
+        world.at["visible"][minute], world.at["age_s"][minute] = minute - 450, 10 * (minute - 450)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("make", "cause", "secondary"),
+    [
+        (slow_under_a_limit_of_always, "downstream_slow", "throttled"),
+        (creep_until_it_dies, "slow_leak", "downstream_down"),
+        (let_loose, "mapping_disabled", "downstream_saturated"),
+        (full_disk_now_and_then, "consumer_failing", None),
+        (surge_whose_worst_comes_a_day_later, "arrival_surge", None),
+        (two_senders_of_messages_that_hang, "poison_messages", None),
+    ],
+)
+def test_what_came_first_is_the_cause(make, cause, secondary):
+    found = diagnose(Investigation(make(), "backlog"))
+    assert (found.cause, found.secondary_cause) == (cause, secondary)
+
+
+def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
+    world = World()
+    world.fail(600, 700, 0.1, REFUSED)
+    known, unknown = (
+        diagnose(Investigation(case, "backlog")) for case in (world, world.without("queue_messages"))
+    )
+    assert known.extra["missed_work_certain"]
+    assert not unknown.extra["missed_work_certain"]
+    assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
+
+
+def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_leaves_it_open():
+    world = World()
+    world.fail(600, 700, 0.1, REFUSED)
+    messages = world.table("queue_messages")
+    messages["work_key"] = None
+    messages["body"] = '{"device_id": "device-1", "file_path": "files/device-1/2025-12-10/19-00/audio.wav"}'
+    found = diagnose(Investigation(world, "backlog")).extra
+    assert found["missed_work"][0][1] == "2025-12-10"
+    assert found["missed_work_certain"]
+    world.tables["queue_messages"] = messages.assign(body='{"device_id": "device-1"}')
+    nameless = diagnose(Investigation(world, "backlog"))
+    assert not nameless.extra["missed_work_certain"]
+    assert "nothing here tells which work 40 dead letters held" in nameless.summary[1]
+
+
+def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own():
+    world = World()
+    world.at["errors"][601], world.at["deleted"][601], world.at["received"][604] = 1, 9, 1
+    world.errors_logged.append((601, "HTTPError: 500 Server Error"))
+    for minute in range(631, 1440, 30):
+        world.at["errors"][minute], world.at["deleted"][minute] = 4, 6
+        world.errors_logged += [(minute, "TypeError: float() argument must be a string")] * 4
+    (signs,) = Investigation(world, "backlog").once(picture.picture).affected
+    assert signs.failures.start == signs.flow.frame.index[631].to_pydatetime()
+    assert signs.failures.observed == signs.errors.total == 4 * 27
+
+
+def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
+    """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
+    (flow,) = pipelines(let_loose())
+    sent = flow.frame.index[631].to_pydatetime()
+    assert not surely_ran(flow)(sent)
+    assert surely_ran(flow)(flow.frame.index[331].to_pydatetime())
+
+
+def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():
+    (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(picture.picture).affected
+    assert signs.slow is not None
+    assert signs.slow.start == signs.flow.frame.index[450].to_pydatetime()
+
+
+def test_a_change_is_looked_for_at_the_flow_that_shows_its_cause(monkeypatch):
+    others = ("failures", "throttles", "hidden", "starved")
+    worst, other = (
+        SimpleNamespace(flow=name, surplus=seen, **dict.fromkeys(others), first_trouble=lambda: None)
+        for name, seen in (("worst", None), ("other", SimpleNamespace(start=1)))
+    )
+    monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, flow, first: (flow, first))
+    view = picture.Picture((), (worst, other), ())
+    assert picture.change_for(view, "visibility_misconfig") == ("other", 1)

@@ -1,0 +1,151 @@
+"""A metric that nobody answered is no zero: without it the diagnosis is right or silent."""
+
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from worlds.backlog_world import World
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.reader_registry import sources
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.services.diagnose import diagnose as diagnose_case
+
+CASES = (
+    ("backlog-dlq", "consumer_failing"),
+    ("backlog-49", "downstream_slow"),
+    ("backlog-healthy", "healthy"),
+)
+FOLDERS = {"log": "logs/*", "queue": "metrics/sqs.json*", "function": "metrics/lambda.json*"}
+
+
+def damaged(data, tmp_path, case, how, *patterns):
+    """Diagnose a copy of a bundled case of which files are removed, emptied or torn."""
+    raw = tmp_path / "raw"
+    shutil.copytree(data / case, raw)
+    for file in [file for pattern in patterns for file in raw.glob(pattern)]:
+        content = file.read_bytes()
+        file.unlink()
+        if how != "removed":
+            file.write_bytes(content[: len(content) // 3] if how == "torn" else b"")
+    return diagnose_case("backlog", import_folder(raw, tmp_path / "case").case)
+
+
+def unanswered(world, namespace):
+    """Return the world with a namespace's queries left unanswered."""
+    metrics, queries = world.table("metrics"), world.table("metric_queries")
+    other = world.without()
+    open_ = queries["namespace"] == namespace
+    other.tables["metrics"] = metrics[metrics["namespace"] != namespace]
+    other.tables["metric_queries"] = queries.assign(
+        points=queries["points"].mask(open_), status=queries["status"].mask(open_)
+    )
+    return other
+
+
+def ask(world):
+    return diagnose(Investigation(world, "backlog"))
+
+
+@pytest.mark.parametrize(("case", "cause"), CASES)
+@pytest.mark.parametrize(
+    ("lacking", "how"),
+    [(("queue",), "removed"), (("function",), "emptied"), (("queue", "function"), "removed")],
+)
+def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
+    found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
+    assert found.cause in ({None} if cause == "healthy" else {cause, None})
+    assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
+    for item in found.missing_evidence:
+        files = re.findall(r"FOLDER/(\S+)", item.how)
+        assert files or "watchme pull" in item.how
+        for name in files:
+            assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
+
+
+@pytest.mark.parametrize(("case", "cause"), CASES)
+def test_with_torn_metric_files_it_is_right_or_silent(data, tmp_path, case, cause):
+    found = damaged(data, tmp_path, case, "torn", FOLDERS["queue"], FOLDERS["function"])
+    assert found.cause in ({None} if cause == "healthy" else {cause, None})
+
+
+def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(data, tmp_path):
+    found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"], FOLDERS["log"])
+    weights = {entry.finding.cause: entry.finding.log_odds for entry in found.ranking}
+    assert found.verdict == "inconclusive"
+    assert weights["visibility_misconfig"] <= 0
+    assert weights["consumer_failing"] >= 0
+
+
+def test_logged_errors_stand_in_for_counted_ones(data, tmp_path):
+    found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"])
+    assert found.cause == "consumer_failing"
+
+
+def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
+    assert ask(World()).verdict == "no_incident"
+    for namespace in ("AWS/SQS", "AWS/Lambda"):
+        found = ask(unanswered(World(), namespace))
+        assert found.verdict == "inconclusive"
+        assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
+
+
+def stalled():
+    world = World()
+    for minute in range(600, 1440):
+        for name in ("received", "deleted", "invocations", "duration_avg_s", "duration_max_s"):
+            world.at[name][minute] = 0
+        world.at["visible"][minute] = world.at["sent"][600 : minute + 1].sum()
+        world.at["age_s"][minute] = 60.0 * (minute - 601)
+    world.state = "Disabled"
+    world.change(597, "UpdateEventSourceMapping20150331", "job-runner", uUID="u-1", enabled=False)
+    return world
+
+
+def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
+    found = ask(unanswered(stalled(), "AWS/SQS"))
+    assert found.cause == "mapping_disabled"
+    assert found.extra["change"]["event_name"] == "UpdateEventSourceMapping20150331"
+    assert (found.incident_start - pd.Timestamp("2025-12-10T09:57:00Z")).total_seconds() == 0
+    assert found.incident_end is None
+
+
+def test_without_any_metric_a_mapping_that_was_switched_off_is_still_found():
+    found = ask(stalled().without("metrics", "metric_queries"))
+    assert found.cause in ("mapping_disabled", None)
+    assert found.incident_end is None
+
+
+def test_a_mapping_that_is_off_over_an_empty_queue_harms_nobody():
+    world = World()
+    world.state = "Disabled"
+    assert ask(world).verdict == "no_incident"
+
+
+def test_a_torn_series_counts_for_nothing_where_it_is_silent():
+    world = World()
+    whole = ask(world)
+    other = world.without()
+    queries = world.table("metric_queries")
+    torn = queries["metric"] == "Errors"
+    other.tables["metric_queries"] = queries.assign(
+        status=queries["status"].mask(torn), file="metrics/a.json"
+    )
+    found = ask(other)
+    assert (whole.verdict, found.verdict) == ("no_incident", "inconclusive")
+
+
+def test_dead_letters_of_unknown_age_are_told_like_others():
+    world = World()
+    world.fail(600, 800, 1.4, "ConnectionError: [Errno 111] Connection refused")
+    world.table("metrics")
+    messages = world.tables["queue_messages"]
+    world.tables["queue_messages"] = messages.assign(
+        sent_at=messages["sent_at"].where(messages["queue"] == "")
+    )
+    found = ask(world)
+    assert found.cause == "downstream_down"
+    assert found.extra["dead_lettered_work"]

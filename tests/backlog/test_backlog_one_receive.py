@@ -1,0 +1,36 @@
+"""Queues whose messages have one try: each failed run is a dead letter, also those that come by chance."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from worlds.backlog_draws import make
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.pipeline import RecordedSettings
+from watchme_analysis.queues.pipeline_anomalies import find_failures
+
+
+@pytest.mark.parametrize(("each", "found"), [(25, False), (5, True)])
+def test_failures_that_come_by_chance_are_no_rise_though_each_is_a_dead_letter(each, found):
+    index = pd.date_range("2026-07-04T05:00Z", periods=1000, freq="60s")
+    failed = [float(place >= 600 and place % each == 0) for place in range(1000)]
+    failed[100] = failed[300] = 1.0
+    frame = pd.DataFrame({"tried": 1.0, "failed": failed}, index=index)
+    flow = SimpleNamespace(frame=frame, period_s=60, settings=RecordedSettings(max_receive_count=1))
+    assert (find_failures(flow, dead_lettered=int(sum(failed))) is not None) is found
+
+
+@pytest.mark.parametrize("receives", [1, 3])
+def test_one_receive_is_said_to_kill_whatever_fails_once(tmp_path, receives):
+    def twist(world, options):
+        for queue in world.queues:
+            queue.max_receives = receives
+
+    make(702016, tmp_path / "raw", "downstream_down", twist)
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    assert found.extra["dead_letters"]
+    said = [sentence for sentence in found.summary if "maxReceiveCount 1" in sentence]
+    assert bool(said) is (receives == 1)

@@ -1,0 +1,96 @@
+"""Verdicts over situations that people on call meet, each once mistaken for another cause or none."""
+
+import pytest
+from worlds.backlog_draws import make
+from worlds.backlog_situations import situations
+
+from watchme_analysis.backlog.frames import dead_letters_by
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.findings import Investigation
+
+KNOWN = {name: rest for name, *rest in situations()}
+
+
+def asked(tmp_path, name, seed):
+    cause, _, twist = KNOWN[name]
+    make(seed, tmp_path / "raw", cause, twist)
+    return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "cause"),
+    [
+        ("disk-full", 560002, "consumer_failing"),
+        ("failing-all-along", 560007, "consumer_failing"),
+        ("timeout-lowered", 560008, "consumer_failing"),
+        ("too-many-requests", 560012, "downstream_down"),
+        ("stopped-by-hand", 560020, "downstream_down"),
+        ("stays", 560034, "arrival_surge"),
+        ("hangs", 560043, "poison_messages"),
+        ("bad-import", 560047, "poison_messages"),
+        ("sent-back-in-vain", 564047, "poison_messages"),
+        ("one-function-down", 564053, "downstream_down"),
+        ("one-function-off", 564055, "mapping_disabled"),
+        ("maintenance", 560065, "healthy"),
+        ("late-points", 564063, "healthy"),
+        ("down-while-nobody-sends", 564066, "healthy"),
+    ],
+)
+def test_what_looks_like_another_cause_is_told_apart(tmp_path, name, seed, cause):
+    found = asked(tmp_path, name, seed)
+    assert found.cause == cause, found.summary
+    assert found.confidence >= 0.7
+
+
+def test_errors_that_a_later_try_survives_are_no_bad_message(tmp_path):
+    found = asked(tmp_path, "half-the-runs", 560004)
+    assert found.cause in (None, "consumer_failing")
+    poison = next(item for item in found.ranking if item.finding.cause == "poison_messages")
+    assert poison.probability < 0.5
+
+
+def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(tmp_path):
+    found = asked(tmp_path, "stopped-by-hand", 560020)
+    assert found.secondary_cause == "mapping_disabled"
+    assert "after which the mapping was switched off" in found.summary[0]
+    assert "still wait behind a mapping that is off" in found.summary[1]
+    assert found.extra["change"] is None
+
+
+def test_slow_runs_for_which_nobody_waited_are_told_and_accuse_nobody(tmp_path):
+    found = asked(tmp_path, "nightly-backup", 564065)
+    assert found.verdict == "no_incident"
+    told = [item for item in found.ranking[0].finding.evidence if "several times as long" in item.statement]
+    assert [item.weight < 0 for item in told] == [True]
+
+
+def test_one_bad_message_of_a_fifo_queue_holds_its_group_up(tmp_path):
+    found = asked(tmp_path, "nightly-backup", 564067)
+    assert found.cause == "poison_messages"
+    assert found.extra["dead_letters"] == 1
+    assert "gives out no other message of the group" in found.ranking[0].finding.evidence[-1].statement
+
+
+def test_a_queue_with_less_concurrency_than_it_needs_gets_no_cause_that_nothing_speaks_for(tmp_path):
+    def small(world, options):
+        KNOWN["long-jobs"][2](world, options)
+        for queue in world.queues:
+            queue.max_concurrency = 2
+
+    make(560056, tmp_path / "raw", "healthy", small)
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    assert found.verdict == "inconclusive"
+    assert found.confidence < 0.5
+    assert found.summary[0].startswith("Nothing speaks for any of 10 causes")
+
+
+def test_a_limit_that_was_always_there_did_not_begin_what_a_surge_brought(tmp_path):
+    found = asked(tmp_path, "reserved-two", 560037)
+    assert (found.cause, found.secondary_cause) == ("arrival_surge", "throttled")
+
+
+def test_dead_letters_that_ran_out_of_time_are_named_so(tmp_path):
+    asked(tmp_path, "hangs", 560043)
+    counted = dead_letters_by(open_case(tmp_path / "raw"), "error")
+    assert "Task timed out" in set(counted["error"]) and "Task" not in set(counted["error"])

@@ -1,0 +1,58 @@
+"""Without a trail, the configurations still tell when something was last changed."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from worlds.backlog_draws import make
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.findings import Investigation
+
+
+def no_trail(world, options):
+    options["changes"], world.change = None, None
+
+
+def asked(path, seed, cause, tweak=no_trail):
+    truth = make(seed, path, cause, tweak)
+    return truth, diagnose(Investigation(open_case(path), "backlog"))
+
+
+@pytest.mark.parametrize(
+    ("cause", "seed", "table"),
+    [
+        ("consumer_failing", 9, "functions"),
+        ("visibility_misconfig", 0, "queues"),
+        ("mapping_disabled", 5, "event_source_mappings"),
+    ],
+)
+def test_an_incident_begins_with_the_last_change_of_what_failed(tmp_path, cause, seed, table):
+    truth, found = asked(tmp_path / "raw", seed, cause)
+    assert truth["incident_end"] is None  # nothing was changed after it
+    assert found.cause == cause
+    assert abs(found.incident_start - datetime.fromisoformat(truth["incident_start"])) < timedelta(seconds=1)
+    assert found.extra["change"] is None  # it is no event of a trail
+    told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    assert [item.table for item in told] == [table]
+    assert "as its configuration says" in told[0].statement
+
+
+def test_a_later_change_tells_when_it_ended(tmp_path):
+    truth, found = asked(tmp_path / "raw", 3, "consumer_failing")
+    assert truth["incident_end"] is not None
+    assert abs(found.incident_end - datetime.fromisoformat(truth["incident_end"])) < timedelta(seconds=1)
+
+
+def test_a_change_that_good_runs_followed_began_nothing(tmp_path):
+    def earlier(world, options):
+        no_trail(world, options)
+        start = world.fault[0] - 6 * world.rhythm["every"]
+        options["made"] = [(start, *change[1:]) for change in options["made"]]
+
+    truth, found = asked(tmp_path / "raw", 9, "consumer_failing", earlier)
+    assert found.cause == "consumer_failing"
+    assert found.incident_start > datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=1)
+    told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    assert all(item.weight < 0 for item in told)
+    assert "messages" in told[0].statement

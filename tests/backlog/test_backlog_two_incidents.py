@@ -1,0 +1,83 @@
+"""Incidents of two queues at different times, and messages that left: for ever, or back into their queue."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from worlds.backlog_draws import make
+from worlds.backlog_troubles import dead_letters_purged, expired, redriven
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.findings import Investigation
+
+HOUR = 3600
+
+
+def asked(tmp_path, seed, cause, twist, **options):
+    make(seed, tmp_path / "raw", cause, twist)
+    return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog", options=options))
+
+
+def down_elsewhere(hours_before):
+    """Return a twist that breaks another queue's API for two hours, so long before the fault."""
+
+    def twist(world, options):
+        other = next(queue for queue in world.queues if queue not in world.hit)
+        start = world.fault[0] - hours_before * HOUR
+        other.function.api.faults.append((start, start + 2 * HOUR, "down", None))
+
+    return twist
+
+
+@pytest.mark.parametrize(("hours_before", "told"), [(8, True), (0, False)])
+def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_before, told):
+    found = asked(tmp_path, 700003, "consumer_failing", down_elsewhere(hours_before))
+    assert found.cause == "consumer_failing"
+    assert len(found.extra["queues"]) == 2
+    said = [sentence for sentence in found.summary if "trouble of its own" in sentence]
+    assert bool(said) is told
+    touched = found.summary[1].split(" from ")[0]
+    named = [queue for queue in found.extra["queues"] if queue in touched]
+    assert len(named) == (1 if told else 2)
+    other = next(queue for queue in found.extra["queues"] if told is (queue not in named))
+    assert not told or f"--queue {other}" in said[0]
+    assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is told
+
+
+def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
+    truth = make(705003, tmp_path / "raw", "downstream_down", down_elsewhere(8))
+    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
+    assert found.cause == "downstream_down"
+    begun = datetime.fromisoformat(truth["incident_start"])
+    assert abs(found.incident_start - begun) < timedelta(hours=2)
+    assert [sentence for sentence in found.summary if "trouble of its own" in sentence]
+
+
+def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):
+    found = asked(tmp_path, 700010, "mapping_disabled", expired)
+    assert found.extra["lost"] > 0
+    assert not found.extra["missed_work_certain"]
+    assert "nothing tells which work the" in found.summary[1]
+
+
+def untold(twist):
+    """Return a twist whose changes of queues nobody recorded."""
+
+    def told_nothing(world, options):
+        twist(world, options)
+        options["changes"] = [item for item in options["changes"] or [] if item[1] != "StartMessageMoveTask"]
+
+    return told_nothing
+
+
+@pytest.mark.parametrize("twist", [redriven, untold(redriven)])
+def test_dead_letters_that_went_back_into_their_queue_are_not_lost(tmp_path, twist):
+    found = asked(tmp_path, 700020, "downstream_down", twist)
+    assert found.extra["dead_letters"] > 10
+    assert found.extra["lost"] == 0
+
+
+@pytest.mark.parametrize("twist", [redriven, dead_letters_purged])
+def test_nobody_is_asked_for_dead_letters_that_left(tmp_path, twist):
+    found = asked(tmp_path, 700020, "downstream_down", twist)
+    assert not [item.what for item in found.missing_evidence if "dead letters of" in item.what]

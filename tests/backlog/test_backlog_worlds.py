@@ -1,0 +1,124 @@
+"""Verdicts over made-up worlds: other names, regions and rhythms, each cause, and what looks like another."""
+
+from datetime import datetime
+
+import pytest
+from worlds.backlog_draws import CAUSES, make, upload
+from worlds.backlog_twists import stray, writes
+
+from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.inference.findings import Investigation
+
+
+def asked(tmp_path, seed, cause, tweak=None):
+    truth = make(seed, tmp_path / "raw", cause, tweak)
+    case = import_folder(tmp_path / "raw", tmp_path / "case").case
+    return diagnose(Investigation(case, "backlog")), truth
+
+
+def reports_failures(world, options):
+    for queue in world.queues:
+        queue.partial = True
+        queue.batch = 1 if queue.fifo else 5
+
+
+def loses_points(world, options):
+    reports_failures(world, options)
+    options["missing_points"] = 0.003
+
+
+def tight_reserve(world, options):
+    for queue in world.queues:
+        queue.function.reserved, queue.max_receives = 3, 10
+
+
+def one_bad_message(world, options):
+    loses_points(world, options)
+    upload(world, 0.5 * world.seconds, world.devices[0], world.queues[0], poison="404")
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_is_found_and_its_dead_letters_are_counted(tmp_path, cause):
+    found, truth = asked(tmp_path, 31, cause)
+    assert found.cause == cause
+    assert found.extra["queues"] == truth["queues_affected"]
+    assert found.extra["dead_letters"] == truth["messages_lost_to_dlq"]
+    assert found.extra["dead_lettered_work"] == truth["dead_lettered_work"]
+    assert (found.incident_end is None) == (truth["incident_end"] is None)
+    if truth["incident_start"] is not None:
+        # A creep has no sharp start; its bounds hold it nine times in ten.
+        begun = datetime.fromisoformat(truth["incident_start"])
+        slack = 2 * truth["window"]["period_s"] * (30 if cause == "slow_leak" else 1)
+        near = abs((found.incident_start - begun).total_seconds()) <= slack
+        early = datetime.fromisoformat(found.extra["incident_start_earliest"])
+        assert near or early <= begun <= datetime.fromisoformat(found.extra["incident_start_latest"])
+
+
+@pytest.mark.parametrize("cause", ["consumer_failing", "downstream_down", "poison_messages"])
+def test_messages_that_a_function_reports_as_failed_did_fail(tmp_path, cause):
+    found, truth = asked(tmp_path, 32, cause, reports_failures)
+    assert found.cause == cause
+    assert found.extra["queues"] == truth["queues_affected"]
+
+
+@pytest.mark.parametrize("tweak", [reports_failures, loses_points, one_bad_message, tight_reserve])
+def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, tweak):
+    found, _ = asked(tmp_path, 33, "healthy", tweak)
+    assert (found.verdict, found.cause) == ("no_incident", "healthy")
+    assert found.extra["lost"] == 0
+
+
+def test_a_surplus_begins_with_the_first_receive_too_many_however_long_after_the_sums_rise(tmp_path):
+    found, truth = asked(tmp_path, 420037, "visibility_misconfig")
+    assert found.extra["change"]["event_name"] == "SetQueueAttributes"
+    assert abs((found.incident_start - datetime.fromisoformat(truth["incident_start"])).total_seconds()) < 1
+
+
+def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
+    found, truth = asked(tmp_path, 502, "healthy", stray(6))
+    assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6
+    assert found.cause == "healthy"
+    assert any("6 of 2,439 messages" in item.statement for item in found.ranking[0].finding.evidence)
+
+
+@pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
+def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
+    assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
+
+
+def test_messages_as_close_together_as_chance_rarely_has_them_are_not_told_for_sure(tmp_path):
+    found, _ = asked(tmp_path, 515016, "healthy", stray(6))
+    assert found.verdict == "inconclusive"
+    told = [item.statement for entry in found.ranking[:2] for item in entry.finding.evidence]
+    assert any("came closer together than in 99 of 100 sets" in text for text in told)
+
+
+def test_a_function_that_ran_well_since_its_last_change_did_not_break_by_itself(tmp_path):
+    found, _ = asked(tmp_path, 515009, "downstream_down", writes(logs="none"))
+    assert found.cause == "downstream_down"
+
+
+def test_failures_that_end_without_another_deployment_are_not_named_after_the_one_before(tmp_path):
+    found, _ = asked(tmp_path, 515038, "downstream_down", writes(logs="none"))
+    assert found.cause != "consumer_failing"
+
+
+def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_path):
+    found, _ = asked(tmp_path, 420078, "mapping_disabled")
+    assert found.cause == "mapping_disabled"
+    told = [item for entry in found.ranking for item in entry.finding.evidence if item.check == "run time"]
+    assert any("with 5.0 times as many messages each" in item.statement for item in told)
+
+
+def test_runs_that_a_limit_since_lifted_leaves_alone_do_not_tell_that_it_was_not_there(tmp_path):
+    found, truth = asked(tmp_path, 450065, "throttled")
+    bounds = found.extra["incident_start_earliest"], found.extra["incident_start_latest"]
+    early, start, late = map(datetime.fromisoformat, (bounds[0], truth["incident_start"], bounds[1]))
+    assert early <= start <= late
+
+
+def test_a_message_hidden_far_longer_than_any_run_does_not_come_back_while_it_is_worked_on(tmp_path):
+    # Points that were lost in a surge look as if more had been received than sent.
+    found, _ = asked(tmp_path, 430034, "arrival_surge")
+    assert found.cause == "arrival_surge"

@@ -1,0 +1,50 @@
+"""Which recorded change fits a trouble that shows only at times."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from worlds.backlog_world import World
+
+from watchme_analysis.backlog.changes import Change, fitting_change, recorded_changes
+from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
+
+START = datetime(2026, 7, 4, 5, tzinfo=UTC)
+
+
+def limit_set_to(seconds):
+    return Change(
+        time=START + timedelta(minutes=30),
+        event_id="e",
+        event_name="UpdateFunctionConfiguration20150331v2",
+        user="someone",
+        resource="resize-worker",
+        what="function timeout set",
+        queues=("resize",),
+        causes=("consumer_failing", "visibility_misconfig"),
+        value=seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "longest_s", "fits"), [(120.0, 50.0, True), (120.0, 20.0, False), (25.0, 50.0, False)]
+)
+def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_s, longest_s, fits):
+    index = pd.date_range(START, periods=90, freq="60s")
+    frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": longest_s}, index=index)
+    flow = SimpleNamespace(
+        frame=frame, queue="resize", period_s=60, settings=RecordedSettings(visibility_timeout_s=30.0)
+    )
+    change = limit_set_to(limit_s)
+    found = fitting_change((change,), "visibility_misconfig", flow, START + timedelta(minutes=60))
+    assert found is (change if fits else None)
+
+
+@pytest.mark.parametrize(("role", "queues"), [("worker-role", ("jobs",)), ("other-role", ())])
+def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, queues):
+    world = World()
+    world.change(600, "DetachRolePolicy", role, roleName=role)
+    world.table("functions")["role"] = "worker-role"
+    (change,) = recorded_changes(world, pipelines(world))
+    assert change.queues == queues and "consumer_failing" in change.causes

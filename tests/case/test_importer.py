@@ -1,0 +1,461 @@
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import shutil
+from datetime import UTC
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from watchme_analysis.access_logs.formats.candidates import candidate_formats
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.present.console import import_text
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def entry(case, name):
+    return next(item for item in case.manifest["inputs"] if item["file"] == name)
+
+
+def test_every_file_is_accounted_for(evidence, tmp_path):
+    (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert {item["file"] for item in case.manifest["inputs"]} == {"access.log", "probes.csv", "holiday.jpg"}
+    assert entry(case, "holiday.jpg")["source"] is None
+    assert entry(case, "holiday.jpg")["reason"] == "not recognised"
+    assert len(case.table("access_log")) == 3
+    assert len(case.table("probes")) == 2
+    assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
+
+
+def test_tests_of_an_application_are_left_as_what_they_are(evidence, tmp_path):
+    (evidence / "tests").mkdir()
+    (evidence / "tests" / "test_jobs.py").write_text("def test_nothing():\n    pass\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert "tests, migrations or installed packages" in entry(case, "tests/test_jobs.py")["reason"]
+
+
+def test_a_second_import_changes_nothing(evidence, tmp_path):
+    first = import_folder(evidence, tmp_path / "case")
+    before = hashes(tmp_path / "case")
+    written = (tmp_path / "case" / "manifest.json").stat().st_mtime_ns
+    second = import_folder(evidence, tmp_path / "case")
+    assert first.changed
+    assert not second.changed
+    assert hashes(tmp_path / "case") == before
+    assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
+
+
+def test_the_same_input_gives_the_same_bytes_elsewhere(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "one" / "case")
+    import_folder(evidence, tmp_path / "two" / "case")
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
+
+
+def test_changed_input_replaces_the_case_as_a_whole(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "case")
+    (evidence / "probes.csv").unlink()
+    report = import_folder(evidence, tmp_path / "case")
+    assert report.changed
+    assert not (tmp_path / "case" / "tables" / "probes.parquet").exists()
+    assert len(report.case.table("probes")) == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_damaged_table_is_made_anew(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "case")
+    (tmp_path / "case" / "tables" / "probes.parquet").write_bytes(b"PAR1")
+    report = import_folder(evidence, tmp_path / "case")
+    assert report.changed
+    assert len(report.case.table("probes")) == 2
+
+
+APP = "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return 1\n"
+PACKERS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+@pytest.mark.parametrize(("ending", "pack"), PACKERS.items())
+def test_packing_makes_no_difference_to_the_tables(evidence, tmp_path, ending, pack):
+    (evidence / "app-emotion").mkdir()
+    (evidence / "app-emotion" / "main.py").write_text(APP)
+    (evidence / "nginx.conf").write_text("http { include conf.d/*.conf; }\n")
+    (evidence / "conf.d").mkdir()
+    (evidence / "conf.d" / "api.conf").write_text("server { listen 8080; }\n")
+    plain = import_folder(evidence, tmp_path / "plain").case
+    for path in [path for path in evidence.rglob("*") if path.is_file()]:
+        path.with_name(path.name + ending).write_bytes(pack(path.read_bytes()))
+        path.unlink()
+
+    packed = import_folder(evidence, tmp_path / "packed").case
+
+    assert {"access_log", "app_handlers", "config_directives"} <= set(plain.tables)
+    assert packed.tables == plain.tables
+    for name in plain.tables:
+        columns = [column for column in plain.table(name) if column not in ("file", "id", "parent")]
+        assert len(packed.table(name)) == len(plain.table(name)) > 0, name
+        pd.testing.assert_frame_equal(packed.table(name)[columns], plain.table(name)[columns])
+
+
+def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_path):
+    lines = (evidence / "access.log").read_bytes() * 20_000
+    packed = gzip.compress(lines)
+    (evidence / "access.log").unlink()
+    (evidence / "access.log.gz").write_bytes(packed[: len(packed) // 2])
+    case = import_folder(evidence, tmp_path / "case").case
+    rows = len(case.table("access_log"))
+    assert 20_000 < rows < 60_000
+    assert "ends early" in entry(case, "access.log.gz")["reason"]
+    assert case.coverage()["access_log"]["truncated"]
+
+
+def test_a_last_line_without_an_end_is_noted(evidence, tmp_path):
+    whole = (evidence / "probes.csv").read_bytes()
+    assert whole.endswith(b"\n")
+    note = "probes.csv: the last line has no line end: the file may have been cut off there."
+    before = import_folder(evidence, tmp_path / "case").case
+    assert note not in before.manifest["tables"]["probes"]["notes"]
+    (evidence / "probes.csv").write_bytes(whole[:-1])
+    after = import_folder(evidence, tmp_path / "case").case
+    assert note in after.manifest["tables"]["probes"]["notes"]
+
+
+def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
+    with (evidence / "access.log").open("a") as file:
+        file.write("this is no access line\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    rejected = case.table("rejected_lines")
+    assert rejected[["file", "line", "table", "text"]].values.tolist() == [
+        ["access.log", 4, "access_log", "this is no access line"]
+    ]
+    assert case.coverage()["access_log"]["rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("hour", "doubt"), [("01", ""), ("10", "9 h after everything else"), ("23", ""), ("00", "1 h before")]
+)
+def test_a_log_without_a_zone_that_fits_nothing_else_is_doubted(evidence, tmp_path, hour, doubt):
+    text = "".join(f"2025-12-11 {hour}:00:{second:02},000 INFO [7] app: done\n" for second in range(30))
+    (evidence / "app.log").write_text(text)
+    notes = " ".join(import_folder(evidence, tmp_path / "case").case.manifest["tables"]["app_log"]["notes"])
+    assert ("time_zone" in notes) is bool(doubt)
+    assert doubt in notes
+
+
+def outside(tmp_path):
+    """Return a folder beside the evidence with files of the reader's own machine."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    (folder / "app.py").write_text("SECRET = 'of this machine'\n")
+    (folder / "dump.json").write_text('{"Messages": [{"MessageId": "m", "Body": "of this machine"}]}')
+    (folder / "app.log").write_text("2025-12-11 01:00:05,000 INFO [7] app: of this machine\n")
+    return folder
+
+
+def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
+    machine = outside(tmp_path)
+    (evidence / "queues").mkdir()
+    for name, target in (
+        ("app.py", machine / "app.py"),
+        ("queues/jobs-dlq-messages.json", machine / "dump.json"),
+        ("logs", machine),
+        ("notes.txt", machine / "app.log"),
+        ("broken.log", machine / "missing"),
+        ("loop.log", evidence / "loop.log"),
+    ):
+        (evidence / name).symlink_to(target)
+    (evidence / "access-copy.log").symlink_to("access.log")
+
+    case = import_folder(evidence, tmp_path / "case").case
+
+    for name in ("app.py", "queues/jobs-dlq-messages.json", "logs", "notes.txt"):
+        assert entry(case, name)["source"] is None
+        assert entry(case, name)["reason"].startswith("a symbolic link that leads out of the folder, to "), (
+            name
+        )
+    assert entry(case, "broken.log")["reason"] == "a symbolic link that leads nowhere"
+    assert entry(case, "loop.log")["reason"] == "a symbolic link that leads nowhere"
+    assert {one.file for one in case.unread} == {"logs", "queues/jobs-dlq-messages.json"}
+    assert len(case.table("access_log")) == 6, "a link within the folder is followed"
+    for path in (path for path in case.path.rglob("*") if path.is_file()):
+        assert b"of this machine" not in path.read_bytes(), path
+    (evidence / "more.txt").symlink_to(machine / "app.py")
+    assert import_folder(evidence, tmp_path / "case").changed
+
+
+def test_a_folder_may_itself_be_a_link(evidence, tmp_path):
+    (tmp_path / "link").symlink_to(evidence, target_is_directory=True)
+    (evidence / "other.log").symlink_to(evidence / "access.log")
+    case = import_folder(tmp_path / "link", tmp_path / "case").case
+    assert case.unread == []
+    assert len(case.table("access_log")) == 6
+
+
+def test_settings_from_outside_of_the_folder_are_refused(evidence, tmp_path):
+    (tmp_path / "other.toml").write_text('title = "of this machine"\n')
+    (evidence / "case.toml").symlink_to(tmp_path / "other.toml")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        import_folder(evidence, tmp_path / "case")
+
+
+@pytest.mark.parametrize("how", ["include", "link", "include of a link", "link beside"])
+def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, how):
+    machine = outside(tmp_path)
+    text = "log_format timed '$msec $status $request_uri';"
+    (machine / "formats.conf").write_text(text)
+    (evidence / "access.log").write_text("1765415430.250 200 /health\n")
+    log = "access_log /var/log/nginx/access.log timed;"
+    if how == "include":
+        (evidence / "nginx.conf").write_text(f"http {{\n  include {machine}/formats.conf;\n  {log}\n}}\n")
+    elif how == "include of a link":
+        (evidence / "nginx.conf").write_text(f"http {{\n  include formats/*;\n  {log}\n}}\n")
+        (evidence / "formats").symlink_to(machine, target_is_directory=True)
+    elif how == "link":
+        (evidence / "nginx.conf").symlink_to(machine / "formats.conf")
+    else:
+        (evidence / "other.conf").symlink_to(machine / "formats.conf")
+
+    case = import_folder(evidence, tmp_path / "case").case
+
+    assert entry(case, "access.log")["source"] is None, "the format stands outside"
+    assert len(case.table("config_directives")) == ("include" in how) * 3
+    text = import_text(case.manifest, UTC)
+    assert ("which is not here" if "include" in how else "leads out of the folder") in " ".join(text.split())
+
+    stay = RawFile(evidence, "access.log")
+    notes = candidate_formats(stay).notes
+    assert [note for note in notes if "nginx.conf:2 includes" in note] == notes
+    assert bool(notes) == ("include" in how)
+
+
+def test_formats_are_found_in_includes_of_the_folder(evidence, tmp_path):
+    (evidence / "conf.d").mkdir()
+    (evidence / "conf.d" / "a.conf").write_text("log_format timed '$msec $status $request_uri';")
+    (evidence / "nginx.conf").write_text(
+        "http { include /etc/nginx/conf.d/*.conf; include /etc/mime.types; }"
+    )
+    (evidence / "access.log").write_text("1765415430.250 200 /health\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    assert case.table("access_log")["path"].tolist() == ["/health"]
+
+
+LOCAL = {
+    "app.log": ("app_log", "2025-12-11 10:00:05,000 INFO [7] app: done\n"),
+    "error.log": ("error_log", "2025/12/11 10:00:05 [error] 31#31: *7 it failed\n"),
+    "probes.csv": (
+        "probes",
+        "timestamp,vantage,path,status,seconds\n2025-12-11T10:00:05,host,/health,200,1\n",
+    ),
+    "metrics-api.csv": ("host_metrics", "timestamp,cpu_pct\n2025-12-11 10:00:05,50\n"),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "stated", "hour"),
+    [(None, None, 10), ("Asia/Tokyo", None, 1), (None, "Asia/Tokyo", 1), ("Asia/Tokyo", "UTC", 10)],
+)
+def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
+    evidence, tmp_path, option, stated, hour
+):
+    for name, (_, text) in LOCAL.items():
+        (evidence / name).write_text(text)
+    if stated is not None:
+        (evidence / "case.toml").write_text(f'time_zone = "{stated}"\n')
+
+    case = import_folder(evidence, tmp_path / "case", zone_name=option).case
+
+    for table, _ in LOCAL.values():
+        assert case.table(table)["time"].dt.hour.tolist() == [hour], table
+    # What names its zone is as it was.
+    assert set(case.table("access_log")["time"].dt.hour) == {1}
+    assert case.manifest["time_zone"] == (stated or option or "UTC")
+
+
+def test_another_zone_makes_the_case_anew(evidence, tmp_path):
+    (evidence / "app.log").write_text(LOCAL["app.log"][1])
+    import_folder(evidence, tmp_path / "case")
+    changed = import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo")
+    assert changed.changed
+    assert changed.case.table("app_log")["time"].dt.hour.tolist() == [1]
+    assert not import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo").changed
+    with pytest.raises(InputError, match="unknown"):
+        import_folder(evidence, tmp_path / "case", zone_name="Mars/Olympus")
+
+
+def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
+    for name in "abcde":
+        (evidence / f"access_{name}.log").write_text((evidence / "access.log").read_text())
+    text = import_text(import_folder(evidence, tmp_path / "case").case.manifest, UTC)
+    said = " ".join(text.partition("Notes:")[2].split())
+    assert "access.log, access_a.log, access_b.log and 3 more: log_format combined" in said
+    assert said.count("combined") == 1
+
+
+def test_case_toml_wins_over_recognition(evidence, tmp_path):
+    (evidence / "probes.csv").rename(evidence / "export.txt")
+    (evidence / "case.toml").write_text(
+        'title = "December"\ntime_zone = "Asia/Tokyo"\n'
+        "[window]\nstart = 2025-12-11T10:00:00\nend = 2025-12-11T11:00:00\n"
+        '[files]\n"export.txt" = "probes.csv"\n'
+    )
+    case = import_folder(evidence, tmp_path / "case").case
+    assert len(case.table("probes")) == 2
+    assert case.title == "December"
+    assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 'red'", "no setting colour"),
+        ("title = ", "can't be read"),
+        ("time_zone = 'Mars/Olympus'", "unknown"),
+        ("[files]\n'nothing.txt' = 'probes.csv'", "which is not in"),
+        ("[files]\n'access.log' = 'poetry'", "which is none of"),
+        ("[window]\nstart = 2025-12-11T10:00:00Z", "holds start and end"),
+    ],
+)
+def test_bad_settings_are_refused_and_nothing_is_written(evidence, tmp_path, text, message):
+    (evidence / "case.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_folder(evidence, tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+
+def test_bad_folders_are_refused(evidence, tmp_path):
+    with pytest.raises(InputError, match="There is no folder"):
+        import_folder(tmp_path / "nowhere", tmp_path / "case")
+    (tmp_path / "hollow").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        import_folder(tmp_path / "hollow", tmp_path / "case")
+    (tmp_path / "hollow" / "letter.doc").write_text("Dear all")
+    with pytest.raises(InputError, match="Nothing in"):
+        import_folder(tmp_path / "hollow", tmp_path / "case")
+    with pytest.raises(InputError, match="into the evidence itself"):
+        import_folder(evidence, evidence)
+    with pytest.raises(CaseError, match="is no case"):
+        import_folder(evidence, tmp_path / "hollow")
+    assert not (tmp_path / "case").exists()
+    assert sorted(path.name for path in evidence.iterdir()) == ["access.log", "probes.csv"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(evidence, tmp_path, monkeypatch):
+    for name in ("old", ".cache"):
+        (evidence / name).mkdir()
+    plain = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name not in closed and plain(path, mode))
+
+    closed = {"old"}
+    with pytest.raises(InputError, match=r"old can't be read: Permission denied\.$"):
+        import_folder(evidence, tmp_path / "case")
+    closed = {".cache"}
+    import_folder(evidence, tmp_path / "case")
+
+
+def test_a_case_may_lie_within_its_evidence(evidence):
+    import_folder(evidence, evidence / "case")
+    assert not import_folder(evidence, evidence / "case").changed
+
+
+def test_another_case_within_the_evidence_is_left_as_one(evidence):
+    (evidence / "nginx.conf").write_text("events {}\nhttp {}\n")
+    alone = import_folder(evidence, evidence / "first").case
+    both = import_folder(evidence, evidence / "second").case
+    assert both.coverage() == alone.coverage()
+    left = {item["file"]: item["reason"] for item in both.manifest["inputs"] if item["source"] is None}
+    assert left == {"first/manifest.json": "a case of its own: its folder is left"}
+    (evidence.parent / "cases").mkdir()
+    for name in ("first", "second"):
+        (evidence / name).rename(evidence.parent / "cases" / name)
+    with pytest.raises(InputError, match=r"holds no evidence, but cases: give one, such as .*first"):
+        import_folder(evidence.parent / "cases", evidence / "third")
+
+
+def test_metrics_and_queries_last_until_their_end(tmp_path):
+    series = {"Id": "a", "Label": "q", "Timestamps": ["2025-12-11T01:00:00Z", "2025-12-11T01:05:00Z"]}
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}
+    asked = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}]
+    folder = tmp_path / "evidence" / "metrics"
+    folder.mkdir(parents=True)
+    (folder / "sqs.json").write_text(json.dumps({"MetricDataResults": [series | {"Values": [1.0, 2.0]}]}))
+    (folder / "metric-data-queries.json").write_text(json.dumps(asked))
+    logs = tmp_path / "evidence" / "logs"
+    logs.mkdir()
+    (logs / "errors.json").write_text('{"status": "Complete", "results": []}')
+    asked = {"logGroupName": "/aws/lambda/w", "queryString": "fields @message", "queryId": "a"}
+    hour = asked | {"startTime": 1765411200, "endTime": 1765414800, "output": "errors.json"}
+    (logs / "queries.json").write_text(json.dumps([hour]))
+    covered = import_folder(tmp_path / "evidence", tmp_path / "case").case.coverage()
+    for table, start, end in (("metrics", "01:00", "01:10"), ("log_queries", "00:00", "01:00")):
+        assert covered[table]["start"].startswith(f"2025-12-11T{start}:00")
+        assert covered[table]["end"].startswith(f"2025-12-11T{end}:00")
+
+
+@pytest.mark.parametrize(
+    "name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49", "backlog-healthy"]
+)
+def test_bundled_evidence_is_taken_whole(data, tmp_path, name):
+    case = import_folder(data / name, tmp_path / "case").case
+    left = [item["file"] for item in case.manifest["inputs"] if item["source"] is None]
+    assert left == ["README.md"]
+    assert (
+        case.coverage().keys()
+        >= {"health": {"probes", "access_log"}, "backlog": {"metrics", "queues"}}[name.split("-")[0]]
+    )
+    assert sum(table["rejected"] for table in case.manifest["tables"].values()) == 0
+
+
+def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
+    for name in ("app.log", "edge.jsonl"):
+        (evidence / name).write_text("{}\n")
+    for name in ("monday", "tuesday"):
+        shutil.copytree(evidence, tmp_path / "incidents" / name)
+    folder = tmp_path / "incidents"
+
+    with pytest.raises(InputError, match=r"monday, tuesday hold the same files \(access\.log, .*Give one of"):
+        import_folder(folder, tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+    (folder / "case.toml").touch()
+    case = import_folder(folder, tmp_path / "case").case
+    assert entry(case, "monday/access.log")["source"] == entry(case, "tuesday/access.log")["source"]
+
+
+def test_a_folder_is_looked_through_no_more_often_for_many_logs_than_for_one(tmp_path, monkeypatch):
+    seen = []
+
+    def counted(folder):
+        seen.append(folder.name)
+        return sorted(folder.glob("*"))
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    for name, logs in (("one", 1), ("many", 20)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "nginx.conf").write_text("log_format timed '$msec $status $request_uri';")
+        for at in range(logs):
+            (folder / f"access-{at}.log").write_text(f"1765415430.250 200 /{at}\n")
+
+        case = import_folder(folder, tmp_path / f"case-{name}").case
+
+        assert case.table("access_log")["path"].nunique() == logs
+
+    assert seen.count("many") == seen.count("one") > 0

@@ -1,0 +1,521 @@
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from worlds.aws_front import FAST
+
+from watchme_analysis.cloudwatch.insights import window_planner as outlook
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.insights.run import run_queries, run_query
+from watchme_analysis.cloudwatch.session import Aws, CancelledError, RateLimits
+from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+T0 = int(START.timestamp()) * 1000
+GROUP = "/aws/lambda/sed-worker"
+RAW = "fields @timestamp, @message | sort @timestamp asc"
+
+
+def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):
+    """A query whose group is said to have got one event, so that it is asked whole first."""
+    more.setdefault("counts", ((T0 // 1000, 1),))
+    return InsightsQuery(text, (GROUP,), Window(start, end), **more)
+
+
+@pytest.fixture
+def aws():
+    return Aws(pace=FAST)
+
+
+def counted(offsets_ms, bin_s=60):
+    """What came into the group, as CloudWatch counts it."""
+    bins = Counter((T0 + offset) // 1000 // bin_s * bin_s for offset in offsets_ms)
+    return {"counts": tuple(sorted(bins.items())), "counts_bin_s": bin_s}
+
+
+def load(front, offsets_ms):
+    front.engine.load(GROUP, [(T0 + offset, f"event {n}", "s") for n, offset in enumerate(offsets_ms)])
+
+
+def numbers(answer):
+    return [int(row["@message"].split()[1]) for row in answer.rows]
+
+
+def test_one_query_and_one_poll_more_than_needed(front, aws):
+    load(front, range(0, 60_000, 100))
+    answer = run_query(aws, ask(**counted(range(0, 60_000, 100))))
+    assert numbers(answer) == list(range(600))
+    assert not answer.truncated
+    assert (answer.started, answer.matched, answer.scanned) == (1, 600, 600)
+    assert answer.bytes_scanned > 0
+    assert front.calls["GetQueryResults"] == 2
+
+
+def test_partial_rows_of_a_running_query_are_not_taken(front, aws):
+    front.polls = 4
+    load(front, range(0, 1000, 10))
+    assert len(run_query(aws, ask()).rows) == 100
+
+
+def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
+    front.page = 10
+    load(front, range(0, 35_000, 1000))
+    front.faults["GetQueryResults"].extend([None, None, "expired"])
+    assert numbers(run_query(aws, ask())) == list(range(35))
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+@pytest.mark.parametrize("text", [RAW, "fields @timestamp, @message", "fields @message"])
+def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second, text):
+    front.end_is_whole_second = whole_second
+    spread = random.Random(4)
+    offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(900))
+    load(front, offsets)
+    answer = run_query(aws, ask(text), cap=100)
+    got = [offsets[number] for number in numbers(answer)]
+    assert Counter(numbers(answer)) == Counter(range(900))
+    assert got == sorted(got, reverse=text != RAW)
+    assert not answer.truncated
+
+
+def test_the_window_is_half_open(front, aws):
+    load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
+    answer = run_query(aws, ask(end=START + timedelta(minutes=1)))
+    assert numbers(answer) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_second):
+    front.end_is_whole_second = whole_second
+    load(front, [*range(0, 60_000, 100), *range(60_000, 61_000, 10)])
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    answer = run_query(aws, ask(text, end=START + timedelta(minutes=1)), cap=90)
+    assert sorted(numbers(answer)) == list(range(600))
+    assert (answer.truncated, answer.matched) == (False, 600)
+
+
+def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
+    offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
+    load(front, offsets)
+    answer = run_query(aws, ask(), cap=100)
+    assert Counter(numbers(answer)) == Counter(range(len(offsets)))
+    assert not answer.truncated
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front, aws, whole_second, order):
+    front.takes_one_second, front.end_is_whole_second = False, whole_second
+    offsets = [0, 500, *(60_000 + n % 1000 for n in range(2000)), *range(120_000, 1_200_000, 3001)]
+    load(front, offsets)
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    for counts in (counted(offsets), {"counts": ()}):
+        answer = run_query(Aws(pace=FAST), ask(text, **counts), cap=100)
+        assert Counter(numbers(answer)) == Counter(range(len(offsets)))
+        assert not answer.truncated
+
+
+def test_a_burst_in_one_millisecond_says_truncated(front, aws):
+    load(front, [0, *([60_000] * 300), 120_000])
+    answer = run_query(aws, ask(), cap=100)
+    assert answer.truncated
+    assert any("one millisecond" in note for note in answer.notes)
+    assert {0, 301} <= set(numbers(answer))
+    assert len(numbers(answer)) == len(set(numbers(answer)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["stats count(*) as n by bin(5m)", "fields @message | dedup @message", "fields @message | limit 7"],
+)
+def test_other_queries_are_never_split(front, aws, text):
+    load(front, range(0, 3_600_000, 1000))
+    answer = run_query(aws, ask(text), cap=10_000)
+    assert answer.started == 1
+    assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
+
+
+def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
+    load(front, range(0, 300_000, 1000))
+    answer = run_query(aws, ask("stats count(*) as n by @message"), cap=100)
+    assert (len(answer.rows), answer.truncated, answer.started) == (100, True, 1)
+    assert any("stats looks at several events together" in note for note in answer.notes)
+    limited = run_query(aws, ask("stats count(*) as n by @message | limit 100"), cap=100)
+    assert (len(limited.rows), limited.truncated) == (100, False)
+    assert "limit" not in front.started[-1]
+
+
+def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(front, aws):
+    front.counted_over = 5
+    load(front, range(0, 300_000, 1000))
+    answer = run_query(aws, ask())
+    assert (len(answer.rows), answer.truncated, answer.started) == (300, True, 1)
+    assert any("300 rows came, and CloudWatch counts 305: ask again" in note for note in answer.notes)
+    # As many rows as come at most may be all there are: only what follows them tells.
+    front.counted_over = 0
+    answer = run_query(aws, ask(), cap=300)
+    assert (sorted(numbers(answer)), answer.truncated) == (list(range(300)), False)
+    assert answer.started == 2
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws, order):
+    front.most_rows = 10_000
+    load(front, [*range(0, 3_600_000, 1000), *(1_800_000 + n // 15 for n in range(15_000))])
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    answer = run_query(aws, ask(text))
+    assert sorted(numbers(answer)) == list(range(18_600))
+    assert not answer.truncated
+    for whole in ("stats count(*) as n by @message", "fields @message | limit 18000"):
+        answer = run_query(aws, ask(whole))
+        assert (len(answer.rows), answer.truncated) == (10_000, True)
+    answer = run_query(aws, ask("fields @message | limit 10000"))
+    assert (len(answer.rows), answer.truncated) == (10_000, False)
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
+    front.end_is_whole_second = whole_second
+    offsets = range(500, 3_600_000, 1000)
+    load(front, offsets)
+    answer = run_query(aws, ask(**counted(offsets)), cap=400)
+    assert Counter(numbers(answer)) == Counter(range(3600))
+    assert not answer.truncated
+    # One event tells which it is; the last second of each window is then all that may be owed.
+    assert answer.scanned <= 3600 + 1
+    assert answer.started <= (13 if whole_second else 12 + 1 + 11)
+    started = len(front.started)
+    again = run_query(aws, ask(**counted(offsets)), cap=400)
+    assert (again.started, again.scanned, len(front.started)) == (12, 3600, started + 12)
+
+
+@pytest.mark.parametrize("whole_second", [True, False])
+def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, whole_second):
+    front.end_is_whole_second = whole_second
+    offsets = range(0, 3_600_000, 1000)
+    load(front, offsets)
+    answer = run_query(aws, ask(**counted(offsets)), cap=100)
+    assert Counter(numbers(answer)) == Counter(range(3600))
+    assert not answer.truncated
+    windows = 60
+    assert answer.started <= windows + aws.pace.concurrent_queries
+    assert answer.scanned <= 3600 + windows + aws.pace.concurrent_queries
+
+
+def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front, aws):
+    offsets = range(0, 3_600_000, 500)
+    load(front, offsets)
+    text = "fields @timestamp, @message | filter @message like /77$/"
+    answer = run_query(aws, ask(text, **counted(offsets)), cap=100)
+    assert sorted(numbers(answer)) == list(range(77, 7200, 100))
+    assert answer.scanned <= 1.05 * 7200
+    assert answer.started <= 6
+
+
+def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
+    load(front, range(0, 3_600_000, 100))
+    answer = run_query(aws, ask(counts=()), cap=1000)
+    assert numbers(answer) == list(range(36_000))
+    assert answer.scanned <= 1.1 * 36_000
+    assert answer.started <= 60
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws, known):
+    offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
+    load(front, offsets)
+    answer = run_query(aws, ask(**(counted(offsets) if known else {"counts": ()})), cap=10_000)
+    assert sorted(numbers(answer)) == list(range(len(offsets)))
+    assert answer.scanned <= 2 * len(offsets)
+
+
+def test_a_short_window_is_asked_whole(front, aws):
+    load(front, range(0, 40_000, 1000))
+    answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
+    assert (len(answer.rows), answer.started) == (40, 1)
+
+
+def test_a_timeout_is_asked_again_in_halves(front, aws):
+    load(front, range(0, 3_600_000, 60_000))
+    front.timeout_over_s = 1000
+    answer = run_query(aws, ask())
+    assert sorted(numbers(answer)) == list(range(60))
+    assert not answer.truncated
+
+
+def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
+    load(front, range(0, 3_600_000, 60_000))
+    front.timeout_over_s = 1000
+    answer = run_query(aws, ask("stats count(*)"))
+    assert answer.truncated
+    assert answer.status == "Timeout"
+
+
+def test_a_failed_query_is_tried_once_more(front, aws):
+    load(front, [0, 1])
+    front.fail_next = 1
+    assert len(run_query(aws, ask()).rows) == 2
+    front.fail_next = 2
+    answer = run_query(aws, ask())
+    assert (answer.status, answer.truncated) == ("Failed", True)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "500", "reset", "busy"])
+def test_passing_faults_are_waited_out(front, aws, fault):
+    load(front, range(100))
+    front.faults["StartQuery"].extend([fault, fault])
+    if fault != "busy":
+        front.faults["GetQueryResults"].extend([fault, None, fault])
+    assert len(run_query(aws, ask()).rows) == 100
+
+
+def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
+    load(front, [0])
+    front.faults["StartQuery"].extend(["throttle"] * 20)
+    with pytest.raises(RetryableServiceError, match=r"ThrottlingException.*try again later"):
+        run_query(aws, ask())
+    front.faults["StartQuery"].clear()
+    front.faults["StartQuery"].append("denied")
+    with pytest.raises(ServiceError, match="print-policy"):
+        run_query(aws, ask())
+    with pytest.raises(ServiceError, match="does not exist"):
+        run_query(aws, InsightsQuery(RAW, ("/nowhere",), ask().window))
+    with pytest.raises(ServiceError, match="MalformedQuery"):
+        run_query(aws, ask("frobnicate @message"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "next_step"),
+    [
+        ("stale", "log in again, or give another --profile"),
+        ("clock", "check this machine's clock, or log in again"),
+        ("denied", "`watchme pull --print-policy` prints the permissions needed"),
+        ("malformed", r"check what was asked \(names, parameters, window\)"),
+    ],
+)
+def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_step):
+    load(front, [0])
+    front.faults["StartQuery"].append(fault)
+    with pytest.raises(
+        ServiceError, match=rf"logs:StartQuery in ap-southeast-2 said \w+: .*: {next_step}\.$"
+    ):
+        run_query(aws, ask())
+    assert front.calls["StartQuery"] == 1
+
+
+def test_few_slots_are_shared(front, aws):
+    front.slots = 2
+    front.polls = 2
+    load(front, range(0, 3_600_000, 1000))
+    answers = run_queries(aws, [ask() for _ in range(6)], cap=1000)
+    assert [len(answer.rows) for answer in answers] == [3600] * 6
+
+
+def test_the_deadline_stops_what_runs_and_says_so(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+    answer = run_query(aws, ask(), deadline_s=0.2)
+    assert answer.truncated
+    assert any("deadline" in note for note in answer.notes)
+    assert front.stopped == ["query-0"]
+    assert answer.bytes_scanned > 0  # stopped, and paid for all the same
+
+
+def test_at_the_ceiling_nothing_more_is_asked(front, aws):
+    offsets = range(500, 3_600_000, 1000)
+    load(front, offsets)
+    (answer,) = run_queries(aws, [ask(**counted(offsets))], cap=100, max_scan_bytes=20_000)
+    assert (answer.truncated, answer.status) == (True, "Stopped")
+    assert any("more than the ceiling" in note for note in answer.notes)
+    assert 20_000 < answer.bytes_scanned < 80_000
+    assert len(answer.rows) < 3600
+
+
+def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
+    load(front, range(10))
+    front.faults["StartQuery"].extend([None] + ["throttle"] * 20)
+    answers = run_queries(Aws(pace=replace(FAST, concurrent_queries=1)), [ask(), ask()])
+    assert [(len(answer.rows), answer.truncated) for answer in answers] == [(10, False), (0, True)]
+    assert any("It broke off: logs:StartQuery" in note for note in answers[1].notes)
+
+
+def test_throttled_calls_slow_down_and_recover(front):
+    aws = Aws(pace=replace(FAST, gap_s=1e-4))
+    front.faults["StartQuery"].extend(["throttle"] * 3)
+    load(front, [0])
+    run_query(aws, ask())
+    assert aws._slower["logs:StartQuery"] == pytest.approx(0.9 * 8)
+    assert aws._slower["logs:GetQueryResults"] == 1
+
+
+def test_a_deadline_ends_a_series_of_throttled_calls(front):
+    patient = replace(FAST, attempts=10_000, backoff_s=0.05, longest_backoff_s=0.05)
+    front.faults["StartQuery"].extend(["throttle"] * 10_000)
+    load(front, [0])
+    with pytest.raises(RetryableServiceError, match="time after time: try again later"):
+        run_query(Aws(pace=patient), ask(), deadline_s=0.3)
+    assert front.calls["StartQuery"] < 1000
+
+
+def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+
+    def give_up(_):
+        if front.calls["GetQueryResults"] > 3:
+            aws.cancelled.set()
+
+    with pytest.raises(CancelledError):
+        run_queries(aws, [ask(), ask()], progress=give_up)
+    assert sorted(front.stopped) == ["query-0", "query-1"]
+    other = Aws(pace=FAST)
+    front.stopped.clear()
+    front.faults["GetQueryResults"].extend([None] * 3 + ["denied"])
+    with pytest.raises(ServiceError):
+        run_queries(other, [ask(), ask()])
+    assert len(front.stopped) == 2
+
+
+def test_an_interrupt_stops_everything_in_flight(front, aws):
+    front.polls = 10_000
+    load(front, range(10))
+
+    def interrupt(_):
+        if front.calls["GetQueryResults"] > 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_queries(aws, [ask()], progress=interrupt)
+    assert front.stopped == ["query-0"]
+
+
+def command(*words):
+    code = "from watchme_analysis.cli import main; main()"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], **pipes)
+
+
+@pytest.mark.parametrize("ends", ["interrupt", "deadline", "error"])
+def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, ends):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    front.polls = 10**9
+    groups = [f"/aws/lambda/worker-{n}" for n in range(120)]
+    for group in groups:
+        front.engine.tables[group] = "events_none"
+    front.engine.connection.execute(
+        "create table events_none (ts bigint, message text, stream text, ptr text, log_group text)"
+    )
+    if ends == "error":
+        front.faults["GetQueryResults"].extend([None] * 4 + ["denied"])
+    words = [word for group in groups for word in ("--log-group", group)]
+    deadline = ["--deadline", 2] if ends == "deadline" else []
+    process = command("query", "run", "worker_timeouts", "--since", "1h", *words, *deadline)
+    if ends == "interrupt":
+        while front.calls["GetQueryResults"] < 4 and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == {"interrupt": 130, "deadline": 1, "error": 2}[ends], err
+    assert sorted(front.stopped) == ["query-0", "query-1", "query-2"]
+    assert {"interrupt": "stopped", "deadline": "deadline passed", "error": "AccessDenied"}[ends] in err
+    assert "Traceback" not in err
+
+
+def test_one_query_that_is_refused_costs_no_other(front, aws):
+    load(front, [0, 1])
+    gone = InsightsQuery(RAW, ("/nowhere",), ask().window)
+    answers = run_queries(aws, [gone, ask()])
+    assert [answer.status for answer in answers] == ["Refused", "Complete"]
+    assert answers[0].truncated
+    assert any("/nowhere could not be asked" in note for note in answers[0].notes)
+    assert len(answers[1].rows) == 2
+
+
+def test_a_slow_query_is_polled_ever_less(front):
+    front.polls = 8
+    load(front, [0])
+    began = time.monotonic()
+    run_query(Aws(pace=RateLimits(gap_s=0, first_poll_s=0.02, longest_poll_s=10)), ask())
+    # A quarter of its age between polls: eight more polls take at least 0.02 * 1.25**8 in theory.
+    assert time.monotonic() - began > 0.1
+    assert front.calls["GetQueryResults"] == 9
+
+
+bursts = st.lists(
+    st.tuples(
+        st.integers(0, 590), st.integers(1, 60), st.sampled_from([1, 50, 1000, 30_000]), st.integers(0, 999)
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    bursts=bursts,
+    accident=st.sampled_from(["none", "timeouts", "failed once", "failed"]),
+    cap=st.integers(5, 60),
+    whole=st.booleans(),
+    seed=st.integers(0, 9),
+    rising=st.booleans(),
+    known=st.sampled_from(["nothing", "wrong", "minutes", "seconds"]),
+    worth=st.sampled_from([0, 1000]),
+)
+def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more):
+    whole, seed, rising, known, accident, worth = (
+        more[name] for name in ("whole", "seed", "rising", "known", "accident", "worth")
+    )
+    spread = random.Random(seed)
+    offsets = [
+        min(second * 1000 + start + spread.randrange(width), 599_999)
+        for second, count, width, start in bursts
+        for _ in range(count)
+    ]
+    front.end_is_whole_second = whole
+    front.faults.clear()
+    for operation in ("StartQuery", "GetQueryResults"):
+        for _ in range(5):
+            # Never more in a row than are waited out.
+            front.faults[operation].extend([spread.choice([None, "throttle", "reset", "500"]), None])
+    front.faults["GetQueryResults"].extend([None] * spread.randrange(20) + ["expired"] * (seed == 3))
+    front.page = spread.choice([7, 10_000])
+    front.slots = spread.choice([1, 3, 100])
+    front.timeout_over_s = 200 if accident == "timeouts" else None
+    front.fail_next = {"failed once": 1, "failed": 10}.get(accident, 0)
+    load(front, offsets)
+    order = "asc" if rising else "desc"
+    counts = {
+        "nothing": {"counts": ()},
+        "wrong": counted([spread.randrange(600_000) for _ in range(200)]),
+        "minutes": counted(offsets),
+        "seconds": counted(offsets, 1),
+    }[known]
+    text = f"fields @timestamp, @message | sort @timestamp {order}"
+    query = ask(text, end=START + timedelta(minutes=10), **counts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outlook, "_WORTH", worth)
+        answer = run_query(Aws(pace=FAST), query, cap=cap)
+    got = numbers(answer)
+    assert len(got) == len(set(got))
+    times = [row["@timestamp"] for row in answer.rows]
+    assert all(a <= b if rising else a >= b for a, b in itertools.pairwise(times))
+    if not answer.truncated:
+        assert sorted(got) == list(range(len(offsets)))
+    else:
+        crowded = max(Counter(offsets).values())
+        assert crowded > cap or accident == "failed"

@@ -1,0 +1,197 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from worlds.aws_front import FAST
+
+from watchme_analysis.aws_shapes.insights_query_text import columns_of
+from watchme_analysis.cloudwatch.insights.cached import get_log_rows
+from watchme_analysis.cloudwatch.insights.frame import answer_frame, typed_frame
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.insights.query_library import library, library_query
+from watchme_analysis.cloudwatch.insights.run import run_query
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+GROUP = "/aws/lambda/sed-worker"
+ID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
+OTHER = "3ad7bbc1-f953-42c4-b70f-49d5b40dee94"
+LINES = [
+    f"START RequestId: {ID} Version: $LATEST\n",
+    "✅ SED APIが受け付けました (status=202, 1.2秒)\n",
+    f"REPORT RequestId: {ID}\tDuration: 196.03 ms\tBilled Duration: 197 ms\tMemory Size: 256 MB\t"
+    "Max Memory Used: 37 MB\tInit Duration: 512.5 ms\t\n",
+    f"2025-12-11T01:00:03.000Z {OTHER} Task timed out after 30.02 seconds\n\n",
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'lambda_function': "
+    "No module named 'requests'\nTraceback (most recent call last):\n",
+    "[ERROR] HTTPError: 404 Client Error: Not Found\n",
+    f'❌ APIエラー: status_code=404 body={{"detail":"見つかりません: '
+    f'files/{OTHER}/2025-12-10/10-30/a.wav"}}\n',
+    f"REPORT RequestId: {OTHER}\tDuration: 30020.00 ms\tBilled Duration: 30000 ms\tMemory Size: 256 MB\t"
+    "Max Memory Used: 40 MB\t\n",
+]
+GIVEN = {"request": {"request_id": ID.upper()}, "stream": {"log_stream": "s1"}}
+
+
+@pytest.fixture
+def run(front):
+    start_ms = int(START.timestamp() * 1000)
+    front.engine.load(GROUP, [(start_ms + 1000 * n, line, f"s{n % 2}") for n, line in enumerate(LINES)])
+
+    def ask(name, **parameters):
+        text = library_query(name).filled(parameters or GIVEN.get(name))
+        window = Window(START, START + timedelta(hours=1))
+        return answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window)))
+
+    return ask
+
+
+@pytest.mark.parametrize("name", library())
+def test_every_query_runs_and_returns_its_columns(run, name):
+    frame = run(name)
+    assert list(frame.columns) == list(library()[name].columns)
+    assert len(frame)
+
+
+def test_the_queries_find_what_they_say(run):
+    assert len(run("worker_timeouts")) == 1
+    assert run("import_errors").module.tolist() == ["requests"]
+    errors = run("errors_by_type").set_index("error").errors
+    assert errors.to_dict() == {"HTTPError": 1, "Runtime.ImportModuleError": 1}
+    assert run("api_status").set_index("status").answers.to_dict() == {202: 1, 404: 1}
+    assert run("device_failures").device_id.tolist() == [OTHER]
+    reports = run("reports")
+    assert reports["@duration"].tolist() == [196.03, 30020.0]
+    assert reports["@initDuration"].fillna(-1).tolist() == [512.5, -1]
+    durations = run("durations")
+    assert durations.time.tolist() == [pd.Timestamp("2025-12-11T01:00Z")]
+    assert durations.longest_ms.tolist() == [30020]
+    assert run("cold_starts").cold_starts.tolist() == [1]
+    assert run("request")["@message"].str.contains(ID).all()
+    assert run("request_ids").set_index("@requestId").lines.to_dict() == {ID: 2, OTHER: 2}
+    assert len(run("worker_recent", rows="2")) == 2
+    assert len(run("worker_errors")) == 4
+
+
+def test_runs_that_were_killed_are_among_the_errors(front):
+    killed = f"RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"
+    gone = f"RequestId: {OTHER} Process exited before completing request\n"
+    start_ms = int(START.timestamp() * 1000)
+    front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
+    window = Window(START, START + timedelta(hours=1))
+    asked = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
+    assert answer_frame(run_query(Aws(pace=FAST), asked))["@message"].tolist() == [killed, gone]
+
+
+def test_parameters_are_checked():
+    with pytest.raises(InputError, match="needs request_id"):
+        library_query("request").filled()
+    with pytest.raises(InputError, match="is a uuid"):
+        library_query("request").filled({"request_id": '" or 1 = 1'})
+    with pytest.raises(InputError, match="is a text"):
+        library_query("stream").filled({"log_stream": 'x" | limit 1'})
+    with pytest.raises(InputError, match="no parameter row"):
+        library_query("worker_first").filled({"row": "1"})
+    with pytest.raises(InputError, match="no query 'nothing'"):
+        library_query("nothing")
+
+
+def test_columns_say_what_a_query_shows():
+    for query in library().values():
+        assert columns_of(query.filled(GIVEN.get(query.name))) == list(query.columns)
+
+
+def test_dtypes():
+    rows = [
+        {
+            "time": "2025-12-11 01:00:00.120",
+            "n": "9007199254740993",
+            "x": "1.5",
+            "id": "007",
+            "big": "9" * 30,
+            "plus": "+1",
+        },
+        {"n": "2", "x": "3"},
+    ]
+    frame = typed_frame(["time", "n", "x", "id", "big", "plus", "none"], rows)
+    assert frame.dtypes.astype(str).to_dict() == {
+        "time": "datetime64[us, UTC]",
+        "n": "Int64",
+        "x": "Float64",
+        "id": "string",
+        "big": "string",
+        "plus": "string",
+        "none": "string",
+    }
+    assert frame.n[0] == 9007199254740993
+    assert frame.time.isna().tolist() == [False, True]
+
+
+def test_numbers_keep_their_digits_and_texts_stay_texts():
+    rows = [
+        {"id": "9007199254740993", "@message": "12", "@ptr": "7"},
+        {"id": "1.5", "@message": "13", "@ptr": "8"},
+    ]
+    frame = typed_frame(["id", "@message", "@ptr"], rows, {"@message": "text", "@ptr": "text"})
+    assert frame.id.tolist() == ["9007199254740993", "1.5"]
+    assert frame["@message"].tolist() == ["12", "13"]
+    assert frame["@ptr"].tolist() == ["7", "8"]
+    assert typed_frame(["m"], [{"m": "6.7E7"}, {"m": "1.28E8"}]).m.tolist() == [6.7e7, 1.28e8]
+
+
+def test_a_time_that_came_as_milliseconds_is_a_time():
+    frame = typed_frame(["last", "n"], [{"last": "1765414800120", "n": "1765414800120"}], {"last": "time"})
+    assert frame["last"][0] == pd.Timestamp("2025-12-11T01:00:00.120Z")
+    assert str(frame.n.dtype) == "Int64"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fields @message",
+        "fields @timestamp, @duration, x | display x, @timestamp",
+        "stats count(*) as n, avg(@duration) as ms, max(@timestamp) as last by bin(5m) as time",
+        library_query("reports").filled(),
+    ],
+)
+def test_an_empty_answer_has_the_same_columns_of_the_same_types(front, text):
+    start = int(START.timestamp() * 1000)
+    line = "REPORT RequestId: 1\tDuration: 14 ms\tBilled Duration: 15 ms\tMemory Size: 128 MB\t"
+    line += "Max Memory Used: 67 MB\t"
+    front.engine.load(GROUP, [(start + 60_000 * n, line, "s") for n in range(3)])
+    window = Window(START, START + timedelta(minutes=10))
+    filled = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window), cap=2))
+    before = Window(START - timedelta(minutes=10), START)
+    empty = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), before)))
+    assert (len(filled) > 0, len(empty)) == (True, 0)
+    expected = filled.dtypes.drop("@initDuration", errors="ignore")
+    assert empty.dtypes[expected.index].to_dict() == expected.to_dict()
+    assert list(empty.columns) == list(filled.columns)
+
+
+def test_flattened_messages_overwrite_nothing(front):
+    message = '{"timestamp": "x", "level": "ERROR", "record": {"n": 3, "none": null}}'
+    front.engine.load(
+        GROUP, [(int(START.timestamp() * 1000), message, "s"), (int(START.timestamp() * 1000), "plain", "s")]
+    )
+    query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(START, START + timedelta(1)))
+    frame = answer_frame(run_query(Aws(pace=FAST), query), flatten=True)
+    assert list(frame.columns[:3]) == ["@timestamp", "@message", "@ptr"]
+    assert frame["@timestamp"].notna().all()
+    assert frame["message.record.n"].dropna().tolist() == [3]
+    assert frame["message.timestamp"].dropna().tolist() == ["x"]
+
+
+def test_rows_come_with_what_they_cost(front):
+    second = int(datetime.now(UTC).timestamp()) - 7200
+    front.engine.load(GROUP, [(1000 * (second + n), "x" * 974, "s") for n in range(1000)])
+    start = datetime.fromtimestamp(second, UTC)
+    query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(start, start + timedelta(hours=1)))
+    frame, retrieval = get_log_rows(Aws(pace=FAST), query, usd_per_gb=2.0)
+    assert (len(frame), retrieval.rows, retrieval.truncated) == (1000, 1000, False)
+    assert retrieval.bytes_scanned == 1e6
+    assert retrieval.cost_usd == pytest.approx(0.002)
+    with pytest.raises(InputError, match="--max-scan-gb"):
+        get_log_rows(Aws(pace=FAST), query, max_scan_gb=1e-4)

@@ -1,0 +1,64 @@
+"""Evidence of which ``aws ... --query`` left only a part: the lists without what is around them."""
+
+import gzip
+import json
+import shutil
+
+import pytest
+
+from watchme_analysis.case.opening import open_case
+
+KEYS = {
+    "cloudtrail": "Events",
+    "alarms": "MetricAlarms",
+    "alarm-history": "AlarmHistoryItems",
+    "metrics": "MetricDataResults",
+    "logs": "results",
+}
+
+
+def left_of(file, value):
+    """Return what a query for the one thing in a file leaves of it."""
+    if file.parent.name == "functions" and "FunctionName" in value:
+        return {name: value[name] for name in ("FunctionName", "Timeout")}
+    for key in (KEYS.get(file.parent.name), KEYS.get(file.stem), "EventSourceMappings", "Messages"):
+        if key is not None and isinstance(value, dict) and key in value:
+            return value[key]
+    return value
+
+
+@pytest.fixture(scope="module")
+def cases(data, tmp_path_factory):
+    whole, part = data / "backlog-dlq", tmp_path_factory.mktemp("part") / "raw"
+    shutil.copytree(whole, part)
+    for file in part.rglob("*.json*"):
+        packed = file.suffix == ".gz"
+        text = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+        if text.strip():
+            plain = file.with_suffix("") if packed else file
+            less = json.dumps(left_of(plain, json.loads(text))).encode()
+            file.write_bytes(gzip.compress(less) if packed else less)
+    return open_case(whole), open_case(part)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("functions", "timeout_s"),
+        ("event_source_mappings", "queue"),
+        ("queue_messages", "message_id"),
+        ("changes", "event_id"),
+        ("metrics", "value"),
+        ("log_events", "message"),
+    ],
+)
+def test_lists_without_what_is_around_them_say_the_same(cases, table, column):
+    whole, part = (sorted(map(str, case.table(table)[column])) for case in cases)
+    assert whole == part
+    assert whole
+
+
+def test_every_file_is_taken(cases):
+    assert [item["file"] for item in cases[1].manifest["inputs"] if item["source"] is None] == [
+        item["file"] for item in cases[0].manifest["inputs"] if item["source"] is None
+    ]

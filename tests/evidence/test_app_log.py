@@ -1,0 +1,165 @@
+# ruff: noqa: E501 - lines stand as they are logged
+import pandas as pd
+import pytest
+
+from watchme_analysis.evidence.app_log import read_app_log
+from watchme_analysis.files.evidence_file import RawFile
+
+TIME = pd.Timestamp("2025-12-11T01:10:30.471Z")
+
+
+def read(folder, text, name="app.log"):
+    (folder / name).write_bytes(text.encode())
+    return read_app_log(RawFile(folder, name))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "2025-12-11 01:10:30,471 INFO [19151] uvicorn.error: Started server process [19151]",
+            {"level": "INFO", "pid": 19151, "logger": "uvicorn.error", "kind": "lifecycle"},
+        ),
+        (
+            "2025-12-11 01:10:30,471 - service.jobs - WARNING - slow: 3 s",
+            {"level": "WARNING", "logger": "service.jobs", "message": "slow: 3 s", "kind": "application"},
+        ),
+        (
+            "2025-12-11 01:10:30.471 | ERROR    | service.jobs - it failed",
+            {"level": "ERROR", "logger": "service.jobs", "message": "it failed", "kind": "error"},
+        ),
+        (
+            "[2025-12-11 01:10:30,471] [INFO] [17] service: done",
+            {"level": "INFO", "pid": 17, "logger": "service", "message": "done"},
+        ),
+        (
+            "2025-12-11T10:10:30.471+09:00 INFO service: 処理を開始しました",
+            {"level": "INFO", "logger": "service", "message": "処理を開始しました"},
+        ),
+        (
+            '{"timestamp":"2025-12-11T01:10:30.471Z","level":"error","logger":"service","message":"no","exc_info":"T"}',
+            {"level": "ERROR", "logger": "service", "message": "no\nT", "kind": "error"},
+        ),
+        (
+            '{"log":"INFO:     Application startup complete.\\n","stream":"stderr","time":"2025-12-11T01:10:30.471000001Z"}',
+            {"level": "INFO", "kind": "lifecycle", "message": "Application startup complete."},
+        ),
+        (
+            '{"log":"2025-12-11 01:10:30,471 INFO began","stream":"stderr","time":"2025-12-11T01:10:31.5Z"}',
+            {"level": "INFO", "message": "began"},
+        ),
+        (
+            "2025-12-11T01:10:30.471000001Z INFO:     Shutting down",
+            {"level": "INFO", "kind": "lifecycle", "message": "Shutting down"},
+        ),
+        (
+            "2025-12-11 01:10:30,471 INFO     uvicorn.error Started server process [19151]",
+            {"level": "INFO", "logger": "uvicorn.error", "kind": "lifecycle"},
+        ),
+        ("2025-12-11 01:10:30,471 plain words: here", {"message": "plain words: here"}),
+    ],
+)
+def test_shapes_of_records(tmp_path, line, expected):
+    frame, retrieval = read(tmp_path, line + "\n")
+
+    assert frame["time"].tolist() == [TIME]
+    assert {name: frame.at[0, name] for name in expected} == expected
+    assert (retrieval.rows, retrieval.lines) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '2025-12-11 01:10:30,471 INFO [17] 192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
+        'INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
+        '\x1b[32mINFO\x1b[0m:     192.0.2.7:48 - "\x1b[1mGET /health?x=1 HTTP/1.1\x1b[0m" \x1b[32m200 OK\x1b[0m',
+        'app-1  | INFO:     192.0.2.7:48 - "GET /health?x=1 HTTP/1.1" 200 OK',
+        '2025-12-11 01:10:30,471 INFO     uvicorn.access 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '2025-12-11 01:10:30,471 - uvicorn.access - INFO - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '[2025-12-11 01:10:30,471] INFO in httptools_impl: 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '2025-12-11 01:10:30.471 | INFO     | uvicorn.h11:send:476 - 192.0.2.7:48 - "GET /health HTTP/1.1" 200',
+        '{"levelname":"INFO","name":"uvicorn.access","message":"192.0.2.7:48 - \\"GET /health HTTP/1.1\\" 200"}',
+    ],
+)
+def test_access_records_are_taken_apart(tmp_path, line):
+    frame, _ = read(tmp_path, line + "\n")
+
+    found = frame.loc[0, ["kind", "client_addr", "client_port", "method", "path", "status", "level"]].tolist()
+    assert found == ["access", "192.0.2.7", 48, "GET", "/health", 200, "INFO"]
+
+
+def test_a_day_under_gunicorn(tmp_path):
+    text = (
+        "[2025-12-11 01:10:29 +0000] [1] [INFO] Starting gunicorn 21.2.0\n"
+        "[2025-12-11 01:10:30 +0000] [17] [INFO] Booting worker with pid: 17\n"
+        '192.0.2.7 - ann [11/Dec/2025:10:10:31 +0900] "GET /health?x HTTP/1.1" 200 15 "-" "curl"\n'
+        "[2025-12-11 01:10:40 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:17)\n"
+        "[2025-12-11 01:10:41 +0000] [17] [ERROR] Error handling request /x\n"
+        "Traceback (most recent call last):\n"
+        '  File "app.py", line 1, in f\n'
+        "ValueError: no\n"
+        "[2025-12-11 01:10:42 +0000] [1] [ERROR] Worker (pid:17) was sent SIGKILL! Perhaps out of memory?\n"
+    )
+
+    frame, retrieval = read(tmp_path, text)
+
+    assert frame["kind"].tolist() == ["lifecycle", "lifecycle", "access", "error", "error", "error"]
+    assert frame["pid"].tolist() == [1, 17, pd.NA, 1, 17, 1]
+    assert frame["time"].is_monotonic_increasing
+    assert frame.loc[2, ["client_addr", "path", "status"]].tolist() == ["192.0.2.7", "/health", 200]
+    assert (retrieval.lines, retrieval.rows, retrieval.joined_lines) == (9, 6, 3)
+
+
+def test_other_fields_of_json_are_kept(tmp_path):
+    line = '{"ts":1765415430.471,"lvl":"info","event":"done","request_id":"a","took":{"s":[1.5]},"half":"\\ud800"}\n'
+
+    frame, _ = read(tmp_path, line + '{"level":"info","n":1}\n')
+
+    assert frame["message"].tolist() == ["done", '{"level":"info","n":1}']
+    assert frame["extra"].tolist() == [
+        '{"half": "\\\\ud800", "request_id": "a", "took": {"s": [1.5]}}',
+        pd.NA,
+    ]
+    assert frame["time"].tolist()[0] == TIME
+
+
+def test_an_ipv6_peer_is_taken_apart(tmp_path):
+    frame, _ = read(tmp_path, 'INFO:     2001:db8::7:48 - "GET / HTTP/1.1" 200 OK\n')
+
+    assert frame.loc[0, ["client_addr", "client_port"]].tolist() == ["2001:db8::7", 48]
+
+
+def test_tracebacks_are_joined_and_prints_are_not(tmp_path):
+    text = (
+        "printed before\n"
+        "2025-12-11 01:10:30,471 INFO [17] service: begin\n"
+        "printed\n"
+        "2025-12-11 01:10:31,000 ERROR [17] uvicorn.error: Exception in ASGI application\n"
+        "Traceback (most recent call last):\n"
+        '  File "app.py", line 1, in f\n'
+        "\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "ValueError: no\n"
+        "2025-12-11 01:10:32,000 INFO [17] service: end\n"
+    )
+
+    frame, retrieval = read(tmp_path, text)
+
+    assert frame["line"].tolist() == [1, 2, 3, 4, 10]
+    assert frame["kind"].tolist() == ["application", "application", "application", "error", "application"]
+    assert frame.at[3, "message"].endswith("another exception occurred:\nValueError: no")
+    assert frame["time"].isna().tolist() == [True, False, True, False, False]
+    assert (retrieval.lines, retrieval.joined_lines, retrieval.blank_lines) == (10, 4, 1)
+
+
+def test_a_file_name_names_the_service(tmp_path):
+    assert read(tmp_path, "INFO:     x\n", "app-emotion.log")[0]["service"].tolist() == ["emotion"]
+    assert read(tmp_path, "INFO:     x\n", "app.log")[0]["service"].tolist() == [""]
+
+
+def test_bytes_that_are_no_utf8_survive(tmp_path):
+    (tmp_path / "app.log").write_bytes(b"INFO:     caf\xe9\n")
+
+    frame, _ = read_app_log(RawFile(tmp_path, "app.log"))
+
+    assert frame["message"].tolist() == ["caf\\xe9"]

@@ -1,0 +1,105 @@
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.evidence.edge import looks_like, read_edge
+from watchme_analysis.files.evidence_file import RawFile
+
+RECORD = {
+    "RayID": "8f1",
+    "ClientIP": "192.0.2.7",
+    "ClientRequestMethod": "GET",
+    "ClientRequestURI": "/health?x=1",
+    "EdgeStartTimestamp": 1765415400250000000,
+    "EdgeEndTimestamp": 1765415430500000000,
+    "EdgeResponseStatus": 504,
+    "CacheCacheStatus": "DYNAMIC",
+    "OriginIP": "",
+    "OriginResponseStatus": 0,
+    "OriginResponseDurationMs": 0,
+}
+
+
+def laid(folder, *records, name="edge.jsonl"):
+    lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
+    (folder / name).write_text("".join(line + "\n" for line in lines))
+    return RawFile(folder, name)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (1765415400250000000, 1765415430500000000),
+        ("2025-12-11T01:10:00.25Z", "2025-12-11T10:10:30.5+09:00"),
+        ("2025-12-11T01:10:00.250000000Z", "2025-12-11T01:10:30.500000000Z"),
+        (1765415400250, 1765415430500),
+        (1765415400.25, 1765415430.5),
+        ("1765415400250000000", "1765415430500000000"),
+    ],
+)
+def test_times_of_every_unit_are_the_same_moment(tmp_path, start, end):
+    frame, _ = read_edge(laid(tmp_path, {**RECORD, "EdgeStartTimestamp": start, "EdgeEndTimestamp": end}))
+
+    assert frame["start"].tolist() == [pd.Timestamp("2025-12-11T01:10:00.25Z")]
+    assert frame["duration_ms"].tolist() == [30250.0]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first_byte_ms", "expected"),
+    [
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 40, 40.0),
+        (1765415400, 1765415402, 1210, 1210.0),
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:30Z", 40, 30_000.0),
+        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 0, None),
+        ("2025-12-11T01:10:00.001Z", "2025-12-11T01:10:01.001Z", 40, 1000.0),
+    ],
+)
+def test_times_in_whole_seconds_do_not_pass_for_a_duration(tmp_path, start, end, first_byte_ms, expected):
+    """One of 40 ms that begins before a full second and ends after it took no second."""
+    times = {"EdgeStartTimestamp": start, "EdgeEndTimestamp": end, "EdgeTimeToFirstByteMs": first_byte_ms}
+    frame, _ = read_edge(laid(tmp_path, RECORD | times))
+    assert frame["duration_ms"].astype(object).where(frame["duration_ms"].notna(), None).tolist() == [
+        expected
+    ]
+
+
+def test_a_request_is_read(tmp_path):
+    frame, retrieval = read_edge(laid(tmp_path, {**RECORD, "ClientCountry": "jp"}))
+
+    found = {name: value for name, value in frame.iloc[0].items() if not pd.isna(value)}
+    assert (found["path"], found["status"], found["cache_status"]) == ("/health", 504, "dynamic")
+    assert found["origin_status"] == 0
+    assert "origin_addr" not in found
+    assert json.loads(found["extra"]) == {"ClientCountry": "jp"}
+    assert (retrieval.rows, retrieval.lines) == (1, 1)
+
+
+def test_what_can_not_be_read_is_kept_and_counted(tmp_path):
+    bad = {**RECORD, "EdgeResponseStatus": "abc"}
+    untimed = {**RECORD, "EdgeStartTimestamp": "soon"}
+
+    frame, retrieval = read_edge(laid(tmp_path, RECORD, "", bad, '{"RayID":', "[1]", untimed))
+
+    assert (len(frame), retrieval.lines, retrieval.blank_lines) == (1, 6, 1)
+    assert [one.line for one in retrieval.rejected] == [3, 4, 5, 6]
+    assert "EdgeResponseStatus" in retrieval.rejected[0].reason
+
+
+def test_a_torn_gzip_keeps_its_good_lines(tmp_path):
+    text = "".join(json.dumps({**RECORD, "RayID": str(at)}) + "\n" for at in range(5000))
+    packed = gzip.compress(text.encode())
+    (tmp_path / "edge.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+
+    frame, retrieval = read_edge(RawFile(tmp_path, "edge.jsonl.gz"))
+
+    assert len(frame) > 500
+    assert retrieval.truncated and retrieval.rejected[-1].line == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", True), ("{}", False), ("[]", False), (json.dumps(RECORD), True)]
+)
+def test_content_is_recognised(tmp_path, text, expected):
+    assert looks_like(laid(tmp_path, text)) is expected

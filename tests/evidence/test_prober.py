@@ -1,0 +1,468 @@
+import csv
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli.probe import probe as command
+from watchme_analysis.errors import InputError
+from watchme_analysis.evidence import prober as probing
+from watchme_analysis.evidence import prober_standalone as probe_standalone
+from watchme_analysis.evidence.prober_standalone import COLUMNS, append
+from watchme_analysis.evidence.probes import read_probes
+from watchme_analysis.files.evidence_file import RawFile
+
+SCRIPT = Path(probe_standalone.__file__)
+CLIENTS = {"libcurl": probing.fetch, "standard library": probe_standalone.fetch}
+
+
+# What is written at once; how often what else is written, again and again.
+PARTS = {
+    "/drip-head": (b"HTTP/1.1 200 OK\r\nX-Slow: ", 0.05, b"."),
+    "/again": (b"", 0.05, b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "/endless": (b"HTTP/1.1 200 OK\r\n\r\n", 0.001, bytes(100_000)),
+    "/long": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", 0.001, bytes(100_000)),
+    "/no-http": (b"\0\0\x12\n\x04",),
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the path says."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.path, dict(self.headers)))
+        if self.path == "/mute":
+            self.server.released.wait(20)
+            return
+        if self.path == "/drip":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            while not self.server.released.wait(0.05):
+                self.wfile.write(b".")
+            return
+        if self.path in PARTS:
+            first, *parts = PARTS[self.path]
+            self.wfile.write(first)
+            while parts and not self.server.released.wait(parts[0]):
+                self.wfile.write(parts[1])
+            self.close_connection = True
+            return
+        if self.path in ("/chunks", "/chunks-cut"):
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\nabc\r\n" + (b"0\r\n\r\n" if self.path == "/chunks" else b"9\r\nab"))
+            self.close_connection = True
+            return
+        if self.path == "/unsized":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bytes(300_000))
+            self.close_connection = True
+            return
+        self.send_response({"/ill": 503, "/moved": 302}.get(self.path, 200))
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "1000" if self.path == "/cut" else "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    """A real HTTP server on loopback; ``seen`` holds what it was asked."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        served.seen, served.released = [], threading.Event()
+        served.daemon_threads = True
+        # Callers leave in the middle of an answer.
+        served.handle_error = lambda *_: None
+        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        served.url = f"http://127.0.0.1:{served.server_port}"
+        yield served
+        served.released.set()
+        served.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def deaf():
+    """An address where connections are taken and TLS is never answered."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture(params=CLIENTS)
+def fetch(request):
+    return CLIENTS[request.param]
+
+
+def table(path):
+    return read_probes(RawFile(path.parent, path.name))[0]
+
+
+def test_an_answer_has_its_status_and_the_times_of_its_steps(fetch, server):
+    result = fetch(server.url + "/health?deep=1", 5, {"Host": "api.example.com"})
+    assert result["status"] == 200
+    assert result["error"] is None
+    assert result["tls_s"] is None
+    assert 0 < result["dns_s"] + result["connect_s"] <= result["ttfb_s"] <= result["seconds"]
+    path, headers = server.seen[0]
+    assert path == "/health?deep=1"
+    assert headers["Host"] == "api.example.com"
+    assert headers["Connection"] == "close"
+    assert headers["User-Agent"].startswith("watchme-probe")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/ill", 503), ("/moved", 302)])
+def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(fetch, server, path, status):
+    result = fetch(server.url + path, 5, {})
+    assert (result["status"], result["error"]) == (status, None)
+    assert len(server.seen) == 1
+
+
+def test_no_answer_in_time_is_a_timeout_that_names_the_step(fetch, server):
+    result = fetch(server.url + "/mute", 0.3, {})
+    assert result["status"] is None
+    assert result["error"] == "timeout after 0.3 s, while waiting for the answer"
+    assert result["ttfb_s"] is None
+    assert result["connect_s"] is not None
+
+
+def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
+    result = fetch(server.url + "/drip", 0.5, {})
+    assert result["error"] == "timeout after 0.5 s, while reading the answer"
+    assert result["status"] == 200
+    assert result["ttfb_s"] is not None
+
+
+@pytest.mark.parametrize("path", ["/drip-head", "/again"])
+def test_the_time_limit_holds_for_a_header_that_trickles(fetch, server, path):
+    result = fetch(server.url + path, 0.5, {})
+    assert result["error"].startswith("timeout after 0.5 s, while ")
+    assert result["seconds"] < 1.5
+
+
+@pytest.mark.parametrize("path", ["/endless", "/long"])
+def test_of_an_answer_without_end_the_beginning_is_read(fetch, server, path):
+    result = fetch(server.url + path, 20, {})
+    assert (result["status"], result["error"]) == (200, None)
+    assert result["seconds"] < 10
+
+
+def test_what_is_no_http_is_said_in_one_line_of_text(fetch, server):
+    result = fetch(server.url + "/no-http", 5, {})
+    assert result["status"] is None
+    assert result["error"].isprintable()
+
+
+@pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
+def test_an_answer_that_ends_early_is_incomplete(fetch, server, path):
+    assert fetch(server.url + path, 5, {})["error"] == "incomplete: the answer ended early"
+
+
+@pytest.mark.parametrize("path", ["/chunks", "/unsized"])
+def test_an_answer_without_a_length_is_read_to_its_end(fetch, server, path):
+    result = fetch(server.url + path, 5, {})
+    assert (result["status"], result["error"]) == (200, None)
+
+
+def test_a_port_where_nobody_listens_is_refused(fetch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        result = fetch(f"http://127.0.0.1:{port}/", 5, {})
+    assert result["error"] == "refused, while connecting"
+    assert (result["status"], result["connect_s"]) == (None, None)
+
+
+def test_a_name_that_does_not_exist_fails_while_looking_it_up(fetch):
+    result = fetch("http://no-such-host.invalid/", 5, {})
+    assert result["error"].endswith("while looking up the name")
+    assert (result["status"], result["dns_s"]) == (None, None)
+
+
+def test_tls_that_is_never_answered_times_out_in_the_handshake(fetch, deaf):
+    result = fetch(f"https://127.0.0.1:{deaf}/", 0.3, {})
+    assert result["error"] == "timeout after 0.3 s, while shaking hands over TLS"
+    assert result["tls_s"] is None
+
+
+@pytest.fixture
+def tls_server(server, tmp_path):
+    """The server behind a certificate that nobody knows."""
+    pair = tmp_path / "pair.pem"
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    done = subprocess.run(
+        [*make, "-keyout", str(pair), "-out", str(tmp_path / "c.pem")], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("openssl is not installed")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c.pem", pair)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return f"https://127.0.0.1:{server.server_port}/health"
+
+
+def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(fetch, tls_server):
+    refused = fetch(tls_server, 5, {})
+    assert refused["status"] is None
+    assert "certificate" in refused["error"].lower()
+    accepted = fetch(tls_server, 5, {}, insecure=True)
+    assert accepted["status"] == 200
+    assert accepted["tls_s"] > 0
+
+
+def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    output = tmp_path / "of the edge.csv"
+    words = ["--curl", "--every", "1s", "--output", str(output), tls_server]
+    for options in ([], ["--insecure"]):
+        lines = (
+            CliRunner().invoke(command, [*words, *options]).stdout.replace("while :; do", "for once in 1; do")
+        )
+        subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
+    assert list(table(output)["status"].fillna(0)) == [0, 200]
+    assert CliRunner().invoke(command, [*words, "--for", "10s"]).exit_code == 2
+
+
+def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
+    output = tmp_path / "probes.csv"
+    arguments = [server.url + "/health", "--host", server.url + "/ill", "--inside", server.url + "/mute"]
+    options = ["--timeout", "0.4s", "--for", "0.1s", "--output", str(output)]
+    result = CliRunner().invoke(command, [*arguments, *options])
+    assert result.exit_code == 0
+    assert f"3 probes written to {output}" in result.output
+    frame = table(output).sort_values("vantage").reset_index(drop=True)
+    assert list(frame["vantage"]) == ["host", "inside", "outside"]
+    assert list(frame["path"]) == ["/ill", "/mute", "/health"]
+    assert list(frame["status"].fillna(0)) == [503, 0, 200]
+    assert frame["error"].fillna("")[1].startswith("timeout")
+    assert frame["time"].notna().all()
+    assert frame["ttfb_s"].notna().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("option", "vantage"), [("--inside", "inside"), ("--host", "host")])
+def test_an_option_without_a_url_says_where_all_are_asked_from(server, tmp_path, option, vantage):
+    output = tmp_path / "probes.csv"
+    words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--output", str(output)]
+    assert CliRunner().invoke(command, words).exit_code == 0
+    assert list(table(output)["vantage"]) == [vantage]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["http://a", "--inside", "--host"],
+        ["--host"],
+        ["example.com"],
+        ["ftp://example.com"],
+        ["http://a", "--every", "0.1s"],
+        ["http://a:99999/"],
+    ],
+)
+def test_what_can_not_be_probed_is_said(arguments, tmp_path):
+    result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path / "p.csv")])
+    assert isinstance(result.exception, InputError)
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--every", "soon"],
+        ["--header", "hunter2"],
+        ["--header", "X-Key: hunter2\r\nX-More: 1"],
+        ["--header", "X Key: hunter2"],
+        ["--header", "X-Key: hunter2…"],
+        ["--header", "@hunter1"],
+    ],
+)
+def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp_path):
+    result = CliRunner().invoke(
+        command, ["http://127.0.0.1/", "--output", str(tmp_path / "p.csv"), *arguments]
+    )
+    assert result.exit_code == 2
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("way", ["command", "script"])
+def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
+    (tmp_path / "secret.txt").write_text("Authorization: Bearer hunter2\n\nX-Other: hunter2\n")
+    headers = ["--header", "Host: api.example.com", "--header", f"@{tmp_path / 'secret.txt'}"]
+    words = [server.url + "/health", server.url + "/cut", *headers, "--output", str(tmp_path / "probes.csv")]
+    if way == "command":
+        said = CliRunner().invoke(command, [*words, "--for", "0.1s"])
+    else:
+        (tmp_path / "probe.py").write_text(probing.standalone_script())
+        script = [sys.executable, "-I", "-S", str(tmp_path / "probe.py"), *words, "--for", "0.1"]
+        said = subprocess.run(script, check=False, capture_output=True, text=True, timeout=20)
+    assert "2 probes written" in (said.output if way == "command" else said.stderr)
+    assert len(server.seen) == 2
+    for _, sent in server.seen:
+        assert (sent["Host"], sent["Authorization"], sent["X-Other"]) == (
+            "api.example.com",
+            "Bearer hunter2",
+            "hunter2",
+        )
+    shown = said.output if way == "command" else said.stdout + said.stderr
+    assert "hunter2" not in (tmp_path / "probes.csv").read_text() + shown
+
+
+def test_the_curl_lines_hold_no_header_but_the_host_and_refuse_to_run_without_the_others(server, tmp_path):
+    headers = ["Host: api.example.com", "X-Api-Key: hunter2"]
+    lines = probing.curl_lines([("host", server.url + "/health")], 1, 0.5, headers)
+    assert "hunter2" not in lines
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    once = lines.replace("while :; do", "for once in 1; do")
+
+    def ran(**given):
+        environment = {**os.environ, **given}
+        return subprocess.run(["sh", "-c", once], check=False, cwd=tmp_path, env=environment, timeout=20)
+
+    assert ran().returncode != 0
+    assert ran(X_API_KEY="hunter2").returncode == 0
+    (_, sent) = server.seen[-1]
+    assert (len(server.seen), sent["Host"], sent["X-Api-Key"]) == (1, "api.example.com", "hunter2")
+
+
+def test_rows_are_appended_under_the_header_that_is_there(tmp_path):
+    path = tmp_path / "probes.csv"
+    row = {
+        "timestamp": "2025-12-11T01:00:00Z",
+        "vantage": "host",
+        "path": "/a,b",
+        "seconds": 0.25,
+        "status": None,
+    }
+    path.write_text("timestamp,vantage,path,status,seconds,error\n1,host,/x,200")
+    append(str(path), [row])
+    lines = list(csv.reader(path.read_text().splitlines()))
+    assert lines[1:] == [
+        ["1", "host", "/x", "200"],
+        ["2025-12-11T01:00:00Z", "host", "/a,b", "", "0.2500", ""],
+    ]
+    path.unlink()
+    append(str(path), [row])
+    assert path.read_text().startswith(",".join(COLUMNS) + "\n")
+    path.write_text("name,value\n")
+    with pytest.raises(ValueError, match="something else"):
+        append(str(path), [row])
+
+
+def test_a_target_that_hangs_is_never_asked_twice_at_once():
+    running, most, lock, stop = [0], [0], threading.Lock(), threading.Event()
+
+    def ask(url):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        stop.wait(0.25)
+        with lock:
+            running[0] -= 1
+        return {}
+
+    rows = []
+    probe_standalone.run([("host", "http://a/")], 0.1, 1.0, ask, rows.append, stop)
+    assert most == [1]
+    assert 2 <= len(rows) <= 4
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
+    script = tmp_path / "probe.py"
+    script.write_text(probing.standalone_script())
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(script), server.url + "/health", "--every", "1"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    output = tmp_path / "probes.csv"
+    for _ in range(500):
+        if output.exists() and len(output.read_text().splitlines()) > 1:
+            break
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "probes written to probes.csv" in said
+    frame = table(output)
+    assert set(frame["status"]) == {200}
+    assert set(frame["vantage"]) == {"inside"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_probing_goes_on_when_nobody_reads_what_it_says(server, tmp_path):
+    script = [sys.executable, str(SCRIPT), server.url + "/health", "--every", "1", "--for", "2.5"]
+    with Path("/dev/full").open("w") as nowhere:
+        done = subprocess.run(script, cwd=tmp_path, stderr=nowhere, timeout=20, check=False)
+    assert done.returncode == 0
+    assert len(table(tmp_path / "probes.csv")) == 3
+
+
+def test_the_curl_lines_write_the_same_table(server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    targets = [("inside", server.url + path) for path in ("/health", "/long")]
+    targets.append(("host", server.url + "/mute"))
+    lines = probing.curl_lines(targets, 1, 0.3).replace("while :; do", "for once in 1; do")
+    subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
+    frame = table(tmp_path / "probes.csv")
+    assert list(frame["vantage"]) == ["inside", "inside", "host"]
+    assert list(frame["status"].fillna(0)) == [200, 200, 0]
+    assert list(frame["error"].fillna("")) == ["", "", "curl error 28"]
+    assert frame["connect_s"].notna().all()
+    assert pd.notna(frame["ttfb_s"][0])
+    assert (frame["duration_s"] >= frame["ttfb_s"].fillna(0)).all()
+
+
+def test_the_curl_lines_write_whole_lines_below_one_that_was_cut(server, tmp_path):
+    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
+        pytest.skip("curl is not installed")
+    cut = ",".join(COLUMNS) + "\n2025-12-11T01:00:00Z,host,/health,"
+    (tmp_path / "probes.csv").write_text(cut)
+    lines = probing.curl_lines([("host", server.url + "/mute")], 1, 30)
+    running = subprocess.Popen(["sh", "-c", lines], cwd=tmp_path, start_new_session=True)
+    try:
+        until = time.monotonic() + 10
+        while not server.seen and time.monotonic() < until:
+            time.sleep(0.02)
+        assert server.seen
+        begun = (tmp_path / "probes.csv").read_text()
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert begun == cut + "\n"

@@ -1,0 +1,53 @@
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.files.atomic_write import write_atomically
+
+
+@pytest.fixture
+def room_for_1000_bytes():
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_what_does_not_fit_leaves_what_was_there(tmp_path, room_for_1000_bytes):
+    path = tmp_path / "again.jsonl"
+    with pytest.raises(OSError, match="too large"):
+        write_atomically(path, b"x" * 2000)
+    assert list(tmp_path.iterdir()) == []
+    write_atomically(path, b"old")
+    with pytest.raises(OSError, match="too large"):
+        write_atomically(path, b"x" * 2000)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_file_is_named_by_its_own_name_where_none_can_be_made(tmp_path):
+    path = tmp_path / "nowhere" / "again.jsonl"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_atomically(path, b"new")
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path, mask):
+    (tmp_path / "link").symlink_to("file")
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "link", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_pipe_is_written_to():
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as reader, os.fdopen(into, "wb"):
+        write_atomically(Path(f"/dev/fd/{into}"), b"lines")
+        assert os.read(reader.fileno(), 100) == b"lines"

@@ -1,0 +1,225 @@
+import json
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.evidence.compose import compose_services, duration_s, read_compose, size_bytes
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.health.configuration import handlers_table, settings_by_path
+from watchme_analysis.health.sections.configuration import (
+    code_table,
+    processes_table,
+    settings_table,
+    unhealthy_after,
+)
+from watchme_analysis.nginx_conf.parse import read_nginx_config
+from watchme_analysis.schema import conform, empty
+
+COMPOSE = """\
+services:
+  behavior:
+    image: example
+    command: ["uvicorn", "main:app", "--host", "0.0.0.0"]
+    mem_limit: 2g
+    cpus: 1.0
+    pids_limit: 256
+    ulimits: {nofile: {soft: 4096, hard: 8192}}
+    restart: always
+    ports: ["127.0.0.1:8017:8017", "9000", "8080:80/tcp"]
+    networks: [watchme-network]
+    healthcheck:
+      test: ["CMD", "curl", "-f", "http://localhost:8017/health"]
+      interval: 30s
+      timeout: 10s
+      retries: 3
+      start_period: 1m
+  emotion:
+    deploy: {resources: {limits: {cpus: "0.5", memory: 512M}}}
+    networks: {inner: {aliases: [ser]}}
+    ports: [{target: 8018, published: "8018", host_ip: 127.0.0.1}]
+    healthcheck: {test: curl -f http://localhost:8018/health}
+  sidecar:
+    network_mode: host
+    healthcheck: {disable: true}
+  plain: {}
+"""
+
+
+@pytest.fixture
+def services(tmp_path):
+    (tmp_path / "compose.yml").write_text(COMPOSE)
+    frame, _ = read_compose(RawFile(tmp_path, "compose.yml"))
+    return {service.name: service for service in compose_services(frame)}
+
+
+def test_network_ports_and_limits_are_read_in_short_and_long_form(services):
+    behavior, emotion, sidecar = (services[name] for name in ("behavior", "emotion", "sidecar"))
+    assert behavior.networks == ("watchme-network",)
+    assert behavior.ports == (
+        ("127.0.0.1", "8017", "8017"),
+        ("0.0.0.0", "", "9000"),
+        ("0.0.0.0", "8080", "80"),
+    )
+    assert (behavior.cpus, behavior.memory_bytes, behavior.processes, behavior.open_files) == (
+        1.0, 2 * 2**30, 256, 4096,
+    )  # fmt: skip
+    assert behavior.command == "uvicorn main:app --host 0.0.0.0"
+    assert emotion.networks == ("inner",)
+    assert emotion.ports == (("127.0.0.1", "8018", "8018"),)
+    assert (emotion.cpus, emotion.memory_bytes) == (0.5, 512 * 2**20)
+    assert (sidecar.network_mode, sidecar.restart) == ("host", "no")
+
+
+def test_a_container_turns_unhealthy_after_retries_in_a_row_whether_checks_fail_or_hang(services):
+    check = services["behavior"].health
+    # Refused at once: now, 30 s and 60 s later. Hanging: 30 s of waiting and 10 s of hanging, three times.
+    assert (check.soonest_s, check.latest_s) == (60.0, 120.0)
+    assert unhealthy_after(check) == "60 s to 2 min of failures"
+    assert check.test == "curl -f http://localhost:8017/health"
+
+
+def test_a_health_check_without_times_has_dockers_own(services):
+    check = services["emotion"].health
+    assert (check.interval_s, check.timeout_s, check.retries, check.start_period_s) == (30, 30, 3, 0)
+    assert services["sidecar"].health is None
+    assert services["sidecar"].health_disabled
+    assert services.get("plain") is None or services["plain"].health is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1m30s", 90), ("500ms", 0.5), ("1h", 3600), (10, 10), ("soon", None), (None, None)]
+)
+def test_compose_durations(text, seconds):
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2g", 2**31), ("512M", 2**29), ("64kb", 65536), (1024, 1024), ("much", None)]
+)
+def test_compose_sizes(text, size):
+    assert size_bytes(text) == size
+
+
+NGINX = """\
+http {
+    limit_conn_zone $binary_remote_addr zone=peer:1m;
+    upstream app { server 192.0.2.11:8100; }
+    server {
+        listen 80;
+        location /svc/ { proxy_pass http://app/; }
+        location = /svc/health {
+            proxy_pass http://192.0.2.99:9/health; limit_conn peer 1; proxy_read_timeout 5s;
+        }
+    }
+}
+"""
+
+
+def test_settings_of_two_paths_stand_side_by_side_and_what_differs_is_marked(tmp_path):
+    (tmp_path / "nginx.conf").write_text(NGINX)
+    directives, _ = read_nginx_config(RawFile(tmp_path, "nginx.conf"))
+    paths = ["/svc/health", "/svc/jobs"]
+    frame = settings_by_path(directives, paths).set_index("setting")
+    assert frame.loc["served by", paths].tolist() == ["location = /svc/health", "location /svc/"]
+    assert frame.loc["asks", paths].tolist() == ["192.0.2.99:9", "192.0.2.11:8100"]
+    assert frame.loc["as", paths].tolist() == ["/health", "/jobs"]
+    assert frame.loc["limit_conn", "/svc/health"] == "1 connection at once for each $binary_remote_addr"
+    assert frame["differs"].to_dict() == {
+        "served by": True, "asks": True, "as": False, "limit_conn": True, "proxy_cache": False,
+        "proxy_connect_timeout": False, "proxy_read_timeout": True,
+    }  # fmt: skip
+    shown = settings_table(settings_by_path(directives, paths), paths).to_text()
+    assert "60s (Nginx's own)" in shown
+    assert "nginx.conf:7, nginx.conf:6" in shown
+
+
+def test_the_table_names_what_is_not_followed_of_a_location(tmp_path):
+    (tmp_path / "nginx.conf").write_text(
+        NGINX.replace("location /svc/ {", "location /svc/ { try_files $uri /x;")
+    )
+    directives, _ = read_nginx_config(RawFile(tmp_path, "nginx.conf"))
+    frame = settings_by_path(directives, ["/svc/jobs"]).set_index("setting")
+    assert frame.loc["not followed", "/svc/jobs"] == "`try_files` may send the request elsewhere"
+
+
+def test_without_a_configuration_the_table_says_so():
+    frame = settings_by_path(empty("config_directives"), ["/health"])
+    assert "neither Nginx's nor the edge's configuration" in settings_table(frame, ["/health"]).to_text()
+
+
+def handlers():
+    base = {"file": "app.py", "method": "GET", "background_tasks": "[]"}
+    rows = [
+        {"function": "health", "path": "/health", "is_async": False, "runs_on": "thread_pool", "line": 9},
+        {
+            "function": "work", "method": "POST", "path": "/async-process", "is_async": True, "line": 20,
+            "runs_on": "event_loop", "background_tasks": json.dumps(["job"]),
+        },
+    ]  # fmt: skip
+    return conform("app_handlers", pd.DataFrame([base | row for row in rows]))
+
+
+def calls():
+    base = {"file": "app.py", "function": "job", "kind": "blocking_io"}
+    rows = [
+        {"call": "requests.get", "reached_from": "GET /health", "context": "thread_pool", "line": 10},
+        {
+            "call": "boto3.client().download_file", "reached_from": "POST /async-process", "line": 30,
+            "context": "background_thread_pool", "timeout_s": 60.0,
+        },
+        {"call": "asyncio.sleep", "reached_from": "GET /health", "kind": "async_wait", "line": 11},
+    ]  # fmt: skip
+    return conform("app_calls", pd.DataFrame([base | row for row in rows]))
+
+
+def test_handlers_are_told_apart_by_how_they_run_and_what_blocks_in_them():
+    frame = handlers_table(handlers(), calls()).set_index("route")
+    assert frame["written_as"].to_dict() == {"GET /health": "def", "POST /async-process": "async def"}
+    health, work = frame.loc["GET /health"], frame.loc["POST /async-process"]
+    assert health["in_answer"] == "requests.get (blocking io on the thread pool; app.py:10)"
+    assert work["in_answer"] == ""
+    assert work["in_background"] == (
+        "boto3.client().download_file (blocking io on the thread pool, at most 60 s; app.py:30)"
+    )
+    assert "thread pool" in code_table(handlers_table(handlers(), calls())).to_text()
+    assert "no application source" in code_table(handlers_table(handlers()[:0], calls()[:0])).to_text()
+
+
+def test_of_very_many_handlers_and_calls_those_asked_and_the_nearest_are_named():
+    many = pd.concat([handlers()] + [handlers().assign(path=f"/other{i}/{{name}}") for i in range(40)])
+    far = [
+        {"call": f"requests.get{i}", "reached_from": "GET /health", "context": "thread_pool", "line": i,
+         "file": "app.py", "function": "job", "kind": "blocking_io", "chain": json.dumps(["f"] * (20 - i))}
+        for i in range(10)
+    ]  # fmt: skip
+    frame = handlers_table(many, conform("app_calls", pd.DataFrame(far)))
+    named = frame.set_index("route").loc["GET /health", "in_answer"].split("; ")
+    assert [text.split(" ")[0] for text in named if text.startswith("requests")][:2] == [
+        "requests.get9",
+        "requests.get8",
+    ]
+    assert named[-1] == "and 4 more (app_calls)"
+    shown = code_table(frame, {"/health"}).to_text()
+    assert "/health" in shown
+    assert "/other1/" not in shown
+    assert f"{len(frame) - 1} more handlers" in shown
+
+
+def test_processes_and_containers_stand_in_one_table(services):
+    process = {
+        "file": "uvicorn_command.txt",
+        "line": 1,
+        "service": "behavior",
+        "app": "main:app",
+        "port": 8017,
+    }
+    frame = conform("app_processes", pd.DataFrame([process]))
+    shown = processes_table(frame, list(services.values()), {"behavior": 812.5})
+    values = {(row[0], row[1]): row[2] for row in shown.rows}
+    assert values["behavior", "listens on"] == "127.0.0.1:8017"
+    assert values["behavior", "connections at once"] == "unset (no limit)"
+    assert values["behavior", "memory"] == "2,048 MB (at most 812 MB measured)"
+    assert values["behavior", "published ports"].startswith("127.0.0.1:8017 → 8017, 0.0.0.0:any → 9000")
+    assert values["behavior", "unhealthy after"] == "60 s to 2 min of failures"
+    assert values["sidecar", "health check"] == "disabled"
+    assert "neither a start command" in processes_table(frame[:0], [], {}).to_text()

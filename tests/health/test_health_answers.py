@@ -1,0 +1,153 @@
+"""What the bad answers were, who gave them, and lost packets that hold a process up."""
+
+import pytest
+from worlds.health_world import HEALTH, OTHER, USUAL, case, give, in_fault, investigate, moment, without
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+
+
+def outcomes(made):
+    return {one.outcome for one in investigate(made).once(health.observed)}
+
+
+def without_upstreams(made):
+    """Nginx's stock log: no upstream, no times."""
+    names = ["upstream_addr", "upstream_status", "upstream_response_time_s", "request_time_s"]
+    made.table("access_log")[names] = None
+    return made
+
+
+def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
+    """503 to callers, at once; the application goes on answering what reaches it."""
+
+    def refused(path, second):
+        return {"status": 503, "upstream": False} if path == HEALTH else None
+
+    made = without_upstreams(case(refused))
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert "by itself" in said.ranking[0].finding.detail
+    log = made.table("app_log")
+    log.loc[log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds())), "status"] = 503
+    assert "nginx_alone" not in outcomes(made)
+
+
+def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
+    """502 at once for one path; the application answered it, and does well inside."""
+    fate = {"status": 502, "header_s": 0.001, "error": "upstream_invalid"}
+    made = case(lambda path, second: fate if path == HEALTH else None)
+    words = "upstream sent too big header while reading response header from upstream"
+    made.table("error_log")["message"] = words
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert "no room for the header" in said.ranking[0].finding.detail
+    made.table("error_log")["message"] = "upstream sent no valid HTTP/1.0 header"
+    assert "header_too_big" not in outcomes(made)
+
+
+def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
+    fate = {"status": 502, "header_s": 0.001, "error": "tls"}
+    place = (f"= {HEALTH}", {"proxy_pass": f"https://{USUAL}"})
+    made = case(lambda path, second: fate if path == HEALTH else None, nginx=(place, *PLAIN))
+    words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
+    made.table("error_log")["message"] = f"{words}while SSL handshaking to upstream"
+    said = health.diagnose(investigate(made))
+    assert said.cause == "nginx_config"
+    assert f"by TLS (proxy_pass https://{USUAL})" in said.ranking[0].finding.detail
+    assert {"nginx_rule", "no_handshake"} <= outcomes(made)
+    made.table("error_log")["message"] = f"{words}while SSL handshaking, client: 192.0.2.1"
+    assert "no_handshake" not in outcomes(made)
+
+
+@pytest.mark.parametrize(
+    ("fate", "is_refusal"),
+    [
+        ({"status": 403}, True),
+        ({"status": 503, "header_s": 0.05}, True),
+        ({"status": 504, "header_s": 0.05}, False),
+        ({"status": 503, "header_s": 4.0}, False),
+    ],
+)
+def test_who_is_stuck_refuses_nobody_at_once(fate, is_refusal):
+    made = case(lambda path, second: fate if path == HEALTH else None)
+    assert ("refused_at_once" in outcomes(made)) is is_refusal
+
+
+def lossy(backlog):
+    """First packets are lost, and each job waits for such in the loop: nothing is answered for long."""
+
+    def lost(path, second):
+        turn = int(second * 4) % 3
+        if path == OTHER:
+            return None
+        wait = 6 - second % 6
+        return {"connect_s": (1.01, 3.04, 0.0)[turn], "header_s": wait, "inside_s": wait}
+
+    command = "uvicorn app:app --host 0.0.0.0 --port 8100"
+    processes = [{"addr": "192.0.2.11", "port": 8100, "command": command, "backlog": backlog}]
+    return case(lost, processes=processes)
+
+
+@pytest.mark.parametrize(
+    ("backlog", "outcome"), [(None, "connect_lost"), (64, "connect_lost"), (16, "queue_full")]
+)
+def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog, outcome):
+    assert outcome in outcomes(lossy(backlog))
+
+
+@pytest.mark.parametrize("taken", [(), ("probes",)])
+def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
+    said = health.diagnose(investigate(without(lossy(None), *taken)))
+    assert (said.cause, USUAL in said.ranking[0].finding.detail) == ("docker_network", True)
+
+
+@pytest.mark.parametrize(("waits", "is_lost"), [((2.04, 4.08), True), ((2.44, 4.48), False)])
+def test_linux_sends_first_packets_again_each_second(waits, is_lost):
+    made = lossy(None)
+    log = made.table("access_log")
+    for before, after in zip((1.01, 3.04), waits, strict=True):
+        log["upstream_connect_time_s"] = log["upstream_connect_time_s"].replace(before, after)
+    assert ("connect_lost" in outcomes(made)) is is_lost
+
+
+def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
+    gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
+    command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}
+    assert "connect_lost" in outcomes(case(lambda path, second: gone, processes=[command]))
+
+
+def test_an_error_log_without_errors_is_not_asked_for():
+    made = case(lambda path, second: {"header_s": 2.0 + second % 1} if path == HEALTH else None)
+    said = health.diagnose(investigate(made))
+    assert not any("error log" in item.what for item in said.missing_evidence)
+    assert not any("error_log" in text for entry in said.ranking for text in entry.finding.not_covered)
+    del made.manifest["tables"]["error_log"]
+    said = health.diagnose(investigate(made))
+    assert any("error log" in item.what for item in said.missing_evidence)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cpu_pct", "blocks"), [("cpu", 5, False), ("cpu", 90, True), ("blocking_io", 5, True)]
+)
+def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, cpu_pct, blocks):
+    handlers = [
+        {
+            "file": "app.py",
+            "line": 9,
+            "function": "f",
+            "method": "GET",
+            "path": HEALTH,
+            "runs_on": "event_loop",
+        }
+    ]
+    slow = {"header_s": 2.0, "inside_s": 2.0}
+    gauges = {"cpu_pct": float(cpu_pct)}
+    made = case(
+        lambda path, second: slow if path != OTHER else None, gauges=lambda second: gauges, handlers=handlers
+    )
+    call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
+    give(made, "app_calls", [call])
+    assert ("blocking_in_loop" in outcomes(made)) is blocks
+    assert ("no_blocking_in_loop" in outcomes(made)) is not blocks

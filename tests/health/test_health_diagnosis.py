@@ -1,0 +1,503 @@
+import json
+
+import duckdb  # noqa: F401  (case.sql needs it; fail early when it is missing)
+import pandas as pd
+import pytest
+from worlds.health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    USUAL,
+    case,
+    give,
+    investigate,
+    moment,
+    without,
+)
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.explains import EXPLAINS
+from watchme_analysis.health.hypotheses.lookalikes import LOOKALIKES
+from watchme_analysis.health.hypotheses.weights import CAUSES, WEIGHTS
+from watchme_analysis.services.diagnose import absent_tables
+
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+
+
+def on(path, **fate):
+    return lambda asked, second: fate if asked == path else None
+
+
+def on_service(**fate):
+    return lambda asked, second: fate if asked != OTHER else None
+
+
+def edge_holds():
+    return case(
+        on(HEALTH, edge_s=7.0),
+        edge=(
+            *PLAIN,
+            (
+                f"= {HEALTH}",
+                {"proxy_pass": f"http://{USUAL}", "proxy_cache": "zone", "proxy_cache_lock": "on"},
+            ),
+        ),
+        nginx=PLAIN,
+    )
+
+
+def edge_refuses():
+    return case(on(HEALTH, at_nginx=False, edge_status=403))
+
+
+def nginx_refuses():
+    return case(on(HEALTH, upstream=False, status=503, error="limit_conn"), nginx=PLAIN)
+
+
+def nginx_misdirects():
+    fate = {
+        "status": 504,
+        "header_s": 5.0,
+        "address": "198.51.100.9:8017",
+        "error": "upstream_timeout_header",
+    }
+    return case(on(HEALTH, **fate), nginx=PLAIN)
+
+
+def nginx_gives_up():
+    """The endpoint needs 0.9 s at all times; the limit during the fault is 0.7 s."""
+
+    def slow(path, second):
+        return {"header_s": 0.7, "status": 504, "inside_s": 0.9, "error": "upstream_timeout_header"}
+
+    made = case(lambda path, second: slow(path, second) if path == HEALTH else None)
+    probes = made.table("probes")
+    probes.loc[probes["vantage"] == "inside", "duration_s"] = 0.9
+    return made
+
+
+def packets_lost():
+    def lost(path, second):
+        again = int(second * 4) % 3
+        return None if path == OTHER or again == 2 else {"connect_s": (1.01, 3.04)[again]}
+
+    return case(lost)
+
+
+def large_packets_lost():
+    return case(on(REPORT, body_s=5.0, error="upstream_timeout_body"))
+
+
+def unreachable():
+    return case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+
+
+def loop_blocked():
+    """The loop is free every third second only, and then answers all that waited."""
+
+    def stuck(path, second):
+        wait = 3 - second % 3
+        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+    return case(stuck)
+
+
+def pool_used_up():
+    known = (("healthz", "thread_pool"), ("jobs", "event_loop"), ("report", "event_loop"))
+    handlers = [
+        {"file": "app.py", "line": 1, "function": name, "method": "GET", "path": f"/{name}", "runs_on": place}
+        for name, place in known
+    ]
+    stuck = on(HEALTH, status=504, header_s=5.0, inside_s=7.0, error="upstream_timeout_header")
+    return case(stuck, handlers=handlers, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
+
+
+def cpu_full():
+    def slow(path, second):
+        wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
+        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+    return case(slow, gauges=lambda second: {"cpu_pct": 100.0, "threads": 20.0})
+
+
+def starved(path, second):
+    """The process runs now and then only, and answers what has waited: as a blocked loop does."""
+    wait = 4 - second % 4
+    return None if path == OTHER else {"header_s": wait, "inside_s": wait}
+
+
+def cpu_held():
+    """A quota or neighbours leave the process four per cent, all of which it uses all the time."""
+    made = case(starved, gauges=lambda second: {"cpu_pct": 4.0 + second % 3 / 3, "in_flight": 12.0})
+    metrics = made.table("host_metrics")
+    calm = metrics["metric"].eq("cpu_pct") & (metrics["time"] < moment(FAULT[0]))
+    metrics.loc[calm, "value"] = [2.0 + 3.0 * (at * 7 % 5) for at in range(int(calm.sum()))]
+    return made
+
+
+def host_out_of_cpu():
+    return case(starved, gauges=lambda second: {"host_cpu_pct": 99.0, "cpu_pct": 6.0 + second % 7})
+
+
+def connections_used_up():
+    """All threads wait for a connection of the database's pool, and the log says so."""
+    made = pool_used_up()
+    log = made.table("app_log")
+    said = log.tail(20).copy()
+    said["time"] = [moment(FAULT[0] + 1 + at) for at in range(len(said))]
+    said["line"] += 1000
+    said[["kind", "level"]] = ["other", "ERROR"]
+    said["message"] = "TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out"
+    made._frames["app_log"] = pd.concat([log, said], ignore_index=True)
+    return made
+
+
+SCENARIOS = {
+    cpu_held: "app_saturation",
+    host_out_of_cpu: "app_saturation",
+    connections_used_up: "app_saturation",
+    edge_holds: "edge_config",
+    edge_refuses: "edge_config",
+    nginx_refuses: "nginx_config",
+    nginx_misdirects: "nginx_config",
+    nginx_gives_up: "nginx_config",
+    packets_lost: "docker_network",
+    large_packets_lost: "docker_network",
+    unreachable: "docker_network",
+    loop_blocked: "app_event_loop",
+    pool_used_up: "app_threadpool",
+    cpu_full: "app_saturation",
+}
+
+
+@pytest.fixture(scope="module", params=SCENARIOS, ids=lambda make: make.__name__)
+def told(request):
+    made = request.param()
+    inv = investigate(made)
+    return made, health.diagnose(inv), SCENARIOS[request.param]
+
+
+def test_names_the_cause(told):
+    _, said, cause = told
+    assert (said.verdict, said.cause) == ("supported", cause), said.summary
+    assert said.summary[-1].startswith("Next: "), "a test of the cause, not what else to collect"
+
+
+def test_finds_the_window(told):
+    _, said, _ = told
+    assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
+    assert abs((said.incident_end - moment(FAULT[1])).total_seconds()) < 10
+
+
+def test_names_the_affected_endpoints_alone(told):
+    _, said, _ = told
+    assert OTHER not in said.extra["endpoints"]
+    assert said.extra["endpoints"]
+
+
+def test_every_statement_links_to_rows(told):
+    made, said, _ = told
+    linked = [item for entry in said.ranking for item in entry.finding.evidence]
+    assert linked
+    for query in {item.sql for item in linked}:
+        assert len(made.sql(query)) > 0, query
+
+
+def test_every_cause_is_ranked_with_a_next_test(told):
+    _, said, _ = told
+    assert {entry.finding.cause for entry in said.ranking} == {*CAUSES, "none"}
+    assert sum(entry.probability for entry in said.ranking) == pytest.approx(1)
+    assert all(entry.finding.next_test for entry in said.ranking)
+
+
+def test_says_it_in_three_sentences(told):
+    _, said, _ = told
+    assert len(said.summary) == 3
+    assert all(sentence.endswith(".") for sentence in said.summary)
+
+
+@pytest.mark.parametrize(
+    "table", ["probes", "access_log", "error_log", "edge_log", "host_metrics", "app_log", "app_handlers"]
+)
+def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
+    made, _, cause = told
+    said = health.diagnose(investigate(without(made, table)))
+    assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
+
+
+@pytest.mark.parametrize(
+    ("build", "table", "alike", "wish"),
+    [
+        (starved_of_cpu, "host_metrics", "app_event_loop", "CPU")
+        for starved_of_cpu in (cpu_held, host_out_of_cpu)
+    ]
+    + [(connections_used_up, "app_log", "app_threadpool", "the application's log")],
+)
+def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_asked_for_first(
+    build, table, alike, wish
+):
+    said = health.diagnose(investigate(without(build(), table)))
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+    first, second = said.ranking[:2]
+    assert {first.finding.cause, second.finding.cause} == {"app_saturation", alike}
+    assert first.probability - second.probability < 0.2
+    assert said.missing_evidence[0].what.startswith(wish)
+    assert wish in said.summary[2]
+
+
+def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_threads_apart():
+    call = {"file": "app.py", "line": 9, "kind": "blocking_io", "context": "thread_pool", "function": "fetch"}
+
+    def told(name):
+        made = pool_used_up()
+        give(made, "app_calls", [call | {"call": name}])
+        return health.diagnose(investigate(without(made, "app_log")))
+
+    assert told("urllib.request.urlopen").cause == "app_threadpool"
+    assert told("sqlalchemy.create_engine().connect").verdict == "inconclusive"
+
+
+def test_probes_alone_are_no_sure_proof_that_nothing_happened():
+    made = case(lambda path, second: None)
+    logs = ("access_log", "edge_log", "error_log", "app_log", "host_metrics")
+    assert health.diagnose(investigate(without(made, *logs))).confidence < 0.7
+    assert health.diagnose(investigate(without(made, *logs), endpoint=HEALTH)).confidence > 0.7
+
+
+def test_lookalikes_are_causes_and_share_outcomes():
+    for pair in LOOKALIKES:
+        assert {pair.cause, pair.other} <= set(CAUSES)
+        assert set(pair.outcomes) <= set(WEIGHTS)
+        assert pair.reason.endswith(".")
+
+
+def test_a_calm_record_has_no_incident():
+    said = health.diagnose(investigate(case(lambda path, second: None)))
+    assert (said.verdict, said.cause, said.incident_start) == ("no_incident", "none", None)
+    assert said.extra["endpoints"] == []
+
+
+@pytest.mark.parametrize("known", ["access_log", "edge_log"])
+def test_calm_at_nginx_is_less_of_a_proof_than_calm_at_the_edge(known):
+    calm = case(lambda path, second: None)
+    logs = {"access_log", "edge_log", "probes", "app_log"}
+    said = health.diagnose(investigate(without(calm, *(logs - {known}))))
+    assert said.verdict == "no_incident"
+    assert (said.confidence < 0.7) is (known == "access_log")
+    assert ("an edge before it" in " ".join(said.summary)) is (known == "access_log")
+
+
+def test_a_short_blip_is_no_incident():
+    def blip(path, second):
+        return {"status": 502, "error": "upstream_reset"} if second < FAULT[0] + 2 else None
+
+    assert health.diagnose(investigate(case(blip))).verdict == "no_incident"
+
+
+def test_one_slow_client_is_no_incident():
+    made = case(lambda path, second: None)
+    edge = made.table("edge_log")
+    mine = edge["client_addr"] == "192.0.2.101"
+    edge.loc[mine, "duration_ms"] = 4000.0
+    edge.loc[mine, "end"] = edge.loc[mine, "start"] + (moment(4) - moment(0))
+    assert health.diagnose(investigate(made)).verdict == "no_incident"
+
+
+def test_without_times_calm_is_not_claimed():
+    made = case(lambda path, second: None)
+    made.table("access_log")["request_time_s"] = None
+    said = health.diagnose(investigate(without(made, "probes", "edge_log")))
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+    assert "log_format" in said.missing_evidence[0].how or "watchme probe" in said.missing_evidence[0].how
+
+
+def test_an_incident_that_lasts_to_the_end_is_open():
+    made = case(on(HEALTH, status=503, upstream=False))
+    for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
+        frame = made.table(name)
+        made._frames[name] = frame[frame[column] < moment(FAULT[1])].reset_index(drop=True)
+    said = health.diagnose(investigate(made))
+    assert said.incident_end is None
+    assert said.to_dict()["incident"]["end"] is None
+
+
+def test_the_asked_endpoint_alone_is_looked_at():
+    made = case(on(REPORT, status=503, upstream=False))
+    assert health.diagnose(investigate(made, endpoint=JOBS)).verdict == "no_incident"
+    assert health.diagnose(investigate(made, endpoint=REPORT)).extra["endpoints"] == [REPORT]
+
+
+def test_the_detail_names_the_address_that_never_answered():
+    said = health.diagnose(investigate(nginx_misdirects()))
+    assert "198.51.100.9:8017" in said.ranking[0].finding.detail
+
+
+def test_a_second_fault_is_named():
+    def both(path, second):
+        return {"edge_s": 7.0} if path == HEALTH else {"connect_s": 1.02} if path == JOBS else None
+
+    said = health.diagnose(investigate(case(both)))
+    assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
+
+
+def test_a_calm_inside_alone_names_nobody_before_it():
+    """All paths are slow but inside, and nothing tells which of edge, Nginx and network does it."""
+    made = case(on_service(header_s=3.0))
+    for name in ("error_log", "edge_log", "config_directives", "app_log", "host_metrics"):
+        made = without(made, name)
+    said = health.diagnose(investigate(made))
+    assert (said.verdict, said.cause) == ("inconclusive", None)
+
+
+def test_two_faults_that_contradict_each_other_are_both_named():
+    """Half of the checks are refused by a limit, the rest wait for a thread, as do callers inside."""
+    refused = {"status": 503, "header_s": 0.0, "upstream": False, "error": "limit_req"}
+    stuck = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
+
+    def both(path, second):
+        return {"inside_s": 7.0} | (refused if second % 1 < 0.5 else stuck) if path == HEALTH else None
+
+    made = case(both, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
+    said = health.diagnose(investigate(made))
+    assert said.verdict == "supported"
+    assert {said.cause, said.secondary_cause} == {"nginx_config", "app_threadpool"}
+    assert [entry.status for entry in said.ranking[:2]] == ["supported", "supported"]
+    assert said.confidence < 0.9
+    assert said.summary[1].startswith("Two causes hold: ")
+
+
+def test_what_explains_others_and_what_is_explained_are_outcomes():
+    assert set(EXPLAINS) <= set(WEIGHTS)
+    assert {name for names in EXPLAINS.values() for name in names} <= set(WEIGHTS)
+
+
+def test_nginx_that_gives_up_on_what_is_slow_inside_is_not_to_blame():
+    """Its limit is near to what the path takes when all is well, and no patience would have helped."""
+    slow = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
+    slow |= {"inside_s": 9.0, "inside_status": 504}
+    made = case(lambda path, second: slow if path == HEALTH else None)
+    log = made.table("access_log")
+    calm = (log["path"] == HEALTH) & (log["status"] == 200)
+    for name in ("request_time_s", "upstream_header_time_s", "upstream_response_time_s"):
+        log.loc[calm, name] = 4.0
+    made.table("probes").loc[made.table("probes")["status"] == 200, "duration_s"] = 4.0
+    seen = {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+    assert seen["inside_bad"] > 0.5
+    assert seen["nginx_impatient"] < 0.5
+
+
+def test_every_weight_has_a_reason_and_knows_its_causes():
+    for name, weight in WEIGHTS.items():
+        assert weight.reason.endswith("."), name
+        assert set(weight.by_cause) <= {*CAUSES, "none"}, name
+
+
+def test_bundled_cases(data):
+    from watchme_analysis.services.diagnose import diagnose
+
+    assert diagnose("health", data / "health-threadpool").cause == "app_threadpool"
+    assert diagnose("health", data / "health-healthy").verdict == "no_incident"
+
+
+def test_none_of_these_is_refuted_once_a_cause_explains_what_was_seen_and_open_while_none_does():
+    def statuses(made):
+        ranking = health.diagnose(investigate(made)).ranking
+        return {entry.finding.cause: (entry.status, entry.probability) for entry in ranking}
+
+    status, probability = statuses(pool_used_up())["none"]
+    assert probability < 0.05
+    assert status == "refuted"
+    assert statuses(case(lambda path, second: None))["none"][0] == "supported"
+
+
+def container(port):
+    values = {"ports.0": f"127.0.0.1:{port}:8000", "restart": "always", "cpus": 1.0}
+    return [
+        {"file": "compose.yml", "service": "api", "path": name, "value": json.dumps(value)}
+        for name, value in values.items()
+    ]
+
+
+@pytest.mark.parametrize(("port", "is_published"), [("8100", True), ("8199", False)])
+def test_a_port_that_compose_publishes_no_more_speaks_for_the_network(port, is_published):
+    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+    for name in ("access_log", "error_log"):
+        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "127.0.0.1:8100")
+    give(made, "compose_settings", container(port))
+    first = health.diagnose(investigate(made)).ranking[0].finding
+    assert first.cause == "docker_network"
+    assert any(item.check == "ports" for item in first.evidence) is not is_published
+
+
+def test_memory_at_the_limit_that_compose_grants_is_full():
+    slow = on_service(header_s=3.0, inside_s=3.0)
+    made = case(slow, gauges=lambda second: {"rss_mb": 245.0, "cpu_pct": 5.0})
+    metrics = made.table("host_metrics")
+    calm = metrics[metrics["metric"] == "cpu_pct"].assign(metric="rss_mb", value=120.0)
+    calm = calm[calm["time"] < moment(FAULT[0])]
+    made._frames["host_metrics"] = pd.concat([metrics, calm], ignore_index=True)
+    limit = [{"file": "compose.yml", "service": "api", "path": "mem_limit", "value": '"256m"'}]
+    give(made, "compose_settings", limit)
+    seen = investigate(made).once(health.observed)
+    assert [one.strength for one in seen if one.outcome == "memory_at_limit"] == [1.0]
+    give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
+    assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_at_limit"]
+
+
+def composed(*lines):
+    return [
+        {"file": "compose.yml", "service": service, "path": path, "value": json.dumps(value)}
+        for service, path, value in lines
+    ]
+
+
+@pytest.mark.parametrize(("network", "is_apart"), [("front", False), ("back", True)])
+def test_containers_without_a_common_network_speak_for_the_network(network, is_apart):
+    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
+    for name in ("access_log", "error_log"):
+        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "api:8100")
+    rows = composed(
+        ("gate", "image", "nginx:1.27"), ("gate", "networks.0", "front"), ("api", "networks.0", network)
+    )  # fmt: skip
+    give(made, "compose_settings", rows)
+    first = health.diagnose(investigate(made)).ranking[0].finding
+    assert first.cause == "docker_network"
+    apart = [item for item in first.evidence if item.check == "networks"]
+    assert bool(apart) is is_apart
+    assert all(len(made.sql(item.sql)) == item.rows for item in apart)
+
+
+@pytest.mark.parametrize(
+    ("interval", "url", "strength"),
+    [
+        ("4s", "http://localhost:8000/healthz", 0.2),
+        ("30s", "http://localhost:8000/healthz", 1.0),
+        ("30s", "http://localhost:9999/healthz", 0.2),
+    ],
+)
+def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interval, url, strength):
+    """The process starts anew 14 s after the trouble began; three checks that fail take 8 to 27 s or more."""
+    made = case(on_service(header_s=3.0, inside_s=3.0))
+    log = made.table("app_log")
+    start = log.tail(1).assign(
+        time=moment(FAULT[0] + 14), kind="lifecycle", message="Started server process [7]"
+    )
+    made._frames["app_log"] = pd.concat([log, start], ignore_index=True)
+    check = (("test", f"curl -f {url}"), ("interval", interval), ("timeout", "5s"), ("retries", 3))
+    rows = composed(
+        ("api", "command", "uvicorn main:app --port 8000"),
+        *(("api", f"healthcheck.{name}", value) for name, value in check),
+    )
+    give(made, "compose_settings", rows)
+    seen = investigate(made).once(health.observed)
+    (restart,) = [one for one in seen if one.outcome == "restarted"]
+    assert restart.strength == strength
+    assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)
+
+
+@pytest.mark.parametrize("layer", ["edge", "nginx"])
+def test_an_edge_that_is_configured_as_nginx_has_no_settings_to_miss(layer):
+    made = case(lambda path, second: None, **{layer: [("/svc", {"proxy_pass": "http://192.0.2.11:8100"})]})
+    assert ("edge_settings" in absent_tables(investigate(made))) is (layer == "nginx")

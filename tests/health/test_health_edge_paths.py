@@ -1,0 +1,96 @@
+"""An edge that asks Nginx for a path that callers don't ask for: who refuses it is not at fault."""
+
+import pandas as pd
+import pytest
+from worlds.health_world import FAULT, HEALTH, case, investigate, moment
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.schema import conform
+
+GIVEN = "/state/healthz"
+
+
+def refused(upstream):
+    def fault(path, second):
+        return {"status": 404, "upstream": upstream} if path == HEALTH else None
+
+    return fault
+
+
+def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
+    """Nginx logs another path for the health check, without a common id, since some second."""
+    made = case(refused(upstream))
+    log = made.table("access_log")
+    log["edge_ray_id"] = None
+    changed = log["path"].eq(HEALTH) & (log["time"] >= moment(since)) & log["status"].eq(404)
+    log.loc[changed, "path"] = path
+    if since < FAULT[0]:
+        asked = log[changed].assign(time=log.loc[changed, "time"] - pd.Timedelta(seconds=FAULT[0] - since))
+        log = pd.concat([log, asked.assign(line=asked["line"] + 5000)])
+    made._frames["access_log"] = conform("access_log", log.reset_index(drop=True))
+    if errors:
+        rows = [
+            {
+                "file": "error.log", "line": line, "time": moment(FAULT[0] + 2 * line), "level": "error",
+                "kind": "other", "message": "open() failed", "path": errors,
+            }
+            for line in range(1, 9)
+        ]  # fmt: skip
+        made._frames["error_log"] = conform("error_log", pd.DataFrame(rows))
+    inv = investigate(made)
+    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+
+
+@pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
+def test_an_edge_that_asks_for_another_path_is_accused(evidence):
+    said, seen = renamed(**evidence)
+    assert "edge_renames" in seen
+    assert said.cause == "edge_config"
+    assert f"asks for {GIVEN} in place of {HEALTH}" in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize(("since", "is_renamed"), [(FAULT[0], True), (0, False)])
+def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_all_times(since, is_renamed):
+    """The edge puts a word before every path, beside a fault of the way to the container."""
+
+    def both(path, second):
+        refused = {"status": 404, "upstream": False}
+        return refused if second > FAULT[0] + 10 else {"status": 502, "error": "upstream_unreachable"}
+
+    made = case(both)
+    log = made.table("access_log")
+    changed = log["time"].between(moment(since), moment(FAULT[1])) & ~log["status"].eq(502)
+    log.loc[changed, "path"] = "/live" + log.loc[changed, "path"]
+    inv = investigate(made)
+    assert ("edge_renames" in {one.outcome for one in inv.once(health.observed)}) is is_renamed
+    said = health.diagnose(inv)
+    assert ({said.cause, said.secondary_cause} == {"edge_config", "docker_network"}) is is_renamed
+
+
+@pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
+def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
+    assert "edge_renames" not in renamed(**evidence)[1]
+
+
+def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
+    """Each endpoint then fails under a path of its own, none of which holds half of what was lost."""
+    made = case(lambda path, second: {"status": 404, "upstream": False})
+    log = made.table("access_log")
+    log[["edge_ray_id", "upstream_connect_time_s"]] = None
+    log.loc[log["status"].eq(404), "path"] = "/live" + log["path"]
+    # The application is asked by probes alone, three at a time.
+    line = {"file": "app.log", "service": "", "level": "INFO", "kind": "access", "method": "GET"}
+    times = [moment(FAULT[0] + 2 * turn + 0.001 * one) for turn in range(15) for one in range(3)]
+    probed = [
+        line | {"line": 5000 + at, "time": time, "path": HEALTH, "message": HEALTH, "status": 200}
+        for at, time in enumerate(times)
+    ]
+    answers = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(probed))])
+    made._frames["app_log"] = answers.sort_values("time", ignore_index=True)
+    inv = investigate(made)
+    outcomes = {one.outcome for one in inv.once(health.observed)}
+    assert "edge_renames" in outcomes
+    assert "stop_and_go" not in outcomes, "who is asked nothing answers nothing"
+    said = health.diagnose(inv)
+    assert (said.cause, said.secondary_cause) == ("edge_config", None)
+    assert "asks for paths such as /live/svc/" in said.ranking[0].finding.detail

@@ -1,0 +1,177 @@
+"""Rules of an exported edge, asked of the requests that the edge logged."""
+
+import pytest
+from worlds.health_world import HEALTH, JOBS, OTHER, case, give, investigate
+
+from watchme_analysis.files.json_values import flatten
+from watchme_analysis.health.hypotheses import diagnosis as health
+
+HOST = "api.example.com"
+
+
+def refused(path, second):
+    return {"at_nginx": False, "edge_status": 403} if path == HEALTH else None
+
+
+def held(path, second):
+    return {"edge_s": 7.0} if path == HEALTH else None
+
+
+def exported(*rules, fate=refused, settings=()):
+    """The world whose edge exports these rules as a phase's entry point, and zone settings."""
+    made = case(fate)
+    made.table("edge_log")["host"] = HOST
+    made.table("edge_log")["uri"] = made.table("edge_log")["path"]
+    files = {
+        "edge-settings-phase.json": {"result": {"rules": list(rules)}, "success": True},
+        "edge-settings.json": {"result": list(settings)},
+    }
+    rows = [
+        {"file": file, "path": path, "value": value}
+        for file, value in files.items()
+        for path, value in flatten(value)
+    ]
+    give(made, "edge_settings", rows)
+    return made
+
+
+def rule(expression, action="block", **more):
+    return {
+        "id": "r1", "version": "1", "action": action, "expression": expression, "description": "a rule",
+        "enabled": True,
+    } | more  # fmt: skip
+
+
+def page(pattern, *actions):
+    target = {"target": "url", "constraint": {"operator": "matches", "value": pattern}}
+    return {"id": "p1", "targets": [target], "actions": list(actions), "status": "active", "priority": 1}
+
+
+def told(made):
+    inv = investigate(made)
+    said = health.diagnose(inv)
+    finding = next(entry.finding for entry in said.ranking if entry.finding.cause == "edge_config")
+    outcomes = {one.outcome: one for one in inv.once(health.observed) if one.table == "edge_settings"}
+    return said, finding, outcomes
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        rule(f'(http.host eq "{HOST}" and starts_with(http.request.uri.path, "{HEALTH}"))'),
+        rule(f'http.request.uri.path in {{"{HEALTH}" "/else"}} and not http.request.method eq "POST"'),
+        rule('ends_with(http.request.uri.path, "/healthz") and not http.request.uri.path contains "neigh"'),
+        rule('http.request.uri.path wildcard "/SVC/healthz*"', "managed_challenge"),
+        page(f"*example.com{HEALTH}*", {"id": "security_level", "value": "under_attack"}),
+        page(f"https://{HOST}{HEALTH}", {"id": "cache_level", "value": "cache_everything"}),
+        {"paused": False, "description": "of old", "action": "block",
+         "filter": {"expression": f'http.request.uri.path eq "{HEALTH}"', "paused": False}},
+        {"threshold": 5, "period": 60, "action": {"mode": "ban"},
+         "match": {"request": {"url": f"*.example.com{HEALTH}", "methods": ["GET", "POST"]}}},
+        {"action": "block", "paths": [HEALTH]},
+    ],
+)  # fmt: skip
+def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
+    made = exported(one)
+    _, finding, outcomes = told(made)
+    assert set(outcomes) == {"edge_rule"}
+    assert "apart" in outcomes["edge_rule"].statement
+    assert len(made.sql(outcomes["edge_rule"].sql)) == outcomes["edge_rule"].rows > 0
+    assert finding.detail
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        rule(f'http.host eq "else.example.com" and http.request.uri.path eq "{HEALTH}"'),
+        rule(f'http.request.method eq "POST" and http.request.uri.path eq "{HEALTH}"'),
+        rule(f'http.request.uri.path eq "{HEALTH}"', enabled=False),
+        rule(f'http.request.uri.path eq "{HEALTH}"', "skip"),
+        rule(f'http.host eq "{HOST}"'),
+        rule(f'http.request.uri.path eq "{JOBS}"'),
+        rule(f'http.request.uri.path eq "{HEALTH}"', "redirect"),
+        page(f"*example.com{OTHER}*", {"id": "security_level", "value": "under_attack"}),
+        page(f"*example.com{HEALTH}*", {"id": "browser_cache_ttl", "value": 60}),
+        # The standard level, which caches no path without a file's ending.
+        page(f"*example.com{HEALTH}*", {"id": "cache_level", "value": "aggressive"}),
+    ],
+)
+def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
+    _, finding, outcomes = told(exported(one))
+    assert "edge_rule" not in outcomes
+    assert not any("nread" in text for text in finding.not_covered)
+
+
+def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
+    made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
+    assert set(told(made)[2]) == {"edge_plain"}
+    # A part that was not given out may hold the one that does not.
+    made.manifest["tables"]["edge_settings"]["rejected"] = 1
+    _, finding, outcomes = told(made)
+    assert not outcomes
+    assert any("refused" in text for text in finding.not_covered)
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10'), "`cf.threat_score`"),
+        (rule(f'http.request.uri.path === "{HEALTH}"'), "can't be read"),
+        (rule(f'http.request.uri.path eq "{HEALTH}"', "teleport"), "action `teleport`"),
+        (rule(f'http.request.uri.path eq "{HEALTH}"', "set_config", action_parameters={"new": 1}), "`new`"),
+        ({"kind": "unheard of", "where": HEALTH}, "though it names the path"),
+    ],
+)
+def test_what_is_unread_is_said_and_weighs_nothing(one, words):
+    _, finding, outcomes = told(exported(one))
+    assert not outcomes
+    assert any(words in text for text in finding.not_covered)
+
+
+def test_the_rule_stands_in_the_verdict():
+    said, finding, _ = told(exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots")))
+    assert said.cause == "edge_config"
+    assert "rule `no bots`" in finding.detail
+    cached = rule(
+        f'http.request.uri.path eq "{HEALTH}"', "set_cache_settings", action_parameters={"cache": True}
+    )
+    said, finding, _ = told(exported(cached, fate=held))
+    assert said.cause == "edge_config"
+    assert "cache True" in finding.detail
+
+
+def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
+    def cut(path, second):
+        return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
+
+    made = exported(fate=cut, settings=[{"id": "proxy_read_timeout", "value": "0.4", "editable": True}])
+    edge, probes, access = made.table("edge_log"), made.table("probes"), made.table("access_log")
+    edge.loc[edge["path"].eq(HEALTH) & edge["status"].eq(200), "duration_ms"] = 900.0
+    edge.loc[edge["status"].eq(524), "origin_status"] = 0
+    probes.loc[probes["status"].eq(200), "duration_s"] = 0.9
+    access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
+    said, finding, _ = told(made)
+    assert said.cause == "edge_config"
+    assert "proxy_read_timeout 0.4 s" in finding.detail
+
+
+def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
+    made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
+    made._frames["edge_log"] = made.table("edge_log").iloc[:0]
+    made.table("access_log")["host"] = HOST
+    assert set(told(made)[2]) == {"edge_rule"}
+    made.table("access_log")["host"] = None
+    _, finding, outcomes = told(made)
+    assert not outcomes
+    assert any("`http.host`" in text for text in finding.not_covered)
+
+
+def test_nothing_of_a_torn_export_raises():
+    torn = [{"expression": 5, "action": 7}, {"targets": {"a": 1}, "actions": "x"}, {"id": "x", "value": None}]
+    for value in ({"rules": [None, 3, *torn]}, {"expression": "true", "action": {"mode": {}}}, [], 3):
+        made = exported()
+        give(made, "edge_settings", [{"file": "e.json", "path": p, "value": v} for p, v in flatten(value)])
+        told(made)
+    rows = [{"file": "e.json", "path": path, "value": value} for path, value in (("a", "1"), ("a.b", "{"))]
+    give(made, "edge_settings", rows)
+    told(made)

@@ -1,0 +1,223 @@
+"""The size of the thread pool is the application's own, where its source or its start tells it."""
+
+import json
+
+import pandas as pd
+import pytest
+from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, give, investigate
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.facts import facts
+from watchme_analysis.health.hypotheses.handlers import POOL_TOKENS, handlers_by_family, pool_tokens
+from watchme_analysis.health.hypotheses.process import own_source
+from watchme_analysis.schema import conform
+
+LIMITER = "anyio.to_thread.current_default_thread_limiter().total_tokens"
+
+
+def limit(at_once, variable=None, call=LIMITER):
+    return {
+        "file": "app.py", "line": 9, "function": "start", "call": call, "kind": "limit", "context": "unknown",
+        "at_once": at_once, "variable": variable,
+    }  # fmt: skip
+
+
+def processes(**environment):
+    return conform("app_processes", pd.DataFrame([{"environment": json.dumps(environment)}]))
+
+
+@pytest.mark.parametrize(
+    ("limits", "environment", "tokens"),
+    [
+        ([], {}, POOL_TOKENS),
+        ([limit(100)], {}, 100),
+        ([limit(100, "SIZE")], {"SIZE": "12"}, 12),
+        ([limit(None, "SIZE")], {"SIZE": "12"}, 12),
+        ([limit(None, "SIZE")], {}, POOL_TOKENS),
+        ([limit(100, "SIZE")], {"SIZE": "many"}, 100),
+        ([limit(100), limit(100)], {}, 100),
+        ([limit(100), limit(7)], {}, POOL_TOKENS),
+        ([limit(7, call="asyncio.Semaphore")], {}, POOL_TOKENS),
+    ],
+)
+def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environment, tokens):
+    calls = conform("app_calls", pd.DataFrame(limits))
+    assert pool_tokens(calls, processes(**environment)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("tokens", "threads", "said"),
+    [
+        (None, 46.0, "all 40 threads of the pool are taken"),
+        (100, 46.0, None),
+        (100, 106.0, "all 100 threads of the pool are taken"),
+        (10, 16.0, "all 10 threads of the pool are taken"),
+    ],
+)
+def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threads, said):
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+        gauges=lambda second: {"in_flight": 120.0, "threads": threads},
+    )
+    if tokens is not None:
+        give(made, "app_calls", [limit(tokens)])
+    found = health.diagnose(investigate(made))
+    text = json.dumps(found.to_dict())
+    assert ("threads of the pool are taken" in text) is (said is not None)
+    assert said is None or said in text
+
+
+def handed_over(call):
+    return {
+        "file": "app.py", "line": 3, "function": "healthz", "call": call, "kind": "thread_pool",
+        "context": "event_loop", "reached_from": "GET /healthz",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("calls", "tokens"),
+    [
+        ([handed_over("asyncio.to_thread")], None),
+        ([handed_over("asyncio.get_running_loop().run_in_executor")], None),
+        (
+            [
+                handed_over("asyncio.to_thread"),
+                limit(6, call="asyncio.get_running_loop().set_default_executor"),
+            ],
+            6,
+        ),
+        ([handed_over("fastapi.concurrency.run_in_threadpool")], POOL_TOKENS),
+        ([handed_over("asyncio.to_thread"), handed_over("anyio.to_thread.run_sync")], POOL_TOKENS),
+    ],
+)
+def test_handlers_that_hand_work_to_asyncio_share_the_threads_of_its_executor(calls, tokens):
+    work = {"kind": "blocking_io", "call": "requests.get", "context": "thread_pool"}
+    app_calls = conform("app_calls", pd.DataFrame([*calls, work | {"reached_from": "GET /healthz"}]))
+    app_handlers = conform(
+        "app_handlers",
+        pd.DataFrame([{"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}]),
+    )
+    known = handlers_by_family(app_handlers, app_calls, ["/svc/healthz"])
+    assert pool_tokens(app_calls, processes(), known.values()) == tokens
+
+
+def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
+    rows = [
+        handed_over("asyncio.to_thread"),
+        {
+            "kind": "blocking_io",
+            "call": "requests.get",
+            "context": "thread_pool",
+            "reached_from": "GET /healthz",
+        },
+    ]
+    handler = {"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}
+    said = {}
+    for name, calls in (("executor", rows), ("no source", [])):
+        made = case(
+            lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+            gauges=lambda second: {"in_flight": 12.0, "threads": 10.0},
+            handlers=[handler] if calls else [],
+        )
+        if calls:
+            give(made, "app_calls", calls)
+        said[name] = "fewer than a pool of 40" in json.dumps(health.diagnose(investigate(made)).to_dict())
+    assert said == {"executor": False, "no source": True}
+
+
+def test_each_pool_has_threads_of_its_own():
+    """The health check hands a trifle to asyncio's threads, which jobs hold; a plain handler has others."""
+    handlers = [
+        {
+            "file": "app.py", "line": line, "function": "f", "method": "GET", "runs_on": place,
+            "path": path.removeprefix("/svc"),
+        }
+        for line, (path, place) in enumerate(
+            [(HEALTH, "event_loop"), (JOBS, "event_loop"), (REPORT, "thread_pool")]
+        )
+    ]  # fmt: skip
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0, "inside_s": 8.0} if path == HEALTH else None,
+        handlers=handlers,
+        gauges=lambda second: {"threads": 12.0},
+    )
+    give(
+        made,
+        "app_calls",
+        [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
+    )
+    seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
+    assert f"({HEALTH}); those on the event loop or on other threads did well" in seen["pool_paths"]
+    assert "pool_free" not in seen
+    left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
+    give(made, "app_calls", [left])
+    assert "loop_paths_too" in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        (["app.py", "app-mine.py", "lib/app-mine.py", "app-theirs.py"], ["app-mine.py", "lib/app-mine.py"]),
+        (["main.py", "app-theirs.py", "app-else.py"], ["main.py", "app-else.py"]),
+    ],
+)
+def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
+    hosts = {"mine": USUAL, "theirs": "192.0.2.12:8200"}
+    started = [{"service": name, "addr": at.split(":")[0], "port": 1} for name, at in hosts.items()]
+    rows = [{"file": file, "line": 1, "function": "f", "method": "GET", "path": HEALTH} for file in files]
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+        processes=started,
+        handlers=rows,
+    )
+    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == kept
+    give(made, "app_processes", [{"addr": "192.0.2.99"}])
+    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == files
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])
+def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
+    handlers = [
+        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": place}
+        for path, place in ((HEALTH, "thread_pool"), (JOBS, "event_loop"))
+    ]
+    made = case(
+        lambda path, second: {
+            HEALTH: {"status": 504, "header_s": 8.0},
+            JOBS: {"status": status, "header_s": 0.7},
+        }.get(path),
+        handlers=handlers,
+    )
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "is_seen"),
+    [
+        ("threading.Thread().start", "unbounded_task", True),
+        ("concurrent.futures.ThreadPoolExecutor().submit", "thread_pool", True),
+        ("asyncio.create_task", "unbounded_task", False),
+    ],
+)
+def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind, is_seen):
+    handler = {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": "/healthz"}
+    made = case(lambda path, second: {"header_s": 2.0}, handlers=[handler | {"runs_on": "event_loop"}])
+    start = {"file": "app.py", "line": 3, "function": "start", "call": call, "kind": kind}
+    give(made, "app_calls", [start | {"context": "event_loop"}])
+    seen = {one.outcome: one for one in investigate(made).once(health.observed)}
+    assert ("threads_of_its_own" in seen) is is_seen
+    assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
+
+
+@pytest.mark.parametrize(
+    ("threads", "outcome"), [((HEALTH, JOBS, REPORT), "all_pool_paths"), ((HEALTH, JOBS), "all_paths")]
+)
+def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_it(threads, outcome):
+    handlers = [
+        {"file": "app.py", "line": n, "function": f"f{n}", "method": "GET", "path": path.removeprefix("/svc"),
+         "is_async": path not in threads, "runs_on": "thread_pool" if path in threads else "event_loop"}
+        for n, path in enumerate((HEALTH, JOBS, REPORT), 1)
+    ]  # fmt: skip
+    every = (HEALTH, JOBS, REPORT)
+    made = case(lambda path, _: {"header_s": 6.0} if path in every else {}, handlers=handlers)
+    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}

@@ -1,0 +1,152 @@
+"""Limits of Nginx: what they explain, and what they have nothing to do with."""
+
+import pytest
+from worlds.health_world import FAULT, HEALTH, JOBS, LENGTH, REPORT, USUAL, case, give, investigate, moment
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.facts import facts
+
+LIMITED = 'limiting requests, excess: 20.100 by zone "search"'
+SEARCH = "/api/search"
+FLOODER = "192.0.2.250"
+
+
+def diagnose(made, **options):
+    return health.diagnose(investigate(made, **options))
+
+
+def nothing(path, second):
+    return None
+
+
+def flooded(
+    made, *, status=503, rate=40, served=2, message=LIMITED, always=False, callers=(FLOODER,), spares=True
+):
+    """Add a search that is asked for once a second, flooded during the fault and limited then."""
+    requests, lines, number = [], [], 100_000
+    first, last = (0.0, LENGTH) if always else FAULT
+    for second in range(int(LENGTH)):
+        is_flood = first <= second < last
+        for k in range(1 + rate * is_flood):
+            number += 1
+            refused = k > served or (is_flood and not spares and k == 0)
+            end = moment(second + k / (rate + 2))
+            caller = callers[k % len(callers)] if k else "192.0.2.101"
+            requests.append(
+                {
+                    "file": "access.log", "line": number, "time": end, "method": "GET", "path": SEARCH,
+                    "status": status if refused else 200, "body_bytes": 90, "client_addr": caller,
+                    "request_time_s": 0.0 if refused else 0.05,
+                    "upstream_response_time_s": None if refused else 0.05,
+                    "upstream_addr": None if refused else USUAL,
+                    "upstream_status": None if refused else 200,
+                }
+            )  # fmt: skip
+            if refused:
+                lines.append(
+                    {
+                        "file": "error.log", "line": number, "time": end.floor("s"), "level": "error",
+                        "kind": "limit_req", "message": message, "path": SEARCH, "client_addr": caller,
+                    }
+                )  # fmt: skip
+    for name, rows in (("access_log", requests), ("error_log", lines)):
+        old = made.table(name)
+        give(made, name, [*old.to_dict("records"), *rows] if len(old) else rows)
+    return made
+
+
+@pytest.mark.parametrize("status", [503, 429])
+@pytest.mark.parametrize("always", [False, True])
+def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_told(status, always):
+    said = diagnose(flooded(case(nothing), status=status, always=always))
+    assert (said.verdict, said.cause) == ("no_incident", "none"), said.summary
+    assert "A limit of Nginx refused" in said.summary[0]
+    assert f"requests of {SEARCH} with {status}" in said.summary[0]
+
+
+def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_served():
+    callers = tuple(f"198.51.100.{number}" for number in range(20))
+    assert diagnose(flooded(case(nothing), callers=callers)).verdict == "no_incident"
+
+
+def test_a_limit_that_refuses_those_who_asked_for_no_more_than_usual_is_not_spared():
+    """The zone counts all callers together, so that the flood takes what the usual caller had."""
+    made = flooded(case(nothing), spares=False)
+    assert investigate(made).once(facts).held_back.empty
+    assert SEARCH in diagnose(made).extra["endpoints"]
+
+
+def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
+    """The service is refused for all other paths, which the limit does not stand over."""
+
+    def down(path, second):
+        return {"status": 502, "header_s": 0.001, "error": "upstream_refused", "inside_status": 502}
+
+    said = diagnose(flooded(case(down)))
+    by_cause = {entry.finding.cause: entry for entry in said.ranking}
+    assert said.cause != "nginx_config", said.summary
+    assert SEARCH not in said.extra["endpoints"]
+    assert not [
+        item for item in by_cause["nginx_config"].finding.evidence if "limiting requests" in item.statement
+    ]
+
+
+def test_a_limit_explains_failures_with_its_status_alone():
+    """The check times out. The error log has lines on a limit of its path, but no request has its status."""
+
+    def hangs(path, second):
+        return (
+            {"header_s": 10.0, "status": 504, "error": "upstream_timeout_header"} if path == HEALTH else None
+        )
+
+    made = case(hangs)
+    old = made.table("error_log").to_dict("records")
+    lines = [
+        {
+            "file": "error.log", "line": 90_000 + k, "time": moment(FAULT[0] + k % 30), "level": "error",
+            "kind": "limit_req", "message": LIMITED, "path": HEALTH,
+        }
+        for k in range(300)
+    ]  # fmt: skip
+    give(made, "error_log", [*old, *lines])
+    said = diagnose(made)
+    assert said.cause != "nginx_config", said.summary
+
+
+@pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
+def test_a_limit_that_refuses_the_health_check_is_found(status, message):
+    def refused(path, second):
+        limited = {"status": status, "upstream": False, "error": "limit_req", "message": message}
+        return limited if path == HEALTH else None
+
+    said = diagnose(case(refused))
+    assert (said.verdict, said.cause) == ("supported", "nginx_config"), said.summary
+    assert said.extra["endpoints"] == [HEALTH]
+
+
+def test_the_status_of_a_limit_is_the_configured_one():
+    def refused(path, second):
+        limited = {"status": 418, "upstream": False, "error": "limit_req", "message": LIMITED}
+        return limited if path == HEALTH else None
+
+    for configured, is_its_own in ((418, True), (503, False)):
+        settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
+        made = case(refused, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
+        assert investigate(made).once(facts).refused.any() == is_its_own
+
+
+def test_a_dry_run_refuses_nothing():
+    message = LIMITED.replace(", excess", ", dry run, excess")
+    made = flooded(case(nothing), message=message)
+    assert not investigate(made).once(facts).refused.any()
+
+
+def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
+    """One of four requests passes, of as many as are asked for at other times."""
+    refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}
+
+    def limited(path, second):
+        return refused if path in (REPORT, JOBS) and int(4 * second) % 4 else None
+
+    said = diagnose(case(limited))
+    assert said.cause == "nginx_config", said.summary

@@ -1,0 +1,55 @@
+"""New connections that alone fare badly, told from a process that is stuck for kept ones as well."""
+
+import pytest
+from worlds.health_world import JOBS, case, investigate
+
+from watchme_analysis.health.hypotheses.facts import facts
+from watchme_analysis.health.hypotheses.network import OF_CONNECTING, network
+from watchme_analysis.health.hypotheses.new_connections import new_connections
+
+IN_VAIN = {"status": 504, "connect_s": 3.0, "error": "upstream_timeout_connect"}
+STUCK = {"header_s": 4.0}
+
+
+def seen(made):
+    return {one.outcome: one for one in new_connections(investigate(made).once(facts))}
+
+
+def asked(others=None):
+    """In the fault half of the requests find no connection; all others go over kept ones."""
+    made = case(lambda path, second: IN_VAIN if int(second) % 2 else others)
+    log = made.table("app_log")
+    log["client_addr"], log["client_port"] = "192.0.2.1", [41000 + line % 4 for line in log["line"]]
+    return made
+
+
+def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
+    found = seen(asked())["new_alone_bad"]
+    assert "over new connections went badly, and 0 of " in found.statement
+    assert found.effect == pytest.approx(1.0)
+    assert found.sql.startswith("select * from access_log")
+
+
+def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
+    found = network(investigate(asked()).once(facts))
+    assert [one.table for one in found if one.outcome in OF_CONNECTING] == ["access_log"]
+
+
+@pytest.mark.parametrize("others", [STUCK, {"status": 502}])
+def test_kept_connections_that_fare_badly_too_say_nothing_of_opening_one(others):
+    assert "new_alone_bad" not in seen(asked(others))
+
+
+def test_where_the_log_does_not_tell_kept_connections_nothing_is_compared():
+    made = asked()
+    log = made.table("app_log")
+    log["client_port"] = log["client_port"].where(log["line"] % 3 > 0)
+    assert "new_alone_bad" not in seen(made)
+
+
+def test_another_address_that_takes_no_connection_is_not_the_usual_one():
+    vain = IN_VAIN | {"address": "192.0.2.99:8100"}
+    made = case(lambda path, second: vain if path == JOBS and int(second) % 2 else None)
+    log = made.table("app_log")
+    log["client_addr"], log["client_port"] = "192.0.2.1", [41000 + line % 4 for line in log["line"]]
+    assert "new_alone_bad" not in seen(made)

@@ -1,0 +1,99 @@
+"""Probes that fare badly from the host and well from inside: the way between is at fault."""
+
+import pandas as pd
+import pytest
+from worlds.health_alike import chance
+from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, in_fault, investigate, moment
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.schema import conform
+
+HANDLERS = [
+    {
+        "file": "app.py", "line": line, "function": "f", "method": "GET", "path": path.removeprefix("/svc"),
+        "runs_on": "event_loop",
+    }
+    for line, path in enumerate((HEALTH, JOBS, REPORT))
+]  # fmt: skip
+
+
+def stuck(path, second):
+    """A narrow link delays answers, and a job that loads over it holds the loop: the inside waits too."""
+    if path not in (HEALTH, JOBS, REPORT):
+        return None
+    wait = 2.0 + (len(path) * 0.37 + second * 1.7) % 2.9
+    return {"header_s": wait, "inside_s": wait}
+
+
+def probed(host_s, inside_s):
+    """The world with host probes whose connects, and those from inside, take so long in the fault."""
+    made = case(stuck, handlers=HANDLERS)
+    probes = made.table("probes")
+    outside = probes[probes["vantage"] == "outside"]
+    rows = pd.concat([probes, outside.assign(vantage="host", line=outside["line"] + 1000)])
+    slow = {"host": host_s, "inside": inside_s, "outside": 0.0}
+    times = [(at - moment(0)).total_seconds() for at in rows["time"]]
+    rows["connect_s"] = [
+        slow[vantage] if in_fault(second) else 0.0
+        for vantage, second in zip(rows["vantage"], times, strict=True)
+    ]
+    made._frames["probes"] = conform("probes", rows.reset_index(drop=True))
+    inv = investigate(made)
+    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+
+
+def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
+    said, seen = probed(1.8, 0.001)
+    assert "connect_slow_from_host" in seen
+    assert said.cause == "docker_network"
+    assert f"connecting to {USUAL} takes up to 1.80 s" in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize(("host_s", "inside_s"), [(1.8, 1.8), (0.01, 0.001)])
+def test_connects_that_are_alike_do_not(host_s, inside_s):
+    said, seen = probed(host_s, inside_s)
+    assert "connect_slow_from_host" not in seen
+    assert said.cause != "docker_network"
+
+
+def cut(path, second):
+    """Something on the way resets three in ten of the connections to one container."""
+    if path in (HEALTH, JOBS, REPORT) and chance(second, path) < 0.3:
+        return {"status": 502, "header_s": 0.001, "error": "upstream_reset"}
+    return None
+
+
+def probes_cut(vantages, during=in_fault, took=0.0004):
+    """The world with probes from the host, of which every third is reset, as those from some vantages are."""
+    made = case(cut, handlers=HANDLERS)
+    probes = made.table("probes")
+    inside = probes[probes["vantage"] == "inside"]
+    rows = pd.concat([probes, inside.assign(vantage="host", line=inside["line"] + 1000)], ignore_index=True)
+    seconds = rows["time"].map(lambda at: (at - moment(0)).total_seconds())
+    for vantage in vantages:
+        mine = rows.index[(rows["vantage"] == vantage) & seconds.map(during)][::3]
+        rows.loc[mine, ["status", "duration_s", "error"]] = None, took, "Connection reset by peer"
+    made._frames["probes"] = conform("probes", rows)
+    inv = investigate(made)
+    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+
+
+def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few():
+    said, seen = probes_cut(["host"])
+    assert "cut_from_host" in seen
+    assert said.cause == "docker_network"
+    assert f"the way from the host to {USUAL} cuts connections off" in said.ranking[0].finding.detail
+
+
+@pytest.mark.parametrize(
+    ("vantages", "more"),
+    [
+        ([], {}),
+        (["host", "inside"], {}),
+        (["host"], {"during": lambda second: True}),
+        (["host"], {"took": 0.5}),
+    ],
+    ids=["none", "inside too", "at all times", "after a while"],
+)
+def test_probes_that_are_cut_off_otherwise_do_not(vantages, more):
+    assert "cut_from_host" not in probes_cut(vantages, **more)[1]

@@ -1,0 +1,199 @@
+"""A loop that is held for a moment now and then, told from what only looks like it."""
+
+import json
+
+import pandas as pd
+import pytest
+from worlds.health_world import (
+    FAULT,
+    HEALTH,
+    OTHER,
+    REPORT,
+    USUAL,
+    case,
+    give,
+    investigate,
+    moment,
+    without,
+)
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.vantages import vantages
+from watchme_analysis.health.response_rhythm import held_waits
+
+
+def outcomes(made):
+    return {one.outcome for one in investigate(made).once(health.observed)}
+
+
+def diagnose(made):
+    return health.diagnose(investigate(made))
+
+
+def blocks(length, every):
+    """The loop is held for so long, every so many seconds."""
+
+    def stuck(path, second):
+        wait = length - (second - FAULT[0]) % every
+        return {"header_s": wait, "inside_s": wait} if path != OTHER and wait > 0 else None
+
+    return case(stuck)
+
+
+@pytest.mark.parametrize(("length", "every"), [(1.0, 7.0), (1.5, 7.0), (2.0, 6.0)])
+def test_short_blocks_now_and_then_are_a_blocked_loop(length, every):
+    said = diagnose(blocks(length, every))
+    assert (said.verdict, said.cause) == ("supported", "app_event_loop"), said.summary
+
+
+def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cpu():
+    poor = ("host_metrics", "probes")
+    seen = outcomes(without(blocks(2.0, 6.0), *poor))
+    assert "quick_between" in seen
+    assert diagnose(without(blocks(2.0, 6.0), *poor)).cause == "app_event_loop"
+
+    def starved(path, second):
+        wait = 3.2 - second % 3
+        return {"header_s": wait, "inside_s": wait} if path != OTHER else None
+
+    assert "quick_between" not in outcomes(without(case(starved), *poor))
+
+
+def asked(*rows):
+    """Requests as (begun, answered, status); all are connected at once."""
+    return pd.DataFrame(
+        {
+            "nginx_start": [moment(begun) for begun, _, _ in rows],
+            "nginx_end": [moment(ended) for _, ended, _ in rows],
+            "nginx_s": [ended - begun for begun, ended, _ in rows],
+            "nginx_status": [status for _, _, status in rows],
+            "connect_s": 0.0,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "held"),
+    [
+        ([(0, 1, 200), (0.2, 1, 200), (0.4, 1.001, 200)], [True]),
+        ([(0, 1, 200), (0.2, 0.21, 200), (0.4, 1, 200)], [False]),
+        # Nobody else asked in time: who is asked alone keeps nobody else waiting.
+        ([(0, 1, 200), (0.95, 1, 200)], []),
+        # What never came to an end shows no standstill.
+        ([(0, 5, 504), (0.2, 5.2, 504), (0.4, 5.4, 504)], []),
+        ([], []),
+    ],
+)
+def test_a_wait_is_held_when_others_asked_in_it_and_nobody_was_answered(rows, held):
+    waits, found = held_waits(asked(*rows))
+    assert found.tolist() == held
+    assert len(waits) == len(found)
+
+
+def test_an_application_that_nobody_reaches_does_not_stop_and_go():
+    """Connections fail for seconds, then those made meanwhile are answered together."""
+
+    def cut(path, second):
+        phase = second % 6
+        if path == OTHER:
+            return None
+        if phase < 4.5:
+            return {"status": 504, "connect_s": 2.0, "header_s": 0.0, "error": "upstream_timeout_connect"}
+        return {"header_s": 6.0 - phase}
+
+    made = case(cut)
+    assert "stop_and_go" not in outcomes(made)
+    assert diagnose(made).cause == "docker_network"
+    # A log without times leaves it to the errors to tell whether Nginx reached the application.
+    made.table("access_log")[[name for name in made.table("access_log") if name.endswith("_time_s")]] = None
+    assert "stop_and_go" not in outcomes(made)
+    assert "stop_and_go" in outcomes(without(made, "error_log"))
+
+
+@pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
+def test_an_application_that_is_asked_nothing_does_not_stop_and_go_whatever_times_the_log_has(missing):
+    """The edge refuses all for seconds, and what it then lets through is answered together."""
+
+    def refused(path, second):
+        if path == OTHER:
+            return None
+        phase = second % 6
+        return {"header_s": 6.0 - phase} if phase >= 4.5 else {"at_nginx": False, "edge_status": 503}
+
+    made = case(refused)
+    log = made.table("access_log")
+    log[[name for name in log if name.endswith("_time_s") and any(word in name for word in missing)]] = None
+    assert "stop_and_go" not in outcomes(made)
+
+
+def by_hand(*probes):
+    """Every three seconds callers wait, for 1.5 s; probes at moments, with the time that they took."""
+    made = case(lambda path, second: {"header_s": 1.2} if path == HEALTH and second % 3 < 1.5 else None)
+    rows = [
+        {
+            "file": "probes.csv", "line": line, "time": moment(at), "vantage": vantage, "path": HEALTH,
+            "status": 200, "duration_s": took,
+        }
+        for line, (vantage, at, took) in enumerate(probes, 2)
+    ]  # fmt: skip
+    give(made, "probes", rows)
+    return {one.outcome: one.strength for one in vantages(investigate(made).once(health.facts))}
+
+
+def test_probes_made_while_a_caller_was_kept_waiting_tell_most():
+    """Those made when all was well again do not outvote them, near as they are."""
+    calm = [("inside", 32.8 + 3 * at, 0.01) for at in range(9)]
+    waiting = [("inside", at + 0.5, 0.7) for at in (33, 42, 51)]
+    assert by_hand(*calm, *waiting) == {"inside_bad": pytest.approx(0.5)}
+
+
+def test_few_probes_of_the_host_tell_a_little():
+    assert by_hand(("host", 33.5, 0.01)) == {"host_clear": pytest.approx(1 / 3)}
+
+
+def test_what_a_start_waits_for_does_not_block_those_who_are_served():
+    handlers = [
+        {
+            "file": "app.py", "line": 9, "function": "f", "method": "GET", "path": REPORT,
+            "runs_on": "event_loop",
+        }
+    ]  # fmt: skip
+    seen = {}
+    for origin, context in (
+        ("startup warm_up", "event_loop"),
+        ("startup warm_up", "background_event_loop"),
+        (f"GET {REPORT}", "event_loop"),
+    ):
+        made = case(lambda path, second: {"header_s": 2.0} if path != OTHER else None, handlers=handlers)
+        call = {
+            "file": "app.py", "line": 3, "function": "warm_up", "call": "requests.get", "kind": "blocking_io",
+            "context": context, "reached_from": origin,
+        }  # fmt: skip
+        give(made, "app_calls", [call])
+        seen[origin, context] = "blocking_in_loop" in outcomes(made)
+    assert list(seen.values()) == [False, True, True]
+
+
+def test_the_variables_of_a_compose_file_set_the_size_of_the_pool():
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
+        gauges=lambda second: {"in_flight": 120.0, "threads": 16.0},
+    )
+    limit = {
+        "file": "app.py", "line": 9, "function": "start", "kind": "limit", "context": "unknown",
+        "call": "anyio.to_thread.current_default_thread_limiter().total_tokens", "at_once": 100,
+        "variable": "POOL_SIZE",
+    }  # fmt: skip
+    give(made, "app_calls", [limit])
+    text = "all 10 threads of the pool are taken"
+    assert text not in json.dumps(diagnose(made).to_dict())
+    rows = [("image", '"app:1"'), ("environment.POOL_SIZE", '"10"')]
+    give(
+        made,
+        "compose_settings",
+        [{"file": "compose.yml", "service": "api", "path": path, "value": value} for path, value in rows],
+    )
+    assert text in json.dumps(diagnose(made).to_dict())
+    given = [{"addr": USUAL.partition(":")[0], "environment": '{"POOL_SIZE": "100"}'}]
+    give(made, "app_processes", given)
+    assert text not in json.dumps(diagnose(made).to_dict())

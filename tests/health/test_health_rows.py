@@ -1,0 +1,104 @@
+"""Every statement gives the query for its rows, and the query returns as many as the statement counts."""
+
+import duckdb
+import pandas as pd
+import pytest
+from test_health_diagnosis import SCENARIOS
+from worlds.health_world import HEALTH, case, give, investigate, without
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.sql import lines, of_observed, tables_of
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.schema import conform
+from watchme_analysis.services.diagnose import investigate as open_question
+
+BUNDLED = ("health-threadpool", "health-healthy")
+
+
+def statements(made):
+    """What was seen and what each cause makes of it, with the query of each."""
+    inv = Investigation(made, "health")
+    seen = {(one.statement, one.table, one.rows, one.sql) for one in inv.once(health.observed)}
+    ranked = health.diagnose(inv).ranking
+    weighed = {(e.statement, e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
+    assert weighed <= seen
+    assert seen
+    return sorted(seen)
+
+
+def check(made):
+    for statement, table, rows, sql in statements(made):
+        assert sql, statement
+        found = made.sql(sql)
+        assert len(found) == rows, (statement, sql)
+        if "source" in found:
+            assert table == ", ".join(sorted(found["source"].unique())), statement
+        else:
+            assert list(found.columns) == list(made.table(table).columns), statement
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
+    check(bundled(name))
+
+
+@pytest.mark.parametrize("build", SCENARIOS, ids=lambda build: build.__name__)
+def test_every_statement_of_a_made_up_fault_gives_its_rows(build):
+    check(build())
+
+
+@pytest.mark.parametrize("absent", ["access_log", "edge_log", "error_log", "probes"])
+def test_statements_give_their_rows_when_a_table_is_missing(absent):
+    made = next(build for build, cause in SCENARIOS.items() if cause == "app_event_loop")()
+    check(without(made, absent))
+
+
+def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
+    made = bundled("health-threadpool")
+    inv = open_question("health", made, since="40s")
+    for one in inv.once(health.observed):
+        assert len(made.sql(one.sql)) == one.rows, one.statement
+
+
+def test_rows_of_several_tables_stand_below_each_other():
+    made = case(lambda path, second: None)
+    found = investigate(made).once(health.facts).observed
+    some = found[found["family"] == HEALTH].iloc[:40]
+    shown = made.sql(of_observed(some))
+    assert len(shown) == 40
+    assert set(shown["source"]) == set(some["table"])
+    assert tables_of(some) == ", ".join(sorted(set(shown["source"])))
+    assert shown["time"].is_monotonic_increasing
+
+
+def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
+    rows = pd.DataFrame({"file": "it's.log", "line": [1, 2, 3, 4, 5, 9, 11, 12]})
+    sql = lines("access_log", rows)
+    assert "file = 'it''s.log'" in sql
+    assert "line between 1 and 5 or line in (9, 11, 12)" in sql
+    table = conform("access_log", pd.DataFrame({"file": "it's.log", "line": range(1, 20)}))
+    with duckdb.connect() as connection:
+        connection.register("access_log", table)
+        assert sorted(connection.execute(sql).df()["line"]) == rows["line"].tolist()
+
+
+@pytest.mark.parametrize("cpu_pct", [5.0, 90.0])
+def test_statements_on_the_source_give_the_calls_that_they_count(cpu_pct):
+    slow = {"header_s": 2.0, "inside_s": 2.0}
+    handler = {
+        "file": "app.py", "line": 9, "function": "f", "method": "GET", "path": HEALTH, "runs_on": "event_loop"
+    }  # fmt: skip
+    made = case(lambda path, second: slow, gauges=lambda second: {"cpu_pct": cpu_pct}, handlers=[handler])
+    call = {"file": "app.py", "line": 9, "function": "f", "context": "event_loop"}
+    reached = {"reached_from": f"GET {HEALTH}"}
+    give(
+        made,
+        "app_calls",
+        [
+            call | reached | {"call": "urlopen", "kind": "blocking_io"},
+            call | reached | {"call": "for x in range(n)", "kind": "cpu"},
+            call | {"call": "open", "kind": "blocking_file", "reached_from": "startup load"},
+            call | {"call": "lock", "kind": "lock", "reached_from": None},
+        ],
+    )
+    check(made)

@@ -1,0 +1,125 @@
+"""What the sentences of a verdict say."""
+
+import pandas as pd
+import pytest
+from worlds.health_world import FAULT, HEALTH, case, investigate, moment
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses.facts import facts
+from watchme_analysis.health.hypotheses.next import next_test
+from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.schema import conform
+
+HANDLERS = [
+    {"file": "app.py", "line": 1, "function": name, "method": "GET", "path": f"/{name}", "runs_on": place}
+    for name, place in (("healthz", "thread_pool"), ("jobs", "event_loop"), ("report", "event_loop"))
+]
+
+
+def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
+    """The head gives the time at which the pool began to fill; the sentence says what either time means."""
+    made = case(
+        lambda path, second: {"status": 504, "header_s": 5.0, "inside_s": 7.0} if path == HEALTH else None,
+        handlers=HANDLERS,
+        gauges=lambda second: {"in_flight": 80.0, "threads": 46.0},
+    )
+    metrics = made.table("host_metrics")
+    filling = metrics["metric"].eq("in_flight") & metrics["time"].between(moment(20), moment(FAULT[0] - 1))
+    metrics.loc[filling, "value"] = [4.0 * (at + 1) for at in range(int(filling.sum()))]
+    said = health.diagnose(investigate(made))
+    assert said.cause == "app_threadpool"
+    assert said.incident_start < moment(FAULT[0] - 3)
+    began = f"From {said.incident_start:%Y-%m-%d %H:%M:%S} UTC on requests piled up in the process. From "
+    assert said.summary[0].startswith(began)
+
+
+@pytest.mark.parametrize(
+    ("secondary", "words"),
+    [
+        (None, ""),
+        ("downstream_saturated", ", which set off a saturated downstream"),
+        ("throttled", ", which set off throttling"),
+        ("edge_config", ", and edge_config beside it"),
+    ],
+)
+def test_a_second_cause_is_named_in_words(secondary, words):
+    assert aftermath(secondary) == words
+
+
+def said_by_log(*messages):
+    """Nobody is answered in time, and the application says this of it, each after a second."""
+    made = case(lambda path, second: {"status": 504, "header_s": 5.0} if path == HEALTH else None)
+    rows = [
+        {"file": "app.log", "line": 9000 + at, "service": "", "time": moment(FAULT[0] + at), "kind": kind,
+         "message": text}
+        for at, (kind, text) in enumerate(messages, 1)
+    ]  # fmt: skip
+    made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(rows))])
+    return {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+
+
+ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
+STARTED = ("lifecycle", "Started server process [8]")
+
+
+@pytest.mark.parametrize(
+    ("messages", "seen"),
+    [
+        ([("other", "Executing <Task finished coro=<job()> took 2.301 seconds")], {"loop_held": 1.0}),
+        ([STARTED], {"restarted": 1.0}),
+        ([ENDED, STARTED], {"loop_held": 1.0, "restarted": 0.2}),
+        ([("error", "OSError: [Errno 28] No space left on device")] * 2, {"disk_full": 1.0}),
+        ([("error", "RuntimeError: can't start new thread")] * 2, {"files_full": 1.0}),
+        ([("error", "QueuePool limit of size 5 overflow 10 reached")] * 2, {"connections_used_up": 1.0}),
+        ([("other", "Connection pool is full, discarding connection: store. Pool size: 10")] * 9, {}),
+    ],
+)  # fmt: skip
+def test_what_the_application_says_of_itself(messages, seen):
+    outcomes = ("loop_held", "restarted", "disk_full", "files_full", "connections_used_up")
+    found = said_by_log(*messages)
+    assert {name: found[name] for name in outcomes if name in found} == seen
+
+
+def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too():
+    said = health.diagnose(investigate(case(lambda path, second: None)))
+    assert said.verdict == "no_incident"
+    found = said.ranking[0].finding
+    counts = [item.statement for item in found.evidence if item.statement.startswith("No endpoint was slow")]
+    assert counts == [said.summary[0]]
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
+)
+def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(address, asked):
+    """Past Nginx nobody takes the prefix off, and a published port of loopback is answered by the host."""
+    locations = [("/svc/", {"proxy_pass": f"http://{address}/"})]
+    made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {}, nginx=locations)
+    log = made.table("access_log")
+    made._frames["access_log"] = log.assign(
+        upstream_addr=log["upstream_addr"].replace("192.0.2.11:8100", address)
+    )
+    found = investigate(made).once(facts)
+    assert f"http://{address}/healthz`" in next_test(found, "nginx_config")
+    said = next_test(found, "docker_network")
+    assert f"http://{asked}/healthz`" in said
+    assert f" {asked.split(':')[0]}`" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("upstream_refused", "connected or were refused"), ("upstream_timeout_header", "connected")],
+)
+def test_who_was_refused_is_not_said_to_have_connected(error, words):
+    made = case(lambda path, _: {"status": 502, "error": error} if path == HEALTH else {})
+    said = next(one for one in investigate(made).once(health.observed) if one.outcome == "connect_quick")
+    assert f" {words} within" in said.statement
+
+
+def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the_container():
+    made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {})
+    log = made.table("access_log")
+    for address, known in (("192.0.2.11:8100", True), ("127.0.0.1:8100", False)):
+        made._frames["access_log"] = log.assign(upstream_addr=address)
+        outcomes = {one.outcome for one in investigate(made).once(health.observed)}
+        assert ("connect_quick" in outcomes) is known

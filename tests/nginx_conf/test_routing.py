@@ -1,0 +1,209 @@
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.nginx_conf.parse import read_nginx_config
+from watchme_analysis.nginx_conf.routing import effective_locations, normal_path, route, upstream_addresses
+from watchme_analysis.schema import empty
+
+CONF = """
+events {}
+http {
+    limit_req_zone $binary_remote_addr zone=calls:1m rate=30r/m;
+    limit_conn_zone $binary_remote_addr zone=peers:1m;
+    proxy_cache_path /var/cache/nginx keys_zone=answers:1m;
+    upstream behavior {
+        server 192.0.2.11:8017;
+        server 192.0.2.12 backup;
+        server 192.0.2.13:1 down;
+        keepalive 16;
+    }
+    proxy_read_timeout 1m30s;
+    proxy_set_header Connection "";
+    server { listen 80 default_server; server_name _; return 301 https://$host$request_uri; }
+    server {
+        listen 443 ssl;
+        server_name api.example.com *.api.example.com;
+        location / { return 404; }
+        location /behavior/features/ { proxy_pass http://localhost:8017/; proxy_read_timeout 180s; }
+        location = /behavior/features/health {
+            proxy_pass http://behavior/health;
+            limit_conn peers 1;
+            limit_req zone=calls burst=5 nodelay;
+            proxy_cache answers;
+            proxy_cache_lock on;
+        }
+        location /strip/ { rewrite ^/strip/(.*)$ /v1/$1 break; proxy_pass http://behavior; }
+        location /by-name/ { set $target 192.0.2.30:9000; proxy_pass http://$target; }
+        location /by-header/ { proxy_pass http://$http_x_target; }
+        location /tries/ { try_files $uri @fallback; }
+        location @fallback { proxy_pass http://behavior; proxy_connect_timeout 500ms; }
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def directives(tmp_path_factory):
+    return parsed(tmp_path_factory.mktemp("conf"), CONF)
+
+
+def parsed(folder, text, name="nginx.conf"):
+    (folder / name).write_text(text)
+    return read_nginx_config(RawFile(folder, name))[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "asked"),
+    [
+        ("/behavior/features/health", ("=", "/behavior/features/health"), "/health"),
+        ("/behavior/features/health?verbose=1", ("=", "/behavior/features/health"), "/health"),
+        ("/behavior/features//health", ("=", "/behavior/features/health"), "/health"),
+        ("/behavior/features/async-process", ("", "/behavior/features/"), "/async-process"),
+        ("/behavior/features/a%20b", ("", "/behavior/features/"), "/a b"),
+        ("/strip/jobs/1", ("", "/strip/"), "/v1/jobs/1"),
+        ("/by-name/x", ("", "/by-name/"), "/by-name/x"),
+        ("/nowhere", ("", "/"), None),
+    ],
+)
+def test_a_path_goes_to_the_location_that_nginx_would_choose(directives, path, expected, asked):
+    found = route(directives, path)
+    assert (found["modifier"], found["path"]) == expected
+    assert found["upstream_path"] == asked
+
+
+def test_directives_are_handed_down_until_stated_anew(directives):
+    health = route(directives, "/behavior/features/health")
+    assert health["directives"]["proxy_read_timeout"] == [["1m30s"]]
+    assert health["directives"]["proxy_set_header"] == [["Connection", ""]]
+    assert health["directives"]["proxy_cache"] == [["answers"]]
+    zone = {"zone": "calls", "key": "$binary_remote_addr", "rate_per_s": 0.5, "burst": 5, "nodelay": True}
+    assert health["limit_req"] == [zone]
+    assert health["limit_conn"] == [{"zone": "peers", "key": "$binary_remote_addr", "connections": 1}]
+    other = route(directives, "/behavior/features/async-process")
+    assert other["directives"]["proxy_read_timeout"] == [["180s"]]
+    assert other["limit_conn"] == []
+    assert "proxy_cache" not in other["directives"]
+
+
+def test_upstream_addresses(directives):
+    assert upstream_addresses(route(directives, "/behavior/features/health")) == {
+        "192.0.2.11:8017",
+        "192.0.2.12:80",
+    }
+    assert upstream_addresses(route(directives, "/behavior/features/x")) == {
+        "localhost:8017",
+        "127.0.0.1:8017",
+        "[::1]:8017",
+    }
+    assert upstream_addresses(route(directives, "/by-name/x")) == {"192.0.2.30:9000"}
+    by_header = route(directives, "/by-header/x")
+    assert upstream_addresses(by_header) == set()
+    assert by_header["not_covered"] == ["the upstream is named by a variable"]
+    assert upstream_addresses(route(directives, "/nowhere")) == set()
+
+
+def test_the_host_chooses_the_server(directives):
+    assert route(directives, "/nowhere", "api.example.com")["return_status"] == 404
+    assert route(directives, "/nowhere", "eu.api.example.com:443")["return_status"] == 404
+    assert route(directives, "/nowhere", "192.0.2.1")["return_status"] == 301
+    assert route(directives, "/nowhere")["return_status"] == 404
+    assert route(directives, "/nowhere", layer="edge") is None
+
+
+def test_no_directives_are_no_locations():
+    assert effective_locations(empty("config_directives")).empty
+    assert route(empty("config_directives"), "/health") is None
+
+
+LOCATIONS = [
+    "location / {HERE}",
+    "location /a {HERE}",
+    "location /a/ {HERE location /a/b {HERE location ~ c$ {HERE}} location = /a/b/ {HERE}}",
+    "location ^~ /a/b/c {HERE location ~ d {HERE}}",
+    "location = /a/b {HERE}",
+    "location ~ ^/a/(?<rest>.*)c {HERE}",
+    "location ~* /B/ {HERE}",
+    r"location ~ \.png$ {HERE}",
+    "location ^~ /static/ {HERE}",
+]
+
+
+@pytest.fixture(scope="module")
+def real_nginx(tmp_path_factory):
+    """Real nginx that names the location which serves a path, in every server another set of locations."""
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed")
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = []
+    servers = ""
+    for drop in range(len(LOCATIONS) + 1):
+        text = " ".join(entry for at, entry in enumerate(LOCATIONS) if at != drop)
+        while "HERE" in text:
+            text = text.replace("HERE", f'return 200 "{len(names)}";', 1)
+            names.append(len(names))
+        servers += f"server {{ listen 127.0.0.1:{port}; server_name s{drop}.example.com; {text} }}\n"
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    conf = (
+        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off; {paths}\n{servers} }}\n"
+    )
+    directives = parsed(folder, conf)
+    process = subprocess.Popen(
+        ["nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
+    )
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.02)
+    yield port, effective_locations(directives)
+    process.terminate()
+    process.wait()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    server=st.integers(0, len(LOCATIONS)),
+    parts=st.lists(
+        st.sampled_from(["a", "b", "B", "c", "d", "x.png", "static", "", "..", "%62"]), max_size=5
+    ),
+)
+def test_locations_are_chosen_as_real_nginx_does(real_nginx, server, parts):
+    port, locations = real_nginx
+    path = "/" + "/".join(parts)
+    host = f"s{server}.example.com"
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            served = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        # A path that leads above the root is a bad request; where no location fits, no file is found.
+        error.close()
+        served = str(error.code)
+    found = route(locations, path, host)
+    if served in ("403", "404"):
+        assert found["modifier"] == "server", (host, path)
+    elif served != "400":
+        assert found["directives"]["return"] == [["200", served]], (host, path)
+
+
+def test_normal_paths():
+    assert [normal_path(path) for path in ("/a//b", "/a/./b/../c", "/%61?x", "/a/")] == [
+        "/a/b",
+        "/a/c",
+        "/a",
+        "/a/",
+    ]

@@ -1,0 +1,342 @@
+import io
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from watchme_analysis.backlog.sections.timeline import PANELS, plot_backlog_timeline
+from watchme_analysis.health.frames import dense_bins
+from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
+from watchme_analysis.health.sections.followed import plot_waterfall
+from watchme_analysis.health.sections.timeline import plot_health_timeline
+from watchme_analysis.health.window import judged
+from watchme_analysis.inference.findings import Evidence, Finding
+from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.present import style
+from watchme_analysis.present.matrix import plot_evidence_matrix
+from watchme_analysis.queues.baseline import binned
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.requests.concurrency import follows, open_requests, step_s
+from watchme_analysis.requests.followed import follow_requests
+from watchme_analysis.requests.layers import layer_shares, layer_times
+from watchme_analysis.requests.observations import observations, phases, requests
+from watchme_analysis.requests.waterfall import chosen_requests, waterfall
+from watchme_analysis.schema import TABLES, conform, empty
+from watchme_analysis.window import Window, parse_zone
+
+START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
+TOKYO = parse_zone("Asia/Tokyo")
+WINDOW = Window(START, START + timedelta(minutes=2))
+SPAN = style.AxisSpan(
+    WINDOW,
+    TOKYO,
+    (START + timedelta(seconds=60), START + timedelta(seconds=90)),
+    (style.Mark(START + timedelta(seconds=58), "Nginx reloads"),),
+)
+
+
+def size(picture):
+    return Image.open(io.BytesIO(picture.png)).size
+
+
+def access_log():
+    rows = []
+    for second in range(0, 120, 2):
+        slow = 60 <= second < 90
+        rows.append(
+            {
+                "time": START + timedelta(seconds=second),
+                "method": "GET",
+                "path": "/api/health" if second % 4 else "/jobs/17",
+                "status": 504 if slow and second % 4 else 200,
+                "request_time_s": 5.0 if slow and second % 4 else 0.02,
+                "upstream_connect_time_s": 0.0,
+                "upstream_header_time_s": None if slow and second % 4 else 0.02,
+                "upstream_response_time_s": 5.0 if slow and second % 4 else 0.02,
+            }
+        )
+    return conform("access_log", pd.DataFrame(rows))
+
+
+def observed():
+    frame = judged(observations(requests(access_log(), empty("edge_log")), empty("probes")))
+    return frame.assign(phase=phases(frame["start"], *SPAN.incident))
+
+
+def side_tables(**given):
+    names = ("error_log", "app_log", "host_metrics")
+    return {name: conform(name, given[name]) if name in given else empty(name) for name in names}
+
+
+def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing():
+    picture = plot_health_timeline(observed(), side_tables(), SPAN, ["/api/health"])
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
+    for layer in ("no probes", "no edge log", "no host metrics"):
+        assert layer in picture.words
+    assert {"Nginx: 60 requests", "duration", "1 ms", "10 ms", "0.1 s", "1 s", "10 s"} <= set(picture.words)
+    assert "60 requests at the nginx" in picture.alt
+    assert "failed" in picture.alt
+
+
+def test_health_timeline_draws_each_host_metric_and_kind_of_event():
+    moments = [START + timedelta(seconds=second) for second in range(0, 120, 10)]
+    metrics = [
+        {"service": service, "time": moment, "metric": metric, "value": 5.0}
+        for moment in moments
+        for metric in ("cpu_pct", "queue_depth")
+        for service in ("", "emotion")
+    ]
+    errors = [{"time": moment, "kind": "upstream_timeout_header", "message": "x"} for moment in moments]
+    tables = side_tables(host_metrics=pd.DataFrame(metrics), error_log=pd.DataFrame(errors))
+    titles = plot_health_timeline(observed(), tables, SPAN).words
+    assert "host: CPU (%)" in titles
+    assert "host: queue_depth" in titles
+    assert "events (no application log)" in titles
+
+
+def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
+    many = pd.concat([observed()] * 200, ignore_index=True)
+    bins = dense_bins(many)
+    assert int(bins["requests"].sum()) == len(many) == 12_000
+    assert int(bins["failed"].sum()) == int(many["failed"].sum())
+    assert bins["failed_s"].max() == 5.0
+    picture = plot_health_timeline(many, {**side_tables(), "bins": bins}, SPAN)
+    assert "Nginx: 12,000 requests, steps of 1 s" in picture.words
+    assert {"median", "p99", "slowest failed"} <= set(picture.words)
+    assert dense_bins(observed()).empty
+
+
+def test_same_frames_give_the_same_bytes():
+    first, second = (plot_health_timeline(observed(), side_tables(), SPAN).png for _ in range(2))
+    assert first == second
+    assert b"Software" not in first
+    assert len(first) < 120_000
+
+
+def test_flat_colours_survive_the_palette():
+    image = Image.open(io.BytesIO(plot_health_timeline(observed(), side_tables(), SPAN).png)).convert("RGB")
+    colors = {color for _, color in image.getcolors(image.width * image.height)}
+    for named in (style.RED, style.BLUE, style.INCIDENT, "#ffffff"):
+        assert tuple(bytes.fromhex(named[1:])) in colors
+
+
+def test_vantages_are_told_in_the_alternative_text():
+    picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
+    assert "/api/health nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
+    assert "/api/health nginx incident: median 5 s" in picture.alt
+
+
+def test_where_time_goes_names_the_layer_and_its_length():
+    layers = layer_times(requests(access_log(), empty("edge_log")), *SPAN.incident)
+    shares = layer_shares(layers, ["/api/health", "/jobs/*"])
+    picture = plot_where_time_goes(shares)
+    assert "/api/health, incident" in picture.alt
+    assert "/api/health, incident: 7: header 4.29 s" in picture.alt
+    assert list(shares["phase"].unique()) == ["baseline", "incident"]
+
+
+def drawn_layers(log):
+    joined = requests(log, empty("edge_log"))
+    chosen = chosen_requests(layer_times(joined, *SPAN.incident), ["/api/health"])
+    return waterfall(follow_requests(joined, empty("app_log")), chosen)
+
+
+def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
+    picture = plot_waterfall(drawn_layers(access_log()), TOKYO)
+    assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, gave up"} <= set(picture.words)
+    assert "not logged: no edge log" in picture.words
+    assert "not logged: no log tells what the application did" in picture.words
+    assert "typical request, GET /api/health: edge not logged" in picture.alt
+
+
+def test_in_flight_against_latency_shows_the_lag():
+    joined = requests(access_log(), empty("edge_log"))
+    opened = open_requests(joined)
+    rows = observed()
+    waits = rows[rows["family"] == "/api/health"].set_index("start")["duration_s"]
+    load = ("jobs in the process", waits * 3 + 1)
+    lag = follows(rows, "/api/health", load, step_s(joined))
+    picture = plot_in_flight(opened, rows, load, ("/api/health", lag), SPAN)
+    assert {
+        "requests open at Nginx, by upstream",
+        "requests open at Nginx, by path",
+        "latency of /api/health",
+    } <= set(picture.words)
+    assert any(word.startswith("latency goes with the load, at once (ρ ") for word in picture.words)
+    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
+
+
+def test_long_paths_are_told_apart_by_their_ends_and_leave_room_for_the_rest():
+    log = access_log()
+    log = log.assign(path="/one-service-of-several/with-a-prefix" + log["path"])
+    joined = requests(log, empty("edge_log"))
+    rows = judged(observations(joined, empty("probes")))
+    health = "/one-service-of-several/with-a-prefix/api/health"
+    load = ("jobs", rows.set_index("start")["duration_s"])
+    layers = layer_times(joined, *SPAN.incident)
+    followed = waterfall(follow_requests(joined, empty("app_log")), chosen_requests(layers, [health]))
+    pictures = (
+        plot_in_flight(open_requests(joined), rows, load, (health, None), SPAN),
+        plot_where_time_goes(layer_shares(layers, [health])),
+        plot_waterfall(followed, TOKYO),
+    )
+    for picture, end in zip(pictures, ("api/health ≤ 2", "api/health, incident: 7", "10:00:57"), strict=True):
+        (word,) = {word for word in picture.words if "…" in word and word.endswith(end)}
+        assert len(word) < 64
+
+
+def metrics():
+    rows = []
+    for minute in range(120):
+        for resource, metric, value in (
+            ("a-queue", "NumberOfMessagesSent", 1.0),
+            ("a-queue", "ApproximateNumberOfMessagesVisible", float(minute)),
+            ("b-queue", "NumberOfMessagesSent", 2.0),
+        ):
+            if (metric, minute) == ("ApproximateNumberOfMessagesVisible", 7):
+                continue
+            rows.append(
+                {
+                    "namespace": "AWS/SQS",
+                    "metric": metric,
+                    "resource": resource,
+                    "stat": "Sum" if "Sent" in metric else "Maximum",
+                    "period_s": 60,
+                    "time": START + timedelta(minutes=minute),
+                    "value": value,
+                }
+            )
+    return conform("metrics", pd.DataFrame(rows))
+
+
+class Tables:
+    def __init__(self, **given):
+        self.given = given
+
+    def table(self, name):
+        return self.given.get(name, empty(name))
+
+
+def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
+    found = pipelines(Tables(metrics=metrics()))
+    whole = binned(found)
+    waiting = whole[(whole["queue"] == "a-queue") & (whole["series"] == "visible")]
+    assert waiting["value"].isna().sum() == 1
+    coarse = binned(found, most=12)
+    assert set(coarse["step_s"]) == {600}
+    sent = coarse[(coarse["queue"] == "b-queue") & (coarse["series"] == "sent")]
+    assert sent["value"].tolist() == [20.0] * 12
+    assert coarse.loc[coarse["series"] == "visible", "value"].tolist() == [
+        10.0 * step + 9 for step in range(12)
+    ]
+
+
+def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
+    span = style.AxisSpan(Window(START, START + timedelta(hours=2)), TOKYO)
+    picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
+    assert "arrivals (messages per 60 s)" in picture.words
+    assert picture.words.count("time (Asia/Tokyo), 2025-12-11") == 1
+    assert picture.words.count("no points of this metric") == len(PANELS) - 2
+    assert "a-queue: at most waiting 119" in picture.alt
+
+
+def test_matrix_shows_weights_and_silence():
+    ranking = weigh(
+        [
+            Finding("one", (Evidence("s", "probes", 3, 2.0, check="vantages"),)),
+            Finding("two", (Evidence("s", "probes", 3, -1.5, check="vantages"),)),
+            Finding("three", ()),
+        ]
+    )
+    picture = plot_evidence_matrix(ranking)
+    assert {"▲2.0", "▼1.5", "·"} <= set(picture.words)
+    assert "one" in picture.alt
+    assert "(1 for, 0 against, 0 silent)" in picture.alt
+
+
+EMPTY_FIGURES = {
+    "timeline": lambda: plot_health_timeline(observed().head(0), side_tables(), SPAN),
+    "vantages": lambda: plot_vantages(observed().head(0), ["/health"]),
+    "where-time-goes": lambda: plot_where_time_goes(
+        layer_shares(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+    ),
+    "waterfall": lambda: plot_waterfall(drawn_layers(empty("access_log")), TOKYO),
+    "in-flight": lambda: plot_in_flight(
+        open_requests(requests(empty("access_log"), empty("edge_log"))),
+        observed().head(0),
+        ("jobs", pd.Series(dtype=float)),
+        ("/health", None),
+        SPAN,
+    ),
+    "backlog": lambda: plot_backlog_timeline(binned(pipelines(Tables())), SPAN),
+    "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())])),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY_FIGURES)
+def test_no_data_gives_a_figure_that_says_so(name):
+    picture = EMPTY_FIGURES[name]()
+    assert picture.alt.startswith("No figure: ")
+    assert picture.words[0].lower() == picture.alt.removeprefix("No figure: ").lower()
+    assert size(picture)[0] == style.WIDTH_IN * style.DPI
+
+
+def test_letters_go_on_after_z():
+    assert [style.mark_letter(place) for place in (0, 25, 26, 52)] == ["A", "Z", "AA", "BA"]
+
+
+def test_every_table_name_used_here_exists():
+    assert {"probes", "edge_log", "access_log", "metrics"} <= set(TABLES)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "hours", [0.01, 0.5, 1.9, 2.1, 11, 30, 49, 63, 71, 100, 16 * 24, 50 * 24, 70 * 24, 900 * 24]
+)
+def test_a_window_of_any_length_has_a_readable_time_axis(hours):
+    span = style.AxisSpan(Window(START, START + timedelta(hours=hours)), TOKYO)
+    figure, axes = style.new_figure([1.0])
+    style.time_axis(axes, span)
+    words = style.finish(figure, "axis", "An axis.").words
+    ticks = [
+        word for word in words if not word.startswith("time (Asia/Tokyo)") and any(map(str.isalnum, word))
+    ]
+    assert len(ticks) - sum(word in {"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"} for word in ticks) >= 2
+
+
+def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
+    import numpy as np
+
+    from watchme_analysis.present.style import WHITE, _colors
+
+    for pixels in ([[WHITE, 5, WHITE], [5, 7, WHITE]], [[3, 3], [9, 3]], [[WHITE, WHITE]]):
+        flat = np.array(pixels)
+        expected = np.unique(flat, return_inverse=True, return_counts=True)
+        for mine, theirs in zip(_colors(flat), expected, strict=True):
+            assert np.array_equal(mine, theirs.reshape(mine.shape))
+
+
+def test_a_log_without_durations_shows_when_requests_failed(drawn):
+    log = access_log()
+    log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
+    frame = judged(observations(requests(conform("access_log", log), empty("edge_log")), empty("probes")))
+    picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
+    assert "Nginx: 60 requests, no durations logged" in picture.words
+    assert {"others", "affected", "failed", "requests"} <= set(picture.words)
+    panel = next(axis for axis in drawn[0].axes if axis.get_ylabel() == "requests")
+    bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]
+    assert sum(bar.get_height() for bar in bars) == frame["failed"].sum()
+    assert {bar.get_y() for bar in bars} == {0}
+
+
+def test_no_two_lines_of_a_panel_differ_in_colour_alone():
+    from watchme_analysis.present.style import SERIES, stroke
+
+    strokes = [stroke(place) for place in range(len(SERIES))]
+    assert (
+        len({str(one["linestyle"]) for one in strokes})
+        == len({one["color"] for one in strokes})
+        == len(SERIES)
+    )

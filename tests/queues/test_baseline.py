@@ -1,0 +1,21 @@
+import numpy as np
+import pandas as pd
+
+from watchme_analysis.queues.baseline import exceeds, has_moved
+
+
+def told(shift, before, during):
+    """Return in how many of sixty metrics, each drawn anew, a rise of so many spreads is told."""
+    rng = np.random.default_rng(before + during)
+    draws = [(rng.normal(0, 1, before), rng.normal(shift, 1, during)) for _ in range(60)]
+    effects = [exceeds(*map(pd.Series, pair)) for pair in draws]
+    return sum(has_moved(effect, before, during) for effect in effects)
+
+
+def test_few_points_of_metrics_that_stand_still_are_not_told_to_have_moved():
+    assert told(0.0, 60, 11) + told(0.0, 60, 45) + told(0.0, 90, 300) <= 1
+
+
+def test_what_moved_is_told_by_few_points_if_far_and_by_many_if_little():
+    assert told(2.5, 60, 11) == told(0.4, 600, 400) == 60
+    assert told(0.05, 3000, 3000) == 0, "so little that nobody needs to know"

@@ -1,0 +1,64 @@
+"""Tries that failed where the Errors metric can't count them."""
+
+import numpy as np
+import pandas as pd
+
+from watchme_analysis.queues.pipeline import failed_tries
+from watchme_analysis.stats.gaps import lost_points
+
+
+def flow_frame(received, deleted, errors=0.0, seconds=2.0):
+    index = pd.date_range("2026-01-01", periods=len(received), freq="1min", tz="UTC")
+    frame = pd.DataFrame({"received": received, "deleted": deleted}, index=index, dtype=float)
+    frame["visible"], frame["errors"], frame["invocations"] = 0.0, errors, frame["received"]
+    frame["duration_max_s"] = seconds
+    return frame
+
+
+def test_runs_and_errors_count_where_a_function_fails_as_a_whole():
+    found = failed_tries(flow_frame([5, 0, 5], [4, 0, 5], errors=1.0), 60, reports_failures=False)
+    assert found["failed"].tolist() == [1.0, 1.0, 1.0]
+    assert found["tried"].tolist() == [5.0, 0.0, 5.0]
+
+
+def test_a_received_message_that_no_run_deletes_has_failed():
+    frame = flow_frame([10, 0, 0, 10, 0, 3, 0], [8, 0, 0, 0, 0, 3, 0])
+    found = failed_tries(frame, 60, reports_failures=True)
+    assert found["failed"].fillna(0).tolist() == [2, 0, 0, 10, 0, 0, 0]
+    assert found["tried"].sum() == 23
+
+
+def test_a_delete_some_minutes_later_is_that_of_a_long_run():
+    frame = flow_frame([10, 0, 0, 0, 0, 0, 0], [0, 0, 0, 10, 0, 0, 0], seconds=150.0)
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].sum() == 0
+    frame["duration_max_s"] = 20.0
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].sum() == 10
+
+
+def test_a_lost_point_of_the_deletes_makes_nothing_fail():
+    frame = flow_frame([4.0] * 40, [4.0] * 40)
+    frame.iloc[20, frame.columns.get_loc("deleted")] = np.nan
+    found = failed_tries(frame, 60, reports_failures=True)
+    assert found["failed"].sum() == 0
+    # Nor does what was received last, whose deletes are still to come.
+    assert found["tried"].isna().sum() == 3
+
+
+def test_a_series_that_is_silent_at_zero_has_lost_nothing():
+    frame = flow_frame([4.0] * 40, [4.0] * 40)
+    frame.loc[frame.index[::2], "deleted"] = np.nan
+    assert not lost_points(frame, ("received", "deleted", "visible")).any()
+    frame["deleted"] = 4.0
+    frame.iloc[7, frame.columns.get_loc("deleted")] = np.nan
+    assert lost_points(frame, ("received", "deleted", "visible")).sum() == 1
+
+
+def test_runs_across_the_borders_of_intervals_make_nothing_fail():
+    frame = flow_frame([2, 2, 2, 0, 0, 0], [1, 2, 2, 1, 0, 0])
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].sum() == 0
+
+
+def test_a_delete_goes_to_no_run_that_crashed():
+    # Two crash in the second interval, so that its one delete is that of the first.
+    frame = flow_frame([1, 2, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], errors=[0, 2, 0, 0, 0, 0])
+    assert failed_tries(frame, 60, reports_failures=True)["failed"].fillna(0).tolist() == [0, 2, 0, 0, 0, 0]

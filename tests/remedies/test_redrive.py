@@ -1,0 +1,292 @@
+"""Messages are sent again once each, whatever ends a run: against moto's queues, through our own front."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from watchme_analysis.cloudwatch.session import Aws, RateLimits
+from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.redrive import Target, pending_messages, redrive, targets
+
+# Sends what stands in a file, as the command does.
+RUN = """
+import sys
+from pathlib import Path
+from watchme_analysis.cli.resend import _aws_by_region
+from watchme_analysis.remedies.redrive import send_again
+lines, journal = Path(sys.argv[1]).read_text().splitlines(), Path(sys.argv[2])
+print("begun", flush=True)
+send_again(lines, journal, _aws_by_region(None))
+"""
+
+
+def aws_of(region):
+    return Aws(pace=RateLimits(gap_s=0, attempts=1, backoff_s=0.001, longest_backoff_s=0.001))
+
+
+@pytest.fixture
+def queue(front):
+    return boto3.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
+
+
+def messages(url, number, **more):
+    return [
+        json.dumps(
+            {
+                "QueueUrl": url,
+                "MessageBody": f"body {place}",
+                **{name: value.format(place) for name, value in more.items()},
+                "MessageAttributes": {
+                    "resent_message_id": {"DataType": "String", "StringValue": f"m{place}"}
+                },
+            }
+        )
+        for place in range(number)
+    ]
+
+
+def bodies(url):
+    """Every message that the queue holds, by its body."""
+    sqs, found = boto3.client("sqs"), []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [message["Body"] for message in batch]
+        for message in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return sorted(found, key=lambda body: int(body.split()[1]))
+
+
+def test_what_one_run_sent_no_other_sends(queue, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 5)
+    first = redrive(lines, journal, aws_of, 1)
+    assert (first.sent, first.before, first.left, first.unsure, first.stopped) == (1, 0, 4, [], "")
+    listed, done = pending_messages(lines, journal)
+    assert (listed, done.before, done.left) == (lines[1:], 1, 4)
+    rest = redrive(lines, journal, aws_of)
+    assert (rest.sent, rest.before, rest.left) == (4, 1, 0)
+    again = redrive(lines, journal, aws_of)
+    assert (again.sent, again.before, again.left) == (0, 5, 0)
+    assert bodies(queue) == [f"body {place}" for place in range(5)]
+
+
+def test_a_throttled_message_is_sent_in_the_end(queue, front, tmp_path):
+    front.faults["SendMessage"].extend(["throttle"] * 3)
+    found = redrive(messages(queue, 2), tmp_path / "journal", aws_of)
+    assert (found.sent, found.left, found.stopped) == (2, 0, "")
+    assert bodies(queue) == ["body 0", "body 1"]
+
+
+@pytest.mark.parametrize("fault", ["denied", "throttle"])
+def test_a_refusal_stops_and_loses_nothing(queue, front, tmp_path, fault):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    redrive(lines, journal, aws_of, 1)
+    front.faults["SendMessage"].extend([fault] * 50)
+    found = redrive(lines, journal, aws_of)
+    assert (found.sent, found.before, found.left, found.unsure) == (0, 1, 2, [])
+    assert "SendMessage" in found.stopped
+    front.faults.clear()
+    assert redrive(lines, journal, aws_of).sent == 2
+    assert bodies(queue) == ["body 0", "body 1", "body 2"]
+
+
+def test_attributes_arrive_byte_for_byte_as_a_sender_gave_them(queue, tmp_path):
+    sqs = boto3.client("sqs")
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "größer, 高い"},
+        "count": {"DataType": "Number.int", "StringValue": "0042"},
+        "raw": {"DataType": "Binary", "BinaryValue": bytes(range(256))},
+        "icon": {"DataType": "Binary.png", "BinaryValue": b"\x89PNG\r\n\x1a\n\x00"},
+        # The bytes look like base64 themselves: decoding once more or once less would change them.
+        "ascii": {"DataType": "Binary.b64", "BinaryValue": base64.b64encode(b"abc")},
+        "empty_type": {"DataType": "String.json", "StringValue": "{}"},
+    }
+    first = sqs.send_message(QueueUrl=queue, MessageBody="body", MessageAttributes=attributes)
+    (received,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=received["ReceiptHandle"])
+    # As the AWS CLI prints it and a case keeps it: binary values as base64 text.
+    kept = {
+        name: {**value, "BinaryValue": base64.b64encode(value["BinaryValue"]).decode()}
+        if "BinaryValue" in value
+        else value
+        for name, value in received["MessageAttributes"].items()
+    }
+    line = json.dumps({"QueueUrl": queue, "MessageBody": received["Body"], "MessageAttributes": kept})
+    assert redrive([line], tmp_path / "journal", aws_of).sent == 1
+    (again,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
+    assert again["MessageAttributes"] == attributes
+    assert again["MD5OfMessageAttributes"] == first["MD5OfMessageAttributes"]
+    assert again["MD5OfBody"] == first["MD5OfMessageBody"]
+
+
+def damaged(line, **changes):
+    return json.dumps({**json.loads(line), **changes})
+
+
+TOO_LONG = "x" * 1_100_000
+REJECTED = [
+    ({"MessageBody": TOO_LONG}, "InvalidParameterValue: .*shorter than"),
+    ({"MessageAttributes": {"a": {"DataType": "Image", "StringValue": "x"}}}, "InvalidParameterValue: .*'a'"),
+    ({"MessageAttributes": {"a": {"StringValue": "x"}}}, "DataType"),
+    ({"MessageAttributes": {"a": {"DataType": "Binary", "BinaryValue": "no base64!"}}}, "'a' is not base64$"),
+    ({"MessageBody": "half a pair \ud83d"}, "not valid Unicode"),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), REJECTED)
+def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_path, changes, reason):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    lines[1] = damaged(lines[1], **changes)
+    first = redrive(lines, journal, aws_of)
+    assert (first.sent, first.left, first.unsure, first.stopped) == (2, 0, [], "")
+    (rejected,) = first.rejected
+    assert re.search(reason, rejected.reason)
+    assert [json.loads(line)["event"] for line in journal.read_text().splitlines()].count("rejected") == 1
+    tried = front.calls["SendMessage"]
+    again = redrive(lines, journal, aws_of)
+    assert (again.sent, again.before, again.rejected, again.rejected_before) == (0, 2, [], [rejected])
+    assert front.calls["SendMessage"] == tried
+    listed, done = pending_messages(lines, journal)
+    assert (listed, done.rejected_before) == ([], [rejected])
+    assert pending_messages(lines, journal, rejected_too=True)[0] == [lines[1]]
+    asked = redrive(lines, journal, aws_of, rejected_too=True)
+    assert (asked.sent, asked.rejected, asked.rejected_before) == (0, [rejected], [])
+    assert bodies(queue) == ["body 0", "body 2"]
+
+
+def test_a_rejected_message_is_one_of_those_to_send_now(queue, front, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    front.faults["SendMessage"].append("contents")
+    first = redrive(lines, journal, aws_of, 1)
+    assert (first.sent, first.left, first.rejected[0].message_id) == (0, 2, "m0")
+    assert first.rejected[0].reason.startswith("InvalidMessageContents: ")
+    second = redrive(lines, journal, aws_of, 1)
+    assert (second.sent, second.left) == (1, 1)
+    assert bodies(queue) == ["body 1"]
+
+
+def test_a_missing_queue_stops_a_run_and_rejects_nothing(queue, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue + "-gone", 2)
+    found = redrive(lines, journal, aws_of)
+    assert (found.sent, found.left, found.rejected) == (0, 2, [])
+    assert "check name, region and profile" in found.stopped
+    assert pending_messages(lines, journal)[0] == lines
+
+
+def test_targets_name_queue_account_and_region():
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/a.fifo"
+    other = "http://127.0.0.1:5000/strange"
+    lines = [*messages(url, 3), *messages(other, 1)]
+    assert targets(lines) == [
+        Target("a.fifo", "123456789012", "eu-west-1", 3),
+        Target(other, "unknown", "unknown", 1),
+    ]
+
+
+def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 3)
+    front.faults["SendMessage"].append("reset")
+    broken = redrive(lines, journal, aws_of)
+    assert (broken.sent, broken.left, broken.unsure) == (0, 2, ["m0"])
+    assert broken.stopped
+    held = journal.read_bytes()
+    listed, done = pending_messages(lines, journal)
+    assert (listed, done.unsure) == (lines[1:], ["m0"])
+    assert pending_messages(lines, journal, unsure_too=True)[0] == lines
+    assert journal.read_bytes() == held
+    on = redrive(lines, journal, aws_of)
+    assert (on.sent, on.unsure) == (2, ["m0"])
+    asked = redrive(lines, journal, aws_of, unsure_too=True)
+    assert (asked.sent, asked.before, asked.unsure) == (1, 2, [])
+    assert bodies(queue) == ["body 0", "body 1", "body 2"]
+
+
+def test_where_nothing_can_be_reached_nothing_is_unsure(queue, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    found = redrive(messages(queue, 2), tmp_path / "journal", aws_of)
+    assert (found.sent, found.left, found.unsure) == (0, 2, [])
+    assert "check the network" in found.stopped
+
+
+@pytest.mark.parametrize(("minutes", "sent", "unsure"), [(1, 1, []), (6, 0, ["m0"])])
+def test_a_fifo_queue_is_trusted_to_take_a_message_once_for_some_minutes(
+    front, tmp_path, minutes, sent, unsure
+):
+    url = boto3.client("sqs").create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    lines = messages(url, 1, MessageGroupId="g", MessageDeduplicationId="d{}")
+    journal = tmp_path / "journal"
+    redrive(lines, journal, aws_of)
+    about = json.loads(journal.read_text().splitlines()[0])
+    about["at"] = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+    journal.write_text(json.dumps(about) + "\n")
+    found = redrive(lines, journal, aws_of)
+    assert (found.sent, found.unsure) == (sent, unsure)
+    assert bodies(url) == ["body 0"]
+
+
+def test_an_entry_that_a_kill_cut_off_counts_for_nothing_at_any_length(queue, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 1)
+    redrive(lines, journal, aws_of)
+    about, done = journal.read_text().splitlines()
+    for cut in (1, 5, 20, len(done) - 1):
+        journal.write_text(f"{about}\n{done[:cut]}")
+        for _ in range(2):  # the first ends the cut line, the second reads it as one
+            assert redrive(lines, journal, aws_of).unsure == ["m0"]
+    for cut in (1, 5, 20, len(about) - 1):
+        journal.write_text(about[:cut])
+        assert redrive(lines, journal, aws_of).sent == 1
+
+
+def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 1)
+    journal.write_text('{"message": "0123')
+    front.faults["SendMessage"].append("reset")
+    for _ in range(2):
+        assert redrive(lines, journal, aws_of).unsure == ["m0"]
+
+
+def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue, front, tmp_path):
+    import fcntl
+
+    other = tmp_path / "resend.jsonl"
+    other.write_text("".join(f"{line}\n" for line in messages(queue, 1)))
+    with pytest.raises(InputError, match=r"resend.jsonl:1 is no entry of a journal"):
+        redrive(messages(queue, 1), other, aws_of)
+    with pytest.raises(InputError, match="can't be written"):
+        redrive(messages(queue, 1), tmp_path, aws_of)
+    with (tmp_path / "journal").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="Another run sends"):
+            redrive(messages(queue, 1), tmp_path / "journal", aws_of)
+    assert front.calls["SendMessage"] == 0
+
+
+def test_kills_lose_nothing_and_send_nothing_twice_unsaid(queue, front, tmp_path):
+    front.latency_s = 0.02
+    source, journal = tmp_path / "lines", tmp_path / "journal"
+    source.write_text("\n".join(messages(queue, 40)))
+    for wait_s in (0.15, 0.31, 0.22):
+        run = subprocess.Popen(
+            [sys.executable, "-c", RUN, source, journal], stdout=subprocess.PIPE, env=os.environ
+        )
+        run.stdout.readline()
+        while not journal.exists() or (run.poll() is None and not journal.stat().st_size):
+            time.sleep(0.01)
+        time.sleep(wait_s)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        run.stdout.close()
+    last = redrive(source.read_text().splitlines(), journal, aws_of)
+    held = bodies(queue)
+    assert len(held) == len(set(held))
+    missing = {f"body {place}" for place in range(40)} - set(held)
+    assert missing <= {f"body {name[1:]}" for name in last.unsure}
+    assert len(last.unsure) <= 3
+    assert last.sent + last.before + len(last.unsure) == 40

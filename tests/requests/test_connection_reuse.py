@@ -1,0 +1,118 @@
+import pandas as pd
+import pytest
+from test_followed import access, app, asked, at, edge, given_up
+
+from watchme_analysis.requests.connection_reuse import (
+    connections_used,
+    keepalive_ports,
+    outcome_by_connection,
+    overtaken,
+)
+from watchme_analysis.requests.followed import follow_requests
+from watchme_analysis.requests.observations import requests
+from watchme_analysis.schema import empty
+
+HEALTH = "/svc/health"
+
+
+def followed(log, edge_log=None, app_log=None):
+    joined = requests(log, empty("edge_log") if edge_log is None else edge_log)
+    return follow_requests(joined, empty("app_log") if app_log is None else app_log).frame
+
+
+def judged(frame, *, bad=(), during_from=0.0):
+    """The frame as facts have it: which requests went badly, and which the incident holds."""
+    flags = pd.Series(frame.index.isin(bad), index=frame.index)
+    return frame.assign(
+        nginx_bad=flags, edge_bad=flags, during=frame["start"] >= at(during_from), family=HEALTH
+    )
+
+
+def test_a_port_that_answers_again_within_a_minute_is_a_kept_connection():
+    log = app(
+        {"time": at(0), "client_port": 41000},
+        {"time": at(1), "client_port": 41002},
+        {"time": at(59), "client_port": 41000},
+        {"time": at(130), "client_port": 41000},
+        {"time": at(1.5), "client_port": 41002, "service": "other"},
+        {"time": at(2), "client_port": 0},
+        {"time": at(3)},
+    )
+    assert keepalive_ports(log).tolist() == [False, False, True, False, False, pd.NA, pd.NA]
+
+
+def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
+    log = access(
+        asked(1, 0.1, upstream_connect_time_s=0.003),
+        asked(2, 0.1),
+        asked(3, 1.0, upstream_connect_time_s=None, upstream_header_time_s=None, status=504),
+        {"time": at(4), "request_time_s": 0.0, "status": 403},
+    )
+    used = connections_used(followed(log))["to_app"].fillna("nowhere").tolist()
+    assert used == ["new", "not told", "new", "nowhere"]
+
+
+@pytest.mark.parametrize(("again", "used"), [(False, "new"), (True, "not told")])
+def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_an_answer(again, used):
+    log = access(*(asked(1 + n, 0.1) for n in range(30)), given_up(40, 5.0))
+    ports = [41000 + (n % 3 if again else n) for n in range(30)]
+    lines = app(*({"time": at(1 + n), "client_port": port} for n, port in enumerate(ports)))
+    assert connections_used(followed(log, app_log=lines))["to_app"].iloc[-1] == used
+
+
+def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_by_their_requests():
+    log = access(
+        asked(1, 0.1, edge_ray_id="a" * 16),
+        asked(2, 0.1, edge_ray_id="b" * 16),
+        asked(3, 0.1, extra='{"connection_requests":"1"}'),
+        asked(4, 0.1, extra='{"connection_requests":7}'),
+    )
+    edge_log = edge(
+        {"start": at(0.9), "end": at(1), "ray_id": "a" * 16, "origin_handshake_ms": 12.0},
+        {"start": at(1.9), "end": at(2), "ray_id": "b" * 16, "origin_handshake_ms": 0.0},
+        {"start": at(50), "end": at(60), "ray_id": "c" * 16, "origin_handshake_ms": 0.0, "origin_status": 0},
+        {"start": at(70), "end": at(70), "ray_id": "d" * 16, "cache_status": "hit"},
+    )
+    used = connections_used(followed(log, edge_log))["to_nginx"].fillna("nowhere").tolist()
+    assert used == ["new", "kept", "new", "kept", "not told", "nowhere"]
+
+
+def one_of_each():
+    """In the incident, from second 10, new connections are bad and kept ones are not."""
+    log = access(
+        asked(1, 0.1), asked(2, 0.2), asked(20, 9.0), asked(14, 0.1), asked(16, 0.1),
+    )  # fmt: skip
+    times, ports = (1, 2, 14, 16, 20), (1, 1, 1, 1, 2)
+    lines = app(*({"time": at(t), "client_port": 41000 + p} for t, p in zip(times, ports, strict=True)))
+    frame = followed(log, app_log=lines)
+    slow = frame.index[frame["nginx_s"] > 5]
+    return judged(frame, bad=slow, during_from=10)
+
+
+def test_new_connections_are_compared_with_kept_ones_outside_the_incident_and_in_it():
+    frame = one_of_each()
+    found = outcome_by_connection(frame, connections_used(frame), [HEALTH]).set_index(["hop", "connection"])
+    assert found.index.tolist() == [("to_app", "new"), ("to_app", "kept")]
+    new, kept = found.loc[("to_app", "new")], found.loc[("to_app", "kept")]
+    assert (new["baseline"], new["baseline_bad"], new["incident"], new["incident_bad"]) == (1, 0, 1, 1)
+    assert (kept["baseline"], kept["incident"], kept["incident_bad"]) == (1, 2, 0)
+    assert (new["incident_median_s"], kept["incident_median_s"]) == (9.0, 0.1)
+
+
+def test_no_requests_are_compared_as_no_rows():
+    frame = judged(followed(access(asked(1, 0.1)))).iloc[:0]
+    assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
+
+
+def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
+    frame = one_of_each()
+    used = connections_used(frame)["to_app"]
+    assert overtaken(frame, used).tolist() == [True]
+    elsewhere = frame["nginx_bad"].map({True: "/svc/jobs", False: HEALTH})
+    assert overtaken(frame.assign(family=elsewhere), used).tolist() == [False]
+    assert overtaken(frame.assign(nginx_end=frame["nginx_end"].max()), used).tolist() == [False]
+
+
+def test_an_address_is_asked_where_nginx_logs_one():
+    log = access(asked(1, 0.1), {"time": at(2), "upstream_response_time_s": 0.0, "status": 500})
+    assert connections_used(followed(log))["to_app"].fillna("nowhere").tolist() == ["not told", "nowhere"]

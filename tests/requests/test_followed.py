@@ -1,0 +1,302 @@
+import math
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.requests.app_join import join_app
+from watchme_analysis.requests.concurrency import follows
+from watchme_analysis.requests.followed import FATES, fate_counts, follow_requests
+from watchme_analysis.requests.layers import layer_times
+from watchme_analysis.requests.observations import requests
+from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
+from watchme_analysis.schema import conform, empty
+from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_logs
+
+START = pd.Timestamp("2026-03-02T04:00:00Z")
+USUAL = "192.0.2.11:8100"
+
+
+def at(second):
+    return START + pd.Timedelta(seconds=second)
+
+
+def access(*rows):
+    base = {"file": "access.log", "method": "GET", "path": "/svc/health", "status": 200, "body_bytes": 20}
+    return conform("access_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def edge(*rows):
+    base = {"file": "edge.jsonl", "method": "GET", "path": "/svc/health", "status": 200, "origin_status": 200}
+    return conform("edge_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def app(*rows):
+    base = {
+        "file": "app.log", "service": "", "kind": "access", "message": "GET", "path": "/health",
+        "status": 200, "client_addr": "192.0.2.1",
+    }  # fmt: skip
+    return conform("app_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
+
+
+def asked(end, took, **more):
+    """A request that Nginx passed on and that answered with its header after ``took`` seconds."""
+    times = {"request_time_s": took, "upstream_connect_time_s": 0.0, "upstream_header_time_s": took}
+    return {"time": at(end), "upstream_response_time_s": took, "upstream_addr": USUAL} | times | more
+
+
+def given_up(end, after, status=504):
+    return asked(end, after, upstream_header_time_s=None, status=status)
+
+
+def stopped(end, after, body_bytes):
+    """A request whose header came at once; of the body so much came until Nginx gave up."""
+    return asked(end, after, upstream_header_time_s=0.0, body_bytes=body_bytes)
+
+
+def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says():
+    ids = [f"{n:016x}aa" for n in range(2)]
+    log = access(*(asked(1 + n, 0.1, request_id=ids[n] * 1, edge_ray_id=f"{n:016x}") for n in range(2)))
+    lines = app(
+        {"time": at(2), "kind": "application", "message": f"done request_id={ids[0]}"},
+        {"time": at(1), "kind": "application", "message": f"done request_id={ids[1]}"},
+    )
+    found = join_app(requests(log, empty("edge_log")), lines).frame
+    assert found["app_joined_by"].tolist() == ["id", "id"]
+    assert found["app_row"].tolist() == [0, 1]
+
+
+def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
+    log = access(*(asked(1 + n, 0.8) for n in range(5)))
+    lines = app(*({"time": at(1.001 + n)} for n in range(5)))
+    found = join_app(requests(log, empty("edge_log")), lines).frame
+    assert found["app_row"].tolist() == [0, 1, 2, 3, 4]
+    assert set(found["app_joined_by"]) == {"time"}
+
+
+def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
+    """The stock ``$time_local`` leaves the order of lines within a second, and what was given up on open."""
+    ends = [0.3 * n + 0.05 for n in range(40)]
+    inner = [asked(end, 0.02) | {"path": f"/svc/{n % 4}"} for n, end in enumerate(ends)]
+    inner = [row | {"time": row["time"].floor("s")} for row in [*inner, given_up(12, 2.0)]]
+    lines = [
+        {"time": at(end - 0.001), "path": f"/{n % 4}", "status": 200} for n, end in enumerate([*ends, 12.5])
+    ]
+    joined = follow_requests(requests(access(*inner), empty("edge_log")), app(*lines)).frame.sort_values(
+        "nginx_line"
+    )
+    assert joined["app_line"].tolist()[:40] == list(range(1, 41))
+    assert joined["fate"].tolist()[40] == "gave_up"
+
+
+def test_two_answers_at_one_moment_are_no_sure_pair():
+    log = access(*(asked(1 + n, 0.1) for n in range(4)), asked(4.01, 0.1))
+    lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
+    found = join_app(requests(log, empty("edge_log")), lines).frame
+    assert found["app_joined_by"].tolist() == ["time"] * 3 + ["nearest"] * 2
+    assert found["app_candidates"].tolist()[-2:] == [2, 2]
+
+
+@pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
+def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
+    moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]
+    log = access(*(asked(moment, 0.2) for moment in moments))
+    lines = app(*({"time": at(moment + ahead)} for moment in moments))
+    found = follow_requests(requests(log, empty("edge_log")), lines)
+    assert found.skews["application", "Nginx"].ahead_s == pytest.approx(ahead, abs=0.02)
+    assert found.frame["app_joined_by"].tolist() == ["time"] * 10
+    assert found.frame["app_after_s"].abs().max() < 0.03
+
+
+def test_each_upstream_has_the_log_that_fits_it():
+    other = "192.0.2.12:8100"
+    moments = [1.0, 2.3, 3.1, 5.7, 6.2]
+    rows = [asked(moment, 0.1) for moment in moments]
+    rows += [asked(moment + 0.5, 0.1, upstream_addr=other) for moment in moments]
+    lines = [{"time": at(moment + 0.5)} for moment in moments]
+    lines += [{"time": at(moment), "service": "second"} for moment in moments]
+    joined = requests(access(*rows), empty("edge_log"))
+    found = follow_requests(joined, app(*lines)).frame
+    named = found.groupby("upstream_addr")["app_service"].unique().map(list).to_dict()
+    assert named == {USUAL: ["second"], other: [""]}
+
+
+def calm():
+    return [asked(0.5 + n, 0.1) for n in range(5)], [{"time": at(0.5 + n)} for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("request_row", "record", "fate"),
+    [
+        (asked(20, 0.1), {"time": at(20)}, "answered"),
+        (given_up(20, 5.0), {"time": at(23), "status": 202}, "app_late"),
+        (given_up(20, 5.0, 499), {"time": at(17)}, "answer_lost"),
+        (given_up(20, 5.0), {"time": at(30), "client_addr": "127.0.0.1"}, "app_silent"),
+        (given_up(20, 5.0) | {"upstream_addr": "192.0.2.99:1"}, {"time": at(60)}, "gave_up"),
+        (
+            {"time": at(20), "status": 503, "request_time_s": 0.0},
+            {"time": at(40)},
+            "nginx_answered",
+        ),
+        (stopped(20, 5.0, 0), {"time": at(15)}, "cut_short"),
+        (stopped(20, 5.0, 20), {"time": at(15)}, "answered"),
+        (stopped(20, 0.1, 0), {"time": at(19.9)}, "answered"),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_request_at_nginx(request_row, record, fate):
+    rows, lines = calm()
+    rows, lines = [*rows, request_row], [*lines, record, {"time": at(90), "path": "/x"}]
+    found = follow_requests(requests(access(*rows), empty("edge_log")), app(*lines)).frame
+    assert found["fate"].tolist() == ["answered"] * 5 + [fate]
+
+
+@pytest.mark.parametrize(
+    ("row", "fate"),
+    [
+        ({"cache_status": "hit", "origin_addr": "192.0.2.1"}, "edge_answered"),
+        ({"status": 403, "origin_status": 0}, "edge_answered"),
+        ({"status": 522, "origin_status": 0, "origin_addr": "192.0.2.9"}, "edge_in_vain"),
+        ({"start": at(70), "end": at(71), "origin_addr": "192.0.2.1"}, "not_followed"),
+    ],
+)
+def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
+    outer = {"start": at(10), "end": at(10.2), "ray_id": "f" * 16, "duration_ms": 200.0}
+    joined = requests(access(asked(5, 0.1), asked(15, 0.1)), edge(outer | row))
+    found = follow_requests(joined, empty("app_log")).frame
+    assert found.loc[found["seen_edge"], "fate"].tolist() == [fate]
+
+
+def test_an_edge_that_gave_up_before_nginx_answered():
+    outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
+    found = follow_requests(
+        requests(access(asked(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
+    )
+    assert found.frame["fate"].tolist() == ["edge_left"]
+
+
+def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
+    rows, lines = calm()
+    rows = [*rows, given_up(20, 5.0), given_up(21, 5.0)]
+    found = follow_requests(
+        requests(access(*rows), empty("edge_log")), app(*lines, {"time": at(60), "path": "/x"})
+    ).frame
+    counts = fate_counts(found.assign(during=found["start"] >= at(10)), ["/svc/health"])
+    assert set(counts["fate"]) <= set(FATES)
+    numbers = counts.set_index("fate")[["baseline", "incident", "sure"]]
+    assert numbers.loc["app_silent"].tolist() == [0, 2, 2]
+    assert numbers.loc["answered"].tolist() == [5, 0, 5]
+    assert counts["example"].tolist() == ["access.log:7", "access.log:3"]
+
+
+def test_nested_intervals_bound_the_difference_of_two_clocks():
+    outer_start = pd.Series([at(n) for n in range(9)])
+    inner_start = outer_start + pd.Timedelta(seconds=2.01)
+    skew = nested_skew(
+        (inner_start, inner_start + pd.Timedelta(seconds=0.1)),
+        (outer_start, outer_start + pd.Timedelta(seconds=0.12)),
+    )
+    assert abs(skew.ahead_s - 2.0) <= skew.margin_s + 1e-6
+    assert skew.pairs == 9
+    assert nested_skew((inner_start[:0],) * 2, (outer_start[:0],) * 2).pairs == 0
+
+
+def test_clocks_agree_unless_another_difference_explains_clearly_more():
+    even = pd.Series([0.0, 0.001, 5.0, 5.001, 5.002]).to_numpy()
+    assert peak_skew(even).ahead_s < 1
+    clear = pd.Series([0.0, 0.001, *([5.0] * 6)]).to_numpy()
+    assert peak_skew(clear).ahead_s == 5.0
+
+
+def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
+    """Of many records within reach those nearest are looked at, and what meets by chance is no pile."""
+    rows = 30 * 60
+    one = pd.DataFrame({"second": [n / 60 + 0.013 * (n * n % 7) for n in range(rows)], "path": "/health"})
+    other = one.assign(second=one["second"] + 3.0)
+    skew = skew_of_logs(one, other, ("path",), 0.02, 30.0)
+    assert abs(skew.ahead_s - 3.0) < 0.01
+    assert abs(skew_of_logs(one, one, ("path",), 0.02, 30.0).ahead_s) < 0.01
+
+
+def test_the_waterfall_keeps_layers_that_have_no_record():
+    rows, lines = calm()
+    joined = requests(access(*rows, given_up(20, 5.0)), empty("edge_log"))
+    layers = layer_times(joined, at(10), at(30))
+    chosen = chosen_requests(layers, ["/svc/health"])
+    drawn = waterfall(follow_requests(joined, app(*lines, {"time": at(60), "path": "/x"})), chosen)
+    slow, usual = (drawn[drawn["request"] == name].set_index("layer") for name in ("slowest", "typical"))
+    assert slow["state"].to_dict() == {
+        "edge": "not logged", "nginx": "seen", "connect": "seen", "header": "gave up", "app": "not seen",
+    }  # fmt: skip
+    assert (slow.loc["header", "from_s"], slow.loc["header", "to_s"]) == pytest.approx((0, 5))
+    assert usual.index.tolist() == list(LAYERS)
+    assert usual.loc["app", "to_s"] == pytest.approx(0.1)
+    assert math.isnan(usual.loc["app", "from_s"])
+
+
+@pytest.mark.parametrize(
+    ("logged", "state"), [([asked(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
+)
+def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a_log(logged, state):
+    outer = {"start": at(20), "end": at(30), "status": 522, "ray_id": "a" * 16, "duration_ms": 10_000.0}
+    inner = access(*logged) if logged else empty("access_log")
+    followed = follow_requests(requests(inner, edge(outer)), empty("app_log"))
+    only_edge = followed.frame.index[followed.frame["seen_edge"]][0]
+    drawn = waterfall(followed, {"slowest": only_edge}).set_index("layer")
+    assert drawn.loc["edge", "state"] == "seen"
+    assert drawn.loc["nginx", "state"] == state
+
+
+def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
+    """A request of 40 ms that Nginx logged at a full second may have been at any time of it."""
+    ends = [0.3 * n + 0.05 for n in range(40)]
+    paths = [f"/{n % 4}" for n in range(40)]
+    outer = [
+        {"start": at(end - 0.06), "end": at(end + 0.02), "duration_ms": 80.0, "ray_id": f"{n:016x}"}
+        for n, end in enumerate(ends)
+    ]
+    inner = [asked(int(end), 0.04, edge_ray_id=f"{n:016x}") for n, end in enumerate(ends)]
+    answers = [{"time": at(end - 0.001), "path": path} for end, path in zip(ends, paths, strict=True)]
+    for rows in (inner, outer):
+        rows[:] = [row | {"path": f"/svc{path}"} for row, path in zip(rows, paths, strict=True)]
+    followed = follow_requests(requests(access(*inner), edge(*outer)), app(*answers))
+    for label in followed.frame.index[::5]:
+        drawn = waterfall(followed, {"slowest": label}).set_index("layer")
+        nginx = drawn.loc["nginx"]
+        assert -1e-9 <= nginx["from_s"] <= drawn.loc["app", "to_s"] <= nginx["to_s"] <= 0.08 + 1e-9
+        assert nginx["to_s"] - nginx["from_s"] == pytest.approx(0.04)
+
+
+def test_without_times_there_is_nothing_to_draw():
+    joined = requests(access({"time": at(1)}), empty("edge_log"))
+    assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}
+    assert waterfall(follow_requests(joined, empty("app_log")), {}).empty
+
+
+def series(values, first=0):
+    return pd.Series(values, index=[at(first + n) for n in range(len(values))], dtype=float)
+
+
+def seen(values):
+    return pd.DataFrame(
+        {
+            "start": [at(n) for n in range(len(values))],
+            "family": "/health",
+            "vantage": "nginx",
+            "duration_s": values,
+        }
+    )
+
+
+def test_the_lag_at_which_latency_follows_load_is_found():
+    load = [(7 * n * n) % 31 for n in range(80)]
+    late = [0.1] * 4 + [0.1 + value / 10 for value in load[:-4]]
+    found = follows(seen(late), "/health", ("jobs", series(load)), 1.0)
+    assert found.lag_s == 4.0
+    assert found.correlation == pytest.approx(1.0)
+    assert found.follows
+
+
+def test_latency_that_has_nothing_to_do_with_load_follows_nothing():
+    load = [(7 * n * n) % 31 for n in range(80)]
+    other = [0.1 + ((11 * n * n * n + 3) % 29) / 10 for n in range(80)]
+    assert not follows(seen(other), "/health", ("jobs", series(load)), 1.0).follows
+    assert follows(seen(other), "/health", ("jobs", series([3.0] * 80)), 1.0) is None

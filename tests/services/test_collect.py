@@ -1,0 +1,514 @@
+import io
+import json
+import zipfile
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pandas as pd
+import pytest
+from botocore.client import BaseClient
+from worlds.aws_front import FAST
+
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.cli import cli
+from watchme_analysis.cloudwatch.account_state import sample_messages
+from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseStore
+from watchme_analysis.cloudwatch.session import Aws, NotFoundError
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.services.collect import Request, pull
+from watchme_analysis.window import Window
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+START = NOW - timedelta(hours=6)
+WINDOW = Window(START, NOW - timedelta(hours=1))
+GROUP = "/aws/lambda/sed-worker"
+
+
+def arn(kind, name):
+    return f"arn:aws:{kind}:ap-southeast-2:123456789012:{name}"
+
+
+@pytest.fixture
+def account(front):
+    """A queue with its dead-letter queue, the function that it feeds, an alarm, logs, metrics and changes."""
+    sqs, functions, iam = boto3.client("sqs"), boto3.client("lambda"), boto3.client("iam")
+    dlq = sqs.create_queue(QueueName="sed-queue-dlq")["QueueUrl"]
+    redrive = {"deadLetterTargetArn": arn("sqs", "sed-queue-dlq"), "maxReceiveCount": 3}
+    attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "300"}
+    sqs.create_queue(QueueName="sed-queue", Attributes=attributes)
+    for number in range(25):
+        body = {"device_id": f"d{number}", "recorded_at": "2025-12-11T10:30:00+09:00"}
+        sqs.send_message(QueueUrl=dlq, MessageBody=json.dumps(body))
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("lambda_function.py", "def lambda_handler(event, context): pass")
+    functions.create_function(
+        FunctionName="sed-worker",
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": packed.getvalue()},
+        Timeout=60,
+        Environment={"Variables": {"API_KEY": "do-not-tell", "API_URL": "http://192.0.2.1:8017"}},
+    )
+    functions.put_function_concurrency(FunctionName="sed-worker", ReservedConcurrentExecutions=2)
+    functions.create_event_source_mapping(
+        FunctionName="sed-worker", EventSourceArn=arn("sqs", "sed-queue"), BatchSize=1
+    )
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName="dlq-visible",
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": "sed-queue-dlq"}],
+        Statistic="Average",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=10,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    front.composite_alarms = [
+        {"AlarmName": "backlog", "AlarmRule": 'ALARM("dlq-visible")', "StateValue": "ALARM"}
+    ]
+    history = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
+    front.alarm_history = [
+        {
+            "AlarmName": "dlq-visible",
+            "Timestamp": START,
+            "HistoryItemType": "StateUpdate",
+            "HistoryData": json.dumps(history),
+        },
+        {
+            "AlarmName": "backlog",
+            "AlarmType": "CompositeAlarm",
+            "Timestamp": START + timedelta(minutes=1),
+            "HistoryItemType": "StateUpdate",
+            "HistoryData": json.dumps(history),
+        },
+    ]
+    detail = {"requestParameters": {"functionName": "sed-worker"}}
+    front.trail = [
+        {
+            "EventId": f"e{number}",
+            "EventName": "UpdateFunctionCode20150331v2",
+            "EventTime": START.timestamp() - number,
+            "Resources": [{"ResourceName": "sed-worker"}],
+            "CloudTrailEvent": json.dumps(detail),
+        }
+        for number in range(5)
+    ]
+    minute = int(START.timestamp()) // 60 * 60
+    front.metrics = {
+        ("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "sed-queue"),)): {
+            minute + 60 * n: n % 3 for n in range(300)
+        },
+        ("AWS/Lambda", "Errors", (("FunctionName", "sed-worker"),)): {minute + 600: 4},
+    }
+    start_ms = int(START.timestamp() * 1000)
+    lines = [
+        (start_ms + 1000 * n, "[ERROR] ReadTimeout: slow\n" if n % 2 else "処理完了: a\n", "s")
+        for n in range(1000)
+    ]
+    front.engine.load(GROUP, lines)
+    return front
+
+
+def request(**more):
+    return Request(WINDOW, queues=("sed-queue",), **more)
+
+
+def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
+    aws = Aws(pace=FAST)
+    pulled = pull(aws, request(), tmp_path / "case")
+    assert pulled.failures == {}
+    case = pulled.report.case
+    assert sorted(case.table("queues").queue) == ["sed-queue", "sed-queue-dlq"]
+    function = case.table("functions").iloc[0]
+    assert (function.function, function.timeout_s, function.reserved_concurrency) == ("sed-worker", 60, 2)
+    assert "do-not-tell" not in function.environment
+    assert case.table("event_source_mappings").queue.tolist() == ["sed-queue"]
+    alarms = case.table("alarms").set_index("alarm")
+    assert alarms.resource["dlq-visible"] == "sed-queue-dlq"
+    assert json.loads(alarms.definition["backlog"])["AlarmRule"] == 'ALARM("dlq-visible")'
+    assert pd.isna(alarms.threshold["backlog"])
+    history = case.table("alarm_history")
+    assert history.alarm.tolist() == ["dlq-visible", "backlog"]
+    assert set(history.to_state) == {"ALARM"}
+    assert len(case.table("changes")) == 5
+    messages = case.table("queue_messages")
+    assert sorted(messages.device_id) == sorted(f"d{n}" for n in range(25))
+    assert set(messages.receive_count) == {1}
+    sent = case.table("metrics").query("metric == 'NumberOfMessagesSent' and resource == 'sed-queue'")
+    assert sent.value.sum() == sum(n % 3 for n in range(300))
+    assert set(sent.period_s) == {60}
+    silent = case.table("metric_queries").query(
+        "metric == 'NumberOfMessagesSent' and resource == 'sed-queue-dlq'"
+    )
+    assert silent.points.tolist() == [0]
+    errors = case.table("log_events").query("query_name == 'sed-worker-errors'")
+    assert len(errors) == 500
+    assert set(errors.error_type) == {"ReadTimeout"}
+    queries = case.table("log_queries").set_index("query_name")
+    assert queries.truncated.to_dict() == {
+        "sed-worker-errors": False,
+        "sed-worker-first": True,
+        "sed-worker-recent": True,
+    }
+    assert pulled.bytes_scanned > 0
+    assert case.window == WINDOW
+
+
+def test_dead_letters_stay_where_they_are(account, tmp_path):
+    first = pull(Aws(pace=FAST), request(sample=7), tmp_path / "case")
+    assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
+    assert not any("hidden" in note for note in first.notes)
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (state["ApproximateNumberOfMessages"], state["ApproximateNumberOfMessagesNotVisible"]) == (
+        "25",
+        "0",
+    )
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
+    second = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
+
+
+@pytest.mark.parametrize("fault", ["denied", "throttle"])
+def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_path, fault):
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    account.faults["ReceiveMessage"].extend([None, *[fault] * 20])
+    with pytest.raises(ServiceError):
+        sample_messages(Aws(pace=FAST), url, 25)
+    account.faults.clear()
+    state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
+    # Ten were read before, and say so from now on.
+    counts = [message["Attributes"]["ApproximateReceiveCount"] for message in sample_messages(Aws(), url, 25)]
+    assert sorted(counts) == ["1"] * 15 + ["2"] * 10
+
+
+def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp_path):
+    sqs = boto3.client("sqs")
+    dlq = sqs.create_queue(QueueName="v2-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    redrive = {"deadLetterTargetArn": arn("sqs", "v2-dlq.fifo"), "maxReceiveCount": 3}
+    attributes = {"FifoQueue": "true", "RedrivePolicy": json.dumps(redrive)}
+    sqs.create_queue(QueueName="v2.fifo", Attributes=attributes)
+    for n in range(24):
+        sqs.send_message(
+            QueueUrl=dlq, MessageBody="{}", MessageGroupId="d1-sed", MessageDeduplicationId=str(n)
+        )
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, queues=("v2.fifo",)), tmp_path / "case")
+    read = len(pulled.report.case.table("queue_messages"))
+    assert read
+    if read < 24:  # a real queue hands out no more of a group than ten at once
+        assert any("of a group while some of it are being read" in note for note in pulled.notes)
+    state = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["All"])["Attributes"]
+    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, capsys):
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    given = {
+        "trace": {"DataType": "String", "StringValue": "t-1"},
+        "sum": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"device_id": "d"}), MessageAttributes=given)
+    pull(Aws(pace=FAST), request(), tmp_path / "case")
+    (kept,) = open_case(tmp_path / "case").table("queue_messages").message_attributes
+    assert json.loads(kept)["trace"] == given["trace"]
+    assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+
+
+def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(account, monkeypatch):
+    call, left = Aws.call, [3]
+
+    def failing(self, service, operation, **asked):
+        answer = call(self, service, operation, **asked)
+        if operation == "change_message_visibility_batch" and left[0]:
+            left[0] -= 1
+            failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
+            gone = {"Id": "1", "Code": "MessageNotInflight", "SenderFault": True}
+            answer["Failed"] = [failed, gone]
+        return answer
+
+    monkeypatch.setattr(Aws, "call", failing)
+    url = boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    with pytest.raises(ServiceError, match=r"stay hidden .* none is lost: .* InternalError"):
+        sample_messages(Aws(pace=FAST), url, 10)
+    left[0] = 2
+    assert len(sample_messages(Aws(pace=FAST), url, 10)) == 10
+
+
+def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
+    old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
+    notes = pull(Aws(pace=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
+    assert any("CloudTrail's events of the last 90 days" in note for note in notes)
+    assert any("alarms of the last 30 days" in note for note in notes)
+
+
+def test_the_raw_answers_give_the_same_case(account, tmp_path):
+    pull(Aws(pace=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
+    imported = import_folder(tmp_path / "raw", tmp_path / "again").case
+    pulled = open_case(tmp_path / "case")
+    assert imported.tables == pulled.tables
+    for table in imported.tables:
+        pd.testing.assert_frame_equal(imported.table(table), pulled.table(table))
+
+
+def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
+    """By botocore's own account of all calls that the two commands make."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    boto3.client("logs").create_log_group(logGroupName=GROUP)
+    called, make = set(), BaseClient._make_api_call
+
+    def noted(self, operation, parameters):
+        called.add((self.meta.service_model.signing_name, operation))
+        return make(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    monkeypatch.setattr("watchme_analysis.cloudwatch.session._SLOW", {})
+    account.polls = 10**6
+    cases = [tmp_path / "one", tmp_path / "two"]
+    assert run(capsys, "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
+    account.polls = 1
+    assert run(capsys, "query", "run", "worker_errors")[0] == 0
+    sampling = {("sqs", "ReceiveMessage"), ("sqs", "ChangeMessageVisibilityBatch")}
+    assert sampling < called
+    assert allowed(capsys) == {
+        f"{service}:{operation.removesuffix('Batch')}"
+        for service, operation in {("cloudwatch" if s == "monitoring" else s, o) for s, o in called}
+    }
+    called.clear()
+    assert run(capsys, "pull", "health", cases[1], "--queue", "sed-queue", "--function", "sed-worker")[0] == 0
+    assert not called & sampling
+    names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
+    assert (
+        allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
+    )
+
+
+def allowed(capsys, *words):
+    """The actions of the printed policy."""
+    _, printed, _ = run(capsys, "pull", *words, "--print-policy")
+    return {action for statement in json.loads(printed)["Statement"] for action in statement["Action"]}
+
+
+def test_a_part_that_fails_costs_no_other(account, tmp_path):
+    account.faults["LookupEvents"].append("denied")
+    del account.engine.tables[GROUP]
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert set(pulled.failures) == {"changes (CloudTrail)", f"logs of {GROUP}"}
+    case = pulled.report.case
+    assert case.table("changes").empty
+    queries = case.table("log_queries")
+    assert queries.rows.isna().all()
+    assert queries.truncated.all()
+
+
+def test_passing_faults_are_waited_out(account, tmp_path):
+    for operation in ("GetMetricData", "GetQueueUrl", "ReceiveMessage", "DescribeAlarms", "LookupEvents"):
+        account.faults[operation].extend(["throttle", "reset", "500"])
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    assert pulled.failures == {}
+
+
+def test_what_is_named_must_exist(account, tmp_path):
+    with pytest.raises(NotFoundError, match="check name, region and profile"):
+        pull(Aws(pace=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
+    with pytest.raises(InputError, match="Nothing is named"):
+        pull(Aws(pace=FAST), Request(WINDOW), tmp_path / "case")
+    with pytest.raises(NotFoundError, match=r"nobody.*check name, region and profile"):
+        pull(Aws(pace=FAST), Request(WINDOW, functions=("nobody",)), tmp_path / "case")
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
+    pages = Aws.pages
+
+    def aliased(self, service, operation, key, **asked):
+        """As Lambda answers where the mapping is of an alias: under the queue alone."""
+        found = pages(self, service, operation, key, **asked)
+        if operation == "list_event_source_mappings":
+            found = [{**item, "FunctionArn": item["FunctionArn"] + ":live"} for item in found]
+        return [] if "FunctionName" in asked else found
+
+    monkeypatch.setattr(Aws, "pages", aliased)
+    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    mappings = pulled.report.case.table("event_source_mappings")
+    assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
+
+
+def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(ServiceError, match="log in, or give another --profile"):
+        pull(Aws(pace=FAST), request(), tmp_path / "case")
+
+
+def test_a_ceiling_refuses_before_scanning(account, tmp_path):
+    hour = int(START.timestamp()) // 3600 * 3600 + 3600
+    account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
+    with pytest.raises(InputError, match=r"15.000 GB, about 0.0750 USD .* --max-scan-gb"):
+        pull(Aws(pace=FAST), request(max_scan_gb=10), tmp_path / "case")
+    assert not account.started
+    pull(Aws(pace=FAST), request(max_scan_gb=20), tmp_path / "case")
+
+
+def test_kept_answers_are_not_asked_again(account, tmp_path):
+    store = ResponseStore(tmp_path / "cache", "here")
+    first = pull(Aws(pace=FAST), request(asking=QueryOptions(store)), tmp_path / "one")
+    started = len(account.started)
+    assert started == 3
+    second = pull(Aws(pace=FAST), request(asking=QueryOptions(store)), tmp_path / "two")
+    assert len(account.started) == started
+    assert second.bytes_scanned == 0
+    events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(*events)
+    assert first.bytes_scanned > 0
+    pull(Aws(pace=FAST), request(asking=QueryOptions(store, refresh=True)), tmp_path / "three")
+    assert len(account.started) == 2 * started
+
+
+def test_a_later_end_asks_the_rest_alone(account, tmp_path):
+    store = ResponseStore(tmp_path / "cache", "here")
+    middle = START + timedelta(seconds=500)
+    asking = QueryOptions(store)
+    pull(
+        Aws(pace=FAST),
+        Request(Window(START, middle), functions=("sed-worker",), asking=asking),
+        tmp_path / "one",
+    )
+    account.started.clear()
+    pull(Aws(pace=FAST), Request(WINDOW, functions=("sed-worker",), asking=asking), tmp_path / "two")
+    errors = [asked for asked in account.started if "ERROR" in asked["queryString"]]
+    assert [asked["startTime"] for asked in errors] == [int(middle.timestamp())]
+    events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
+    assert len(events) == events.ptr.nunique() == 500
+
+
+def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
+    store = ResponseStore(tmp_path / "cache", "here")
+    named = {"functions": ("sed-worker",)}
+    pull(Aws(pace=FAST), Request(WINDOW, **named, asking=QueryOptions(store)), tmp_path / "one")
+    calls = sum(account.calls.values())
+    offline = QueryOptions(store, offline=True)
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=offline), tmp_path / "two")
+    assert sum(account.calls.values()) == calls
+    assert len(pulled.report.case.table("log_events")) > 500
+    tables = [open_case(tmp_path / name) for name in ("one", "two")]
+    for table in tables[0].tables:
+        if table not in {"log_queries", "metric_queries"}:
+            pd.testing.assert_frame_equal(*(case.table(table) for case in tables))
+    later = Request(Window(START - timedelta(hours=1), NOW), **named, asking=offline)
+    missing = pull(Aws(pace=FAST), later, tmp_path / "three").failures
+    assert set(missing) == {"metrics", "alarm history", "changes (CloudTrail)", f"logs of {GROUP}"}
+    assert all("ask once without --offline" in why for why in missing.values())
+    with pytest.raises(CacheMissError, match="queues and functions"):
+        pull(Aws(pace=FAST), Request(WINDOW, functions=("other",), asking=offline), tmp_path / "four")
+
+
+def run(capsys, *arguments):
+    """Run the command as a shell does and return its exit code, output and errors."""
+    code = cli.main([*map(str, arguments)], standalone_mode=False)
+    return (code, *capsys.readouterr())
+
+
+def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
+    code, out, err = run(capsys, *words)
+    assert (code, "next: watchme diagnose backlog" in out) == (0, True)
+    assert err.index("will scan at most") < err.index("counts as one receive")
+    calls = sum(account.calls.values())
+    code, again, err = run(capsys, *words, "--offline")
+    assert (code, sum(account.calls.values())) == (0, calls)
+    scanned = [line for line in out.splitlines() if line.startswith("log queries scanned")]
+    assert again.splitlines() == [
+        "log queries scanned 0.000 GB, about 0.0000 USD" if line in scanned else line
+        for line in out.splitlines()
+    ]
+    assert "Offline: nothing was asked" in err
+    cached = open_case(tmp_path / "case").table("log_queries").cached_at
+    assert cached.notna().all()
+
+
+def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    account.faults["LookupEvents"].append("denied")
+    window = ["--since", START.isoformat(), "--until", WINDOW.end.isoformat()]
+    code, out, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *window)
+    assert code == 1
+    assert "sed-queue-dlq" in out
+    assert "missing: changes (CloudTrail)" in err
+    assert open_case(tmp_path / "case").tables
+    assert open_case(tmp_path / "case").manifest["title"].endswith("; could not be had: changes (CloudTrail)")
+    again = err.splitlines()[-1].split()
+    assert again[:2] == ["again:", "--since"]
+    before = account.calls.copy()
+    code, _, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *again[1:5])
+    assert (code, "missing" in err) == (0, False)
+    assert account.calls["StartQuery"] == before["StartQuery"]
+    assert account.calls["LookupEvents"] > before["LookupEvents"]
+    assert "could not be had" not in open_case(tmp_path / "case").manifest["title"]
+
+
+def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
+    account.polls = 10**9
+    pulled = pull(Aws(pace=FAST), request(asking=QueryOptions(deadline_s=0.2)), tmp_path / "case")
+    assert "The deadline passed" in pulled.failures["sed-worker-errors"]
+    assert pulled.report.case.table("log_queries").truncated.all()
+
+
+def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    hour = int(START.timestamp()) // 3600 * 3600 + 3600
+    account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
+    words = ["pull", "health", tmp_path / "case", "--function", "sed-worker", "--usd-per-gb", "2"]
+    _, _, err = run(capsys, *words)
+    assert "15.000 GB, about 30.0000 USD at 2 USD a GB" in err
+    case = open_case(tmp_path / "case")
+    queries = case.table("log_queries")
+    assert queries.cost_usd.tolist() == (queries.bytes_scanned / 1e9 * 2).tolist()
+    assert queries.cost_usd.gt(0).all()
+    assert any("The queries scanned" in note for note in case.coverage()["log_queries"]["notes"])
+
+
+def test_an_instance_and_a_whole_log_group(account, tmp_path):
+    minute = int(START.timestamp()) // 60 * 60
+    at = int(START.timestamp() * 1000)
+    account.engine.load("/ecs/api", [(at + 100 * n, f"line {n}", "s") for n in range(600)])
+    counted = ("AWS/Logs", "IncomingLogEvents", (("LogGroupName", "/ecs/api"),))
+    account.metrics[counted] = dict(Counter((at + 100 * n) // 60_000 * 60 for n in range(600)))
+    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
+    named = {"instances": ("i-1",), "log_groups": ("/ecs/api",)}
+    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=QueryOptions(cap=400)), tmp_path / "case")
+    assert pulled.failures == {}
+    case = pulled.report.case
+    assert set(case.table("metrics").value) == {97.0}
+    events = case.table("log_events")
+    assert events.message.tolist() == [f"line {n}" for n in range(600)]
+    assert not case.table("log_queries").truncated.any()
+    # Planned from the counts, so the whole was never asked only to be cut.
+    assert all(asked["queryString"].startswith("filter toMillis") for asked in account.started)
+
+
+def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_told(account, tmp_path, capsys):
+    minute = int(START.timestamp()) // 60 * 60
+    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
+    words = ["pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]
+    code, _, err = run(capsys, *words, "--cache", tmp_path / "kept", "--raw", tmp_path / "raw")
+    assert (code, err.count("missing")) == (0, 0)
+    assert set(open_case(tmp_path / "case").table("metrics").value) == {97.0}
+    assert (tmp_path / "raw" / "metrics" / "metrics.json").is_file()
+    assert list((tmp_path / "kept").rglob("*.json.gz"))
+    calls = sum(account.calls.values())
+    code, *_ = run(capsys, *words, "--cache", tmp_path / "kept", "--offline")
+    assert (code, sum(account.calls.values())) == (0, calls)

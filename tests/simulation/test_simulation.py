@@ -1,0 +1,410 @@
+"""The simulated queue, poller, function and API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FifoQueue
+from watchme_analysis.simulation.run import simulate, simulate_together
+from watchme_analysis.simulation.settings import (
+    ApiSettings,
+    Arrivals,
+    BreakerSettings,
+    EarlierSetting,
+    FaultInterval,
+    Host,
+    PollerSettings,
+    QueueSettings,
+    Settings,
+)
+
+
+def fields(**values):
+    return st.fixed_dictionaries(values)
+
+
+QUEUES = fields(
+    visibility_timeout_s=st.floats(1, 400),
+    retention_s=st.floats(60, 2000),
+    max_receive_count=st.none() | st.integers(1, 4),
+    is_fifo=st.booleans(),
+).map(lambda values: QueueSettings(**values))
+POLLERS = fields(
+    batch_size=st.integers(1, 4),
+    batching_window_s=st.sampled_from([0.0, 5.0]),
+    max_concurrency=st.none() | st.integers(2, 4),
+    reserved_concurrency=st.none() | st.integers(1, 3),
+    throttle_patience_s=st.none() | st.floats(0, 60),
+    partial_batch_responses=st.booleans(),
+).map(lambda values: PollerSettings(**values))
+APIS = fields(
+    mean_s=st.floats(0.5, 40),
+    variation=st.sampled_from([0.0, 0.3, 1.0]),
+    slots=st.none() | st.integers(1, 3),
+    slowdown_per_waiting=st.sampled_from([0.0, 0.2]),
+    restarts_when_unhealthy=st.booleans(),
+    spells=st.sampled_from(
+        [(), (FaultInterval(100, 400, 60.0, 0.5, is_unhealthy=True, is_cured_by_restart=True),)]
+    ),
+).map(lambda values: ApiSettings(**values))
+SETTINGS = fields(
+    queue=QUEUES,
+    poller=POLLERS,
+    api=APIS,
+    function_timeout_s=st.floats(1, 60),
+    breaker=st.none() | st.just(BreakerSettings(3, 60)),
+    horizon_s=st.sampled_from([300.0, 5000.0]),
+).map(lambda values: Settings(**values))
+
+
+@st.composite
+def arrivals(draw):
+    sent_s = sorted(draw(st.lists(st.floats(0, 900), max_size=60)))
+    groups = [draw(st.integers(0, 3)) for _ in sent_s]
+    failing = draw(st.sets(st.integers(0, 59), max_size=5))
+    return Arrivals(sent_s, groups, frozenset(message for message in failing if message < len(sent_s)))
+
+
+@given(SETTINGS, arrivals(), st.integers(0, 9))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_every_message_is_accounted_for(settings, messages, seed):
+    outcome = simulate(settings, messages, seed)
+    kept = outcome.visible + outcome.in_flight
+    assert outcome.sent == outcome.deleted + kept + outcome.dead_lettered + outcome.expired
+    # Those sent after the horizon stay with their producers, all others must have been taken in.
+    assert outcome.sent == sum(sent_s <= settings.horizon_s for sent_s in messages.sent_s)
+    assert (outcome.drained_s is None) == bool(kept)
+    assert outcome.dead_unfailed <= outcome.dead_lettered
+    assert outcome.lost <= outcome.dead_lettered + outcome.expired
+    if settings.queue.max_receive_count is None:
+        assert outcome.dead_lettered == 0
+    assert simulate(settings, messages, seed) == outcome
+
+
+BURST = Arrivals([0.1 * message for message in range(300)])
+
+
+def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_concurrency_does_not():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=300.0, max_receive_count=3),
+        api=ApiSettings(15.0, 0.3, slots=None),
+        function_timeout_s=60.0,
+    )
+    reserved = PollerSettings(reserved_concurrency=2, throttle_patience_s=0.0)
+    turned_away = simulate(replace(settings, poller=reserved), BURST)
+    assert turned_away.errors == 0
+    assert turned_away.dead_lettered == turned_away.dead_unfailed == turned_away.lost > 100
+    mapped = simulate(replace(settings, poller=PollerSettings(max_concurrency=2)), BURST)
+    assert (mapped.throttles, mapped.dead_lettered, mapped.deleted) == (0, 0, 300)
+    # A poller that tries throttled batches until their visibility timeout has passed loses a few.
+    kept = simulate(replace(settings, poller=replace(reserved, throttle_patience_s=None)), BURST)
+    assert kept.throttles > 0
+    assert 0 < kept.dead_unfailed == kept.dead_lettered < 15
+
+
+def test_throttled_batches_do_not_come_back_in_step():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=1000.0),
+        poller=PollerSettings(reserved_concurrency=1, throttle_retry_s=10.0),
+        api=ApiSettings(100.0, 0.0, slots=None),
+        function_timeout_s=900.0,
+    )
+    tried = [simulate(settings, Arrivals([0.0, 0.0]), seed).throttles for seed in range(20)]
+    assert len(set(tried)) > 1
+    assert 9 < sum(tried) / len(tried) < 13
+
+
+def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
+    messages = Arrivals([0.0, 1.0, 2.0, 3.0], [7, 7, 8, 7])
+    queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, is_fifo=True), messages)
+    for message in range(4):
+        queue.send(message)
+    [first] = queue.receive(10.0, 1)
+    assert first == (40.0, 0, 1)
+    assert [message for _, message, _ in queue.receive(10.0, 10)] == [2]
+    assert queue.receive(10.0, 10) == []
+    # It was not deleted, so that it comes again before those behind it.
+    assert queue.hidden[0] == first
+    assert queue.is_hidden(queue.hidden.popleft())
+    queue.come_back(0)
+    again, behind = queue.receive(41.0, 2)
+    assert (again[1], behind[1]) == (0, 1)
+    queue.delete(first)  # its visibility timeout has ended
+    queue.delete(behind)
+    assert queue.receive(42.0, 10) == []
+    queue.delete(again)
+    assert [message for _, message, _ in queue.receive(42.0, 10)] == [3]
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
+    messages = Arrivals([float(message) for message in range(len(groups))], groups)
+    queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, max_receive_count=3, is_fifo=True), messages)
+    for message in range(len(groups)):
+        queue.send(message)
+    now_s = 100.0
+    for _ in range(60):
+        now_s += random.uniform(0, 20)
+        while queue.hidden and queue.hidden[0][0] <= now_s:
+            receipt = queue.hidden.popleft()
+            if queue.is_hidden(receipt):
+                queue.come_back(receipt[1])
+        held = {groups[message] for message, state in enumerate(queue.state) if state == IN_FLIGHT}
+        receipts = queue.receive(now_s, random.randint(1, 4))
+        taken = [message for _, message, _ in receipts]
+        assert not held & {groups[message] for message in taken}
+        for position, message in enumerate(taken):
+            before = [other for other in range(message) if groups[other] == groups[message]]
+            # What was sent before it has left the queue, or comes with it, in order.
+            assert all(queue.state[other] != VISIBLE for other in before)
+            assert all(other in taken[:position] for other in before if queue.state[other] == IN_FLIGHT)
+        for receipt in receipts:
+            if random.random() < 0.5:
+                queue.delete(receipt)
+    assert queue.sent == len(groups)
+    assert queue.left == sum(state <= IN_FLIGHT for state in queue.state)
+
+
+def test_a_fifo_queue_works_on_a_group_one_after_the_other():
+    settings = Settings(
+        queue=QueueSettings(is_fifo=True), api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=30.0
+    )
+    sent_s = [0.0] * 12
+    assert simulate(settings, Arrivals(sent_s, [0] * 12)).drained_s == 120.0
+    assert simulate(settings, Arrivals(sent_s, [message % 4 for message in range(12)])).drained_s == 30.0
+
+
+def test_a_failing_message_reaches_the_dlq_after_its_receives():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=100.0, max_receive_count=3),
+        api=ApiSettings(10.0, 0.0, slots=None),
+    )
+    outcome = simulate(settings, Arrivals([0.0, 5.0], failing=frozenset([0])))
+    assert (outcome.invocations, outcome.errors, outcome.dead_lettered, outcome.lost) == (4, 3, 1, 1)
+    # Received at 0, 100 and 200 s; the receive at 300 s finds that there have been enough.
+    assert outcome.drained_s == 300.0
+
+
+def test_partial_batch_responses_keep_the_good_half_of_a_batch():
+    settings = Settings(
+        poller=PollerSettings(batch_size=2, batching_window_s=5.0),
+        api=ApiSettings(1.0, 0.0, slots=None),
+    )
+    messages = Arrivals([0.0, 1.0], failing=frozenset([1]))
+    whole = simulate(settings, messages)
+    partial = simulate(
+        replace(settings, poller=replace(settings.poller, partial_batch_responses=True)), messages
+    )
+    assert (whole.dead_lettered, whole.duplicates) == (2, 2)
+    assert (partial.dead_lettered, partial.duplicates, partial.deleted) == (1, 0, 1)
+
+
+def test_work_goes_on_after_a_timeout_and_is_done_again():
+    settings = Settings(api=ApiSettings(40.0, 0.0, slots=None), function_timeout_s=30.0)
+    outcome = simulate(settings, Arrivals([0.0]))
+    assert (outcome.timeouts, outcome.dead_lettered, outcome.duplicates, outcome.lost) == (3, 1, 2, 0)
+
+
+def test_a_restart_ends_a_spell_that_it_cures():
+    spell = FaultInterval(0.0, 3600.0, mean_s=100.0, is_unhealthy=True, is_cured_by_restart=True)
+    api = ApiSettings(10.0, 0.0, slots=None, spells=(spell,))
+    settings = Settings(queue=QueueSettings(max_receive_count=None), api=api)
+    messages = Arrivals([0.0, 1000.0])
+    left = simulate(settings, messages)
+    restarted = simulate(replace(settings, api=replace(api, restarts_when_unhealthy=True)), messages)
+    assert (left.restarts, left.unhealthy, restarted.restarts) == (0, 1, 1)
+    assert left.drained_s is not None
+    assert restarted.drained_s == 1010.0 < left.drained_s
+
+
+def test_a_circuit_breaker_saves_receives_while_the_api_fails():
+    api = ApiSettings(1.0, 0.0, slots=None, spells=(FaultInterval(0.0, 1000.0, failing_share=1.0),))
+    settings = Settings(queue=QueueSettings(visibility_timeout_s=60.0), api=api)
+    messages = Arrivals([float(message) for message in range(100)])
+    without = simulate(settings, messages)
+    with_breaker = simulate(replace(settings, breaker=BreakerSettings(3, 300.0)), messages)
+    assert without.dead_lettered == 100
+    assert with_breaker.breaker_openings >= 3
+    assert with_breaker.dead_lettered < 10
+
+
+def test_scaling_starts_with_five_batches_and_adds_sixty_after_a_minute():
+    settings = Settings(
+        api=ApiSettings(1000.0, 0.0, slots=None),
+        function_timeout_s=5000.0,
+        queue=QueueSettings(visibility_timeout_s=30_000.0),
+    )
+    outcome = simulate(settings, Arrivals([1.0] * 1000))
+    in_flight = [row[2] for row in outcome.series[:5]]
+    assert in_flight == [0, 5, 65, 365, 665]
+
+
+# Two each 50 s. The two in flight at 600 s are worked on to the end all the same, though they are gone then;
+# at 650 s nothing older than 630 s is received any more.
+@pytest.mark.parametrize(("retention_s", "deleted", "lost"), [(600.0, 22, 76), (630.0, 26, 74)])
+def test_old_messages_expire(retention_s, deleted, lost):
+    settings = Settings(
+        queue=QueueSettings(retention_s=retention_s),
+        poller=PollerSettings(max_concurrency=2),
+        api=ApiSettings(50.0, 0.0, slots=None),
+        function_timeout_s=60.0,
+    )
+    outcome = simulate(settings, Arrivals([0.0] * 100))
+    assert (outcome.deleted, outcome.expired, outcome.lost) == (deleted, 100 - deleted, lost)
+
+
+def test_an_old_receipt_deletes_nothing():
+    # 40 s of work against a visibility timeout of 30 s: received again before the first run ends.
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=30.0, max_receive_count=3),
+        poller=PollerSettings(max_concurrency=5),
+        api=ApiSettings(40.0, 0.0, slots=None),
+        function_timeout_s=60.0,
+    )
+    outcome = simulate(settings, Arrivals([0.0]))
+    assert (outcome.invocations, outcome.duplicates) == (3, 2)
+    # At 90 s it has been received three times; the third run would have deleted it at 100 s.
+    assert (outcome.dead_lettered, outcome.deleted, outcome.lost) == (1, 0, 0)
+    # Nobody else can receive it, so that the run's receipt is the latest even after its time.
+    alone = replace(settings, poller=PollerSettings(max_concurrency=1))
+    assert simulate(alone, Arrivals([0.0])).deleted == 1
+
+
+def test_settings_change_in_the_middle_of_a_run():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=10.0, max_receive_count=None),
+        poller=PollerSettings(reserved_concurrency=1),
+        api=ApiSettings(20.0, 0.0, slots=None),
+        function_timeout_s=30.0,
+        earlier=(
+            EarlierSetting("visibility_timeout_s", 1000.0, 100.0),
+            EarlierSetting("reserved_concurrency", 1000.0, None),
+        ),
+    )
+    calm = simulate(settings, Arrivals([0.0, 1.0, 995.0]))
+    assert (calm.throttles, calm.duplicates, calm.drained_s) == (0, 0, 1015.0)
+    changed = simulate(settings, Arrivals([0.0, 1.0, 995.0, 1001.0, 1002.0]))
+    assert changed.throttles > 0
+    assert changed.duplicates > 0
+    # What is in flight keeps the visibility timeout of its receive: back at 1095 s, then each 10 s.
+    failing = Arrivals([995.0], failing=frozenset([0]))
+    limited = replace(settings, queue=replace(settings.queue, max_receive_count=3), function_timeout_s=5.0)
+    outcome = simulate(limited, failing)
+    assert (outcome.invocations, outcome.dead_lettered, outcome.drained_s) == (3, 1, 1115.0)
+
+
+def test_a_run_keeps_the_timeout_under_which_it_began():
+    settings = Settings(
+        api=ApiSettings(50.0, 0.0, slots=None),
+        function_timeout_s=30.0,
+        earlier=(EarlierSetting("function_timeout_s", 100.0, 60.0),),
+    )
+    assert simulate(settings, Arrivals([90.0])).timeouts == 0
+    assert simulate(settings, Arrivals([110.0])).timeouts == 3
+    cut_off = replace(settings, api=ApiSettings(70.0, 0.0, slots=None))
+    # Begun under 60 s, cut off at 150 s; then twice under 30 s.
+    assert simulate(cut_off, Arrivals([90.0])).timeouts == 3
+    # Of two changes of one setting the first holds until the second.
+    twice = replace(
+        settings,
+        api=ApiSettings(25.0, 0.0, slots=None),
+        earlier=(*settings.earlier, EarlierSetting("function_timeout_s", 200.0, 20.0)),
+    )
+    assert [simulate(twice, Arrivals([at])).timeouts for at in (90.0, 110.0, 210.0)] == [0, 1, 0]
+
+
+def test_how_long_a_backlog_took_is_told_from_one_that_never_was():
+    settings = Settings(poller=PollerSettings(max_concurrency=1), api=ApiSettings(20.0, 0.0, slots=None))
+    calm = simulate(settings, Arrivals([30.0, 600.0]))
+    assert calm.behind_s == 0
+    # Ten pieces of 20 s, sent at 30 s: the last is done at 230 s.
+    burst = simulate(settings, Arrivals([30.0] * 10 + [5000.0]))
+    assert burst.behind_s == pytest.approx(200.0, abs=60.0)
+    assert burst.drained_s == 5020.0
+
+
+def test_as_many_calls_as_were_counted_hold_as_many_failures():
+    spell = FaultInterval(0.0, 600.0, failing_share=0.25, calls=8)
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=1000.0, max_receive_count=None),
+        api=ApiSettings(1.0, 0.0, slots=None, spells=(spell,)),
+    )
+    for seed in range(5):
+        assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2
+        assert simulate(settings, Arrivals([10.0 * n for n in range(16)]), seed).errors == 4
+
+
+def test_apis_share_the_processors_of_a_host():
+    work = ApiSettings(10.0, 0.0, slots=None)
+    one = Settings(api=work, function_timeout_s=100.0)
+    pair = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([0.0, 0.0]))]
+    # Four pieces of 10 s on two processors; alone, each line has them for itself.
+    assert [run.drained_s for run in simulate_together(pair, Host(cores=2.0))] == [20.0, 20.0]
+    assert [run.drained_s for run in simulate_together(pair)] == [10.0, 10.0]
+    # The third comes when half of the first two is done; until they end, all go on at two thirds of the pace.
+    late = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([5.0]))]
+    assert [run.drained_s for run in simulate_together(late, Host(cores=2.0))] == pytest.approx([12.5, 17.5])
+
+
+def test_queues_share_an_api():
+    one = Settings(api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=100.0)
+    pair = [(one, Arrivals([0.0, 0.1])), (one, Arrivals([0.2, 0.3]))]
+    found = simulate_together(pair, Host(cores=None, slots=1))
+    assert [run.drained_s for run in found] == [20.0, 40.0]
+    assert found == simulate_together(pair, Host(cores=None, slots=1))
+
+
+def test_work_goes_on_after_the_answer_and_is_lost_in_a_restart():
+    api = ApiSettings(1.0, 0.0, slots=None, background_s=50.0)
+    outcome = simulate(Settings(api=api), Arrivals([0.0]))
+    assert (outcome.deleted, outcome.drained_s, outcome.lost) == (1, 1.0, 0)
+    restarting = replace(
+        api,
+        restarts_when_unhealthy=True,
+        checks_to_unhealthy=1,
+        spells=(FaultInterval(25.0, 35.0, is_unhealthy=True, is_cured_by_restart=True),),
+    )
+    outcome = simulate(Settings(api=restarting), Arrivals([0.0, 100.0]))
+    assert (outcome.deleted, outcome.restarts, outcome.lost) == (2, 1, 1)
+
+
+@given(st.lists(st.tuples(SETTINGS, arrivals()), min_size=1, max_size=3), st.integers(0, 9), st.data())
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_every_message_of_every_queue_is_accounted_for(lines, seed, data):
+    host = Host(data.draw(st.none() | st.floats(0.5, 4)), data.draw(st.none() | st.integers(1, 3)))
+    found = simulate_together(lines, host, seed)
+    for outcome, (_, messages) in zip(found, lines, strict=True):
+        kept = outcome.visible + outcome.in_flight
+        assert outcome.sent == outcome.deleted + kept + outcome.dead_lettered + outcome.expired
+        horizon_s = max(settings.horizon_s for settings, _ in lines)
+        assert outcome.sent == sum(sent_s <= horizon_s for sent_s in messages.sent_s)
+    assert simulate_together(lines, host, seed) == found
+
+
+def test_seeds_differ():
+    settings = Settings(api=ApiSettings(10.0, 0.3, slots=None))
+    assert simulate(settings, BURST, 1) != simulate(settings, BURST, 2)
+
+
+@pytest.mark.parametrize(
+    ("messages", "sentence"),
+    [
+        (Arrivals([2.0, 1.0]), "go back in time"),
+        (Arrivals([1.0, 2.0], [1]), "1 message groups for 2 messages"),
+    ],
+)
+def test_arrivals_must_make_sense(messages, sentence):
+    with pytest.raises(InputError, match=sentence):
+        simulate(Settings(), messages)
+
+
+def test_settings_must_make_sense():
+    with pytest.raises(InputError, match="maximum concurrency above 0"):
+        Settings(poller=PollerSettings(max_concurrency=0))

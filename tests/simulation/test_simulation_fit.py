@@ -1,0 +1,91 @@
+"""What is taken from a flow for its simulation."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, failed_tries
+from watchme_analysis.queues.pipeline import RecordedSettings as Known
+from watchme_analysis.simulation.fit import Recorded, _dead_receives, fit
+from watchme_analysis.simulation.run import simulate
+from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, RecordedSettings
+
+MINUTES = 120
+
+
+def flow(reports_failures=False, **changed):
+    """Four messages every ten minutes, done within their minute, but for what is changed."""
+    index = pd.date_range("2026-01-01", periods=MINUTES, freq="1min", tz="UTC")
+    frame = pd.DataFrame(0.0, index=index, columns=list(COLUMNS))
+    frame["duration_avg_s"] = frame["duration_max_s"] = np.nan
+    frame.loc[frame.index[::10], ["sent", "received", "deleted", "invocations"]] = 4.0
+    frame.loc[frame.index[::10], ["duration_avg_s", "duration_max_s"]] = 2.0
+    for column, values in changed.items():
+        for minute, value in values.items():
+            frame.iloc[minute, frame.columns.get_loc(column)] = value
+    frame = frame.join(failed_tries(frame, 60, reports_failures))
+    known = Known(180.0, 345_600.0, 3, 30.0, reports_failures=reports_failures)
+    return Pipeline("queue", "worker", None, 60, frame, known, frozenset(COLUMNS))
+
+
+def fitted(*args, dead=0, **changed):
+    return fit(flow(*args, **changed), Recorded(48.0, dead, 0.0, 0.0)).settings
+
+
+def test_messages_that_a_function_gives_back_fail_though_it_counts_no_error():
+    settings = fitted(True, deleted={50: 1.0})
+    assert settings.poller.partial_batch_responses
+    [spell] = settings.api.spells
+    assert (spell.start_s, spell.calls, spell.failing_share) == (3000.0, 4, 0.75)
+
+
+def test_one_message_that_fails_alone_is_bad_and_no_outage():
+    alone = {55: 1.0}
+    failing = {
+        "sent": alone, "received": alone, "invocations": alone, "errors": alone, "duration_avg_s": {55: 2.0},
+        "duration_max_s": {55: 2.0},
+    }  # fmt: skip
+    assert not fitted(dead=1, **failing).api.spells
+    several = dict.fromkeys((55, 56), 1.0)
+    two = dict(failing, sent=several, received=several, invocations=several, errors=several)
+    two |= {"duration_avg_s": {55: 2.0, 56: 2.0}, "duration_max_s": {55: 2.0, 56: 2.0}}
+    assert len(fitted(dead=2, **two).api.spells) == 2
+
+
+def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_round():
+    again = {"received": {50: 5.0}, "invocations": {50: 5.0}, "errors": {50: 1.0}}
+    [spell] = fitted(**again).api.spells
+    assert (spell.calls, spell.repeats) == (5, 1)
+    settings = RecordedSettings(
+        api=ApiSettings(spells=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),))
+    )
+    settings = replace(settings, queue=replace(settings.queue, visibility_timeout_s=60.0))
+    together = Arrivals([0.0, 1.0, 2.0, 3.0])
+    # One of the four first tries fails in every run, and not in four of five runs.
+    assert {simulate(settings, together, seed).errors for seed in range(40)} == {1}
+
+
+def test_dead_letters_tell_the_receives_that_no_policy_does():
+    queued = flow()
+    without = replace(queued, settings=replace(queued.settings, max_receive_count=None), dlq="dead")
+    messages = pd.DataFrame({"queue": "dead", "source_queue": "queue", "receive_count": [6, 6, 7]})
+    table = {"queue_messages": messages}
+    assert _dead_receives(without, SimpleNamespace(table=table.__getitem__)) == 5
+    measured = Recorded(48.0, 3.0, 0.0, 0.0, dead_receives=5)
+    found = fit(without, measured)
+    assert found.settings.queue.max_receive_count == 5
+    assert any("5 receives, as those of its dead letters tell" in note for note in found.notes)
+    # Without a dead letter nothing speaks for a policy.
+    assert fit(without, replace(measured, dead_lettered=0.0)).settings.queue.max_receive_count is None
+
+
+def test_a_lost_point_ends_no_pause():
+    waits = dict.fromkeys(range(61, 80), 4.0)
+    nothing = {70: 0.0}
+    settings = fitted(
+        visible=waits | {72: np.nan}, received=nothing, deleted=nothing, invocations=nothing,
+        duration_avg_s={70: np.nan}, duration_max_s={70: np.nan},
+    )  # fmt: skip
+    assert settings.poller.pauses == ((3660.0, 4800.0),)

@@ -1,0 +1,126 @@
+"""Scenarios, their intervals, and settings fitted to recorded flows."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.simulation import scenarios as model
+from watchme_analysis.simulation.fit import fit, recorded, with_slots
+from watchme_analysis.simulation.settings import ApiSettings, Settings
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+bundled = cache(open_case)
+
+
+def flow_of(case, queue):
+    opened = bundled(DATA / case)
+    [found] = pipelines(opened, queue)
+    return found, recorded(found, opened)
+
+
+def test_an_estimate_has_students_interval():
+    found = model.estimate([1.0, 2.0, 3.0, None])
+    assert (found.mean, found.seen) == (2.0, 3)
+    assert found.half_width == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
+    assert model.estimate([5.0]).half_width is None
+    assert model.estimate([None]).mean is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "unit", "text"),
+    [
+        (1.3, 0.4, 1.0, "1.3 ± 0.4"),
+        (991.0, 12.2, 1.0, "991 ± 12"),
+        (991.0, 0.0, 1.0, "991"),
+        (390.0, 6.0, 60.0, "6.5 ± 0.1"),
+        (9000.0, 600.0, 60.0, "150 ± 10"),
+    ],
+)
+def test_an_interval_is_not_rounded_away(mean, half, unit, text):
+    assert model.Estimate(mean, half, 20).text(unit) == text
+
+
+def test_arrivals_follow_their_load():
+    load = model.Load((3.0, 0.0, 2.0), interval_s=60.0, factor=2.0, devices=4, failing_share=0.5)
+    messages = model.arrivals_of(load, 1)
+    assert sum(sent_s < 60 for sent_s in messages.sent_s) == 6
+    assert sum(sent_s >= 120 for sent_s in messages.sent_s) == 4
+    assert list(messages.sent_s) == sorted(messages.sent_s)
+    assert set(messages.groups) <= set(range(4))
+    assert 0 < len(messages.failing) < 10
+    assert model.arrivals_of(load, 1) == messages != model.arrivals_of(load, 2)
+
+
+def test_broken_counts_hold_on_average():
+    load = model.Load((0.25,) * 4000)
+    assert len(model.arrivals_of(load, 0).sent_s) == pytest.approx(1000, rel=0.1)
+
+
+def test_figures_do_not_depend_on_the_number_of_processes():
+    load = model.Load((20.0,) * 3)
+    settings = Settings(api=ApiSettings(5.0, 0.3, slots=1))
+    wanted = [model.Scenario("one", settings, load), model.Scenario("again", settings, load)]
+    alone = model.compare(wanted, replications=3, seed=4)
+    assert model.compare(wanted, replications=3, seed=4, processes=2) == alone
+    assert alone[0].outcomes == alone[1].outcomes
+    assert len(set(alone[0].outcomes)) == 3
+
+
+def test_measures_that_change_nothing_are_left_out():
+    names = [scenario.name for scenario in model.scenarios(model.usual_settings(), model.usual_load())]
+    assert names[0] == "as configured"
+    assert "5 receives before the DLQ" in names
+    assert "3 receives before the DLQ" not in names
+    assert len(names) == len(set(names))
+
+
+def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
+    flow, measured = flow_of("backlog-dlq", "asr-queue")
+    fitted = fit(flow, measured)
+    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
+    assert found.estimate("sent").mean == measured.sent
+    assert found.estimate("dead_lettered").mean == pytest.approx(measured.dead_lettered, rel=0.02)
+    assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.05)
+    assert found.estimate("errors").mean == pytest.approx(flow.count("errors"), rel=0.02)
+
+
+def test_a_fit_to_timeouts_gives_back_backlog_and_age():
+    flow, measured = flow_of("backlog-49", "asr-queue")
+    fitted = fit(flow, measured)
+    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=8)
+    assert found.estimate("peak_visible").mean == pytest.approx(measured.peak_visible, rel=0.2)
+    assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.2)
+    assert found.estimate("timeouts").mean == pytest.approx(flow.count("errors"), rel=0.2)
+    assert any("extrapolated" in note for note in fitted.timing)
+    assert with_slots(fitted, 1).settings.api.slots == 1
+
+
+def test_a_calm_case_stays_calm():
+    flow, measured = flow_of("backlog-healthy", "ser-queue")
+    fitted = fit(flow, measured)
+    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
+    assert found.estimate("dead_lettered").mean == 0
+    assert found.estimate("peak_visible").mean < 3
+
+
+def test_a_flow_without_arrivals_is_refused():
+    opened = open_case(DATA / "health-healthy")
+    assert pipelines(opened) == ()
+    flow, measured = flow_of("backlog-healthy", "ser-queue")
+    flow.frame["sent"] = 0.0
+    with pytest.raises(InputError, match="NumberOfMessagesSent"):
+        fit(flow, measured)
+
+
+def test_no_replications_are_refused():
+    with pytest.raises(InputError, match="0 replications"):
+        model.compare([], replications=0)

@@ -1,0 +1,407 @@
+"""An HTTP front before moto that answers what moto doesn't, or answers wrongly.
+
+Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
+DescribeAlarmHistory and LookupEvents. Everything else goes on to moto.
+"""
+
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from watchme_analysis.cloudwatch.session import RateLimits
+from worlds.insights_engine import Engine, MalformedError
+
+FAST = RateLimits(
+    gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01, long_poll_s=0
+)
+
+
+class Front:
+    """What the front answers, and the faults it was told to show.
+
+    ``faults[operation]`` is a queue: ``throttle``, ``busy``, ``500``, ``reset``, ``expired``, ``contents`` or
+    ``denied`` answer one call each.
+    """
+
+    def __init__(self):
+        self.engine = Engine()
+        self.faults = defaultdict(deque)
+        self.calls = Counter()
+        self.queries = {}
+        self.started = []
+        self.stopped = []
+        self.page = 10_000
+        self.cap = 100_000
+        self.most_rows = 100_000  # which come of a query in silence, whatever it asks for
+        self.counted_over = 0  # matches that the statistics count and no row is of
+        self.polls = 1  # polls that find a query running
+        self.query_s = 0.0  # how long a query runs, whatever the polls
+        self.slots = 100
+        self.end_is_whole_second = True
+        self.takes_one_second = True  # start and end may be the same
+        self.timeout_over_s = None
+        self.fail_next = 0
+        self.latency_s = 0.0
+        self.now = lambda: datetime.now(UTC)
+        self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
+        self.points_per_call = 100_800
+        self.asked = []  # GetMetricData's calls
+        self.composite_alarms = []  # which moto has none of
+        self.alarm_history = []
+        self.trail = []
+        self.busy = []  # begin and end of each request
+        self.lock = threading.Lock()
+
+    # Logs Insights
+
+    def start_query(self, asked):
+        running = [query for query in self.queries.values() if query["status"] in {"Scheduled", "Running"}]
+        if len(running) >= self.slots:
+            raise RefusalError("LimitExceededException", "too many queries")
+        groups = asked.get("logGroupNames") or asked.get("logGroupIdentifiers") or [asked.get("logGroupName")]
+        for bound in ("startTime", "endTime"):
+            if asked[bound] > 1e11:  # milliseconds, which some clients send
+                asked[bound] /= 1000
+        if asked["startTime"] == asked["endTime"] and not self.takes_one_second:
+            raise RefusalError("InvalidParameterException", "the end must be after the start")
+        missing = [group for group in groups if group not in self.engine.tables]
+        if missing:
+            raise RefusalError("ResourceNotFoundException", f"log group {missing[0]} does not exist")
+        limit = asked.get("limit", 10_000)
+        if limit > self.cap:
+            raise RefusalError("InvalidParameterException", f"limit may be {self.cap} at most")
+        last = asked["endTime"] * 1000 + (999 if self.end_is_whole_second else 0)
+        try:
+            rows, statistics = self.engine.run(
+                asked["queryString"], groups, int(asked["startTime"] * 1000), int(last), limit
+            )
+        except MalformedError as error:
+            raise RefusalError("MalformedQueryException", str(error)) from error
+        rows = rows[: self.most_rows]
+        statistics["recordsMatched"] += self.counted_over
+        name = f"query-{len(self.queries)}"
+        final = "Complete"
+        if self.timeout_over_s is not None and asked["endTime"] - asked["startTime"] > self.timeout_over_s:
+            final = "Timeout"
+        elif self.fail_next:
+            self.fail_next -= 1
+            final = "Failed"
+        self.queries[name] = {
+            "rows": rows,
+            "statistics": statistics,
+            "status": "Scheduled",
+            "final": final,
+            "polls": self.polls,
+            "ready_at": time.monotonic() + self.query_s,
+        }
+        self.started.append(asked)
+        return {"queryId": name}
+
+    def get_query_results(self, asked):
+        query = self.queries[asked["queryId"]]
+        if query["status"] in {"Scheduled", "Running"}:
+            if query["polls"] > 0 or time.monotonic() < query["ready_at"]:
+                query["polls"] -= 1
+                query["status"] = "Running"
+                half = query["rows"][: len(query["rows"]) // 2][: self.page]
+                scanned = {"recordsMatched": 0.0, "bytesScanned": query["statistics"]["bytesScanned"] / 2}
+                return {"results": half, "statistics": scanned, "status": "Running"}
+            query["status"] = query["final"]
+        rows = query["rows"] if query["status"] == "Complete" else query["rows"][:1]
+        start = int(asked.get("nextToken", "0"))
+        answer = {
+            "results": rows[start : start + self.page],
+            "statistics": query["statistics"],
+            "status": query["status"],
+        }
+        if start + self.page < len(rows):
+            answer["nextToken"] = str(start + self.page)
+        return answer
+
+    def stop_query(self, asked):
+        self.queries[asked["queryId"]]["status"] = "Cancelled"
+        self.stopped.append(asked["queryId"])
+        return {"success": True}
+
+    # CloudWatch
+
+    def get_metric_data(self, asked):
+        if len(asked["MetricDataQueries"]) > 500:
+            raise RefusalError("ValidationError", "at most 500 queries")
+        self.asked.append(asked)
+        start, end = asked["StartTime"], asked["EndTime"]
+        age = self.now().timestamp() - start
+        selects = [
+            query for query in asked["MetricDataQueries"] if query.get("Expression", "").startswith("SELECT")
+        ]
+        if len(selects) > 1:
+            raise RefusalError("ValidationError", "at most one Metrics Insights query")
+        results = {}
+        for query in asked["MetricDataQueries"]:
+            if "MetricStat" not in query:
+                continue
+            stat = query["MetricStat"]
+            metric, period = stat["Metric"], stat["Period"]
+            finest = 60 if age <= 15 * 86400 else 300 if age <= 63 * 86400 else 3600
+            dimensions = tuple(sorted((d["Name"], d["Value"]) for d in metric.get("Dimensions", [])))
+            key = (metric["Namespace"], metric["MetricName"], dimensions)
+            values = self.metrics.get(key) or self.of_log_group(*key)
+            bins = defaultdict(list)
+            # A start is rounded down by its age; intervals begin there.
+            first = start // finest * finest
+            phase = first % period
+            for second, sample in values.items():
+                if first <= second < end:
+                    bins[(second - phase) // period * period + phase].append(sample)
+            points = (
+                []
+                if period < finest
+                else [(second, statistic(stat["Stat"], samples)) for second, samples in bins.items()]
+            )
+            points.sort(reverse=asked.get("ScanBy", "TimestampDescending") != "TimestampAscending")
+            resource = dimensions[0][1] if dimensions else ""
+            results[query["Id"]] = {
+                "label": query.get("Label") or f"{resource} {metric['MetricName']}",
+                "points": points,
+            }
+        for query in asked["MetricDataQueries"]:
+            if "MetricStat" not in query:
+                points = metric_math(query["Expression"], results)
+                results[query["Id"]] = {"label": query.get("Label", query["Id"]), "points": points}
+        return self.metric_page(asked, results)
+
+    def of_log_group(self, namespace, metric, dimensions):
+        """What came into a log group, as CloudWatch counts it for each."""
+        if namespace != "AWS/Logs" or not dimensions or dimensions[0][1] not in self.engine.tables:
+            return {}
+        return self.engine.incoming(dimensions[0][1], "bytes" if metric == "IncomingBytes" else "events")
+
+    def metric_page(self, asked, results):
+        skip = int(asked.get("NextToken", "0"))
+        budget = min(self.points_per_call, asked.get("MaxDatapoints", self.points_per_call))
+        answered, seen, more = [], 0, False
+        for name, result in results.items():
+            first = min(max(0, skip - seen), len(result["points"]))
+            seen += len(result["points"])
+            taken = result["points"][first : first + budget]
+            budget -= len(taken)
+            rest = first + len(taken) < len(result["points"])
+            more = more or rest
+            answered.append(
+                {
+                    "Id": name,
+                    "Label": result["label"],
+                    "Timestamps": [datetime.fromtimestamp(second, UTC) for second, _ in taken],
+                    "Values": [float(value) for _, value in taken],
+                    "StatusCode": "PartialData" if rest else "Complete",
+                }
+            )
+        answer = {"MetricDataResults": answered, "Messages": []}
+        if more:
+            answer["NextToken"] = str(skip + sum(len(item["Values"]) for item in answered))
+        return answer
+
+    def with_composite_alarms(self, asked, data):
+        if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
+            return data
+        return json.dumps({**json.loads(data), "CompositeAlarms": self.composite_alarms}).encode()
+
+    def describe_alarm_history(self, asked):
+        types = asked.get("AlarmTypes") or ["MetricAlarm"]
+        start, end = asked.get("StartDate", 0), asked.get("EndDate", 1e12)
+        found = [
+            item
+            for item in self.alarm_history
+            if item.get("AlarmType", "MetricAlarm") in types and start <= item["Timestamp"].timestamp() <= end
+        ]
+        skip = int(asked.get("NextToken", "0"))
+        answer = {"AlarmHistoryItems": found[skip : skip + 1]}
+        if skip + 1 < len(found):
+            answer["NextToken"] = str(skip + 1)
+        return answer
+
+    def lookup_events(self, asked):
+        attribute = (asked.get("LookupAttributes") or [{}])[0]
+        start, end = asked.get("StartTime", 0), asked.get("EndTime", 1e12)
+        key = {"ResourceName": "resource", "EventName": "EventName", "EventSource": "EventSource"}
+        found = [
+            event
+            for event in self.trail
+            if start <= event["EventTime"] <= end
+            and (
+                not attribute
+                or attribute["AttributeValue"]
+                in (
+                    [item["ResourceName"] for item in event.get("Resources", [])]
+                    if attribute["AttributeKey"] == "ResourceName"
+                    else [event.get(key[attribute["AttributeKey"]])]
+                )
+            )
+        ]
+        skip = int(asked.get("NextToken", "0"))
+        answer = {"Events": found[skip : skip + 2]}
+        if skip + 2 < len(found):
+            answer["NextToken"] = str(skip + 2)
+        return answer
+
+
+def metric_math(expression, results):
+    """Arithmetic over series that are asked in the same call, at the times that all of them have."""
+    names = set(re.findall(r"[a-z]\w*", expression))
+    if not names <= set(results) or not re.fullmatch(r"[\w\s.+*/()-]+", expression):
+        raise RefusalError("ValidationError", f"can't calculate {expression}")
+    series = {name: dict(results[name]["points"]) for name in names}
+    common = set.intersection(*map(set, series.values()))
+    return [
+        (time, eval(expression, {}, {name: series[name][time] for name in names})) for time in sorted(common)
+    ]
+
+
+def statistic(name, samples):
+    flat = sorted(value for sample in samples for value in (sample if isinstance(sample, list) else [sample]))
+    simple = {
+        "Sum": sum(flat),
+        "Average": sum(flat) / len(flat),
+        "Maximum": flat[-1],
+        "Minimum": flat[0],
+        "SampleCount": len(flat),
+    }
+    if name in simple:
+        return simple[name]
+    if name.startswith("p"):
+        return flat[min(len(flat) - 1, int(float(name[1:]) / 100 * len(flat)))]
+    raise RefusalError("ValidationError", f"unknown statistic {name}")
+
+
+class RefusalError(Exception):
+    """An error that the service answers with."""
+
+    def __init__(self, code, message, status=400):
+        super().__init__(message)
+        self.code, self.status = code, status
+
+
+OWN = {
+    "Logs_20140328.StartQuery": "start_query",
+    "Logs_20140328.GetQueryResults": "get_query_results",
+    "Logs_20140328.StopQuery": "stop_query",
+    "GraniteServiceVersion20100801.GetMetricData": "get_metric_data",
+    "GraniteServiceVersion20100801.DescribeAlarmHistory": "describe_alarm_history",
+    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": "lookup_events",
+}
+FAULTS = {
+    "throttle": RefusalError("ThrottlingException", "Rate exceeded"),
+    "busy": RefusalError("LimitExceededException", "too many queries"),
+    "500": RefusalError("InternalFailure", "try later", 500),
+    "expired": RefusalError("InvalidParameterException", "the token has expired"),
+    "bad token": RefusalError("InvalidNextToken", "the token does not hold any more"),
+    "denied": RefusalError("AccessDeniedException", "not allowed"),
+    "stale": RefusalError("ExpiredTokenException", "The security token included is expired"),
+    "clock": RefusalError("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"),
+    "contents": RefusalError(
+        "InvalidMessageContents", "The message contains characters outside the allowed set"
+    ),
+    "malformed": RefusalError("MalformedQueryException", "unexpected symbol found"),
+}
+
+
+def handler_for(front, moto_port):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            began = time.monotonic()
+            try:
+                self.serve(body)
+            finally:
+                front.busy.append((began, time.monotonic()))
+
+        def serve(self, body):
+            target = self.headers.get("X-Amz-Target", "")
+            operation = target.rsplit(".", 1)[-1] or self.path
+            if front.latency_s:
+                time.sleep(front.latency_s)
+            with front.lock:
+                front.calls[operation] += 1
+                waiting = front.faults[operation]
+                # A token must be there to expire.
+                due = waiting and (waiting[0] != "expired" or b"nextToken" in body)
+                fault = waiting.popleft() if due else None
+            if fault == "reset":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            name = OWN.get(target)
+            if name is None and fault is None:
+                self.forward(body)
+                return
+            try:
+                if fault:
+                    raise FAULTS[fault]
+                with front.lock:
+                    answer = getattr(front, name)(json.loads(body))
+            except RefusalError as refusal:
+                self.answer({"__type": refusal.code, "message": str(refusal)}, refusal.status)
+            else:
+                self.answer(answer)
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
+
+        def answer(self, value, status=200):
+            data = json.dumps(value, default=datetime.timestamp).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def forward(self, body):
+            connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and answer.status == 200:
+                data = front.with_composite_alarms(json.loads(body), data)
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in {
+                    "connection",
+                    "content-length",
+                    "transfer-encoding",
+                    "server",
+                    "date",
+                }:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            connection.close()
+
+    return Handler
+
+
+class Server:
+    """The front serving on a port of this machine, moto behind it."""
+
+    def __init__(self, moto_port):
+        self.front = Front()
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto_port))
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()

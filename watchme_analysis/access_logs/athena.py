@@ -1,0 +1,209 @@
+r"""An Athena table for the logs of a format: the plan as a regular expression of Java, and a view with types.
+
+The table's columns are the format's variables, as text, read by Hive's RegexSerDe. The view has the names and
+meanings of ``access_log``. Python's and Java's regular expressions agree in all that a plan uses; what a plan
+tells apart besides (two lines run into one within an unquoted text) is lost, and so is the account: a line
+that doesn't match is a row of nulls.
+
+Sources: https://docs.aws.amazon.com/athena/latest/ug/regex-serde.html and .../partition-projection.html;
+functions as in Trino, which Athena's engine is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from watchme_analysis.access_logs.formats.log_format import LogFormat
+from watchme_analysis.access_logs.formats.log_variables import DURATIONS, SINGLE, SUMS, TIMES, WHOLE
+from watchme_analysis.errors import InputError
+
+_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
+_DAY = re.compile(r"yyyy(.?)MM(.?)dd")
+_NEEDLESS = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN = ' "#&~-'
+# Parts of a request line; an absolute target loses scheme and host, as everywhere.
+_TARGET = r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?]*?)(?:[?](.*?))?"
+_PROTOCOL = r"HTTP/[0-9](?:[.][0-9])?"
+# Without a protocol, as of HTTP/0.9, a target has no spaces.
+_WHOLE = rf"(?=/\S*$|\S(?:.*\S)? {_PROTOCOL}$)"
+REQUEST = rf"^([A-Z][A-Z0-9_-]*) {_WHOLE}{_TARGET}(?: ({_PROTOCOL}))?$"
+TARGET = rf"^{_TARGET}$"
+LAST_ENTRY = r"([^ ,]+)(?:, | : )?$"
+_DECIMAL = r"[0-9]+(?:[.][0-9]+)?"
+
+
+def java_pattern(log_format: LogFormat) -> str:
+    """Return the regular expression of a whole line, for Java, with a group for each variable.
+
+    It wants ``Pattern.DOTALL``, which RegexSerDe sets, and to match the line as a whole.
+    """
+    text = log_format.pattern.pattern.decode()
+    return _NEEDLESS.sub(lambda found: found[1] if found[1] in _PLAIN else found[0], text)
+
+
+def athena_table(log_format: LogFormat, place: str, name: str = "access_log") -> str:
+    """Return the statements that make a table and a view of logs in S3.
+
+    Parameters
+    ----------
+    log_format
+        How the lines are written.
+    place
+        ``s3://bucket/prefix/``; one that holds a day, as in ``s3://bucket/prefix/yyyy/MM/dd/``, is
+        partitioned by it, without any further upkeep.
+    name
+        Name of the view; the table's is the same with ``_lines`` behind it.
+
+    Raises
+    ------
+    InputError
+        When the place is none in S3.
+    """
+    if not re.fullmatch(r"s3://[^/\s'\\]+/[^\s'\\]*", place):
+        raise InputError(
+            f"An Athena table lies below a prefix such as s3://bucket/nginx/, which {place!r} is not."
+        )
+    prefix = place if place.endswith("/") else place + "/"
+    columns = _column_names(log_format)
+    lines = f"{name}_lines"
+    parts = [_heading(log_format, lines, columns[0]), _table(log_format, columns, prefix, lines)]
+    parts.append(_view(log_format, columns, lines, name, day=_DAY.search(prefix) is not None))
+    return "\n\n".join(parts) + "\n"
+
+
+def _column_names(log_format: LogFormat) -> list[str]:
+    """Return a name for each variable; Hive knows no capitals, and a name but once."""
+    found: list[str] = []
+    for name in map(str.lower, log_format.names):
+        found.append(name if name not in found else f"{name}_{len(found) + 1}")
+    return found
+
+
+def _heading(log_format: LogFormat, lines: str, first: str) -> str:
+    return f"""\
+-- Logs of the format {log_format.name or "as stated"}: {" ".join(log_format.text.split())}
+-- Run the statements one by one.
+-- A line that is not of this format becomes a row of nulls, and nothing tells its file or text apart from
+-- others; the view leaves such rows out. Count them before you trust a sum:
+--   SELECT "$path", count(*) FROM {lines} WHERE {_quoted(first)} IS NULL GROUP BY 1;
+-- Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst)."""
+
+
+def _table(log_format: LogFormat, columns: list[str], prefix: str, name: str) -> str:
+    listed = ",\n".join(f"  `{column}` string" for column in columns)
+    day = _DAY.search(prefix)
+    # Hive's texts take a backslash for an escape, regular expressions do so once more.
+    pattern = java_pattern(log_format).replace("\\", "\\\\").replace("'", "\\'")
+    statement = f"CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n{listed}\n)\n"
+    if day is not None:
+        statement += "PARTITIONED BY (`day` string)\n"
+    place = prefix[: day.start()].rpartition("/")[0] + "/" if day is not None else prefix
+    statement += f"ROW FORMAT SERDE '{_SERDE}'\nWITH SERDEPROPERTIES (\n  'input.regex' = '{pattern}'\n)\n"
+    statement += f"STORED AS TEXTFILE\nLOCATION '{place}'"
+    if day is not None:
+        template = f"{prefix[: day.start()]}${{day}}{prefix[day.end() :]}"
+        statement += f"""
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.day.type' = 'date',
+  'projection.day.format' = '{day[0]}',
+  'projection.day.range' = 'NOW-400DAYS,NOW+1DAY',
+  'storage.location.template' = '{template}'
+)"""
+    return statement + ";"
+
+
+def _view(log_format: LogFormat, columns: list[str], lines: str, name: str, *, day: bool) -> str:
+    chosen = [*_Columns(log_format, columns).typed()]
+    taken = {column for _, column in chosen}
+    rest = [(_quoted(column), column) for column in columns if column not in taken]
+    if day:
+        rest.append(('"day"', "day"))
+    named = [
+        f"  {expression} AS {_quoted(column)}" if expression != _quoted(column) else f"  {expression}"
+        for expression, column in (*chosen, *rest)
+    ]
+    listed = ",\n".join(named)
+    return (
+        f'CREATE OR REPLACE VIEW {name} AS\nSELECT\n  "$path" AS "file",\n{listed}\n'
+        f"FROM {lines}\nWHERE {_quoted(columns[0])} IS NOT NULL;"
+    )
+
+
+class _Columns:
+    """Expressions of the columns of ``access_log`` over those of the table."""
+
+    def __init__(self, log_format: LogFormat, columns: list[str]) -> None:
+        self._texts = {one.name for one in log_format.variables if one.kind == "text"}
+        self._unescapes = log_format.escape == "json"
+        # Of a variable that stands twice the first counts.
+        self._column = dict(reversed([*zip(log_format.names, columns, strict=True)]))
+
+    def typed(self) -> Iterator[tuple[str, str]]:
+        """Yield expressions and the names that they get."""
+        time = next((name for name in TIMES if name in self._column and name in _MOMENTS), None)
+        if time is not None:
+            # Views hold no times with a zone.
+            moment = _MOMENTS[time].format(self._value(time))
+            yield f"CAST({moment} AT TIME ZONE 'UTC' AS timestamp)", "time"
+        for column, names in SINGLE.items():
+            found = [self._value(name) for name in names if name in self._column]
+            if found:
+                yield found[0] if len(found) == 1 else f"coalesce({', '.join(found)})", column
+        yield from self._request()
+        for column, names in WHOLE.items():
+            found = [self._value(name) for name in names if name in self._column]
+            if found:
+                yield f"TRY_CAST({found[0]} AS bigint)", column
+        for name, factor in DURATIONS.items():
+            if name in self._column:
+                divided = "" if factor == 1.0 else f" / {factor:.0f}"
+                yield f"TRY_CAST({self._value(name)} AS double){divided}", "request_time_s"
+                break
+        yield from self._upstream()
+
+    def _request(self) -> Iterator[tuple[str, str]]:
+        if "request" in self._column:
+            parts = zip(("method", "path", "query", "protocol"), range(1, 5), strict=True)
+            for column, group in parts:
+                yield f"nullif(regexp_extract({self._value('request')}, '{REQUEST}', {group}), '')", column
+            return
+        target = next((name for name in ("request_uri", "uri", "document_uri") if name in self._column), None)
+        if "request_method" in self._column:
+            yield self._value("request_method"), "method"
+        if target is not None:
+            for column, group in (("path", 1), ("query", 2)):
+                yield f"nullif(regexp_extract({self._value(target)}, '{TARGET}', {group}), '')", column
+        if "server_protocol" in self._column:
+            yield self._value("server_protocol"), "protocol"
+
+    def _upstream(self) -> Iterator[tuple[str, str]]:
+        """Of several tries the times are added and the last address and status hold."""
+        for name, cast in (("upstream_addr", "{}"), ("upstream_status", "TRY_CAST({} AS bigint)")):
+            if name in self._column:
+                last = f"nullif(regexp_extract({_quoted(self._column[name])}, '{LAST_ENTRY}', 1), '-')"
+                yield cast.format(last), name
+        for column, name in SUMS.items():
+            if name in self._column:
+                entries = f"regexp_extract_all({_quoted(self._column[name])}, '{_DECIMAL}')"
+                added = "(s, x) -> coalesce(s, 0e0) + CAST(x AS double), s -> s"
+                yield f"reduce({entries}, CAST(NULL AS double), {added})", column
+
+    def _value(self, name: str) -> str:
+        """Return a variable's value, null where the log says that there is none."""
+        column = _quoted(self._column[name])
+        if self._unescapes and name in self._texts:
+            column = f"""json_extract_scalar('"' || {column} || '"', '$')"""
+        return f"nullif(nullif({column}, '-'), '')"
+
+
+_MOMENTS = {
+    "msec": "from_unixtime(CAST({} AS double))",
+    "time_iso8601": "from_iso8601_timestamp({})",
+    "time_local": "parse_datetime({}, 'dd/MMM/yyyy:HH:mm:ss Z')",
+}
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'

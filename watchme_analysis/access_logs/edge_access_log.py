@@ -1,0 +1,87 @@
+"""Access logs of an edge that is an Nginx, told by their name as its configuration is (``edge.conf``)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs import access_log as nginx
+from watchme_analysis.errors import LeftOutError
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.schema import conform
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+
+def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read an edge's access log into the table ``edge_log``: its upstream is the origin.
+
+    A request without a logged duration starts when it ends.
+
+    Raises
+    ------
+    LeftOutError
+        When the edge's own records lie beside it: they hold the same requests.
+    FormatError
+        As :func:`nginx.read_access_log`.
+    """
+    import pandas as pd
+
+    beside = raw.beside("edge*.jsonl")
+    if beside:
+        raise LeftOutError(
+            f"{raw.relative} is left out, so that no request of the edge counts twice: {beside[0].relative} "
+            "holds them too."
+        )
+    log, retrieval = nginx.read_access_log(raw)
+    seconds = log["request_time_s"].astype("Float64")
+    status = log["upstream_status"]
+    if log["upstream_header_time_s"].notna().any():
+        # Without a header the status is the edge's own word for a try that failed.
+        status = status.where(log["upstream_header_time_s"].notna())
+    knows_origin = log["upstream_tries"].notna()
+    frame = pd.DataFrame(
+        {
+            "file": log["file"],
+            "line": log["line"],
+            "start": log["time"] - pd.to_timedelta(seconds.fillna(0.0).astype("float64"), unit="s"),
+            "end": log["time"],
+            "ray_id": log["edge_ray_id"],
+            "client_addr": log["client_addr"],
+            "host": log["host"],
+            "method": log["method"],
+            "path": log["path"],
+            "uri": log["path"] + ("?" + log["query"]).fillna(""),
+            "user_agent": log["user_agent"],
+            "status": log["status"],
+            "body_bytes": log["body_bytes"],
+            "duration_ms": (seconds * 1000).round(3),
+            "cache_status": log["cache_status"].str.lower(),
+            "origin_addr": log["upstream_addr"],
+            "origin_status": status.mask(status.isna() & knows_origin, 0),
+            "origin_duration_ms": (log["upstream_response_time_s"] * 1000).round(3),
+            "origin_handshake_ms": (log["upstream_connect_time_s"] * 1000).round(3),
+            "extra": log["extra"],
+        }
+    )
+    return conform("edge_log", frame), replace(retrieval, source="edge_access")
+
+
+SOURCES = (
+    Source(
+        name="edge_access",
+        tables=("edge_log",),
+        patterns=("edge*access*.log*",),
+        looks_like=nginx.looks_like,
+        read=one_table("edge_log", read_edge_access),
+        samples=(
+            (
+                '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',
+                1,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,532 @@
+"""Chunks of an access log by numpy and Arrow alone: for machines without numba.
+
+Values are cut out of the chunk in whole columns, held to the plan's own pattern of their kind, and converted
+by Arrow or, where few differ, by the exact way's functions. A line with a value in doubt is left to the exact
+way.
+
+Where a format's values stand in the lines of a chunk, found by numpy alone.
+
+Only lines without any doubt are taken: printable ASCII, as many quotation marks and tabs as the format
+has, every literal in its place, nothing like a line's beginning in a text that nothing encloses. Whether a
+value is one of its kind is for the reader of the values to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.access_logs.engine.columns import KINDS
+from watchme_analysis.access_logs.engine.program import ARGS, REQUEST_COLUMNS, REQUEST_PARTS, TARGETS, Program
+from watchme_analysis.access_logs.engine.times import moments_of
+from watchme_analysis.access_logs.formats.derived import DerivedFormat
+from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
+from watchme_analysis.access_logs.formats.log_variables import (
+    DURATIONS,
+    SUMS,
+    TIMES,
+    UPSTREAM,
+    Variable,
+    upstream_columns,
+)
+from watchme_analysis.files.arrow_arrays import (
+    array_of,
+    arrow_type,
+    bool_array,
+    joined,
+    nulls,
+    nulls_of,
+    number_array,
+    numbers_of,
+    repeated,
+    scalar_of,
+    slices_of,
+    truths_of,
+    unless_empty,
+    where,
+)
+from watchme_analysis.files.lines import microseconds
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+_DASH = b"-"
+# Whatever else a request may be is for the exact way.
+_TARGET = r"(?P<path>/[^? ]*)(?:\?(?P<query>[^ ]*))?"
+_HOST = "(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?# ]*)?"
+_REQUEST = rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_HOST}{_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
+_MILLISECONDS = r"\A[0-9]{10}\.[0-9]{3}\z"
+_ONE_TRY = {
+    **dict.fromkeys(SUMS.values(), r"\A[0-9]{1,9}(?:\.[0-9]{1,6})?\z"),
+    "upstream_status": r"\A[0-9]{1,9}\z",
+    "upstream_addr": r'\A[^\s,"]+\z',
+}
+_UPSTREAM_COLUMNS = (*SUMS, "upstream_addr", "upstream_status", "upstream_tries", "upstream_raw")
+# As many characters a whole or decimal number may have to be read the same by Arrow as by Python.
+_PLAIN_NUMBER = 15
+
+
+class ArrowTable(NamedTuple):
+    """The rows of a chunk that are beyond doubt, and the indexes of its other lines."""
+
+    table: pa.Table
+    doubtful: Array
+
+
+def can_read(program: Program) -> bool:
+    """Tell whether lines of a program's format can be read here."""
+    return can_find(program.log_format)
+
+
+def arrow_table(
+    program: Program,
+    chunk: tuple[Array, tuple[Array, Array]],
+    columns: Sequence[str],
+    constants: dict[str, Any],
+) -> ArrowTable:
+    """Read the lines of a chunk.
+
+    Parameters
+    ----------
+    program
+        Program for which :func:`can_read` holds.
+    chunk
+        Bytes, and where lines start and end without their ends.
+    columns
+        Names in order; ``line`` counts from 1 at the chunk's start.
+    constants
+        Columns with the same value in every row.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    buf, bounds = chunk
+    found = find_spans(program.log_format, buf, bounds)
+    values = _Values(program, buf, found)
+    for variable in program.log_format.variables:
+        values.check(variable)
+    arrays = [
+        repeated(constants[column], len(found.rows)) if column in constants else values.column(column)
+        for column in columns
+    ]
+    table = pa.table(arrays, names=list(columns))
+    doubtful = np.ones(len(bounds[0]), bool)
+    doubtful[found.rows[values.sure]] = False
+    if not values.sure.all():
+        table = table.filter(bool_array(values.sure))
+    return ArrowTable(table, np.flatnonzero(doubtful))
+
+
+class _Values:
+    """The values of lines that were taken apart, by column; ``sure`` tells which lines are beyond doubt."""
+
+    def __init__(self, program: Program, buf: Array, found: FoundSpans) -> None:
+        import numpy as np
+
+        self.sure = np.ones(len(found.rows), bool)
+        self._program = program
+        self._log_format = program.log_format
+        self._names = program.names
+        self._buf = buf
+        self._found = found
+        self._texts: dict[str, pa.Array] = {}
+        self._moments: dict[str, pa.Array] = {}
+        self._parts: dict[str, pa.Array] | None = None
+        self._upstreams: dict[str, pa.Array] | None = None
+        self._nothing = [_DASH]
+        if isinstance(self._log_format, DerivedFormat):
+            self._nothing.append(self._log_format.derivation.nothing)
+            made, sure = self._log_format.derivation.make(self._text)
+            self._texts.update(made)
+            self.sure &= sure
+
+    def check(self, variable: Variable) -> None:
+        """Doubt the lines in which a variable's value is none of its kind."""
+        import pyarrow.compute as pc
+
+        if variable.name == "time_text":
+            self._doubt_unless(pc.is_valid(self._times(variable.name)))
+        if variable.kind == "text":
+            return
+        values = self._text(variable.name)
+        pattern = self._log_format.value_pattern(variable).decode()
+        fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
+        # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
+        never_null = variable.name in TIMES or self._log_format.is_bare(variable)
+        self._doubt_unless(fits, null=not never_null)
+        if variable.kind in ("int", "decimal"):
+            is_short = pc.less_equal(pc.binary_length(values), scalar_of(_PLAIN_NUMBER, "int"))
+            self._doubt_unless(is_short, null=True)
+        if variable.name in TIMES:
+            self._doubt_unless(pc.is_valid(self._times(variable.name)))
+        elif not self._log_format.writes_nothing:
+            at = self._log_format.names.index(variable.name)
+            empty = self._found.starts[at] == self._found.ends[at]
+            self.sure &= ~empty
+
+    def column(self, column: str) -> pa.Array:
+        """Return a column of ``access_log``."""
+        import pyarrow.compute as pc
+
+        kind = KINDS[column]
+        found: pa.Array | None = None
+        if column == "line":
+            return number_array(self._found.rows + 1)
+        if column == "extra":
+            return self._extra()
+        if column in _UPSTREAM_COLUMNS:
+            found = self._upstream().get(column)
+        elif column in REQUEST_COLUMNS:
+            found = self._request().get(column)
+        elif kind == "float":
+            name = self._program.decimals.get(column)
+            found = (
+                None
+                if name is None
+                else pc.divide(self._number(name, "float"), scalar_of(DURATIONS[name], "float"))
+            )
+        elif kind == "time":
+            names = self._program.wholes.get(column, ())
+            found = self._times(names[0]).cast(arrow_type(kind)) if names else None
+        elif kind == "int":
+            numbers = [self._number(name, kind) for name in self._program.wholes.get(column, ())]
+            found = pc.coalesce(*numbers) if numbers else None
+        else:
+            texts = [self._text(name) for name in self._program.texts.get(column, ())]
+            found = pc.coalesce(*texts) if texts else None
+        return nulls(len(self.sure), arrow_type(kind)) if found is None else found
+
+    def _doubt_unless(self, sure: pa.Array, *, null: bool = False) -> None:
+        self.sure &= truths_of(sure, null=null)
+
+    def _text(self, name: str) -> pa.Array:
+        """Return a variable's values; empty ones and ``-`` are null."""
+        import numpy as np
+
+        if name not in self._texts:
+            at = self._log_format.names.index(name)
+            starts, ends = self._found.starts[at], self._found.ends[at]
+            size = ends - starts
+            missing = size == 0
+            for nothing in self._nothing:
+                said = size == len(nothing)
+                for step, byte in enumerate(nothing):
+                    said &= self._buf[np.minimum(starts + step, len(self._buf) - 1)] == byte
+                missing |= said
+            self._texts[name] = slices_of(self._buf, starts, ends, missing)
+        return self._texts[name]
+
+    def _number(self, name: str, kind: str) -> pa.Array:
+        """Return a variable's values as numbers, those in doubt null."""
+        return where(self.sure, self._text(name)).cast("int64" if kind == "int" else "float64")
+
+    def _times(self, name: str) -> pa.Array:
+        """Return microseconds since the epoch, null where a value is no time."""
+        import pyarrow.compute as pc
+
+        if name not in self._moments:
+            values = self._text(name)
+            if name == "msec":
+                plain = pc.match_substring_regex(values, _MILLISECONDS)
+                digits = pc.replace_substring(where(plain, values), ".", "").cast("int64")
+                self._moments[name] = number_array(numbers_of(digits) * 1000, ~nulls_of(digits))
+            elif name == "time_text":
+                self._moments[name] = moments_of(values)
+            else:
+                # Many requests end within the same second.
+                coded = values.dictionary_encode()
+                moments = [microseconds(text) for text in coded.dictionary.to_pylist()]
+                self._moments[name] = array_of(moments, "int").take(coded.indices)
+        return self._moments[name]
+
+    def _request(self) -> dict[str, pa.Array]:
+        """Return the columns that a request line, or its parts, fill."""
+        import pyarrow.compute as pc
+
+        if self._parts is None:
+            parts = {
+                column: self._text(self._program.texts[column][0])
+                for column in ("method", "protocol", "query")
+                if self._program.texts[column]
+            }
+            name = next((one for one in ("request", *TARGETS) if one in self._names), None)
+            if name is not None:
+                values = self._text(name)
+                pattern = _REQUEST if name == "request" else rf"\A{_TARGET}\z"
+                split = pc.extract_regex(values, pattern)
+                sure = pc.is_valid(split)
+                # For what is missing another variable may stand in.
+                if not self._program.repeats_request and sum(one in self._names for one in TARGETS) < 2:
+                    sure = pc.or_(sure, pc.is_null(values))
+                self._doubt_unless(sure)
+                found = {field.name: split.field(field.name) for field in split.type}
+                found = {one: where(pc.is_valid(split), part) for one, part in found.items()}
+                found["query"] = unless_empty(found["query"])
+                if "query" in parts:
+                    found["query"] = pc.coalesce(found["query"], parts["query"])
+                parts.update(found)
+            self._parts = parts
+        return self._parts
+
+    def _upstream(self) -> dict[str, pa.Array]:
+        """Return the columns of the upstreams: of one try by Arrow, of several by the exact way."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        if self._upstreams is not None:
+            return self._upstreams
+        logged = {name: self._text(name) for name in UPSTREAM if name in self._names}
+        several = np.zeros(len(self.sure), bool)
+        asked = np.zeros(len(self.sure), bool)
+        for name, values in logged.items():
+            single = pc.match_substring_regex(values, _ONE_TRY[name])
+            several |= ~truths_of(single, null=True)
+            asked |= ~nulls_of(values)
+        single = ~several & self.sure
+        found: dict[str, pa.Array] = {}
+        for column in _UPSTREAM_COLUMNS if logged else ():
+            kind = arrow_type(KINDS[column])
+            name = SUMS.get(column, column)
+            found[column] = (
+                where(single, logged[name]).cast(kind) if name in logged else nulls(len(several), kind)
+            )
+        if logged:
+            found["upstream_tries"] = number_array(asked.astype(np.int64))
+        rows = np.flatnonzero(several & self.sure)
+        if len(rows):
+            further = self._several_tries(logged, rows)
+            mask = np.zeros(len(several), bool)
+            mask[rows] = True
+            for column, values in found.items():
+                replaced = array_of([row.get(column) for row in further], KINDS[column])
+                found[column] = pc.replace_with_mask(values, bool_array(mask), replaced)
+        self._upstreams = found
+        return found
+
+    def _several_tries(self, logged: dict[str, pa.Array], rows: Array) -> list[dict[str, Any]]:
+        import pyarrow as pa
+
+        asked = pa.table(logged).take(number_array(rows)).to_pylist()
+        found: list[dict[str, Any]] = []
+        for row, values in zip(rows, asked, strict=True):
+            try:
+                found.append(upstream_columns(values))
+            except ValueError:
+                self.sure[row] = False
+                found.append({})
+        return found
+
+    def _extra(self) -> pa.Array:
+        """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
+        import pyarrow.compute as pc
+
+        if self._program.repeats_request or sum(one in self._names for one in TARGETS) > 1:
+            # Whether another stands in for what is missing is for the exact way to tell.
+            self._request()
+        pieces = []
+        for name in self._program.further:
+            values = self._text(name)
+            for chosen in self._chosen_over(name):
+                values = where(~truths_of(pc.equal(values, chosen)), values)
+            escaped = pc.replace_substring(values, "\\", "\\\\")
+            pieces.append(pc.coalesce(joined(f', "{name}": "', escaped, '"'), scalar_of("", "text")))
+        if not pieces:
+            return nulls(len(self.sure), arrow_type("text"))
+        inside = unless_empty(pc.utf8_slice_codeunits(joined(*pieces), start=len(", ")))
+        return joined("{", inside, "}")
+
+    def _chosen_over(self, name: str) -> list[pa.Array]:
+        """Return what fills the columns that a further variable could have filled."""
+        import pyarrow.compute as pc
+
+        if self._program.repeats_request and name in REQUEST_PARTS:
+            said = self._request()
+            if name == "server_protocol":
+                return [said["protocol"]]
+            target = pc.coalesce(joined(said["path"], "?", said["query"]), said["path"])
+            return [target, said["method"], said["query"], said["path"]]
+        if name in ARGS:
+            query = self._request().get("query")
+            return [] if query is None else [query]
+        for candidates in (*self._program.texts.values(), *self._program.wholes.values()):
+            if name in candidates:
+                return [pc.coalesce(*(self._text(one) for one in candidates))]
+        return []
+
+
+_QUOTE, _SPACE, _COLON, _BACKSLASH, _LETTER_Z, _LAST_PRINTABLE = 34, 32, 58, 92, 90, 126
+_TIME_LOCAL_SIZE, _ISO_ZONE_AT, _ISO_UTC_SIZE, _ISO_SIZE = 26, 19, 20, 25
+# What a value may hold that is read as far as it goes; a literal that begins so wouldn't show its end.
+_DIGITS = b"0123456789-"
+_GREEDY = {
+    "int": _DIGITS,
+    "decimal": _DIGITS + b".",
+    "msec": _DIGITS + b".",
+    "address": _DIGITS + b".:%_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+}
+
+
+class FoundSpans(NamedTuple):
+    """Lines taken apart: their indexes, ascending, and for each variable where its value starts and ends."""
+
+    rows: Array
+    starts: list[Array]
+    ends: list[Array]
+
+
+def can_find(log_format: LogFormat) -> bool:
+    """Tell whether a format's literals show where its values end."""
+    return all(
+        _shows_end(variable, literal, is_last=at == len(log_format.variables))
+        for at, (variable, literal) in enumerate(
+            zip(log_format.variables, log_format.literals[1:], strict=True), 1
+        )
+    )
+
+
+def _shows_end(variable: Variable, literal: bytes, *, is_last: bool) -> bool:
+    if not literal:
+        return is_last
+    if variable.kind == "list":
+        return literal[:1] in (b'"', b" ", b"\t")
+    return literal[0] not in _GREEDY.get(variable.kind, b"")
+
+
+def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> FoundSpans:
+    """Return the lines without doubt and where their values stand.
+
+    Parameters
+    ----------
+    log_format
+        Format for which :func:`can_find` holds.
+    buf
+        Bytes of the chunk, ``uint8[..]``.
+    bounds
+        Where lines start and end, without their ends: two ``int64[lines]``.
+    """
+    import numpy as np
+
+    rows = _plain_lines(log_format, buf, bounds)
+    at, end = bounds[0][rows], bounds[1][rows]
+    marks = _Marks(buf, room=max(map(len, log_format.literals)) + _ISO_SIZE + _TIME_LOCAL_SIZE)
+    alive = marks.follows(log_format.literals[0], at, end)
+    at = at + len(log_format.literals[0])
+    starts, ends = [], []
+    for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True):
+        stop = marks.value_end(variable, literal, at, end)
+        alive &= (stop <= end) & marks.is_whole(variable, at, stop)
+        if log_format.is_unbounded(variable) and log_format.start_sign[0] >= 0:
+            alive &= ~marks.may_be_two(at, stop, literal, log_format)
+        alive &= marks.follows(literal, stop, end)
+        starts.append(at)
+        ends.append(stop)
+        # Lines that failed already are followed blindly, but not out of the chunk.
+        at = np.minimum(stop + len(literal), len(buf))
+    alive &= at == end
+    return FoundSpans(rows[alive], [one[alive] for one in starts], [one[alive] for one in ends])
+
+
+def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> Array:
+    """Return lines of ordinary length and characters, with as many quotation marks and tabs as they must."""
+    import numpy as np
+
+    starts, ends = bounds
+    # Bytes wrap around, so that all but printable ASCII lies above; line ends stand between lines only.
+    marks = {_QUOTE, *(byte for byte in b"".join(log_format.literals) if byte < _SPACE)}
+    odd = (buf - _SPACE) > _LAST_PRINTABLE - _SPACE
+    for byte in marks - {_QUOTE}:
+        odd &= buf != byte
+    if log_format.escape == "json":
+        odd |= buf == _BACKSLASH
+    taken = (ends > starts) & (ends - starts <= LONG_LINE)
+    # What begins with a space or a tab may be blank.
+    taken &= buf[np.minimum(starts, len(buf) - 1)] > _SPACE
+    strange = np.flatnonzero(odd)
+    taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
+    for byte in marks:
+        places = np.flatnonzero(buf == byte)
+        expected = sum(literal.count(byte) for literal in log_format.literals)
+        taken &= np.searchsorted(places, ends) - np.searchsorted(places, starts) == expected
+    found: Array = np.flatnonzero(taken)
+    return found
+
+
+class _Marks:
+    """Places of single bytes in a chunk, each byte's looked for once.
+
+    Parameters
+    ----------
+    buf
+        The chunk.
+    room
+        How far behind the chunk's end a place may lie; there stand zeros.
+    """
+
+    def __init__(self, buf: Array, room: int) -> None:
+        import numpy as np
+
+        self._buf = np.concatenate([buf, np.zeros(room, np.uint8)])
+        self._size = len(buf)
+        self._places: dict[int, Array] = {}
+        self._openings: dict[bytes, Array] = {}
+
+    def following(self, byte: int, at: Array) -> Any:
+        """Return the first place of a byte from each place on, the chunk's end where there is none."""
+        import numpy as np
+
+        if byte not in self._places:
+            found = np.flatnonzero(self._buf[: self._size] == byte)
+            self._places[byte] = np.append(found, self._size)
+        places = self._places[byte]
+        return places[np.minimum(np.searchsorted(places, at), len(places) - 1)]
+
+    def follows(self, literal: bytes, at: Array, end: Array) -> Any:
+        """Tell where a literal stands before the line's end."""
+        fits = at + len(literal) <= end
+        for offset, byte in enumerate(literal):
+            fits &= self._buf[at + offset] == byte
+        return fits
+
+    def value_end(self, variable: Variable, literal: bytes, at: Array, end: Array) -> Any:
+        """Return where a value ends."""
+        import numpy as np
+
+        if variable.kind == "time_local":
+            return at + _TIME_LOCAL_SIZE
+        if variable.kind == "time_iso8601":
+            in_utc = self._buf[at + _ISO_ZONE_AT] == _LETTER_Z
+            return at + np.where(in_utc, _ISO_UTC_SIZE, _ISO_SIZE)
+        if not literal:
+            return np.maximum(at, end)
+        return self.following(literal[0], at)
+
+    def is_whole(self, variable: Variable, at: Array, stop: Array) -> Any:
+        """Tell where a value surely ends there and nothing hides in it."""
+        if variable.quoted:
+            # A quotation mark behind a backslash may be a part of the value.
+            return (stop == at) | (self._buf[stop - 1] != _BACKSLASH)
+        if variable.kind == "list":
+            # Behind a space the list may go on with a colon.
+            return self._buf[stop + 1] != _COLON
+        return stop >= at
+
+    def may_be_two(self, at: Array, stop: Array, literal: bytes, log_format: LogFormat) -> Any:
+        """Tell where another line may begin in a text that nothing encloses and that a literal ends."""
+        import numpy as np
+
+        index, mark, *distances = log_format.start_sign
+        opening = log_format.literals[index]
+        if opening not in self._openings:
+            places = np.append(np.flatnonzero(self._buf[: self._size] == opening[0]), self._size)
+            begins = self.follows(opening, places, np.full(len(places), self._size))
+            if mark >= 0:
+                near, far = (self._buf[np.maximum(places - one, 0)] == mark for one in distances)
+                begins &= near | far
+            begins[-1] = True
+            self._openings[opening] = places[begins]
+        found = self._openings[opening]
+        following = found[np.minimum(np.searchsorted(found, at), len(found) - 1)]
+        return (self.following(_SPACE, at) < stop) & (following < stop + len(literal))

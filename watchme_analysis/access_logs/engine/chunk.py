@@ -1,0 +1,132 @@
+"""The requests of a log that are read and counted.
+
+A chunk of an access log, read: its requests as a table, and what became of its other lines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
+from watchme_analysis.files.arrow_arrays import number_array, numbers_of, scalar_of
+from watchme_analysis.files.lines import shown
+from watchme_analysis.retrieval import Rejected
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+    Bounds = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked of a log.
+
+    Attributes
+    ----------
+    columns
+        Columns of ``access_log``, in order.
+    since, until
+        Bounds of the time, ``since <= time < until``, microseconds since the epoch. With a bound, rows
+        without a time are left out.
+    path_prefix
+        Beginning of the path.
+    """
+
+    columns: tuple[str, ...] = ACCESS_COLUMNS
+    since: int | None = None
+    until: int | None = None
+    path_prefix: str | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that must be read, those of the bounds included."""
+        bounded = self.since is not None or self.until is not None
+        further = ("line", *(("time",) if bounded else ()), *(("path",) if self.path_prefix else ()))
+        return tuple(dict.fromkeys((*self.columns, *further)))
+
+    def takes(self, row: dict[str, Any]) -> bool:
+        """Tell whether a row is asked for."""
+        time, path = row.get("time"), row.get("path")
+        if self.since is not None and (time is None or time < self.since):
+            return False
+        if self.until is not None and (time is None or time >= self.until):
+            return False
+        return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
+
+    def filtered(self, table: pa.Table) -> pa.Table:
+        """Return the rows asked for of a table with the columns needed."""
+        import pyarrow.compute as pc
+
+        kept = []
+        if self.since is not None:
+            kept.append(pc.greater_equal(table["time"].cast("int64"), scalar_of(self.since, "int")))
+        if self.until is not None:
+            kept.append(pc.less(table["time"].cast("int64"), scalar_of(self.until, "int")))
+        if self.path_prefix:
+            kept.append(pc.starts_with(table["path"], self.path_prefix))
+        return table.filter(reduce(pc.and_, kept)) if kept else table
+
+
+class RejectedLine(NamedTuple):
+    """A line that became no row: its number in the chunk from 1, why, and the line."""
+
+    line: int
+    reason: str
+    text: bytes
+
+
+class Chunk(NamedTuple):
+    """A chunk, read: ``lines == rows + len(refused) + blank + left_out``.
+
+    ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
+    lines of each format, and ``exact`` those that went the exact way. ``ended`` is False when the last line
+    has no line end.
+    """
+
+    table: pa.Table
+    refused: list[RejectedLine]
+    lines: int
+    blank: int
+    left_out: int
+    formats: Counter[str]
+    exact: int
+    ended: bool
+
+
+def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
+    """Return a chunk's refused lines, numbered within their file."""
+    return [
+        Rejected(file, lines_before + line, reason, shown(text), len(text))
+        for line, reason, text in chunk.refused
+    ]
+
+
+def shifted(table: pa.Table, lines_before: int) -> pa.Table:
+    """Return a chunk's table with its lines numbered within their file."""
+    if not lines_before:
+        return table
+    lines = number_array(numbers_of(table["line"]) + lines_before)
+    return table.set_column(table.column_names.index("line"), "line", lines)
+
+
+def merged(table: pa.Table, further: pa.Table) -> pa.Table:
+    """Return both tables' rows in the order of their lines: further ones, mostly few, between the others."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not len(further):
+        return table
+    places = np.searchsorted(numbers_of(table["line"]), numbers_of(further["line"]))
+    parts = []
+    at = taken = 0
+    for place, count in zip(*np.unique(places, return_counts=True), strict=True):
+        parts += [table.slice(at, place - at), further.slice(taken, count)]
+        at, taken = place, taken + count
+    return pa.concat_tables([*parts, table.slice(at)]).combine_chunks()

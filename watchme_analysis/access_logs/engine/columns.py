@@ -1,0 +1,392 @@
+"""Columns of ``access_log`` as Arrow arrays: from spans of a chunk, or from rows read one by one.
+
+Columns of a chunk's rows with further rows, read elsewhere, between them.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, REQUEST_PARTS, Program
+from watchme_analysis.access_logs.formats.log_variables import DURATIONS, WHOLE
+from watchme_analysis.files.arrow_arrays import (
+    Bits,
+    array_of,
+    arrow_type,
+    even_offsets,
+    nulls,
+    nulls_of,
+    number_array,
+    numbers_of,
+    repeated,
+    room_for,
+    text_array,
+    text_parts,
+    whole,
+)
+from watchme_analysis.schema import Kind, table_schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+ACCESS_COLUMNS = tuple(table_schema("access_log").names)
+
+
+class Parsed(NamedTuple):
+    """What the compiled loop found in a chunk; see :func:`access_lines.parse_lines`."""
+
+    buf: Array
+    starts: Array
+    ends: Array
+    ints: Array
+    floats: Array
+
+
+def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
+    """Return rows as a table; times are microseconds since the epoch."""
+    import pyarrow as pa
+
+    arrays = [array_of([row.get(column) for row in rows], KINDS[column]) for column in columns]
+    return pa.table(arrays, names=list(columns))
+
+
+class Columns:
+    """Builds the columns of the lines of a chunk that were read without doubt.
+
+    Parameters
+    ----------
+    parsed
+        The chunk.
+    program
+        What was stored.
+    """
+
+    def __init__(self, parsed: Parsed, program: Program) -> None:
+        self._parsed = parsed
+        self._program = program
+
+    def times(self) -> Array | None:
+        """Return microseconds since the epoch for all lines, None when the format has no time."""
+        names = self._program.wholes.get("time", ())
+        return self._parsed.ints[self._program.ints[names[0]]] if names else None
+
+    def text(self, column: str) -> Spans | None:
+        """Return where a text column stands, None when nothing fills it."""
+        import numpy as np
+
+        found: Spans | None = None
+        if column in REQUEST_COLUMNS and self._program.request_slot >= 0:
+            slot = self._program.request_slot + REQUEST_COLUMNS.index(column)
+            found = Spans(self._parsed.starts[slot], self._parsed.ends[slot])
+        for name in self._program.texts.get(column, ()):
+            other = self._span(name)
+            if found is None:
+                found = other
+            else:
+                missing = found.starts < 0
+                found = Spans(*(np.where(missing, b, a) for a, b in zip(found, other, strict=True)))
+        return found
+
+    def table(
+        self, columns: Sequence[str], rows: Array, constants: dict[str, Any], further: pa.Table
+    ) -> pa.Table:
+        """Return the columns in the rows given, and further rows between them, in the order of their lines.
+
+        Parameters
+        ----------
+        columns
+            Names in order; ``line`` counts from 1 at the chunk's start.
+        rows
+            Indexes of lines.
+        constants
+            Columns with the same text, or null, in every row.
+        further
+            Rows of other lines, read elsewhere, with the same columns.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        mix = Mix.of(rows, further)
+        asked = [column for column in columns if column not in constants]
+        numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
+        held = room_for(len(numeric), len(mix.lines), kind=np.int64)
+        built = mix.numbers(numeric, held, self._fill(numeric, mix.lines, held))
+        spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}
+        built.update(mix.texts(self._parsed.buf, spans))
+        for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
+            if column in asked:
+                built[column] = mix.merged(column, of(rows))
+        for column in set(columns) & set(constants):
+            built[column] = repeated(constants[column], len(mix.lines))
+        return pa.table([built[column] for column in columns], names=list(columns))
+
+    def _fill(self, columns: Sequence[str], lines: Array, held: Array) -> set[str]:
+        """Write the numbers of lines, one column to each row of what is held; return what anything fills."""
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import take
+
+        sources = {column: self._sources(column) for column in columns}
+        first = [one[0].ctypes.data if one else 0 for one in sources.values()]
+        take(np.array(first, np.int64), lines, held)
+        for room, (column, found) in zip(held, sources.items(), strict=True):
+            for other in found[1:]:
+                np.copyto(room, other[lines], where=room == NULL)
+            unit = DURATIONS.get(self._program.decimals.get(column, ""), 1.0)
+            if unit != 1.0:
+                seconds = room.view(np.float64)
+                seconds /= unit
+            if column == "line":
+                np.add(lines, 1, out=room)
+        return {column for column, found in sources.items() if found or column == "line"}
+
+    def _sources(self, column: str) -> list[Array]:
+        """Return the numbers of all lines that fill a column, the best first."""
+        if column in self._program.decimals:
+            return [self._parsed.floats[self._program.floats[self._program.decimals[column]]]]
+        if column == "upstream_tries" and self._program.counts_tries:
+            return [self._parsed.ints[0]]
+        slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
+        return [self._parsed.ints[slot] for slot in slots]
+
+    def _span(self, name: str) -> Spans:
+        slot = self._program.spans[name]
+        return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
+
+    def _upstream_raw(self, rows: Array) -> pa.Array:
+        """Return all that was logged of the upstreams where there were several tries."""
+        import numpy as np
+
+        several = np.flatnonzero(self._parsed.ints[0][rows] > 1) if self._program.lists else rows[:0]
+        if not len(several):
+            return nulls(len(rows), arrow_type("text"))
+        chosen = np.ix_(np.array(list(self._program.lists.values())), rows[several])
+        spans = self._parsed.starts[chosen], self._parsed.ends[chosen]
+        offsets, data = self._objects(self._program.lists, spans, np.arange(len(several)))
+        sizes = np.zeros(len(rows) + 1, np.int64)
+        sizes[several + 1] = np.diff(offsets)
+        return text_array(np.cumsum(sizes), data, sizes[1:] > 0)
+
+    def _objects(self, names: Iterable[str], spans: tuple[Array, Array], rows: Array) -> tuple[Array, Array]:
+        """Return offsets and bytes of JSON objects of variables in rows."""
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import gather_objects, measure_objects
+
+        keys = [f'"{name}": '.encode() for name in names]
+        joined = np.frombuffer(b"".join(keys), np.uint8)
+        bounds = np.cumsum([0, *map(len, keys)]).astype(np.int64)
+        offsets = np.empty(len(rows) + 1, np.int64)
+        measure_objects(self._parsed.buf, spans, rows, bounds, offsets)
+        data = np.empty(offsets[-1], np.uint8)
+        gather_objects(self._parsed.buf, spans, rows, (joined, bounds), (offsets, data))
+        return offsets, data
+
+    def _extra(self, rows: Array) -> pa.Array:
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import same_text
+
+        names = self._program.further
+        if not names:
+            return nulls(len(rows), arrow_type("text"))
+        starts = np.stack([self._span(name).starts for name in names])
+        ends = np.stack([self._span(name).ends for name in names])
+        for index, name in enumerate(names):
+            for chosen in self._chosen_over(name):
+                same = np.empty(len(rows), bool)
+                same_text(self._parsed.buf, tuple(chosen), tuple(self._span(name)), rows, same)
+                starts[index][rows[same]] = -1
+        offsets, data = self._objects(names, (starts, ends), rows)
+        return text_array(offsets, data, np.diff(offsets) > 0)
+
+    def _chosen_over(self, name: str) -> list[Spans]:
+        """Return what fills the columns that a further variable could have filled."""
+        import numpy as np
+
+        if self._program.repeats_request and name in REQUEST_PARTS:
+            return self._said_by_request(name)
+        for column, names in self._program.texts.items():
+            if name in names:
+                found = self.text(column)
+                return [] if found is None else [found]
+        for column in WHOLE:
+            names = self._program.wholes[column]
+            if name in names:
+                found = self._span(names[0])
+                for other in names[1:]:
+                    missing = found.starts < 0
+                    pairs = zip(found, self._span(other), strict=True)
+                    found = Spans(*(np.where(missing, b, a) for a, b in pairs))
+                return [found]
+        return []
+
+    def _said_by_request(self, name: str) -> list[Spans]:
+        """Return what a variable may repeat of a request line."""
+        import numpy as np
+
+        found = {column: spans for column in REQUEST_COLUMNS if (spans := self.text(column)) is not None}
+        if name == "server_protocol":
+            return [found["protocol"]]
+        path, query = found["path"], found["query"]
+        target = Spans(path.starts, np.where(query.starts < 0, path.ends, query.ends))
+        return [target, found["method"], query, path]
+
+
+KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
+NULL = -(2**63)
+# The bits of a NaN, as a whole number.
+_NULL_FLOAT = int.from_bytes(struct.pack("<d", math.nan), "little")
+
+
+class Spans(NamedTuple):
+    """Where a text stands in each line.
+
+    A null starts at -1, and a text of n bytes that stands elsewhere at -2 - n.
+    """
+
+    starts: Array
+    ends: Array
+
+
+class Mix(NamedTuple):
+    """How rows of a chunk and further ones stand between each other.
+
+    Attributes
+    ----------
+    lines
+        Indexes of the lines of all rows.
+    places
+        Which rows are the further ones.
+    further
+        Those.
+    """
+
+    lines: Array
+    places: Array
+    further: pa.Table
+
+    @classmethod
+    def of(cls, rows: Array, further: pa.Table) -> Mix:
+        """Put further rows, which are few, where they belong between those of some lines."""
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import weave
+
+        lines = numbers_of(further["line"]) - 1
+        woven, places = np.empty(len(rows) + len(lines), np.int64), np.empty_like(lines)
+        weave(rows, lines, woven, places)
+        return cls(woven, places, further)
+
+    def numbers(self, columns: Sequence[str], held: Array, filled: Collection[str]) -> dict[str, pa.Array]:
+        """Return columns of numbers.
+
+        Parameters
+        ----------
+        columns
+            Their names.
+        held
+            Numbers of all rows, each as a whole one of eight bytes: ``int64[columns, rows]``, ``NULL`` or NaN
+            for null. Those of further rows mean nothing and are written over.
+        filled
+            The columns that anything fills; what stands in the others means nothing.
+        """
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import valid_numbers
+
+        count = len(self.lines)
+        are_floats = np.array([KINDS[column] == "float" for column in columns], bool)
+        for room, column in zip(held, columns, strict=True):
+            null = _NULL_FLOAT if KINDS[column] == "float" else NULL
+            if column not in filled:
+                room.fill(null)
+            # Not by Arrow's own way to fill nulls, which would load pandas.
+            if len(self.places):
+                further = whole(self.further[column])
+                room[self.places] = np.where(nulls_of(further), null, numbers_of(further).view(np.int64))
+        bits, missing = np.empty((len(columns), (count + 7) // 8), np.uint8), np.empty(len(columns), np.int64)
+        valid_numbers(held, are_floats, bits, missing)
+        found = {}
+        for at, (column, room) in enumerate(zip(columns, held, strict=True)):
+            if missing[at] == count:
+                found[column] = nulls(count, arrow_type(KINDS[column]))
+            else:
+                values = room.view(np.float64) if are_floats[at] else room
+                found[column] = number_array(values, Bits(bits[at], int(missing[at])), KINDS[column])
+        return found
+
+    def texts(self, buf: Array, columns: Mapping[str, Spans | None]) -> dict[str, pa.Array]:
+        """Return columns of texts.
+
+        Parameters
+        ----------
+        buf
+            The chunk, and ``ROOM_BYTES`` more.
+        columns
+            Where the texts stand in each line, by column, which is written to; None when nothing fills it.
+        """
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.gather import gather, measure, put
+        from watchme_analysis.access_logs.engine.vectors import WIDTH
+
+        count = len(self.lines)
+        given = {column: whole(self.further[column]) for column in columns if len(self.places)}
+        found: dict[str, pa.Array] = {}
+        filled: dict[str, Spans] = {}
+        for column, spans in columns.items():
+            if spans is not None:
+                filled[column] = spans
+            elif column in given and given[column].null_count < len(given[column]):
+                filled[column] = Spans(*np.full((2, int(self.lines[-1]) + 1), -1, np.int32))
+            else:
+                found[column] = nulls(count, arrow_type("text"))
+        if not filled:
+            return found
+        further_lines = self.lines[self.places]
+        for column in filled.keys() & given.keys():
+            bounds, _ = text_parts(given[column])
+            is_null = nulls_of(given[column])
+            filled[column].starts[further_lines] = np.where(is_null, -1, -2 - np.diff(bounds))
+        places = np.array([[one.ctypes.data for one in spans] for spans in filled.values()], np.int64)
+        sizes, widths, missing = np.empty((3, len(filled)), np.int64)
+        bits = np.empty((len(filled), (count + 7) // 8), np.uint8)
+        measure(places, self.lines, sizes, widths, bits, missing)
+        # Offsets of texts of one width are known, and shared; the others' are filled in.
+        vary = widths < 0
+        slots = np.where(vary, np.cumsum(vary) - 1, -1)
+        offsets = room_for(int(np.count_nonzero(vary)), count + 1, kind=np.int64)
+        ends = np.cumsum(sizes + WIDTH)
+        data = room_for(int(ends[-1]), kind=np.uint8)
+        gather(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
+        for at, column in enumerate(filled):
+            if missing[at] == count:
+                found[column] = nulls(count, arrow_type("text"))
+                continue
+            room = data[ends[at] - sizes[at] - WIDTH : ends[at]]
+            stand = offsets[slots[at]] if vary[at] else even_offsets(count, int(widths[at]))
+            if column in given:
+                bounds, texts = text_parts(given[column])
+                put(texts, bounds, self.places, stand, room)
+            found[column] = text_array(stand, room[:-WIDTH], Bits(bits[at], int(missing[at])))
+        return found
+
+    def merged(self, column: str, values: pa.Array) -> pa.Array:
+        """Return a column, mostly of nulls, from that of the rows but the further ones."""
+        import pyarrow as pa
+
+        given = whole(self.further[column])
+        if values.null_count == len(values) and given.null_count == len(given):
+            return nulls(len(self.lines), values.type)
+        parts, at = [], 0
+        for number, place in enumerate(self.places):
+            parts += [values.slice(at, place - number - at), given.slice(number, 1)]
+            at = place - number
+        return pa.concat_arrays([*parts, values.slice(at)])

@@ -1,0 +1,152 @@
+"""A chunk of an access log by the compiled loop: what it takes without doubt, and which lines it leaves."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.engine.columns import Columns, Parsed
+from watchme_analysis.access_logs.engine.gather import has_prefix, split
+from watchme_analysis.access_logs.engine.line_loop import find_lines, parse_lines
+from watchme_analysis.access_logs.engine.program import Program
+from watchme_analysis.access_logs.engine.times import moments_at
+from watchme_analysis.files.arrow_arrays import room_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from watchme_analysis.access_logs.engine.chunk import Selection
+
+    Array = np.ndarray[Any, Any]
+
+# Hardly any log has shorter lines on the average.
+_SHORT_LINE = 80
+
+
+class CompiledLines:
+    """The lines of a chunk, taken apart by the compiled loop.
+
+    To be used up before the same thread reads another chunk: what was found lies in memory that is kept.
+
+    Parameters
+    ----------
+    program
+        What to store.
+    buf
+        Bytes of the chunk that can't be written to, and ``ROOM_BYTES`` more.
+    bounds
+        Where its lines start and end, all with an end.
+    selection
+        What is asked.
+
+    Attributes
+    ----------
+    read
+        How many lines leave no doubt.
+    rows
+        Indexes of those that are asked for.
+    others
+        Indexes of the lines that do.
+    """
+
+    def __init__(
+        self, program: Program, buf: Array, bounds: tuple[Array, Array], selection: Selection
+    ) -> None:
+        import numpy as np
+
+        lines = len(bounds[0])
+        # One more, for a last line without its end may be among the further rows.
+        out = _SPACE.for_lines(program, lines + 1)
+        parse_lines(buf, bounds, program.kernel_plan, program.limits, out, _SPACE.known_times)
+        if "time_text" in program.ints:
+            _read_times(program, buf, out, lines)
+        good, others = np.empty((2, lines), np.int64)
+        self.read = split(out[0][:lines], good, others)
+        good, self.others = good[: self.read], others[: lines - self.read]
+        self._columns = Columns(Parsed(buf, *out[1:]), program)
+        self._needed = selection.needed
+        self.rows = _asked(self._columns, selection, buf, good)
+
+    def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
+        """Return the rows asked for, with constant columns, and further ones between them."""
+        return self._columns.table(self._needed, self.rows, constants, further)
+
+
+def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:
+    """Fill in the moments of times that the loop takes for texts, and doubt lines in which they are none."""
+    import numpy as np
+
+    good, starts, ends, ints, _ = out
+    rows, slot = np.flatnonzero(good[:lines]), program.spans["time_text"]
+    moments, known = moments_at(buf, starts[slot][rows], ends[slot][rows])
+    ints[program.ints["time_text"]][rows] = moments
+    good[rows[~known]] = False
+
+
+def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
+    """Return where the lines in the first bytes of a buffer start and end, without their ends.
+
+    What stands behind the last line end is no line. Behind the bytes there are ``ROOM_BYTES`` more.
+    """
+    import numpy as np
+
+    room = size // _SHORT_LINE + 1
+    bounds = room_for(2, room, kind=np.int64)
+    count = find_lines(buf, size, *bounds)
+    if count > room:
+        bounds = room_for(2, count, kind=np.int64)
+        find_lines(buf, size, *bounds)
+    return bounds[0, :count], bounds[1, :count]
+
+
+def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> Array:
+    times = columns.times() if selection.since is not None or selection.until is not None else None
+    if selection.since is not None:
+        rows = rows[times[rows] >= selection.since] if times is not None else rows[:0]
+    if selection.until is not None:
+        rows = rows[times[rows] < selection.until] if times is not None else rows[:0]
+    if selection.path_prefix:
+        import numpy as np
+
+        spans = columns.text("path")
+        prefix = np.frombuffer(selection.path_prefix.encode(), np.uint8)
+        found = np.zeros(len(rows), bool)
+        if spans is not None:
+            has_prefix(buf, tuple(spans), rows, prefix, found)
+        rows = rows[found]
+    return rows
+
+
+class _Space(threading.local):
+    """What the loop writes to, kept by each thread: fresh memory for each chunk costs as much as the loop."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.known_times = np.empty((2, 2), np.int64)
+        self._held: tuple[Array, ...] = ()
+        self._shape = (-1, -1, -1, -1)
+
+    def for_lines(self, program: Program, lines: int) -> tuple[Array, ...]:
+        """Return which lines are good, starts, ends, whole numbers and decimals of so many lines or more.
+
+        Their content is undefined.
+        """
+        import numpy as np
+
+        shape = (max(1, program.span_count), 1 + len(program.ints), max(1, len(program.floats)))
+        if self._shape[:3] != shape or self._shape[3] < lines:
+            self._shape = (*shape, lines + lines // 4)
+            spans, ints, floats, room = self._shape
+            self._held = (
+                np.empty(room, np.bool_),
+                np.empty((spans, room), np.int32),
+                np.empty((spans, room), np.int32),
+                np.empty((ints, room), np.int64),
+                np.empty((floats, room), np.float64),
+            )
+        return self._held
+
+
+_SPACE = _Space()

@@ -1,0 +1,311 @@
+"""The plan that most lines of a sample are of.
+
+Chunks of an access log into tables: the compiled loop first, what it doubts by the exact way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import tzinfo
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, merged
+from watchme_analysis.access_logs.engine.columns import rows_table
+from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
+from watchme_analysis.access_logs.engine.program import Program, compile_program
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
+from watchme_analysis.access_logs.formats.json_shape import shape_of
+from watchme_analysis.access_logs.formats.load_balancer import TYPES, load_balancer_plan
+from watchme_analysis.access_logs.formats.log_format import LogFormat
+from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.lines import prefix_sizes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from watchme_analysis.access_logs.engine.compiled import CompiledLines
+
+    Array = np.ndarray[Any, Any]
+
+    Bounds = tuple[Array, Array]
+
+# Lines of no format begin so whose plan can be told by one of them.
+_SHAPED = (b"{", *TYPES)
+
+
+def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
+    """Return the plan that most lines of a sample are of, None for lines that only the exact way reads.
+
+    Parameters
+    ----------
+    size
+        How many lines the sample has.
+    reader
+        One that has looked at it.
+    """
+    if reader.fields is not None:
+        return None
+    shaped = [line for line in reader.others if line.startswith(_SHAPED)]
+    if 2 * len(shaped) > size:
+        plans = Counter(_plan_of(line, reader) for line in shaped)
+        plan = plans.most_common(1)[0][0]
+        if plan is not None:
+            return plan
+    return reader.formats[0] if len(reader.others) < size else None
+
+
+def _plan_of(line: bytes, reader: ReferenceParser) -> LogFormat | None:
+    return shape_of(line, reader.keys) if line.startswith(b"{") else load_balancer_plan(line)
+
+
+# Below this many bytes loading the compiled loop costs more than it saves.
+FAST_FROM = 16 << 20
+# How lines are read: by the best way that is installed; by a loop that numba compiles; by Arrow in columns;
+# one by one.
+ENGINES = ("auto", "numba", "arrow", "exact")
+_SAMPLE = 32
+# So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
+_MANY_TORN, _SHARE_TORN = 3, 0.002
+_RETURN = 13
+_CUT = "it has no line end, so that its last value may be cut"
+
+
+@cache
+def _has_numba() -> bool:
+    return find_spec("numba") is not None
+
+
+def chosen_engine(asked: str) -> str:
+    """Return the engine to use: the one asked for, for ``auto`` the compiled loop where it can be used.
+
+    Raises
+    ------
+    InputError
+        When there is no such engine, or it needs what is not installed.
+    """
+    if asked not in ENGINES:
+        raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")
+    if asked == "numba" and not _has_numba():
+        raise InputError("The engine numba needs the package numba, which is not installed: take auto.")
+    if asked == "auto":
+        return "numba" if _has_numba() else "arrow"
+    return asked
+
+
+class Engine:
+    """Reads chunks of whole lines; chunks may be read at the same time in several threads.
+
+    Parameters
+    ----------
+    formats
+        Formats that may have written the lines, the likeliest first.
+    zone
+        Zone of times written without one.
+    selection
+        What is asked.
+    engine
+        A word of :data:`ENGINES`; all give the same rows.
+    decode
+        Whether to decode the escapes of Nginx's default escaping, or Apache's.
+    """
+
+    def __init__(
+        self,
+        formats: Sequence[LogFormat],
+        zone: tzinfo,
+        selection: Selection | None = None,
+        *,
+        engine: str = "auto",
+        decode: bool = False,
+    ) -> None:
+        self._formats = tuple(formats)
+        self._zone = zone
+        self._selection = selection or Selection()
+        self._engine = chosen_engine(engine)
+        self._decode = decode
+        self._programs: dict[LogFormat, Program | None] = {}
+
+    def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
+        """Read a chunk.
+
+        Parameters
+        ----------
+        data
+            Whole lines; the last one may lack its end.
+        constants
+            Columns with the same value in every row, such as ``file``.
+        """
+        import numpy as np
+
+        block = block_of(data)
+        size = len(block)
+        buf = block.array(ROOM_BYTES)
+        bounds = self._bounds(buf, size)
+        lines = len(bounds[0])
+        reader = ReferenceParser(self._formats, self._zone, fields=block.fields)
+        sample = _lines(buf, bounds, _sample_rows(lines))
+        reader.look_at(sample)
+        given = constants or {}
+        chunk = buf[:size], bounds
+        program = self._program_for(len(sample), reader)
+        if program is None:
+            return self._exact(chunk, np.arange(lines), reader, given)
+        # A line without its end may be a part of one, and is for the exact way.
+        whole = lines - (not _ended(chunk[0]))
+        bounds = bounds[0][:whole], bounds[1][:whole]
+        if reader.prefixed:
+            bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
+        quick = (
+            self._compiled(program, buf, bounds)
+            if self._engine == "numba" and program.fits_loop
+            else self._columnar(program, chunk[0], bounds, given)
+        )
+        doubtful = self._exact(chunk, np.append(quick.others, np.arange(whole, lines)), reader, given)
+        if self._decode:
+            table = quick.table(given, doubtful.table[:0])
+            table = merged(unescaped_table(table, program.log_format.escape), doubtful.table)
+        else:
+            table = quick.table(given, doubtful.table)
+        name = program.log_format.name or program.log_format.text
+        return doubtful._replace(
+            table=table,
+            lines=lines,
+            left_out=quick.read - len(quick.rows) + doubtful.left_out,
+            formats=doubtful.formats + Counter({name: quick.read}),
+        )
+
+    def _bounds(self, buf: Array, size: int) -> Bounds:
+        """Return where the lines in the first bytes start and end; ``ROOM_BYTES`` stand behind them."""
+        import numpy as np
+
+        if self._engine != "numba":
+            return _line_bounds(buf[:size])
+        from watchme_analysis.access_logs.engine.compiled import line_bounds
+
+        starts, ends = line_bounds(buf, size)
+        if _ended(buf[:size]):
+            return starts, ends
+        start = int(buf[:size].tobytes().rfind(b"\n")) + 1
+        stop = size - (size > start and buf[size - 1] == _RETURN)
+        return np.append(starts, start), np.append(ends, stop)
+
+    def _compiled(self, program: Program, buf: Array, bounds: Bounds) -> CompiledLines:
+        from watchme_analysis.access_logs.engine.compiled import CompiledLines
+
+        return CompiledLines(program, buf, bounds, self._selection)
+
+    def _columnar(self, program: Program, buf: Array, bounds: Bounds, constants: dict[str, Any]) -> _Columnar:
+        from watchme_analysis.access_logs.engine.arrow import arrow_table
+
+        table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
+        return _Columnar(len(table), self._selection.filtered(table), others)
+
+    def uses_loop(self, lines: Sequence[bytes]) -> bool:
+        """Tell whether the compiled loop reads most lines like those given."""
+        reader = ReferenceParser(self._formats, self._zone)
+        reader.look_at(lines)
+        program = self._program_for(len(lines), reader)
+        return self._engine == "numba" and program is not None and program.fits_loop
+
+    def _program_for(self, size: int, reader: ReferenceParser) -> Program | None:
+        """Return how to read what most lines of a sample of a size are, or None for line by line."""
+        plan = most_common_plan(size, reader)
+        return None if plan is None else self._program(plan)
+
+    def _program(self, log_format: LogFormat) -> Program | None:
+        if log_format not in self._programs:
+            program = compile_program(log_format, self._selection.needed)
+            self._programs[log_format] = program if self._suits(program) else None
+        return self._programs[log_format]
+
+    def _suits(self, program: Program | None) -> bool:
+        if program is None or self._engine == "exact":
+            return False
+        from watchme_analysis.access_logs.engine.arrow import can_read
+
+        return (self._engine == "numba" and program.fits_loop) or can_read(program)
+
+    def _exact(
+        self, chunk: tuple[Array, Bounds], rows: Array, reader: ReferenceParser, constants: dict[str, Any]
+    ) -> Chunk:
+        buf, bounds = chunk
+        found: list[dict[str, Any]] = []
+        refused: list[RejectedLine] = []
+        doubted: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
+        blank = left_out = 0
+        for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
+            if not reader.written(line).strip(b" \t\0") or reader.is_directive(line):
+                blank += 1
+                continue
+            # A write after a truncation leaves NUL bytes before the line.
+            try:
+                values, log_format = reader.row_and_format(line.lstrip(b"\0"))
+            except ValueError as error:
+                refused.append(RejectedLine(int(row) + 1, str(error), line))
+                continue
+            is_cut = row + 1 == len(bounds[0]) and not _ended(buf)
+            if is_cut and log_format is not None and not log_format.literals[-1]:
+                reader.used[log_format.name or log_format.text] -= 1
+                refused.append(RejectedLine(int(row) + 1, _CUT, line))
+                continue
+            if not self._selection.takes(values):
+                left_out += 1
+                continue
+            # After the choice, which is of what was logged in either way.
+            if self._decode and log_format is not None:
+                values = unescaped_row(values, log_format.escape)
+            found.append({**values, **constants, "line": int(row) + 1})
+            if log_format is not None and log_format.begins(reader.formats[0]):
+                torn = RejectedLine(int(row) + 1, f"it may be a torn line of {reader.formats[0].name}", line)
+                doubted.setdefault(log_format, []).append((found[-1], torn))
+        for log_format, pairs in doubted.items():
+            if len(pairs) < max(_MANY_TORN, _SHARE_TORN * len(bounds[0])):
+                reader.used[log_format.name or log_format.text] -= len(pairs)
+                found = [row for row in found if not any(row is one for one, _ in pairs)]
+                refused = sorted([*refused, *(torn for _, torn in pairs)])
+        table = rows_table(found, self._selection.needed)
+        return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
+
+
+class _Columnar(NamedTuple):
+    """What Arrow read of a chunk, with the names that the compiled loop has for it."""
+
+    read: int
+    rows: pa.Table
+    others: Array
+
+    def table(self, _constants: dict[str, Any], further: pa.Table) -> pa.Table:
+        """Return the rows asked for and further ones between them."""
+        return merged(self.rows, further)
+
+
+def _ended(buf: Array) -> bool:
+    return len(buf) == 0 or bool(buf[-1] == 10)
+
+
+def _line_bounds(buf: Array) -> Bounds:
+    """Return where lines start and end, without their ends."""
+    import numpy as np
+
+    breaks = np.flatnonzero(buf == 10)
+    ends = breaks if len(buf) == 0 or buf[-1] == 10 else np.append(breaks, len(buf))
+    starts = np.empty_like(ends)
+    starts[:1] = 0
+    starts[1:] = ends[:-1] + 1
+    returns = (ends > starts) & (buf[ends - 1] == 13) if len(ends) else np.zeros(0, bool)
+    return starts, ends - returns
+
+
+def _lines(buf: Array, bounds: Bounds, rows: Any) -> list[bytes]:
+    starts, ends = bounds
+    return [buf[starts[row] : ends[row]].tobytes() for row in rows]
+
+
+def _sample_rows(lines: int) -> list[int]:
+    step = max(1, lines // _SAMPLE)
+    return list(range(0, lines, step))[:_SAMPLE]

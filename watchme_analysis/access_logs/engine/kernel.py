@@ -1,0 +1,331 @@
+"""Compiled loops over bytes: lines into spans and numbers, spans into text.
+
+This module needs numba and is imported only where many lines are read. The kernel accepts nothing that the
+exact pattern of the same plan would read otherwise; what it is not sure of it flags as doubtful.
+
+A place is an address in memory, so that functions hand on numbers and nothing else. A chunk holds whole
+lines, each with its end, and ``ROOM_BYTES`` more that can be read but mean nothing: so nobody looks where the
+chunk ends.
+"""
+# ruff: noqa: PLR1714, SIM110 - numba compiles plain loops and comparisons best
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from watchme_analysis.access_logs.engine.jit import compiled
+from watchme_analysis.access_logs.engine.vectors import (
+    SAME,
+    WIDTH,
+    WORD,
+    byte_at,
+    is_same,
+    leading_digits,
+    plain_run,
+    starts_with,
+)
+
+INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
+QUOTED, TEXT, UNESCAPED, LIST_TIME, LIST_STATUS, LIST_ADDRESS = 7, 8, 9, 10, 11, 12
+# What a text is besides: a request line, or the target of one.
+REQUEST, TARGET = 1, 2
+# Any to the type checker: numpy's own types differ between the versions that the Pythons get.
+int64: Any = np.int64
+NULL: Any = int64(-(2**63))
+
+_MONTH_KEYS = np.array(
+    [
+        (ord(name[0]) << 16) | (ord(name[1]) << 8) | ord(name[2])
+        for name in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    ],
+    dtype=np.int64,
+)
+_MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
+# Ten to the power of the places that a fraction lacks for millionths.
+MICRO = 10 ** np.arange(6, -1, -1)
+TENS = 10 ** np.arange(0, 9)
+MILLION = 1_000_000
+POWERS = 10.0 ** np.arange(0, 19)
+
+
+@compiled
+def digits(at: int, count: int) -> Any:
+    """Return the number that so many digits at a place make, eight at most, -1 when one is none."""
+    found = leading_digits(at)
+    number: Any = found >> 4
+    return number // TENS[(found & 15) - count] if (found & 15) >= count else -1
+
+
+@compiled
+def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
+    """Return microseconds since the epoch of a date and (hour, minute, second), NULL without one."""
+    hour, minute, second = clock
+    if month < 1 or month > 12 or year < 1 or day < 1 or hour < 0 or minute < 0 or second < 0:
+        return NULL
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    last = _MONTH_DAYS[month - 1] + (1 if month == 2 and leap else 0)
+    if day > last or hour > 23 or minute > 59 or second > 59:
+        return NULL
+    # Days from the civil calendar, counted in years that begin in March.
+    shifted = year - (1 if month <= 2 else 0)
+    era = shifted // 400
+    year_of_era = shifted - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    days = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+    return ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000
+
+
+@compiled
+def repeats(at: int, known: int, size: int) -> Any:
+    """Tell whether a text of 17 to 32 bytes stands at a place as it does at another, -1 for none."""
+    if known < 0:
+        return False
+    return is_same(at, known) and is_same(at + size - SAME, known + size - SAME)
+
+
+@compiled
+def zone_offset(at: int, gap: int) -> Any:
+    """Return the microseconds of a zone such as +0900 (gap 0) or +09:00 (gap 1), NULL when it is none."""
+    sign = byte_at(at)
+    hours = digits(at + 1, 2)
+    minutes = digits(at + 3 + gap, 2)
+    if (sign != 43 and sign != 45) or hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
+        return NULL
+    if gap == 1 and byte_at(at + 3) != 58:
+        return NULL
+    value = (hours * 60 + minutes) * 60_000_000
+    return value if sign == 43 else -value
+
+
+@compiled
+def time_local(at: int, end: int) -> Any:
+    """Return the moment that ``$time_local`` writes, NULL when it is none."""
+    if end - at < 26 or byte_at(at + 2) != 47 or byte_at(at + 6) != 47 or byte_at(at + 11) != 58:
+        return NULL
+    if byte_at(at + 14) != 58 or byte_at(at + 17) != 58 or byte_at(at + 20) != 32:
+        return NULL
+    key = (byte_at(at + 3) << 16) | (byte_at(at + 4) << 8) | byte_at(at + 5)
+    month = 0
+    for index in range(12):
+        if _MONTH_KEYS[index] == key:
+            month = index + 1
+    clock = (digits(at + 12, 2), digits(at + 15, 2), digits(at + 18, 2))
+    moment = moment_of(digits(at + 7, 4), month, digits(at, 2), clock)
+    offset = zone_offset(at + 21, 0)
+    return NULL if moment == NULL or offset == NULL else moment - offset
+
+
+@compiled
+def time_iso(at: int, end: int) -> Any:
+    """Return the moment that ``$time_iso8601`` writes, NULL when it is none."""
+    if end - at < 20 or byte_at(at + 4) != 45 or byte_at(at + 7) != 45 or byte_at(at + 10) != 84:
+        return NULL
+    if byte_at(at + 13) != 58 or byte_at(at + 16) != 58:
+        return NULL
+    clock = (digits(at + 11, 2), digits(at + 14, 2), digits(at + 17, 2))
+    moment = moment_of(digits(at, 4), digits(at + 5, 2), digits(at + 8, 2), clock)
+    if moment == NULL or byte_at(at + 19) == 90:
+        return moment
+    if end - at < 25:
+        return NULL
+    offset = zone_offset(at + 19, 1)
+    return NULL if offset == NULL else moment - offset
+
+
+@compiled
+def follows(at: int, end: int, literal: Any) -> Any:
+    """Tell whether a literal stands at a place: its first bytes, which of them count, its place and size."""
+    word, mask, place, size = literal
+    if at + size > end or not starts_with(at, word, mask):
+        return False
+    for offset in range(WORD, size):
+        if byte_at(at + offset) != byte_at(place + offset):
+            return False
+    return True
+
+
+@compiled
+def run_end(at: int, low: int, stop: int, other: int) -> Any:
+    """Return the first place whose byte is below ``low``, above 126 or one of two.
+
+    Lines end with what is below every ``low``.
+    """
+    while True:
+        run = plain_run(at, low, stop, other)
+        at += run
+        if run < WIDTH:
+            return at
+
+
+@compiled
+def read_list(at: int, end: int, kind: int) -> Any:
+    """Read an upstream list.
+
+    Returns
+    -------
+    tuple
+        Where it ends, -1 when in doubt; tries; sum in millionths (NULL without a number); last number (NULL);
+        where the last entry starts and ends.
+    """
+    tries, total, last, begin, stop = 0, NULL, NULL, at, at
+    while True:
+        begin = at
+        if kind == LIST_ADDRESS:
+            at = min(run_end(at, 33, 44, 34), end)
+            if at == begin:
+                return -1, tries, total, last, begin, at
+        elif byte_at(at) == 45:
+            at += 1
+            last = NULL
+        else:
+            found = leading_digits(at)
+            last = found >> 4
+            at += found & 15
+            # Eight digits may be more.
+            places = -1 if at == begin or at - begin == WORD else 0
+            if kind == LIST_TIME:
+                scaled = last * MILLION
+                if byte_at(at) == 46:
+                    found = leading_digits(at + 1)
+                    places = -1 if places < 0 or found & 15 == 0 or found & 15 > 6 else found & 15
+                    scaled += (found >> 4) * MICRO[places]
+                    at += 1 + (found & 15)
+                total = scaled if total == NULL else total + scaled
+            if places < 0:
+                return -1, tries, total, last, begin, at
+        stop = at
+        tries += 1
+        mark = byte_at(at)
+        if mark == 44 and byte_at(at + 1) == 32:
+            at += 2
+        elif mark == 32 and byte_at(at + 1) == 58 and byte_at(at + 2) == 32:
+            at += 3
+        else:
+            break
+    if tries == 1 and stop - begin == 1 and byte_at(begin) == 45:
+        tries = 0
+    return at, tries, total, last, begin, stop
+
+
+@compiled
+def number_end(at: int) -> Any:
+    """Read digits and at most six places.
+
+    Returns
+    -------
+    tuple
+        Where they end, the value of all digits, how many there are before the point (16: that many or more)
+        and behind it (7: more than six, or none behind a point).
+    """
+    found = leading_digits(at)
+    value = found >> 4
+    whole = found & 15
+    if whole == WORD:
+        found = leading_digits(at + WORD)
+        value = value * TENS[found & 15] + (found >> 4)
+        whole += found & 15
+    at += whole
+    if byte_at(at) != 46:
+        return at, value, whole, int64(0)
+    found = leading_digits(at + 1)
+    places = found & 15
+    if places == 0 or places > 6:
+        return at, value, whole, int64(7)
+    return at + 1 + places, value * TENS[places] + (found >> 4), whole, places
+
+
+@compiled
+def wide_size(at: int) -> Any:
+    """Return how many bytes a character beyond ASCII takes that stands at a place in UTF-8, 0 for none."""
+    first = byte_at(at)
+    size = 2 if 194 <= first <= 223 else 3 if 224 <= first <= 239 else 4 if 240 <= first <= 244 else 0
+    code = first & (127 >> size)
+    for step in range(1, size):
+        byte = byte_at(at + step)
+        if byte & 192 != 128:
+            return 0
+        code = code << 6 | byte & 63
+    # Written longer than need be, or no character at all.
+    if (size == 3 and (code < 2048 or 55296 <= code <= 57343)) or (
+        size == 4 and not 65536 <= code <= 1114111
+    ):
+        return 0
+    return size
+
+
+@compiled
+def enclosed_end(at: int, end: int, escapes: bool, wide: bool) -> Any:
+    """Return where an enclosed text, maybe with ``wide`` characters, ends; -1 when in doubt."""
+    while True:
+        at = run_end(at, 32, 34, 92)
+        if at >= end:
+            return -1
+        mark = byte_at(at)
+        if mark == 34:
+            return at
+        size = wide_size(at) if wide and mark > 127 else 0
+        if size == 0:
+            if mark != 92 or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
+                return -1
+            size = 2
+        at += size
+
+
+@compiled
+def token_end(at: int, end: int, stop: int) -> Any:
+    """Return where a word ends, before a byte (0: at the line's end); -1 when in doubt."""
+    at = run_end(at, 33, stop, 34)
+    if stop == 0:
+        return at if at == end else -1
+    return at if at < end and byte_at(at) == stop else -1
+
+
+@compiled
+def text_end(at: int, end: int, literal: Any, enclosed: bool) -> Any:
+    """Return where a text ends, before the first literal like the one behind it; -1 when in doubt.
+
+    A quotation mark in a text that nothing encloses is doubtful.
+    """
+    first = byte_at(literal[2]) if literal[3] > 0 else 0
+    other = first if enclosed else 34
+    while True:
+        at = run_end(at, 32, first, other)
+        if literal[3] == 0:
+            return at if at == end else -1
+        if at >= end:
+            return -1
+        mark = byte_at(at)
+        if mark == first and follows(at, end, literal):
+            return at
+        if mark < 32 or mark > 126 or (mark == 34 and not enclosed):
+            return -1
+        at += 1
+
+
+@compiled
+def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
+    """Tell whether another line may begin in a text that nothing encloses and that a literal ends.
+
+    Parameters
+    ----------
+    at, stop
+        Where the text begins and ends.
+    literal
+        The one behind it.
+    opening
+        One that stands at every line's beginning; a byte before it (-1: any), and its two distances.
+    """
+    if run_end(at, 33, 127, 127) >= stop:
+        return False
+    end, first = stop + literal[3], byte_at(opening[2])
+    mark, near, far = opening[4:]
+    while True:
+        at = run_end(at, 32, first, first)
+        if at >= end:
+            return False
+        marked = mark < 0 or byte_at(at - near) == mark or byte_at(at - far) == mark
+        if marked and follows(at, end, opening[:4]):
+            return True
+        at += 1

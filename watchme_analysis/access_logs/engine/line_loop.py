@@ -1,0 +1,288 @@
+"""The compiled loop over the lines of a chunk."""
+# ruff: noqa: PLR0912, PLR0915, PLR1714, SIM109 - numba compiles plain loops and comparisons best
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from watchme_analysis.access_logs.engine import kernel
+from watchme_analysis.access_logs.engine.jit import compiled
+from watchme_analysis.access_logs.engine.kernel import int64
+from watchme_analysis.access_logs.engine.request_line_loop import split_request
+from watchme_analysis.access_logs.engine.vectors import (
+    WIDTH,
+    byte_at,
+    leading_digits,
+    lowest_bit,
+    matches,
+    place_of,
+)
+
+_INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC
+_TIME_LOCAL, _TIME_ISO = kernel.TIME_LOCAL, kernel.TIME_ISO
+_ADDRESS, _TOKEN, _QUOTED, _TEXT = kernel.ADDRESS, kernel.TOKEN, kernel.QUOTED, kernel.TEXT
+_LIST_TIME, _LIST_ADDRESS = kernel.LIST_TIME, kernel.LIST_ADDRESS
+_REQUEST, _TARGET = kernel.REQUEST, kernel.TARGET
+_NULL = kernel.NULL
+
+
+@compiled
+def find_lines(buf: Any, size: int, starts: Any, ends: Any) -> Any:
+    """Fill in where lines start and end, without their ends, as far as there is room; return how many end."""
+    line, start, place = 0, 0, place_of(buf)
+    for at in range(0, size, WIDTH):
+        bits = matches(place + at, 10)
+        if size - at < WIDTH:
+            bits &= (int64(1) << (size - at)) - 1
+        while bits != 0:
+            end = at + lowest_bit(bits)
+            bits &= bits - 1
+            if line < len(starts):
+                starts[line] = start
+                ends[line] = end - 1 if end > start and byte_at(place + end - 1) == 13 else end
+            start = end + 1
+            line += 1
+    return line
+
+
+@compiled
+def _null_size(at: int, end: int, literal: Any, json: bool) -> Any:
+    """Return the length of a value that stands for none (``-``, in JSON also nothing), -1 for another."""
+    is_last = literal[3] == 0
+    if json and not is_last and kernel.follows(at, end, literal):
+        return 0
+    if byte_at(at) == 45 and at < end:
+        if is_last:
+            return 1 if at + 1 == end else -1
+        return 1 if kernel.follows(at + 1, end, literal) else -1
+    return -1
+
+
+@compiled
+def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
+    """Return where a time ends (-1 in doubt) and its moment; ``known`` is where one stood, and its moment.
+
+    Requests come by the thousand a second, so that most times repeat the one before.
+    """
+    size = 26 if kind == _TIME_LOCAL else 25
+    if kernel.repeats(at, known[0], size):
+        return at + size, known[1]
+    if kind == _TIME_LOCAL:
+        moment = kernel.time_local(at, end)
+    else:
+        moment = kernel.time_iso(at, end)
+        if moment != _NULL and byte_at(at + 19) == 90:
+            size = 20
+    if moment == _NULL:
+        return -1, moment
+    known[0], known[1] = at if size > 20 else -1, moment
+    return at + size, moment
+
+
+@compiled
+def _read_number(at: int, kind: int) -> Any:
+    """Return where a number ends (-1 in doubt), its whole value, and its decimal."""
+    stop, value, whole, places = kernel.number_end(at)
+    if whole == 0 or places > 6:
+        return -1, _NULL, np.nan
+    if kind == _INT:
+        return (stop if places == 0 and whole <= 15 else -1), value, np.nan
+    if kind == _MSEC:
+        return (stop if places > 0 and whole <= 10 else -1), value * kernel.MICRO[places], np.nan
+    return (stop if whole <= 9 else -1), value, value / kernel.POWERS[places]
+
+
+@compiled
+def _is_padded(at: int) -> Any:
+    """Tell whether a number at a place begins with a zero too many."""
+    return byte_at(at) == 48 and 48 <= byte_at(at + 1) <= 57
+
+
+@compiled
+def _ipv4_end(at: int) -> Any:
+    """Return where an IPv4 address ends that stands at a place, -1 when none does."""
+    for part in range(4):
+        count = leading_digits(at) & 15
+        if count == 0 or count > 3 or (part < 3 and byte_at(at + count) != 46):
+            return -1
+        at += count + 1
+    return at - 1
+
+
+@compiled
+def _is_address(at: int, end: int) -> Any:
+    """Tell whether a span is surely an IPv4 or IPv6 address."""
+    dots, run, colons, gaps = 0, 0, 0, 0
+    four, six = True, True
+    for place in range(at, end):
+        char = byte_at(place)
+        if char == 58:
+            four, six = False, six and colons < 7
+            gaps += run == 0 and colons > 0
+            colons += 1
+            run = 0
+            continue
+        if char == 46:
+            # One of IPv4 within one of IPv6 is for the exact way.
+            four, six = four and run > 0, False
+            dots += 1
+            run = 0
+            continue
+        run += 1
+        if 48 <= char <= 57:
+            four = four and run <= 3
+        elif 97 <= char <= 102 or 65 <= char <= 70:
+            four = False
+        else:
+            return False
+        six = six and run <= 4
+    # Without a gap there are eight parts; at either end stands a part or the gap.
+    six = six and colons >= 2 and (gaps == 1 or (gaps == 0 and colons == 7))
+    six = six and (byte_at(at) != 58 or byte_at(at + 1) == 58) and (run > 0 or byte_at(end - 2) == 58)
+    return (four and dots == 3 and run > 0) or six
+
+
+@compiled
+def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any:
+    """Return where a text, a word or an address ends, -1 in doubt."""
+    kind, role, json = kinds
+    begin = at
+    if kind == _QUOTED:
+        # What a request line is taken apart at, other characters may stand for.
+        return kernel.enclosed_end(at, end, not json, role == 0)
+    if kind == _ADDRESS and literal[3] > 0:
+        stop = _ipv4_end(at)
+        if stop >= 0 and byte_at(stop) == byte_at(literal[2]):
+            return stop
+    if kind == _ADDRESS or kind == _TOKEN:
+        stop = kernel.token_end(at, end, byte_at(literal[2]) if literal[3] > 0 else 0)
+        if kind == _ADDRESS and stop >= 0 and not _is_address(at, stop):
+            return -1
+    else:
+        stop = kernel.text_end(at, end, literal, kind != _TEXT)
+        if stop >= 0 and opening[3] > 0 and kernel.may_be_two(begin, stop, literal, opening):
+            return -1
+    if json:
+        for place in range(at, stop):
+            if byte_at(place) == 92:
+                return -1
+    return stop
+
+
+@compiled
+def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_times: Any) -> None:
+    """Take lines apart.
+
+    Parameters
+    ----------
+    buf
+        Bytes of the chunk, ``uint8[..]``, and ``ROOM_BYTES`` more.
+    bounds
+        Where lines start and end, without their ends: two ``int64[lines]``.
+    plan
+        Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; their first eight bytes, and
+        which of them count, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, whether it
+        is a request or a target, whether it is a number of JSON (``bool``), slot of its span, of its whole
+        number, of its decimal, of the span of a whole list (-1: not asked for).
+    limits
+        Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
+        is doubtful, the slot of the first of the five spans of the request (-1: not asked for), whether no
+        other variable can stand in for a part of the request, and the plan's ``start_sign``.
+    out
+        ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
+        ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
+        What belongs to lines that are not good is undefined.
+    known_times
+        Room for the times that stood last in each of the two forms, where and what moment: ``int64[2, 2]``.
+    """
+    line_starts, line_ends = bounds
+    literals, literal_at, words, masks, kinds, roles, bare, span_slots, int_slots, float_slots, list_slots = (
+        plan
+    )
+    good, starts, ends, ints, floats = out
+    json, longest, request_slot, is_alone, start_literal, mark, near, far = limits
+    known_times[:, :] = -1
+    place, literal_place = place_of(buf), place_of(literals)
+    opening = words[0], masks[0], literal_place, literal_at[1]
+    index = max(start_literal, 0)
+    size = literal_at[index + 1] - literal_at[index] if start_literal >= 0 else 0
+    telling = words[index], masks[index], literal_place + literal_at[index], size, mark, near, far
+    for line in range(len(line_starts)):
+        at, end = place + line_starts[line], place + line_ends[line]
+        good[line] = False
+        if end - at > longest or not kernel.follows(at, end, opening):
+            continue
+        at += literal_at[1]
+        tries = 0
+        for index in range(len(kinds)):
+            kind, role = kinds[index], roles[index]
+            literal_size = literal_at[index + 2] - literal_at[index + 1]
+            literal = words[index + 1], masks[index + 1], literal_place + literal_at[index + 1], literal_size
+            begin = at
+            first, last = at, at
+            number, decimal = _NULL, np.nan
+            null_size = _null_size(at, end, literal, json)
+            if null_size >= 0 and not (_LIST_TIME <= kind <= _LIST_ADDRESS and null_size > 0):
+                # nginx always knows the time.
+                at = -1 if _MSEC <= kind <= _TIME_ISO else at + null_size
+                last = at if null_size == 0 else begin
+            elif kind == _TIME_LOCAL or kind == _TIME_ISO:
+                at, number = _read_time(at, end, kind, known_times[kind - _TIME_LOCAL])
+                last = at
+            elif kind <= _MSEC:
+                at, number, decimal = _read_number(at, kind)
+                last = at
+            elif _LIST_TIME <= kind <= _LIST_ADDRESS:
+                at, count, total, number, first, last = kernel.read_list(at, end, kind)
+                tries = max(tries, count)
+                if total != _NULL:
+                    decimal = total / 1e6
+                if last - first == 1 and byte_at(first) == 45:
+                    last = first
+            else:
+                at = _read_text(at, end, (kind, role, json), literal, telling)
+                last = at
+            if bare[index] and (null_size >= 0 or _is_padded(begin)):
+                at = -1
+            if at < 0 or at > end or not kernel.follows(at, end, literal):
+                at = -1
+                break
+            if role != 0:
+                method_end, path, mark, stop = begin, last, last, last
+                if last > begin:
+                    method_end, path, mark, stop = split_request(begin, last, role == _REQUEST)
+                # For a part that is missing another variable may stand in.
+                is_whole = mark > path and (role == _TARGET or last > stop > method_end > begin)
+                if method_end < 0 or not (is_alone or is_whole):
+                    at = -1
+                    break
+                if request_slot >= 0:
+                    # Method, path, query and protocol, or the whole of what is no request line.
+                    starts[request_slot, line] = begin - place if method_end > begin else -1
+                    ends[request_slot, line] = method_end - place
+                    starts[request_slot + 1, line] = path - place if mark > path else -1
+                    ends[request_slot + 1, line] = mark - place
+                    starts[request_slot + 2, line] = mark + 1 - place if mark + 1 < stop else -1
+                    ends[request_slot + 2, line] = stop - place
+                    starts[request_slot + 3, line] = stop + 1 - place if stop + 1 < last else -1
+                    ends[request_slot + 3, line] = last - place
+                    is_garbage = last > begin and method_end == begin and role == _REQUEST
+                    starts[request_slot + 4, line] = begin - place if is_garbage else -1
+                    ends[request_slot + 4, line] = last - place
+            if span_slots[index] >= 0:
+                starts[span_slots[index], line] = first - place if last > first else -1
+                ends[span_slots[index], line] = last - place
+            if list_slots[index] >= 0:
+                missing = at == begin or (at == begin + 1 and byte_at(begin) == 45)
+                starts[list_slots[index], line] = -1 if missing else begin - place
+                ends[list_slots[index], line] = at - place
+            if int_slots[index] >= 0:
+                ints[int_slots[index], line] = number
+            if float_slots[index] >= 0:
+                floats[float_slots[index], line] = decimal
+            at += literal_size
+        if at == end:
+            ints[0, line] = tries
+            good[line] = True

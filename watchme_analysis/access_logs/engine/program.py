@@ -1,0 +1,262 @@
+"""A log format as the compiled loop wants it: which variable fills which column, and what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.formats.derived import DerivedFormat, known_names
+from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
+from watchme_analysis.access_logs.formats.log_variables import (
+    DURATIONS,
+    SINGLE,
+    SUMS,
+    TIMES,
+    UPSTREAM,
+    WHOLE,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# What a request line is taken apart to, and where it stands as a whole when it is none.
+REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
+TARGETS = ("request_uri", "uri", "document_uri")
+ARGS = ("args", "query_string")
+REQUEST_PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
+
+
+@dataclass
+class Program:
+    """What the compiled loop stores for a format, and how the columns come from it.
+
+    Attributes
+    ----------
+    log_format
+        The format.
+    texts
+        Text column to the variables that fill it, the best first.
+    wholes
+        Whole-number column to its variables, the best first.
+    decimals
+        Decimal column to its variable.
+    further
+        Variables that stand in ``extra``, sorted.
+    spans, ints, floats, lists
+        Variable to its slot; that of an upstream variable holds its last try in ``spans`` and all of them in
+        ``lists``.
+    request_slot
+        First of the five spans of the request; -1 when none is asked for.
+    """
+
+    log_format: LogFormat
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    wholes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    decimals: dict[str, str] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
+    spans: dict[str, int] = field(default_factory=dict)
+    ints: dict[str, int] = field(default_factory=dict)
+    floats: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, int] = field(default_factory=dict)
+    request_slot: int = -1
+    span_count: int = 0
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Variables that fill the columns."""
+        return known_names(self.log_format)
+
+    @property
+    def counts_tries(self) -> bool:
+        """Whether the format has an upstream variable at all."""
+        return any(name in UPSTREAM for name in self.names)
+
+    @cached_property
+    def fits_loop(self) -> bool:
+        """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
+        if isinstance(self.log_format, DerivedFormat):
+            return False
+        variables, literals = self.log_format.variables, self.log_format.literals
+        # A blank line is none of a request, even where it would fit.
+        telling = any(literal.strip() for literal in literals)
+        if not self.log_format.writes_nothing:
+            telling |= any(one.kind not in ("text", "token") for one in variables)
+        return telling and all(map(_loop_finds_end, variables, literals[1:]))
+
+    @cached_property
+    def kernel_plan(self) -> tuple[Any, ...]:
+        """Literals, their bounds and first bytes, kinds and slots as the loop wants them."""
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.vectors import WORD
+
+        literals = self.log_format.literals
+        bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
+        joined: np.ndarray[Any, Any] = np.frombuffer(b"".join(literals), np.uint8)
+        names = self.log_format.names
+
+        def slots(of: dict[str, int]) -> Any:
+            return np.array([of.get(name, -1) for name in names], np.int64)
+
+        firsts = [literal[:WORD].ljust(WORD, b"\0") for literal in literals]
+        words: np.ndarray[Any, Any] = np.frombuffer(b"".join(firsts), np.int64)
+        counted = [(b"\xff" * min(WORD, len(literal))).ljust(WORD, b"\0") for literal in literals]
+        masks: np.ndarray[Any, Any] = np.frombuffer(b"".join(counted), np.int64)
+        variables = self.log_format.variables
+        kinds, roles = (np.array([*map(of, variables)], np.int64) for of in (self._kind, self._role))
+        bare = np.array([self.log_format.is_bare(variable) for variable in variables], bool)
+        given = map(slots, (self.spans, self.ints, self.floats, self.lists))
+        return joined, bounds, words, masks, kinds, roles, bare, *given
+
+    @property
+    def repeats_request(self) -> bool:
+        """Whether other variables may say again what the request line says."""
+        names = self.names
+        return "request" in names and any(name in names for name in REQUEST_PARTS)
+
+    @cached_property
+    def limits(self) -> tuple[bool, int, int, bool, int, int, int, int]:
+        """The loop's fourth argument."""
+        names = self.log_format.names
+        if "request" in names:
+            is_alone = not self.repeats_request
+        else:
+            is_alone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
+        writes_nothing, sign = self.log_format.writes_nothing, self.log_format.start_sign
+        return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
+
+    def _role(self, variable: Variable) -> int:
+        from watchme_analysis.access_logs.engine import kernel
+
+        if variable.name != _first(("request", *TARGETS), self.log_format.names):
+            return 0
+        return kernel.REQUEST if variable.name == "request" else kernel.TARGET
+
+    def _kind(self, variable: Variable) -> int:
+        from watchme_analysis.access_logs.engine import kernel
+
+        if variable.kind == "list":
+            return {"upstream_status": kernel.LIST_STATUS, "upstream_addr": kernel.LIST_ADDRESS}.get(
+                variable.name, kernel.LIST_TIME
+            )
+        if variable.kind == "text":
+            if not variable.quoted:
+                return kernel.TEXT
+            return kernel.UNESCAPED if self.log_format.escape == "none" else kernel.QUOTED
+        return {
+            "int": kernel.INT,
+            "decimal": kernel.DECIMAL,
+            "msec": kernel.MSEC,
+            "time_local": kernel.TIME_LOCAL,
+            "time_iso8601": kernel.TIME_ISO,
+            "address": kernel.ADDRESS,
+            "token": kernel.TOKEN,
+        }[variable.kind]
+
+
+def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | None:
+    """Return the program that yields the columns, None when the format is one for the exact way alone.
+
+    Parameters
+    ----------
+    log_format
+        The format.
+    columns
+        Columns of ``access_log`` that are asked for.
+    """
+    if not _is_plain(log_format):
+        return None
+    wanted = set(columns)
+    program = Program(log_format)
+    names = program.names
+    used: set[str] = set()
+    for column, candidates in SINGLE.items():
+        program.texts[column] = tuple(name for name in candidates if name in names)
+        used.update(program.texts[column][:1])
+    for column, candidates in WHOLE.items():
+        program.wholes[column] = tuple(name for name in candidates if name in names)
+        used.update(program.wholes[column][:1])
+    time = _first(TIMES, names)
+    if time:
+        program.wholes["time"] = (time,)
+    program.wholes["upstream_status"] = ("upstream_status",) if "upstream_status" in names else ()
+    program.texts["upstream_addr"] = ("upstream_addr",) if "upstream_addr" in names else ()
+    program.decimals = {column: name for column, name in SUMS.items() if name in names}
+    duration = _first(tuple(DURATIONS), names)
+    if duration:
+        program.decimals["request_time_s"] = duration
+    target = _first(("request", *TARGETS), names)
+    used.update((*TIMES, *UPSTREAM, *DURATIONS, target or ""))
+    # What a request line says is taken from there.
+    parts = {"method": ("request_method",), "protocol": ("server_protocol",), "query": ARGS}
+    for column, candidates in parts.items():
+        asked = candidates if target != "request" else ()
+        program.texts[column] = tuple(name for name in asked if name in names)[:1]
+    if target != "request":
+        used.update(("request_method", "server_protocol"))
+    program.further = tuple(sorted(set(names) - used)) if "extra" in wanted else ()
+    _assign_slots(program, wanted, target)
+    return program
+
+
+def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
+    """Tell whether the compiled loop finds a value's end, before the literal, where the exact way does."""
+    # What follows a list may look like what stands between its items.
+    if variable.kind == "list" and (variable.name not in UPSTREAM or literal.startswith((b",", b" :"))):
+        return False
+    if variable.kind == "address" and (literal[:1].isalnum() or literal.startswith((b".", b":", b"_", b"%"))):
+        return False
+    # Where a dash ends a value it can't stand for none.
+    return not literal.startswith(b"-")
+
+
+def _is_plain(log_format: LogFormat) -> bool:
+    """Tell whether the loop reads the format as the exact way does, line for line."""
+    names = log_format.names
+    if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
+        return False
+    if sum(name in names for name in ARGS) > 1:
+        return False
+    # Of the times that Apache can be told to write, each has its own shape.
+    return "time_text" not in names or log_format.escape != "apache"
+
+
+def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:
+    compares = "extra" in wanted and (program.repeats_request or bool(program.texts["query"]))
+    # Without a target the loop would leave these spans as they were.
+    if target is not None and (compares or wanted & set(REQUEST_COLUMNS)):
+        program.request_slot = 0
+        program.span_count = len(REQUEST_COLUMNS)
+    textual = [name for column, names in program.texts.items() if column in wanted for name in names]
+    textual += program.further
+    if "extra" in wanted:
+        # What stands in `extra` is told by comparing it with what was chosen.
+        several = (*program.texts.values(), *program.wholes.values())
+        textual += [name for names in several if len(names) > 1 for name in names]
+        textual += program.texts["query"]
+    for name in dict.fromkeys(textual):
+        program.spans[name] = program.span_count
+        program.span_count += 1
+    for name in sorted(UPSTREAM) if "upstream_raw" in wanted else ():
+        if name in program.log_format.names:
+            program.lists[name] = program.span_count
+            program.span_count += 1
+    # The first whole number of each line counts the tries.
+    for column, names in program.wholes.items():
+        for name in names if column in wanted else ():
+            program.ints.setdefault(name, len(program.ints) + 1)
+    if "time_text" in program.log_format.names:
+        # The loop finds where it stands, and whether it is one is told afterwards.
+        program.spans["time_text"] = program.span_count
+        program.span_count += 1
+        program.ints.setdefault("time_text", len(program.ints) + 1)
+    for column, name in program.decimals.items():
+        if column in wanted:
+            program.floats[name] = len(program.floats)
+
+
+def _first(candidates: Sequence[str], names: Sequence[str]) -> str | None:
+    return next((name for name in candidates if name in names), None)

@@ -1,0 +1,269 @@
+"""Why a line is not of a ``log_format``: where it leaves it.
+
+Access log lines one by one: exact, slow, and what faster ways are held against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from functools import lru_cache
+
+from watchme_analysis.access_logs.formats import load_balancer as load_balancer_lines
+from watchme_analysis.access_logs.formats import w3c as w3c_lines
+from watchme_analysis.access_logs.formats.json_log import is_request, keys_of, unescape, values_of
+from watchme_analysis.access_logs.formats.load_balancer import load_balancer_values
+from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
+from watchme_analysis.access_logs.formats.log_variables import TIMES, row_of
+from watchme_analysis.access_logs.formats.text_proxies import text_values
+from watchme_analysis.access_logs.formats.w3c import W3cFields
+from watchme_analysis.files.lines import decoded, prefix_size
+
+# How lines begin that are no requests, and what they are.
+_OTHERS = (
+    (
+        re.compile(rb"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(\.\d+)? \d{4}\] \["),
+        "it is of Apache's error log, which is not read",
+    ),
+    (
+        re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "),
+        "it is of Nginx's error log, which --errors reads",
+    ),
+)
+
+
+def reason_unmatched(line: bytes) -> str:
+    """Return in words what a line is that is of no format at all."""
+    return next((told for begins, told in _OTHERS if begins.match(line)), "it is of none of the formats")
+
+
+def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
+    """Return in words where a line that is not of a format leaves it.
+
+    Parameters
+    ----------
+    log_format
+        The format.
+    line
+        :meth:`LogFormat.match` finds nothing in it.
+
+    Returns
+    -------
+    str or None
+        None when the line does not even begin like one of the format.
+    """
+    found = _beginnings(log_format).match(line) if len(line) <= LONG_LINE else None
+    if found is None or found.lastindex is None:
+        return None
+    names, known = log_format.names, found.lastindex
+    further = len(names) > _MOST_NESTED
+    if log_format.is_torn(line):
+        where = "it holds NUL bytes, which a crash leaves"
+    elif known == _MOST_NESTED and further:
+        where = f"behind ${names[known - 1]}"
+    elif known < len(names):
+        where = f"from ${names[known]} on"
+    elif found.end() < len(line):
+        where = f"it goes on behind ${names[-1]}"
+    else:
+        where = "another line begins inside of it"
+    return f"it is not of log_format {log_format.name or log_format.text}: {where}"
+
+
+# Python's regular expressions are nested no deeper than its own calls.
+_MOST_NESTED = 100
+
+
+@lru_cache(maxsize=64)
+def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
+    """Return lines of a format up to the literal behind any of the variables, as a regular expression."""
+    free = rb"[^\"]*?" if log_format.escape in ("default", "apache") else rb".*?"
+    pieces = [
+        b"(?:(" + log_format.group_pattern(variable, free) + b")" + re.escape(literal)
+        for variable, literal in zip(log_format.variables, log_format.literals[1:], strict=True)
+    ][:_MOST_NESTED]
+    whole = re.escape(log_format.literals[0]) + b"".join(pieces) + b")?" * len(pieces)
+    return re.compile(whole, re.DOTALL)
+
+
+# Some tools begin a text with it; it belongs to no line.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Where Docker's JSON files, journald and shippers keep the line that a program wrote.
+_WRAPPED = ("log", "message", "MESSAGE")
+
+
+@dataclass
+class ReferenceParser:
+    """Reads lines one by one, exactly, in the formats that may have written them.
+
+    Attributes
+    ----------
+    formats
+        In the order in which they are tried.
+    zone
+        Zone of times written without one.
+    used
+        How many lines were of which format; JSON by its keys counts as ``JSON``.
+    prefixed
+        Whether something that no format knows stands before the lines, and is to be taken off.
+    fields
+        What the directives above the line say, in a log that has such.
+    keys
+        Variables by key, of those formats that are JSON.
+    others
+        Lines of the sample that are not of the first format.
+    """
+
+    formats: Sequence[LogFormat]
+    zone: tzinfo
+    used: Counter[str] = field(default_factory=Counter)
+    prefixed: bool = False
+    fields: W3cFields | None = None
+
+    def __post_init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        self.others: list[bytes] = []
+        for found in self.formats:
+            if found.text.lstrip().startswith("{"):
+                self.keys = {**keys_of(found), **self.keys}
+
+    def row(self, line: bytes) -> dict[str, object]:
+        """Return a line's columns.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
+        return self.row_and_format(line)[0]
+
+    def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
+        """Return a line's columns, and the format it is of; None for JSON by its keys.
+
+        Raises
+        ------
+        ValueError
+            Why the line is no request.
+        """
+        reason = ""
+        line = self.written(line)
+        if self.is_directive(line):
+            raise ValueError("a directive, which says what the lines below it hold")
+        if self.fields is not None:
+            row = row_of(self.fields.values(line), self.zone)
+            self.used[w3c_lines.NAME] += 1
+            return row, None
+        for log_format in self.formats:
+            values = format_values(log_format, line)
+            if values is None:
+                # What is left of a line may look like the beginning of another format.
+                if log_format is self.formats[0] and log_format.is_several(line):
+                    break
+                continue
+            try:
+                row = row_of(values, self.zone)
+            except ValueError as error:
+                reason = str(error)
+                continue
+            self.used[log_format.name or log_format.text] += 1
+            return row, log_format
+        if line.lstrip().startswith(b"{"):
+            by_key = values_of(line, self.keys)
+            if by_key is None:
+                raise ValueError("no JSON object")
+            if not is_request(by_key):
+                wrapped = self._unwrapped(by_key)
+                if wrapped is None:
+                    raise ValueError("no request: neither status nor target")
+                return wrapped
+            row = row_of(by_key, self.zone)
+            self.used["JSON"] += 1
+            return row, None
+        logged = load_balancer_values(line)
+        if logged is not None:
+            row = row_of(logged, self.zone)
+            self.used[load_balancer_lines.NAME] += 1
+            return row, None
+        written = text_values(line, self.zone)
+        if written is not None:
+            row = row_of(written[1], self.zone)
+            self.used[written[0]] += 1
+            return row, None
+        where = mismatch_reason(self.formats[0], line) if self.formats and not reason else None
+        raise ValueError(reason or where or reason_unmatched(line))
+
+    def is_directive(self, line: bytes) -> bool:
+        """Tell whether a line is a directive, in a log that has such; what it says holds from there on."""
+        fields = self.fields.after(line) if self.fields is not None else None
+        if fields is not None:
+            self.fields = fields
+        return fields is not None
+
+    def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
+        """Return what the line that an object holds comes to, None when it holds no request."""
+        inner = next(filter(None, map(values.get, _WRAPPED)), None)
+        if inner is None:
+            return None
+        try:
+            return self.row_and_format(inner.rstrip("\r\n").encode())
+        except ValueError:
+            return None
+
+    def written(self, line: bytes) -> bytes:
+        """Return what the program wrote of a line."""
+        line = line.removeprefix(BYTE_ORDER_MARK)
+        return line[prefix_size(line) :] if self.prefixed else line
+
+    def look_at(self, sample: Iterable[bytes]) -> None:
+        """Find out from a sample whether lines are below directives, or prefixed; then as :meth:`sort_by`."""
+        lines = list(sample)
+        if self.fields is None and lines:
+            self.fields = W3cFields().after(self.written(lines[0]))
+        if self.fields is not None:
+            return
+        self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
+        self.sort_by(map(self.written, lines))
+
+    def _has_prefix(self, line: bytes) -> bool:
+        size = prefix_size(line)
+        if size == 0:
+            return False
+        whole = [one for one in self.formats if one.match(line)]
+        if whole:
+            # Where a format writes a name first, such as that of a host and its port, a time passes for one.
+            by_chance = not any(one.literals[0] or one.names[0] in TIMES for one in whole)
+            return by_chance and any(one.match(line[size:]) for one in self.formats)
+        # A load balancer's line begins with a time as well.
+        return text_values(line, self.zone) is None
+
+    def sort_by(self, sample: Iterable[bytes]) -> None:
+        """Try first the format that most lines of a sample are of; ties and the others stay in order."""
+        lines = list(sample)
+        best, self.others = None, lines
+        for log_format in self.formats:
+            others = []
+            for line in lines:
+                if log_format.match(line) is None:
+                    others.append(line)
+                if best is not None and len(others) >= len(self.others):
+                    break
+            else:
+                best, self.others = log_format, others
+        if best is not None:
+            self.formats = [best, *(one for one in self.formats if one is not best)]
+
+
+def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
+    """Return the variables of a line by a format, missing values None; None when it is not of the format."""
+    found = log_format.match(line)
+    if found is None:
+        return None
+    values: dict[str, str | None] = {}
+    for name, value in zip(log_format.names, found, strict=True):
+        text = unescape(value) if log_format.escape == "json" else decoded(value)
+        if values.get(name) is None:
+            values[name] = None if text in ("", "-") else text
+    return values

@@ -1,0 +1,99 @@
+"""The compiled loop over paths: each to its family, in which ids are ``*``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchme_analysis.access_logs.engine.jit import compiled
+from watchme_analysis.access_logs.engine.kernel import int64
+
+_SLASH, _DASH, _STAR = 47, 45, 42
+_UUID_SIZE = 36
+
+
+@compiled
+def families(texts: Any, offsets: Any, data: Any, bounds: Any, doubtful: Any) -> Any:
+    """Fill in the families of paths as :func:`watchme_analysis.access_logs.routes.route_of` tells them.
+
+    Parameters
+    ----------
+    texts, offsets
+        Paths as UTF-8, one behind the other, and where they begin and the last one ends.
+    data, bounds
+        Room for as many bytes and bounds.
+    doubtful
+        Which paths hold a line feed or what is no ASCII, and are for the exact way: ``bool[paths]``.
+
+    Returns
+    -------
+    int
+        How many paths are doubtful.
+    """
+    to, doubts = int64(0), 0
+    bounds[0] = 0
+    for index in range(len(offsets) - 1):
+        stop = offsets[index + 1]
+        first = offsets[index]
+        doubtful[index] = False
+        while True:
+            # A part up to a slash, counted while it is copied.
+            begin = to
+            digits, hexes, letters, dashes = 0, 0, 0, 0
+            at = first
+            while at < stop and texts[at] != _SLASH:
+                char = texts[at]
+                data[to] = char
+                to += 1
+                at += 1
+                if 48 <= char <= 57:
+                    digits += 1
+                elif 65 <= char <= 70 or 97 <= char <= 102:
+                    hexes += 1
+                elif 65 <= char <= 90 or 97 <= char <= 122 or char == 95:
+                    letters += 1
+                elif char == _DASH:
+                    dashes += 1
+                elif char >= 128 or char == 10:
+                    doubtful[index] = True
+            size = at - first
+            plain = digits + hexes
+            is_id = digits > 0 and (
+                digits == size
+                or (plain == size and size >= 8)
+                or (plain + letters + dashes == size and size >= 16 and digits >= 4)
+                or (size >= 10 and _is_date(data, begin))
+            )
+            if not is_id and size == _UUID_SIZE and dashes == 4 and plain == size - 4:
+                is_id = _has_dashes(data, begin)
+            if is_id:
+                data[begin] = _STAR
+                to = begin + 1
+            if at == stop:
+                break
+            data[to] = _SLASH
+            to += 1
+            first = at + 1
+        bounds[index + 1] = to
+        doubts += doubtful[index]
+    return doubts
+
+
+@compiled
+def _is_date(data: Any, at: int) -> Any:
+    """Tell whether a part begins as 2025-12-10 does."""
+    for place in range(10):
+        char = data[at + place]
+        if place == 4 or place == 7:  # noqa: PLR1714
+            if char != _DASH:
+                return False
+        elif char < 48 or char > 57:
+            return False
+    return True
+
+
+@compiled
+def _has_dashes(data: Any, at: int) -> Any:
+    """Tell whether the four dashes of a part of the size of a UUID stand where a UUID's do."""
+    return (
+        data[at + 8] == _DASH and data[at + 13] == _DASH and data[at + 18] == _DASH and data[at + 23] == _DASH
+    )

@@ -1,0 +1,245 @@
+"""Nginx error logs.
+
+A line is ``time [level] pid#tid: *connection message, key: value, ..`` (ngx_log_error_core); the tail after
+the message is written by ngx_http_log_error and the upstream module. Texts of the messages follow the
+sources of nginx 1.18 to 1.28.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.lines import (
+    TextAccounting,
+    across_repeated_hours,
+    decoded,
+    microseconds,
+    prefix_size,
+    split_lines,
+    unpadded,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+_LINE = re.compile(
+    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
+    r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
+    re.DOTALL,
+)
+# In the order in which nginx writes them; a quoted value may hold anything.
+_TAIL = re.compile(
+    r", client: (?P<client>[^,]+)"
+    r"(?:, server: (?P<server>[^,]*))?"
+    r'(?:, request: "(?P<request>.*?)"(?=, (?:subrequest|upstream|host|referrer): "|$))?'
+    r'(?:, subrequest: "(?P<subrequest>.*?)"(?=, (?:upstream|host|referrer): "|$))?'
+    r'(?:, upstream: "(?P<upstream>.*?)"(?=, (?:host|referrer): "|$))?'
+    r'(?:, host: "(?P<host>.*?)"(?=, referrer: "|$))?'
+    r'(?:, referrer: "(?P<referrer>.*)")?$',
+    re.DOTALL,
+)
+_REQUEST = re.compile(r"(?P<method>[A-Z_-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?")
+# The first that fits names the kind.
+_KINDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("upstream_timeout_connect", r"upstream timed out .*while (connecting|SSL handshaking) to upstream"),
+        ("upstream_timeout_header", r"upstream timed out .*while reading response header from upstream"),
+        ("upstream_timeout_send", r"upstream timed out .*while sending (request )?to upstream"),
+        ("upstream_timeout_body", r"upstream timed out"),
+        ("no_live_upstream", r"no live upstreams"),
+        ("upstream_disabled", r"upstream server temporarily disabled"),
+        (
+            "upstream_closed",
+            r"upstream prematurely closed|upstream closed (prematurely|keepalive|connection)",
+        ),
+        ("upstream_invalid", r"upstream (prematurely )?sent |upstream rejected request"),
+        ("open_files", r"Too many open files|getrlimit.*exceeded|exceed open file resource limit"),
+        ("open_files", r"but only \d+ files are available"),
+        ("disk_full", r"No space left on device|Disk quota exceeded"),
+        ("worker_connections", r"worker_connections are (not enough|more than)"),
+        # 11: the queue of a socket of Unix is full.
+        ("upstream_refused", r"(Connection refused|connect\(\).*\(11: ).*upstream"),
+        ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
+        ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
+        (
+            "upstream_unreachable",
+            r"Cannot assign requested address.*upstream|connect\(\).* failed .*upstream",
+        ),
+        ("limit_conn", r"limiting connections"),
+        ("limit_req", r"(limiting|delaying) requests?,"),
+        ("buffering_to_disk", r"is buffered to a temporary file"),
+        ("tls", r"\(SSL: |PROXY protocol.* SSL|client sent plain HTTP request to HTTPS port"),
+        ("request_too_large", r"client (intended to send|sent) too (large|long)"),
+        ("client_invalid", r"client sent |invalid host in|PROXY protocol"),
+        (
+            "client_closed",
+            r"client (\S+ )?(prematurely )?closed|client .*(reset|timed out)|\(.*\) while .*client",
+        ),
+        ("client_closed", r"client (canceled|terminated|reset) stream"),
+        ("resolver", r"could not be resolved|host not found|resolver|while resolving|no port in upstream"),
+        ("tls", r"SSL_|\bssl\b|certificate|OCSP|\bTLS\b"),
+        ("worker_crash", r"exited on signal|exited with fatal code"),
+        ("shutdown", r"gracefully shutting down|^exiting|^exit$|SIGQUIT|SIGTERM|SIGINT|SIGWINCH"),
+        ("shutdown", r"process \d+ exited"),
+        ("reload", r"reconfiguring|SIGHUP|reopening logs|SIGUSR1"),
+        ("startup", r"start (worker|cache)|using the \"|^nginx/|^built by|^OS: |getrlimit\("),
+        ("startup", r"\bbind\(\)|listen\(\) to|changing binary"),
+        # The parser ends its messages with the file's name and line.
+        ("configuration", r" in \S+:\d+$"),
+    )
+)
+# A container writes both logs, and often to the same place.
+_REQUEST_LINE = re.compile(rb"\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:")
+_FIRST_LINES = 50
+_WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
+
+
+def kind_of(message: str, upstream: str | None) -> str:
+    """Return the kind of an error log line, a word of the glossary.
+
+    Parameters
+    ----------
+    message
+        The message without its ``key: value`` tail.
+    upstream
+        The upstream that the tail names, if any.
+    """
+    for kind, pattern in _KINDS:
+        if pattern.search(message):
+            return kind
+    # Nginx says what it did while the other side went away, and the tail which side that was.
+    if _WENT_AWAY.search(message):
+        return "client_closed" if upstream is None else "upstream_reset"
+    return "other"
+
+
+def looks_like(raw: RawFile) -> bool:
+    """Tell whether one of the first lines is one of an Nginx error log."""
+    lines = [line for line in split_lines(raw.head()) if line.strip()][:_FIRST_LINES]
+    if not lines:
+        return SOURCES[0].knows_name(raw)
+    return any(_LINE.match(decoded(line)) for line in _written(lines))
+
+
+def _written(lines: list[bytes]) -> list[bytes]:
+    """Return lines without padding, and what a container's runtime or syslog put before most of them."""
+    lines = [unpadded(line) for line in lines]
+    first = lines[:_FIRST_LINES]
+    prefixed = 2 * sum(prefix_size(line) > 0 for line in first) > len(first)
+    return [line[prefix_size(line) :] for line in lines] if prefixed else lines
+
+
+def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read an Nginx error log into the table ``error_log``.
+
+    Parameters
+    ----------
+    raw
+        File; its times have no zone and are of ``raw.zone``.
+
+    Returns
+    -------
+    frame, retrieval
+        Lines that don't begin with a time continue the line before (a message may hold line breaks); ahead
+        of the first one they are rejected, as are requests, which a container writes between them.
+    """
+    account = TextAccounting(raw, "nginx_error", "error_log")
+    records: list[tuple[int, list[bytes]]] = []
+    for at, line in enumerate(_written(split_lines(raw.content.data)), 1):
+        account.lines = at
+        if not line.strip(b" \t\0"):
+            account.blank_lines += 1
+        elif _LINE.match(decoded(line)):
+            records.append((at, [line]))
+        elif not records:
+            account.reject(at, "no time, level and process at its start", line)
+        elif line[:5].rstrip(b"/").isdigit() and line[4:5] == b"/":
+            account.reject(at, "begins like an error log line but is none", line)
+        elif _REQUEST_LINE.match(line):
+            account.reject(at, "it is a request, as an access log has them", line)
+        else:
+            records[-1][1].append(line)
+            account.joined_lines += 1
+    for at, lines in records:
+        row = _row(b"\n".join(lines), raw)
+        if row is None:
+            account.joined_lines -= len(lines) - 1
+            for offset, line in enumerate(lines):
+                account.reject(at + offset, "its time is none", line)
+            continue
+        account.rows.append({"file": raw.relative, "line": at, **row})
+    moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], raw.zone)
+    for row, moment in zip(account.rows, moments, strict=True):
+        row["time"] = moment
+    return account.finish(["time"])
+
+
+def _row(line: bytes, raw: RawFile) -> dict[str, object] | None:
+    found = _LINE.match(decoded(line))
+    assert found is not None
+    moment = microseconds(found["time"], raw.zone)
+    if moment is None:
+        return None
+    text = found["message"]
+    at = text.find(", client: ")
+    tail = _TAIL.match(text, at) if at >= 0 else None
+    message = text[:at] if tail else text
+    upstream = tail["upstream"] if tail else None
+    request = _REQUEST.match(tail["request"] or "") if tail else None
+    return {
+        "service": raw.service("error"),
+        "time": moment,
+        "level": found["level"],
+        "pid": int(found["pid"]),
+        "connection": int(found["connection"]) if found["connection"] else None,
+        "kind": kind_of(message, upstream),
+        "message": message,
+        "client_addr": tail["client"] if tail else None,
+        "server": (tail["server"] or None) if tail else None,
+        "method": request["method"] if request else None,
+        "path": request["target"].partition("?")[0] if request else None,
+        "upstream": upstream,
+        "upstream_addr": _address(upstream),
+        "host": (tail["host"] or None) if tail else None,
+    }
+
+
+def _address(upstream: str | None) -> str | None:
+    """Return host:port of an upstream URL, or a socket's path."""
+    if not upstream:
+        return None
+    _, _, rest = upstream.partition("://")
+    if rest.startswith("unix:"):
+        return rest.rpartition(":")[0] if rest.count(":") > 1 else rest
+    try:
+        return urlsplit(upstream).netloc or None
+    except ValueError:
+        return None
+
+
+SOURCES = (
+    Source(
+        name="nginx_error",
+        tables=("error_log",),
+        patterns=("error.log*", "error[-_]*.log*", "*error*.log*"),
+        looks_like=looks_like,
+        read=one_table("error_log", read_error_log),
+        by_content=True,
+        samples=(
+            (
+                "2025/12/11 01:10:30 [error] 31#31: *7 upstream timed out (110: Connection timed out) while "
+                "reading response header from upstream, client: 192.0.2.7, server: api.example.com, "
+                'request: "GET /health HTTP/1.1", upstream: "http://192.0.2.20:8017/health", '
+                'host: "api.example.com"\n',
+                1,
+            ),
+            ("2025/12/11 01:10:30 [notice] 31#31: start worker process 32\n", 1),
+        ),
+    ),
+)

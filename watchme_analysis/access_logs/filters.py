@@ -1,0 +1,129 @@
+"""Which of the requests that were read are counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.grouped_sums import Names
+from watchme_analysis.access_logs.routes import routes_of
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.arrow_arrays import bool_array, scalar_of, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+    Accepts = Callable[[str], bool]
+
+# What requests can be chosen by, and the column behind it.
+CHOSEN_BY = {
+    "path": "path",
+    "full-path": "path",
+    "status": "status",
+    "upstream": "upstream_addr",
+    "method": "method",
+    "host": "host",
+    "client": "client_addr",
+    "agent": "user_agent",
+    "referer": "referer",
+}
+# What has none is shown as, and asked for by, a dash.
+_NONE = "-"
+_CLASS = re.compile(r"[1-5]xx", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RequestFilter:
+    """What requests must be to be counted.
+
+    Attributes
+    ----------
+    slower_than_s
+        They took at least so long; None for all, also those without a time.
+    only
+        Pairs of a word of :data:`CHOSEN_BY` and a text: for each word one of its texts must be what groups
+        by it are called. ``*`` stands for anything, in paths for itself, which is an id there; ``5xx`` for
+        every status from 500 to 599; ``-`` for none.
+    """
+
+    slower_than_s: float | None = None
+    only: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that must be known of requests."""
+        timed = () if self.slower_than_s is None else ("request_time_s",)
+        return tuple(dict.fromkeys((*timed, *(CHOSEN_BY[name] for name, _ in self.only))))
+
+    def named(self, table: pa.Table) -> pa.Table:
+        """Return the requests of a table that are what is asked for, however long they took."""
+        for name in dict.fromkeys(name for name, _ in self.only):
+            accepted = [_acceptance(name, text) for of, text in self.only if of == name]
+            table = table.filter(bool_array(_fits(name, table[CHOSEN_BY[name]], accepted)))
+        return table
+
+    def slow(self, table: pa.Table) -> pa.Table:
+        """Return the requests of a table that took long enough."""
+        import pyarrow.compute as pc
+
+        if self.slower_than_s is None:
+            return table
+        least = scalar_of(self.slower_than_s, "float")
+        return table.filter(pc.greater_equal(table["request_time_s"], least))
+
+    def of(self, table: pa.Table) -> pa.Table:
+        """Return the requests of a table, with the columns of :attr:`columns`, that are counted."""
+        return self.slow(self.named(table))
+
+
+def _fits(name: str, column: pa.ChunkedArray, accepted: Iterable[Accepts]) -> Array:
+    """Tell which requests are of a group whose name is accepted."""
+    import numpy as np
+    import pyarrow as pa
+
+    values = whole(column)
+    texts = values if values.type == pa.large_string() else values.cast(pa.large_string())
+    names = Names()
+    numbers = names.numbers(texts, routes_of if name == "path" else list, _NONE)
+    known = np.array([any(one(text or _NONE) for one in accepted) for text in names.texts()], bool)
+    return known[numbers]
+
+
+def _acceptance(name: str, text: str) -> Accepts:
+    """Return what tells whether a group's name is one that a text stands for."""
+    if name in ("path", "full-path"):
+        return lambda value: value == text
+    if name == "status" and _CLASS.fullmatch(text):
+        return lambda value: len(value) == len(text) and value.startswith(text[0])
+    pattern = re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+    return lambda value: pattern.fullmatch(value) is not None
+
+
+def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of texts such as ``status=5xx,499``, in which commas stand between several.
+
+    Raises
+    ------
+    InputError
+        When a text names nothing that requests can be chosen by, or a status that is none.
+    """
+    found = []
+    for text in texts:
+        name, _, values = text.partition("=")
+        name = name.strip()
+        if name not in CHOSEN_BY or not values:
+            raise InputError(
+                f"--only {text!r} chooses nothing: write NAME=VALUE, such as status=5xx or "
+                f"upstream=127.0.0.1:8017, where NAME is one of {', '.join(CHOSEN_BY)}."
+            )
+        # What clients write may hold commas.
+        several = [values] if CHOSEN_BY[name] in ("path", "user_agent", "referer") else values.split(",")
+        for value in map(str.strip, several):
+            if name == "status" and not re.fullmatch(r"[\d*]+|-", value) and not _CLASS.fullmatch(value):
+                raise InputError(f"--only {text!r}: {value!r} is no status: write 504, 5xx, or - for none.")
+            found.append((name, value))
+    return tuple(found)

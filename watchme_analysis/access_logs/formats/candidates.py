@@ -1,0 +1,221 @@
+"""The log formats that may have written an access log, the likeliest first."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from watchme_analysis.access_logs.formats.apache import (
+    VHOST_COMBINED,
+    apache_directives,
+    compile_apache,
+    looks_like_apache,
+)
+from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format, stock_formats
+from watchme_analysis.errors import FormatError
+from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.lines import decoded
+from watchme_analysis.nginx_conf.parse import included_files, parse_nginx_config
+
+# ngx_conf_read_token; a backslash before anything else is one.
+_ESCAPED = re.compile(r"\\([\"'\\trn])")
+# Before each file in what `nginx -T` prints.
+_DUMPED = "# configuration file "
+_ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
+
+
+class Candidates(NamedTuple):
+    """Formats in the order in which they are tried, and sentences about formats that can't be used."""
+
+    formats: list[LogFormat]
+    notes: list[str]
+
+
+class Configuration(NamedTuple):
+    """A configuration's name, its directives, those of its blocks after their own, and includes not here."""
+
+    name: str
+    directives: list[dict[str, Any]]
+    absent: list[str]
+
+
+def configurations_beside(raw: RawFile) -> list[Configuration]:
+    """Return the configuration that is stated, else those in the folder of a file, nginx's own first."""
+    return raw.once(("configurations", raw.settings.get("nginx_conf")), lambda: _configurations(raw))
+
+
+def _configurations(raw: RawFile) -> list[Configuration]:
+    if raw.settings.get("nginx_conf"):
+        stated = Path(raw.settings["nginx_conf"])
+        configs = [RawFile(stated.parent, stated.name)]
+    else:
+        configs = raw.beside("nginx*.conf", "*.conf", "nginx*.conf.txt")
+        configs.sort(key=lambda found: not Path(found.name).name.startswith("nginx"))
+    return list(map(_directives, configs))
+
+
+def candidate_formats(raw: RawFile) -> Candidates:
+    """Return the formats to try on a file.
+
+    First what ``case.toml`` states, then the format of the ``access_log`` directive that names the file, then
+    those of other directives, the other formats of the configurations beside the file, and the stock ones.
+
+    Raises
+    ------
+    FormatError
+        When the stated format is unknown or can't be compiled.
+    """
+    notes: list[str] = []
+    configured: dict[str, LogFormat] = {}
+    named_first: list[str] = []
+    named: list[str] = []
+    for config in configurations_beside(raw):
+        before = len(configured), len(notes)
+        for directive in config.directives:
+            _take(directive, raw, configured, (named_first, named), notes)
+        if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
+            notes.append(f"{config.name} defines no log_format.")
+    stock = {
+        found.name: found for found in (*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined"))
+    }
+    # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
+    known = {**stock, **configured}
+    if not configured or not set(named_first + named) <= set(known):
+        # The format may be in what was included there and is not here.
+        notes += [note for config in configurations_beside(raw) for note in config.absent]
+    ordered: list[LogFormat] = []
+    stated = raw.settings.get("log_format")
+    if stated:
+        ordered.append(_stated(str(stated), known))
+    ordered += [known[name] for name in (*named_first, *named) if name in known]
+    ordered += [*configured.values(), *stock.values()]
+    unique: dict[tuple[str, str], LogFormat] = {}
+    for found in ordered:
+        unique.setdefault((found.text, found.escape), found)
+    return Candidates([*unique.values()], notes)
+
+
+def _take(
+    directive: dict[str, Any],
+    raw: RawFile,
+    configured: dict[str, LogFormat],
+    named: tuple[list[str], list[str]],
+    notes: list[str],
+) -> None:
+    name, args = directive["directive"], directive["args"]
+    try:
+        if name == "log_format" and len(args) > 1:
+            configured.setdefault(args[0], _compiled(args))
+        elif name == "LogFormat" and args:
+            configured.setdefault(args[-1], compile_apache(args[0], args[1] if len(args) > 1 else ""))
+        elif name == "CustomLog" and len(args) > 1 and looks_like_apache(args[1]):
+            configured.setdefault(args[1], compile_apache(args[1]))
+    except FormatError as error:
+        notes.append(str(error))
+    if name in ("access_log", "CustomLog") and args and args[0] != "off":
+        options = [arg for arg in args[1:] if name == "CustomLog" or ("=" not in arg and arg != "gzip")]
+        written = PurePosixPath(args[0]).name
+        fits = bool(written) and Path(raw.name).name.startswith(written)
+        named[0 if fits else 1].append(options[0] if options else "combined")
+
+
+def _compiled(args: list[str]) -> LogFormat:
+    escape = re.fullmatch(r"escape=(\w+)", args[1])
+    parts = args[2:] if escape else args[1:]
+    text = "".join(map(_unescaped, parts))
+    return compile_format(text, escape[1] if escape else "default", args[0])
+
+
+def _unescaped(argument: str) -> str:
+    r"""Return an argument as nginx reads it: crossplane leaves ``\t`` and others as they stand."""
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), argument)
+
+
+def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
+    """Return the format of a name, a format, or a whole ``log_format`` directive."""
+    if text in known:
+        return known[text]
+    if text.lstrip().startswith("log_format "):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
+            file.write(text if text.rstrip().endswith(";") else text + ";")
+            file.flush()
+            found = [item for item in _parsed(Path(file.name)) if item["directive"] == "log_format"]
+        if found and len(found[0]["args"]) > 1:
+            return _compiled(found[0]["args"])
+    if "$" not in text and not looks_like_apache(text):
+        raise FormatError(
+            f"The log_format {text!r} is no format and no name of one: the names known are "
+            f"{', '.join(sorted(known))}."
+        )
+    if looks_like_apache(text):
+        directives = list(apache_directives(text))
+        return compile_apache(directives[0][1][0] if directives else text, "as stated")
+    escape = "json" if text.lstrip().startswith("{") else "default"
+    return compile_format(_unescaped(text), escape, "as stated")
+
+
+def _directives(config: RawFile) -> Configuration:
+    """Return the directives of a configuration and of what it includes from its folder."""
+    text = decoded(config.content.data)
+    notes: list[str] = []
+    found = [{"directive": name, "args": args} for name, args in apache_directives(text)]
+    found += _with_includes(config, config, {config.relative}, notes)
+    # What `nginx -T` printed holds the files that it includes.
+    return Configuration(config.name, found, [] if _DUMPED in text else notes)
+
+
+def _with_includes(
+    main: RawFile, file: RawFile, known: set[str], notes: list[str]
+) -> Iterator[dict[str, Any]]:
+    for directive in _parsed_file(file):
+        yield directive
+        if directive["directive"] != "include" or not directive["args"]:
+            continue
+        pattern = directive["args"][0]
+        included = included_files(main, pattern)
+        if not included:
+            notes.append(f"{file.relative}:{directive['line']} includes {pattern}, which is not here.")
+        for inner in included:
+            if inner.relative not in known:
+                known.add(inner.relative)
+                yield from _with_includes(main, inner, known, notes)
+
+
+def _parsed_file(file: RawFile) -> Iterator[dict[str, Any]]:
+    if file.name == file.relative:
+        yield from _parsed(file.path)
+        return
+    with tempfile.NamedTemporaryFile("wb", suffix=".conf") as unpacked:
+        unpacked.write(file.content.data)
+        unpacked.flush()
+        yield from _parsed(Path(unpacked.name))
+
+
+def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the directives of one file. Its includes name places of another machine: none is followed."""
+    import crossplane
+
+    # What is beside a log may be a part of a configuration, or one whose includes are missing.
+    try:
+        payload = crossplane.parse(
+            str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False, single=True
+        )
+    except (OSError, UnicodeDecodeError, RecursionError):
+        return
+    for config in payload["config"]:
+        statements = config["parsed"]
+        if config["errors"] and not statements:
+            # Torn, it has whole statements all the same.
+            with suppress(OSError):
+                statements, _ = parse_nginx_config(decoded(path.read_bytes()))
+        yield from _walk(statements)
+
+
+def _walk(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for directive in block:
+        yield directive
+        yield from _walk(directive.get("block") or [])

@@ -1,0 +1,186 @@
+"""JSON access logs of Traefik, Caddy and Envoy (and so Istio), by the fields that each documents.
+
+Sources: https://doc.traefik.io/traefik/observability/access-logs/ (durations are Go's, in nanoseconds),
+https://caddyserver.com/docs/caddyfile/directives/log (seconds, headers are lists), and
+https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage with the keys that
+Istio gives its command operators (milliseconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Any
+
+from watchme_analysis.files.lines import microseconds, number
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How a proxy writes its requests.
+
+    Attributes
+    ----------
+    marks
+        Keys, by their dotted paths, that all of its lines have and no other's do.
+    variables
+        Variable of each key.
+    per_second
+        Parts of a second in which it writes times.
+    start
+        Key of the time at which a request began; None where the time logged is that of its end.
+    duration
+        Key of how long it took.
+    """
+
+    marks: frozenset[str]
+    variables: Mapping[str, str]
+    per_second: float
+    duration: str
+    start: str | None = None
+
+
+def _headers(pattern: str) -> dict[str, str]:
+    names = ("User-Agent", "Referer", "X-Forwarded-For", "Cf-Connecting-Ip", "Cf-Ray", "X-Request-Id")
+    return {pattern.format(name): f"http_{name.lower().replace('-', '_')}" for name in names}
+
+
+PROXIES = (
+    Proxy(
+        marks=frozenset({"DownstreamStatus", "RequestMethod", "RequestPath"}),
+        variables={
+            "time": "time_iso8601",
+            "ClientHost": "remote_addr",
+            "ClientUsername": "remote_user",
+            "RequestMethod": "request_method",
+            "RequestPath": "request_uri",
+            "RequestProtocol": "server_protocol",
+            "RequestHost": "host",
+            "DownstreamStatus": "status",
+            "DownstreamContentSize": "body_bytes_sent",
+            "Duration": "request_time",
+            "OriginDuration": "upstream_response_time",
+            "OriginStatus": "upstream_status",
+            "ServiceAddr": "upstream_addr",
+            **_headers("request_{}"),
+        },
+        per_second=1e9,
+        duration="Duration",
+        start="StartUTC",
+    ),
+    Proxy(
+        marks=frozenset({"request.method", "request.uri", "status", "duration"}),
+        variables={
+            "ts": "time_iso8601",
+            "request.client_ip": "remote_addr",
+            "request.remote_ip": "realip_remote_addr",
+            "user_id": "remote_user",
+            "request.method": "request_method",
+            "request.uri": "request_uri",
+            "request.proto": "server_protocol",
+            "request.host": "host",
+            "status": "status",
+            "size": "body_bytes_sent",
+            "duration": "request_time",
+            **_headers("request.headers.{}"),
+        },
+        per_second=1.0,
+        duration="duration",
+    ),
+    Proxy(
+        marks=frozenset({"start_time", "response_code", "duration"}),
+        variables={
+            "downstream_remote_address": "remote_addr",
+            "x_forwarded_for": "http_x_forwarded_for",
+            "request_id": "request_id",
+            "method": "request_method",
+            "path": "request_uri",
+            "protocol": "server_protocol",
+            "authority": "host",
+            "response_code": "status",
+            "bytes_sent": "body_bytes_sent",
+            "duration": "request_time",
+            "upstream_service_time": "upstream_response_time",
+            "upstream_host": "upstream_addr",
+            "user_agent": "http_user_agent",
+        },
+        per_second=1e3,
+        duration="duration",
+        start="start_time",
+    ),
+)
+_TIMES = ("request_time", "upstream_response_time")
+
+
+def proxy_of(record: Mapping[str, Any]) -> Proxy | None:
+    """Return the proxy that wrote a line, given by its keys' dotted paths; None for another program's."""
+    return next((one for one in PROXIES if one.marks <= record.keys()), None)
+
+
+def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of a proxy's line, times in seconds; keys that are none keep their names.
+
+    Raises
+    ------
+    ValueError
+        When a time is none, or can't be of the proxy's unit.
+    """
+    values: dict[str, Any] = {}
+    for key, value in record.items():
+        name = proxy.variables.get(key, key)
+        if name in _TIMES:
+            values[name] = _seconds(key, value, proxy.per_second)
+        elif isinstance(value, list) and key != name:
+            # Of a header that came several times.
+            values[name] = ", ".join(map(str, value))
+        else:
+            values[name] = value
+    if "realip_remote_addr" in values and "remote_addr" not in values:
+        values["remote_addr"] = values.pop("realip_remote_addr")
+    if values.get("upstream_status") == 0:
+        # Without an upstream.
+        values["upstream_status"] = None
+    if "remote_addr" in values:
+        values["remote_addr"] = without_port(values["remote_addr"])
+    if proxy.start is not None and record.get(proxy.start) is not None:
+        values["msec"] = end_of(record[proxy.start], values["request_time"])
+    return values
+
+
+def _seconds(key: str, value: Any, per_second: float) -> str | None:
+    try:
+        count = number(value)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    if count is None:
+        return None
+    if per_second == 1 and isinstance(value, int) and value >= _DAY_S:
+        raise ValueError(f"{key}: {value} can't be seconds: the log must be written with times in seconds")
+    return f"{count / per_second:.9f}"
+
+
+def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
+    """Return the moment at which a request ended, as ``$msec``, from when it began and how long it took.
+
+    Raises
+    ------
+    ValueError
+        When the beginning is no time.
+    """
+    began = microseconds(start, zone)
+    if began is None:
+        raise ValueError(f"{start!r} is no time")
+    whole, part = divmod(began + round(float(seconds or 0) * 1e6), 10**6)
+    return f"{whole}.{part:06}"
+
+
+def without_port(address: Any) -> Any:
+    """Return an address without the port behind it; one of IPv6 has brackets then."""
+    text = str(address)
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
+        return host.strip("[]")
+    return address

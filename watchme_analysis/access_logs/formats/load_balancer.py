@@ -1,0 +1,162 @@
+"""Lines of an Application Load Balancer's access log.
+
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html.
+New fields are added at the end of a line from time to time.
+
+Lines of an Application Load Balancer in whole columns: the plan of lines with the fields that one has.
+
+What :func:`load_balancer_values` works out line by line is worked out here for a chunk, of lines whose times
+and addresses are written as documented; the others are left to it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.engine.times import moments_of
+from watchme_analysis.access_logs.formats.derived import Derivation, DerivedFormat, Texts
+from watchme_analysis.access_logs.formats.json_proxies import without_port
+from watchme_analysis.access_logs.formats.log_variables import Variable, kind_of
+from watchme_analysis.files.arrow_arrays import nulls_of, scalar_of, truths_of, where
+from watchme_analysis.files.lines import decoded, microseconds, number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+NAME = "Application Load Balancer"
+TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
+_FIELD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"]+')
+AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
+NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
+    "type time_iso8601 elb client target request_processing_time target_processing_time "
+    "response_processing_time status upstream_status request_length bytes_sent request http_user_agent "
+    "ssl_cipher ssl_protocol target_group_arn http_x_amzn_trace_id domain_name chosen_cert_arn "
+    "matched_rule_priority request_creation_time actions_executed redirect_url error_reason targets "
+    "target_statuses classification classification_reason conn_trace_id"
+).split()
+# Up to here lines went from the start.
+_LEAST = NAMES.index("http_x_amzn_trace_id") + 1
+PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
+
+
+def fields_of(line: bytes) -> list[str] | None:
+    """Return the fields of a line as they are written, None for another program's."""
+    if not line.startswith(TYPES):
+        return None
+    text = decoded(line)
+    fields = _FIELD.findall(text)
+    # What is no field was passed over.
+    return fields if len(fields) >= _LEAST and " ".join(fields) == text else None
+
+
+def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
+    """Return the variables of a line, times in seconds; None for another program's.
+
+    Raises
+    ------
+    ValueError
+        When a time is none.
+    """
+    written = fields_of(line)
+    if written is None:
+        return None
+    fields = [field[1:-1] if field.startswith('"') else field for field in written]
+    # What was not sent anywhere has times of -1.
+    known = {
+        name: None if value in ("", "-", "-1") else value for name, value in zip(NAMES, fields, strict=False)
+    }
+    parts = [number(known.pop(name)) for name in PARTS]
+    authority = AUTHORITY.match(known["request"] or "")
+    host = known.pop("domain_name", None) or (authority and authority[1])
+    return {
+        **{name: value for name, value in known.items() if name not in ("client", "target")},
+        "remote_addr": without_port(known["client"]),
+        "upstream_addr": known["target"],
+        "host": host,
+        "request_time": _request_time(parts, known),
+        "upstream_response_time": None if parts[1] is None else f"{parts[1]:.6f}",
+    }
+
+
+def _request_time(parts: list[float | None], known: dict[str, str | None]) -> str | None:
+    """Return how long a request took: the sum of its parts, else from when it came until it was answered.
+
+    Where no target answered some parts are missing, and these are the requests that took longest.
+    """
+    if None not in parts:
+        return f"{sum(part or 0 for part in parts):.6f}"
+    began, ended = (microseconds(known.get(name)) for name in ("request_creation_time", "time_iso8601"))
+    return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
+
+
+# From here on lines say when a request came, which they have since 2018.
+_LEAST = NAMES.index("request_creation_time") + 1
+_TYPE = rf"\A(?:{'|'.join(one.decode().strip() for one in TYPES)})\z"
+_SECONDS = r"\A[0-9]{1,6}(?:\.[0-9]{1,6})?\z"
+# An address of IPv6 has brackets before a port.
+_CLIENT = r"\A(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+)):[0-9]+\z"
+_HOST = rf"\A{AUTHORITY.pattern.replace('(', '(?P<host>', 1)}"
+
+
+def load_balancer_plan(line: bytes) -> DerivedFormat | None:
+    """Return the plan of lines with the fields that a line has, None for what only the exact way reads."""
+    fields = fields_of(line)
+    if fields is None or not _LEAST <= len(fields) <= len(NAMES):
+        return None
+    marks = ['"' if field.startswith('"') else "" for field in fields]
+    literals = [f"{before} {after}" for before, after in pairwise(marks)]
+    variables = tuple(_variable(name, mark) for name, mark in zip(NAMES, marks, strict=False))
+    plain = tuple(literal.encode() for literal in (marks[0], *literals, marks[-1]))
+    return DerivedFormat(NAME, NAME, "kept", plain, variables, derivation=_DERIVATION)
+
+
+def _variable(name: str, mark: str) -> Variable:
+    if name == "time_iso8601":
+        return Variable("time_text", "text", quoted=False)
+    kind = kind_of(name)
+    # What nothing encloses has no spaces.
+    return Variable(name, "token" if kind == "text" and not mark else kind, bool(mark))
+
+
+def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
+    import pyarrow.compute as pc
+
+    parts = [texts(name) for name in PARTS]
+    client, target = texts("client"), texts("target")
+    fit = [pc.match_substring_regex(part, _SECONDS) for part in parts]
+    million = scalar_of(1e6, "float")
+    seconds = [where(fits, part).cast("float64") for fits, part in zip(fit, parts, strict=True)]
+    whole = [pc.round(pc.multiply(one, million)).cast("int64") for one in seconds]
+    # Where no target answered: from when it came until it was answered.
+    created = texts("request_creation_time")
+    waited = pc.subtract(moments_of(texts("time_text")), moments_of(created))
+    waited = where(pc.greater_equal(waited, scalar_of(0, "int")), waited)
+    taken = pc.coalesce(pc.add(pc.add(whole[0], whole[1]), whole[2]), waited)
+    asked = pc.extract_regex(texts("request"), _HOST)
+    made = {
+        "remote_addr": pc.replace_substring_regex(client, _CLIENT, r"\1\2"),
+        "upstream_addr": target,
+        "host": pc.coalesce(texts("domain_name"), pc.struct_field(asked, "host")),
+        "request_time": pc.divide(taken.cast("float64"), million),
+        "upstream_response_time": parts[1],
+    }
+    sure = truths_of(pc.match_substring_regex(texts("type"), _TYPE))
+    # A time that isn't there, or of another shape, may be one to the exact way.
+    sure &= ~nulls_of(taken) | nulls_of(created)
+    for one in (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ","))):
+        sure &= truths_of(one, null=True)
+    return made, sure
+
+
+_DERIVATION = Derivation(
+    used_up=frozenset(("client", "target", "domain_name", *PARTS)),
+    # What was not sent anywhere has times of -1.
+    nothing=b"-1",
+    made=("remote_addr", "upstream_addr", "host", "request_time", "upstream_response_time"),
+    make=_derived,
+)

@@ -1,0 +1,116 @@
+"""Tables of requests, one after the other, into one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.files.arrow_arrays import nulls_of, numbers_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+
+def frame_of(
+    tables: Iterable[pa.Table], columns: Sequence[str], expected: Callable[[int], int] = int
+) -> pd.DataFrame:
+    """Return tables as one frame with the glossary's dtypes.
+
+    A table is let go as soon as its numbers are copied, so that its memory serves the next: memory that
+    nobody has written to yet takes longer to come by than lines to be read. Texts are not copied.
+
+    Parameters
+    ----------
+    tables
+        With the columns and more, of kinds int, float, time and text.
+    columns
+        Names in order.
+    expected
+        Tells from the rows of the first table about how many there will be in all. Room is set aside for as
+        many, which costs nothing until it is used.
+    """
+    import pandas as pd
+
+    from watchme_analysis.schema import empty
+
+    found: list[_Numbers | _Texts] = []
+    for table in tables:
+        if not found:
+            room = max(expected(len(table)), len(table))
+            found = [_kept(table[column].type, room) for column in columns]
+        for kept, column in zip(found, columns, strict=True):
+            kept.add(table[column])
+        # Before the next one is asked for.
+        del table
+    if not found:
+        return empty("access_log")[list(columns)]
+    return pd.DataFrame(
+        {column: kept.array() for column, kept in zip(columns, found, strict=True)}, copy=False
+    )
+
+
+def _kept(kind: pa.DataType, room: int) -> _Numbers | _Texts:
+    import pyarrow as pa
+
+    return _Texts() if kind == pa.large_string() else _Numbers(kind, room)
+
+
+class _Texts:
+    """A column of texts, as parts of it come."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.Array] = []
+
+    def add(self, column: pa.ChunkedArray) -> None:
+        self._parts += column.chunks
+
+    def array(self) -> Any:
+        import pandas as pd
+        import pyarrow as pa
+
+        return pd.StringDtype().__from_arrow__(pa.chunked_array(self._parts, pa.large_string()))
+
+
+class _Numbers:
+    """A column of numbers of eight bytes, as parts of it come."""
+
+    def __init__(self, kind: pa.DataType, room: int) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        self._type: Any = {pa.int64(): np.int64, pa.float64(): np.float64}.get(kind, np.dtype("M8[us]"))
+        self._values, self._is_null = np.empty(room, self._type), np.zeros(room, bool)
+        self._count = 0
+
+    def add(self, column: pa.ChunkedArray) -> None:
+        for part in column.chunks:
+            here = slice(self._count, self._count + len(part))
+            if here.stop > len(self._values):
+                self._make_room(2 * here.stop)
+            self._values[here] = numbers_of(part).view(self._type)
+            if part.null_count:
+                self._is_null[here] = nulls_of(part)
+            self._count = here.stop
+
+    def _make_room(self, room: int) -> None:
+        import numpy as np
+
+        for name, held in (("_values", self._values), ("_is_null", self._is_null)):
+            larger = np.zeros(room, held.dtype)
+            larger[: self._count] = held[: self._count]
+            setattr(self, name, larger)
+
+    def array(self) -> Any:
+        import pandas as pd
+
+        values, is_null = self._values[: self._count], self._is_null[: self._count]
+        if values.dtype.kind == "i":
+            return pd.arrays.IntegerArray(values, is_null)
+        if values.dtype.kind == "f":
+            return pd.arrays.FloatingArray(values, is_null)
+        values[is_null] = "NaT"
+        return pd.Series(values, copy=False).dt.tz_localize("UTC").array

@@ -1,0 +1,350 @@
+"""Sums by group that are gathered part by part, in numpy alone.
+
+Arrow's own grouping loads pandas, 45 MB that a scan of a large log has no use for.
+
+Requests summed up by key, however many keys there are: what is given up for that is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from sys import getsizeof
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.latency_histogram import COARSEST, bucket_of, coarsened
+from watchme_analysis.files.arrow_arrays import array_of, nulls_of, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
+
+# Parts wait to be added to what is held until they are so many, or hold so many rows together.
+_MOST_PARTS = 32
+_MOST_ROWS = 50_000
+# A whole number of so many possible values fits 63 bits.
+_MOST_GROUPS = 1 << 62
+# So many times more groups than rows may be possible for each to have a place of its own, and so many in all.
+_FEW_GROUPS = 8
+_MOST_PLACES = 1 << 18
+
+
+class Names:
+    """Texts and their numbers, counted from 0; ``size`` says how many bytes the texts take."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str | None, int] = {}
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, text: str | None) -> int:
+        """Return a text's number; a new one has the next."""
+        found = self._numbers.get(text)
+        if found is None:
+            found = self._numbers[text] = len(self._numbers)
+            self.size += getsizeof(text)
+        return found
+
+    def of(self, others: Names) -> Array:
+        """Return the number here of each of others' texts."""
+        import numpy as np
+
+        return np.array([self.number(text) for text in others.texts()], np.int64)
+
+    def texts(self) -> list[str | None]:
+        """Return the texts in the order of their numbers."""
+        return list(self._numbers)
+
+    def numbers(
+        self, values: pa.Array | pa.ChunkedArray, named: Callable[[list[str]], list[str]], nothing: str | None
+    ) -> Array:
+        """Return the number of each value's name, or that of ``nothing``."""
+        import numpy as np
+
+        encoded = whole(values).dictionary_encode()
+        names = array_of(named(encoded.dictionary.to_pylist()), "text").dictionary_encode()
+        known = np.array([self.number(name) for name in names.dictionary.to_pylist()], np.int64)
+        missing = nulls_of(encoded.indices)
+        other = self.number(nothing) if missing.any() else 0
+        codes = np.append(known[_indices(names)], other)
+        found: Array = codes[np.where(missing, len(codes) - 1, _indices(encoded))]
+        return found
+
+
+def _indices(encoded: pa.DictionaryArray) -> Array:
+    import numpy as np
+
+    held: Array = np.frombuffer(encoded.indices.buffers()[1], np.int32)
+    return held[: len(encoded)]
+
+
+@dataclass
+class GroupedSums:
+    """Rows of whole numbers that name a group, and of what is summed or of which the largest is kept.
+
+    What is held stays in its place: a table of a million groups is not copied as a whole to add to it.
+    Columns keep the types that they come with.
+
+    Attributes
+    ----------
+    keys, sums, maxima
+        How many columns name a group, are summed, and are kept at their largest (NaN: none), in this order.
+    """
+
+    keys: int
+    sums: int
+    maxima: int = 0
+    _held: list[Array] = field(default_factory=list)
+    _parts: list[tuple[Array, ...]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return how many rows are held; those that wait to be added, which are few, are not counted."""
+        return len(self._held[0]) if self._held else 0
+
+    def add(self, *columns: Array) -> None:
+        """Add rows, a group in any number of them."""
+        if not len(columns[0]):
+            return
+        self._parts.append(_folded(columns, self.keys, self.sums))
+        if len(self._parts) >= _MOST_PARTS or sum(len(part[0]) for part in self._parts) > _MOST_ROWS:
+            self.columns()
+
+    def columns(self) -> tuple[Array, ...]:
+        """Return the columns with one row for each group, in the order of the groups."""
+        import numpy as np
+
+        if self._parts:
+            joined = tuple(np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+            new = _folded(joined, self.keys, self.sums) if len(self._parts) > 1 else self._parts[0]
+            self._parts = []
+            self._held = self._added(new) if self._held else [*new]
+        if not self._held:
+            kinds = [*self.keys * [np.int64], *(self.sums + self.maxima) * [np.float64]]
+            return tuple(np.zeros(0, kind) for kind in kinds)
+        return tuple(self._held)
+
+    def _added(self, new: Sequence[Array]) -> list[Array]:
+        """Return what is held, which is written to, with further rows, both in the order of the groups."""
+        import numpy as np
+
+        held = self._held
+        places = _places(held[: self.keys], new[: self.keys])
+        if places is None:
+            both = [np.concatenate(one) for one in zip(held, new, strict=True)]
+            return [*_sorted(both, self.keys, self.sums)]
+        mine_at, theirs_at = places
+        at = np.searchsorted(mine_at, theirs_at)
+        is_known = mine_at[np.minimum(at, len(mine_at) - 1)] == theirs_at
+        del places, mine_at, theirs_at
+        known, others = at[is_known], at[~is_known]
+        for number, (mine, theirs) in enumerate(zip(held, new, strict=True)):
+            if self.keys <= number < self.keys + self.sums:
+                mine[known] += theirs[is_known]
+            elif number >= self.keys:
+                mine[known] = np.fmax(mine[known], theirs[is_known])
+        # One column after the other, so that no more than one is there twice.
+        for number in range(len(held) if len(others) else 0):
+            held[number] = np.insert(held[number], others, new[number][~is_known])
+        return held
+
+    def rename(self, at: int, names: Array) -> None:
+        """Give groups other names, by the numbers from 0 on in one of the columns that name them."""
+        self.columns()
+        # Only columns that own their memory can give a part of it back; what came over a wire doesn't.
+        held, self._held = [one if one.flags.owndata else one.copy() for one in self._held], []
+        for start in reversed(range(0, len(held[0]) if held else 0, _MOST_ROWS)):
+            part = [column[start:].copy() for column in held]
+            # What is done with is let go, so that nothing is there twice.
+            for column in held:
+                column.resize(start, refcheck=False)
+            part[at] = names[part[at]].astype(part[at].dtype)
+            self.add(*part)
+
+    def merge(self, other: GroupedSums) -> None:
+        """Add what another has gathered."""
+        self.add(*other.columns())
+
+
+def _places(*parts: Sequence[Array]) -> list[Array] | None:
+    """Return a number for each row of parts, in the order of the groups; None where none is so large."""
+    import numpy as np
+
+    lows = [min(int(key.min()) for key in keys) for keys in zip(*parts, strict=True)]
+    sizes = [
+        max(int(key.max()) for key in keys) + 1 - low
+        for low, keys in zip(lows, zip(*parts, strict=True), strict=True)
+    ]
+    if math.prod(sizes) > _MOST_GROUPS:
+        return None
+    found = []
+    for part in parts:
+        place = np.zeros(len(part[0]), np.int64)
+        for key, low, size in zip(part, lows, sizes, strict=True):
+            place *= size
+            place += key
+            place -= low
+        found.append(place)
+    return found
+
+
+def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]:
+    """Return rows with each group once, in the order of the groups."""
+    import numpy as np
+
+    rows = len(columns[0])
+    spans = [(int(key.min()), int(key.max()) + 1) for key in columns[:keys]]
+    size = math.prod(stop - start for start, stop in spans)
+    if size > min(_FEW_GROUPS * rows, _MOST_PLACES):
+        return _sorted(columns, keys, sums)
+    # So few groups are possible that each has a place of its own, which takes a fraction of the time.
+    place = np.zeros(rows, np.int64)
+    for key, (start, stop) in zip(columns, spans, strict=False):
+        place = place * (stop - start) + (key - start)
+    found = np.flatnonzero(np.bincount(place, minlength=size))
+    names, rest = [], found
+    for start, stop in reversed(spans):
+        names.append(rest % (stop - start) + start)
+        rest = rest // (stop - start)
+    largest = np.full((len(columns) - keys - sums, size), np.nan)
+    for most, column in zip(largest, columns[keys + sums :], strict=True):
+        np.fmax.at(most, place, column)
+    return (
+        *(name.astype(key.dtype) for name, key in zip(reversed(names), columns, strict=False)),
+        *(np.bincount(place, column, size)[found] for column in columns[keys : keys + sums]),
+        *(most[found] for most in largest),
+    )
+
+
+def _sorted(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]:
+    """Return what :func:`_folded` does, whatever the groups are."""
+    import numpy as np
+
+    places = _places(columns[:keys])
+    order = np.lexsort(columns[:keys][::-1]) if places is None else np.argsort(places[0], kind="stable")
+    ordered = [column[order] for column in columns]
+    starts = np.zeros(len(order), bool)
+    starts[0] = True
+    for column in ordered[:keys]:
+        starts[1:] |= column[1:] != column[:-1]
+    first = np.flatnonzero(starts)
+    return (
+        *(column[first] for column in ordered[:keys]),
+        *(np.add.reduceat(column, first) for column in ordered[keys : keys + sums]),
+        *(np.fmax.reduceat(column, first) for column in ordered[keys + sums :]),
+    )
+
+
+def sums_by(groups: Array, values: Array, size: int) -> Array:
+    """Return the sum of the values of each of so many groups, which are numbered from 0 on."""
+    import numpy as np
+
+    found: Array = np.bincount(groups, weights=values, minlength=size)
+    return found
+
+
+MEASURES = ("request_time_s", "upstream_response_time_s")
+OTHER = "(others)"
+_MOST_KEYS = 12_000
+# Their texts are short, but paths may be of thousands of bytes.
+_MOST_KEY_BYTES = 4 << 20
+# Rows of histograms take the most memory, 25 bytes each.
+_MOST_BUCKETS = 400_000
+
+
+@dataclass
+class KeySums:
+    """Counts and histograms of requests by key, in bounded memory.
+
+    Attributes
+    ----------
+    keys
+        Texts of the keys and their numbers.
+    counts
+        By key and status: requests, bytes; the longest of each measure.
+    buckets
+        By key, measure and bucket: requests, seconds.
+    all_buckets
+        By measure and bucket, those of all keys: never made wider.
+    wider
+        How often the buckets of keys were made twice as wide.
+    missed
+        How many requests at most any key may lack, as they were joined with those of other rare keys.
+    """
+
+    keys: Names = field(default_factory=Names)
+    counts: GroupedSums = field(default_factory=lambda: GroupedSums(2, 2, len(MEASURES)))
+    buckets: GroupedSums = field(default_factory=lambda: GroupedSums(3, 2))
+    all_buckets: GroupedSums = field(default_factory=lambda: GroupedSums(2, 2))
+    wider: int = 0
+    missed: int = 0
+
+    def add(self, keys: Array, status: Array, sent: Array, seconds: Sequence[Array]) -> None:
+        """Add requests: numbers of their keys, statuses, bytes, and seconds of each measure, NaN for none."""
+        import numpy as np
+
+        ones = np.ones(len(keys))
+        keys = keys.astype(np.int32)
+        self.counts.add(keys, status, ones, sent, *seconds)
+        for measure, taken in enumerate(seconds):
+            bucket = bucket_of(taken)
+            known = bucket >= 0
+            bucket = bucket[known].astype(np.int32)
+            of = np.full(len(bucket), measure, np.int8)
+            self.all_buckets.add(of, bucket, ones[known], taken[known])
+            self.buckets.add(keys[known], of, coarsened(bucket, self.wider), ones[known], taken[known])
+        self._bound()
+
+    def merge(self, other: KeySums) -> None:
+        """Add what another has gathered, which is used up."""
+        self.missed += other.missed
+        wider = max(self.wider, other.wider)
+        self._widen(wider)
+        other._widen(wider)
+        names = self.keys.of(other.keys)
+        for mine, theirs in ((self.counts, other.counts), (self.buckets, other.buckets)):
+            theirs.rename(0, names)
+            mine.merge(theirs)
+        self.all_buckets.merge(other.all_buckets)
+        self._bound()
+
+    def _bound(self) -> None:
+        """Keep what is held small: buckets are made wider, and fewer keys kept."""
+        while len(self.buckets) > _MOST_BUCKETS and self.wider < COARSEST:
+            self._widen(self.wider + 1)
+        many = len(self.keys) > 2 * _MOST_KEYS or self.keys.size > 2 * _MOST_KEY_BYTES
+        if many or len(self.buckets) > _MOST_BUCKETS:
+            self._join_rare()
+
+    def _widen(self, wider: int) -> None:
+        import numpy as np
+
+        if wider > self.wider:
+            most = int(self.buckets.columns()[2].max(initial=0))
+            self.buckets.rename(2, coarsened(np.arange(most + 1), wider))
+            self.wider = wider
+
+    def _join_rare(self) -> None:
+        """Make one key of the rarest; of those as rare as others the later ones."""
+        import numpy as np
+
+        key, _, count, *_ = self.counts.columns()
+        requests = sums_by(key, count, len(self.keys))
+        kept, texts = Names(), self.keys.texts()
+        order = np.argsort(-requests, kind="stable")
+        rows = np.cumsum(np.bincount(self.buckets.columns()[0], minlength=len(texts))[order])
+        taken = np.cumsum([getsizeof(texts[number]) for number in order])
+        limits = ((rows, _MOST_BUCKETS // 2), (taken, _MOST_KEY_BYTES))
+        most = min(_MOST_KEYS, *(int(np.searchsorted(*one)) for one in limits))
+        # None of these had more; who comes again begins anew.
+        self.missed += int(requests[order[most]])
+        numbers = np.zeros(len(texts), np.int64)
+        for place, number in enumerate(order.tolist()):
+            numbers[number] = kept.number(texts[number] if place < most else OTHER)
+        for sums in (self.counts, self.buckets):
+            sums.rename(0, numbers)
+        self.keys = kept

@@ -1,0 +1,348 @@
+"""Where access logs come from: files, globs, folders, standard input, S3."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import ENOENT
+from fnmatch import fnmatchcase
+from itertools import zip_longest
+from os import strerror
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from watchme_analysis.access_logs.line_blocks import Block, Buffers, ahead, blocks_from
+from watchme_analysis.errors import InputError, ServiceError, reason_of
+from watchme_analysis.files.decompress import TruncatedError, unpacked, unpacking
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.text.formats import readable_name
+
+# A store is asked for so much at once, since every request takes its time.
+REQUEST_BYTES = 8 << 20
+# The library's own limits, a second and three, are those of a network without any trouble.
+_CONNECT_S, _SILENT_S = 10.0, 60.0
+_BEGINNING_BYTES = 256
+_Read = TypeVar("_Read", Block, bytes)
+_NAMES = {"access": ("*access*.log*", "*access*.json*"), "error": ("*error*.log*",)}
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something to read.
+
+    Attributes
+    ----------
+    name
+        As given, or as found.
+    open
+        Opens it; raises OSError.
+    path
+        The file, where it is one.
+    size
+        Bytes as stored; None for what can be read but once.
+    open_anywhere
+        Opens it to be read from any place, None where that can't be done.
+    begin
+        First bytes of the file, by which it is known again after it was rotated.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
+    size: int | None = None
+    open_anywhere: Callable[[], BinaryIO] | None = None
+    begin: bytes = b""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the unpacked bytes in pieces.
+
+        Raises
+        ------
+        TornError
+            After the good part of packed data, after what could be read, and when it is gone.
+        InputError
+            When nothing of it can be read.
+        """
+        with self._opened() as stream:
+            yield from _until_broken(unpacked(stream))
+
+    def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
+        """Return blocks of whole lines of the unpacked bytes, as :func:`blocks_from` does.
+
+        Of a file another thread reads and unpacks the next; of a pipe nobody waits for more than is asked.
+        Raises as :meth:`pieces`.
+        """
+        found = self._blocks(size, buffers)
+        return found if self.size is None else ahead(found)
+
+    def _blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
+        with self._opened() as stream:
+            yield from _until_broken(blocks_from(unpacking(stream), size, buffers))
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            with self.open() as stream:
+                yield stream
+        except FileNotFoundError as error:
+            raise TruncatedError("it was gone before it was read") from error
+        except OSError as error:
+            raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
+
+    def head(self, size: int = 1 << 16) -> bytes:
+        """Return the first unpacked bytes; what can be read of them when the input is torn."""
+        found = bytearray()
+        try:
+            for piece in self.pieces():
+                found += piece
+                if len(found) >= size:
+                    break
+        except TruncatedError:
+            pass
+        return bytes(found[:size])
+
+
+def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
+    """Yield what is read; when a disk or a store fails after some of it, that is kept, the rest torn."""
+    some = False
+    try:
+        for one in read:
+            some = True
+            yield one
+    except OSError as error:
+        if not some:
+            raise
+        raise TruncatedError(f"reading it broke off: {error.strerror or error}") from error
+
+
+def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
+    """Return what names stand for.
+
+    Parameters
+    ----------
+    names
+        Files, glob patterns, folders (their logs, at any depth), ``-`` for standard input, or
+        ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, whose stars stand
+        for slashes as well.
+    kind
+        Which logs of a folder: ``access`` or ``error``.
+
+    Raises
+    ------
+    InputError
+        When a name stands for nothing.
+    """
+    found: dict[str, Input] = {}
+    for name in names:
+        if name == "-":
+            found[name] = Input("-", lambda: sys.stdin.buffer)
+        elif name.startswith("s3://"):
+            found.update((one.name, one) for one in _from_s3(name))
+        else:
+            paths = _paths(name, kind)
+            if not paths:
+                raise InputError(_nothing(name, kind))
+            found.update((str(path), input_of(path)) for path in paths)
+    return list(found.values())
+
+
+def _nothing(name: str, kind: str) -> str:
+    if Path(name).is_dir():
+        names = " or ".join(_NAMES[kind])
+        return f"The folder {name} holds no {kind} log: none of its files is named like {names}."
+    return f"There is no {kind} log {name}: give a file, a pattern or a folder."
+
+
+def input_of(path: Path) -> Input:
+    """Return a file, or a pipe, as something to read; a folder is what may not be looked into."""
+    name = readable_name(str(path))
+    if path.is_dir():
+        return Input(name, _opener(path), path, 0)
+    # A pipe, such as one that the shell makes for <(..), can be read but once.
+    if not path.is_file():
+        return Input(name, _opener(path))
+    begin = _beginning(path)
+    opener = _opener(path, begin)
+    return Input(name, opener, path, path.stat().st_size, opener, begin)
+
+
+def _opener(path: Path, begin: bytes = b"") -> Callable[[], BinaryIO]:
+    return lambda: now_at(path, begin).open("rb")
+
+
+def now_at(path: Path, begin: bytes) -> Path:
+    """Return where a file is that may have been rotated since it was found.
+
+    Logs begin with a time; their numbers on the disk are soon given to others.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no file of its folder begins like it.
+    """
+    if not begin or _beginning(path) == begin:
+        return path
+    for one in sorted(path.parent.iterdir()):
+        if one.is_file() and _beginning(one) == begin:
+            return one
+    raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_BEGINNING_BYTES)
+    except OSError:
+        return b""
+
+
+def _paths(name: str, kind: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        return sorted(_in_folder(path, _NAMES[kind]))
+    if path.exists():
+        return [path]
+    # Path.glob refuses absolute patterns.
+    return sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())  # noqa: PTH207
+
+
+def _in_folder(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """Yield the logs below a folder, and folders there that may not be looked into."""
+    closed: list[OSError] = []
+    for place, _, names in os.walk(folder, onerror=closed.append):
+        paths = [Path(place, name) for name in names if any(fnmatchcase(name, one) for one in patterns)]
+        yield from filter(Path.is_file, paths)
+    yield from (Path(error.filename) for error in closed)
+
+
+def s3_store() -> Any:
+    """Return pyarrow's file system of S3, with the endpoint and region of the environment."""
+    from pyarrow import fs
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return fs.S3FileSystem(
+        endpoint_override=endpoint, region=region, connect_timeout=_CONNECT_S, request_timeout=_SILENT_S
+    )
+
+
+def _from_s3(name: str) -> list[Input]:
+    from pyarrow import fs
+
+    place = name.removeprefix("s3://")
+    whole, star, _ = place.partition("*")
+    # What a pattern stands for lies below the folder before its first star.
+    folder = whole.rpartition("/")[0] if star else place.rstrip("/")
+    if not folder:
+        raise InputError(f"{name} names no bucket: give s3://bucket/key, or a prefix that ends with a slash.")
+    try:
+        store = s3_store()
+        info = store.get_file_info(folder)
+        if info.type == fs.FileType.File:
+            objects = [info]
+        else:
+            selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
+            listed = [one for one in store.get_file_info(selector) if one.type == fs.FileType.File]
+            named = [one for one in listed if not star or fnmatchcase(one.path, place)]
+            objects = sorted(named, key=lambda one: one.path)
+    except OSError as error:
+        raise ServiceError(f"{name} can't be listed: {reason_of(error)}.") from error
+    if not objects:
+        raise InputError(
+            f"There is no object {name}: give a key, a pattern, or a prefix with a slash at its end."
+        )
+    return [_from_object(store, one.path, one.size) for one in objects]
+
+
+def _from_object(store: Any, key: str, size: int) -> Input:
+    # Without a compression of its own the stream gives the bytes as they are stored.
+    return Input(
+        f"s3://{key}",
+        lambda: store.open_input_stream(key, compression=None, buffer_size=REQUEST_BYTES),
+        size=size,
+        open_anywhere=lambda: store.open_input_file(key),
+    )
+
+
+def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
+    """Return the inputs that may be read, and an account of each of the others.
+
+    Raises
+    ------
+    InputError
+        When none may be read.
+    """
+    kept, unread = [], []
+    for one in inputs:
+        try:
+            # Opening a pipe would wait for its writer.
+            if one.path is not None:
+                one.open().close()
+        except OSError as error:
+            reason = f"can't be read: {error.strerror or error}"
+            rejected = (Rejected(one.name, 0, f"it {reason}"),)
+            unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
+        else:
+            kept.append(one)
+    if not kept:
+        raise InputError(f"{unread[0].origin} {reason}.")
+    return kept, unread
+
+
+def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
+    """Return the inputs without those whose content another begins with, and sentences about them.
+
+    A rotated file and its packed copy hold the same lines; counting both would double them.
+    """
+    kept: list[tuple[Input, bytes]] = []
+    notes: list[str] = []
+    for one in inputs:
+        if one.size is None:
+            kept.append((one, b""))
+            continue
+        head = one.head()
+        for at, (other, other_head) in enumerate(kept):
+            size = min(len(head), len(other_head))
+            if not size or head[:size] != other_head[:size]:
+                continue
+            shorter, longer = _begins(one, other)
+            if shorter is None:
+                continue
+            notes.append(f"{shorter.name} is left out: {longer.name} begins with all its lines.")
+            if shorter is other:
+                kept[at] = (one, head)
+            break
+        else:
+            kept.append((one, head))
+    return [one for one, _ in kept], notes
+
+
+def _begins(one: Input, other: Input) -> tuple[Input | None, Input]:
+    """Return which of two inputs is the beginning of the other, and that other; None when neither is."""
+    size = 1 << 16
+    for left, right in zip_longest(_even(one, size), _even(other, size), fillvalue=b""):
+        if left == right:
+            continue
+        if right.startswith(left):
+            return one, other
+        return (other, one) if left.startswith(right) else (None, other)
+    return one, other
+
+
+def _even(one: Input, size: int) -> Iterator[bytes]:
+    """Yield unpacked bytes in parts of the same size; a torn end is an end."""
+    held = bytearray()
+    try:
+        for piece in one.pieces():
+            held += piece
+            while len(held) >= size:
+                yield bytes(held[:size])
+                del held[:size]
+    except TruncatedError:
+        pass
+    if held:
+        yield bytes(held)

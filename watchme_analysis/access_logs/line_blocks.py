@@ -1,0 +1,278 @@
+"""Blocks of whole lines, read by several threads, given back in order.
+
+Blocks of a W3C log with the directives that hold at their beginning.
+"""
+
+from __future__ import annotations
+
+import mmap as mmap_module
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from watchme_analysis.access_logs.formats.w3c import ANY_DIRECTIVE, DIRECTIVES, W3cFields
+from watchme_analysis.files.decompress import Fill
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# For what is read and let go, and for what is kept as a whole: each block costs some milliseconds of its own.
+BLOCK_BYTES = 3 << 19
+KEPT_BLOCK_BYTES = 16 << 20
+# So many bytes stand behind a block's for who reads many at a time.
+ROOM_BYTES = 64
+_MOST_THREADS = 8
+# Whoever runs Python is asked to let others, once they have waited so long.
+_TURN_S = 0.0005
+# From here on memory is worth large pages.
+_LARGE_BYTES = 4 << 20
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines, and what stands behind them in memory, which belongs to others.
+
+    Attributes
+    ----------
+    data
+        Bytes.
+    start, stop
+        Which of them are the block's.
+    fields
+        What the directives above say of the lines, in a log that has such.
+    """
+
+    data: bytes | bytearray | mmap
+    start: int
+    stop: int
+    fields: W3cFields | None = None
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.data[self.start : self.stop])
+
+    def array(self, room: int = 0) -> np.ndarray[Any, Any]:
+        """Return the bytes as an array that can't be written to, with so many more that mean nothing.
+
+        Nothing is copied, unless no more than the block was in memory.
+        """
+        import numpy as np
+
+        held: np.ndarray[Any, Any] = np.frombuffer(self.data, np.uint8)
+        if len(held) < self.stop + room:
+            held = np.concatenate([held[self.start :], np.zeros(room, np.uint8)])[: len(self) + room]
+        else:
+            held = held[self.start : self.stop + room]
+        held.flags.writeable = False
+        return held
+
+
+class Buffers:
+    """Memory for blocks that is used again: fresh memory takes as long to come by as a block to be read."""
+
+    def __init__(self) -> None:
+        self._free: deque[bytearray | mmap] = deque()
+
+    def take(self, size: int) -> bytearray | mmap:
+        """Return memory of so many bytes or more, of any content."""
+        while self._free:
+            found = self._free.popleft()
+            if len(found) >= size:
+                return found
+        return _memory(size)
+
+    def give(self, block: Block) -> None:
+        """Take back the memory of a block that nobody looks at any more."""
+        if not isinstance(block.data, bytes):
+            self._free.append(block.data)
+
+
+def _memory(size: int) -> bytearray | mmap:
+    if size < _LARGE_BYTES:
+        return bytearray(size)
+    found = mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    # Linux has pages of 2 MiB, and so a page's cost once instead of 512 times.
+    if hasattr(mmap_module, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            found.madvise(mmap_module.MADV_HUGEPAGE)
+    return found
+
+
+def block_of(data: Block | bytes | memoryview) -> Block:
+    """Return bytes as a block."""
+    return data if isinstance(data, Block) else Block(bytes(data), 0, len(data))
+
+
+def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
+    """Yield blocks of whole lines of what is in memory; the last line may lack its end."""
+    at = 0
+    while at < len(data):
+        stop = data.find(b"\n", min(at + size, len(data)) - 1) + 1
+        if stop == 0:
+            stop = len(data)
+        yield Block(data, at, stop)
+        at = stop
+
+
+def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = None) -> Iterator[Block]:
+    """Yield blocks of whole lines of a stream; what stands behind the last line end comes last.
+
+    When the stream fails, or who waits for it stops waiting, what came before is yielded first.
+
+    Parameters
+    ----------
+    fill
+        Gives the stream's bytes.
+    size
+        How large a block is at most, unless a line is larger.
+    buffers
+        Where blocks' memory comes from, for who gives it back.
+    """
+    memory = buffers or Buffers()
+    room, filled = size, 0
+    held = memory.take(room + ROOM_BYTES)
+    try:
+        while count := fill(memoryview(held)[filled:room]):
+            filled += count
+            if filled < room:
+                continue
+            whole = held.rfind(b"\n", 0, filled) + 1
+            rest = filled - whole
+            room = max(size, 2 * rest)
+            following = memory.take(room + ROOM_BYTES)
+            following[:rest] = memoryview(held)[whole:filled]
+            block, held, filled = Block(held, 0, whole), following, rest
+            if whole:
+                yield block
+    except (Exception, KeyboardInterrupt):
+        if filled:
+            yield Block(held, 0, filled)
+        raise
+    if filled:
+        yield Block(held, 0, filled)
+
+
+def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
+    """Yield blocks that a thread makes one ahead, so that unpacking goes on while others work.
+
+    Who is interrupted waits for the block that is being made: nothing for what a person types.
+    """
+    iterator = iter(blocks)
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(next, iterator, None)
+        while (block := upcoming.result()) is not None:
+            upcoming = pool.submit(next, iterator, None)
+            yield block
+
+
+class _ProcessSetting:
+    """A setting of the whole process that overlapping scans share.
+
+    The first scan changes it and the last one restores it, so that no scan restores the value of another.
+
+    Parameters
+    ----------
+    change
+        Changes the setting and returns the function that restores it.
+    """
+
+    def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
+        self._change = change
+        # Reentrant, as an abandoned scan may be closed by the garbage collector while this thread holds it.
+        self._lock = RLock()
+        self._scans = 0
+        self._restore: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._scans += 1
+            if self._scans == 1:
+                self._restore = self._change()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._scans -= 1
+            if self._scans == 0 and self._restore is not None:
+                self._restore()
+
+
+def _shorten_turns() -> Callable[[], None]:
+    """Shorten the interpreter's thread switch interval; return the function that restores it.
+
+    Threads that unpack need the interpreter for an instant now and then, while the reference parser holds it
+    for milliseconds: at the usual five milliseconds a core stood still each time.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN_S))
+    shortened = sys.getswitchinterval()
+
+    def restore() -> None:
+        # A program that has set its own interval during the scan keeps it.
+        if sys.getswitchinterval() == shortened:
+            sys.setswitchinterval(before)
+
+    return restore
+
+
+_TURNS = _ProcessSetting(_shorten_turns)
+
+
+def in_order(
+    work: Callable[[Any], Result], blocks: Iterable[Any], threads: int | None = None
+) -> Iterator[Result]:
+    """Yield what a function makes of blocks, in their order, a few of them at a time in threads.
+
+    No more blocks are taken than threads can be kept busy with, so that memory stays bounded.
+    """
+    count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
+    with _TURNS, ThreadPoolExecutor(count) as pool:
+        waiting: deque[Future[Result]] = deque()
+        failure: BaseException | None = None
+        iterator = iter(blocks)
+        while True:
+            try:
+                block = next(iterator)
+            except StopIteration:
+                break
+            except (Exception, KeyboardInterrupt) as error:
+                # What came before the failure is still given back.
+                failure = error
+                break
+            waiting.append(pool.submit(work, block))
+            del block
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+        if failure is not None:
+            raise failure
+
+
+def with_fields(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield the blocks of a log in their order, each with the directives that hold at its beginning.
+
+    Those of a log that does not begin with a directive are as they were, at no cost.
+    """
+    held: W3cFields | None = None
+    for at, block in enumerate(blocks):
+        if at == 0 and ANY_DIRECTIVE.match(block.data, block.start, block.stop):
+            held = W3cFields()
+        if held is None:
+            yield block
+            continue
+        # What a block holds is another's as soon as it was read.
+        current = replace(block, fields=held)
+        for found in DIRECTIVES.finditer(block.data, block.start, block.stop):
+            held = held.after(found[0]) or held
+        yield current

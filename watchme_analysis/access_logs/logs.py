@@ -1,0 +1,405 @@
+"""From when to when logs reach, told by their first and last lines alone.
+
+Sets of access logs, of any size, from anywhere: scanned chunk by chunk, or read into one frame.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from watchme_analysis.access_logs.accounting import LineAccounting, note_file_change, unreadable_log
+from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, shifted
+from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
+from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
+from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
+from watchme_analysis.access_logs.formats.log_format import LogFormat
+from watchme_analysis.access_logs.frame import frame_of
+from watchme_analysis.access_logs.input import Input, find_inputs, readable, without_copies
+from watchme_analysis.access_logs.line_blocks import (
+    BLOCK_BYTES,
+    KEPT_BLOCK_BYTES,
+    Block,
+    Buffers,
+    in_order,
+    with_fields,
+)
+from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
+from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
+from watchme_analysis.files.lines import split_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+# So many lines tell whether something stands before each.
+_FIRST_LINES = 32
+_TAIL_BYTES = 1 << 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def first_time(one: Input, reader: ReferenceParser) -> int | None:
+    """Return the time of a log's first request, microseconds since the epoch; None where none is near."""
+    lines = split_lines(one.head())
+    reader.look_at(lines[:_FIRST_LINES])
+    return _first(lines, reader)
+
+
+def last_time(one: Input, reader: ReferenceParser) -> int | None:
+    """Return the time of a log's last request, as :func:`first_time`; None for what is packed or a pipe."""
+    if one.open_anywhere is None or one.size is None:
+        return None
+    with one.open_anywhere() as stream:
+        head = stream.read(_TAIL_BYTES)
+        if head.startswith(PACKED_MAGIC):
+            return None
+        stream.seek(max(0, one.size - _TAIL_BYTES))
+        tail = stream.read(_TAIL_BYTES)
+    reader.look_at(split_lines(head)[:_FIRST_LINES])
+    return _first(reversed(split_lines(tail)), reader)
+
+
+def _first(lines: Iterable[bytes], reader: ReferenceParser) -> int | None:
+    for line in lines:
+        try:
+            time = reader.row(line).get("time")
+        except ValueError:
+            continue
+        if isinstance(time, int):
+            return time
+    return None
+
+
+def time_range_of(logs: Iterable[tuple[Input, ReferenceParser]]) -> tuple[datetime | None, datetime | None]:
+    """Return the first and last time of logs; None for the last one where not every log tells its own."""
+    firsts, lasts = [], []
+    for one, reader in logs:
+        firsts.append(first_time(one, reader) if one.size else None)
+        lasts.append(last_time(one, reader))
+    known = [moment for moment in lasts if moment is not None]
+    ends = known if len(known) == len(lasts) else []
+    begins = [moment for moment in firsts if moment is not None]
+    return _moment(min(begins, default=None)), _moment(max(ends, default=None))
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+_LOG = logging.getLogger(__name__)
+# Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
+MANY_INPUTS = 1000
+# An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
+_OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
+_HEAD_BYTES = 4096
+# So much shows whether the compiled loop reads a log.
+_LARGE_HEAD_BYTES = 1 << 16
+# Packed logs hold more than their size, and hardly so many times as much.
+_PACKED_TIMES = 15
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    r"""What is known of the logs.
+
+    Attributes
+    ----------
+    log_format
+        Name or text of the format; found out unless given.
+    nginx_conf
+        Configuration that defines the formats; those beside each log unless given.
+    zone
+        Zone of times written without one.
+    engine
+        A word of :data:`ENGINES`; all give the same rows. A small log is read by Arrow unless one is named.
+    decode_escapes
+        Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
+        sent; a path that is asked for is still compared with what was logged.
+    """
+
+    log_format: str | None = None
+    nginx_conf: Path | None = None
+    zone: tzinfo = UTC
+    engine: str = "auto"
+    decode_escapes: bool = False
+
+
+class AccessScan:
+    """Chunks of a set of access logs, in the order of the logs' first times.
+
+    Iterate over it once; afterwards ``retrievals`` holds an account for each input. What may not be read is
+    in ``unread`` instead, unless it is all there is.
+
+    Parameters
+    ----------
+    names
+        As for :func:`find_inputs`.
+    options
+        What is known of the logs.
+    selection
+        What is asked of them.
+
+    Raises
+    ------
+    InputError
+        When a name stands for nothing, nothing can be read, or a column asked for is unknown.
+    FormatError
+        When the stated format is unknown or can't be compiled.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str | Path],
+        options: LogOptions | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self._options = options or LogOptions()
+        self.selection = selection or Selection()
+        unknown = sorted(set(self.selection.columns) - set(ACCESS_COLUMNS))
+        if unknown:
+            raise InputError(
+                f"An access log has no column {', '.join(unknown)}: it has {', '.join(ACCESS_COLUMNS)}."
+            )
+        found, self.unread = readable(find_inputs([str(name) for name in names]))
+        inputs, self.notes = _distinct(found)
+        known: dict[Hashable, Any] = {}
+        self._candidates = {one.name: formats_of(one.path, self._options, known) for one in inputs}
+        many = len(inputs) > MANY_INPUTS
+        self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
+        self.retrievals: list[Retrieval] = []
+        self.block_bytes = BLOCK_BYTES
+        # Whether a large log of which no line can be read is left after a look at some of them.
+        self.leaves_strange = False
+        self._pays: dict[str, bool] = {}
+        self._stream: BinaryIO | None = None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks, their lines numbered within their input."""
+        for one in self.inputs:
+            yield from self._scan(one)
+
+    def _first_time(self, one: Input) -> int:
+        return 0 if one.size is None else first_time(one, self._reader(one)) or 0
+
+    def _reader(self, one: Input) -> ReferenceParser:
+        return ReferenceParser(self._candidates[one.name].formats, self._options.zone)
+
+    @property
+    def variables(self) -> set[str]:
+        """Variables of the formats that may have written the logs."""
+        return {name for found in self._candidates.values() for one in found.formats for name in one.names}
+
+    def reach(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first and last time in the logs, whatever is selected; see :func:`time_range_of`."""
+        return time_range_of((one, self._reader(one)) for one in self.inputs)
+
+    def zone_written(self) -> tzinfo:
+        """Return the zone of the last time that is written with one at the start of a log, else UTC."""
+        for one in reversed([one for one in self.inputs if one.path is not None]):
+            found = _OFFSET.search(one.head(_HEAD_BYTES))
+            if found is not None:
+                sign, hours, minutes = found.groups()
+                offset = timedelta(hours=int(hours), minutes=int(minutes))
+                return timezone(-offset if sign == b"-" else offset)
+        return UTC
+
+    def likeliest_format(self) -> LogFormat:
+        """Return the format that most of the first input's first lines are of.
+
+        Raises
+        ------
+        FormatError
+            When they are of none that a plan can describe.
+        """
+        for one in self.inputs:
+            lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
+            reader = self._reader(one)
+            reader.sort_by(lines)
+            if any(reader.formats[0].match(line) for line in lines):
+                return reader.formats[0]
+        names = ", ".join(one.name for one in self.inputs)
+        raise FormatError(
+            f"No line of {names} is of a log_format that is known: --format says which it is. What other "
+            "programs write has none, and AWS documents tables of its own logs."
+        )
+
+    def expected_rows(self, first: int) -> int:
+        """Return about how many rows there will be, by those of the first chunk: rather too many."""
+        unpacked = sum(
+            (one.size or 0) * (_PACKED_TIMES if one.name.endswith(PACKED_ENDINGS) else 1)
+            for one in self.inputs
+        )
+        return first + int(1.1 * first * unpacked / self.block_bytes)
+
+    @property
+    def uses_loop(self) -> bool:
+        """Whether the compiled loop reads any of it, so that numba is at hand."""
+        return any(self._engine_name(one) == "numba" for one in self.inputs)
+
+    def engine_for(self, one: Input) -> Engine:
+        """Return an engine for the lines of an input."""
+        return self._engine(one, self._engine_name(one))
+
+    def _engine(self, one: Input, name: str) -> Engine:
+        formats = self._candidates[one.name].formats
+        decode = self._options.decode_escapes
+        return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
+
+    def _engine_name(self, one: Input) -> str:
+        name = chosen_engine(self._options.engine)
+        if self._options.engine != "auto" or name != "numba" or one.size is None:
+            return name
+        # Loading numba takes its time, and 100 MB.
+        if one.name not in self._pays:
+            lines = split_lines(_large_head(one, one.size))
+            self._pays[one.name] = self._engine(one, name).uses_loop(lines)
+        return name if self._pays[one.name] else "arrow"
+
+    def tally_for(self, one: Input) -> LineAccounting:
+        """Return an account of an input of which nothing was read yet."""
+        return LineAccounting(one.name, list(self._candidates[one.name].notes))
+
+    def share_read(self) -> float | None:
+        """Return how much of the inputs' stored bytes was read, 0 to 1; None when a size is not known."""
+        sizes = [one.size or 0 for one in self.inputs]
+        if not all(sizes):
+            return None
+        at = len(self.retrievals)
+        done = sum(sizes[:at])
+        if self._stream is not None and at < len(sizes):
+            try:
+                # A log may grow meanwhile.
+                done += min(self._stream.tell(), sizes[at])
+            except ValueError:
+                # Another thread has read it to its end, and closed it.
+                done += sizes[at]
+        return done / sum(sizes)
+
+    def _scan(self, one: Input) -> Iterator[Chunk]:
+        def opened() -> BinaryIO:
+            self._stream = one.open()
+            return self._stream
+
+        left = unreadable_log(one, self._reader(one)) if self.leaves_strange else None
+        if left is not None:
+            self.retrievals.append(left)
+            return
+        tally = self.tally_for(one)
+        constants = {"file": one.name, "service": None}
+        engine = self.engine_for(one)
+        self._stream = None
+        blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
+        _LOG.info("%s: reading, %s bytes stored", one.name, one.size)
+        try:
+            yield from chunks_of(blocks, engine, tally, constants)
+        except KeyboardInterrupt:
+            tally.tear("it was not read to its end: it was stopped")
+            self.retrievals.append(tally.retrieval())
+            raise
+        _LOG.info("%s: %d lines, %d rows, %d rejected", one.name, tally.lines, tally.rows, tally.refused)
+        note_file_change(one, tally)
+        self.retrievals.append(tally.retrieval())
+
+
+def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
+    if len(inputs) <= MANY_INPUTS:
+        return without_copies(inputs)
+    return inputs, [
+        f"The {len(inputs)} logs are read in the order of their names and not compared for copies."
+    ]
+
+
+def formats_of(
+    path: Path | None, options: LogOptions, known: dict[Hashable, Any] | None = None
+) -> Candidates:
+    """Return the formats that may have written a file, or what has no files beside it.
+
+    ``known`` keeps what the folders of files hold, for who asks for many of them.
+
+    Raises
+    ------
+    FormatError
+        As :func:`candidate_formats`.
+    """
+    settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
+    path = path or Path("/dev/null")
+    known = {} if known is None else known
+    return candidate_formats(RawFile(path.parent, path.name, settings=settings, known=known))
+
+
+def chunks_of(
+    blocks: Callable[[Buffers], Iterator[Block]],
+    engine: Engine,
+    tally: LineAccounting,
+    constants: dict[str, Any],
+    threads: int | None = None,
+) -> Iterator[Chunk]:
+    """Yield the chunks of blocks, their lines numbered on from the tally's, and count them there.
+
+    What is torn ends the chunks, and the tally says so. ``blocks`` is told where blocks' memory comes from,
+    to which it is given back.
+    """
+    buffers = Buffers()
+
+    def read(block: Block) -> Chunk:
+        try:
+            return engine.read(block, constants)
+        finally:
+            buffers.give(block)
+
+    try:
+        for chunk in in_order(read, with_fields(blocks(buffers)), threads):
+            table = shifted(chunk.table, tally.lines)
+            tally.add(chunk, table)
+            yield chunk._replace(table=table)
+    except TruncatedError as error:
+        tally.tear(str(error))
+
+
+def _large_head(one: Input, size: int) -> bytes:
+    """Return the first bytes of an input so large that loading the compiled loop pays, else none."""
+    if size >= FAST_FROM:
+        return one.head()
+    # Packed it may be; logs shrink to a tenth or less.
+    head = one.head(FAST_FROM) if size >= FAST_FROM // 20 else b""
+    return head[:_LARGE_HEAD_BYTES] if len(head) >= FAST_FROM else b""
+
+
+def read_access_logs(
+    names: Iterable[str | Path], options: LogOptions | None = None, selection: Selection | None = None
+) -> tuple[pd.DataFrame, list[Retrieval]]:
+    """Read a set of access logs into one frame.
+
+    Parameters
+    ----------
+    names
+        Files, patterns, folders, ``-``, or ``s3://`` names.
+    options
+        What is known of the logs.
+    selection
+        Columns, window and path asked for; everything unless given.
+
+    Returns
+    -------
+    frame, retrievals
+        The columns asked for, of the table ``access_log``; and an account for each log.
+
+    Raises
+    ------
+    InputError, FormatError
+        As :class:`AccessScan`.
+    """
+    scan = AccessScan(list(names), options, selection)
+    scan.block_bytes = KEPT_BLOCK_BYTES
+    columns = list(scan.selection.columns)
+    frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
+    return frame, [*scan.unread, *scan.retrievals]

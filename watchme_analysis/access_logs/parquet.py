@@ -1,0 +1,127 @@
+"""Tables of requests written to Parquet as they come, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.input import s3_store
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A reader unpacks a row group whole; chunks of a log alone would make thousands of small ones.
+GROUP_ROWS = 100_000
+# And what is written waits in memory, packed and not, until its group is whole.
+_GROUP_BYTES = 8 << 20
+# Texts that hardly repeat are packed better without a dictionary, which takes memory too.
+_DICTIONARY_BYTES = 32 << 10
+
+
+class ParquetFile:
+    """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
+
+    What is no regular file, such as ``/dev/null``, is written to as it is.
+
+    Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
+    Two that write to the same name don't disturb each other: the one that ends last has it.
+
+    Raises
+    ------
+    InputError
+        When it can't be written.
+    """
+
+    def __init__(self, name: str | Path) -> None:
+        self.name = str(name)
+        self.rows = 0
+        self._held: list[pa.Table] = []
+        self._writer: Any = None
+        self._path = path = Path(self.name).resolve()
+        is_file = not self._is_object and (path.is_file() or not path.exists())
+        self._aside = path.with_name(f".{path.name}-{token_hex(4)}.part") if is_file else None
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            with _named(self.name):
+                if kind is None:
+                    self._write()
+                if self._writer is not None:
+                    self._writer.close()
+                if self._writer is None:
+                    return
+                if self._aside is not None:
+                    if kind is None:
+                        self._aside.replace(self._path)
+                elif self._is_object and kind is not None:
+                    # Closing, which can't be left out, made an object of the rows so far.
+                    s3_store().delete_file(self.name.removeprefix("s3://"))
+        finally:
+            if self._aside is not None:
+                self._aside.unlink(missing_ok=True)
+
+    def add(self, table: pa.Table) -> None:
+        """Write rows, of the same columns each time."""
+        if len(table):
+            self.rows += len(table)
+            self._held.append(table)
+            held = sum(map(len, self._held)), sum(one.nbytes for one in self._held)
+            if held[0] >= GROUP_ROWS or held[1] >= _GROUP_BYTES:
+                with _named(self.name):
+                    self._write()
+
+    @property
+    def _is_object(self) -> bool:
+        return self.name.startswith("s3://")
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held)
+        self._held = []
+        if self._writer is None:
+            # An object appears when it is closed.
+            where = self.name.removeprefix("s3://") if self._is_object else self._aside or self._path
+            store = s3_store() if self._is_object else None
+            self._writer = pq.ParquetWriter(
+                where,
+                table.schema,
+                compression="zstd",
+                filesystem=store,
+                dictionary_pagesize_limit=_DICTIONARY_BYTES,
+            )
+        self._writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise InputError(f"{name} can't be written: {reason}.") from error
+
+
+def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
+    """Write tables to a Parquet file as they come, and return how many rows it has.
+
+    Raises
+    ------
+    InputError
+        When it can't be written.
+    """
+    with ParquetFile(name) as file:
+        for table in tables:
+            file.add(table)
+    return file.rows

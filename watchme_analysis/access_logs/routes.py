@@ -1,0 +1,86 @@
+"""Paths of requests: families of paths that differ only in an id, and who serves them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from watchme_analysis.files.arrow_arrays import array_of, bool_array, nulls_of, text_array, text_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# A part between slashes that is a number, hexadecimal, a UUID, a date with what follows it, or opaque.
+_ID = re.compile(
+    r"(?<![^/\n])(?:"
+    r"\d+"
+    r"|(?=[^/\n]*\d)[0-9a-fA-F]{8,}"
+    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|\d{4}-\d{2}-\d{2}[^/\n]*"
+    r"|(?=(?:[^/\n]*\d){4})[0-9A-Za-z_-]{16,}"
+    r")(?![^/\n])"
+)
+
+
+def route_of(path: str) -> str:
+    """Return the path with every part that looks like an id replaced by ``*``.
+
+    ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names stay.
+    """
+    return _ID.sub("*", path)
+
+
+def routes_of(paths: list[str]) -> list[str]:
+    """Return :func:`route_of` of every path, all at once."""
+    joined = "\n".join(paths)
+    if joined.count("\n") != len(paths) - 1:
+        return [route_of(path) for path in paths]
+    return route_of(joined).split("\n")
+
+
+def routes_by_loop(paths: pa.Array) -> pa.Array:
+    """Return :func:`route_of` of every path by the compiled loop, which needs numba; null stays null."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from watchme_analysis.access_logs.engine.route_loop import families
+
+    offsets, texts = text_parts(paths)
+    data, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty_like(offsets)
+    doubtful = np.empty(len(paths), bool)
+    doubts = families(texts, offsets, data, bounds, doubtful)
+    found = text_array(bounds, data, ~nulls_of(paths))
+    if not doubts:
+        return found
+    exact = routes_of(paths.filter(bool_array(doubtful)).to_pylist())
+    return pc.replace_with_mask(found, bool_array(doubtful), array_of(exact, "text"))
+
+
+def route_templates(paths: pd.Series) -> pd.Series:
+    """Return :func:`route_of` of every path; null stays null."""
+    families = {path: route_of(path) for path in paths.dropna().unique()}
+    return paths.map(families).astype("string")
+
+
+def same_endpoint(asked: str, known: list[str]) -> str | None:
+    """Return the outside path that a path asked inside a container stands for.
+
+    A proxy often strips a prefix, so that ``/health`` inside is ``/api/health`` outside.
+
+    Parameters
+    ----------
+    asked
+        Path asked from inside the container or on the host.
+    known
+        Paths asked from outside.
+
+    Returns
+    -------
+    str or None
+        The same path where it is known outside, else the only one that ends with it, else None.
+    """
+    if asked in known:
+        return asked
+    fitting = [path for path in known if path.endswith(asked) and asked != "/"]
+    return fitting[0] if len(fitting) == 1 else None

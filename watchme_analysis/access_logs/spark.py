@@ -1,0 +1,413 @@
+"""Access logs in parts that may be read apart from one another: ranges of plain files, packed files whole.
+
+A session of Spark, where pyspark and Java are at hand.
+
+Access logs scanned by Spark: the local scan's plan, engine and account, part by part on many machines.
+
+The driver lists and cuts the inputs; a task reads its part (an input, or a range of a plain file or object)
+through the same code as the local scan, and answers with what it gathered and its account of the lines.
+Nothing goes through Spark's own readers. Executors need this package, and must see files under the same names
+as the driver does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeVar
+
+from watchme_analysis.access_logs.accounting import LineAccounting
+from watchme_analysis.access_logs.input import REQUEST_BYTES, Input
+from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, blocks_from
+from watchme_analysis.access_logs.logs import AccessScan, chunks_of
+from watchme_analysis.access_logs.parquet import write_parquet
+from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+from watchme_analysis.files.decompress import PACKED_MAGIC, filling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from watchme_analysis.retrieval import Retrieval
+
+    Work = Callable[[int, Iterator[pa.Table]], Any]
+
+    Keep = Callable[[pa.Table], pa.Table]
+
+PART_BYTES = 64 << 20
+_LEAST_READ = 64 << 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines of an input: those whose first byte lies in a range, all of them without one.
+
+    Attributes
+    ----------
+    of
+        Position of the input among all inputs.
+    start, stop
+        The range ``start <= byte < stop``; ``stop`` is None for the whole input.
+    """
+
+    of: int
+    start: int = 0
+    stop: int | None = None
+
+    def pieces(self, one: Input) -> Iterator[bytes]:
+        """Yield the part's lines as bytes, unpacked, the last one whole even where it ends past the range.
+
+        Raises
+        ------
+        TornError, OSError
+            As :meth:`Input.pieces`.
+        """
+        if self.stop is None:
+            yield from one.pieces()
+            return
+        assert one.open_anywhere is not None
+        with one.open_anywhere() as stream:
+            yield from range_pieces(stream, self.start, self.stop)
+
+
+def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part]:
+    """Return the parts of inputs, in the order of their lines.
+
+    Parameters
+    ----------
+    inputs
+        What is to be read; what can be read but once, is packed, or begins with directives is one part.
+    part_bytes
+        Most bytes of a part, but for the rest of its last line.
+    """
+    found: list[Part] = []
+    for at, one in enumerate(inputs):
+        if one.size is None or one.size <= part_bytes or _is_one_piece(one):
+            found.append(Part(at))
+            continue
+        # Evenly, so that no part is much smaller than the others.
+        count = -(-one.size // part_bytes)
+        edges = [one.size * turn // count for turn in range(count + 1)]
+        found += [Part(at, start, stop) for start, stop in pairwise(edges)]
+    return found
+
+
+def _is_one_piece(one: Input) -> bool:
+    """Tell whether an input is packed, or begins with directives that the lines of all its parts need."""
+    assert one.open_anywhere is not None
+    with one.open_anywhere() as stream:
+        return stream.read(max(map(len, PACKED_MAGIC))).startswith((*PACKED_MAGIC, b"#"))
+
+
+def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the lines of a stream whose first byte lies in a range.
+
+    All but the first range begin behind the first line end at or after the byte before them, and all end with
+    the line that their last byte belongs to: every line is of one range.
+
+    Parameters
+    ----------
+    stream
+        Can be read from any place.
+    start, stop
+        The range in bytes, ``start <= byte < stop``.
+    """
+    at = max(0, start - 1)
+    stream.seek(at)
+    inside = start == 0
+    while piece := stream.read(min(REQUEST_BYTES, max(_LEAST_READ, stop - at))):
+        begin = 0
+        if not inside:
+            begin = piece.find(b"\n") + 1
+            if at + (begin or len(piece)) >= stop:
+                # A line that began before the range reaches to its end or past it.
+                return
+            inside = begin > 0
+        if inside:
+            end = piece.find(b"\n", max(begin, stop - 1 - at)) + 1
+            yield piece[begin : end or len(piece)]
+            if end:
+                return
+        at += len(piece)
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """How Spark is used.
+
+    Attributes
+    ----------
+    options
+        Settings of the session, such as ``spark.master``. What is not said here holds as ``spark-submit`` and
+        the environment say it; where nobody names a cluster, Spark runs on this machine.
+    part_bytes
+        Most bytes of a plain file that one task reads; what is packed goes to one task whole.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    part_bytes: int = PART_BYTES
+
+
+def spark_session(settings: SparkSettings) -> SparkSession:
+    """Return the running session, or a new one.
+
+    Raises
+    ------
+    InputError
+        When pyspark or Java is missing.
+    ServiceError
+        When the session can't be had.
+    """
+    if find_spec("pyspark") is None:
+        raise InputError(
+            "The engine spark needs the package pyspark, which is not installed: python3 tasks.py spark "
+            "brings it; or leave out --engine spark."
+        )
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java") is None and not (home and shutil.which(f"{home}/bin/java")):
+        raise InputError(
+            "The engine spark needs Java 17 or newer, which is not installed: on Debian or Ubuntu "
+            "apt install default-jre-headless brings it; or leave out --engine spark."
+        )
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    # Tasks on this machine run the Python of this process; a cluster's own choice is left alone.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
+    options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
+    if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):
+        # Nobody but this machine talks to the driver.
+        options = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **options}
+        options.setdefault("spark.ui.enabled", "false")
+        quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('spark_log4j2.properties').as_uri()}"
+        given = options.get("spark.driver.extraJavaOptions", "")
+        options["spark.driver.extraJavaOptions"] = f"{quiet} {given}".strip()
+    builder = SparkSession.builder
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return builder.getOrCreate()
+    except (PySparkException, Py4JError, OSError, RuntimeError) as error:
+        raise ServiceError(f"Spark can't be started: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the line that names Java's own error where there is one, else the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    return (java or lines or [type(error).__name__])[0]
+
+
+_ANSWER = "at long, answer binary"
+
+
+class Gatherer(Protocol):
+    """What takes in the rows of a scan; what was gathered of parts adds up."""
+
+    def add(self, table: pa.Table) -> None:
+        """Take in rows."""
+
+    def merge(self, other: Self) -> None:
+        """Take in what another has gathered."""
+
+
+Gathered = TypeVar("Gathered", bound=Gatherer)
+
+
+class SparkScan:
+    """A scan of access logs that runs on Spark.
+
+    Parameters
+    ----------
+    scan
+        What to read and what is asked of it; it is not iterated over.
+    settings
+        How Spark is used.
+
+    Raises
+    ------
+    InputError
+        When standard input is to be read.
+    """
+
+    def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
+        for one in scan.inputs:
+            if one.size is None:
+                raise InputError(
+                    f"The engine spark can't read {one.name}: only this process can; give files."
+                )
+        self._scan = scan
+        self._settings = settings or SparkSettings()
+        self._parts = parts_of(scan.inputs, self._settings.part_bytes)
+        self._tallies: list[LineAccounting] = []
+
+    def gather(self, new: Callable[[], Gathered]) -> Gathered:
+        """Return what all rows come to.
+
+        Parameters
+        ----------
+        new
+            Makes what takes in rows; both it and what it makes must be picklable.
+
+        Raises
+        ------
+        InputError
+            When pyspark or Java is missing, or an input can't be read.
+        ServiceError
+            When Spark gives up.
+        """
+        whole = new()
+        for gathered in self._run(partial(_gathered, new)):
+            whole.merge(gathered)
+        return whole
+
+    def write(self, folder: str, keep: Keep | None = None) -> int:
+        """Write all rows as Parquet files below a folder (``s3://`` or one that all machines share).
+
+        The logs are read again, and once more if they were not read yet: which line of its log a row stood on
+        is known when the parts before it are counted.
+
+        Parameters
+        ----------
+        folder
+            Where to.
+        keep
+            Makes of a table what of it is to be written; must be picklable. Everything unless given.
+
+        Returns
+        -------
+        int
+            Number of rows.
+        """
+        if not self._tallies:
+            self._run(_drained)
+        return sum(self._run(partial(_written, folder, keep)))
+
+    def retrievals(self) -> list[Retrieval]:
+        """Return an account of each input, in their order, after the logs were read."""
+        found = []
+        pairs = zip(self._parts, self._tallies, strict=True)
+        for of, some in groupby(pairs, key=lambda pair: pair[0].of):
+            whole = self._scan.tally_for(self._scan.inputs[of])
+            for _, tally in some:
+                whole.merge(tally)
+            found.append(whole.retrieval())
+        return found
+
+    def _run(self, work: Work) -> list[Any]:
+        """Return the work's answer for each part, and keep the parts' accounts."""
+        if not self._parts:
+            return []
+        task = partial(_task, self._scan, self._parts, self._lines_before(), work)
+        session = spark_session(self._settings)
+        count = len(self._parts)
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            with warnings.catch_warnings():
+                # Of Spark's own use of pandas, which there is none of here.
+                warnings.simplefilter("ignore", FutureWarning)
+                table = session.range(count, numPartitions=count).mapInArrow(task, _ANSWER).toArrow()
+        except (PySparkException, Py4JError) as error:
+            raise _failure(error) from error
+        answers = {at: pickle.loads(answer.as_py()) for at, answer in zip(*_columns(table), strict=True)}
+        ordered = [answers[at] for at in range(count)]
+        self._tallies = [tally for tally, _ in ordered]
+        return [value for _, value in ordered]
+
+    def _lines_before(self) -> list[int]:
+        """Return how many lines of its input come before each part, 0 while that is unknown."""
+        before = [0] * len(self._parts)
+        for at in range(1, len(self._tallies)):
+            if self._parts[at].of == self._parts[at - 1].of:
+                before[at] = before[at - 1] + self._tallies[at - 1].lines
+        return before
+
+
+def _columns(table: pa.Table) -> tuple[list[int], Any]:
+    return table["at"].to_pylist(), table["answer"]
+
+
+def _task(
+    scan: AccessScan,
+    parts: list[Part],
+    lines_before: list[int],
+    work: Work,
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Read the parts named in the batches: what Spark calls on an executor."""
+    import pyarrow as pa
+
+    for batch in batches:
+        for at in batch.column(0).to_pylist():
+            tally, value = _read(scan, parts[at], lines_before[at], partial(work, at))
+            answer = pa.array([pickle.dumps((tally, value))], pa.binary())
+            yield pa.RecordBatch.from_arrays([pa.array([at], pa.int64()), answer], names=["at", "answer"])
+
+
+def _read(
+    scan: AccessScan, part: Part, lines_before: int, work: Callable[[Iterator[pa.Table]], Any]
+) -> tuple[LineAccounting, Any]:
+    import pyarrow.compute as pc
+
+    one = scan.inputs[part.of]
+    tally = LineAccounting(one.name)
+    constants = {"file": one.name, "service": None}
+    columns = list(scan.selection.columns)
+
+    def tables() -> Iterator[pa.Table]:
+        blocks = partial(blocks_from, filling(part.pieces(one)), BLOCK_BYTES)
+        # A task has one processor.
+        for chunk in chunks_of(blocks, scan.engine_for(one), tally, constants, threads=1):
+            table = chunk.table
+            if lines_before:
+                at = table.column_names.index("line")
+                table = table.set_column(at, "line", pc.add(table["line"], lines_before))
+            yield table.select(columns)
+
+    try:
+        value = work(tables())
+    except OSError as error:
+        raise InputError(f"{one.name} can't be read: {error.strerror or error}.") from error
+    return tally, value
+
+
+def _gathered(new: Callable[[], Gathered], _: int, tables: Iterator[pa.Table]) -> Gathered:
+    gathered = new()
+    for table in tables:
+        gathered.add(table)
+    return gathered
+
+
+def _written(folder: str, keep: Keep | None, at: int, tables: Iterator[pa.Table]) -> int:
+    if not folder.startswith("s3://"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return write_parquet(f"{folder.rstrip('/')}/part-{at:05}.parquet", map(keep, tables) if keep else tables)
+
+
+def _drained(_: int, tables: Iterator[pa.Table]) -> None:
+    for _ in tables:
+        pass
+
+
+def _failure(error: Exception) -> WatchmeError:
+    """Return the sentence of a task's own error where there is one, else Spark's."""
+    for line in str(error).splitlines():
+        kind, _, sentence = line.partition(": ")
+        if sentence and kind.endswith("errors.InputError"):
+            return InputError(sentence)
+    return ServiceError(f"Spark gave up: {reason_of(error)}")

@@ -1,0 +1,247 @@
+"""What a scan of access logs comes to, as one JSON-ready object: what programs read and pages are made of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.error_requests import errors_by_kind
+from watchme_analysis.access_logs.grouped_sums import OTHER
+from watchme_analysis.access_logs.latency_histogram import most_off_pct
+from watchme_analysis.access_logs.summary import BY_TIME
+from watchme_analysis.redact import MASK, redacted_values, shortened
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.access_logs.summary import AccessSummary
+    from watchme_analysis.retrieval import Retrieval
+
+SCHEMA_VERSION = 1
+# What groups can be ordered by, and the column behind it; the largest come first.
+ORDERS = {
+    "requests": "requests",
+    "p50": "p50_s",
+    "p99": "p99_s",
+    "max": "max_s",
+    "bytes": "bytes",
+    "upstream": "upstream_p99_s",
+    "4xx": "client_error_pct",
+    "5xx": "server_error_pct",
+}
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_EXAMPLES = 5
+# So many rows are made ready at once: each takes a thousand bytes, and there may be tens of thousands.
+_ROWS = 1000
+_MOST_ERRORS = 10_000
+_MASKED = f"passwords, tokens and names in e-mail addresses are shown as {MASK}; the logs hold them"
+
+
+def access_report(
+    summary: AccessSummary,
+    retrievals: Sequence[Retrieval],
+    notes: Iterable[str] = (),
+    order: str = "requests",
+) -> dict[str, Any]:
+    """Return the report of a scan.
+
+    Parameters
+    ----------
+    summary
+        What the rows came to.
+    retrievals
+        An account of each input.
+    notes
+        Sentences about all of them.
+    order
+        A word of :data:`ORDERS`; minutes and hours stand in their order whatever is asked.
+
+    Returns
+    -------
+    dict
+        JSON-ready: times are ISO 8601 in UTC, missing is None.
+    """
+    starts = [one.start for one in retrievals if one.start]
+    ends = [one.end for one in retrievals if one.end]
+    groups = summary.by_key()
+    by_time = summary.by in BY_TIME
+    groups = groups.sort_by([("key", "ascending") if by_time else (ORDERS[order], "descending")])
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "window": {"start": min(starts, default=None), "end": max(ends, default=None)},
+        "lines": sum(one.lines or 0 for one in retrievals),
+        "rows": sum(one.rows for one in retrievals),
+        "rejected": sum(map(_refused, retrievals)),
+        "blank": sum(one.blank_lines for one in retrievals),
+        "left_out": sum(one.left_out for one in retrievals),
+        "truncated": any(one.truncated for one in retrievals),
+        "requests": summary.requests,
+        "slower_than_s": summary.choice.slower_than_s,
+        "only": [f"{name}={text}" for name, text in summary.choice.only],
+        "untimed": summary.untimed,
+        "notes": [*notes, *_bounds(summary)],
+        "inputs": [_input(one) for one in retrievals],
+        "most_missed": summary.most_missed,
+        "percentiles_off_pct": summary.most_off_pct,
+        "total": summary.total(),
+        "statuses": {
+            "-" if status is None else str(status): count for status, count in summary.statuses().items()
+        },
+        "by": summary.by,
+        "sort": order,
+        "groups": (row for batch in groups.to_batches(_ROWS) for row in batch.to_pylist()),
+        "upstreams": summary.upstreams().to_pylist(),
+        "slowest": _slowest(summary),
+    }
+    return _shareable(found)
+
+
+def _bounds(summary: AccessSummary) -> Iterator[str]:
+    """Yield what was given up to sum up a log of any size in bounded memory, if anything."""
+    if summary.most_missed:
+        yield (
+            f"There are more values of {summary.by} than are kept: the rarest are in the row {OTHER}, and "
+            f"any other row may lack up to {counted(summary.most_missed, 'request')}, which are there."
+        )
+    if summary.most_off_pct > most_off_pct(0):
+        yield (
+            f"There are so many values of {summary.by} that their percentiles may be off by up to "
+            f"{summary.most_off_pct:.1f} %; those of all requests by {most_off_pct(0):.1f} %."
+        )
+
+
+def error_report(
+    linked: pd.DataFrame, retrievals: Sequence[Retrieval], notes: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the report of error logs beside a scan.
+
+    Parameters
+    ----------
+    linked
+        From :func:`errors_with_requests`.
+    retrievals
+        An account of each error log.
+    notes
+        Sentences for the reader.
+
+    Returns
+    -------
+    dict
+        JSON-ready; under ``lines`` the errors in order of time, the last ones where there are very many.
+    """
+    columns = [
+        "time",
+        "kind",
+        "link",
+        "message",
+        "method",
+        "path",
+        "upstream_addr",
+        "status",
+        "request_time_s",
+    ]
+    columns += ["file", "line", "request_file", "request_line", "request_ended"]
+    # Several logs are read one after the other; lines without a time come first.
+    ordered = linked.sort_values("time", kind="stable", na_position="first", ignore_index=True)
+    last = ordered.index[-_MOST_ERRORS:].union(ordered.index[ordered["request_line"].notna()][-_MOST_ERRORS:])
+    cut = []
+    if len(last) < len(ordered):
+        listed = f"the last {_MOST_ERRORS:,} are listed, and the last {_MOST_ERRORS:,} with their requests"
+        cut.append(f"Of {len(ordered):,} errors {listed}.")
+    found = {
+        "inputs": [_input(one) for one in retrievals],
+        "errors": len(linked),
+        "notes": [*notes, *cut],
+        "kinds": _records(errors_by_kind(linked)),
+        "lines": _records(ordered.loc[last, columns]),
+    }
+    return _shareable(found)
+
+
+def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report JSON-ready and without secrets; a note says so where there were any.
+
+    What an iterator gives becomes a list, one after the other, so that nothing large is there twice.
+    """
+    hidden = False
+
+    def shown(value: Any) -> Any:
+        nonlocal hidden
+        told = plain(value)
+        masked = redacted_values(told)
+        hidden |= masked != told
+        return masked
+
+    report = {
+        name: [shown(one) for one in value] if isinstance(value, Iterator) else shown(value)
+        for name, value in found.items()
+    }
+    return {**report, "notes": [*report["notes"], _MASKED]} if hidden else report
+
+
+def _slowest(summary: AccessSummary) -> list[dict[str, Any]]:
+    table = summary.slowest()
+    # Arrow loads pandas, 25 MB, to make Python's times of its own.
+    moments = table["time"].cast("int64").to_pylist()
+    rows = table.drop_columns("time").to_pylist()
+    return [
+        {"time": None if moment is None else _EPOCH + timedelta(microseconds=moment), **row}
+        for moment, row in zip(moments, rows, strict=True)
+    ]
+
+
+def _input(one: Retrieval) -> dict[str, Any]:
+    reasons = Counter(item.reason for item in one.rejected)
+    return {
+        "name": one.origin,
+        "lines": one.lines,
+        "rows": one.rows,
+        "rejected": _refused(one),
+        "blank": one.blank_lines,
+        "left_out": one.left_out,
+        "start": one.start,
+        "end": one.end,
+        "truncated": one.truncated,
+        "notes": list(one.notes),
+        "rejected_reasons": dict(reasons.most_common()),
+        "first_rejected": [
+            {"line": item.line, "reason": item.reason, "text": shortened(item.text, 200)}
+            for item in one.rejected[:_EXAMPLES]
+        ],
+    }
+
+
+def is_unread(one: Mapping[str, Any]) -> bool:
+    """Tell whether none of the lines of an input, one of a report's ``inputs``, was understood."""
+    return one["rejected"] > 0 and not one["rows"] + one["left_out"]
+
+
+def _refused(one: Retrieval) -> int:
+    """Return how many lines were rejected; a torn tail is no line."""
+    return (one.lines or 0) - one.rows - one.blank_lines - one.joined_lines - one.left_out
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    return [
+        {str(name): None if value is pd.NA or value is pd.NaT else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: missing is None, times are ISO 8601."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return value

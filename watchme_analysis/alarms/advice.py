@@ -1,0 +1,230 @@
+"""What a back-test shows to be better than the alarms that were asked for, with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.alarms.specification import AlarmSpec
+from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AGE = "ApproximateAgeOfOldestMessage"
+# A message that fails every time is gone after its receives; an alarm must ring well before.
+EARLY = 0.5
+# A memory that bridges the pauses between half-hourly bursts.
+HOUR_S = 3600
+# From so many rings for one incident on nobody listens any more.
+FLAPS = 6
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An alarm that can't do what it is for here: why, what to do instead, and what that would have done."""
+
+    alarm: str
+    resource: str
+    finding: str
+    instead: str
+    effect: str
+
+
+def advise(
+    tables: Tables,
+    flows: tuple[Pipeline, ...],
+    specs: Iterable[AlarmSpec],
+    start: datetime | None,
+    span_s: float,
+    elsewhere: Spans | None = None,
+) -> tuple[Advice, ...]:
+    """Return what is wrong with alarms of a specification on these queues and functions.
+
+    Looked for are an age that no message reaches before it is dead-lettered, M of N points that a function
+    which seldom runs can't deliver, averages that hide what the maximum shows, and alarms that ring again and
+    again for one incident because no point comes between bursts.
+    """
+    specs = tuple(spec for spec in specs if not spec.composite)
+    world = _World(tables, flows, start, span_s, elsewhere)
+    found: list[Advice] = []
+    for spec in specs:
+        if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
+            found += world.ages(spec)
+        of_runs = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
+        if spec.over == "function" and of_runs and spec.rule.datapoints_to_alarm > 1:
+            found += world.too_few_points(spec)
+        if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
+            found += world.averages(spec)
+        found += world.flapping(spec)
+    return _joined(found)
+
+
+def _joined(found: Iterable[Advice]) -> tuple[Advice, ...]:
+    """Say once what holds for several resources."""
+    same: dict[tuple[str, ...], list[str]] = {}
+    for each in found:
+        same.setdefault((each.alarm, each.finding, each.instead, each.effect), []).append(each.resource)
+    return tuple(Advice(key[0], ", ".join(names), *key[1:]) for key, names in same.items())
+
+
+@dataclass(frozen=True)
+class _World:
+    tables: Tables
+    flows: tuple[Pipeline, ...]
+    start: datetime | None
+    span_s: float
+    elsewhere: Spans | None
+
+    def ages(self, spec: AlarmSpec) -> list[Advice]:
+        """Find queues whose messages are dead-lettered before the age is reached."""
+        found = []
+        for flow in self.flows:
+            receives, visibility_s = flow.settings.max_receive_count, flow.settings.visibility_timeout_s
+            if receives is None or visibility_s is None or receives * visibility_s > spec.rule.threshold:
+                continue
+            lasts_s = receives * visibility_s
+            highest = _number(flow.frame["age_s"].max())
+            seen = ""
+            if highest is not None and highest >= EARLY * lasts_s:
+                seen = f", and the highest age on record is {highest:.0f} s"
+            limit = float(round(lasts_s * EARLY))
+            better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), flow)
+            found.append(
+                Advice(
+                    spec.name,
+                    flow.queue,
+                    f"A message that fails each time is dead-lettered after {receives} receives × "
+                    f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
+                    "needs a queue that is stuck, failing runs alone keep the alarm silent.",
+                    f"age above {limit:.0f} s{calmed}, and an alarm on the first dead letter",
+                    self._effect(better, flow),
+                )
+            )
+        return found
+
+    def too_few_points(self, spec: AlarmSpec) -> list[Advice]:
+        """Find functions that run in fewer periods of the evaluation than must be bad."""
+        found = []
+        rule = spec.rule
+        for flow in self.flows:
+            if flow.function is None or "invocations" not in flow.asked:
+                continue
+            ran = (flow.frame["invocations"].fillna(0.0) > 0).astype("int64")
+            width = max(rule.period_s // flow.period_s, 1)
+            points = ran.rolling(width, min_periods=1).max()
+            together = sum(points.shift(k * width, fill_value=0.0) for k in range(rule.evaluation_periods))
+            most = int(together.max()) if len(points) else 0
+            if not 0 < most < rule.datapoints_to_alarm:
+                continue
+            better = replace(spec, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1))
+            found.append(
+                Advice(
+                    spec.name,
+                    flow.function,
+                    f"It runs in at most {most} of {rule.evaluation_periods} points of {rule.period_s} s, so "
+                    f"that {rule.datapoints_to_alarm} can't be bad: a run that fails whole goes unseen.",
+                    "1 of 1",
+                    self._effect(better, flow),
+                )
+            )
+        return found
+
+    def averages(self, spec: AlarmSpec) -> list[Advice]:
+        """Find resources where average and maximum tell different stories."""
+        other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
+        frames = [self._tried(one).set_index("resource") for one in (spec, other)]
+        by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
+        average, maximum = by_stat["Average"], by_stat["Maximum"]
+        found = []
+        for resource in maximum.index:
+            if resource not in average.index or _number(average.loc[resource, "times_raised"]) is None:
+                continue
+            late, early = average.loc[resource], maximum.loc[resource]
+            if not _number(early["times_raised"]) or not _is_later(late, early):
+                continue
+            found.append(
+                Advice(
+                    spec.name,
+                    str(resource),
+                    f"By its average it {_said(late)}; by its maximum it {_said(early)}.",
+                    "Maximum",
+                    "as it stands" if spec.stat == "Maximum" else _said(early),
+                )
+            )
+        return found
+
+    def flapping(self, spec: AlarmSpec) -> list[Advice]:
+        """Find alarms that ring again and again during the incident, and clear where no point comes."""
+        if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
+            return []
+        frame = self._tried(spec)
+        held = self._tried(_holding(spec)).set_index("resource")
+        found = []
+        for _, row in frame[frame["minutes_after_start"].notna()].iterrows():
+            pages, fewer = int(row["times_raised"]), _number(held.loc[row["resource"], "times_raised"])
+            if pages < FLAPS or fewer is None or fewer > pages / 2:
+                continue
+            found.append(
+                Advice(
+                    spec.name,
+                    str(row["resource"]),
+                    f"It pages {pages} times for one incident: it clears whenever no point comes, as missing "
+                    f"points are treated as {spec.rule.treat_missing_data}.",
+                    "ignore missing points, which keeps the state",
+                    _said(held.loc[row["resource"]]),
+                )
+            )
+        return found
+
+    def _calm(self, spec: AlarmSpec, flow: Pipeline) -> tuple[AlarmSpec, str]:
+        """Return an alarm that rings on and on with a longer memory, and how that reads, or as it is."""
+        hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
+        longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
+        pages, fewer = (
+            _number(self._tried(each, flow).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
+        )
+        if pages < FLAPS or fewer > pages / 2:
+            return spec, ""
+        return longer, f", {spec.rule.datapoints_to_alarm} of {hour} points"
+
+    def _tried(self, spec: AlarmSpec, flow: Pipeline | None = None) -> pd.DataFrame:
+        flows = self.flows if flow is None else (flow,)
+        tried = backtest_alarms(self.tables, flows, (spec,))
+        return backtest_frame(tried, self.start, self.span_s, elsewhere=self.elsewhere)
+
+    def _effect(self, spec: AlarmSpec, flow: Pipeline) -> str:
+        return _said(self._tried(spec, flow).iloc[0])
+
+
+def _holding(spec: AlarmSpec) -> AlarmSpec:
+    """Return an alarm that keeps its state where no point comes."""
+    return replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
+
+
+def _is_later(late: Any, early: Any) -> bool:
+    if not _number(late["times_raised"]):
+        return True
+    pair = _number(late["minutes_after_start"]), _number(early["minutes_after_start"])
+    return pair[0] is not None and pair[1] is not None and pair[0] > pair[1]
+
+
+def _number(value: Any) -> float | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else float(value)
+
+
+def _said(row: Any) -> str:
+    """Say what an alarm did: how soon it rang, and how often in vain."""
+    if _number(row["times_raised"]) is None:
+        return f"can't be tried ({row['note']})"
+    after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0
+    vain = f", {false:.1f} times a week in vain" if false else ", never in vain"
+    if after is None:
+        return "stays silent" if not row["times_raised"] else f"does not ring for the incident{vain}"
+    pages = int(row["times_raised"])
+    return f"rings {after:.0f} min after the start, {pages} page{'s' * (pages > 1)} in all{vain}"

@@ -1,0 +1,300 @@
+"""When an alarm would have fired and cleared, had it stood over a recorded metric."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.alarms.evaluation import check, evaluate
+from watchme_analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
+STEP_S = 60
+# An alarm with a period below a minute is looked at so often.
+_FINE_STEP_S = 10
+# From when and until when; None where not known.
+Span = tuple[datetime | None, datetime | None]
+LOW_SAMPLES = ("evaluate", "ignore")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The rule of a metric alarm.
+
+    Attributes
+    ----------
+    period_s
+        Length of a data point.
+    threshold, comparison
+        What breaches; the comparison in CloudWatch's words.
+    evaluation_periods, datapoints_to_alarm
+        N and M.
+    treat_missing_data
+        As in :func:`watchme_analysis.alarms.evaluation.evaluate`.
+    extra_periods
+        By how many periods the evaluation range is longer than N. CloudWatch does not publish it; its
+        examples show two.
+    low_samples
+        For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods hold
+        too few samples for it, as :func:`samples_needed` says.
+    sliding
+        True for an evaluation every minute (every ten seconds for a period below one) over the last
+        ``period_s``, which is CloudWatch's default; False for one at the end of each whole period of the
+        clock, as of an alarm with the evaluation window ``WallClockWindow``.
+    """
+
+    period_s: int
+    threshold: float
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int = 1
+    comparison: str = "GreaterThanThreshold"
+    treat_missing_data: str = "missing"
+    extra_periods: int = 2
+    low_samples: str = "evaluate"
+    sliding: bool = True
+
+
+@dataclass(frozen=True)
+class AlarmRun:
+    """What an alarm did over a recorded metric.
+
+    Attributes
+    ----------
+    raised
+        Each time in alarm: when it was raised and when it cleared, None while still in alarm.
+    states
+        State by the time of evaluation.
+    uncertainty_s
+        How much later than the true moment a time can be, beyond the rule's own step.
+    """
+
+    raised: tuple[tuple[datetime, datetime | None], ...]
+    states: pd.Series
+    uncertainty_s: float = 0.0
+
+    @property
+    def first(self) -> datetime | None:
+        """When it first rang."""
+        return self.raised[0][0] if self.raised else None
+
+    @property
+    def in_alarm_at_end(self) -> bool:
+        """Whether it still rang at the end."""
+        return bool(self.raised) and self.raised[-1][1] is None
+
+    @property
+    def actions(self) -> tuple[tuple[datetime, str], ...]:
+        """When actions would have been taken, and for which state: only where the state changes."""
+        changed = self.states[self.states != self.states.shift(fill_value="INSUFFICIENT_DATA")]
+        return tuple((moment.to_pydatetime(), str(state)) for moment, state in changed.items())
+
+
+@dataclass(frozen=True)
+class History:
+    """A recorded metric: values by the start of their interval (UTC), missing ones absent or null."""
+
+    series: pd.Series
+    stat: str
+    period_s: int
+
+
+def backtest(
+    history: History, rule: Rule, span: Span | None = None, samples: pd.Series | None = None
+) -> AlarmRun:
+    """Run an alarm's rule over a recorded metric.
+
+    Parameters
+    ----------
+    history
+        The metric.
+    rule
+        The rule.
+    span
+        From when and until when the metric was recorded, so that a sparse one is evaluated where it has no
+        points too; from its first to its last point unless given.
+    samples
+        SampleCount of the metric, at the same period; needed where few samples are ignored.
+
+    Raises
+    ------
+    InputError
+        When the rule's period is finer than the history or no multiple of it.
+    """
+    _check(rule, history.period_s)
+    values = period_values(history, rule, span)
+    enough = None
+    if rule.low_samples == "ignore" and history.stat.startswith("p") and samples is not None:
+        counted = History(samples, "SampleCount", history.period_s)
+        counts = period_values(counted, rule, span).reindex(values.index)
+        stride = _stride(rule, history.period_s)
+        over_all = sum(
+            counts.fillna(0.0).shift(k * stride, fill_value=0.0) for k in range(rule.evaluation_periods)
+        )
+        enough = list(over_all >= samples_needed(history.stat))
+    return _run(values, rule, _stride(rule, history.period_s), enough)
+
+
+def backtest_math(
+    expression: str, histories: Mapping[str, History], rule: Rule, span: Span | None = None
+) -> AlarmRun:
+    """Run an alarm's rule over a metric math expression.
+
+    Parameters
+    ----------
+    expression
+        As :func:`watchme_analysis.alarms.metric_math.calculate` takes it.
+    histories
+        The recorded metrics by their ids.
+    rule, span
+        As for :func:`backtest`; errors are the same.
+    """
+    from watchme_analysis.alarms.metric_math import calculate
+
+    period_s = max(history.period_s for history in histories.values())
+    _check(rule, period_s)
+    span = _common(histories.values(), span)
+    points = {
+        name: period_values(replace(history, period_s=period_s), rule, span)
+        for name, history in histories.items()
+    }
+    index = None
+    for values in points.values():
+        index = values.index if index is None else index.union(values.index)
+    values = calculate(expression, {name: values.reindex(index) for name, values in points.items()})
+    return _run(values, rule, _stride(rule, period_s), None)
+
+
+def _common(histories: Iterable[History], span: Span | None) -> Span:
+    """Return the time that all metrics are looked at over, so that a sparse one is not cut short."""
+    first, end = span or (None, None)
+    there = [history for history in histories if len(history.series)]
+    starts = [history.series.index.min().to_pydatetime() for history in there]
+    ends = [
+        (history.series.index.max() + timedelta(seconds=history.period_s)).to_pydatetime()
+        for history in there
+    ]
+    return first or min(starts, default=None), max([*ends, *([end] if end else [])], default=None)
+
+
+def samples_needed(stat: str) -> float:
+    """Return how many samples a percentile such as ``p99`` needs to count.
+
+    Source: CloudWatch User Guide, "Percentile-based alarms and low data samples": 10/(1 - p) for p from 0.5,
+    10/p below.
+    """
+    share = float(stat.removeprefix("p")) / 100.0
+    return 10.0 / (1.0 - share) if share >= 0.5 else 10.0 / share
+
+
+def _check(rule: Rule, history_period_s: int) -> None:
+    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    if rule.comparison not in COMPARISONS:
+        raise InputError(
+            f"The comparison {rule.comparison!r} is unknown: use one of {', '.join(COMPARISONS)}."
+        )
+    if rule.low_samples not in LOW_SAMPLES:
+        raise InputError(f"low_samples {rule.low_samples!r} is unknown: use {' or '.join(LOW_SAMPLES)}.")
+    if rule.period_s < history_period_s or rule.period_s % history_period_s:
+        raise InputError(
+            f"An alarm with a period of {rule.period_s} s can't be tried on points of {history_period_s} s: "
+            f"give a multiple of {history_period_s}, or collect the metric at its own period."
+        )
+
+
+def _stride(rule: Rule, history_period_s: int) -> int:
+    return 1 if not rule.sliding else rule.period_s // _step(rule, history_period_s)
+
+
+def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> AlarmRun:
+    """Evaluate at each point: the newest one and those whole periods before it."""
+    import pandas as pd
+
+    breaching = COMPARISONS[rule.comparison](values, rule.threshold)
+    points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
+    length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
+    states = []
+    state = "INSUFFICIENT_DATA"
+    cache: dict[tuple[Any, ...], str] = {}
+    for i in range(len(points)):
+        window = tuple(points[max(i - length, i % stride) : i + 1 : stride])
+        key = (window, state)
+        if key not in cache:
+            cache[key] = evaluate(
+                window, rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data, state
+            )
+        if enough is None or enough[i]:
+            state = cache[key]
+        states.append(state)
+    return run_of_states(pd.Series(states, index=values.index, dtype="string", name="state"))
+
+
+def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:
+    """Return the run that went through these states, indexed by the time of evaluation."""
+    raised: list[tuple[datetime, datetime | None]] = []
+    since: datetime | None = None
+    changed = states[(states == "ALARM") != (states == "ALARM").shift(fill_value=False)]
+    for moment, state in changed.items():
+        if state == "ALARM":
+            since = moment.to_pydatetime()
+        elif since is not None:
+            raised.append((since, moment.to_pydatetime()))
+            since = None
+    if since is not None:
+        raised.append((since, None))
+    return AlarmRun(tuple(raised), states, uncertainty_s)
+
+
+def _step(rule: Rule, history_period_s: int) -> int:
+    if not rule.sliding:
+        return rule.period_s
+    return max(_FINE_STEP_S if rule.period_s < STEP_S else STEP_S, history_period_s)
+
+
+def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.Series:
+    """Return the rule's data points indexed by the end of the period they cover.
+
+    A sliding evaluation moves by a minute, by ten seconds for a period below one, or by the history's period
+    where that is longer. Of finer percentiles the highest stands for the whole period, which they can't be
+    put together to.
+    """
+    import pandas as pd
+
+    series, stat = history.series, history.stat
+    if stat not in _HOW and not stat.startswith(("p", "tm")):
+        raise InputError(f"The statistic {stat!r} is unknown: use {', '.join(_HOW)} or a percentile.")
+    known = series.dropna()
+    first, end = span or (None, None)
+    if series.empty and (first is None or end is None):
+        return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
+    how = _HOW.get(stat, "max")
+    step = _step(rule, history.period_s)
+    floor = f"{history.period_s if rule.sliding else rule.period_s}s"
+    starts = [moment for moment in (first, series.index.min()) if not pd.isna(moment)]
+    begin = min(map(pd.Timestamp, starts)).floor(floor)
+    ends = [end, series.index.max() + timedelta(seconds=history.period_s)]
+    last = max(pd.Timestamp(moment) for moment in ends if not pd.isna(moment))
+    if not rule.sliding:
+        grid = pd.date_range(begin, last.ceil(floor), freq=floor, inclusive="left")
+        grouped = known.groupby(known.index.floor(floor)).agg(how)
+        values = grouped.reindex(grid)
+        values.index = values.index + timedelta(seconds=rule.period_s)
+        return values
+    grid = pd.date_range(begin, last, freq=f"{step}s", inclusive="left")
+    placed = known.groupby(known.index.floor(f"{step}s")).agg(how).reindex(grid)
+    width = rule.period_s // step
+    values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
+    values.index = values.index + timedelta(seconds=step)
+    # Before the first whole period lies what was not recorded, which is another thing than missing.
+    return values.iloc[width - 1 :]

@@ -1,0 +1,348 @@
+"""Figures of back-tested alarms: when they would have rung, and how that moves.
+
+Tables of back-tested alarms.
+
+Which alarm would have told first, and what would have spared it, in sentences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.alarms.advice import FLAPS
+from watchme_analysis.inference.findings import Diagnosis
+from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView, TableView, cell, duration, local_time, number
+from watchme_analysis.queues.dlq_stock import dead_lettered_by
+from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from watchme_analysis.alarms.advice import Advice
+
+_ROW_IN = 0.3
+_PANEL_IN = 1.75
+_MARKERS = ("o", "s", "^")
+_MOST = 6
+# Where the number of a mark stands: the marks of one threshold stand side by side.
+_BESIDE: tuple[tuple[Any, tuple[int, int]], ...] = (("right", (-3, 3)), ("center", (0, 4)), ("left", (3, 3)))
+
+
+def plot_alarm_times(
+    bars: Sequence[tuple[str, Sequence[tuple[datetime, datetime | None]]]],
+    span: style.AxisSpan,
+    noticed: datetime | None = None,
+) -> FigureView:
+    """Plot when each alarm was raised, one line an alarm and resource.
+
+    Parameters
+    ----------
+    bars
+        Label, and when it was raised and cleared (None: still in alarm).
+    span
+        Window, zone and incident.
+    noticed
+        When people noticed; a line where known.
+    """
+    if not bars:
+        return style.empty_figure("alarms", "no alarm rang in this window")
+    figure, (axis,) = style.new_figure([0.9 + _ROW_IN * len(bars)])
+    style.time_axis([axis], span)
+    for place, (_, raised) in enumerate(bars):
+        for begin, cleared in raised:
+            left, right = style.day_number(begin), style.day_number(cleared or span.window.end)
+            axis.barh(
+                place,
+                right - left,
+                left=left,
+                height=0.5,
+                color=style.RED,
+                edgecolor=style.RED,
+                linewidth=0.3,
+            )
+    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axis.set_ylim(len(bars) - 0.4, -0.6)
+    axis.grid(visible=False, axis="y")
+    if noticed is not None:
+        axis.axvline(style.day_number(noticed), color=style.BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
+    style.title(axis, "in alarm" + ("" if noticed is None else " (dotted: people noticed)"))
+    first = ", ".join(f"{' on '.join(label.splitlines())} ({len(raised)} ×)" for label, raised in bars)
+    return style.finish(figure, "alarms", f"Times in alarm, one line each: {first}. The incident is shaded.")
+
+
+def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
+    """Plot how soon each alarm rings against its threshold, a line for each M of N.
+
+    Parameters
+    ----------
+    frame
+        Of :func:`watchme_analysis.alarms.sensitivity.sensitivity`; alarms that never ring for the
+        incident are left out.
+    """
+    rung = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
+    chosen = list(dict.fromkeys(zip(rung["alarm"], rung["resource"], strict=True)))[:_MOST]
+    if not chosen:
+        return style.empty_figure(
+            "sensitivity", "no threshold or M of N makes an alarm ring for the incident"
+        )
+    figure, axes = style.new_figure([_PANEL_IN] * len(chosen))
+    for axis, (alarm, resource) in zip(axes, chosen, strict=True):
+        rows = frame[(frame["alarm"] == alarm) & (frame["resource"] == resource)]
+        _panel(axis, rows)
+        style.title(axis, f"{alarm}, {resource}")
+    axes[-1].set_xlabel("threshold; numbers beside a mark: rings in vain a week")
+    return style.finish(figure, "sensitivity", _alt(rung, chosen))
+
+
+def _panel(axis: Axes, rows: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    thresholds = sorted(rows["threshold"].unique())
+    tops = rows["minutes_after_start"].dropna()
+    top = float(tops.max()) if len(tops) and float(tops.max()) > 0 else 1.0
+    never = top * 1.3
+    pairs = sorted(set(zip(rows["datapoints_to_alarm"], rows["evaluation_periods"], strict=True)))
+    for place, (m, n) in enumerate(pairs):
+        mine = rows[(rows["datapoints_to_alarm"] == m) & (rows["evaluation_periods"] == n)]
+        mine = mine.sort_values("threshold")
+        x = [thresholds.index(value) + (place - 1) * 0.07 for value in mine["threshold"]]
+        y = [never if _is_null(value) else float(value) for value in mine["minutes_after_start"]]
+        color, marker = style.SERIES[place], _MARKERS[place]
+        side, offset = _BESIDE[place]
+        # No line leads to "never": there is nothing between.
+        rung = [math.nan if height == never else height for height in y]
+        axis.plot(x, rung, color=color, linewidth=1.0)
+        axis.plot(x, y, color=color, marker=marker, ms=4, linewidth=0, label=f"{m} of {n}")
+        for left, height, false in zip(x, y, mine["false_a_week"], strict=True):
+            if not _is_null(false) and float(false) > 0:
+                axis.annotate(
+                    number(float(false), 2), (left, height), xytext=offset, textcoords="offset points",
+                    ha=side, fontsize=8, color=color,
+                )  # fmt: skip
+    unit = str(rows["threshold_unit"].iloc[0])
+    shown = [f"{number(float(value))} {unit}".rstrip() for value in thresholds]
+    axis.set_xticks(range(len(thresholds)), shown)
+    axis.set_xlim(-0.5, len(thresholds) - 0.5)
+    axis.set_ylim(0, never * 1.15)
+    ticks = [float(tick) for tick in MaxNLocator(3).tick_values(0, top) if 0 <= tick <= top * 1.1]
+    axis.set_yticks([*ticks, never], [*map(number, ticks), "never"])
+    axis.set_ylabel("min after start")
+    style.legend(axis)
+
+
+def _is_null(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.isna(value))
+
+
+def _alt(rung: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
+    parts = []
+    for alarm, resource in chosen:
+        minutes = rung[(rung["alarm"] == alarm) & (rung["resource"] == resource)]["minutes_after_start"]
+        low, high = (duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
+        parts.append(f"{alarm} on {resource}: {low if low == high else f'{low} to {high}'} after the start")
+    return f"First ring against threshold, a line for each M of N. {'; '.join(parts)}."
+
+
+_NAMED = 4
+
+
+def backtest_table(
+    frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have rung"
+) -> TableView:
+    """Return the alarms that rang, the earliest for the incident first.
+
+    Parameters
+    ----------
+    frame
+        Of :func:`watchme_analysis.alarms.trials.backtest_frame`.
+    zone
+        Zone of the times.
+    caption
+        What a row is.
+    """
+    import pandas as pd
+
+    rang = frame[frame["times_raised"].fillna(0) > 0].sort_values(
+        ["minutes_after_start", "first"], kind="stable", na_position="last"
+    )
+    noted, led = rang["note"].ne("").any(), rang["lead_minutes"].notna().any()
+    rows = tuple(
+        (
+            str(row.alarm),
+            str(row.resource),
+            local_time(row.first, zone, seconds=False),
+            "still in alarm" if pd.isna(row.cleared) else local_time(row.cleared, zone, seconds=False),
+            _minutes(row.minutes_after_start),
+            *([_minutes(row.lead_minutes)] if led else []),
+            cell(int(row.times_raised), zone),
+            number(float(row.false_a_week), 2),
+            *([str(row.note)] if noted else []),
+        )
+        for row in rang.itertuples()
+    )
+    heads = (
+        "alarm", "resource", "first rang", "then cleared", "after the start",
+        *(["before people"] if led else []), "pages", "in vain a week", *(["note"] if noted else []),
+    )  # fmt: skip
+    return TableView(
+        f"{caption} (times in {zone})", heads, rows, _silent(frame), frozenset(range(4, 7 + led))
+    )
+
+
+def _silent(frame: pd.DataFrame) -> str:
+    """Say which alarms stayed silent, and which could not be tried."""
+    quiet = frame[frame["times_raised"] == 0]
+    untried = frame[frame["times_raised"].isna()]
+    parts = []
+    if len(quiet):
+        parts.append(f"Silent: {_listed(quiet)}.")
+    if len(untried):
+        reasons = list(dict.fromkeys(untried["note"]))
+        parts.append(f"Not tried: {_listed(untried)} ({' '.join(reasons[:_NAMED])})")
+    return " ".join(parts)
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    counts = frame["alarm"].value_counts(sort=False)
+    return ", ".join(f"{name} (on {count})" for name, count in counts.items())
+
+
+def _minutes(value: Any) -> str:
+    import pandas as pd
+
+    return "–" if pd.isna(value) else duration(float(value) * 60.0)
+
+
+def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
+    """Return name, rule and what it stands over of every alarm that is tried."""
+    return TableView("Alarms that are tried", ("alarm", "rule", "over"), tuple(rules))
+
+
+def lessons_table(lessons: Sequence[Advice]) -> TableView:
+    """Return what the back-test shows to be better."""
+    rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in lessons)
+    note = "" if rows else "Nothing: each alarm can do what it is for on these queues and functions."
+    heads = ("alarm", "resource", "what the back-test shows", "better", "which then")
+    return TableView("What would be better, and by how much", heads, rows, note)
+
+
+def ranges_table(frame: pd.DataFrame, extras: Sequence[int], zone: tzinfo) -> TableView:
+    """Return the alarms that the unpublished length of the evaluation range moves.
+
+    Parameters
+    ----------
+    frame
+        Of :func:`watchme_analysis.alarms.sensitivity.range_sensitivity`.
+    extras
+        Numbers of extra periods that were tried.
+    zone
+        Zone of the times.
+    """
+    rows = tuple(
+        (
+            str(row["alarm"]),
+            str(row["resource"]),
+            *(
+                f"{cell(row[f'first_{extra}'], zone)}, {cell(row[f'rings_{extra}'], zone)} ×"
+                for extra in extras
+            ),
+        )
+        for row in frame.to_dict("records")
+    )
+    heads = ("alarm", "resource", *(f"N + {extra} periods" for extra in extras))
+    spans = ", ".join(f"N + {extra}" for extra in extras)
+    note = (
+        "CloudWatch doesn't publish how many periods it looks at when some are missing; its examples: N + 2."
+        if rows
+        else f"Nothing moves: with evaluation ranges of {spans} periods every alarm rings at the same times."
+    )
+    caption = f"First ring and number of rings by evaluation range (times in {zone})"
+    return TableView(caption, heads, rows, note)
+
+
+_BY_TIME = ["minutes_after_start", "times_raised"]
+
+
+def alarm_advice(
+    frame: pd.DataFrame, start: datetime | None, affected: Iterable[Pipeline], dead_letters: int, zone: tzinfo
+) -> tuple[str, ...]:
+    """Return which alarm to have first, a sentence each.
+
+    Parameters
+    ----------
+    frame
+        What the alarms did, as :func:`watchme_analysis.alarms.trials.backtest_frame` returns it.
+    start
+        Start of the incident, None without one.
+    affected
+        The flows of the incident, whose dead letters are counted until the alarm rang.
+    dead_letters
+        Messages that it moved to dead-letter queues.
+    zone
+        Zone of the times told.
+    """
+    useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
+    if not len(useful):
+        if len(frame) and frame["times_raised"].isna().all():
+            return ("None of these alarms could be tried: the case holds nothing of what they watch.",)
+        if start is not None and frame["first"].isna().all():
+            return ("None of these alarms would have rung.",)
+        if start is not None:
+            return ("None of these alarms would have told of the incident without ringing in vain as well.",)
+        vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
+        return (f"Nothing happened: {', '.join(vain) or 'no alarm'} would have rung in vain.",)
+    calm = useful[useful["times_raised"] < FLAPS]
+    best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
+    said = [
+        f"The first to tell, without ringing in vain{' or again and again' * bool(len(calm))}, is "
+        f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, at "
+        f"{local_time(best['first'], zone, seconds=False)}, with {_pages(best)} in this window."
+    ]
+    by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
+    if dead_letters:
+        said.append(
+            f"By then {by_then:,d} of {counted(dead_letters, 'message')} were seen in dead-letter queues; "
+            f"{'the other ' * bool(by_then)}{dead_letters - by_then:,d} could still be kept from them."
+        )
+    sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
+    said += [
+        f"{row['alarm']} on {row['resource']} rings {_after(row)} after the start, but {_pages(row)} for "
+        "one incident teach people not to listen: see what would be better."
+        for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
+    ]
+    quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
+    if quiet["alarm"] != best["alarm"]:
+        said.append(
+            f"The quietest is {quiet['alarm']} on {quiet['resource']}: {_pages(quiet)}, the first "
+            f"{_after(quiet)} after the start."
+        )
+    return tuple(said)
+
+
+def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
+    """Return what a check after a change of the function would have spared; nothing where none broke it."""
+    change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
+    if found.cause != "consumer_failing" or change is None or not dead_letters:
+        return ()
+    moment = local_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
+    return (
+        f"It began with {change['what']} on {change['resource']} at {moment}: one message tried right "
+        f"after it, and the change taken back when that failed, would have kept all "
+        f"{counted(dead_letters, 'message')} from the dead-letter queue.",
+    )
+
+
+def _after(row: pd.Series) -> str:
+    return duration(float(row["minutes_after_start"]) * 60)
+
+
+def _pages(row: pd.Series) -> str:
+    return counted(int(row["times_raised"]), "page")

@@ -1,0 +1,109 @@
+"""How a back-test moves with threshold, M of N, and what CloudWatch doesn't publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watchme_analysis.alarms.specification import AlarmSpec
+from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+EXTRA_PERIODS = (0, 2, 5)
+
+
+def sensitivity(
+    tables: Tables,
+    flows: tuple[Pipeline, ...],
+    specs: Iterable[AlarmSpec],
+    start: datetime | None,
+    span_s: float,
+    elsewhere: Spans | None = None,
+) -> pd.DataFrame:
+    """Return the back-test with other thresholds (a quarter to four times) and other M of N.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`~watchme_analysis.alarms.trials.backtest_frame`, with ``threshold_factor``,
+        ``threshold`` in ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty: a count),
+        ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one point is also tried on two and
+        three in a row; a threshold of 0 also as a few above it.
+    """
+    import pandas as pd
+
+    parts = []
+    for spec in specs:
+        if spec.composite or spec.over == "probes":
+            continue
+        for changed, factor in _variants(spec):
+            frame = backtest_frame(
+                backtest_alarms(tables, flows, (changed,)), start, span_s, elsewhere=elsewhere
+            )
+            rule, (threshold, unit) = changed.rule, changed.limit
+            parts.append(
+                frame.assign(
+                    threshold_factor=factor,
+                    threshold=threshold,
+                    threshold_unit=unit,
+                    datapoints_to_alarm=rule.datapoints_to_alarm,
+                    evaluation_periods=rule.evaluation_periods,
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else backtest_frame((), start, span_s)
+
+
+def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
+    rule = spec.rule
+    n = rule.evaluation_periods
+    pairs = sorted({(1, n), (rule.datapoints_to_alarm, n), (n, n)}) if n > 1 else [(1, 1), (2, 2), (3, 3)]
+    found = []
+    for factor in FACTORS:
+        if spec.of_timeout is not None and spec.of_timeout * factor >= 1:
+            continue  # no run lasts longer than its timeout
+        if len(spec.metrics) == 2 and rule.threshold * factor >= 100:
+            continue  # no share is above the whole
+        # Nothing times 2 is nothing: a threshold of 0 moves by ones instead.
+        threshold = rule.threshold * factor if rule.threshold else max(0.0, factor - 1.0)
+        if not rule.threshold and spec.of_timeout is None and factor < 1:
+            continue
+        for needed, periods in pairs:
+            changed = replace(
+                rule, threshold=threshold, datapoints_to_alarm=needed, evaluation_periods=periods
+            )
+            share = None if spec.of_timeout is None else spec.of_timeout * factor
+            found.append((replace(spec, rule=changed, of_timeout=share), factor))
+    return found
+
+
+def range_sensitivity(
+    tables: Tables, flows: tuple[Pipeline, ...], specs: Iterable[AlarmSpec], span_s: float
+) -> pd.DataFrame:
+    """Return what the length of the evaluation range, which CloudWatch doesn't publish, changes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each alarm and resource whose rings move: ``alarm``, ``resource``, and for each number of
+        extra periods ``first_N`` and ``rings_N``. Empty when nothing moves.
+    """
+    import pandas as pd
+
+    wanted = [spec for spec in specs if not spec.composite and spec.over != "probes"]
+    parts = []
+    for extra in EXTRA_PERIODS:
+        changed = [replace(spec, rule=replace(spec.rule, extra_periods=extra)) for spec in wanted]
+        frame = backtest_frame(backtest_alarms(tables, flows, changed), None, span_s)
+        frame = frame.set_index(["alarm", "resource"])[["first", "times_raised"]]
+        parts.append(frame.rename(columns={"first": f"first_{extra}", "times_raised": f"rings_{extra}"}))
+    joined = pd.concat(parts, axis=1)
+    rings = joined[[f"rings_{extra}" for extra in EXTRA_PERIODS]].fillna(0)
+    firsts = joined[[f"first_{extra}" for extra in EXTRA_PERIODS]]
+    moves = (rings.nunique(axis=1) > 1) | (firsts.nunique(axis=1) > 1)
+    return joined[moves].reset_index()

@@ -1,0 +1,308 @@
+"""Alarms written down as a specification.
+
+The alarms that a case holds, as ``describe-alarms`` returned them, turned into specifications.
+
+Reading specifications of alarms, the bundled one among them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.alarms.backtest import Rule
+from watchme_analysis.alarms.composite import parse_rule
+from watchme_analysis.alarms.evaluation import check
+from watchme_analysis.errors import FormatError, InputError, reason_of
+from watchme_analysis.queues.pipeline import Tables
+
+KINDS = ("dlq", "function", "queue", "probes")
+_KEYS = {
+    "name", "over", "metric", "ratio", "stat", "period_s", "threshold", "of_timeout", "comparison",
+    "evaluation_periods", "datapoints_to_alarm", "treat_missing_data", "extra_periods", "low_samples",
+    "composite", "slower_than_s",
+}  # fmt: skip
+_WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"}
+_NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
+_STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+)?|p100")
+_RULE = Rule(60, 0.0)
+
+
+@dataclass(frozen=True)
+class MathInput:
+    """A metric of a metric math expression."""
+
+    id: str
+    resource: str
+    metric: str
+    stat: str
+
+
+@dataclass(frozen=True)
+class AlarmSpec:
+    """An alarm, proposed or existing.
+
+    Attributes
+    ----------
+    name
+        Name.
+    over
+        ``dlq``, ``function``, ``queue`` or ``probes``, which stand for all of them, or the name of one
+        resource.
+    metrics
+        One metric, or two of which the first is a percentage of the second.
+    stat
+        Statistic.
+    rule
+        Rule; its threshold is in the metric's unit (``Duration`` in milliseconds).
+    of_timeout
+        Threshold as a share of the function's own timeout, instead of the rule's.
+    composite
+        Rule over the states of other alarms, of the same queue where they stand over all of them.
+    expression, inputs
+        Metric math, and the metrics in it.
+    slower_than_s
+        Over probes: an answer slower than this is a failed check too.
+    """
+
+    name: str
+    over: str
+    metrics: tuple[str, ...] = ()
+    stat: str = ""
+    rule: Rule = _RULE
+    of_timeout: float | None = None
+    composite: str = ""
+    expression: str = ""
+    inputs: tuple[MathInput, ...] = ()
+    slower_than_s: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """The rule in a line, such as ``Average > 10, 300 s, 1 of 1``."""
+        if self.composite:
+            return self.composite
+        rule = self.rule
+        what = self.expression or " / ".join(self.metrics)
+        value, unit = self.limit
+        sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(
+            rule.comparison, "≥" if rule.comparison.startswith("Greater") else "≤"
+        )
+        every = "each check" if self.over == "probes" else f"{rule.period_s} s"
+        needed = f"{rule.datapoints_to_alarm} of {rule.evaluation_periods}"
+        limit = f"{value:g} {unit}".rstrip()
+        return f"{what} {self.stat} {sign} {limit}, {every}, {needed}".replace("  ", " ")
+
+    @property
+    def limit(self) -> tuple[float, str]:
+        """The threshold as people say it, with its unit: empty for a count or where none is known."""
+        if self.of_timeout is not None:
+            return round(100.0 * self.of_timeout, 6), "% of the timeout"
+        if len(self.metrics) == 2:
+            return self.rule.threshold, "%"
+        if self.metrics == ("Duration",):
+            return self.rule.threshold / 1000.0, "s"  # which CloudWatch counts in milliseconds
+        return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
+
+
+def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:
+    """Return the alarms of a parsed specification.
+
+    Parameters
+    ----------
+    content
+        A mapping with a list ``alarms``, as the YAML file holds it.
+    origin
+        File name, for messages.
+
+    Raises
+    ------
+    InputError
+        When an entry lacks something, has an unknown key or an impossible rule.
+    """
+    entries = content.get("alarms") if isinstance(content, Mapping) else None
+    if not isinstance(entries, list) or not entries:
+        raise InputError(
+            f"{origin} has no list `alarms`: write one entry an alarm, see the bundled team.yaml."
+        )
+    return tuple(_spec(entry, number, origin) for number, entry in enumerate(entries, 1))
+
+
+def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
+    where = f"alarm {number} of {origin}"
+    if not isinstance(entry, Mapping) or not entry.get("name"):
+        raise InputError(f"{where} has no name: give it one.")
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown:
+        raise InputError(
+            f"{where} has the unknown key {unknown[0]!r}: the keys are {', '.join(sorted(_KEYS))}."
+        )
+    if entry.get("composite"):
+        try:
+            text = parse_rule(str(entry["composite"])).text
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        return AlarmSpec(str(entry["name"]), str(entry.get("over", "queue")), composite=text)
+    is_probing = entry.get("over") == "probes"
+    metrics = (
+        ("failed checks",)
+        if is_probing
+        else tuple(entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else []))
+    )
+    if not metrics or (entry.get("ratio") and len(metrics) != 2):
+        raise InputError(f"{where} needs a `metric`, a `ratio` of two metrics, or a `composite` rule.")
+    missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
+    if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
+        lacks = ", ".join(missing) or "either threshold or of_timeout"
+        raise InputError(f"{where} needs {lacks}.")
+    for key in sorted(_WHOLE | _NUMBERS):
+        kinds = (int,) if key in _WHOLE else (int, float)
+        if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], kinds)):
+            kind = "whole number" if key in _WHOLE else "number"
+            raise InputError(f"{where}: {key} is {entry[key]!r}, and must be a {kind}.")
+    if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
+        raise InputError(
+            f"{where}: stat is {entry['stat']!r}, and must be Sum, Average, Maximum, Minimum, SampleCount or "
+            "a percentile such as p99."
+        )
+    try:
+        rule = _rule(entry)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    share = entry.get("of_timeout")
+    slow = entry.get("slower_than_s")
+    return AlarmSpec(
+        str(entry["name"]),
+        str(entry["over"]),
+        metrics,
+        str(entry.get("stat", "")),
+        rule,
+        None if share is None else float(share),
+        slower_than_s=None if slow is None else float(slow),
+    )
+
+
+def _rule(entry: Mapping[str, Any]) -> Rule:
+    periods = entry.get("evaluation_periods", 1)
+    rule = Rule(
+        period_s=entry.get("period_s", 60),
+        threshold=float(entry.get("threshold", 0.0)),
+        evaluation_periods=periods,
+        datapoints_to_alarm=entry.get("datapoints_to_alarm", periods),
+        comparison=str(entry.get("comparison", "GreaterThanThreshold")),
+        treat_missing_data=str(entry.get("treat_missing_data", "missing")),
+        extra_periods=entry.get("extra_periods", 2),
+        low_samples=str(entry.get("low_samples", "evaluate")),
+    )
+    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
+        raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
+    return rule
+
+
+_RESOURCE_KEYS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
+
+
+def existing_alarms(tables: Tables) -> tuple[AlarmSpec, ...]:
+    """Return the case's own alarms.
+
+    Notes
+    -----
+    What can't be evaluated from static thresholds (anomaly detection bands, Metrics Insights queries) comes
+    without metrics, so that trying it says so.
+    """
+    found = []
+    for text in tables.table("alarms")["definition"].dropna():
+        definition = json.loads(text)
+        if definition.get("AlarmRule"):
+            name = str(definition.get("AlarmName"))
+            found.append(AlarmSpec(name, name, composite=str(definition["AlarmRule"])))
+        else:
+            found.append(_metric_alarm(definition))
+    return tuple(found)
+
+
+def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:
+    name = str(definition.get("AlarmName"))
+    queries = [query for query in definition.get("Metrics") or [] if isinstance(query, Mapping)]
+    stats = [query["MetricStat"] for query in queries if query.get("MetricStat")]
+    period_s = definition.get("Period") or next((stat.get("Period") for stat in stats), None) or 60
+    n = int(definition.get("EvaluationPeriods") or 1)
+    rule = Rule(
+        period_s=int(period_s),
+        threshold=float(definition.get("Threshold") or 0.0),
+        evaluation_periods=n,
+        datapoints_to_alarm=int(definition.get("DatapointsToAlarm") or n),
+        comparison=str(definition.get("ComparisonOperator")),
+        treat_missing_data=str(definition.get("TreatMissingData") or "missing"),
+        low_samples=str(definition.get("EvaluateLowSampleCountPercentile") or "evaluate"),
+    )
+    if definition.get("MetricName"):
+        stat = str(definition.get("Statistic") or definition.get("ExtendedStatistic"))
+        over = _resource(definition.get("Dimensions")) or name
+        return AlarmSpec(name, over, (str(definition["MetricName"]),), stat, rule)
+    inputs = tuple(
+        MathInput(
+            str(query.get("Id")),
+            _resource(query["MetricStat"].get("Metric", {}).get("Dimensions")) or "",
+            str(query["MetricStat"].get("Metric", {}).get("MetricName")),
+            str(query["MetricStat"].get("Stat")),
+        )
+        for query in queries
+        if query.get("MetricStat")
+    )
+    returned = next((query for query in queries if query.get("ReturnData", True)), {})
+    expression = _inlined(str(returned.get("Expression") or returned.get("Id") or ""), queries)
+    over = next((item.resource for item in inputs if item.resource), name)
+    return AlarmSpec(name, over, rule=rule, expression=expression, inputs=inputs)
+
+
+def _inlined(expression: str, queries: list[Mapping[str, Any]]) -> str:
+    """Return an expression with the other expressions that it names put in their places."""
+    import re
+
+    inner = {str(query.get("Id")): str(query["Expression"]) for query in queries if query.get("Expression")}
+    for _ in inner:
+        expression = re.sub(
+            r"[A-Za-z_]\w*", lambda word: f"({inner[word[0]]})" if word[0] in inner else word[0], expression
+        )
+    return expression
+
+
+def _resource(dimensions: Any) -> str | None:
+    named = {str(item.get("Name")): str(item.get("Value")) for item in dimensions or []}
+    return next((named[key] for key in _RESOURCE_KEYS if key in named), None)
+
+
+BUNDLED = "team.yaml"
+
+
+def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
+    """Read a specification of alarms.
+
+    Parameters
+    ----------
+    path
+        YAML file; the team's own alarms, bundled with the package, when empty.
+
+    Raises
+    ------
+    InputError, FormatError
+        When it can't be read, is no YAML, or describes an alarm that can't be.
+    """
+    from importlib.resources import files
+
+    import yaml
+
+    place = Path(path) if path else files("watchme_analysis") / "alarms" / BUNDLED
+    try:
+        return parse_specs(yaml.safe_load(place.read_text(encoding="utf-8")), str(path or BUNDLED))
+    except OSError as error:
+        raise InputError(
+            f"The specification {path} can't be read ({error.strerror}): check the path."
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FormatError(f"The specification {path} is not YAML ({reason_of(error)}): mend it.") from error

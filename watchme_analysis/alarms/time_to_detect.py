@@ -1,0 +1,83 @@
+"""When people noticed an incident, as far as the records tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What people do once they know of a backlog; API versions such as 20150331v2 may follow.
+REACTIONS = (
+    "PurgeQueue", "StartMessageMoveTask", "SetQueueAttributes", "UpdateFunctionConfiguration",
+    "UpdateFunctionCode", "UpdateEventSourceMapping", "PutFunctionConcurrency", "DeleteFunctionConcurrency",
+    "UpdateAlias", "RebootInstances", "StopInstances", "StartInstances",
+)  # fmt: skip
+_REACTION = re.compile(rf"({'|'.join(REACTIONS)})\w*")
+# Deployed is also as part of the ordinary day: an answer was that with which the incident ended.
+_DEPLOYMENT = re.compile(r"UpdateFunction|UpdateAlias")
+ANSWERED = timedelta(hours=1)
+# A change this soon after the start is rather what began it.
+REACTION_TIME = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The first sign that somebody knew: when, and a sentence that says how."""
+
+    at: datetime
+    how: str
+
+
+def first_reaction(
+    tables: Tables, flows: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
+) -> Detection | None:
+    """Return the first alarm that rang or change to an affected resource that came after an incident began.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation, for ``alarm_history`` and ``changes``.
+    flows
+        Affected flows.
+    start, end
+        Of the incident; no end while it is open.
+    """
+    if start is None:
+        return None
+    names = {name for flow in flows for name in (flow.queue, flow.function, flow.dlq) if name}
+    found = [
+        *_rung(tables.table("alarm_history"), start),
+        *_changed(tables.table("changes"), start, end, names),
+    ]
+    # What came long after the end was of something else.
+    in_time = (each for each in found if end is None or each.at <= end + ANSWERED)
+    return min(in_time, key=lambda each: each.at, default=None)
+
+
+def _rung(history: pd.DataFrame, start: datetime) -> list[Detection]:
+    rows = history[(history["to_state"] == "ALARM") & (history["time"] >= start)]
+    return [Detection(row.time.to_pydatetime(), f"the alarm {row.alarm} rang") for row in rows.itertuples()]
+
+
+def _changed(
+    changes: pd.DataFrame, start: datetime, end: datetime | None, names: set[str]
+) -> list[Detection]:
+    rows = changes[(changes["time"] >= start + REACTION_TIME) & changes["error_code"].isna()]
+    ended = end is not None and rows["time"].between(end - ANSWERED, end + ANSWERED)
+    rows = rows[ended | ~rows["event_name"].str.match(_DEPLOYMENT).fillna(False)]
+    return [
+        Detection(row.time.to_pydatetime(), f"{row.user} called {row.event_name} on {row.resource}")
+        for row in rows.itertuples()
+        if _REACTION.fullmatch(str(row.event_name)) and _named(row.resource) in names
+    ]
+
+
+def _named(resource: Any) -> str:
+    return str(resource).rsplit(":", 1)[-1].rsplit("/", 1)[-1]

@@ -1,0 +1,321 @@
+"""Recorded metrics as series, by resource, metric and statistic.
+
+An alarm on health checks that fail in a row, tried on recorded probes.
+
+What each alarm of a specification would have done on a case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.alarms.backtest import (
+    AlarmRun,
+    History,
+    Rule,
+    Span,
+    backtest,
+    backtest_math,
+    run_of_states,
+)
+from watchme_analysis.alarms.composite import CompositeRule, always, composite_run, parse_rule
+from watchme_analysis.alarms.evaluation import evaluate
+from watchme_analysis.alarms.specification import KINDS, AlarmSpec
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, metric_groups, series_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
+    """Return a recorded series and its period; an empty one when the answer held no point of it."""
+    import pandas as pd
+
+    found = series_of(cached_per_case(tables, metric_groups), resource, metric, (stat,))
+    if found is not None:
+        return found
+    asked = tables.table("metric_queries")
+    hit = (asked["resource"] == resource) & (asked["metric"] == metric) & (asked["stat"] == stat)
+    hit &= asked["points"].notna()
+    if not hit.any():
+        return None
+    none = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
+    return none, int(asked.loc[hit, "period_s"].min())
+
+
+def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = None) -> dict[str, AlarmRun]:
+    """Return what an alarm on failed checks did, for each path and vantage.
+
+    Parameters
+    ----------
+    probes
+        Table ``probes``. A check fails without an answer, with a status of 400 and above, or when it is slow.
+    rule
+        N and M count checks, however far apart they are: three in a row are 3 of 3.
+    slower_than_s
+        What is slow; nothing when None.
+    """
+    import pandas as pd
+
+    known = probes.dropna(subset=["time", "path"]).sort_values("time", kind="stable")
+    failed = known["status"].isna() | (known["status"] == 0) | (known["status"] >= 400).fillna(False)
+    if slower_than_s is not None:
+        failed |= (known["duration_s"] > slower_than_s).fillna(False)
+    found = {}
+    for (path, vantage), rows in failed.groupby([known["path"], known["vantage"]], sort=True):
+        state, states = "INSUFFICIENT_DATA", []
+        points = [bool(value) for value in rows]
+        n = rule.evaluation_periods
+        for place in range(1, len(points) + 1):
+            window = points[max(0, place - n) : place]
+            state = evaluate(window, n, rule.datapoints_to_alarm, rule.treat_missing_data, state)
+            states.append(state)
+        # The answer, or giving up, is when a check is known to have failed.
+        moments = known.loc[rows.index, "time"] + pd.to_timedelta(
+            known.loc[rows.index, "duration_s"].fillna(0.0).astype("float64"), unit="s"
+        )
+        series = pd.Series(states, index=pd.DatetimeIndex(moments), dtype="string", name="state")
+        found[f"{path} from {vantage}"] = run_of_states(series)
+    return found
+
+
+# By resource, from when to when it had trouble.
+Spans = Mapping[str, Sequence[tuple[datetime, datetime | None]]]
+WEEK_S = 604_800.0
+MINUTE_S = 60.0
+# An effect may ring an alarm so long before the start that is told for its incident, and no longer.
+EARLY = timedelta(hours=1)
+COLUMNS = (
+    "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
+    "false_a_week", "in_alarm_at_end", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AlarmBacktest:
+    """What an alarm did on one resource; ``run`` is None where it could not be tried."""
+
+    spec: AlarmSpec
+    resource: str
+    run: AlarmRun | None
+    note: str = ""
+    queue: str | None = None
+
+
+def backtest_alarms(
+    tables: Tables, flows: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]
+) -> tuple[AlarmBacktest, ...]:
+    """Try every alarm on every resource that it stands over; composite ones on what the others did.
+
+    A rule finer than the recorded points is tried at their period, and the note says how much earlier the
+    alarm can have fired.
+    """
+    specs = tuple(specs)
+    ends = [flow.frame.index[-1] + timedelta(seconds=flow.period_s) for flow in flows if len(flow.frame)]
+    span = (
+        min((flow.frame.index[0] for flow in flows if len(flow.frame)), default=None),
+        max(ends, default=None),
+    )
+    found: list[AlarmBacktest] = []
+    for spec in specs:
+        if spec.composite:
+            continue
+        if spec.over == "probes":
+            runs = probe_runs(tables.table("probes"), spec.rule, spec.slower_than_s)
+            found += [AlarmBacktest(spec, name, run) for name, run in runs.items()]
+            continue
+        found += [_try(tables, spec, name, flow, span) for name, flow in _resources(flows, spec)]
+    for spec in specs:
+        if spec.composite:
+            found += _composites(spec, found, flows)
+    order = {spec.name: place for place, spec in enumerate(specs)}
+    return tuple(sorted(found, key=lambda item: order[item.spec.name]))
+
+
+def _composites(
+    spec: AlarmSpec, tried: list[AlarmBacktest], flows: tuple[Pipeline, ...]
+) -> list[AlarmBacktest]:
+    """Try a composite alarm: once for each queue, or once where the alarms that it names stand over one."""
+    rule = parse_rule(spec.composite)
+    named = [item for item in tried if item.spec.name in rule.names]
+    unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
+    note = f"Unknown here, so without data: {', '.join(unknown)}." if unknown else ""
+    queues = [flow.queue for flow in flows] if spec.over in KINDS else [None]
+    found = []
+    for queue in queues:
+        mine = [item for item in named if queue is None or item.queue in {queue, None}]
+        runs = {item.spec.name: item.run for item in mine if item.run is not None}
+        untried = [item.spec.name for item in mine if item.run is None]
+        run, why = _either_way(rule, runs, untried) if runs else (None, "No state to go by.")
+        found.append(AlarmBacktest(spec, queue or spec.over, run, note or why, queue))
+    return found
+
+
+def _either_way(
+    rule: CompositeRule, runs: Mapping[str, AlarmRun], untried: Sequence[str]
+) -> tuple[AlarmRun | None, str]:
+    """Return what a composite alarm does whatever the alarms did that could not be tried, else why not."""
+    ways = [
+        composite_run(rule, {**runs, **dict.fromkeys(untried, always(state, runs))})
+        for state in ("ALARM", "OK")
+    ]
+    if ways[0].raised != ways[1].raised:
+        return None, f"It hangs on {', '.join(untried)}, which could not be tried."
+    return ways[0], ""
+
+
+def _resources(flows: tuple[Pipeline, ...], spec: AlarmSpec) -> list[tuple[str, Pipeline | None]]:
+    if spec.over not in KINDS:
+        return [(spec.over, None)]
+    found: dict[str, Pipeline | None] = {}
+    for flow in flows:
+        name = {"dlq": flow.dlq, "function": flow.function, "queue": flow.queue}[spec.over]
+        if name is not None:
+            found.setdefault(name, flow)
+    return list(found.items())
+
+
+def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Pipeline | None, span: Span) -> AlarmBacktest:
+    queue = None if flow is None else flow.queue
+
+    def refused(note: str) -> AlarmBacktest:
+        return AlarmBacktest(spec, resource, None, note, queue)
+
+    rule = spec.rule
+    if spec.of_timeout is not None:
+        timeout_s = flow.settings.function_timeout_s if flow is not None else None
+        if timeout_s is None:
+            return refused(f"The timeout of {resource} is not in the case.")
+        rule = replace(rule, threshold=spec.of_timeout * timeout_s * 1000.0)
+    wanted = _inputs(spec, resource)
+    if not wanted:
+        return refused("Not a static threshold over metrics: such an alarm can't be tried.")
+    histories = {}
+    for name, (where, metric, stat) in wanted.items():
+        pair = recorded_series(tables, where, metric, stat)
+        if pair is None:
+            return refused(f"{metric} ({stat}) of {where} is not in the case.")
+        histories[name] = History(pair[0], stat, pair[1])
+    rule, uncertainty_s = _at_most_as_fine(rule, histories)
+    note = ""
+    if uncertainty_s:
+        note = f"Points of {rule.period_s} s only: it can have fired up to {uncertainty_s:.0f} s earlier."
+    try:
+        if spec.expression or len(spec.metrics) == 2:
+            run = backtest_math(spec.expression or "100 * above / below", histories, rule, span)
+        else:
+            [history] = histories.values()
+            samples = None
+            if rule.low_samples == "ignore":
+                pair = recorded_series(tables, resource, spec.metrics[0], "SampleCount")
+                samples = None if pair is None else pair[0]
+                note += "" if samples is not None else " SampleCount is not in the case: evaluated always."
+            run = backtest(history, rule, span, samples)
+    except InputError as error:
+        return refused(str(error))
+    return AlarmBacktest(spec, resource, replace(run, uncertainty_s=uncertainty_s), note.strip(), queue)
+
+
+def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:
+    """Return resource, metric and statistic of what an alarm reads, by its name in the expression."""
+    if spec.expression:
+        return {item.id: (item.resource, item.metric, item.stat) for item in spec.inputs}
+    names = ("above", "below") if len(spec.metrics) == 2 else ("value",)
+    return {
+        name: (resource, metric, spec.stat)
+        for name, metric in zip(names, spec.metrics, strict=bool(spec.metrics))
+    }
+
+
+def _at_most_as_fine(rule: Rule, histories: dict[str, History]) -> tuple[Rule, float]:
+    """Return the rule at a period that the history has, and by how much it got coarser."""
+    coarsest_s = max(history.period_s for history in histories.values())
+    if coarsest_s <= rule.period_s:
+        return rule, 0.0
+    return replace(rule, period_s=coarsest_s), float(coarsest_s - rule.period_s)
+
+
+def backtest_frame(
+    tried: Iterable[AlarmBacktest],
+    start: datetime | None,
+    span_s: float,
+    noticed: datetime | None = None,
+    elsewhere: Spans | None = None,
+) -> pd.DataFrame:
+    """Return the back-test as a table.
+
+    Parameters
+    ----------
+    tried
+        Of :func:`backtest_alarms`.
+    start
+        Start of the incident; None when there was none.
+    span_s
+        Length of the window in seconds.
+    noticed
+        When people noticed; None where that is not known.
+    elsewhere
+        Resources that had trouble at another time, from when to when (None while open): an alarm that rings
+        for it is not in vain, and tells nothing of this incident.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``alarm``, ``resource``, ``rule``, ``first``, ``cleared``, ``times_raised``,
+        ``minutes_after_start`` (of the first ring at the incident's start or after it; an alarm that stands
+        since long before calls nobody), ``lead_minutes`` (from it to when people noticed; below 0 when they
+        were first), ``false_a_week`` (rings before the start that no other trouble explains, or all where
+        nothing happened, a week), ``in_alarm_at_end``, ``note``.
+    """
+    import pandas as pd
+
+    spans = elsewhere or {}
+    rows = [_row(item, start, span_s, noticed, spans.get(item.resource, ())) for item in tried]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype(
+        dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")
+        | dict.fromkeys(("minutes_after_start", "lead_minutes", "false_a_week"), "Float64")
+        | {"times_raised": "Int64", "in_alarm_at_end": "boolean"}
+    )
+
+
+def _row(
+    item: AlarmBacktest,
+    start: datetime | None,
+    span_s: float,
+    noticed: datetime | None,
+    elsewhere: Sequence[tuple[datetime, datetime | None]],
+) -> dict[str, object | None]:
+    run = item.run
+    raised = run.raised if run else ()
+    own = [
+        (begin, cleared)
+        for begin, cleared in raised
+        if not any(
+            first - EARLY <= begin and (last is None or begin <= last + EARLY) for first, last in elsewhere
+        )
+    ]
+    after = [
+        max(begin, start)
+        for begin, cleared in own
+        if start is not None and (cleared is None or cleared > start) and begin >= start - EARLY
+    ]
+    false = len(own) - len(after)
+    known = bool(after) and start is not None
+    return {
+        "alarm": item.spec.name,
+        "resource": item.resource,
+        "rule": item.spec.in_words,
+        "first": raised[0][0] if raised else None,
+        "cleared": raised[0][1] if raised else None,
+        "times_raised": len(raised) if run else None,
+        "minutes_after_start": (after[0] - start).total_seconds() / MINUTE_S if known and start else None,
+        "lead_minutes": (noticed - after[0]).total_seconds() / MINUTE_S if known and noticed else None,
+        "false_a_week": false * WEEK_S / span_s if run and span_s else None,
+        "in_alarm_at_end": run.in_alarm_at_end if run else None,
+        "note": item.note,
+    }

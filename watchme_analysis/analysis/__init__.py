@@ -1,1 +1,0 @@
-"""Analyses: pure functions from frames to frames; no network, no files, no clock."""

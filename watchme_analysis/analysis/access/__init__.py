@@ -1,1 +1,0 @@
-"""Access logs in sum, and error logs by the requests that they are about."""

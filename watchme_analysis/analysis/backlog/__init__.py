@@ -1,1 +1,0 @@
-"""Queues and their functions: flows, balances, signs, dead letters and the work in them."""

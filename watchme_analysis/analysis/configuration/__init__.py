@@ -1,1 +1,0 @@
-"""Configurations of Nginx, the edge and Compose, asked what holds for one request."""

@@ -1,1 +1,0 @@
-"""What the ``/health`` question asks of the tables: requests, layers, rhythm, windows."""

@@ -1,0 +1,211 @@
+"""Which calls block, wait, burn CPU or use up something shared.
+
+The calls are listed in ``blocking_calls.toml`` beside this module, by the dotted name that
+:class:`~watchme_analysis.app_source.names.Project` finds for them. An awaited call is never
+one that blocks.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+import tomllib
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+
+from watchme_analysis.app_source.syntax import COMPREHENSIONS, keywords_of, last_name, written
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return tuple(
+        (entry["kind"], re.compile(entry["pattern"], re.VERBOSE)) for entry in tomllib.loads(text)["call"]
+    )
+
+
+_LOCKS = re.compile(r"(threading|multiprocessing)\.(Lock|RLock|Semaphore|BoundedSemaphore|Condition)\(\)")
+_OPERATORS: dict[type, Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+_CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
+LOOPS = (ast.For, ast.While, *COMPREHENSIONS)
+# A loop over fewer steps than this is not worth a row.
+HEAVY_STEPS = 10_000
+# A step of a range that shows blocks, and how many of them count where the end is unknown.
+_BLOCK, _BLOCKS = 64, 1000.0
+
+
+@lru_cache(maxsize=65536)
+def kind_of(dotted: str, awaited: bool) -> str | None:
+    """Return the kind of a call, a word of ``app_calls.kind``; None for a call of no interest.
+
+    Parameters
+    ----------
+    dotted
+        Dotted name of what is called.
+    awaited
+        Whether the call is awaited.
+    """
+    if awaited:
+        kind = next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), "async_wait")
+        return kind if kind in ("thread_pool", "process_pool") else "async_wait"
+    return next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), None)
+
+
+def tries_only(call: ast.Call) -> bool:
+    """Tell whether a call asks for a lock or an item and does not wait for it."""
+    given = keywords_of(call)
+    last = last_name(call.func)
+    if last == "acquire":
+        asked = given.get("blocking") or (call.args[0] if call.args else None)
+    else:
+        asked = given.get("block")
+    return isinstance(asked, ast.Constant) and asked.value is False
+
+
+def is_thread_lock(dotted: str) -> bool:
+    """Tell whether a value used in ``with`` is a lock that blocks its thread."""
+    return _LOCKS.fullmatch(dotted) is not None
+
+
+def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
+    """Return a loop that computes for long without awaiting, as written; None when it is none.
+
+    A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
+    loops inside included, or when it waits for the clock in a circle.
+
+    Parameters
+    ----------
+    node
+        A statement.
+    constants
+        Numbers that names of the module stand for.
+    """
+    if isinstance(node, ast.While):
+        test = written(node.test)
+        # A test of other things as well ends when these do.
+        if not isinstance(node.test, ast.Compare) or not _CLOCK.search(test) or _waits(node):
+            return None
+        called = " ".join(written(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
+        return None if "sleep" in called else f"while {test}"
+    if isinstance(node, COMPREHENSIONS):
+        lengths = [_range_length(part.iter, constants) for part in node.generators]
+        heavy = math.prod(map(_assumed, lengths)) >= HEAVY_STEPS and any(n is not None for n in lengths)
+        first = node.generators[0]
+        return f"for {written(first.target)} in {written(first.iter)}" if heavy and not _waits(node) else None
+    if isinstance(node, ast.For):
+        ranges = [n for n in ast.walk(node) if isinstance(n, ast.For) and _length(n, constants) is not None]
+        if ranges and not _waits(node) and _steps(node, constants) >= HEAVY_STEPS:
+            return f"for {written(node.target)} in {written(node.iter)}"
+    return None
+
+
+def _waits(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
+
+
+def _steps(node: ast.AST, constants: dict[str, float]) -> float:
+    """Return how many steps a statement takes, loops inside included: at least one."""
+    inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
+    lengths: list[float | None] = []
+    if isinstance(node, ast.For):
+        lengths = [_length(node, constants)]
+    elif isinstance(node, COMPREHENSIONS):
+        lengths = [_range_length(part.iter, constants) for part in node.generators]
+    return max(inside, 1) * math.prod(map(_assumed, lengths))
+
+
+def _assumed(length: float | None) -> float:
+    """Return how many steps count: of an unknown range a hundred, of a collection ten.
+
+    So a loop over all pairs is heavy, and one over the parts of each thing is not.
+    """
+    return 10 if length is None else 100 if length < 0 else length
+
+
+def _loops(node: ast.AST) -> bool:
+    return any(isinstance(inner, LOOPS) for inner in ast.walk(node))
+
+
+def _length(loop: ast.For, constants: dict[str, float]) -> float | None:
+    return _range_length(loop.iter, constants)
+
+
+def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
+    """Return the known length of a ``range``, -1 when nothing of it is known, None for another iterable."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
+        return None
+    values = [_at_most(argument, constants) for argument in node.args]
+    if not values or any(value is None for value in values):
+        least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
+        # What is gone through block by block is long.
+        by_blocks = len(node.args) > 2 and (_at_most(node.args[2], constants) or 0) >= _BLOCK
+        return max(least, _BLOCKS) if least > 1000 or by_blocks else -1
+    known = [value for value in values if value is not None]
+    if len(known) == 1:
+        return max(known[0], 0)
+    step = known[2] if len(known) > 2 else 1
+    return max((known[1] - known[0]) / step, 0) if step else -1
+
+
+def _factor(node: ast.expr, constants: dict[str, float]) -> float:
+    """Return the constant factors of a product such as ``int(seconds * 48000)``: 48000."""
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        return _factor(node.args[0], constants)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factor(node.left, constants) * _factor(node.right, constants)
+    known = number(node, constants)
+    return known if known is not None and known >= 1 else 1.0
+
+
+def _at_most(node: ast.expr, constants: dict[str, float]) -> float | None:
+    """Return the number that an expression is, or that it can't exceed, as in ``min(len(rows), 50)``."""
+    if isinstance(node, ast.Call) and last_name(node.func) == "min":
+        known = [value for argument in node.args if (value := number(argument, constants)) is not None]
+        return min(known, default=None)
+    return number(node, constants)
+
+
+def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:
+    """Return the number that a literal or a module's constant is."""
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and not isinstance(node.value, bool)
+    ):
+        return float(node.value)
+    if isinstance(node, ast.Name):
+        return constants.get(node.id)
+    if isinstance(node, ast.BinOp):
+        left, right = number(node.left, constants), number(node.right, constants)
+        compute = _OPERATORS.get(type(node.op))
+        if compute and left is not None and right is not None:
+            return float(compute(left, right))
+    return None
+
+
+def timeout_s(call: ast.Call, dotted: str, constants: dict[str, float]) -> float | None:
+    """Return the timeout that a call gives as a literal or a module's constant, in seconds."""
+    for keyword in call.keywords:
+        if keyword.arg in ("timeout", "timeout_s", "timeout_seconds"):
+            value = keyword.value
+            # requests takes (connect, read), httpx a Timeout
+            if isinstance(value, ast.Tuple) and value.elts:
+                value = value.elts[-1]
+            if isinstance(value, ast.Call) and value.args:
+                value = value.args[0]
+            return number(value, constants)
+    position = {"asyncio.wait_for": 1, "urllib.request.urlopen": 2, "socket.create_connection": 1}.get(dotted)
+    if dotted.endswith((".acquire", ".result", ".join", ".wait")) and dotted.startswith(
+        ("threading", "concurrent")
+    ):
+        position = 1 if dotted.endswith("acquire") else 0
+    return (
+        number(call.args[position], constants) if position is not None and len(call.args) > position else None
+    )

@@ -1,0 +1,398 @@
+"""The numbers that names stand for: constants of a module, and what callers may ask a handler for.
+
+What runs where: an application's own call graph from its handlers to the calls that block.
+
+The rules of FastAPI and Starlette: an ``async def`` handler runs on the event loop and a ``def`` handler in
+the thread pool (40 tokens of anyio); a background task runs after the answer, on the loop when it is a
+coroutine function and in the thread pool when it is not; a dependency runs like a handler.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from watchme_analysis.app_source.blocking_calls import (
+    HEAVY_STEPS,
+    LOOPS,
+    heavy_loop,
+    is_thread_lock,
+    kind_of,
+    number,
+    timeout_s,
+    tries_only,
+)
+from watchme_analysis.app_source.handler import Handler, Need
+from watchme_analysis.app_source.middleware import hooks_of
+from watchme_analysis.app_source.names import Project, dependency, gives_at_once
+from watchme_analysis.app_source.routes import Routes
+from watchme_analysis.app_source.syntax import Function, Module, last_name, parameters_of
+
+
+def constants_of(module: Module) -> dict[str, float]:
+    """Return the numbers that names of a module are bound to."""
+    found: dict[str, float] = {}
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                pairs = [(target, node.value)]
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    pairs = list(zip(target.elts, node.value.elts, strict=False))
+                for name, value in pairs:
+                    known = number(value, found)
+                    if isinstance(name, ast.Name) and known is not None:
+                        found[name.id] = known
+    return found
+
+
+def asked_for(function: Function, constants: dict[str, float]) -> dict[str, float]:
+    """Return what callers may ask for by a handler's whole numbers, by name: many, or as FastAPI bounds it.
+
+    Numbers that the handler compares or sets anew are left out: it may bound them itself.
+
+    Parameters
+    ----------
+    function
+        A handler.
+    constants
+        Numbers that names of its module stand for.
+    """
+    parts = list(ast.walk(function.node))
+    bounded = {one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    for part in parts:
+        if isinstance(part, ast.Compare):
+            bounded |= {one.id for one in ast.walk(part) if isinstance(one, ast.Name)}
+    found: dict[str, float] = {}
+    for argument, default in parameters_of(function):
+        said = [inner for part in (argument.annotation, default) if part for inner in ast.walk(part)]
+        if argument.arg in bounded or not any(isinstance(one, ast.Name) and one.id == "int" for one in said):
+            continue
+        bounds = [
+            known
+            for call in said
+            if isinstance(call, ast.Call)
+            for keyword in call.keywords
+            if keyword.arg in ("le", "lt") and (known := number(keyword.value, constants)) is not None
+        ]
+        found[argument.arg] = min([HEAVY_STEPS, *bounds])
+    return found
+
+
+LOOP, POOL = "event_loop", "thread_pool"
+PROCESS = "process_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call of interest in a function."""
+
+    line: int
+    call: str
+    kind: str
+    timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A call of an own function: which, and how it is run.
+
+    ``how`` is ``call`` (where the caller runs), ``dependency``, ``stream`` (while the answer is sent),
+    ``background``, ``task``, ``thread`` or ``process``.
+    """
+
+    target: Function
+    how: str
+
+
+@dataclass(slots=True)
+class Body:
+    """What a function does."""
+
+    sites: list[Site] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    background: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A function reached from a handler or task, where it runs, and the way to it."""
+
+    function: Function
+    origin: str
+    context: str
+    chain: tuple[str, ...]
+
+
+class Calls:
+    """Bodies of a project's functions and how they are reached."""
+
+    def __init__(self, project: Project, routes: Routes) -> None:
+        self.project = project
+        self.routes = routes
+        self.handlers: list[Handler] = routes.handlers()
+        self.hooks = hooks_of(routes)
+        # What inclusions and routers demand of each handler, beside its own parameters.
+        self._needs: dict[Function, list[Need]] = {}
+        for handler in self.handlers:
+            self._needs.setdefault(handler.function, []).extend(handler.needs)
+        self._constants = {name: constants_of(module) for name, module in project.modules.items()}
+        self._bodies: dict[Function, Body] = {}
+        self._by_file: dict[str, list[Function]] = {}
+        for function in project.functions.values():
+            self._by_file.setdefault(function.module.file, []).append(function)
+
+    def body(self, function: Function) -> Body:
+        """Return what a function does, read once."""
+        if function not in self._bodies:
+            self._bodies[function] = Body()
+            self._read(function, self._bodies[function])
+        return self._bodies[function]
+
+    def add(self, file: str, site: Site) -> None:
+        """Add a call that something else found, unless one is known on its line already."""
+        holders = [
+            function
+            for function in self._by_file.get(file, ())
+            if function.node.lineno <= site.line <= (function.node.end_lineno or function.node.lineno)
+        ]
+        if holders:
+            body = self.body(max(holders, key=lambda function: function.node.lineno))
+            if all(known.line != site.line or known.kind == "async_wait" for known in body.sites):
+                body.sites.append(site)
+
+    def reached(self) -> list[Reached]:
+        """Return every function reached, each origin and context once, by the shortest way."""
+        starts = [
+            Reached(
+                h.function, f"{h.method} {h.path}", LOOP if h.function.is_async else POOL, (h.function.name,)
+            )
+            for h in self.handlers
+        ]
+        starts += [
+            Reached(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
+            for h in self.handlers
+            for need in h.needs
+            if (needed := self._dependency(need)) is not None
+        ]
+        starts += [
+            Reached(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
+            for f in self.hooks.middlewares
+        ]
+        starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.hooks.startups]
+        seen: set[tuple[Function, str, str]] = set()
+        found: list[Reached] = []
+        queue = deque(starts)
+        while queue:
+            at = queue.popleft()
+            key = (at.function, at.origin, at.context)
+            if key in seen:
+                continue
+            seen.add(key)
+            found.append(at)
+            for edge in self.body(at.function).edges:
+                context = _context(at.context, edge)
+                queue.append(Reached(edge.target, at.origin, context, (*at.chain, edge.target.name)))
+        return found
+
+    def _read(self, function: Function, body: Body) -> None:
+        module = function.module
+        constants = self._constants[module.name]
+        if function in self._needs:
+            constants = constants | asked_for(function, constants)
+        nodes = function.nodes
+        awaited = {id(node.value) for node in nodes if isinstance(node, ast.Await)}
+        in_async_with = {
+            id(item.context_expr) for node in nodes if isinstance(node, ast.AsyncWith) for item in node.items
+        }
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        deferred = {id(node): found for node in calls if (found := list(self._deferred(node, function)))}
+        taken = {used for found in deferred.values() for _, _, uses in found for used in uses}
+        inside_loop: set[int] = set()
+        # Without a range no loop is known to be long.
+        ranges = any(isinstance(node.func, ast.Name) and node.func.id == "range" for node in calls)
+        loops = LOOPS if ranges else (ast.While,)
+        body.edges += self._dependencies(function)
+        body.sites += self._threaded(function, body.edges)
+        for node in nodes:
+            if isinstance(node, loops) and id(node) not in inside_loop:
+                loop = heavy_loop(node, constants)
+                if loop is not None:
+                    inside_loop |= {id(inner) for inner in ast.walk(node)}
+                    body.sites.append(Site(node.lineno, loop, "cpu", None))
+            elif isinstance(node, ast.With):
+                for item in node.items:
+                    dotted = self.project.resolve(item.context_expr, function, module) or ""
+                    if is_thread_lock(dotted):
+                        body.sites.append(
+                            Site(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
+                        )
+            elif isinstance(node, ast.Call):
+                waited = id(node) in awaited or id(node) in in_async_with
+                self._call(node, function, body, (waited, id(node) in taken, deferred.get(id(node), [])))
+
+    def _call(
+        self,
+        node: ast.Call,
+        function: Function,
+        body: Body,
+        state: tuple[bool, bool, list[tuple[Function, str, set[int]]]],
+    ) -> None:
+        awaited, taken, deferred = state
+        dotted = self.project.resolve(node.func, function, function.module)
+        if dotted is None:
+            return
+        for target, how, _ in deferred:
+            body.edges.append(Edge(target, how))
+            if how in ("background", "task", "pool"):
+                body.background.append(target.name)
+        own = self._callee(dotted)
+        if own is not None:
+            if not taken and not (awaited and gives_at_once(own)):
+                body.edges.append(Edge(own, "call"))
+            return
+        kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
+        if kind is not None:
+            constants = self._constants[function.module.name]
+            body.sites.append(Site(node.lineno, dotted.lstrip("?"), kind, timeout_s(node, dotted, constants)))
+
+    @staticmethod
+    def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
+        if dotted.endswith((".add_task", ".BackgroundTask")):
+            return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
+        # Starlette takes each part of a plain generator, and each piece of a file, on a thread of the pool.
+        plain = any(how == "stream" and not target.is_async for target, how in deferred)
+        if plain or dotted.endswith(".FileResponse"):
+            return "thread_pool"
+        if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
+            return "process_pool"
+        kind = None if tries_only(node) else kind_of(dotted, awaited)
+        # Only what is not the project's own is worth a row as something waited for.
+        return None if kind == "async_wait" and "." not in dotted else kind
+
+    def _callee(self, dotted: str) -> Function | None:
+        """Return the own function that runs when a described value is called."""
+        found = self.project.functions.get(dotted)
+        if found is not None:
+            return found
+        owner = self.project.class_of(dotted)
+        if owner is None:
+            return None
+        return self.project.method(owner, "__call__" if dotted.endswith("()") else "__init__")
+
+    def _dependencies(self, function: Function) -> Iterator[Edge]:
+        """Yield what FastAPI calls before the function, from ``Depends`` in parameters and decorators."""
+        if isinstance(function.node, ast.Lambda):
+            return
+        found = [
+            need
+            for argument, default in parameters_of(function)
+            if (need := dependency(self.project, argument.annotation, default, function)) is not None
+        ]
+        for decorator in function.node.decorator_list:
+            for node in ast.walk(decorator):
+                if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
+                    found += [Need(name, function.module, function.outer) for name in node.args[:1]]
+        for need in found:
+            target = self._dependency(need)
+            if target is not None:
+                yield Edge(target, "dependency")
+
+    def _threaded(self, function: Function, edges: list[Edge]) -> list[Site]:
+        """Return that a coroutine waits for threads of the pool, where FastAPI runs plain dependencies."""
+        needed = [edge.target for edge in edges] + [
+            target for need in self._needs.get(function, ()) if (target := self._dependency(need)) is not None
+        ]
+        if not function.is_async or all(target.is_async for target in needed):
+            return []
+        return [Site(function.node.lineno, "fastapi.Depends", "thread_pool", None)]
+
+    def _dependency(self, need: Need) -> Function | None:
+        """Return the own function that FastAPI calls for a dependency."""
+        dotted = self.project.resolve(need.node, need.scope, need.module)
+        return self._callee(dotted) if dotted else None
+
+    def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
+        """Yield own functions that a call hands over to be run elsewhere, how, and the nodes used up."""
+        dotted = self.project.resolve(node.func, function, function.module) or ""
+        last = dotted.rpartition(".")[2]
+        arguments: list[ast.expr] = list(node.args)
+        how, at = "", 0
+        if last in ("add_task", "BackgroundTask"):
+            how = "background"
+        elif last in ("StreamingResponse", "EventSourceResponse"):
+            yield from self._streamed(node, function)
+            return
+        elif last in ("call_soon", "call_soon_threadsafe", "call_later", "call_at"):
+            how, at = "task", int(last in ("call_later", "call_at"))
+        elif last in ("create_task", "ensure_future", "start_soon", "run_coroutine_threadsafe"):
+            how = "task"
+        elif last in ("to_thread", "run_in_threadpool", "iterate_in_threadpool", "run_sync", "sync_to_async"):
+            how = "thread"
+        elif last == "run_in_executor":
+            pool = self.project.resolve(node.args[0], function, function.module) if node.args else None
+            how, at = ("process" if pool and "Process" in pool else "thread"), 1
+        elif last in ("submit", "map", "apply_async") and "Executor()" in dotted + "Pool()" * (
+            "Pool()" in dotted
+        ):
+            how = "process" if "Process" in dotted else "pool"
+        elif dotted in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
+            how = "process" if "Process" in dotted else "pool"
+            targets = [keyword.value for keyword in node.keywords if keyword.arg in ("target", "function")]
+            arguments = targets or arguments[1:]
+        elif last in ("gather", "wait_for", "shield", "wait", "run", "run_until_complete"):
+            return
+        if not how or len(arguments) <= at:
+            return
+        target, used = self._target(arguments[at], function)
+        if target is not None:
+            yield target, how, used
+
+    def _streamed(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
+        """Yield the own generator that an answer is made of; a plain one runs on threads, part by part."""
+        content = next((k.value for k in node.keywords if k.arg == "content"), None) or next(
+            iter(node.args), None
+        )
+        target, used = self._target(content, function) if content is not None else (None, set())
+        if target is not None and target.is_generator:
+            yield target, "stream", used
+
+    def _target(self, node: ast.expr, function: Function) -> tuple[Function | None, set[int]]:
+        """Return the own function meant by ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``.
+
+        A name may stand for a coroutine or generator that was made before, and has not run yet.
+        """
+        used = {id(node)}
+        made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(made, ast.Call):
+            # One step: `work = partial(work)` would lead round in a circle.
+            dotted = self.project.resolve(made.func, function, function.module) or ""
+            target, used_there = self._callee(dotted), {id(made)}
+            if target is not None and (target.is_async or target.is_generator):
+                return target, used_there
+        if isinstance(node, ast.Lambda):
+            name = f"{function.name}.<lambda>"
+            inner = Function(f"{function.module.name}.{name}", name, function.module, node, None, function)
+            return inner, used
+        if isinstance(node, ast.Call):
+            dotted = self.project.resolve(node.func, function, function.module) or ""
+            if dotted.rpartition(".")[2] == "partial" and node.args:
+                return self._target(node.args[0], function)
+            return self._callee(dotted), used
+        dotted = self.project.resolve(node, function, function.module) or ""
+        return self._callee(dotted), used
+
+
+def _context(caller: str, edge: Edge) -> str:
+    """Return where a function runs that is reached over an edge."""
+    if caller == PROCESS or edge.how == "process":
+        return PROCESS
+    if edge.how == "call":
+        return caller
+    # Coroutine functions need a loop, wherever they are handed over.
+    on = LOOP if edge.target.is_async or edge.how == "task" else POOL
+    stays = edge.how in ("dependency", "stream") or (
+        edge.how == "thread" and not caller.startswith("background_")
+    )
+    return on if stays else f"background_{on}"

@@ -1,0 +1,271 @@
+"""An application's Python source: handlers, and calls that can block, read without running it."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.app_source.async_rules import async_rule_findings
+from watchme_analysis.app_source.calls import LOOP, POOL, Calls, Site
+from watchme_analysis.app_source.concurrency_limits import limits
+from watchme_analysis.app_source.names import Project
+from watchme_analysis.app_source.routes import Routes
+from watchme_analysis.app_source.source_files import (
+    MAX_BYTES,
+    State,
+    is_source,
+    nearest,
+    parse_source,
+    read_files,
+    source_files,
+)
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.schema import empty
+
+if TYPE_CHECKING:
+    import ast
+
+    import pandas as pd
+
+TABLES = ("app_handlers", "app_calls")
+
+
+@dataclass(slots=True)
+class _Folder:
+    """What the source of a folder says: rows by table and file, and why files gave none."""
+
+    root: Path
+    state: State
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+
+
+def analyse(files: dict[str, ast.Module]) -> Calls:
+    """Return the call graph of a project.
+
+    Parameters
+    ----------
+    files
+        Relative POSIX path and syntax tree of each file.
+    """
+    project = Project(files)
+    return Calls(project, Routes(project))
+
+
+def handler_rows(calls: Calls) -> list[dict[str, Any]]:
+    """Return rows of ``app_handlers``."""
+    return [
+        {
+            "file": handler.function.module.file,
+            "line": handler.line,
+            "function": handler.function.name,
+            "method": handler.method,
+            "path": handler.path,
+            "is_async": handler.function.is_async,
+            "runs_on": LOOP if handler.function.is_async else POOL,
+            "response_status": handler.status,
+            "background_tasks": json.dumps(list(dict.fromkeys(calls.body(handler.function).background))),
+        }
+        for handler in calls.handlers
+    ]
+
+
+def call_rows(calls: Calls) -> list[dict[str, Any]]:
+    """Return rows of ``app_calls``: one per call, origin and context; one for calls not reached, limits."""
+    reached = calls.reached()
+    rows = []
+    for at in reached:
+        if not calls.body(at.function).sites:
+            continue
+        where: dict[str, Any] = {
+            "reached_from": at.origin,
+            "context": at.context,
+            "chain": json.dumps(list(at.chain)),
+        }
+        rows += [_row(at.function, site) | where for site in calls.body(at.function).sites]
+    known = {at.function for at in reached}
+    for function in calls.project.functions.values():
+        if function not in known:
+            where = {"reached_from": None, "context": "unknown", "chain": json.dumps([function.name])}
+            rows += [_row(function, site) | where for site in calls.body(function).sites]
+    rows += [
+        {
+            "file": limit.module.file,
+            "line": limit.line,
+            "function": limit.scope.name if limit.scope else "<module>",
+            "call": limit.call,
+            "kind": "limit",
+            "context": "unknown",
+            "reached_from": None,
+            "at_once": limit.size,
+            "variable": limit.variable,
+        }
+        for limit in limits(calls.routes)
+    ]
+    return sorted(rows, key=lambda row: (row["file"], row["line"], row["call"], row["reached_from"] or ""))
+
+
+def _row(function: Any, site: Any) -> dict[str, Any]:
+    return {
+        "file": function.module.file,
+        "line": site.line,
+        "function": function.name,
+        "call": site.call,
+        "kind": site.kind,
+        "timeout_s": site.timeout_s,
+    }
+
+
+def _read_folder(root: Path, state: State) -> _Folder:
+    folder = _Folder(root, state)
+    texts, folder.rejected = read_files(root, list(state))
+    if sum(map(len, texts.values())) > MAX_BYTES:
+        taken = nearest(texts, MAX_BYTES)
+        folder.unread = set(texts) - taken
+        texts = {name: text for name, text in texts.items() if name in taken}
+    trees = {}
+    with ThreadPoolExecutor(1) as pool, _no_collection():
+        rules = pool.submit(async_rule_findings, root, texts)
+        for name, text in texts.items():
+            tree, rejected = parse_source(text, name)
+            if tree is not None:
+                trees[unpacked_name(name)] = tree
+            if rejected is not None:
+                folder.rejected[name] = rejected
+        calls = analyse(trees)
+        for found in rules.result():
+            calls.add(found.file, Site(found.line, found.call, found.kind, None))
+        for table, rows in zip(TABLES, (handler_rows(calls), call_rows(calls)), strict=True):
+            for row in rows:
+                folder.rows.setdefault((table, row["file"]), []).append(row)
+    return folder
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from going again and again through millions of nodes that all live."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# The folder read last. An import asks for its files one after the other.
+_last: list[_Folder] = []
+
+
+def _folder(raw: RawFile) -> _Folder:
+    """Return what the source of the file's folder says.
+
+    A file that is asked for again begins another import: then the folder is listed anew, and read anew if
+    any file has changed.
+    """
+    root = raw.root.resolve()
+    known = _last[0] if _last and _last[0].root == root else None
+    if known is None or raw.relative in known.asked or raw.relative not in known.state:
+        state = source_files(root)
+        if raw.relative not in state:
+            stat = raw.path.stat()
+            state[raw.relative] = (stat.st_size, stat.st_mtime_ns)
+        if known is None or known.state != state:
+            known = _read_folder(root, state)
+            _last[:] = [known]
+        known.asked.clear()
+    known.asked.add(raw.relative)
+    return known
+
+
+@cache
+def _no_rows(table: str) -> pd.DataFrame:
+    """Return the one empty frame that all files without a handler or such a call share: most of a project."""
+    return empty(table)
+
+
+def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
+    """Read a file of Python source, together with the modules of the same folder that it works with.
+
+    Returns
+    -------
+    list of table, frame, retrieval
+        ``app_handlers`` and ``app_calls`` of this file. The way from a handler to a call may lead through
+        other files. A file that is no Python is one rejected entry.
+    """
+    folder = _folder(raw)
+    rejected = folder.rejected.get(raw.relative)
+    problems = [rejected] if rejected else []
+    if raw.content.problem:
+        problems.append(Rejected(raw.relative, 0, raw.content.problem))
+    notes: tuple[str, ...] = ()
+    if raw.relative in folder.unread:
+        notes = (
+            f"{raw.relative}: not read; of {len(folder.state)} source files those nearest to the web "
+            f"application were, {MAX_BYTES / 1e6:.0f} MB.",
+        )
+    pieces = []
+    for table in TABLES:
+        rows = folder.rows.get((table, raw.name), [])
+        own = [row | {"file": raw.relative} for row in rows]
+        frame = frame_of_rows(table, own, raw.remarks) if own else _no_rows(table)
+        first = table == "app_handlers"
+        retrieval = Retrieval(
+            source="app_source",
+            origin=raw.relative,
+            rows=len(frame),
+            rejected=tuple(problems) if first else (),
+            truncated=bool(problems or notes),
+            notes=notes if first else (),
+        )
+        pieces.append((table, frame, retrieval))
+    return pieces
+
+
+def _read(raw: RawFile) -> Iterable[TablePart]:
+    for table, frame, retrieval in read_app_source(raw):
+        yield TablePart(table, frame, retrieval)
+
+
+def _looks_like(raw: RawFile) -> bool:
+    return is_source(PurePosixPath(raw.name)) and b"\0" not in raw.head(4096)
+
+
+def _declined(raw: RawFile) -> str | None:
+    if is_source(PurePosixPath(raw.name)):
+        return None
+    return "Python beside the application: tests, migrations or installed packages are not read"
+
+
+_SAMPLE = """
+import time
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/health")
+async def health():
+    time.sleep(1)
+"""
+
+SOURCES = (
+    Source(
+        name="app_source",
+        tables=TABLES,
+        patterns=("app*.py", "main*.py", "*.py"),
+        looks_like=_looks_like,
+        read=_read,
+        keep=True,
+        declined=_declined,
+        samples=((_SAMPLE, 2),),
+    ),
+)

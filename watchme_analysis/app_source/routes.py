@@ -1,0 +1,352 @@
+"""HTTP handlers of FastAPI and Starlette applications, found in source without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from watchme_analysis.app_source.handler import Handler, Link, Need, Route
+from watchme_analysis.app_source.names import Project
+from watchme_analysis.app_source.syntax import (
+    Function,
+    Module,
+    keywords_of,
+    last_name,
+    parameters_of,
+    written,
+)
+
+_METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
+_OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
+_WEBSOCKET_METHODS = ("on_connect", "on_receive", "on_disconnect")
+_APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
+
+
+def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
+    """Yield each module's and each function's own nodes."""
+    for module in project.modules.values():
+        yield module, None, module.nodes
+    for function in list(project.functions.values()):
+        yield function.module, function, function.nodes
+
+
+class Routes:
+    """All routes of a project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._routes: list[Route] = []
+        self._prefixes: dict[str, str] = {}
+        self._needs: dict[str, tuple[Need, ...]] = {}
+        self._parents: dict[str, list[Link]] = defaultdict(list)
+        for function in list(project.functions.values()):
+            self._decorated(function)
+        for module, scope, nodes in scopes(project):
+            for node in nodes:
+                if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                    self._application(node, module, scope)
+                if isinstance(node, ast.Call):
+                    self._registration(node, module, scope)
+                    self._handed_over(node, module, scope)
+
+    def handlers(self) -> list[Handler]:
+        """Return the handlers, one per method and full path, by file and line."""
+        found = []
+        for route in self._routes:
+            for prefix, needs in self._ways(route.owner, ()):
+                path = re.sub(r"/{2,}", "/", prefix + route.path) or "/"
+                found += [
+                    Handler(route.function, method, path, route.status, route.line, needs)
+                    for method in route.methods
+                ]
+        unique = {(h.function, h.method, h.path): h for h in found}
+        return sorted(unique.values(), key=lambda h: (h.function.module.file, h.line, h.method, h.path))
+
+    def identity(self, node: ast.expr, module: Module, scope: Function | None) -> str:
+        """Return a name for the application or router that an expression means, the same in every module."""
+        if isinstance(node, ast.Name):
+            at = scope
+            if node.id == "self" and scope is not None and scope.owner is not None:
+                return f"{scope.owner}()"
+            while at is not None:
+                if node.id in at.bindings or any(arg.arg == node.id for arg, _ in parameters_of(at)):
+                    return f"{at.qualname}.{node.id}"
+                at = at.outer
+            return self._follow(module, node.id)
+        if isinstance(node, ast.Attribute):
+            base = self.project.resolve(node.value, scope, module) or written(node.value)
+            if base in self.project.modules:
+                return self._follow(self.project.modules[base], node.attr)
+            return f"{base}.{node.attr}"
+        returned = self._returned(node, module, scope) if isinstance(node, ast.Call) else None
+        return returned or written(node)
+
+    def _returned(self, call: ast.Call, module: Module, scope: Function | None) -> str | None:
+        """Return the identity of what an own function makes and returns by name."""
+        maker = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
+        if maker is None:
+            return None
+        for node in maker.nodes:
+            if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
+                return self.identity(node.value, maker.module, maker)
+        return None
+
+    def _follow(self, module: Module, name: str, depth: int = 8) -> str:
+        """Return where a module's name is really bound, through imports and plain aliases."""
+        target = module.imports.get(name)
+        if target is not None and name not in module.bindings and depth:
+            owner, _, attribute = target.rpartition(".")
+            if owner in self.project.modules:
+                return self._follow(self.project.modules[owner], attribute, depth - 1)
+            return target
+        return f"{module.name}.{name}"
+
+    def text(self, node: ast.expr | None, module: Module, scope: Function | None, depth: int = 8) -> str:
+        """Return a path's text; what can't be told stands as ``{expression}``."""
+        where = (module, scope, depth)
+        if node is None or isinstance(node, ast.Constant):
+            return "" if node is None else str(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self.text(part, *where) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return self.text(node.value, *where)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self.text(node.left, *where) + self.text(node.right, *where)
+        bound, holder = self.binding(node, module, scope) if depth else (None, module)
+        return self.text(bound, holder, None, depth - 1) if bound is not None else _placeholder(node)
+
+    def binding(
+        self, node: ast.expr, module: Module, scope: Function | None
+    ) -> tuple[ast.expr | None, Module]:
+        """Return the expression that a constant is bound to, in a module or as a class's attribute."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return None, module
+        if isinstance(node, ast.Name) and scope is not None and node.id in scope.bindings:
+            return scope.bindings[node.id], module
+        if isinstance(node, ast.Attribute):
+            base = self.project.resolve(node.value, scope, module) or ""
+            owner = self.project.class_of(base)
+            if owner is not None:
+                return self.project.attribute(owner, node.attr)
+        dotted = self.identity(node, module, scope)
+        name, _, attribute = dotted.rpartition(".")
+        holder = self.project.modules.get(name)
+        return (holder.bindings.get(attribute), holder) if holder is not None else (None, module)
+
+    def _ways(self, owner: str, seen: tuple[str, ...]) -> list[tuple[str, tuple[Need, ...]]]:
+        """Return the prefixes that lead to an application or router, each with what is needed on the way."""
+        own, needs = self._prefixes.get(owner, ""), self._needs.get(owner, ())
+        found = [
+            (f"{above}{link.prefix}{own}", (*before, *link.needs, *needs))
+            for link in self._parents.get(owner, [])
+            if link.parent not in seen
+            for above, before in self._ways(link.parent, (*seen, owner))
+        ]
+        return found or [(own, needs)]
+
+    def _needs_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> tuple[Need, ...]:
+        """Return what ``dependencies=[Depends(..)]`` names."""
+        node = self._list(node, module, scope)
+        calls = [entry for entry in node.elts if isinstance(entry, ast.Call)] if node is not None else []
+        named = [call for call in calls if last_name(call.func) in ("Depends", "Security") and call.args]
+        return tuple(Need(call.args[0], module, scope) for call in named)
+
+    def _list(self, node: ast.expr | None, module: Module, scope: Function | None) -> ast.List | None:
+        """Return a list as written, or that a name is bound to."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            node, _ = self.binding(node, module, scope)
+        return node if isinstance(node, ast.List) else None
+
+    def is_application_call(self, call: ast.Call, module: Module, scope: Function | None) -> bool:
+        """Tell whether a call makes an application or router."""
+        return self._makes_application(self.project.resolve(call, scope, module) or "")
+
+    def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
+        value = self.project.resolve(node, scope, module) or ""
+        if self._makes_application(value):
+            return True
+        # Of unknown origin (a parameter, a missing module), but named like one.
+        name = last_name(node)
+        return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
+
+    def _makes_application(self, value: str) -> bool:
+        """Tell whether a described value is an application or router, or of a class made from one."""
+        if not value.endswith("()"):
+            return False
+        owner = self.project.class_of(value)
+        names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
+        return any(_APPLICATIONS.fullmatch(name) for name in names)
+
+    def _decorated(self, function: Function) -> None:
+        for decorator in function.decorators:
+            call = _handed_on(decorator) if isinstance(decorator, ast.Call) else None
+            target = call.func if call else decorator
+            if not isinstance(target, ast.Attribute) or call is None:
+                continue
+            scope, module = function.outer, function.module
+            if target.attr in _METHODS | _OTHER_ROUTES and self._is_application(target.value, module, scope):
+                owner = self.identity(target.value, module, scope)
+                self._add(owner, function, call, target.attr, (module, scope))
+
+    def _add(
+        self,
+        owner: str,
+        function: Function,
+        call: ast.Call,
+        kind: str,
+        where: tuple[Module, Function | None],
+    ) -> None:
+        keywords = keywords_of(call)
+        path = self.text(call.args[0] if call.args else keywords.get("path"), *where)
+        methods: tuple[str, ...] = (kind.upper(),)
+        if kind.startswith("websocket"):
+            methods = ("WEBSOCKET",)
+        elif kind not in _METHODS:
+            listed = keywords.get("methods")
+            names = listed.elts if isinstance(listed, ast.List | ast.Tuple | ast.Set) else []
+            methods = tuple(str(n.value).upper() for n in names if isinstance(n, ast.Constant)) or ("GET",)
+        status = _status(keywords.get("status_code"))
+        self._routes.append(Route(owner, function, methods, path, status, function.node.lineno))
+
+    def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
+        """Note the prefix, routes and dependencies that an application or router is made with."""
+        call = node.value
+        assert isinstance(call, ast.Call)
+        value = self.project.resolve(call, scope, module) or ""
+        if not self._makes_application(value):
+            return
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        owner = self.identity(target, module, scope)
+        # What a class of its own registers on ``self`` belongs to each instance.
+        self._parents[value].append(Link(owner, ""))
+        # As does what a function made.
+        returned = self._returned(call, module, scope)
+        if returned is not None:
+            self._parents[returned].append(Link(owner, ""))
+        # It may be made on the way into a function that returns what it is given.
+        inner = [given for _, given in self._given(call, module, scope) if isinstance(given, ast.Call)]
+        made = next((one for one in inner if self.is_application_call(one, module, scope)), call)
+        for keyword in made.keywords:
+            if keyword.arg == "prefix":
+                self._prefixes[owner] = self.text(keyword.value, module, scope)
+            elif keyword.arg == "dependencies":
+                self._needs[owner] = self._needs_of(keyword.value, module, scope)
+            elif keyword.arg == "routes":
+                self._listed(keyword.value, owner, module, scope)
+
+    def _given(
+        self, call: ast.Call, module: Module, scope: Function | None
+    ) -> Iterator[tuple[str, ast.expr]]:
+        """Yield what an own function is called with: the identity of its parameter, and the expression."""
+        target = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
+        if target is None or not (call.args or call.keywords):
+            return
+        names = [argument.arg for argument, _ in parameters_of(target)]
+        named = [(keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg in names]
+        for name, given in [*zip(names, call.args, strict=False), *named]:
+            yield f"{target.qualname}.{name}", given
+
+    def _handed_over(self, call: ast.Call, module: Module, scope: Function | None) -> None:
+        """Note that what a function registers on its parameter belongs to the router that it is given."""
+        for parameter, given in self._given(call, module, scope):
+            if isinstance(given, ast.Name | ast.Attribute) and self._is_application(given, module, scope):
+                self._parents[parameter].append(Link(self.identity(given, module, scope), ""))
+
+    def _listed(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
+        """Read Starlette's ``routes=[Route(..), Mount(..)]``."""
+        listed = self._list(routes, module, scope)
+        for entry in listed.elts if listed is not None else ():
+            if not isinstance(entry, ast.Call):
+                continue
+            name = last_name(entry.func)
+            keywords = keywords_of(entry)
+            second = entry.args[1] if len(entry.args) > 1 else keywords.get("endpoint") or keywords.get("app")
+            if name in ("Route", "APIRoute", "WebSocketRoute") and second is not None:
+                self._endpoint(second, owner, entry, (module, scope), name == "WebSocketRoute")
+            elif name == "Mount" and entry.args:
+                path = self.text(entry.args[0], module, scope)
+                if "routes" in keywords:
+                    inner = f"{owner}{path}"
+                    self._parents[inner].append(Link(owner, path))
+                    self._listed(keywords["routes"], inner, module, scope)
+                elif second is not None:
+                    self._parents[self.identity(second, module, scope)].append(Link(owner, path))
+
+    def _endpoint(
+        self,
+        node: ast.expr | None,
+        owner: str,
+        call: ast.Call,
+        where: tuple[Module, Function | None],
+        is_websocket: bool,
+    ) -> None:
+        """Add the route of a function, or those of the methods of a class such as ``HTTPEndpoint``."""
+        module, scope = where
+        made = self.project.class_of(
+            (self.project.resolve(node, scope, module) if node is not None else None) or ""
+        )
+        bases = (
+            {name.rpartition(".")[2] for name in self.project.ancestors(made)} if made is not None else set()
+        )
+        if made is not None and bases & {"HTTPEndpoint", "WebSocketEndpoint"}:
+            kinds = {name: name for name in _METHODS} | dict.fromkeys(_WEBSOCKET_METHODS, "websocket")
+            named = [(self.project.method(made, name), kind) for name, kind in kinds.items()]
+        else:
+            named = [(self.function_of(node, module, scope), "websocket" if is_websocket else "route")]
+        for function, kind in named:
+            if function is not None:
+                self._add(owner, function, call, kind, where)
+
+    def _registration(self, call: ast.Call, module: Module, scope: Function | None) -> None:
+        """Read ``include_router``, ``mount``, ``add_api_route`` and the like."""
+        if not isinstance(call.func, ast.Attribute):
+            return
+        name, keywords = call.func.attr, keywords_of(call)
+        if name in ("include_router", "mount"):
+            owner = self.identity(call.func.value, module, scope)
+            child = keywords.get("router") or keywords.get("app") or (call.args[-1] if call.args else None)
+            first = call.args[0] if call.args else keywords.get("path")
+            prefix = keywords.get("prefix") if name == "include_router" else first
+            if child is not None:
+                needs = self._needs_of(keywords.get("dependencies"), module, scope)
+                link = Link(owner, self.text(prefix, module, scope), needs)
+                self._parents[self.identity(child, module, scope)].append(link)
+        elif name in ("add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route"):
+            target = (
+                keywords.get("endpoint")
+                or keywords.get("route")
+                or (call.args[1] if len(call.args) > 1 else None)
+            )
+            owner = self.identity(call.func.value, module, scope)
+            self._endpoint(target, owner, call, (module, scope), "websocket" in name)
+
+    def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
+        """Return the project's function that an expression names."""
+        dotted = self.project.resolve(node, scope, module) if node is not None else None
+        if dotted is None:
+            return None
+        found = self.project.functions.get(dotted)
+        owner = self.project.class_of(dotted)
+        return found or (self.project.method(owner, "__call__") if owner is not None else None)
+
+
+def _handed_on(call: ast.Call) -> ast.Call:
+    """Return the registration meant by a decorator such as ``@protected(router.get, "/path")``."""
+    first = call.args[0] if call.args else None
+    if not isinstance(first, ast.Attribute) or first.attr not in _METHODS:
+        return call
+    return ast.copy_location(ast.Call(func=first, args=call.args[1:], keywords=call.keywords), call)
+
+
+def _placeholder(node: ast.expr) -> str:
+    return "{" + last_name(node) + "}"
+
+
+def _status(node: ast.expr | None) -> int | None:
+    """Return a status code given as a number or as a name such as ``status.HTTP_202_ACCEPTED``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    named = re.search(r"HTTP_(\d{3})", written(node)) if node is not None else None
+    return int(named[1]) if named else None

@@ -1,0 +1,211 @@
+"""Formatted strings of Python 3.12 in the words of older ones.
+
+Since PEP 701 the expressions in a formatted string may hold its own quotes, backslashes and line breaks.
+
+Which files of a folder are an application's Python source, and their syntax trees.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.evidence_file import RawFile, link_problem, unpacked_name
+from watchme_analysis.redact import shortened
+from watchme_analysis.retrieval import Rejected
+
+_STRING = re.compile(rb"#[^\n]*|(?<!\w)(?P<prefix>[A-Za-z]{0,2})(?P<quote>'''|\"\"\"|'|\")")
+
+
+def older_fstrings(data: bytes) -> bytes:
+    """Return source in which an empty string stands for each formatted one that can't be read, line by line.
+
+    What its expressions call is lost, and the rest of the file is not.
+    """
+    kept, at = [], 0
+    while found := _STRING.search(data, at):
+        kept.append(data[at : found.start()])
+        at = _end(data, found)
+        text = data[found.start() : at]
+        if found["quote"] is not None and b"f" in found["prefix"].lower() and not _is_read(text):
+            lines = text.count(b"\n")
+            text = b'"""' + b"\n" * lines + b'"""' if lines else b'""'
+        kept.append(text)
+    return b"".join([*kept, data[at:]])
+
+
+def _is_read(text: bytes) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _end(data: bytes, found: re.Match[bytes]) -> int:
+    """Return the place after the comment or string that begins at a match; that of the source where none."""
+    quote = found["quote"]
+    if quote is None:
+        return found.end()
+    at, depth = found.end(), 0
+    is_formatted = b"f" in found["prefix"].lower()
+    while at < len(data):
+        if depth:
+            nested = _STRING.match(data, at)
+            if nested is not None and nested["quote"] is not None:
+                at = _end(data, nested)
+                continue
+        elif data.startswith(quote, at):
+            return at + len(quote)
+        elif data[at] == ord("\\") or (is_formatted and data.startswith((b"{{", b"}}"), at)):
+            at += 2
+            continue
+        if is_formatted:
+            depth = max(depth + (data[at] == ord("{")) - (data[at] == ord("}")), 0)
+        at += 1
+    return len(data)
+
+
+# Name below the folder and what changes when the file does: size and time of change.
+State = dict[str, tuple[int, int]]
+
+# Not the application: read neither as evidence nor as part of the project.
+_SKIPPED = {"tests", "test", "node_modules", "site-packages", ".venv", "venv", "migrations", "alembic"}
+# So much source is read within a few seconds.
+MAX_BYTES = 24_000_000
+_BARE_EXCEPT = re.compile(rb"^(\s*except\*?\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)", re.MULTILINE)
+# The head of a definition that may have type parameters, the first bracket of which is the last group.
+_HEAD = re.compile(
+    rb"^([ \t]*)(type[ \t]+(?=\w+[ \t]*[=\[]))?((?(2)|(?:(?:async[ \t]+)?def|class)[ \t]+)\w+)(\[)?",
+    re.MULTILINE,
+)
+_WEB = re.compile(rb"\b(fastapi|starlette)\b", re.IGNORECASE)
+_IMPORTED = re.compile(
+    rb"^\s*(?:from\s+([\w.]+)\s+import\s+([\w., ]+|\([^)]*\))|import\s+([\w., ]+))", re.MULTILINE
+)
+
+
+def is_source(path: PurePosixPath) -> bool:
+    """Tell whether a file of a folder is of the application, by its name."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return (
+        not hidden and not _SKIPPED & set(path.parts[:-1]) and not path.name.startswith(("test_", "conftest"))
+    )
+
+
+def source_files(root: Path) -> State:
+    """Return an application's source files below a folder, packed ones too, by name."""
+    found: State = {}
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".") and name not in _SKIPPED]
+        for name in names:
+            path = Path(folder, name)
+            relative = path.relative_to(root)
+            is_python = unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix()))
+            if is_python and not link_problem(root, path):
+                try:
+                    stat = path.stat()
+                except OSError:
+                    # Gone meanwhile.
+                    continue
+                found[relative.as_posix()] = (stat.st_size, stat.st_mtime_ns)
+    return dict(sorted(found.items()))
+
+
+def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str, Rejected]]:
+    """Return the content of files, and why some can't be read."""
+    texts: dict[str, bytes] = {}
+    problems: dict[str, Rejected] = {}
+    for name in names:
+        try:
+            texts[name] = RawFile(root, name).content.data
+        except InputError as error:
+            problems[name] = Rejected(name, 0, str(error))
+    return texts, problems
+
+
+def nearest(texts: dict[str, bytes], max_bytes: int) -> set[str]:
+    """Return the files to read where all are too many: those of the web application before others.
+
+    First come the files that name FastAPI or Starlette, then what they import, by the last part of the
+    name, then what that imports; the rest in order.
+    """
+    by_stem: dict[str, list[str]] = {}
+    for name in texts:
+        path = PurePosixPath(unpacked_name(name))
+        by_stem.setdefault(path.parent.name if path.stem == "__init__" else path.stem, []).append(name)
+    order = [name for name, text in texts.items() if _WEB.search(text)]
+    known = set(order)
+    for name in order:
+        new = [other for stem in _stems(texts[name]) for other in by_stem.get(stem, ()) if other not in known]
+        known.update(new)
+        order += dict.fromkeys(new)
+    taken, size = set(), 0
+    for name in [*order, *(name for name in texts if name not in known)]:
+        size += len(texts[name])
+        if size <= max_bytes:
+            taken.add(name)
+    return taken
+
+
+def _stems(text: bytes) -> Iterator[str]:
+    for parts in _IMPORTED.findall(text):
+        yield from re.findall(r"\w+", b" ".join(parts).decode("ascii", "replace"))
+
+
+def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | None]:
+    """Return the syntax tree of a file, or why there is none."""
+    reader = "Python {}.{}".format(*sys.version_info)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            try:
+                return ast.parse(data), None
+            except SyntaxError as error:
+                older = _in_older_words(data)
+                for source in (older, older_fstrings(older)):
+                    with contextlib.suppress(SyntaxError):
+                        return ast.parse(source), None
+                # The lines of the file itself are those to show.
+                raise error from None
+    except SyntaxError as error:
+        line = error.lineno or 0
+        text = (error.text or "").rstrip("\n")
+        return None, Rejected(name, line, f"{reader} can't read it: {error.msg}", shortened(text, 2000))
+    except ValueError as error:
+        return None, Rejected(name, 0, f"{reader} can't read it: {error}")
+    except (MemoryError, RecursionError):
+        return None, Rejected(name, 0, f"{reader} can't read it: its expressions are nested too deeply")
+
+
+def _in_older_words(data: bytes) -> bytes:
+    """Return source in the words of Python 3.11, line by line where it stood.
+
+    Type parameters and ``type`` statements (3.12) and several exceptions without parentheses (3.14) say
+    nothing about what runs.
+    """
+    data = _BARE_EXCEPT.sub(rb"\1(\2)\3", data)
+    kept, at = [], 0
+    for head in _HEAD.finditer(data):
+        end = _closing(data, head.start(4)) if head[4] else head.end()
+        lines = data.count(b"\n", head.end(), end)
+        kept += [data[at : head.start()], head[1], head[3], b"\\\n" * lines]
+        at = end
+    return b"".join([*kept, data[at:]])
+
+
+def _closing(data: bytes, at: int) -> int:
+    """Return the place after the bracket that closes the one at a place."""
+    depth = 0
+    for place in range(at, len(data)):
+        depth += (data[place] in b"[(") - (data[place] in b"])")
+        if not depth:
+            return place + 1
+    return at

@@ -1,0 +1,417 @@
+"""A command line that starts an application server, as a shell or a container would take it.
+
+How an application server is started: command lines of uvicorn, gunicorn and their like.
+
+A file holds command lines as a shell would take them. A comment line before a command may name the
+service and the address that it listens on: ``# behavior, 172.28.0.11``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.redact import MASK, shortened
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_SEPARATORS = {"&&", "||", ";", "|", "&"}
+# Servers of which options are read; other words before a server's name are programs that run it.
+_SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
+# Programs that only write down what is behind them, install it or end it.
+_NO_RUNNERS = {"echo", "printf", "pip", "pip3", "pkill", "killall", "grep", "which"}
+_SHELLS = {"sh", "bash", "ash", "dash"}
+_UVICORN = {
+    "--host": "host",
+    "--port": "port",
+    "--workers": "workers",
+    "--limit-concurrency": "limit_concurrency",
+    "--backlog": "backlog",
+    "--timeout-keep-alive": "timeout_keep_alive_s",
+}
+_GUNICORN = {
+    "-b": "bind",
+    "--bind": "bind",
+    "-w": "workers",
+    "--workers": "workers",
+    "--worker-connections": "limit_concurrency",
+    "--backlog": "backlog",
+    "--keep-alive": "timeout_keep_alive_s",
+}
+_HYPERCORN = {
+    "-b": "bind",
+    "--bind": "bind",
+    "-w": "workers",
+    "--workers": "workers",
+    "--backlog": "backlog",
+    "--keep-alive": "timeout_keep_alive_s",
+}
+_GRANIAN = {
+    "--host": "host",
+    "--port": "port",
+    "--workers": "workers",
+    "--backlog": "backlog",
+    "--backpressure": "limit_concurrency",
+}
+# What a server does unless told otherwise, where that is not what uvicorn does.
+_OWN: dict[str, dict[str, int | float]] = {
+    "gunicorn": {"timeout_keep_alive_s": 2.0},
+    "hypercorn": {"backlog": 100},
+    "granian": {"backlog": 1024},
+}
+_FLAGS = {
+    "--reload",
+    "--proxy-headers",
+    "--no-proxy-headers",
+    "--server-header",
+    "--no-server-header",
+    "--date-header",
+    "--no-date-header",
+    "--access-log",
+    "--no-access-log",
+    "--use-colors",
+    "--no-use-colors",
+    "--factory",
+    "--preload",
+    "--daemon",
+}
+_INTEGERS = {"port", "workers", "limit_concurrency", "backlog"}
+
+
+def parse_command(command: str) -> dict[str, Any] | None:
+    """Read one command line.
+
+    Parameters
+    ----------
+    command
+        Such as ``ulimit -n 1024 && NAME=x uvicorn main:app --workers 1``.
+
+    Returns
+    -------
+    dict or None
+        Columns of ``app_processes`` that the command states; None when it starts neither uvicorn, gunicorn,
+        hypercorn, granian nor FastAPI's own command. What stands before one (``tini --``, ``uv run``) is
+        passed over, and so is an option whose number only a variable knows.
+
+    Raises
+    ------
+    ValueError
+        When a quote is not closed, or an option that takes a number has none.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars="&|;")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    words = list(lexer)
+    # The exec form of a Dockerfile or a compose file.
+    if words and words[0].upper() in {"CMD", "ENTRYPOINT"}:
+        words = words[1:]
+    if words and words[0].startswith("["):
+        words = [str(word) for word in json.loads(command[command.index("[") :])]
+    for at, word in enumerate(words[:-2]):
+        if word.rsplit("/", 1)[-1] in _SHELLS and re.fullmatch(r"-\w*c", words[at + 1]):
+            return parse_command(words[at + 2])
+    found: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    for part in _split(words):
+        if part[:1] == ["ulimit"] and "-n" in part and part[-1].isdigit():
+            found["open_files_limit"] = int(part[-1])
+            continue
+        where = _server_at(part)
+        if where is not None:
+            before = filter(None, map(_ASSIGNMENT.fullmatch, part[:where]))
+            environment |= {assignment["name"]: assignment["value"] for assignment in before}
+            server = part[where].rsplit("/", 1)[-1]
+            rest = [_expanded(word, environment) for word in part[where + 1 + (server == "fastapi") :]]
+            found |= _OWN.get(server, {}) | _options(server, rest)
+            found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
+            _from_environment(found, server, environment)
+            if environment.get("SERVICE_NAME"):
+                found["service"] = environment["SERVICE_NAME"]
+            return found
+        set_here = filter(None, map(_ASSIGNMENT.fullmatch, part))
+        environment |= {assignment["name"]: assignment["value"] for assignment in set_here}
+    return None
+
+
+def _split(words: list[str]) -> Iterator[list[str]]:
+    """Yield the simple commands of a line."""
+    part: list[str] = []
+    for word in words:
+        if word in _SEPARATORS:
+            yield part
+            part = []
+        else:
+            part.append(word)
+    yield part
+
+
+def _server_at(words: list[str]) -> int | None:
+    """Return where a command names the server that it starts: at its head, or behind what runs it."""
+    programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
+    if next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS:
+        return None
+    for at, word in enumerate(words):
+        name = word.rsplit("/", 1)[-1]
+        if name in _SERVERS or (name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])):
+            return at
+    return None
+
+
+def _expanded(word: str, environment: Mapping[str, str]) -> str:
+    """Return a word with the variables that are known, or have a default in place: ``${PORT:-8000}``."""
+
+    def value(variable: re.Match[str]) -> str:
+        name, default = variable[1] or variable[3], variable[2]
+        return environment.get(name) or (variable[0] if default is None else default)
+
+    return re.sub(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))", value, word)
+
+
+def _options(server: str, words: list[str]) -> dict[str, Any]:
+    names = {"gunicorn": _GUNICORN, "hypercorn": _HYPERCORN, "granian": _GRANIAN}.get(server, _UVICORN)
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if not word.startswith("-"):
+            found.setdefault("app", word)
+            continue
+        option, equals, value = word.partition("=")
+        if option in _FLAGS:
+            continue
+        if not equals:
+            value = words[at] if at < len(words) else ""
+            at += 1
+        column = names.get(option)
+        if column == "bind":
+            # host:port, :port, host, or unix:PATH
+            host, _, port = value.rpartition(":") if ":" in value else (value, "", "")
+            found["host"] = host.strip("[]") or None
+            if port.isdigit():
+                found["port"] = int(port)
+        elif column and "$" not in value:
+            found[column] = _value(option, column, value)
+    return found
+
+
+def _value(option: str, column: str, value: str) -> str | int | float:
+    try:
+        if column in _INTEGERS:
+            return int(value)
+        return float(value) if column.endswith("_s") else value
+    except ValueError as error:
+        raise ValueError(f"{option} wants a number, not {value!r}") from error
+
+
+def _from_environment(found: dict[str, Any], server: str, environment: dict[str, str]) -> None:
+    """Fill in what uvicorn and gunicorn read from variables when the option is not given."""
+    if "workers" not in found and environment.get("WEB_CONCURRENCY", "").isdigit():
+        found["workers"] = int(environment["WEB_CONCURRENCY"])
+    if server in ("uvicorn", "fastapi"):
+        for option, column in _UVICORN.items():
+            value = environment.get("UVICORN_" + option.strip("-").upper().replace("-", "_"))
+            if value is not None and column not in found:
+                found[column] = _value(option, column, value)
+
+
+_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
+_NO_SERVER = "it starts no server that is known here"
+_ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield first line number, number of lines and text, lines ending in a backslash joined."""
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines):
+        first, line = at, lines[at]
+        while line.rstrip().endswith("\\") and at + 1 < len(lines):
+            at += 1
+            line = line.rstrip()[:-1] + " " + lines[at].strip()
+        at += 1
+        yield first + 1, at - first, line
+
+
+def _comment(text: str) -> dict[str, str]:
+    """Return service and address that a comment such as ``# behavior, 172.28.0.11`` names."""
+    found: dict[str, str] = {}
+    for word in re.split(r"[,\s()]+", text.lstrip("# \t")):
+        if _ADDRESS.match(word):
+            found.setdefault("addr", word)
+        elif re.fullmatch(r"[A-Za-z0-9_.-]+", word):
+            found.setdefault("service", word)
+    return found
+
+
+def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[pd.DataFrame, Retrieval]:
+    """Read a file of command lines.
+
+    Parameters
+    ----------
+    text
+        The file.
+    name
+        Its name, for the column ``file``.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``app_processes``: one row per command that starts a server. A comment counts as joined to
+        the command after it; a line that starts no server is rejected.
+    """
+    rows: list[dict[str, Any]] = []
+    rejected: list[Rejected] = []
+    blank = joined = total = 0
+    comment: dict[str, str] = {}
+    for number, count, line in _logical_lines(text):
+        total += count
+        stripped = line.strip()
+        if not stripped:
+            blank += count
+            continue
+        if stripped.startswith("#"):
+            joined += count
+            comment = _comment(stripped)
+            continue
+        joined += count - 1
+        command = re.sub(r"^\$\s+", "", stripped)
+        reason = _NO_SERVER
+        try:
+            found = parse_command(command)
+        except ValueError as error:
+            found, reason = None, str(error)
+        if found is None:
+            rejected.append(Rejected(name, number, reason, shortened(line, 2000)))
+        else:
+            row = {"file": name, "line": number, "command": command, **comment, **found}
+            rows.append(_without_secrets(row))
+        comment = {}
+    notes: list[str] = []
+    frame = frame_of_rows("app_processes", rows, notes)
+    check_lines(name, total, len(frame) + len(rejected) + blank + joined)
+    return frame, Retrieval(
+        source="app_process",
+        origin=name,
+        rows=len(frame),
+        lines=total,
+        blank_lines=blank,
+        joined_lines=joined,
+        rejected=tuple(rejected),
+        notes=tuple(notes),
+    )
+
+
+def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose variables are masked where they look like secrets, in the command as well."""
+    given = json.loads(row["environment"])
+    masked = mask_secrets(given)
+    command = row["command"]
+    for variable in (name for name, value in given.items() if value != masked[name]):
+        command = re.sub(rf"\b{variable}=(\"[^\"]*\"|'[^']*'|\S*)", f"{variable}={MASK}", command)
+    return row | {"environment": json.dumps(masked, sort_keys=True, ensure_ascii=False), "command": command}
+
+
+def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame, Retrieval]:
+    """Read the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile, with its ``ENV`` lines.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted: the
+        others are none of this table's business.
+    """
+    environment: dict[str, str] = {}
+    row: dict[str, Any] = {}
+    rejected = []
+    for number, _, line in _logical_lines(text):
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "ENV":
+            environment |= dict(re.findall(r"(\w+)=(\S+)", rest))
+        elif word.upper() in ("CMD", "ENTRYPOINT"):
+            try:
+                found = parse_command(line.strip())
+            except ValueError as error:
+                rejected.append(Rejected(name, number, str(error), shortened(line, 2000)))
+                continue
+            if found:
+                given = environment | json.loads(found["environment"])
+                row = {"file": name, "line": number, "command": rest.strip(), **found}
+                row["environment"] = json.dumps(given, sort_keys=True, ensure_ascii=False)
+    notes: list[str] = []
+    frame = frame_of_rows("app_processes", [_without_secrets(row)] if row else [], notes)
+    return frame, Retrieval(
+        source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected), notes=tuple(notes)
+    )
+
+
+def _read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
+    text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
+    yield TablePart("app_processes", *parse_dockerfile(text, raw.relative))
+
+
+def _read(raw: RawFile) -> Iterable[TablePart]:
+    content = raw.content
+    frame, retrieval = parse_app_processes(
+        content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative
+    )
+    if raw.name.endswith(".sh"):
+        # The other lines of a script are none of this table's business.
+        errors = tuple(piece for piece in retrieval.rejected if piece.reason != _NO_SERVER)
+        retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
+    service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
+    if service is not None:
+        frame["service"] = frame["service"].fillna(service)
+    if content.problem:
+        retrieval = retrieval.with_notes(f"{raw.relative}: {content.problem}.")
+    yield TablePart("app_processes", frame, retrieval)
+
+
+def _looks_like(raw: RawFile) -> bool:
+    head = raw.head()
+    return not head.strip() or any(word in head for word in _WORDS)
+
+
+SOURCES = (
+    Source(
+        name="app_process",
+        tables=("app_processes",),
+        patterns=(
+            "uvicorn_command*.txt",
+            "gunicorn_command*.txt",
+            "uvicorn*.txt",
+            "start*.sh",
+            "*entrypoint*.sh",
+            "*command*.txt",
+        ),
+        looks_like=_looks_like,
+        read=_read,
+        keep=True,
+        samples=(
+            (
+                "# api, 192.0.2.7\nulimit -n 1024 && uvicorn main:app --host 0.0.0.0 --port 8017\n",
+                1,
+            ),
+            ("gunicorn -k uvicorn.workers.UvicornWorker \\\n  -w 4 -b :8000 main:app\n", 1),
+        ),
+    ),
+    Source(
+        name="dockerfile",
+        tables=("app_processes",),
+        patterns=("Dockerfile*", "*.dockerfile"),
+        looks_like=lambda raw: not raw.head().strip() or b"FROM" in raw.head().upper(),
+        read=_read_dockerfile,
+        keep=True,
+        samples=(('FROM python:3.11\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', 1),),
+    ),
+)

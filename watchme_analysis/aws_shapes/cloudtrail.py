@@ -1,0 +1,141 @@
+"""Changes that CloudTrail recorded: ``aws cloudtrail lookup-events``, or a trail's own log file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.aws_shapes.responses import (
+    ResponseProblems,
+    as_json,
+    documents,
+    has_key,
+    has_more,
+    is_blank,
+    listed_under,
+    moment,
+    parsed,
+    part,
+    rows_of,
+    table_part,
+    truth,
+    untimed,
+)
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Parameters and response elements that name what a call was about.
+_NAMING = (
+    "functionName",
+    "functionArn",
+    "queueUrl",
+    "queueName",
+    "eventSourceArn",
+    "sourceArn",
+    "destinationArn",
+    "alarmName",
+    "logGroupName",
+    "roleName",
+    "instanceId",
+)
+
+
+def read_events(raw: RawFile) -> Iterator[TablePart]:
+    """Read recorded calls into ``changes``."""
+    values, problems = documents(raw)
+    found, odd = listed_under(values, {"Events": "CloudTrailEvent", "Records": None})
+    events = [*found["Events"], *map(_as_event, found["Records"])]
+    rows = rows_of(events, lambda event: change_row(raw.relative, event), odd)
+    notes = untimed(raw, rows)
+    torn = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
+    if torn:
+        notes.append(f"{raw.relative}: the details of {counted(len(torn), 'event')} can't be read.")
+    trouble = ResponseProblems(problems, odd, has_more(values))
+    yield table_part(raw, "cloudtrail", "changes", rows, trouble, notes=notes)
+
+
+def _detail(event: dict[str, Any]) -> dict[str, Any]:
+    detail = parsed(event.get("CloudTrailEvent"))
+    return detail if isinstance(detail, dict) else {}
+
+
+def change_row(file: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of ``changes`` for an event as lookup-events lists it."""
+    detail = _detail(event)
+    parameters = detail.get("requestParameters")
+    resources = _resources(event, detail)
+    user = part(detail, "userIdentity")
+    return {
+        "file": file,
+        "time": moment(event.get("EventTime")) or moment(detail.get("eventTime")),
+        "event_id": event.get("EventId") or detail.get("eventID"),
+        "event_name": event.get("EventName") or detail.get("eventName"),
+        "event_source": event.get("EventSource") or detail.get("eventSource"),
+        "user": event.get("Username") or user.get("userName") or user.get("arn"),
+        "read_only": truth(event.get("ReadOnly", detail.get("readOnly"))),
+        "resources": as_json(resources) if resources else None,
+        "resource": resources[0] if resources else None,
+        "parameters": as_json(_without_secrets(parameters)),
+        "error_code": detail.get("errorCode"),
+    }
+
+
+def _resources(event: dict[str, Any], detail: dict[str, Any]) -> list[str]:
+    """Return the names of all resources, those that the event lists first, each once."""
+    resources = event.get("Resources")
+    listed_names = [
+        item.get("ResourceName")
+        for item in (resources if isinstance(resources, list) else [])
+        if isinstance(item, dict)
+    ]
+    for side in ("requestParameters", "responseElements"):
+        listed_names += [part(detail, side).get(name) for name in _NAMING]
+    return list(dict.fromkeys(resource_name(str(name)) for name in listed_names if name))
+
+
+def _without_secrets(parameters: Any) -> Any:
+    if not isinstance(parameters, dict):
+        return parameters
+    environment = parameters.get("environment")
+    variables = environment.get("variables") if isinstance(environment, dict) else None
+    if not isinstance(environment, dict) or not isinstance(variables, dict):
+        return parameters
+    return {**parameters, "environment": {**environment, "variables": mask_secrets(variables)}}
+
+
+def _as_event(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of a trail's log file in the shape of lookup-events."""
+    items = record.get("resources")
+    resources = [
+        {"ResourceName": item.get("ARN")}
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    ]
+    return {"CloudTrailEvent": record, "Resources": resources}
+
+
+def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Keep each event once: an event with several resources is listed under each of them."""
+    again = frame["event_id"].notna() & frame["event_id"].duplicated()
+    if not again.any():
+        return frame, []
+    note = f"{int(again.sum())} repeated events of {table} dropped."
+    return frame[~again].reset_index(drop=True), [note]
+
+
+SOURCES = (
+    Source(
+        name="cloudtrail",
+        tables=("changes",),
+        patterns=("cloudtrail*.json",),
+        looks_like=lambda raw: has_key(raw, "Events", "Records", "CloudTrailEvent") or is_blank(raw),
+        read=read_events,
+        finish=finish,
+        samples=(('{"Events": [{"EventId": "e", "EventName": "PurgeQueue"}]}', 1),),
+    ),
+)

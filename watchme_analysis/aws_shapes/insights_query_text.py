@@ -1,0 +1,243 @@
+"""A row of Logs Insights as the API returns it.
+
+What the text of a Logs Insights query says: commands, limit, columns, whether it can be split by time.
+"""
+
+from __future__ import annotations
+
+import re
+
+Row = dict[str, str]
+
+
+# Commands that treat each event alone, so that windows put together give what the whole gives.
+_EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
+# Commands that make a row of each event.
+_ALL_EVENTS = frozenset({"fields", "display", "parse", "unmask", "sort"})
+# Commands that see only what those before them leave, so that a filter in front bounds what they work on.
+_BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pattern"}
+_LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
+_SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
+_ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
+# After these a slash begins a pattern; anywhere else it divides.
+_BEFORE_PATTERN = re.compile(r"(?:\blike|=~|\bparse(?:\s+\S+)?)\s*$", re.IGNORECASE)
+# What windows are cut and put together by.
+_IDENTITY = ("@timestamp", "@ptr")
+# Of these expressions the kind is known whatever the values look like.
+_KINDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
+    for kind, pattern in (
+        ("time", r"@timestamp|@ingestionTime|(?:bin|datefloor|dateceil|fromMillis)\s*\(.*\)"),
+        ("time", r"(?:min|max|earliest|latest)\s*\(\s*@(?:timestamp|ingestionTime)\s*\)"),
+        ("whole", r"(?:count|count_distinct)\s*\([^()]*\)"),
+        ("number", r"(?:avg|pct|median|stddev|percentile)\s*\([^()]*\)"),
+        ("number", r"@(?:duration|billedDuration|initDuration|memorySize|maxMemoryUsed)"),
+        ("text", r"@(?:message|logStream|log|ptr|requestId|type|entity|xrayTraceId|xraySegmentId)"),
+    )
+)
+_DISPLAYED = ("@timestamp", "@message")
+
+
+def split_commands(query: str) -> list[str]:
+    """Return the commands of a query; pipes in quotes, patterns, comments and subqueries don't separate."""
+    return _split(_without_comments(query), "|")
+
+
+def _without_comments(query: str) -> str:
+    kept, start = [], 0
+    for at in _outside_quotes(query):
+        if query[at] == "#" and at >= start:
+            kept.append(query[start:at])
+            end = query.find("\n", at)
+            start = end if end >= 0 else len(query)
+    kept.append(query[start:])
+    return "".join(kept)
+
+
+def _outside_quotes(text: str) -> list[int]:
+    """Return the positions that lie in no quotes and in no /pattern/."""
+    found, quote, at = [], "", 0
+    while at < len(text):
+        char = text[at]
+        if quote:
+            if char == "\\":
+                at += 1
+            elif char == quote or (quote == "#" and char == "\n"):
+                quote = ""
+        elif char in "\"'`" or (char == "/" and _BEFORE_PATTERN.search(text[:at])):
+            quote = char
+        else:
+            found.append(at)
+            if char == "#":
+                quote = "#"
+        at += 1
+    return found
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at separators that stand in no quotes or parentheses."""
+    parts, depth, start = [], 0, 0
+    for at in _outside_quotes(text):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if text[at] == separator and depth == 0:
+            parts.append(text[start:at])
+            start = at + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def command_name(command: str) -> str:
+    """Return a command's name in small letters."""
+    return command.split(maxsplit=1)[0].lower() if command.strip() else ""
+
+
+def query_limit(query: str | None) -> int | None:
+    """Return the limit that a query's text states (its last one is in force), None without."""
+    limits = [_LIMIT.fullmatch(command) for command in split_commands(query or "")]
+    found = [int(match["limit"]) for match in limits if match]
+    return found[-1] if found else None
+
+
+def why_whole(query: str) -> str | None:
+    """Return the reason for which a query can't be split by time, None when it can.
+
+    A query can be split when putting its windows' rows one after another provably gives the rows of the
+    whole: it treats each event alone, is ordered by time or not at all, and has no limit of its own.
+    """
+    sorts = 0
+    for command in split_commands(query):
+        name = command_name(command)
+        if _nests(command):
+            return "a subquery looks at other events"
+        if name in _EACH_EVENT:
+            named = _named(command, name)
+            if named:
+                return f"it calls something else {named}, by which windows are put together"
+            continue
+        if name == "sort":
+            sorts += 1
+            if sorts > 1 or not _SORT.fullmatch(command):
+                return f"its order ({command}) is not by @timestamp alone"
+        elif name in {"limit", "head", "tail"}:
+            return f"it limits itself ({command})"
+        else:
+            return f"{name} looks at several events together"
+    return None
+
+
+def _nests(command: str) -> bool:
+    """Tell whether a command holds a subquery."""
+    return any(command[at] == "|" for at in _outside_quotes(command))
+
+
+def _named(command: str, name: str) -> str | None:
+    """Return which of the columns that windows are put together by a command makes of something else."""
+    shown = dict.fromkeys(_parsed_columns(command), "") if name == "parse" else {}
+    if name in {"fields", "display"}:
+        shown = dict(_column(part) for part in _split(command[len(name) :], ","))
+    return next((column for column in _IDENTITY if shown.get(column, column) != column), None)
+
+
+def bounded(query: str) -> bool:
+    """Tell whether a filter in front of a query bounds all that it looks at.
+
+    ``diff`` looks at the time before as well, ``join`` and subqueries at other events, ``source`` must stand
+    first.
+    """
+    commands = split_commands(query)
+    return {command_name(command) for command in commands} <= _BOUNDED and not any(map(_nests, commands))
+
+
+def leaves_none_out(query: str) -> bool:
+    """Tell whether each event is a row, as nothing filters them."""
+    return {command_name(command) for command in split_commands(query)} <= _ALL_EVENTS
+
+
+def ascending(query: str) -> bool:
+    """Tell whether the oldest rows come first; without a sort the newest do."""
+    for command in split_commands(query):
+        found = _SORT.fullmatch(command)
+        if found:
+            return (found["direction"] or "desc").lower() == "asc"
+    return False
+
+
+def with_timestamp(query: str) -> str:
+    """Return the query with ``@timestamp`` among its columns, which windows are cut by."""
+    if "@timestamp" in columns_of(query):
+        return query
+    commands = split_commands(query)
+    shown = [at for at, command in enumerate(commands) if command_name(command) == "display"]
+    if shown:
+        commands[shown[-1]] += ", @timestamp"
+        return " | ".join(commands)
+    return " | ".join(["fields @timestamp", *commands])
+
+
+def counting_query(query: str, bin_s: int) -> str:
+    """Return a query that counts what a splittable query matches, by bins of so many seconds."""
+    kept = [command for command in split_commands(query) if command_name(command) not in {"display", "sort"}]
+    return " | ".join([*kept, f"stats count(*) as n by bin({bin_s}s) as b", "sort b asc", "limit 10000"])
+
+
+def columns_of(query: str) -> list[str]:
+    """Return the columns that a query's rows have, as far as its text says.
+
+    ``display`` and ``stats`` replace what was shown before; ``fields`` and ``parse`` add to it.
+    """
+    return list(_shown(query))
+
+
+def columns_known(query: str) -> bool:
+    """Tell whether a query's text says all columns of its rows, as it doesn't with ``pattern`` and others."""
+    return {command_name(command) for command in split_commands(query)} <= _BOUNDED - {"pattern"}
+
+
+def column_kinds(query: str) -> dict[str, str]:
+    """Return ``time``, ``whole``, ``number`` or ``text`` for the columns of which a query's text tells it."""
+    kinds = {}
+    for name, expression in _shown(query).items():
+        kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(expression)), None)
+        if kind is not None:
+            kinds[name] = kind
+    return kinds
+
+
+def _shown(query: str) -> dict[str, str]:
+    """Return what a query shows: columns, and the expression that each is of."""
+    shown: dict[str, str] = {}
+    fixed = aggregated = False
+    for command in split_commands(query):
+        name = command_name(command)
+        rest = command[len(name) :]
+        if name in {"display", "stats"}:
+            shown, fixed, aggregated = {}, True, aggregated or name == "stats"
+        if name == "stats":
+            values, _, keys = _partition_by(rest)
+            shown = dict(_column(part) for part in [*_split(keys, ","), *_split(values, ",")])
+        elif name in {"fields", "display"}:
+            shown |= dict(_column(part) for part in _split(rest, ","))
+        elif name == "parse" and not fixed:
+            shown |= dict.fromkeys(_parsed_columns(rest), "")
+    shown = shown or {name: name for name in _DISPLAYED}
+    return shown if aggregated else shown | {"@ptr": "@ptr"}
+
+
+def _partition_by(text: str) -> tuple[str, str, str]:
+    inside = set(_outside_quotes(text))
+    for found in re.finditer(r"\bby\b", text, re.IGNORECASE):
+        if found.start() in inside:
+            return text[: found.start()], "by", text[found.end() :]
+    return text, "", ""
+
+
+def _column(text: str) -> tuple[str, str]:
+    alias = _ALIAS.search(text)
+    expression = (text[: alias.start()] if alias else text).strip().strip("`")
+    return (alias["alias"].strip("`") if alias else expression), expression
+
+
+def _parsed_columns(text: str) -> list[str]:
+    named = re.findall(r"\(\?<([A-Za-z_]\w*)>", text)
+    alias = re.search(r"\bas\s+(?P<names>[^/\"']+)$", text, re.IGNORECASE)
+    return named + ([name.strip() for name in alias["names"].split(",")] if alias else [])

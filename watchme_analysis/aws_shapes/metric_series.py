@@ -1,0 +1,254 @@
+"""Which metric a series of a GetMetricData answer stands for.
+
+The answer itself carries an id and a label only. The id leads to the query where the queries are at hand;
+otherwise the default label (``sed-queue NumberOfMessagesSent``) is read as far as it is certain.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
+from watchme_analysis.aws_shapes.responses import as_json, documents, has_key, listed, whole
+from watchme_analysis.files.evidence_file import RawFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What identifies a series, in the order of the glossary.
+KEYS = (
+    "id",
+    "label",
+    "namespace",
+    "metric",
+    "dimensions",
+    "resource",
+    "stat",
+    "period_s",
+    "expression",
+)
+query_files = ("metrics/*queries*.json", "metric-data-queries*.json")
+
+_SQS = ("AWS/SQS", "QueueName")
+_LAMBDA = ("AWS/Lambda", "FunctionName")
+_EC2 = ("AWS/EC2", "InstanceId")
+# Names that only one namespace uses, so that a label is proof of the metric.
+KNOWN_METRICS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        (
+            "NumberOfMessagesSent",
+            "NumberOfMessagesReceived",
+            "NumberOfMessagesDeleted",
+            "NumberOfEmptyReceives",
+            "ApproximateNumberOfMessagesVisible",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateAgeOfOldestMessage",
+            "SentMessageSize",
+        ),
+        _SQS,
+    ),
+    **dict.fromkeys(
+        (
+            "Invocations",
+            "Errors",
+            "Throttles",
+            "Duration",
+            "ConcurrentExecutions",
+            "UnreservedConcurrentExecutions",
+            "DeadLetterErrors",
+        ),
+        _LAMBDA,
+    ),
+    **dict.fromkeys(
+        ("CPUUtilization", "CPUCreditBalance", "NetworkIn", "NetworkOut", "StatusCheckFailed"), _EC2
+    ),
+}
+# Counters are asked as sums and levels as maxima unless the label says otherwise (it does where one metric
+# is asked with several statistics); what else they might be doesn't come in whole numbers.
+_COUNTERS = frozenset(
+    {
+        "NumberOfMessagesSent",
+        "NumberOfMessagesReceived",
+        "NumberOfMessagesDeleted",
+        "NumberOfEmptyReceives",
+        "Invocations",
+        "Errors",
+        "Throttles",
+    }
+)
+_LEVELS = frozenset(
+    {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateAgeOfOldestMessage",
+        "ConcurrentExecutions",
+    }
+)
+_STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d+(?:\.\d+)?")
+_PERIODS = (1, 5, 10, 20, 30)
+
+
+def query_definitions(values: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the identity of each query of ``metric-data-queries.json`` and what is no query.
+
+    The document is the list itself or, as ``--cli-input-json`` takes it, under ``MetricDataQueries``.
+    """
+    queries: list[dict[str, Any]] = []
+    odd: list[Any] = []
+    for value in values:
+        items = value if isinstance(value, list) else [value]
+        for item in items:
+            if isinstance(item, dict) and "MetricDataQueries" in item:
+                found, more = listed([item], "MetricDataQueries")
+                queries.extend(found)
+                odd.extend(more)
+            elif isinstance(item, dict) and "Id" in item:
+                queries.append(item)
+            else:
+                odd.append(item)
+    return [_definition(query) for query in queries if query.get("ReturnData", True) is not False], odd
+
+
+def _definition(query: dict[str, Any]) -> dict[str, Any]:
+    stat = query.get("MetricStat")
+    stat = stat if isinstance(stat, dict) else {}
+    metric = stat.get("Metric")
+    metric = metric if isinstance(metric, dict) else {}
+    dimensions = dimension_map(metric.get("Dimensions"))
+    return {
+        "id": query.get("Id"),
+        "label": query.get("Label"),
+        "namespace": metric.get("Namespace"),
+        "metric": metric.get("MetricName"),
+        "dimensions": as_json(dimensions) if metric else None,
+        "resource": dimension_resource(dimensions),
+        "stat": stat.get("Stat"),
+        "period_s": whole(stat.get("Period", query.get("Period"))),
+        "expression": query.get("Expression"),
+    }
+
+
+@dataclass
+class Identities:
+    """Identities of series by id, from the queries beside an answer.
+
+    Attributes
+    ----------
+    known
+        For each id the queries that carry it; several when several lists of queries lie side by side.
+    notes
+        What the reader of a report should know about how series were told.
+    """
+
+    known: dict[str, list[dict[str, Any]]]
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def beside(cls, raw: RawFile) -> Identities:
+        """Return the identities from the lists of queries in an answer's folder."""
+        known: dict[str, list[dict[str, Any]]] = {}
+        files = raw.beside("*queries*.json", "*queries*.json.txt")
+        for file in files:
+            if not is_queries(file):
+                continue
+            for definition in query_definitions(documents(file).values)[0]:
+                entries = known.setdefault(str(definition["id"]), [])
+                if definition not in entries:
+                    entries.append(definition)
+        notes = [] if known else ["no list of queries beside it, so series are told by their labels"]
+        return cls(known, notes)
+
+    def of(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the identity of a series of an answer."""
+        name, label = result.get("Id"), result.get("Label")
+        name = name if isinstance(name, str) else None
+        label = label if isinstance(label, str) else None
+        entries = [entry for entry in self.known.get(name or "", []) if _agrees(entry, label)]
+        if len(entries) == 1:
+            return {**entries[0], "label": label}
+        if self.known:
+            why = "several queries have this id" if entries else "no query with this id has such a label"
+            self.notes.append(f"series {name} ({label}): {why}, so it is told by its label.")
+        return {**_from_label(label), "id": name, "label": label}
+
+
+def _agrees(entry: dict[str, Any], label: str | None) -> bool:
+    """Tell whether a label may belong to a query.
+
+    A label that names another known metric than the query's shows that the query is of another dump; an
+    own label of the query's may say anything.
+    """
+    if label is None or entry["expression"] is not None or entry["label"] is not None:
+        return True
+    named = [word for word in label.split() if word in KNOWN_METRICS]
+    return not named or entry["metric"] in named
+
+
+def _from_label(label: str | None) -> dict[str, Any]:
+    """Return what a default label (``RESOURCE METRIC [STAT]``) says for certain; the rest is None."""
+    identity: dict[str, Any] = dict.fromkeys(KEYS)
+    words = (label or "").split()
+    stat = words.pop() if words and _STAT.fullmatch(words[-1]) else None
+    if len(words) == 2 and words[1] in KNOWN_METRICS:
+        namespace, dimension = KNOWN_METRICS[words[1]]
+        identity.update(
+            namespace=namespace,
+            metric=words[1],
+            dimensions=as_json({dimension: words[0]}),
+            resource=words[0],
+            stat=stat,
+        )
+    return identity
+
+
+def inferred_period(series: list[pd.Series]) -> int | None:
+    """Return the period in seconds that fits the spacing of all points, None when none can be told."""
+    step = 0
+    for times in series:
+        ordered = times.sort_values()
+        for gap in ordered.diff().dropna().dt.total_seconds().unique():
+            step = math.gcd(step, round(gap))
+    return step if step and (step in _PERIODS or step % 60 == 0) else None
+
+
+def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int:
+    """Give series told by their labels the statistic that their values leave no doubt about.
+
+    A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with one label,
+    the one that is nowhere below the other is the maximum and the other the average.
+
+    Returns
+    -------
+    int
+        Number of series whose statistic was inferred.
+    """
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for at, row in enumerate(series):
+        if row["metric"] is not None and row["stat"] is None:
+            alike.setdefault((row["metric"], row["dimensions"]), []).append(at)
+    inferred = 0
+    for (metric, _), members in alike.items():
+        values = [frames[at].set_index("time")["value"] for at in members]
+        stats: list[str] = []
+        if len(members) == 1 and (values[0] % 1 == 0).all():
+            stats = ["Sum"] if metric in _COUNTERS else ["Maximum"] if metric in _LEVELS else []
+        elif len(members) == 2 and metric in _LEVELS:
+            first, second = values[0].align(values[1], join="inner")
+            if (first >= second).all():
+                stats = ["Maximum", "Average"]
+            elif (second >= first).all():
+                stats = ["Average", "Maximum"]
+        for at, stat in zip(members, stats, strict=False):
+            series[at]["stat"] = stat
+            inferred += 1
+    return inferred
+
+
+def is_queries(raw: RawFile) -> bool:
+    """Tell whether a file is a list of metric queries."""
+    return has_key(raw, "MetricStat", "Expression") and not has_key(raw, "MetricDataResults")

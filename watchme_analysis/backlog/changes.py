@@ -1,0 +1,339 @@
+"""Recorded changes: what each touches, what it can bring about, and whether its time fits.
+
+Changes that configurations tell of: AWS keeps when a queue, a function and a mapping last changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.files.json_values import read_json
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.redelivery import hides_long
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VERSION = re.compile(r"\d{8}(v\d+)?$")
+_HOST = re.compile(
+    r"^(Stop|Reboot|Terminate|Start|Run)Instances|^ModifyInstance|SecurityGroup(Ingress|Egress)|NetworkAcl"
+    r"|^(Update|Delete)Service$|^(Deregister|Register)Targets|^ReplaceRoute|^DeleteRoute|^SendCommand"
+)
+_CODE = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAlias", "PublishLayerVersion")
+_ROLE = re.compile(r"^(Put|Delete|Detach|Attach)(Role|User)Polic|^UpdateAssumeRolePolicy|^PutKeyPolicy")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    Attributes
+    ----------
+    time, event_id, event_name, user, resource
+        As recorded; the name without its API version.
+    what
+        In words, with the value set where there is one.
+    queues
+        Queues whose flow it touches.
+    causes
+        Causes that it can bring about.
+    value
+        The number set, where the change sets one.
+    table
+        Which tells of it: ``changes``, or that of the configuration that keeps when it last changed.
+    """
+
+    time: datetime
+    event_id: str | None
+    event_name: str
+    user: str | None
+    resource: str | None
+    what: str
+    queues: tuple[str, ...]
+    causes: tuple[str, ...]
+    value: float | None = None
+    table: str = "changes"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Tell whether it is an event of a trail."""
+        return self.table == "changes"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "event_name": self.event_name,
+            "event_id": self.event_id,
+            "user": self.user,
+            "resource": self.resource,
+            "what": self.what,
+        }
+
+
+def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Change, ...]:
+    """Return the changes that succeeded and wrote something, oldest first."""
+    frame = tables.table("changes")
+    frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
+    mappings = tables.table("event_source_mappings")
+    found = []
+    for row in frame.sort_values("time", kind="stable").itertuples():
+        parameters = _json(row.parameters)
+        names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
+        names |= {re.split(r"[:/]", name)[-1] for name in names}
+        touched = tuple(flow for flow in flows if _touches(flow, names, mappings))
+        event = _VERSION.sub("", str(row.event_name))
+        what, causes = _meaning(event, parameters)
+        if _HOST.search(event):
+            touched = flows
+        found.append(
+            Change(
+                time=row.time.to_pydatetime(),
+                event_id=None if _missing(row.event_id) else str(row.event_id),
+                event_name=str(row.event_name),
+                user=None if _missing(row.user) else str(row.user),
+                resource=None if _missing(row.resource) else str(row.resource),
+                what=what,
+                queues=tuple(flow.queue for flow in touched),
+                causes=causes,
+                value=_value(parameters),
+            )
+        )
+    return tuple(found)
+
+
+def fitting_change(
+    changes: tuple[Change, ...], cause: str, flow: Pipeline, first_bad: datetime
+) -> Change | None:
+    """Return the last change that can bring about a cause and whose time fits the first trouble.
+
+    It fits when it touches the flow, comes before the first trouble (or within its interval), and no more
+    than three intervals with ordinary runs lie in between: a change that a good many messages survived
+    did not do it. A setting that only hurts at times (a visibility timeout below the longer runs, a
+    concurrency below the peaks) may be survived, if the value set is one that hurts.
+    """
+    step = timedelta(seconds=flow.period_s)
+    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
+    for change in reversed(changes):
+        if cause not in change.causes or flow.queue not in change.queues:
+            continue
+        if change.time >= first_bad + step:
+            continue
+        survived = int(((runs > change.time) & (runs < first_bad)).sum())
+        if survived <= 3 or _hurts_at_times(change, changes, cause, flow):
+            return change
+    return None
+
+
+def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flow: Pipeline) -> bool:
+    """Tell whether the value that a change set is one that ordinary load ran into while it stood."""
+    if change.value is None:
+        return False
+    kinds = {cause, f"undo:{cause}"}
+    later = flow.frame[flow.frame.index >= change.time]
+    for other in changes:
+        if other.time > change.time and flow.queue in other.queues and kinds & set(other.causes):
+            later = later[later.index < other.time]
+    if cause == "visibility_misconfig":
+        longest = later["duration_max_s"].dropna()
+        hidden_s = change.value
+        if _sets_time_limit(change):
+            # Runs outlast the visibility timeout only once the function's own lets them.
+            hidden_s = flow.settings.visibility_timeout_s or float("inf")
+            if change.value <= hidden_s:
+                return False
+        too_short = bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
+        return too_short or (hidden_s == change.value and hides_long(flow, hidden_s))
+    if cause == "throttled":
+        running = later["concurrency"].dropna()
+        return bool(len(running)) and float(running.max()) <= change.value
+    return False
+
+
+def _sets_time_limit(change: Change) -> bool:
+    """Tell whether a change sets the time limit of a function, not a setting of its queue."""
+    return change.event_name.startswith(_CODE)
+
+
+def undoing_change(changes: tuple[Change, ...], cause: str, flow: Pipeline, after: datetime) -> Change | None:
+    """Return the first later change of the same kind to the flow: what was set once can be set back."""
+    for change in changes:
+        if change.time > after and flow.queue in change.queues and f"undo:{cause}" in change.causes:
+            return change
+    return None
+
+
+def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
+    """Return a change in words and the causes it can bring about, or undo."""
+    what = event
+    causes: tuple[str, ...] = ()
+    if event.startswith(_CODE):
+        timeout = _find(parameters, "timeout")
+        what = "new code deployed" if "Code" in event else "configuration changed"
+        causes = ("consumer_failing", "undo:consumer_failing")
+        if timeout is not None:
+            what = f"function timeout set to {timeout} s"
+            causes = ("consumer_failing", "visibility_misconfig")
+    elif event == "PutFunctionConcurrency":
+        what = f"reserved concurrency set to {_find(parameters, 'reservedconcurrentexecutions')}"
+        causes = ("throttled", "undo:throttled")
+    elif event == "DeleteFunctionConcurrency":
+        what, causes = "reserved concurrency removed", ("undo:throttled",)
+    elif event == "DeleteEventSourceMapping":
+        what, causes = "event source mapping deleted", ("mapping_disabled",)
+    elif event in ("UpdateEventSourceMapping", "CreateEventSourceMapping"):
+        enabled = str(_find(parameters, "enabled")).lower()
+        words = {"false": "switched off", "true": "switched on"}
+        what = f"event source mapping {words.get(enabled, 'changed')}"
+        causes = ("mapping_disabled",) if enabled == "false" else ("undo:mapping_disabled",)
+    elif event == "SetQueueAttributes":
+        seconds = _find(parameters, "visibilitytimeout")
+        what = "queue attributes changed"
+        if seconds is not None:
+            what = f"visibility timeout set to {seconds} s"
+            causes = ("visibility_misconfig", "undo:visibility_misconfig")
+    elif event == "PurgeQueue":
+        what = "queue purged"
+    elif _HOST.search(event):
+        what, causes = f"host or network changed ({event})", ("downstream_down", "downstream_slow")
+    elif _ROLE.search(event):
+        what = f"permissions changed ({event})"
+        causes = ("consumer_failing", "undo:consumer_failing")
+    return what, causes
+
+
+def _value(parameters: Any) -> float | None:
+    """Return the number that a change sets: a visibility timeout, a concurrency or a time limit."""
+    for name in ("visibilitytimeout", "reservedconcurrentexecutions", "timeout"):
+        try:
+            return float(_find(parameters, name))
+        except (TypeError, ValueError):
+            continue
+    return None
+
+
+def _touches(flow: Pipeline, names: set[str], mappings: pd.DataFrame) -> bool:
+    own = {flow.queue, flow.function, flow.dlq, flow.settings.role} - {None}
+    uuids = set(mappings.loc[mappings["queue"] == flow.queue, "uuid"].dropna())
+    return bool(names & (own | uuids))
+
+
+def _json(text: Any, default: Any = None) -> Any:
+    if _missing(text):
+        return {} if default is None else default
+    try:
+        return read_json(text)
+    except ValueError:
+        return {} if default is None else default
+
+
+def _leaves(value: Any) -> list[Any]:
+    """Return the scalar values inside a JSON value."""
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None else [value]
+
+
+def _find(value: Any, name: str) -> Any:
+    """Return the first value under a key of that name, whatever its case and depth."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if str(key).lower() == name and not isinstance(item, dict | list):
+                return item
+        for item in value.values():
+            inner = _find(item, name)
+            if inner is not None:
+                return inner
+    return None
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
+
+
+# A mapping that is switched off is modified once more when it has come to rest.
+SAME = timedelta(minutes=2)
+CAUSES = {
+    "queues": ("visibility_misconfig", "undo:visibility_misconfig"),
+    "functions": ("consumer_failing", "undo:consumer_failing"),
+}
+WORDS = {"queues": "queue attributes changed", "functions": "new code or configuration"}
+
+
+def state_changes(
+    tables: Tables, flows: tuple[Pipeline, ...], recorded: tuple[Change, ...]
+) -> tuple[Change, ...]:
+    """Return the last change of each queue, function and mapping within the metrics, oldest first.
+
+    Parameters
+    ----------
+    tables
+        ``queues``, ``functions`` and ``event_source_mappings`` are read.
+    flows
+        What the changes may touch.
+    recorded
+        Changes that a trail recorded: of the same change it tells more, so that it is not told again.
+
+    Notes
+    -----
+    Only the last change is kept by AWS, and neither who made it nor, but for a mapping's state, what it was.
+    A reserved concurrency leaves no such time.
+    """
+    found = []
+    for flow in (flow for flow in flows if len(flow.frame)):
+        for table, moment, what, causes, value in _modified(tables, flow):
+            if not flow.frame.index[0] <= moment < flow.frame.index[-1] + timedelta(seconds=flow.period_s):
+                continue
+            if any(
+                abs(other.time - moment) <= SAME
+                and flow.queue in other.queues
+                and set(causes) & set(other.causes)
+                for other in recorded
+            ):
+                continue
+            resource = flow.function if table == "functions" else flow.queue
+            found.append(
+                Change(
+                    time=moment,
+                    event_id=None,
+                    event_name="",
+                    user=None,
+                    resource=resource,
+                    what=what,
+                    queues=(flow.queue,),
+                    causes=causes,
+                    value=value,
+                    table=table,
+                )
+            )
+    return tuple(sorted(found, key=lambda change: change.time))
+
+
+def _modified(
+    tables: Tables, flow: Pipeline
+) -> Iterator[tuple[str, datetime, str, tuple[str, ...], float | None]]:
+    """Yield table, time, meaning, causes and value of the last changes that touch a flow."""
+    queues, functions = tables.table("queues"), tables.table("functions")
+    for moment in _times(queues.loc[queues["queue"] == flow.queue, "modified_at"]):
+        yield "queues", moment, WORDS["queues"], CAUSES["queues"], flow.settings.visibility_timeout_s
+    for moment in _times(functions.loc[functions["function"] == flow.function, "last_modified"]):
+        yield "functions", moment, WORDS["functions"], CAUSES["functions"], None
+    mappings = tables.table("event_source_mappings")
+    for row in mappings[mappings["queue"] == flow.queue].itertuples():
+        off = str(row.state).startswith("Disabl")
+        causes = ("mapping_disabled",) if off else ("undo:mapping_disabled",)
+        what = f"event source mapping {'switched off' if off else 'changed'}"
+        for moment in _times(mappings.loc[[row.Index], "last_modified"]):
+            yield "event_source_mappings", moment, what, causes, None
+
+
+def _times(column: pd.Series) -> list[datetime]:
+    return [moment.to_pydatetime() for moment in column.dropna()]

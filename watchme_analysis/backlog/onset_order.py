@@ -1,0 +1,172 @@
+"""When the host behind a queue's API left its usual load, or fell silent.
+
+The order in which the metrics of the harmed flows moved.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.baseline import COMPARED, exceeds
+from watchme_analysis.queues.pipeline import COUNTS, Pipeline
+from watchme_analysis.stats.metric_onsets import metric_onsets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Points before that tell the usual load, how far beyond its extremes nothing usual lies, and points that must
+# be missing in a row for a host to be silent: single ones get lost.
+FEWEST, BEYOND, SILENT = 24, 1.25, 2
+
+
+def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[datetime, datetime] | None:
+    """Return between which moments the host changed, where it did between a good run and a bad one.
+
+    Parameters
+    ----------
+    frame
+        A flow's frame; ``cpu_pct`` is read, which may have a longer period than the rest.
+    good, shown
+        The last good run, and the first at which something was wrong.
+
+    Returns
+    -------
+    tuple or None
+        Bounds within those given. The host's load was then beyond all of the time before, or it told nothing
+        at all, from then on until ``shown``. None where it was as ever, or nothing tells.
+    """
+    cpu = frame["cpu_pct"].dropna()
+    if len(cpu) <= FEWEST:
+        return None
+    own = timedelta(seconds=float(cpu.index.to_series().diff().median().total_seconds()))
+    # The point that the good run began in stands for what came after it as well.
+    before = cpu[cpu.index <= good - own]
+    if len(before) < FEWEST:
+        return None
+    step = frame.index[1] - frame.index[0]
+    until = cpu[(cpu.index > before.index[-1]) & (cpu.index < shown)]
+    last = (until.index[-1] if len(until) else before.index[-1]).to_pydatetime()
+    if shown - last > (SILENT + 1) * own:
+        # Its last point stands for samples up to its end; after that there was none.
+        bounds = last, last + own + step
+    else:
+        over = (until > BEYOND * float(before.max())).to_numpy()
+        lasting = len(over) - int((~over)[::-1].argmax()) if not over.all() else 0
+        if lasting == len(over):
+            return None
+        first = until.index[lasting].to_pydatetime()
+        # A change at the very end of an interval hardly moves its mean.
+        bounds = first - own, first + own
+    return max(good, bounds[0]), max(good, min(shown, bounds[1]))
+
+
+# Points of this length are enough to rank hours, and five times faster than those of a minute.
+RANKED_PERIOD_S = 300
+# Metrics that follow from others of the list, and would only repeat them.
+REPEATING = ("received", "deleted", "invocations")
+
+ONSET_COLUMNS = (
+    "queue", "function", "metric", "onset", "onset_earliest", "uncertainty_s", "direction", "baseline",
+    "value", "effect", "surprise",
+)  # fmt: skip
+
+
+def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
+    """Return when each metric of the harmed flows left its usual range, earliest first.
+
+    Arrivals, failures and throttles move where their scan says. Any other metric moves in the first hour
+    that looks like none of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``),
+    at its first point beyond all but two in a thousand of those before the trouble; with less than a day of
+    history at the first such point alone. An onset is as uncertain as its interval, and as the gap since the
+    last point that was still usual.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for item in signs:
+        first = item.first_trouble()
+        if first is None and item.creeping is not None:
+            first = item.creeping.start
+        if first is None:
+            continue
+        if item.surge is not None and not item.surge_daily:
+            first = min(first, item.surge.start)
+        known: dict[str, Any] = {
+            "sent": item.surge if not item.surge_daily else None,
+            "errors": item.failures,
+            "throttles": item.throttles,
+        }
+        for metric in COMPARED:
+            if metric in REPEATING:
+                continue
+            found, surprise = known.get(metric), None
+            onset = found.start if found is not None else None
+            if metric == "dlq_visible":
+                onset = item.balance.dead_letters.first_seen
+            elif metric not in known:
+                onset, surprise = _moved(item.flow, metric, first)
+            if onset is not None:
+                # Where a function reports failed messages one by one, no run counts as an error.
+                name = "failed" if metric == "errors" and item.flow.by_message else metric
+                rows.append({**_onset_row(item.flow, name, pd.Timestamp(onset)), "surprise": surprise})
+    frame = pd.DataFrame(rows, columns=list(ONSET_COLUMNS))
+    frame = frame.astype(
+        dict.fromkeys(("onset", "onset_earliest"), "datetime64[us, UTC]")
+        | dict.fromkeys(("baseline", "value", "effect", "surprise", "uncertainty_s"), "Float64")
+    )
+    return frame.sort_values(["onset", "queue"], kind="stable").reset_index(drop=True)
+
+
+def _moved(flow: Pipeline, metric: str, first: datetime) -> tuple[Any, float | None]:
+    """Return when a metric moved, about or after the first trouble, and how surprising its hour was."""
+    series = flow.frame[metric]
+    leaves = _leaves_usual(series, first, flow.period_s)
+    step = max(RANKED_PERIOD_S, flow.period_s)
+    groups = series.resample(f"{step}s")
+    coarse = groups.sum(min_count=1) if metric in COUNTS else groups.max()
+    around = [
+        onset for onset in metric_onsets(coarse) if onset.time >= first - timedelta(hours=1, seconds=step)
+    ]
+    if not around:
+        return leaves, None
+    hour = around[0].time - timedelta(hours=1)
+    if leaves is not None and leaves >= hour:
+        return leaves, around[0].surprise
+    return max(hour, first - timedelta(hours=1)), around[0].surprise
+
+
+def _leaves_usual(series: pd.Series, first: datetime, period_s: int) -> Any:
+    """Return the first moment, an hour before the trouble at the earliest, beyond the usual range."""
+    before = series[series.index < first - timedelta(seconds=period_s)].dropna()
+    after = series[series.index >= first - timedelta(hours=1)].dropna()
+    if after.empty:
+        return None
+    limit = 1.1 * float(before.quantile(0.998)) + 1e-9 if len(before) else 0.0
+    least = 0.9 * float(before.quantile(0.002)) if len(before) else 0.0
+    beyond = ((after > limit) | (after < least)).to_numpy()
+    for i, hit in enumerate(beyond):
+        if hit and beyond[i : i + 10].sum() >= 2:
+            return after.index[i]
+    return None
+
+
+def _onset_row(flow: Pipeline, metric: str, onset: Any) -> dict[str, Any]:
+    series = flow.frame[metric]
+    before = series[series.index < onset].dropna()
+    after = series[(series.index >= onset) & (series.index < onset + timedelta(hours=1))].dropna()
+    baseline = float(before.median()) if len(before) else None
+    value = float(after.max()) if len(after) else None
+    return {
+        "queue": flow.queue,
+        "function": flow.function,
+        "metric": metric,
+        "onset": onset,
+        "onset_earliest": before.index[-1] + timedelta(seconds=flow.period_s) if len(before) else None,
+        "uncertainty_s": float(flow.period_s),
+        "direction": "down" if value is not None and baseline is not None and value < baseline else "up",
+        "baseline": baseline,
+        "value": value,
+        "effect": exceeds(before, after),
+    }

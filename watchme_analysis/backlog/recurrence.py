@@ -1,0 +1,155 @@
+"""What is slow or comes back: run times that creep, dead letters of one weekday or of one device."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
+from watchme_analysis.queues.pipeline import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("queue", "pattern", "effect", "effect_unit", "chance", "says")
+# One device stands out from this share of the dead letters on, and from so many times an even share.
+DEVICE_SHARE, DEVICE_TIMES, DEVICE_MESSAGES = 0.4, 3.0, 5
+# A rhythm of weeks needs two of them, and a chance below this after all weekdays were tried, once with every
+# day that has a dead letter and once with those that have this share of the worst day's.
+WEEKS, CHANCE, MANY = 2, 0.01, 0.25
+# A creep worth telling before it does harm.
+CREEP_GROWTH, CREEP_HOURS, CREEP_CORRELATION, CREEP_STEEPEST = 1.3, 24.0, 0.8, 0.5
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
+    """Return slow and periodic troubles of all queues, harmed or not.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    zone
+        Zone in which days are told apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``pattern`` (``one device``, ``one weekday``, ``creeping run time``), ``effect`` with its
+        ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of as much by chance, where a test
+        tells; null else), ``says`` (a sentence).
+    """
+    import pandas as pd
+
+    messages = tables.table("queue_messages")
+    rows: list[dict[str, Any]] = []
+    for signs in analyse_queues(tables):
+        own = messages[
+            (messages["queue"] == signs.flow.dlq)
+            & (messages["source_queue"].fillna(signs.flow.queue) == signs.flow.queue)
+        ]
+        found = (_device(signs), _weekday(signs, own, zone), _creep(signs))
+        rows.extend({"queue": signs.flow.queue, **item} for item in found if item is not None)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    text = dict.fromkeys(("queue", "pattern", "effect_unit", "says"), "string")
+    return frame.astype(text | {"effect": "Float64", "chance": "Float64"})
+
+
+def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
+    total = sum(signs.devices.values())
+    if total < DEVICE_MESSAGES or len(signs.devices) < 2:
+        return None
+    device, number = signs.devices.most_common(1)[0]
+    share, even = number / total, 1.0 / len(signs.devices)
+    if share < DEVICE_SHARE or share < DEVICE_TIMES * even:
+        return None
+    return {
+        "pattern": "one device",
+        "effect": share,
+        "effect_unit": "share",
+        # Messages of one device are no independent draws, so that no test would tell the truth.
+        "chance": None,
+        "says": f"{number:,d} of {total:,d} dead letters ({share:.0%}) come from device {device}; an even "
+        f"share of {len(signs.devices)} devices is {even:.0%}.",
+    }
+
+
+def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str, Any] | None:
+    """Return the weekday on which dead letters come, or most of them, by Fisher's exact test over days."""
+    frame = signs.flow.frame
+    if frame.empty:
+        return None
+    first, last = (moment.tz_convert(zone).date() for moment in (frame.index[0], frame.index[-1]))
+    days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
+    counts = {day: n for day, n in _dead_letters_a_day(signs, dead, zone).items() if day in set(days)}
+    if len(days) < 7 * WEEKS or not counts:
+        return None
+    tried = []
+    # Which days count as hit depends on no weekday, so that the test stays exact.
+    for least in sorted({1, math.ceil(MANY * max(counts.values()))}):
+        hit = {day for day, number in counts.items() if number >= least}
+        if len(hit) >= WEEKS:
+            tried += [
+                (_fisher(days, hit, weekday), weekday, least, hit)
+                for weekday in {day.weekday() for day in hit}
+            ]
+    if not tried:
+        return None
+    chance, weekday, least, hit = min(tried, key=lambda item: item[:3])
+    chance = min(1.0, 7 * len({frozenset(item[3]) for item in tried}) * chance)
+    if chance > CHANCE:
+        return None
+    on = sum(day.weekday() == weekday for day in hit)
+    all_such = sum(day.weekday() == weekday for day in days)
+    what = "Dead letters" if least == 1 else f"{least} or more dead letters a day"
+    return {
+        "pattern": "one weekday",
+        "effect": on / len(hit),
+        "effect_unit": "share",
+        "chance": chance,
+        "says": f"{what} came on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
+        f"{len(days) - all_such} other days ({zone}).",
+    }
+
+
+def _dead_letters_a_day(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[date, int]:
+    """Return the dead letters sent each day, or by which the stock rose: purges empty the dump."""
+    stock = signs.flow.frame["dlq_visible"].dropna()
+    rises = stock - stock.shift(1, fill_value=0.0)
+    if len(rises) and rises.index[0] == signs.flow.frame.index[0]:
+        rises = rises.iloc[1:]  # what it held when the window began
+    rises = rises[rises >= 1.0]
+    rose = rises.groupby(rises.index.tz_convert(zone).date).sum()
+    sent = dead["sent_at"].dropna().dt.tz_convert(zone).dt.date.value_counts()
+    return {
+        day: round(max(float(rose.get(day, 0.0)), float(sent.get(day, 0))))
+        for day in {*rose.index, *sent.index}
+    }
+
+
+def _fisher(days: list[date], hit: set[date], weekday: int) -> float:
+    """Return the probability that as many of the hit days fall on a weekday by chance (one-sided)."""
+    such = sum(day.weekday() == weekday for day in days)
+    on, drawn, others = sum(day.weekday() == weekday for day in hit), len(hit), len(days) - such
+    ways = sum(math.comb(such, k) * math.comb(others, drawn - k) for k in range(on, min(such, drawn) + 1))
+    return ways / math.comb(len(days), drawn)
+
+
+def _creep(signs: QueueAnalysis) -> dict[str, Any] | None:
+    ramp = signs.ramp
+    if ramp is None or ramp.growth < CREEP_GROWTH or ramp.hours < CREEP_HOURS:
+        return None
+    if ramp.correlation < CREEP_CORRELATION or ramp.steepest_share > CREEP_STEEPEST:
+        return None
+    limit = signs.flow.settings.function_timeout_s
+    return {
+        "pattern": "creeping run time",
+        "effect": ramp.growth,
+        "effect_unit": "ratio",
+        "chance": None,
+        "says": f"Runs of {signs.flow.function} went from {ramp.before_s:.1f} s to {ramp.after_s:.1f} s over "
+        f"{ramp.hours / 24.0:.1f} days"
+        + (f"; the function may take {limit:.0f} s." if limit else ".")
+        + f" It began between {ramp.start_low:%Y-%m-%d %H:%M} and {ramp.start_high:%Y-%m-%d %H:%M} UTC.",
+    }

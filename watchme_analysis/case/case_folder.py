@@ -1,0 +1,308 @@
+"""The case folder: tables, copies of configurations and sources, a manifest.
+
+A case is made by :func:`watchme_analysis.case.importer.import_folder`; afterwards every step is offline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watchme_analysis.case.manifest import read_manifest
+from watchme_analysis.errors import CaseError, QueryError
+from watchme_analysis.schema import TABLES, conform, empty, table_schema
+from watchme_analysis.text.formats import has_odd_bytes, readable_name
+from watchme_analysis.window import Window, parse_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+
+class UnreadFile(NamedTuple):
+    """A file of evidence that could not be read, why, and the tables that it was for."""
+
+    file: str
+    reason: str
+    tables: tuple[str, ...]
+
+
+@dataclass
+class Case:
+    """An opened case.
+
+    Attributes
+    ----------
+    path
+        Folder of the case.
+    manifest
+        Contents of ``manifest.json``.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _checked: dict[str, tuple[int, int, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the case."""
+        return str(self.manifest["name"])
+
+    @property
+    def title(self) -> str:
+        """Title of the case, its name unless ``case.toml`` gave one."""
+        return str(self.manifest.get("title") or self.name)
+
+    @property
+    def window(self) -> Window | None:
+        """Window of the case: what ``case.toml`` says, else first to last moment of any table."""
+        bounds = self.manifest.get("window")
+        if not bounds:
+            return None
+        return Window(parse_time(bounds["start"]), parse_time(bounds["end"]))
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that hold rows, in the glossary's order."""
+        return [name for name in TABLES if self.manifest["tables"].get(name, {}).get("rows")]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table as the glossary describes it; empty with the right columns when absent.
+
+        The frame is shared: copy it before you change it.
+
+        Raises
+        ------
+        InputError
+            When the glossary has no such table.
+        CaseError
+            When the table's file is missing, unreadable, or not the one that the import wrote.
+        """
+        table_schema(name)
+        if name not in self._frames:
+            if name in self.manifest["tables"]:
+                self._frames[name] = self._load(name)
+            else:
+                self._frames[name] = empty(name)
+        return self._frames[name]
+
+    def _file(self, name: str) -> Path:
+        return self.path / "tables" / f"{name}.parquet"
+
+    def check_files(self) -> None:
+        """Compare the tables' files with the manifest's list, their contents left out.
+
+        Raises
+        ------
+        CaseError
+            When one is missing, or there is one that the manifest doesn't list.
+        """
+        listed = self.manifest["tables"]
+        there = {path.stem for path in (self.path / "tables").glob("[!.]*.parquet")}
+        for name in listed:
+            if name not in there:
+                raise CaseError(
+                    f"The table {name!r} of the case {self.path} is missing: import the evidence anew."
+                )
+        for name in sorted(there.difference(listed)):
+            raise CaseError(
+                f"The table {name!r} of the case {self.path} does not stand in its manifest: remove "
+                f"{self._file(name)}, or import the evidence anew."
+            )
+
+    def _check(self, name: str) -> None:
+        """Compare a table's file with its hash in the manifest, again only when the file changes.
+
+        It costs what reading the file does, so only tables that are asked for are checked.
+        """
+        path = self._file(name)
+        try:
+            stat = path.stat()
+            state = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if self._checked.get(name) == state:
+                return
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise self._damaged(name, error.strerror or str(error)) from error
+        if found != self.manifest["tables"][name].get("sha256"):
+            raise CaseError(
+                f"The table {name!r} of the case {self.path} was changed or damaged since the import: import "
+                "the evidence anew."
+            )
+        self._checked[name] = state
+
+    def _load(self, name: str) -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
+        path = self._file(name)
+        self._check(name)
+        try:
+            return conform(name, pq.read_table(path).to_pandas())
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, str(error)) from error
+
+    def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+        """Run a DuckDB query over the tables, which stand under their names; it touches no other file.
+
+        Parameters
+        ----------
+        query
+            Such as ``select path, count(*) from access_log group by path``. Times are UTC.
+        more
+            Further frames to stand under a name, such as what an analysis made of the tables.
+
+        Raises
+        ------
+        QueryError
+            When DuckDB refuses the query.
+        """
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            named = [name for name in TABLES if name in query.lower()]
+            for name in named or TABLES:
+                self._show(name, connection)
+            for name, frame in (more or {}).items():
+                connection.register(name, frame)
+            self._lock(connection)
+            try:
+                reads = _only_reads(query, connection)
+                result = connection.execute(query) if reads else None
+            except duckdb.Error as error:
+                reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
+                raise QueryError(
+                    f"DuckDB can't run the query over the case {self.name}: {reason.rstrip(' .?!')}."
+                ) from error
+            if not reads:
+                raise QueryError(
+                    "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, "
+                    "and no COPY; `case sql --csv` prints all rows."
+                )
+            if result is None:
+                raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
+            return result.df()
+
+    def _show(self, name: str, connection: DuckDBPyConnection) -> None:
+        """Let a table stand under its name; it is read as far as a query needs it, and may exceed memory."""
+        import duckdb
+
+        if name in self._frames or name not in self.manifest["tables"]:
+            connection.register(name, self.table(name))
+            return
+        self._check(name)
+        try:
+            connection.read_parquet(str(self._file(name))).create_view(name)
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise self._damaged(name, reason) from error
+
+    def _lock(self, connection: DuckDBPyConnection) -> None:
+        """Take from a connection every file but the case's tables, and the means to get them back."""
+        tables = [str(self._file(name)) for name in TABLES]
+        connection.execute("set allowed_paths = $tables", {"tables": tables})
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+
+    def _damaged(self, name: str, reason: str) -> CaseError:
+        return CaseError(
+            f"The table {name!r} of the case {self.path} can't be read ({reason}): import the evidence anew."
+        )
+
+    @property
+    def unread(self) -> list[UnreadFile]:
+        """Files of evidence that could not be read."""
+        return [
+            UnreadFile(str(entry["file"]), str(entry["reason"]), tuple(entry["unread"]))
+            for entry in self.manifest["inputs"]
+            if entry.get("unread") is not None
+        ]
+
+    def coverage(self) -> dict[str, Any]:
+        """Return rows, window, rejected lines, truncation and notes of each table that was fed.
+
+        A table that a file was for that could not be read is among them, as truncated.
+        """
+        found = self._coverage()
+        nothing: dict[str, Any] = {
+            "rows": 0,
+            "start": None,
+            "end": None,
+            "rejected": 0,
+            "truncated": True,
+            "notes": [],
+        }
+        for file in self.unread:
+            for name in file.tables:
+                entry = found.setdefault(name, dict(nothing))
+                note = f"{file.file} could not be read: {file.reason}"
+                entry.update(truncated=True, notes=[note, *entry["notes"]])
+        return {name: found[name] for name in TABLES if name in found}
+
+    def _coverage(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                "rows": entry["rows"],
+                "start": entry["start"],
+                "end": entry["end"],
+                "rejected": entry["rejected"],
+                "truncated": entry["truncated"],
+                "notes": entry["notes"],
+            }
+            for name, entry in self.manifest["tables"].items()
+        }
+
+
+def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
+    """Tell whether a query can't write, which it could over the case's own tables: they are let through.
+
+    EXPLAIN ANALYZE runs what it explains, and DuckDB calls COPY below WITH a SELECT: no COPY stands anywhere.
+    """
+    from duckdb import StatementType, token_type, tokenize
+
+    allowed = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # PIVOT is several
+    whole = query.encode()
+    copies = any(
+        kind == token_type.keyword and whole[start : start + 4].lower() == b"copy"
+        for start, kind in tokenize(query)
+    )
+    return not copies and all(part.type in allowed for part in connection.extract_statements(query))
+
+
+def no_folder(path: Path) -> str:
+    """Return the beginning of a sentence that says why a path is no folder."""
+    return f"{path} is a file, no folder" if path.exists() else f"There is no folder {path}"
+
+
+def check_case_path(path: Path) -> None:
+    """Refuse the folder of a case whose path is not UTF-8: DuckDB and Arrow can't open its tables.
+
+    Raises
+    ------
+    CaseError
+        When it is not.
+    """
+    whole = str(path.absolute())
+    if has_odd_bytes(whole):
+        raise CaseError(
+            f"The path {readable_name(whole)} of the case is not UTF-8: give the folder another name."
+        )
+
+
+def read_case(folder: Path) -> Case:
+    """Return the case of a case folder.
+
+    Raises
+    ------
+    CaseError
+        When the folder's manifest can't be read, or the tables differ from it.
+    """
+    check_case_path(folder)
+    case = Case(folder, read_manifest(folder))
+    case.check_files()
+    return case

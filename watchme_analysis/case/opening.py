@@ -1,0 +1,28 @@
+"""Opening a case, or raw evidence that is imported first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watchme_analysis.case.case_folder import Case, no_folder, read_case
+from watchme_analysis.case.manifest import MANIFEST
+from watchme_analysis.errors import CaseError
+
+
+def open_case(path: str | Path) -> Case:
+    """Open a case, or import a folder of raw evidence for this process and open that.
+
+    Raises
+    ------
+    CaseError
+        When the path is neither, or the case's tables are not those of its manifest.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise CaseError(f"{no_folder(folder)}: give a case or a folder of raw evidence.")
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        from watchme_analysis.case.importer import import_for_process
+
+        return import_for_process(folder)
+    return read_case(folder)

@@ -1,0 +1,40 @@
+"""Every kind of evidence file, in the order in which the importer asks."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from watchme_analysis.files.evidence_file import Source
+
+# The one place to add a module that declares SOURCES.
+MODULES = (
+    # Ahead of access_log, whose patterns fit its names too.
+    "access_logs.edge_access_log",
+    "access_logs.access_log",
+    "access_logs.error_log",
+    "evidence.edge",
+    "evidence.probes",
+    "evidence.app_log",
+    "evidence.host_metrics",
+    "nginx_conf.parse",
+    "evidence.edge_settings",
+    "app_source.start_command",
+    "evidence.compose",
+    "app_source.reader",
+    "aws_shapes.metric_points",
+    "aws_shapes.insights_results",
+    "aws_shapes.sqs",
+    "aws_shapes.lambda_functions",
+    "aws_shapes.alarms",
+    "aws_shapes.cloudtrail",
+)
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """Return all sources."""
+    found: list[Source] = []
+    for name in MODULES:
+        found.extend(import_module(f"watchme_analysis.{name}").SOURCES)
+    return tuple(found)

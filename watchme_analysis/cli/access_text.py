@@ -1,0 +1,412 @@
+"""What the parts of a page about access logs share: its width and zone, tables, times and sentences.
+
+Lines of error logs beside access logs, as a person reads them on a terminal.
+
+The report of access logs as a person reads it on a terminal.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from watchme_analysis.access_logs.grouped_sums import OTHER
+from watchme_analysis.access_logs.summary import BY_TIME, TIMED
+from watchme_analysis.access_logs.summary_json import is_unread
+from watchme_analysis.present.plain_lines import aligned, cut, page_width, squeezed
+from watchme_analysis.text.formats import counted
+
+Report = Mapping[str, Any]
+
+REQUEST_WIDTH = 60
+_LEAST_WIDTH = 12
+_REJECTED_SHOWN = 3
+_UNREAD = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What all parts of a page share.
+
+    Attributes
+    ----------
+    top
+        Most rows of a table.
+    width
+        Columns that a line should not exceed.
+    zone
+        Zone of the times shown.
+    moment
+        How they are written: no more of the date than differs.
+    """
+
+    top: int
+    width: int
+    zone: tzinfo
+    moment: str
+
+
+def table_of(
+    header: Sequence[str], rows: Sequence[Sequence[str]], page: Page, words: Sequence[int] = (0,)
+) -> str:
+    """Return aligned lines: columns of words to the left, numbers to the right.
+
+    Where it is too wide the first column, which names what a line is about, is cut short.
+    """
+    first = max(len(row[0]) for row in rows)
+    whole = aligned(header, rows, words)
+    over = max(map(len, whole.splitlines())) - page.width
+    if over <= 0:
+        return whole
+    room = max(_LEAST_WIDTH, first - over)
+    return aligned(header, [[squeezed(row[0], room), *row[1:]] for row in rows], words)
+
+
+def wrapped(text: str, page: Page, rest: str = "") -> str:
+    """Return a sentence in lines no wider than the page, further ones behind ``rest``."""
+    return textwrap.fill(
+        text, page.width, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def notes_of(inputs: Sequence[Report]) -> list[str]:
+    """Return the notes of all inputs, those that several share once."""
+    names: dict[str, list[str]] = {}
+    for one in inputs:
+        for note in one["notes"]:
+            names.setdefault(note, []).append(one["name"])
+    return [f"{of[0] if len(of) == 1 else f'{len(of)} logs'}: {note}" for note, of in names.items()]
+
+
+def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
+    """Return what is missing of an input, what was rejected, and what to do where that is all of it."""
+    lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
+    if one["rejected"]:
+        share = as_percent(100 * one["rejected"] / one["lines"])
+        lines.append(f"{one['name']}: {counted(one['rejected'], 'line')} rejected ({share}), such as")
+    for item in one["first_rejected"][:_REJECTED_SHOWN]:
+        if item["line"]:
+            lines.append(cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
+        else:
+            # What is torn off is no line.
+            lines.append(f"  {item['reason']}")
+    if is_unread(one):
+        lines.append(wrapped(f"  None of its lines was understood: {unread}.", page, "  "))
+    return lines
+
+
+def moment_of(moment: str | None, page: Page) -> str:
+    """Return a time as the page shows times."""
+    return clock(moment, page.zone, page.moment)
+
+
+def clock(moment: str | None, zone: tzinfo, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return a time of a zone, a dash for none."""
+    if moment is None:
+        return "-"
+    return datetime.fromisoformat(moment).astimezone(zone).strftime(form)
+
+
+def as_seconds(value: float | None) -> str:
+    """Return seconds to the millisecond, a dash for none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def as_percent(value: float | None, unit: str = "%") -> str:
+    """Return a share; what is not quite nothing or everything doesn't look like it."""
+    if value is None:
+        return "-"
+    if 0 < value < 0.05:
+        return f"<0.1{unit}"
+    if 99.95 <= value < 100:
+        return f">99.9{unit}"
+    return f"{value:.1f}{unit}"
+
+
+def as_word(value: object) -> str:
+    """Return a value as it stands, a dash for none."""
+    return "-" if value is None else str(value)
+
+
+# What stands below a kind of error.
+_ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
+_UNREAD = "they are none that Nginx writes to its error log"
+
+
+def errors_part(errors: Report, page: Page) -> str:
+    """Return error log lines by kind, and of each kind the last that belong to a request."""
+    lines = []
+    for one in errors["inputs"]:
+        lines.append(
+            f"Error log {one['name']}: {counted(one['lines'], 'line')}, {one['rejected']:,} rejected"
+        )
+        lines += [*notes_of([one]), *about(one, page, _UNREAD)]
+    lines += errors["notes"]
+    if not errors["errors"]:
+        return "\n".join([*lines, "None of its lines are in this window."])
+    return "\n".join([*lines, "", _error_kinds(errors["kinds"], page), *_linked(errors["lines"], page)])
+
+
+def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
+    partly = any(row["timed"] != row["linked"] for row in kinds)
+    rows = [
+        [
+            row["kind"],
+            f"{row['errors']:,}",
+            f"{row['linked']:,}",
+            moment_of(row["first"], page),
+            moment_of(row["last"], page),
+            *([f"{row['timed']:,}"] if partly else []),
+            as_seconds(row["p50_s"]),
+        ]
+        for row in kinds
+    ]
+    header = ["kind", "errors", "linked", "first", "last", *(["timed"] if partly else []), "p50 s"]
+    first, *table = aligned(header, rows, words=(0, 3, 4)).splitlines()
+    lines = [first]
+    for row, line in zip(kinds, table, strict=True):
+        about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
+        lines += [line, *(wrapped(f"  {one}", page, "    ") for one in about)]
+    return "\n".join(lines)
+
+
+def _linked(errors: Sequence[Report], page: Page) -> list[str]:
+    linked = [row for row in errors if row["request_line"] is not None]
+    if not linked:
+        return []
+    shown = linked[-page.top :]
+    rows = [
+        [
+            squeezed(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
+            moment_of(row["time"], page),
+            row["kind"],
+            as_word(row["status"]),
+            as_seconds(row["request_time_s"]),
+        ]
+        for row in shown
+    ]
+    header = ["request", "error", "kind", "sent", "request s"]
+    first, *table = table_of(header, rows, page, words=(0, 1, 2)).splitlines()
+    lines = ["", f"Errors and the requests they belong to (the last {len(shown)})", first]
+    for row, line in zip(shown, table, strict=True):
+        places = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"
+        lines += [line, f"  {places[0]}  {places[1]}"]
+    return lines
+
+
+_KEY_WIDTH = 44
+# Between the first and the last moment of a row that is of several.
+_TO = "/"
+# Of any address and port of IPv4.
+_ADDRESS_WIDTH = 21
+_TIMES = ("p50_s", "p90_s", "p99_s", "max_s")
+_SHARES = {
+    "client_error_pct": "4xx",
+    "server_error_pct": "5xx",
+    "499_pct": "499",
+    "502_pct": "502",
+    "504_pct": "504",
+}
+
+
+def access_page(report: Report, top: int, zone: tzinfo) -> str:
+    """Return the report for a person.
+
+    Parameters
+    ----------
+    report
+        From :func:`access_report`; under ``errors``, where it has that, one of :func:`error_report`.
+    top
+        Most rows of a table.
+    zone
+        Zone of the times shown.
+    """
+    ends = [clock(report["window"][name], zone) for name in ("start", "end")]
+    moment = "%H:%M:%S" if ends[0][:10] == ends[1][:10] else "%m-%d %H:%M:%S"
+    page = Page(top, max(60, page_width()), zone, moment)
+    parts = [_heading(report, page)]
+    if report["requests"]:
+        parts += [_shares(report, page), _groups(report, page), _failures(report, page)]
+        parts += [_slowest(report, page), _upstreams(report, page)]
+    if report.get("errors"):
+        parts.append(errors_part(report["errors"], page))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _heading(report: Report, page: Page) -> str:
+    window = report["window"]
+    counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
+    told = [
+        counted(counts["rows"], "request"),
+        *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
+        f"{counts['left_out']:,} not asked for",
+    ]
+    lines = []
+    if window["start"]:
+        start, end = (clock(window[name], page.zone) for name in ("start", "end"))
+        lines.append(f"{start} .. {end} {page.zone}")
+    logs = counted(len(report["inputs"]), "log")
+    lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(told)}")
+    if not report["lines"] and not report["truncated"]:
+        lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
+    if report["left_out"] and not report["rows"]:
+        none = "No request is in the window, or of the path, that was asked for"
+        lines.append(wrapped(f"{none}{_reach(report, page)}.", page))
+    lines += _choice(report, page)
+    lines += [*report["notes"], *notes_of(report["inputs"])]
+    for one in report["inputs"]:
+        lines += about(one, page)
+    return "\n".join(lines)
+
+
+def _reach(report: Report, page: Page) -> str:
+    """Return from when to when the logs reach, where that is known."""
+    start, end = (report.get("reach", {}).get(name) for name in ("start", "end"))
+    if start is None:
+        return ""
+    first, last = clock(start, page.zone), clock(end, page.zone)
+    return f": the logs begin at {first}" if end is None else f": the logs reach from {first} to {last}"
+
+
+def _choice(report: Report, page: Page) -> list[str]:
+    """Return how many requests are counted, and why no more."""
+    asked = [f"are of {', '.join(report['only'])}"] if report["only"] else []
+    untimed = ""
+    if report["slower_than_s"] is not None:
+        asked.append(f"took {report['slower_than_s']:g} s or longer")
+        untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
+    if not asked:
+        return []
+    told = f"{', '.join(asked)} and are counted below{untimed}"
+    return [wrapped(f"{report['requests']:,} of the requests {told}", page)]
+
+
+def _shares(report: Report, page: Page) -> str:
+    total = report["total"]
+    statuses = "  ".join(f"{status}: {count:,}" for status, count in report["statuses"].items())
+    lines = ["   ".join(f"{word} {as_percent(total[name])}" for name, word in _SHARES.items())]
+    lines.append(wrapped(f"statuses  {statuses}", page, "          "))
+    if total["max_s"] is None:
+        told = "These logs have no request times: a log_format with $request_time and "
+        lines.append(wrapped(f"{told}$upstream_response_time writes them.", page))
+    return "\n".join(lines)
+
+
+def _groups(report: Report, page: Page) -> str:
+    """Return times by key, in two tables where one is too wide; those that no request has are left away."""
+    measures = {"": "", "upstream_": "upstream "}
+    known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
+    chosen = _chosen(report, page)
+    lines = [*_with_gaps(chosen, report), report["total"]]
+    # Percentiles of fewer requests than the row counts carry their own count.
+    partly = [name for name in known if any(row[f"{name}timed"] != row["requests"] for row in lines)]
+    by_bytes = report["sort"] == "bytes"
+
+    def table(shown: Sequence[str]) -> str:
+        header = [report["by"], "requests", "%", *(["MB"] if by_bytes else [])]
+        for name in shown:
+            header += [measures[name] + "timed"] if name in partly else []
+            header += [measures[name] + "p50 s", "p90", "p99", "max"]
+        rows = []
+        for row in lines:
+            times = []
+            for name in shown:
+                times += [f"{row[f'{name}timed']:,}"] if name in partly else []
+                times += [as_seconds(row[name + one]) for one in _TIMES]
+            share = as_percent(row["share_pct"], "")
+            sent = [f"{row['bytes'] / 1e6:,.1f}"] if by_bytes else []
+            rows.append([_key(row, report, page), f"{row['requests']:,}", share, *sent, *times])
+        return table_of(header, rows, page)
+
+    hidden = len(report["groups"]) - len(chosen)
+    more = f"\n({hidden:,} more: --top {len(report['groups'])})" if hidden > 0 else ""
+    both = table(known)
+    # Of a time that is cut short too little is left.
+    too_wide = both.index("\n") > page.width or (report["by"] in BY_TIME and "…" in both)
+    if len(known) > 1 and too_wide:
+        return "\n\n".join(table([name]) for name in known) + more
+    return both + more
+
+
+def _chosen(report: Report, page: Page) -> Sequence[Report]:
+    # Of minutes and hours the latest tell most.
+    rows: Sequence[Report] = report["groups"]
+    return rows[-page.top :] if report["by"] in BY_TIME else rows[: page.top]
+
+
+def _with_gaps(rows: Sequence[Report], report: Report) -> Iterator[Report]:
+    """Yield the rows, and between those of moments apart one that says that there was nothing."""
+    # Of very many moments those with few requests are one row, wherever they lie.
+    step = None if any(row["key"] == OTHER for row in report["groups"]) else BY_TIME.get(report["by"])
+    nothing = dict.fromkeys(report["total"]) | dict.fromkeys(("requests", "bytes", *TIMED), 0)
+    nothing |= {"share_pct": 0.0}
+    before = None
+    for row in rows:
+        moment = _moment_of_key(row["key"]) if step else None
+        if step and before and moment and moment - before > step:
+            first, last = before + step, moment - step
+            until = "" if first == last else f"{_TO}{last.isoformat()}"
+            yield nothing | {"key": first.isoformat() + until}
+        before = moment
+        yield row
+
+
+def _moment_of_key(key: str) -> datetime | None:
+    return datetime.fromisoformat(key) if key[:4].isdigit() else None
+
+
+def _failures(report: Report, page: Page) -> str:
+    failing = [row for row in report["groups"] if row["client_error_pct"] or row["server_error_pct"]]
+    if not failing:
+        return ""
+    rows = [
+        [_key(row, report, page), f"{row['requests']:,}", *(as_percent(row[name]) for name in _SHARES)]
+        for row in _chosen({**report, "groups": failing}, page)
+    ]
+    header = [report["by"], "requests", *_SHARES.values()]
+    return "Failed, as a share of each one's requests\n" + table_of(header, rows, page)
+
+
+def _slowest(report: Report, page: Page) -> str:
+    if not report["slowest"]:
+        return ""
+    rows = [
+        [
+            squeezed(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
+            moment_of(row["time"], page),
+            as_seconds(row["request_time_s"]),
+            as_seconds(row["upstream_response_time_s"]),
+            as_word(row["status"]),
+            squeezed(as_word(row["upstream_addr"]), _ADDRESS_WIDTH),
+        ]
+        for row in report["slowest"][: page.top]
+    ]
+    header = ["request", "ended", "request s", "upstream s", "status", "upstream"]
+    return "Slowest requests\n" + table_of(header, rows, page, words=(0, 1, 5))
+
+
+def _upstreams(report: Report, page: Page) -> str:
+    if not report["upstreams"]:
+        return ""
+    rows = [
+        [
+            as_word(row["upstream_addr"]),
+            as_word(row["upstream_status"]),
+            as_word(row["status"]),
+            f"{row['requests']:,}",
+        ]
+        for row in report["upstreams"][: page.top]
+    ]
+    return "Statuses by upstream\n" + table_of(["upstream", "its status", "sent", "requests"], rows, page)
+
+
+def _key(row: Report, report: Report, page: Page) -> str:
+    key = str(row["key"])
+    if report["by"] in BY_TIME and key[:4].isdigit():
+        first, *last = (clock(one, page.zone).removesuffix(":00") for one in key.split(_TO))
+        # The day of the last is said where it is another.
+        return " .. ".join([first, *(one.removeprefix(first[:11]) for one in last)])
+    return squeezed(key, _KEY_WIDTH)

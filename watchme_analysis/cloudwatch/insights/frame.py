@@ -1,0 +1,151 @@
+"""Rows of Logs Insights as a typed frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, columns_known, columns_of
+from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd
+from watchme_analysis.cloudwatch.insights.query_api import Answer
+from watchme_analysis.retrieval import Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
+_WHOLE = r"^-?(?:0|[1-9]\d*)$"
+_MILLISECONDS = r"^\d{13}$"
+_LONG = r"^-?[1-9]\d{15,}$"
+_FLAT = "message."
+_NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+
+
+def answer_frame(answer: Answer, *, flatten: bool = False) -> pd.DataFrame:
+    """Return an answer's rows with typed columns.
+
+    Parameters
+    ----------
+    answer
+        Answer of a query.
+    flatten
+        Add a column ``message.NAME`` for each field of messages that are JSON objects. Fields never
+        overwrite a column: ``timestamp`` of a message becomes ``message.timestamp``.
+
+    Returns
+    -------
+    DataFrame
+        Columns as the query names them, ``@`` kept, the same with and without rows as far as the query's
+        text says. A column is a time (UTC), whole numbers, numbers or text: as the query's text says
+        (``@timestamp``, ``bin(..)``, ``count(..)``, ``@message``), else by all of its values. Whole numbers
+        beyond 64 bits, or among fractions that would cost them digits, stay text. Missing is null.
+    """
+    text = answer.query.text
+    columns = columns_of(text)
+    known = set(columns)
+    rows: Sequence[Row | dict[str, Any]] = answer.rows
+    if flatten:
+        rows = [_flattened(row) for row in answer.rows]
+    names = list(dict.fromkeys([*columns, *chain.from_iterable(rows)]))
+    if columns_known(text):
+        # Windows are cut by a time that may not have been asked for.
+        names = [name for name in names if name in known or name.startswith(_FLAT)]
+    return typed_frame(names, rows, column_kinds(text))
+
+
+def retrieval_of(answer: Answer, usd_per_gb: float = USD_PER_GB) -> Retrieval:
+    """Return how an answer was obtained: what was asked, scanned and paid, and whether rows are missing."""
+    return Retrieval(
+        "cloudwatch_logs",
+        ", ".join(answer.query.log_groups),
+        rows=len(answer.rows),
+        start=answer.query.window.start,
+        end=answer.query.window.end,
+        truncated=answer.truncated,
+        query=answer.query.text,
+        bytes_scanned=answer.bytes_scanned,
+        cost_usd=cost_usd(answer.bytes_scanned, usd_per_gb),
+        cached_at=answer.cached_at,
+        notes=tuple(answer.notes),
+    )
+
+
+def typed_frame(
+    names: Sequence[str], rows: Sequence[dict[str, Any]], kinds: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return rows of text as a frame whose columns are typed by what is known of them, else by their values.
+
+    Parameters
+    ----------
+    names
+        Columns.
+    rows
+        Texts by column.
+    kinds
+        Kind of each column where it is known, see
+        :func:`watchme_analysis.aws_shapes.insights_query_text.column_kinds`; the kind of other
+        columns follows from their values.
+    """
+    import pandas as pd
+
+    given = kinds or {}
+    return pd.DataFrame({name: _typed([row.get(name) for row in rows], given.get(name)) for name in names})
+
+
+def _typed(values: list[Any], kind: str | None) -> pd.Series:
+    """Return texts as times, whole numbers, numbers or texts, whichever all of them are."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(values, pa.string())
+    bare = texts.null_count == len(texts)
+
+    def fits(wanted: str, pattern: str) -> bool:
+        # null in no text; otherwise nulls are passed over.
+        matching = pc.all(pc.match_substring_regex(texts, pattern)).as_py() is True
+        return kind == wanted if bare else matching and kind != "text"
+
+    if fits("time", _TIME):
+        times = pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+        return pd.Series(times.to_pandas()).dt.as_unit("us")
+    if kind == "time" and fits("time", _MILLISECONDS):
+        times = pc.cast(pc.cast(texts, pa.int64()), pa.timestamp("ms", tz="UTC"))
+        return pd.Series(times.to_pandas()).dt.as_unit("us")
+    if kind != "number" and fits("whole", _WHOLE):
+        try:
+            return pd.Series(pd.array(pc.cast(texts, pa.int64()), dtype="Int64"))
+        except pa.ArrowInvalid:  # beyond 64 bits
+            return pd.Series(values, dtype="string")
+    if fits("number", _NUMBER) and not _loses_digits(texts):
+        return pd.Series(pd.array(pc.cast(texts, pa.float64()), dtype="Float64"))
+    return pd.Series(pd.array(texts, dtype="string"))
+
+
+def _loses_digits(texts: pa.Array) -> bool:
+    """Tell whether whole numbers among others are longer than a fraction holds."""
+    import pyarrow.compute as pc
+
+    return pc.any(pc.match_substring_regex(texts, _LONG)).as_py() is True
+
+
+def _flattened(row: Row) -> dict[str, Any]:
+    try:
+        value = json.loads(row.get("@message", ""))
+    except ValueError:
+        return dict(row)
+    flat: dict[str, Any] = dict(row)
+    if isinstance(value, dict):
+        _flatten("message", value, flat)
+    return flat
+
+
+def _flatten(prefix: str, value: Any, into: dict[str, Any]) -> None:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            _flatten(f"{prefix}.{name}", item, into)
+    elif value is not None:
+        into[prefix] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

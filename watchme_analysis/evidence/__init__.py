@@ -1,0 +1,9 @@
+"""All other shapes of evidence: probes, application logs, edge exports, metrics, Compose, and the prober.
+
+Entry point: one module per kind, each with `SOURCES`; `prober` records probes.
+
+Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `files`, `text`, `redact`,
+`aws_shapes`.
+
+Never: interprets what it reads for a question.
+"""

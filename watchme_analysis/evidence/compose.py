@@ -1,0 +1,477 @@
+"""Docker Compose files: the settings of each service, flattened to dotted paths.
+
+Compose files that belong together: a file and the one that overrides it.
+
+Follows https://docs.docker.com/reference/compose-file/merge/: a later file's value goes over an earlier
+one's, lists of ports and the like grow, and commands are replaced as a whole.
+
+What a compose file says of each service: network, ports, limits, and when its health check gives up.
+
+Follows https://docs.docker.com/reference/compose-file/services/ and
+https://docs.docker.com/reference/dockerfile/#healthcheck for the defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.json_values import flatten, leaf
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.redact import MASK, shortened
+from watchme_analysis.retrieval import Rejected, Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Levels that are read; each takes several calls of the YAML library within each other.
+_DEEPEST = 50
+_MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
+
+
+def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield path and JSON value of each setting of a service.
+
+    ``environment`` and ``labels`` may be lists of ``KEY=VALUE`` or mappings; both read as mappings. Secrets
+    of the environment are masked.
+    """
+    if not isinstance(settings, dict):
+        return
+    plain = dict(settings)
+    for name in ("environment", "labels"):
+        listed = plain.get(name)
+        if isinstance(listed, list):
+            pairs = (str(item).partition("=") for item in listed)
+            plain[name] = {key: value if equals else None for key, equals, value in pairs}
+    if isinstance(plain.get("environment"), dict):
+        given = {name: value for name, value in plain["environment"].items() if value is not None}
+        plain["environment"] = plain["environment"] | mask_secrets(given)
+    yield from flatten(plain)
+
+
+def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read a compose file.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes stand
+        under a null service. A file that YAML refuses is rejected from the line where it breaks.
+    """
+    content = raw.content
+    rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
+    value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
+    if problem:
+        rejected.append(problem)
+    rows: list[dict[str, Any]] = []
+    for name, part in value.items():
+        if name == "services" and isinstance(part, dict):
+            for service, settings in part.items():
+                for path, setting in _service_settings(str(service), settings):
+                    row = {"service": str(service), "path": path, "value": setting}
+                    rows.append({"file": raw.relative} | row)
+        else:
+            for path, setting in flatten(part, str(name)):
+                rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
+    frame = frame_of_rows("compose_settings", rows, raw.remarks)
+    masked = sum(MASK in row["value"] for row in rows)
+    return frame, Retrieval(
+        source="compose",
+        origin=raw.relative,
+        rows=len(frame),
+        rejected=tuple(rejected),
+        truncated=bool(rejected),
+        notes=(_MASKED.format(masked, raw.relative),) if masked else (),
+    )
+
+
+def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
+    """Return the YAML mapping, or what stands before the place where YAML refuses it, and the rest."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Safe loader that reads compose's own tags (``!reset``, ``!override``) as their plain value."""
+
+        _depth = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            """Return a node; a value that is nested too deeply is its text."""
+            if self._depth >= _DEEPEST and self.check_event(yaml.CollectionStartEvent):
+                return self._text_of_node()
+            self._depth += 1
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self._depth -= 1
+
+        def _text_of_node(self) -> yaml.ScalarNode:
+            first = last = self.get_event()  # type: ignore[no-untyped-call]
+            depth = 1
+            while depth:
+                last = self.get_event()  # type: ignore[no-untyped-call]
+                depth += isinstance(last, yaml.CollectionStartEvent) - isinstance(
+                    last, yaml.CollectionEndEvent
+                )
+            shown = text[first.start_mark.index : last.end_mark.index]
+            return yaml.ScalarNode("tag:yaml.org,2002:str", shown, first.start_mark, last.end_mark)
+
+    def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+    Loader.add_multi_constructor("!", plain)
+    lines = text.splitlines(keepends=True)
+    keep = len(lines)
+    problem = None
+    while True:
+        try:
+            value = yaml.load("".join(lines[:keep]), Loader)  # a SafeLoader
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            at = mark.line + 1 if mark else 1
+            reason = getattr(error, "problem", None) or "it is no YAML"
+            problem = problem or Rejected(name, at, f"YAML breaks: {reason}")
+            keep = min(keep, at) - 1
+            continue
+        except ValueError as error:
+            return {}, Rejected(name, 0, f"YAML holds a value that can't be read: {error}")
+        break
+    if problem:
+        rest = shortened("".join(lines[keep:]), 2000)
+        problem = Rejected(name, keep + 1, problem.reason, rest)
+    if isinstance(value, dict):
+        return value, problem
+    if value is None:
+        return {}, problem
+    return {}, Rejected(name, 1, "a compose file is a mapping, this is not", shortened(text, 2000))
+
+
+def _looks_like(raw: RawFile) -> bool:
+    head = raw.head()
+    return (
+        not head.strip()
+        or re.search(rb"^(services|version|networks|x-[\w-]+|name|include):", head, re.M) is not None
+    )
+
+
+SOURCES = (
+    Source(
+        name="compose",
+        tables=("compose_settings",),
+        patterns=("compose*.yml", "compose*.yaml", "*docker-compose*.yml", "*docker-compose*.yaml"),
+        looks_like=_looks_like,
+        read=one_table("compose_settings", read_compose),
+        keep=True,
+        samples=(("services:\n  api:\n    mem_limit: 2g\n    ports: ['8017:8017']\n", 2),),
+    ),
+)
+
+
+_NAME = re.compile(r"(?P<base>.*compose)(?:\.(?P<variant>[^/]+))?\.ya?ml(?:\.\w+)?")
+# Settings that a later file replaces as a whole, and lists to which it adds.
+_WHOLE = re.compile(r"(command|entrypoint|healthcheck\.test)(\.\d+)?")
+_GROWS = re.compile(r"(ports|expose|networks|dns|volumes|devices)\.(\d+)(.*)")
+
+
+def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the files that are read as one, the one that is overridden first.
+
+    Docker reads ``compose.override.yml`` beside ``compose.yml`` by itself. Another variant, such as
+    ``compose.prod.yml``, is taken to be in force where it is the only one.
+    """
+    found: dict[str, list[str]] = {}
+    variants: dict[str, list[str]] = {}
+    for file in dict.fromkeys(files):
+        parts = _NAME.fullmatch(file)
+        if parts is None or parts["variant"] is None:
+            found.setdefault(parts["base"] if parts else file, []).insert(0, file)
+        else:
+            variants.setdefault(parts["base"], []).append(file)
+    for base, names in variants.items():
+        others = [name for name in names if ".override." not in name]
+        for name in sorted(names, key=lambda name: name in others):
+            alone = name in others and len(others) > 1
+            found.setdefault(name if alone else base, []).append(name)
+    return [tuple(names) for names in found.values()]
+
+
+def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a service, by dotted path, as two files have them together."""
+    replaced = {found[1] for path in later if (found := _WHOLE.fullmatch(path))}
+    values = {
+        path: value
+        for path, value in earlier.items()
+        if not ((found := _WHOLE.fullmatch(path)) and found[1] in replaced)
+    }
+    sizes: dict[str, int] = {}
+    for path in values:
+        if found := _GROWS.fullmatch(path):
+            sizes[found[1]] = max(sizes.get(found[1], 0), int(found[2]) + 1)
+    for path, value in later.items():
+        found = _GROWS.fullmatch(path)
+        place = f"{found[1]}.{int(found[2]) + sizes.get(found[1], 0)}{found[3]}" if found else path
+        values[place] = value
+    return values
+
+
+_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS_BYTES = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+# Docker's own where the file names none.
+DEFAULT_CHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
+DEFAULT_RETRIES = 3
+# Where a limit may stand: the short form, and the one of deployments.
+_LIMITS = {
+    "cpus": ("cpus", "deploy.resources.limits.cpus"),
+    "memory_bytes": ("mem_limit", "deploy.resources.limits.memory"),
+    "processes": ("pids_limit", "deploy.resources.limits.pids"),
+    "open_files": ("ulimits.nofile", "ulimits.nofile.soft"),
+}
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A container's own health check.
+
+    Attributes
+    ----------
+    test
+        The command; empty when the file names none and the image's holds.
+    interval_s, timeout_s, start_period_s
+        As the file says, else Docker's defaults.
+    retries
+        Failures in a row that make a container unhealthy.
+    """
+
+    test: str
+    interval_s: float
+    timeout_s: float
+    start_period_s: float
+    retries: int
+
+    @property
+    def soonest_s(self) -> float:
+        """Seconds from a fault to *unhealthy* when each check fails at once, the first right away."""
+        return (self.retries - 1) * self.interval_s
+
+    @property
+    def latest_s(self) -> float:
+        """Seconds from a fault to *unhealthy* when each check hangs, the first a whole interval later.
+
+        The next check begins an interval after the last one ended, so a check that hangs puts it off.
+        """
+        return self.retries * (self.interval_s + self.timeout_s)
+
+
+@dataclass(frozen=True)
+class ComposeService:
+    """A service of a compose file.
+
+    Attributes
+    ----------
+    name, file
+        Where it stands.
+    networks
+        Networks it joins; ``default`` where it names none.
+    network_mode
+        ``host``, ``none`` or another container's; empty for a network of its own.
+    ports
+        Published ports: host address (``0.0.0.0``: every one), host port, container port; as text, since
+        ranges are allowed.
+    cpus, memory_bytes, processes, open_files
+        Limits; None: none is set here.
+    restart
+        Restart policy; ``no`` where it names none.
+    command
+        What it starts; empty: the image's.
+    health
+        Its health check; None when the file sets none (the image may) or disables it.
+    health_disabled
+        Whether the file disables the check.
+    environment
+        Variables that the file sets, as text.
+    """
+
+    name: str
+    file: str
+    networks: tuple[str, ...]
+    network_mode: str
+    ports: tuple[tuple[str, str, str], ...]
+    cpus: float | None
+    memory_bytes: float | None
+    processes: float | None
+    open_files: float | None
+    restart: str
+    command: str
+    health: HealthCheck | None
+    health_disabled: bool
+    environment: Mapping[str, str]
+
+
+def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
+    """Return the services of all compose files, in order; of a file and its override as they are together.
+
+    Parameters
+    ----------
+    settings
+        Table ``compose_settings``.
+    """
+    rows = settings.dropna(subset=["service"])
+    by_file: dict[str, dict[str, dict[str, Any]]] = {}
+    for file, service, path, text in zip(
+        *(rows[name] for name in ("file", "service", "path", "value")), strict=True
+    ):
+        by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = leaf(text)
+    found = []
+    for files in in_order(by_file):
+        services: dict[str, tuple[str, dict[str, Any]]] = {}
+        for file in files:
+            for service in by_file[file]:
+                values = _extended(by_file, file, service)
+                first, earlier = services.get(service, (file, {}))
+                services[service] = first, merged(_unlimited(earlier, values), values)
+        found += [_service(service, file, values) for service, (file, values) in services.items()]
+    return tuple(found)
+
+
+def _extended(
+    by_file: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    file: str,
+    service: str,
+    seen: tuple[str, ...] = (),
+) -> Mapping[str, Any]:
+    """Return the settings of a service over those of the one that it extends, if that is at hand."""
+    values = by_file[file][service]
+    other = str(values.get("extends.service") or values.get("extends") or "")
+    source = values.get("extends.file")
+    place = normpath(join(dirname(file), str(source))) if source else file
+    if other not in by_file.get(place, {}) or f"{place} {other}" in seen:
+        return values
+    base = _extended(by_file, place, other, (*seen, f"{file} {service}"))
+    return merged(_unlimited(base, values), values)
+
+
+def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return earlier settings without the limits that a later file sets, in whichever form."""
+    anew = {path for paths in _LIMITS.values() if any(map(later.get, paths)) for path in paths}
+    return {path: value for path, value in earlier.items() if path not in anew}
+
+
+def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
+    limits = {
+        key: next((values[path] for path in paths if values.get(path) is not None), None)
+        for key, paths in _LIMITS.items()
+    }
+    networks = _items(values, "networks")
+    disabled = values.get("healthcheck.disable") is True or _items(values, "healthcheck.test") == ["NONE"]
+    return ComposeService(
+        name=name,
+        file=file,
+        networks=tuple(networks) or ("default",),
+        network_mode=str(values.get("network_mode") or ""),
+        ports=tuple(_ports(values)),
+        cpus=_number(limits["cpus"]),
+        memory_bytes=size_bytes(limits["memory_bytes"]),
+        processes=_number(limits["processes"]),
+        open_files=_number(limits["open_files"]),
+        restart=str(values.get("restart") or "no"),
+        command=" ".join(_items(values, "command")),
+        health=None if disabled else _health(values),
+        health_disabled=disabled,
+        environment={
+            name: str(values[f"environment.{name}"])
+            for name in _items(values, "environment")
+            if values.get(f"environment.{name}") is not None
+        },
+    )
+
+
+def _health(values: Mapping[str, Any]) -> HealthCheck | None:
+    if not any(path.startswith("healthcheck.") or path == "healthcheck" for path in values):
+        return None
+    test = _items(values, "healthcheck.test")
+    seconds = {
+        name: default if (read := duration_s(values.get(f"healthcheck.{name}"))) is None else read
+        for name, default in DEFAULT_CHECK_S.items()
+    }
+    retries = _number(values.get("healthcheck.retries"))
+    words = test[1:] if test[:1] in (["CMD"], ["CMD-SHELL"]) else test
+    return HealthCheck(
+        " ".join(words),
+        seconds["interval"],
+        seconds["timeout"],
+        seconds["start_period"],
+        max(1, int(retries if retries is not None else DEFAULT_RETRIES)),
+    )
+
+
+def _items(values: Mapping[str, Any], path: str) -> list[str]:
+    """Return a setting that is a text, a list or a mapping, as a list: the items, or a mapping's names."""
+    if path in values:
+        only = values[path]
+        return [] if only in (None, [], {}) else [str(only)]
+    inside = [name[len(path) + 1 :] for name in values if name.startswith(f"{path}.")]
+    heads = list(dict.fromkeys(name.split(".")[0] for name in inside))
+    if heads and all(head.isdigit() for head in heads):
+        return [str(values[f"{path}.{head}"]) for head in heads if f"{path}.{head}" in values]
+    return heads
+
+
+def _ports(values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return host address, host port and container port of the published ports."""
+    found = []
+    places = dict.fromkeys(name.split(".")[1] for name in values if name.startswith("ports."))
+    for place in places:
+        short = values.get(f"ports.{place}")
+        if short is not None:
+            address, host, container = _short_port(str(short))
+        else:
+            long = {key: values.get(f"ports.{place}.{key}") for key in ("host_ip", "published", "target")}
+            address, host, container = (str(value or "") for value in long.values())
+        found.append((address or "0.0.0.0", host, container))
+    return found
+
+
+def _short_port(text: str) -> tuple[str, str, str]:
+    plain = text.partition("/")[0]
+    found = re.fullmatch(
+        r"(?:(?P<address>\[[^\]]*\]|[^:\[\]]*):)?(?:(?P<host>[^:]*):)?(?P<inner>[^:]+)", plain
+    )
+    if found is None:
+        return "", "", plain
+    if found["host"] is None:
+        # One colon: host and container port; none: a port of the host that Docker chooses.
+        return "", found["address"] or "", found["inner"]
+    return found["address"] or "", found["host"], found["inner"]
+
+
+def duration_s(text: Any) -> float | None:
+    """Return seconds of a compose duration such as ``1m30s``, ``90s`` or ``500ms``; None when it is none."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if not isinstance(text, str) or not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+", text.strip()):
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)", text)
+    return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+
+
+def size_bytes(text: Any) -> float | None:
+    """Return bytes of a compose size such as ``2g``, ``512mb`` or ``1048576``; None when it is none."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", str(text).strip().lower())
+    return float(found[1]) * _UNITS_BYTES[found[2] or "b"] if found else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None

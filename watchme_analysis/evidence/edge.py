@@ -1,0 +1,167 @@
+"""HTTP requests as the edge recorded them: JSON lines named as Cloudflare Logpush names them.
+
+Source: https://developers.cloudflare.com/logs/reference/log-fields/zone/http_requests/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.json_values import json_value
+from watchme_analysis.files.lines import (
+    TextAccounting,
+    microseconds,
+    number,
+    split_lines,
+    unpadded,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _lower(value: object) -> str | None:
+    text = _text(value)
+    return text.lower() if text else None
+
+
+_FIELDS: dict[str, tuple[str, Callable[[object], object]]] = {
+    "RayID": ("ray_id", _text),
+    "ClientIP": ("client_addr", _text),
+    "ClientRequestHost": ("host", _text),
+    "ClientRequestMethod": ("method", _text),
+    "ClientRequestPath": ("path", _text),
+    "ClientRequestURI": ("uri", _text),
+    "ClientRequestUserAgent": ("user_agent", _text),
+    "EdgeResponseStatus": ("status", whole_number),
+    "EdgeResponseBytes": ("body_bytes", whole_number),
+    "EdgeTimeToFirstByteMs": ("ttfb_ms", number),
+    "CacheCacheStatus": ("cache_status", _lower),
+    "OriginIP": ("origin_addr", _text),
+    "OriginResponseStatus": ("origin_status", whole_number),
+    "OriginResponseDurationMs": ("origin_duration_ms", number),
+    "OriginTCPHandshakeDurationMs": ("origin_handshake_ms", number),
+}
+_TIMES = {"EdgeStartTimestamp": "start", "EdgeEndTimestamp": "end"}
+_SECOND = 1_000_000
+_KNOWN = set(_FIELDS) | set(_TIMES)
+
+
+def looks_like(raw: RawFile) -> bool:
+    """Tell whether one of the first lines is an object with at least three of the fields."""
+    lines = [line for line in split_lines(raw.head()) if line.strip()][:20]
+    if not lines:
+        return SOURCES[0].knows_name(raw)
+    return any(len(_KNOWN & set(_object(line) or ())) >= 3 for line in lines)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json_value(unpadded(line))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read the edge's requests into the table ``edge_log``.
+
+    Parameters
+    ----------
+    raw
+        JSON lines. Times are RFC 3339 texts or epochs of any unit, told apart by size.
+
+    Returns
+    -------
+    frame, retrieval
+        A line that is no object, or whose time or number is none, is rejected; fields that the table has no
+        column for stand in ``extra``.
+    """
+    account = TextAccounting(raw, "edge_requests", "edge_log")
+    for at, line in enumerate(split_lines(raw.content.data.removeprefix(b"\xef\xbb\xbf")), 1):
+        account.lines = at
+        if not line.strip(b" \t\0"):
+            account.blank_lines += 1
+            continue
+        record = _object(line)
+        if record is None:
+            account.reject(at, "no JSON object", line)
+            continue
+        try:
+            row = _row(record, raw)
+        except ValueError as error:
+            account.reject(at, str(error), line)
+            continue
+        account.rows.append({"file": raw.relative, "line": at, **row})
+    return account.finish(["start", "end"])
+
+
+def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for field, name in _TIMES.items():
+        value = record.get(field)
+        moment = microseconds(value, raw.zone)
+        if moment is None and value not in (None, "", 0):
+            raise ValueError(f"{field} {value!r} is no time")
+        row[name] = moment
+    if row["start"] is None and row["end"] is None:
+        raise ValueError("no EdgeStartTimestamp")
+    for field, (name, convert) in _FIELDS.items():
+        try:
+            row[name] = convert(record.get(field))
+        except ValueError as error:
+            raise ValueError(f"{field}: {error}") from None
+    start, end = row["start"], row["end"]
+    if isinstance(start, int) and isinstance(end, int):
+        row["duration_ms"] = _duration_ms(start, end, row["ttfb_ms"])
+    if row["path"] is None and isinstance(row["uri"], str):
+        row["path"] = row["uri"].partition("?")[0]
+    further = {key: value for key, value in record.items() if key not in _KNOWN}
+    row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
+    return row
+
+
+def _duration_ms(start: int, end: int, ttfb_ms: object) -> float | None:
+    """Return how long a request took, from its times in microseconds.
+
+    Whole seconds, as ``rfc3339`` and ``unix`` give them, are up to a second off: where they agree with the
+    time to the first byte that far, it says more, and a second between them alone says nothing.
+    """
+    spent = (end - start) / 1000
+    if start % _SECOND or end % _SECOND:
+        return spent
+    if isinstance(ttfb_ms, int | float) and ttfb_ms > 0 and abs(spent - ttfb_ms) <= _SECOND / 1000:
+        return float(ttfb_ms)
+    return spent if spent * 1000 > _SECOND else None
+
+
+SOURCES = (
+    Source(
+        name="edge_requests",
+        tables=("edge_log",),
+        patterns=("edge*.jsonl*", "edge*.ndjson*", "edge*.log*"),
+        looks_like=looks_like,
+        read=one_table("edge_log", read_edge),
+        by_content=True,
+        samples=(
+            (
+                '{"RayID":"8f1","ClientIP":"192.0.2.7","ClientRequestMethod":"GET","ClientRequestURI":"/health?x=1",'
+                '"EdgeStartTimestamp":1765415400000000000,"EdgeEndTimestamp":"2025-12-11T01:10:30Z",'
+                '"EdgeResponseStatus":504,"OriginResponseStatus":0}\n',
+                1,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,282 @@
+"""Rules of an edge's exported settings: whom they concern and what they do to a request.
+
+Reads what Cloudflare's interface returns for rulesets (``expression``, ``action``, ``action_parameters``),
+page rules (``targets``, ``actions``), firewall and rate limiting rules of old, and zone settings, wherever
+they stand in an export. What can't be read is kept and named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from watchme_analysis.evidence.edge_expressions import Answer, UnreadableError, compiled, wildcard
+from watchme_analysis.files.json_values import leaf
+from watchme_analysis.redact import shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What actions of rules answer with, by status; an action without statuses can show in any way.
+_REFUSED, _MOVED = (401, 403, 404, 409, 429, 500, 503), (301, 302, 303, 307, 308)
+_ACTIONS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("block", "challenge", "js_challenge", "managed_challenge", "serve_error"), _REFUSED),
+    **dict.fromkeys(("drop", "ban", "force_connection_close", "rewrite", "route"), ()),
+    "redirect": _MOVED,
+}
+# Actions that let a request be; what the last three set decides.
+_HARMLESS_ACTIONS = ("skip", "allow", "bypass", "log", "score", "compress_response", "simulate")
+_SETTING_ACTIONS = ("set_cache_settings", "set_config", "set_cache_control")
+# Settings of rules and pages that can hold, refuse or misdirect a request.
+_SPOILING = {
+    "cache", "cache_level", "edge_ttl", "edge_cache_ttl", "serve_stale", "origin", "host_header",
+    "host_header_override", "resolve_override", "uri", "from_value", "from_list", "sni", "forwarding_url",
+    "read_timeout", "proxy_read_timeout", "security_level", "always_use_https", "ssl", "bic", "browser_check",
+    "waf", "response",
+}  # fmt: skip
+# Settings that change what a good answer looks like, or how long others keep it.
+_HARMLESS = {
+    "browser_ttl", "browser_cache_ttl", "cache_key", "cache_reserve", "origin_error_page_passthru",
+    "origin_cache_control", "respect_strong_etags", "explicit_cache_control", "polish", "mirage",
+    "rocket_loader", "autominify", "minify", "email_obfuscation", "hotlink_protection", "fonts", "sxg",
+    "opportunistic_encryption", "automatic_https_rewrites", "server_side_excludes", "disable_apps",
+    "disable_zaraz", "disable_rum", "disable_performance", "ip_geolocation", "true_client_ip_header",
+    "cache_deception_armor", "additional_cacheable_ports", "algorithms", "increment", "matched_data",
+    "ruleset", "rulesets", "rules", "phases", "products", "headers", "overrides", "content_converter",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EdgeRule:
+    """A rule of the edge.
+
+    Attributes
+    ----------
+    file, path
+        Where it stands in table ``edge_settings``: all its rows' paths begin with ``path``.
+    label
+        Its description, else its action and place.
+    concerns
+        What it says of a request; None when it could not be read.
+    condition
+        Its expression or pattern as written.
+    effect
+        What it does that can spoil a request, in words; empty when nothing of the kind.
+    statuses
+        Statuses that this can show as; empty: any.
+    problem
+        What of it could not be read, in words.
+    host
+        Name that it asks the origin for in place of the callers'; empty when it leaves that.
+    """
+
+    file: str
+    path: str
+    label: str
+    concerns: Callable[[Mapping[str, Any]], Answer] | None
+    condition: str
+    effect: str
+    statuses: tuple[int, ...] = ()
+    problem: str = ""
+    host: str = ""
+
+
+def edge_rules_of(settings: pd.DataFrame) -> tuple[EdgeRule, ...]:
+    """Return the rules in the order of the export; one that is switched off has no effect.
+
+    Parameters
+    ----------
+    settings
+        Table ``edge_settings``.
+    """
+    found = []
+    for file, rows in settings.groupby("file", sort=False):
+        tree: dict[str, Any] = {}
+        for path, text in zip(rows["path"], rows["value"], strict=True):
+            _put(tree, str(path).split("."), leaf(text))
+        found += [rule for path, node in _nodes(tree, ()) for rule in _rules(str(file), path, node)]
+    return tuple(found)
+
+
+def _put(tree: dict[str, Any], parts: list[str], value: Any) -> None:
+    for part in parts[:-1]:
+        inner = tree.get(part)
+        if not isinstance(inner, dict):
+            inner = tree[part] = {}
+        tree = inner
+    tree[parts[-1]] = value
+
+
+def _nodes(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every mapping of an export with its dotted path, the outer ones first."""
+    if isinstance(node, dict):
+        yield ".".join(path), node
+        for name, child in node.items():
+            yield from _nodes(child, (*path, name))
+
+
+def _rules(file: str, path: str, node: dict[str, Any]) -> Iterator[EdgeRule]:
+    asked = node.get("filter")
+    expression = node.get("expression") or (asked.get("expression") if isinstance(asked, dict) else None)
+    is_off = node.get("enabled") is False or True in (node.get("paused"), node.get("disabled"))
+    is_off = is_off or node.get("status") == "disabled"
+    said = ("", (), "", "") if is_off else (*_effect(node), _host(node))
+    label = str(node.get("description") or node.get("ref") or node.get("id") or path)
+    if isinstance(expression, str) and "action" in node:
+        concerns, (effect, statuses, problem, host) = None, said
+        try:
+            concerns = compiled(expression)
+        except UnreadableError as error:
+            problem = f"{error} in `{expression}`"
+        yield EdgeRule(file, path, label, concerns, expression, effect, statuses, problem, host)
+    elif patterns := _patterns(node):
+        concerns = _by_pattern(patterns, _methods(node))
+        yield EdgeRule(file, path, label, concerns, " or ".join(patterns), *said)
+    elif isinstance(node.get("id"), str) and (effect := _zone_effect(node["id"], node.get("value"))):
+        yield EdgeRule(file, path, f"zone setting {node['id']}", lambda _: Answer(holds=True), "all", effect)
+
+
+def _items(node: Any) -> list[Any]:
+    """Return the items of a list, which the table holds as a mapping of positions."""
+    return list(node.values()) if isinstance(node, dict) else [] if node in (None, []) else [node]
+
+
+def _patterns(node: Mapping[str, Any]) -> list[str]:
+    """Return the URL patterns of a page rule, of a rate limit of old, or of a plain list of paths."""
+    found = []
+    for target in _items(node.get("targets")):
+        limit = target.get("constraint") if isinstance(target, dict) else None
+        if isinstance(limit, dict) and isinstance(limit.get("value"), str):
+            found.append(limit["value"])
+    request = node["match"].get("request") if isinstance(node.get("match"), dict) else None
+    if isinstance(request, dict) and isinstance(request.get("url"), str):
+        found.append(request["url"])
+    if "action" in node or "actions" in node:
+        found += [path for path in _items(node.get("paths")) if isinstance(path, str)]
+    return found
+
+
+def _methods(node: Mapping[str, Any]) -> set[str]:
+    match = node.get("match")
+    request = match.get("request") if isinstance(match, dict) else None
+    return {str(name) for name in _items(request.get("methods"))} - {"_ALL_"} if request else set()
+
+
+def _by_pattern(patterns: list[str], methods: set[str]) -> Callable[[Mapping[str, Any]], Answer]:
+    """Return what URL patterns with ``*`` say of a request; a pattern without a host is a path."""
+
+    def concerns(fields: Mapping[str, Any]) -> Answer:
+        path, host = fields.get("http.request.uri.path"), fields.get("http.host")
+        method, query = fields.get("http.request.method"), fields.get("http.request.uri.query")
+        if methods and method is not None and method not in methods:
+            return Answer(holds=False)
+        unknown = {"http.request.method"} if methods and method is None else set()
+        for pattern in patterns:
+            plain = pattern.partition("://")[2] or pattern
+            target = f"{path}?{query}" if query else str(path)
+            if plain.startswith("/"):
+                held = wildcard(plain, target, ignore_case=False)
+            elif host is None:
+                unknown |= {"http.host"}
+                continue
+            else:
+                held = wildcard(plain, f"{host}{target}", ignore_case=True)
+            if held and not unknown:
+                return Answer(holds=True)
+        return Answer(None, frozenset(unknown)) if unknown else Answer(holds=False)
+
+    return concerns
+
+
+def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
+    """Return what a rule does that can spoil a request, the statuses it shows as, and what is unread."""
+    action = node.get("action")
+    mode = str(action.get("mode") if isinstance(action, dict) else action or "")
+    if mode in _HARMLESS_ACTIONS:
+        return "", (), ""
+    nested = node.get("ratelimit")
+    limit = nested if isinstance(nested, dict) else node if "threshold" in node else None
+    if limit is not None:
+        count = limit.get("requests_per_period", limit.get("threshold"))
+        return f"limits to {count} requests in {limit.get('period')} s, then {mode}", _REFUSED, ""
+    settings = _given(node)
+    statuses = _ACTIONS.get(mode, ())
+    if set(settings) == {"forwarding_url"}:
+        statuses = _MOVED
+    said = [f"action {mode}"] if mode in _ACTIONS else []
+    said += [f"{name} {_short(value)}" for name, value in settings.items() if _can_spoil(name, value)]
+    unread = [f"setting `{name}`" for name in settings if name not in _SPOILING | _HARMLESS]
+    if mode and mode not in _ACTIONS and mode not in _SETTING_ACTIONS:
+        unread.append(f"action `{mode}`")
+    return ", ".join(said), statuses, " and ".join(unread)
+
+
+def _given(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule or page sets, by name."""
+    given = node.get("action_parameters")
+    settings = dict(given) if isinstance(given, dict) else {}
+    for entry in _items(node.get("actions")):
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+            settings[entry["id"]] = entry.get("value", True)
+    return settings
+
+
+def _host(node: Mapping[str, Any]) -> str:
+    settings = _given(node)
+    name = settings.get("host_header", settings.get("host_header_override"))
+    return name if isinstance(name, str) else ""
+
+
+def _can_spoil(name: str, value: Any) -> bool:
+    if name == "cache_level":
+        return bool(value == "cache_everything")
+    if name == "security_level":
+        return value in ("under_attack", "high")
+    return name in _SPOILING and value not in (False, "off", None)
+
+
+def _zone_effect(name: str, value: Any) -> str:
+    """Return what a zone's setting can do to every request; most do nothing that spoils one."""
+    if name == "proxy_read_timeout":
+        return f"proxy_read_timeout {value} s"
+    if name == "security_level" and value == "under_attack":
+        return "makes every caller prove that it is a browser (under attack)"
+    return ""
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    return shortened(text, 60, "...")
+
+
+def request_fields(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request as rules name them.
+
+    Parameters
+    ----------
+    request
+        ``host``, ``method``, ``path``, ``uri`` (with the query), ``client_addr``, ``user_agent``, as table
+        ``edge_log`` holds them; null or missing: unknown.
+    """
+    known = {name: value for name, value in request.items() if isinstance(value, str) and value}
+    path, uri = known.get("path"), known.get("uri")
+    fields: dict[str, Any] = {
+        "http.host": known.get("host"),
+        "http.request.method": known.get("method"),
+        "http.request.uri.path": path,
+        "raw.http.request.uri.path": path,
+        "http.user_agent": known.get("user_agent"),
+        "ip.src": known.get("client_addr"),
+    }
+    if uri is not None:
+        parts = urlsplit(uri)
+        fields["http.request.uri.query"] = fields["raw.http.request.uri.query"] = parts.query
+        fields["http.request.uri"] = fields["raw.http.request.uri"] = uri
+        if path is not None and "." in path.rsplit("/", 1)[-1]:
+            fields["http.request.uri.path.extension"] = path.rsplit(".", 1)[-1].lower()
+        elif path is not None:
+            fields["http.request.uri.path.extension"] = ""
+    return {name: value for name, value in fields.items() if value is not None}

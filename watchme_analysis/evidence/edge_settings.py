@@ -1,0 +1,98 @@
+"""Exports of the edge's configuration (zone settings, rules), flattened to dotted paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import FormatError
+from watchme_analysis.files.evidence_file import RawFile, Source, load_json, one_table
+from watchme_analysis.files.json_values import flatten
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.retrieval import Rejected, Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# What the interface answers where a zone has no rules of a phase: nothing to read, and no failure.
+_NO_RULES = "could not find entrypoint ruleset"
+# Names that rules, page rules and settings of a zone have together, each set of one kind.
+_KINDS = ({"phase", "kind"}, {"targets", "actions"}, {"id", "value", "editable"})
+
+
+def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read an export such as Cloudflare's zone settings and rules.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``edge_settings``: one row per leaf. Of a torn document the whole part is kept; an answer that
+        refused the export is rejected.
+
+    Raises
+    ------
+    FormatError
+        When the file holds counts of requests.
+    """
+    content = raw.content
+    value, problem = load_json(content.data) if content.data.strip() else (None, None)
+    if _is_analytics(value):
+        raise FormatError(
+            "counts or samples of the edge's requests, in which no request can be followed: Logpush's "
+            "http_requests can"
+        )
+    refusal = _refusal(value)
+    if refusal is not None:
+        value, problem = None, refusal or problem
+    rows = [] if value is None else [{"file": raw.relative, "path": p, "value": v} for p, v in flatten(value)]
+    problems = [reason for reason in (content.problem, problem) if reason]
+    frame = frame_of_rows("edge_settings", rows, raw.remarks)
+    return frame, Retrieval(
+        source="edge_settings",
+        origin=raw.relative,
+        rows=len(frame),
+        rejected=tuple(Rejected(raw.relative, 0, reason) for reason in problems),
+        truncated=bool(problems),
+    )
+
+
+def _refusal(value: Any) -> str | None:
+    """Return why an answer of the interface holds no settings; empty where a phase has none; else None."""
+    if not isinstance(value, dict) or value.get("success") is not False:
+        return None
+    errors = value.get("errors")
+    said = [str(one.get("message", one)) for one in errors or [] if isinstance(one, dict)]
+    if any(_NO_RULES in text for text in said):
+        return ""
+    return f"the edge refused the export: {'; '.join(said) or 'no reason given'}"
+
+
+def _is_analytics(value: Any) -> bool:
+    data = value.get("data") if isinstance(value, dict) else None
+    return isinstance(data, dict) and "viewer" in data
+
+
+def _looks_like(raw: RawFile) -> bool:
+    head = raw.head(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if SOURCES[0].knows_name(raw):
+        return not head or head[:1] in (b"{", b"[")
+    if head[:1] != b"{" or not (b'"result"' in head or b'"viewer"' in head):
+        return False
+    value, _ = load_json(raw.content.data)
+    result = value.get("result") if isinstance(value, dict) else None
+    first = result[0] if isinstance(result, list) and result else result
+    return _is_analytics(value) or (isinstance(first, dict) and any(kind <= set(first) for kind in _KINDS))
+
+
+SOURCES = (
+    Source(
+        name="edge_settings",
+        tables=("edge_settings",),
+        patterns=("edge-settings*.json", "edge_settings*.json", "zone-settings*.json"),
+        looks_like=_looks_like,
+        read=one_table("edge_settings", read_edge_settings),
+        by_content=True,
+        keep=True,
+        samples=(('{"rules": [{"action": "bypass", "paths": []}], "proxied": true}', 3),),
+    ),
+)

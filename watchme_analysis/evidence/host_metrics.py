@@ -1,0 +1,110 @@
+"""Metrics of a host or a process: ``metrics*.csv``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, header_of
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.lines import TextAccounting, microseconds, number
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+_MISSING = {"", "-", "nan", "null", "none", "n/a"}
+
+
+def looks_like(raw: RawFile) -> bool:
+    """Tell whether the header names a time and something else that is no probe."""
+    header = header_of(raw)
+    return not header or (
+        any(name in header for name in TIME_NAMES) and len(header) > 1 and "vantage" not in header
+    )
+
+
+def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read samples into the tidy table ``host_metrics``, a row for each value of each sample.
+
+    Parameters
+    ----------
+    raw
+        CSV with a header: a time (``timestamp``: epoch or ISO 8601) and a column for each metric; or the
+        columns time, ``metric``, ``value``.
+
+    Returns
+    -------
+    frame, retrieval
+        An empty cell is a row without a value; a cell that is no number is rejected with its line; a column
+        without any number is left out, and the notes say so.
+    """
+    account = TextAccounting(raw, "host_metrics", "host_metrics")
+    rows = list(csv_rows(raw, account))
+    # A line holds several values here, so that lines and rows can't be compared.
+    lines, account.lines = account.lines or 0, None
+    wordy = _columns_without_numbers(rows)
+    samples = 0
+    for row in rows:
+        time_name = next((name for name in TIME_NAMES if name in row.cells), "")
+        moment = microseconds(row.cells.get(time_name), raw.zone)
+        if moment is None:
+            account.reject(row.line, "no time", row.text)
+            continue
+        samples += 1
+        tidy = {"metric", "value"} <= set(row.cells)
+        values = {row.cells["metric"]: row.cells["value"]} if tidy else row.cells
+        for name, cell in values.items():
+            if not tidy and (name == time_name or name in wordy or not name):
+                continue
+            try:
+                value = None if cell.strip().lower() in _MISSING else number(cell)
+            except ValueError as error:
+                account.reject(row.line, f"{name}: {error}", row.text)
+                continue
+            account.rows.append(
+                {
+                    "file": raw.relative,
+                    "service": raw.service("metrics") or "",
+                    "time": moment,
+                    "metric": name,
+                    "value": value,
+                }
+            )
+    account.notes.append(f"{counted(samples, 'sample')} in {counted(lines, 'line')}")
+    if raw.content.data and not raw.content.data.endswith((b"\n", b"\r")):
+        account.notes.append("the last line has no line end: the file may have been cut off there")
+    if any(row.cells.get("") for row in rows):
+        account.notes.append("left out, as it has no name: a column")
+    if wordy:
+        account.notes.append(f"left out, as they hold no numbers: {', '.join(sorted(wordy))}")
+    return account.finish(["time"])
+
+
+def _columns_without_numbers(rows: list[CsvRow]) -> set[str]:
+    filled: Counter[str] = Counter()
+    numeric: Counter[str] = Counter()
+    for row in rows:
+        for name, cell in row.cells.items():
+            if name in TIME_NAMES or cell.strip().lower() in _MISSING:
+                continue
+            filled[name] += 1
+            try:
+                numeric[name] += number(cell) is not None
+            except ValueError:
+                continue
+    return {name for name in filled if not numeric[name]}
+
+
+SOURCES = (
+    Source(
+        name="host_metrics",
+        tables=("host_metrics",),
+        patterns=("metrics*.csv",),
+        looks_like=looks_like,
+        read=one_table("host_metrics", read_host_metrics),
+        samples=(("timestamp,cpu_pct,in_flight\n1765415400,97.5,12\n2025-12-11T01:10:01Z,,13\n", 4),),
+    ),
+)

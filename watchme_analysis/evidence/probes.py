@@ -1,0 +1,80 @@
+"""Health probes: ``probes.csv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.files.csv_table import TIME_NAMES, csv_rows, header_of
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.lines import TextAccounting, microseconds, number, whole_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
+
+_DURATION_NAMES = ("seconds", "duration_s", "total_s")
+_PARTS = ("dns_s", "connect_s", "tls_s", "ttfb_s")
+
+
+def looks_like(raw: RawFile) -> bool:
+    """Tell whether the header names a time, a vantage point and a duration."""
+    header = header_of(raw)
+    if not header:
+        return SOURCES[0].knows_name(raw)
+    return (
+        "vantage" in header
+        and any(name in header for name in TIME_NAMES)
+        and any(name in header for name in _DURATION_NAMES)
+    )
+
+
+def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read probes into the table ``probes``.
+
+    Parameters
+    ----------
+    raw
+        CSV with a header: ``timestamp`` (epoch or ISO 8601), ``vantage``, ``path``, ``status`` (empty or 0:
+        no answer), ``seconds``, ``error``, and optionally ``dns_s, connect_s, tls_s, ttfb_s``.
+
+    Returns
+    -------
+    frame, retrieval
+        The header is not counted as a line.
+    """
+    account = TextAccounting(raw, "probes", "probes")
+    for line, cells, text in csv_rows(raw, account, tail="error"):
+        moment = microseconds(next((cells[name] for name in TIME_NAMES if cells.get(name)), None), raw.zone)
+        if moment is None:
+            account.reject(line, "no time", text)
+            continue
+        try:
+            row = {
+                "status": whole_number(cells.get("status")) or None,
+                "duration_s": number(next((cells[name] for name in _DURATION_NAMES if name in cells), None)),
+                **{name: number(cells.get(name)) for name in _PARTS},
+            }
+        except ValueError as error:
+            account.reject(line, str(error), text)
+            continue
+        words = {name: cells.get(name, "").strip() or None for name in ("vantage", "path", "error")}
+        if words["vantage"]:
+            words["vantage"] = words["vantage"].lower()
+        account.rows.append({"file": raw.relative, "line": line, "time": moment, **words, **row})
+    return account.finish(["time"])
+
+
+SOURCES = (
+    Source(
+        name="probes",
+        tables=("probes",),
+        patterns=("probes*.csv",),
+        looks_like=looks_like,
+        read=one_table("probes", read_probes),
+        by_content=True,
+        samples=(
+            ("timestamp,vantage,path,status,seconds,error\n1765415400.25,outside,/health,,5.0,timeout\n", 1),
+        ),
+    ),
+)

@@ -1,0 +1,151 @@
+"""JSON values of single lines, with nothing in them that a text can't hold.
+
+Nested values flattened to dotted paths, as the tables of settings hold them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates
+
+# Levels down to which a value is read; what lies deeper stays text. Python itself gives up before 1,000.
+DEEPEST = 100
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def json_value(data: bytes | str) -> Any:
+    r"""Return the JSON value of a line; what no text can hold becomes ``\xff`` or ``\ud800``.
+
+    That is bytes that are no UTF-8, and halves of surrogate pairs. Of a key that stands twice the first has
+    the name, the next is called ``key#2``. A value that is nested too deeply is its text.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON.
+    """
+    text = data.decode("utf-8", errors="surrogateescape") if isinstance(data, bytes) else data
+    return read_json(text, object_pairs_hook=_object, strict=False)
+
+
+def read_json(
+    text: str,
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    strict: bool = True,
+) -> Any:
+    r"""Return the JSON value in a text, with nothing in it that later steps can't hold.
+
+    Halves of surrogate pairs become their escape, ``\ud800``; a value more than :data:`DEEPEST` levels down
+    is its JSON text.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON.
+    """
+    if text.count("[") + text.count("{") > DEEPEST:
+        text = shallow(text)[0]
+    value = json.loads(text, object_pairs_hook=object_pairs_hook, strict=strict)
+    return _plain(value) if "\\u" in text or holds_surrogates(text) else value
+
+
+def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
+    """Return JSON text whose values below a level are texts that hold them, and how many there were.
+
+    Parameters
+    ----------
+    text
+        JSON, also torn, also several documents.
+    deepest
+        Levels of lists and objects that are kept.
+    """
+    kept: list[str] = []
+    depth = count = at = start = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in ("[", "{"):
+            depth += 1
+            if depth == deepest + 1:
+                start = token.start()
+        elif mark in ("]", "}"):
+            if depth == deepest + 1:
+                kept += [text[at:start], json.dumps(text[start : token.end()], ensure_ascii=False)]
+                at = token.end()
+                count += 1
+            depth = max(0, depth - 1)
+    if depth > deepest:
+        # Torn within the value.
+        kept += [text[at:start], json.dumps(text[start:], ensure_ascii=False)]
+        at = len(text)
+        count += 1
+    return "".join([*kept, text[at:]]), count
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found = {}
+    seen: dict[str, int] = {}
+    for key, value in pairs:
+        seen[key] = turn = seen.get(key, 0) + 1
+        found[key if turn == 1 else f"{key}#{turn}"] = value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_surrogates(value)
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    return value
+
+
+# Levels that are taken apart. A YAML anchor can contain itself, without end.
+_DEEPEST = 100
+_TOO_DEEP = json.dumps("nested too deeply to be read")
+
+
+def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield each leaf of a nested value with its dotted path.
+
+    Parameters
+    ----------
+    value
+        Nested dictionaries and lists; positions in a list count from 0.
+    path
+        Path of the value itself.
+    depth
+        Levels around the value.
+
+    Yields
+    ------
+    path, value
+        The value is JSON text with sorted keys; an empty list or dictionary is a leaf.
+    """
+    if depth >= _DEEPEST:
+        yield path, _TOO_DEEP
+        return
+    children: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        children = list(value.items())
+    elif isinstance(value, list):
+        children = list(enumerate(value))
+    if not children:
+        yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    for key, child in children:
+        yield from flatten(child, f"{path}.{key}" if path else str(key), depth + 1)
+
+
+def leaf(text: Any) -> Any:
+    """Return the value of a leaf; what is no JSON is the text itself."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text

@@ -1,0 +1,387 @@
+"""The address behind the name by which a configuration knows an upstream.
+
+Nginx resolves the names of its configuration when it starts, and logs addresses: the one that requests of a
+location went to is the name's, where there is one alone.
+
+The locations of a configuration as the ``/health`` question compares them.
+
+Which location serves a path, and what holds there, is for
+:mod:`watchme_analysis.nginx_conf.routing` to say; here
+two locations are compared by what can spoil a request.
+
+Configurations and source as the ``/health`` question lays them side by side, a column for each path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.nginx_conf.routing import (
+    effective_locations,
+    places_of,
+    route,
+    route_among,
+    upstream_addresses,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def resolved_names(
+    routes: Routes, logs: Iterable[pd.DataFrame], app_processes: pd.DataFrame
+) -> dict[str, str]:
+    """Return ``address:port`` by the ``name:port`` of the configuration, where it can be told.
+
+    Parameters
+    ----------
+    routes
+        Nginx's locations.
+    logs
+        Frames with ``path`` and ``upstream_addr`` of requests that Nginx passed on.
+    app_processes
+        Table of the glossary: a start command that is a service's tells its name and address.
+    """
+    import pandas as pd
+
+    asked = [log[["path", "upstream_addr"]].dropna().astype(object) for log in logs]
+    rows = pd.concat(asked, ignore_index=True) if asked else pd.DataFrame(columns=["path", "upstream_addr"])
+    families = route_templates(rows["path"]).astype(object)
+    seen: dict[str, set[str]] = {}
+    for _, group in rows.groupby(families):
+        place = routes.serving(str(group["path"].iloc[0]))
+        if place is None or len(place.addresses) != 1:
+            continue
+        name = place.addresses[0]
+        if re.fullmatch(r"[\d.]+:\d+|\[.*", name):
+            # An address is what it says: what else went well there was so before the configuration changed.
+            continue
+        seen.setdefault(name, set()).update(
+            str(address)
+            for address in group["upstream_addr"].unique()
+            if address != name and _port(str(address)) == _port(name)
+        )
+    found = {name: addresses.pop() for name, addresses in seen.items() if len(addresses) == 1}
+    hosts = dict(zip(app_processes["service"], app_processes["addr"], strict=True))
+    for name in {address for place in routes.places for address in upstream_addresses(place)}:
+        host = hosts.get(name.rpartition(":")[0])
+        if isinstance(host, str):
+            found.setdefault(name, f"{host}:{_port(name)}")
+    return found
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+# Directives of a location that decide how a request fares; all others are decoration here.
+_RELEVANT = """
+proxy_pass fastcgi_pass uwsgi_pass grpc_pass root alias return rewrite try_files deny allow auth_request
+auth_basic proxy_connect_timeout proxy_read_timeout proxy_send_timeout send_timeout limit_req limit_conn
+limit_rate limit_rate_after proxy_limit_rate proxy_cache proxy_cache_lock proxy_cache_lock_timeout
+proxy_cache_lock_age proxy_cache_valid proxy_cache_key proxy_cache_use_stale proxy_cache_bypass proxy_no_cache
+proxy_ignore_headers proxy_buffering proxy_request_buffering proxy_buffer_size proxy_buffers
+proxy_next_upstream proxy_next_upstream_timeout proxy_next_upstream_tries proxy_http_version proxy_method
+proxy_intercept_errors mirror resolver resolver_timeout proxy_ssl_verify proxy_bind
+"""
+RELEVANT = frozenset(_RELEVANT.split())
+Settings = dict[str, tuple[tuple[str, ...], ...]]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A location block with what holds in it.
+
+    Attributes
+    ----------
+    number
+        Its id in the table ``config_directives``.
+    label
+        As written, such as ``location = /health``.
+    modifier
+        ``""``, ``=``, ``^~``, ``~``, ``~*`` or ``@``.
+    own
+        Relevant directives in which it differs from its server: name to the argument lists, in order.
+    settings
+        All relevant directives in force.
+    addresses
+        ``host:port`` of the servers that requests are passed to, sorted; empty when none are.
+    """
+
+    number: int
+    label: str
+    modifier: str
+    own: Settings
+    settings: Settings
+    addresses: tuple[str, ...]
+
+    def value(self, name: str) -> str | None:
+        """Return the arguments of a setting as one text, None when it is not set."""
+        found = self.settings.get(name)
+        return " ".join(found[0]) if found else None
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The locations of one layer's configuration.
+
+    Attributes
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.nginx_conf.routing.effective_locations`.
+    layer
+        ``nginx`` or ``edge``.
+    """
+
+    frame: pd.DataFrame
+    layer: str
+
+    @cached_property
+    def places(self) -> list[dict[str, Any]]:
+        """The layer's locations, one mapping each: paths by the hundred are looked up in them."""
+        return places_of(self.frame, self.layer)
+
+    def __bool__(self) -> bool:
+        """Tell whether the layer's configuration is there."""
+        return bool((self.frame["layer"] == self.layer).any())
+
+    def serving(self, path: str) -> Location | None:
+        """Return the location that serves a path; None when only the server block does, or none."""
+        return self._serving(self.places, path)
+
+    def wider(self, path: str) -> Location | None:
+        """Return the location that would serve a path if its exact one (``=``) were not there.
+
+        A service has a prefix of its own by right; an exact location is taken out of the service that the
+        next wider one passes to. None when the path's location is not an exact one.
+        """
+        place = self.serving(path)
+        if place is None or place.modifier != "=":
+            return None
+        return self._serving([row for row in self.places if row["location_id"] != place.number], path)
+
+    def servers(self, path: str) -> list[dict[str, Any]]:
+        """Return ``address`` and ``options`` of each server that a path is passed on to, as far as known."""
+        row = route_among(self.places, path)
+        return (row or {}).get("upstream_servers") or []
+
+    def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return, by path, the path under which the application is asked; nothing where it is not known."""
+        if not self:
+            return {}
+        routed = {path: route_among(self.places, path) for path in paths}
+        return {path: row["upstream_path"] for path, row in routed.items() if row and row["upstream_path"]}
+
+    def _serving(self, places: list[dict[str, Any]], path: str) -> Location | None:
+        row = route_among(places, path)
+        if row is None or row["modifier"] == "server":
+            return None
+        server = next(
+            other
+            for other in places
+            if other["server_id"] == row["server_id"] and other["modifier"] == "server"
+        )
+        settings, outer = _settings(row["directives"]), _settings(server["directives"])
+        own = {name: values for name, values in settings.items() if outer.get(name) != values}
+        label = " ".join(part for part in ("location", row["modifier"], row["path"]) if part)
+        addresses = tuple(sorted(upstream_addresses(row)))
+        return Location(int(row["location_id"]), label, row["modifier"], own, settings, addresses)
+
+
+def routes(config_directives: pd.DataFrame) -> tuple[Routes, Routes]:
+    """Return the locations of Nginx and of the edge.
+
+    Parameters
+    ----------
+    config_directives
+        Table of the glossary, may be empty.
+    """
+    frame = effective_locations(config_directives)
+    return Routes(frame, "nginx"), Routes(frame, "edge")
+
+
+def _settings(directives: dict[str, Any]) -> Settings:
+    return {
+        name: tuple(tuple(str(word) for word in args) for args in values)
+        for name, values in directives.items()
+        if name in RELEVANT
+    }
+
+
+def differences(one: Location, other: Location) -> dict[str, tuple[str | None, str | None]]:
+    """Return the relevant settings in which two locations differ, as text or None when not set."""
+    names = sorted(set(one.settings) | set(other.settings))
+    found = {}
+    for name in names:
+        mine, theirs = one.settings.get(name), other.settings.get(name)
+        if mine != theirs:
+            found[name] = (_text(mine), _text(theirs))
+    return found
+
+
+def _text(values: tuple[tuple[str, ...], ...] | None) -> str | None:
+    return None if values is None else "; ".join(" ".join(value) for value in values)
+
+
+_WHERE = "served by"
+# Settings worth a row even where all paths agree, and Nginx's own value where none is written.
+_ALWAYS = {
+    "proxy_connect_timeout": "60s",
+    "proxy_read_timeout": "60s",
+    "proxy_cache": "off",
+}
+_OWN = " (Nginx's own)"
+_NOT_FOLLOWED = "not followed"
+# Calls that keep the thread or the loop which makes them.
+_BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
+_COLUMNS = ("layer", "setting", "differs", "line")
+
+
+def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> pd.DataFrame:
+    """Return what is in force for each path at Nginx and at the edge.
+
+    Parameters
+    ----------
+    config_directives
+        Table of the glossary, may be empty.
+    paths
+        Paths as callers ask for them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``layer`` (edge, nginx), ``setting``, ``differs`` (bool: not the same for all paths), ``line``
+        (text: the lines of the locations, in the first row of a layer), and a column of text for each path,
+        null where it is not set. The location, the addresses asked and the path asked there come first; of
+        the rest those that differ, and always the timeouts, the cache, and what of a location isn't followed
+        here (such as an ``if``).
+    """
+    import pandas as pd
+
+    frame = effective_locations(config_directives)
+    rows: list[dict[str, Any]] = []
+    for layer in ("edge", "nginx"):
+        places = {path: route(frame, path, layer=layer) for path in paths}
+        known = {path: place for path, place in places.items() if place is not None}
+        if not known:
+            continue
+        said = {path: _said(place) for path, place in known.items()}
+        names = list(dict.fromkeys(name for values in said.values() for name in values))
+        for name in [*names[:3], *sorted(set(names[3:]) | set(_ALWAYS))]:
+            values = {path: said.get(path, {}).get(name, _default(name)) for path in paths}
+            differs = len({_compared(name, path, value) for path, value in values.items()}) > 1
+            if differs or name in (*names[:3], *_ALWAYS, _NOT_FOLLOWED):
+                lines = ", ".join(
+                    dict.fromkeys(f"{place['file']}:{place['line']}" for place in known.values())
+                )
+                row = {"layer": layer, "setting": name, "differs": differs, "line": lines}
+                rows.append(row | values)
+    return pd.DataFrame(rows, columns=[*_COLUMNS, *paths])
+
+
+def _said(place: dict[str, Any]) -> dict[str, str]:
+    """Return the settings of a location as text, where it passes on to first."""
+    label = " ".join(part for part in ("location", place["modifier"], place["path"] or "") if part)
+    own = {
+        _WHERE: "the server block" if place["modifier"] == "server" else label,
+        "asks": ", ".join(sorted(upstream_addresses(place))) or "nobody",
+        "as": place["upstream_path"] or "–",
+    }
+    relevant = {
+        name: "; ".join(" ".join(map(str, args)) for args in values)
+        for name, values in place["directives"].items()
+        if name in RELEVANT and name not in ("proxy_pass", "limit_req", "limit_conn")
+    }
+    limits = {
+        name: "; ".join(_limit(limit) for limit in place[name])
+        for name in ("limit_req", "limit_conn")
+        if place[name]
+    }
+    beyond = {_NOT_FOLLOWED: "; ".join(place["not_covered"])} if place["not_covered"] else {}
+    return own | relevant | limits | beyond
+
+
+def _limit(limit: dict[str, Any]) -> str:
+    """Return a limit in words, with the key of its zone: it says who shares it."""
+    key = f"for each {limit['key']}" if limit.get("key") else f"in the zone {limit['zone']}"
+    if "connections" in limit:
+        connections = "connection" if str(limit["connections"]) == "1" else "connections"
+        return f"{limit['connections']} {connections} at once {key}"
+    rate = f"{limit['rate_per_s']:g} a second" if limit.get("rate_per_s") else "a rate"
+    delay = "refused above" if limit["nodelay"] or not limit["burst"] else "delayed within"
+    return f"{rate} {key}, {delay} a burst of {limit['burst']}"
+
+
+def _compared(name: str, path: str, value: str | None) -> str | None:
+    """Return what must be equal for two paths to be treated alike: for the path asked, what was taken off."""
+    if value is not None and name == "as":
+        return path.removesuffix(value) if path.endswith(value) else value
+    return value.removesuffix(_OWN) if value is not None else None
+
+
+def _default(name: str) -> str | None:
+    return f"{_ALWAYS[name]}{_OWN}" if name in _ALWAYS else None
+
+
+def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.DataFrame:
+    """Return for each handler how it runs, what may block in it, and what it leaves to the background.
+
+    Parameters
+    ----------
+    app_handlers, app_calls
+        Tables of the glossary, may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``route`` (method and path), ``function`` (with file and line), ``written_as`` (``async def`` or
+        ``def``), ``runs_on`` (event loop, thread pool), ``in_answer`` and ``in_background`` (text: calls that
+        can block, each with where it runs, its place and its time limit), by route.
+    """
+    import pandas as pd
+
+    rows = []
+    calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(_BLOCKING)]
+    written = app_handlers["is_async"].fillna(False).astype(bool)
+    by_route = dict(tuple(calls.groupby("reached_from")))
+    for handler, asynchronous in zip(app_handlers.itertuples(), written, strict=True):
+        route_name = f"{handler.method} {handler.path}"
+        mine = by_route.get(route_name, calls[:0])
+        behind = mine["context"].str.startswith(("background", "process")).fillna(False)
+        tasks = json.loads(handler.background_tasks) if isinstance(handler.background_tasks, str) else []
+        background = _calls(mine[behind])
+        rows.append(
+            {
+                "route": route_name,
+                "function": f"{handler.function} ({handler.file}:{handler.line})",
+                "written_as": "async def" if asynchronous else "def",
+                "runs_on": str(handler.runs_on).replace("_", " "),
+                "in_answer": _calls(mine[~behind]),
+                "in_background": background or ", ".join(f"{name}: nothing that blocks" for name in tasks),
+            }
+        )
+    columns = ["route", "function", "written_as", "runs_on", "in_answer", "in_background"]
+    return pd.DataFrame(rows, columns=columns).sort_values("route", ignore_index=True)
+
+
+# So many calls are named for a handler, those nearest to it.
+_NAMED_CALLS = 6
+
+
+def _calls(calls: pd.DataFrame) -> str:
+    said = []
+    nearest = calls["chain"].fillna("[]").map(lambda chain: len(json.loads(chain))).sort_values(kind="stable")
+    for call in calls.loc[nearest.index].itertuples():
+        limit = f", at most {call.timeout_s:g} s" if isinstance(call.timeout_s, float) else ""
+        where = str(call.context).removeprefix("background_").replace("_", " ")
+        kind = str(call.kind).replace("_", " ")
+        said.append(f"{call.call} ({kind} on the {where}{limit}; {call.file}:{call.line})")
+    named = list(dict.fromkeys(said))
+    more = [f"and {len(named) - _NAMED_CALLS} more (app_calls)"] if len(named) > _NAMED_CALLS else []
+    return "; ".join([*named[:_NAMED_CALLS], *more])

@@ -1,0 +1,239 @@
+"""Requests summed up in equal steps, for logs of which single requests can't be told apart in a figure.
+
+What changed, and when, as far as logs and CloudTrail tell.
+
+Frames that figures and tables of the ``/health`` question show; see each function for its columns.
+
+``start`` and ``end`` of an incident are aware moments or None: without a start no row has a phase, and
+without an end the incident lasts to the end of the data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.queues.baseline import STEPS_S
+from watchme_analysis.requests.observations import phases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Requests from which dots of a layer hide each other.
+DENSE = 8000
+_MOST_STEPS = 180
+_SHORT_STEPS_S = (1, 2, 5, 10, 30)
+
+
+def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
+    """Return the layers that saw more than :data:`DENSE` requests, in equal steps.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`watchme_analysis.health.window.judged`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``vantage``, ``time`` (start of the step, UTC), ``requests``, ``failed`` (int), ``median_s``,
+        ``p99_s`` (float, of those that did not fail), ``failed_s`` (float, the longest that failed; null when
+        none did), ``step_s`` (int). A step without requests has no row.
+    """
+    import pandas as pd
+
+    counts = observed["vantage"].value_counts()
+    rows = observed[observed["vantage"].isin(counts.index[counts > DENSE]) & observed["start"].notna()]
+    names = ["vantage", "time", "requests", "failed", "median_s", "p99_s", "failed_s", "step_s"]
+    if rows.empty:
+        return pd.DataFrame(columns=names)
+    span_s = (rows["start"].max() - rows["start"].min()).total_seconds()
+    steps = (*_SHORT_STEPS_S, *STEPS_S)
+    step_s = next((step for step in steps if span_s / step <= _MOST_STEPS), steps[-1])
+    seconds = rows["duration_s"].astype("float64")
+    found = (
+        pd.DataFrame(
+            {
+                "vantage": rows["vantage"],
+                "time": rows["start"].dt.floor(f"{step_s}s"),
+                "failed": rows["failed"],
+                "good_s": seconds.where(~rows["failed"]),
+                "bad_s": seconds.where(rows["failed"]),
+            }
+        )
+        .groupby(["vantage", "time"], as_index=False)
+        .agg(
+            requests=("failed", "size"),
+            failed=("failed", "sum"),
+            median_s=("good_s", "median"),
+            p99_s=("good_s", lambda values: values.quantile(0.99)),
+            failed_s=("bad_s", "max"),
+        )
+    )
+    return found.assign(step_s=step_s)[names]
+
+
+_NGINX = {"reload": "Nginx reloads", "startup": "Nginx starts", "shutdown": "Nginx stops"}
+_APART_S = 2.0
+
+
+def change_marks(changes: pd.DataFrame, error_log: pd.DataFrame, app_log: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes that were recorded, in order of time.
+
+    Parameters
+    ----------
+    changes, error_log, app_log
+        Tables of the glossary, each may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``time``, ``what`` (in words), ``source`` (the table). Calls that only read are left out; lines of
+        one log that say the same within two seconds of each other are one change.
+    """
+    import pandas as pd
+
+    parts = [
+        (row.time, f"{row.event_name} {row.resource or ''}".strip() + _by(row.user), "changes")
+        for row in changes[~changes["read_only"].fillna(False)]
+        .fillna({"user": "", "resource": ""})
+        .itertuples()
+    ]
+    for kind, group in error_log[error_log["kind"].isin(list(_NGINX))].groupby("kind"):
+        parts += [(moment, _NGINX[kind], "error_log") for moment in _firsts(group["time"])]
+    lifecycle = app_log[(app_log["kind"] == "lifecycle") & app_log["time"].notna()]
+    for service, group in lifecycle.groupby(lifecycle["service"].fillna("")):
+        who = f"the application {service}".rstrip()
+        parts += [(moment, f"{who} starts or stops", "app_log") for moment in _firsts(group["time"])]
+    found = pd.DataFrame(parts, columns=["time", "what", "source"])
+    found = found.astype({"time": "datetime64[us, UTC]", "what": "string", "source": "string"})
+    return found.sort_values("time", kind="stable", ignore_index=True)
+
+
+def _by(user: str) -> str:
+    return f" by {user}" if user else ""
+
+
+def _firsts(times: pd.Series) -> list[object]:
+    """Return the first moment of each cluster of lines."""
+    ordered = times.dropna().sort_values()
+    apart = ordered.diff().dt.total_seconds()
+    return list(ordered[apart.isna() | (apart > _APART_S)])
+
+
+def cliffs_delta(first: Any, second: Any) -> float:
+    """Return Cliff's delta: how much likelier the second sample is larger than smaller, -1 to 1.
+
+    Follows N. Cliff, "Dominance statistics", Psychological Bulletin 114 (1993); NaN without data.
+    """
+    import numpy as np
+
+    low, high = np.sort(np.asarray(first, float)), np.asarray(second, float)
+    if not len(low) or not len(high):
+        return float("nan")
+    smaller = np.searchsorted(low, high, side="left").sum()
+    larger = (len(low) - np.searchsorted(low, high, side="right")).sum()
+    return float((smaller - larger) / (len(low) * len(high)))
+
+
+def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime | None) -> pd.DataFrame:
+    """Compare each endpoint from each vantage before and after with during the incident.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`watchme_analysis.health.window.judged`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per ``family`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
+        ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
+        ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
+        all, failures with the time they took), ``median_ratio`` (float, incident over baseline,
+        both at least the millisecond that logs count in), ``cliffs_delta`` (float, -1 to 1),
+        ``bad_share_change`` (float, -1 to 1). The baseline is every time outside the incident. Worst first;
+        NaN where a side has no rows.
+    """
+    import pandas as pd
+
+    rows = []
+    inside = phases(observed["start"], start, end) == "incident"
+    for (family, vantage), group in observed.groupby(["family", "vantage"]):
+        during, other = group[inside[group.index]], group[~inside[group.index]]
+        before_s, during_s = other["duration_s"].dropna(), during["duration_s"].dropna()
+        rows.append(
+            {
+                "family": family,
+                "vantage": vantage,
+                "baseline_count": len(other),
+                "incident_count": len(during),
+                "baseline_bad": int(other["bad"].sum()),
+                "incident_bad": int(during["bad"].sum()),
+                "baseline_failed": int(other["failed"].sum()),
+                "incident_failed": int(during["failed"].sum()),
+                "baseline_median_s": before_s.median(),
+                "incident_median_s": during_s.median(),
+                "baseline_p90_s": before_s.quantile(0.9),
+                "incident_p90_s": during_s.quantile(0.9),
+                "median_ratio": max(during_s.median(), 0.001) / max(before_s.median(), 0.001),
+                "cliffs_delta": cliffs_delta(before_s, during_s),
+                "bad_share_change": during["bad"].mean() - other["bad"].mean(),
+            }
+        )
+    columns = [
+        "family", "vantage", "baseline_count", "incident_count", "baseline_bad", "incident_bad",
+        "baseline_failed", "incident_failed", "baseline_median_s", "incident_median_s", "baseline_p90_s",
+        "incident_p90_s", "median_ratio", "cliffs_delta", "bad_share_change",
+    ]  # fmt: skip
+    found = pd.DataFrame(rows, columns=columns).astype({"family": "string", "vantage": "string"})
+    return found.sort_values(["bad_share_change", "family"], ascending=[False, True], ignore_index=True)
+
+
+def status_counts(
+    observed: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Count statuses by vantage, endpoint and phase.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``vantage``, ``family``, ``phase``, ``status`` (text: the number, else the client's error or
+        ``no answer``), ``count`` (int).
+    """
+    import pandas as pd
+
+    number = (
+        observed["status"].map(lambda value: pd.NA if pd.isna(value) else str(int(value))).astype("string")
+    )
+    frame = pd.DataFrame(
+        {
+            "vantage": observed["vantage"],
+            "family": observed["family"],
+            "phase": phases(observed["start"], start, end).fillna("all"),
+            "status": number.fillna(observed["error"]).fillna("no answer"),
+        }
+    )
+    return frame.groupby(list(frame.columns), as_index=False).size().rename(columns={"size": "count"})
+
+
+def error_counts(
+    error_log: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """Count the lines of Nginx's error log by kind, path and upstream.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind``, ``family`` (null: not about a request), ``upstream_addr``, ``phase``, ``count`` (int),
+        ``first``, ``last`` (time).
+    """
+    frame = error_log[["kind", "upstream_addr", "time"]].copy()
+    frame["family"] = route_templates(error_log["path"]).astype("string")
+    frame["phase"] = phases(error_log["time"], start, end).fillna("all")
+    keys = ["kind", "family", "upstream_addr", "phase"]
+    found = frame.groupby(keys, dropna=False, as_index=False).agg(
+        count=("kind", "size"), first=("time", "min"), last=("time", "max")
+    )
+    return found.sort_values("count", ascending=False, kind="stable", ignore_index=True)

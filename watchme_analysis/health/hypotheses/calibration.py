@@ -1,0 +1,66 @@
+"""How often ``/health`` verdicts of a confidence were right, as last measured.
+
+The figures stand in ``calibration.json`` beside this module, which ``benchmarks/health_accuracy.py``
+writes: no number is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+FILE = "calibration.json"
+# From which confidence a verdict is one to act on at night.
+SURE = 0.9
+
+
+@cache
+def measured() -> Mapping[str, Any]:
+    """Return the figures: when, on what, and the bins of confidence; empty when they don't ship."""
+    file = files("watchme_analysis.health.hypotheses").joinpath(FILE)
+    if not file.is_file():
+        return {}
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> str:
+    """Return in a sentence how often verdicts like this one were right.
+
+    Parameters
+    ----------
+    verdict, confidence
+        Of the diagnosis.
+    figures
+        As :func:`measured` gives them, which is taken when None.
+
+    Returns
+    -------
+    str
+        Empty when nothing is known of such verdicts.
+    """
+    found = measured() if figures is None else figures
+    unseen = found.get("unseen", {})
+    if not unseen.get("cases"):
+        return ""
+    made = f"{unseen['cases']} recorded cases that the rules had not seen ({found['date']})"
+    if verdict == "inconclusive":
+        return f"Of {made}, {unseen['open']} ended inconclusive with all of their evidence."
+    low, high = (SURE, 1.0) if confidence >= SURE else _bounds(found, confidence)
+    mine = [one for one in unseen["bins"] if low <= one["low"] and one["high"] <= high]
+    count, right = (sum(one[name] for one in mine) for name in ("count", "right"))
+    if not count:
+        return f"Of {made}, none had a confidence like this one."
+    span = f"{low:.0%} or more" if high == 1.0 else f"{low:.0%} to {high:.0%}"
+    return f"Of {made}, {count} had a confidence of {span}, and {right} of these were right."
+
+
+def _bounds(found: Mapping[str, Any], confidence: float) -> tuple[float, float]:
+    for one in found["edges"]:
+        low, high = one
+        if low <= confidence < high:
+            return low, high
+    return 0.0, 1.0

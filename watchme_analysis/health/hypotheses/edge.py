@@ -1,0 +1,267 @@
+"""Checks of the edge: whether it held, refused or misdirected what the origin would have served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.hypotheses.edge_rules import timeout_words
+from watchme_analysis.health.hypotheses.facts import Facts, listed, most_of_one, seconds, share
+from watchme_analysis.health.hypotheses.rules import edge_rule_words
+from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, tables_of
+from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EDGE = "edge_config"
+# Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
+GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# What an edge must add before it counts, in seconds and as a share of the request's time.
+ADDED_S = 0.4
+ADDED_SHARE = 0.6
+# What an edge gave up on sooner, it did not wait for: it was turned away.
+CUT_S = 0.1
+# What the edge did to a request that nothing further in has a part in.
+OWN_DOING = ("edge_alone", "edge_elsewhere", "edge_waits", "edge_never_arrived")
+
+
+def edge(found: Facts) -> list[Seen]:
+    """Compare what the edge saw with what Nginx saw of the same requests."""
+    if not found.has("edge_log"):
+        return _without_edge_log(found)
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    if len(bad) < 3:
+        return []
+    seen = []
+    parts = _sorted_out(found, bad)
+    total = len(bad)
+    makers = {
+        "edge_waits": _waits,
+        "edge_alone": _alone,
+        "edge_elsewhere": _elsewhere,
+        "edge_impatient": _impatient,
+        "edge_never_arrived": _never_arrived,
+    }
+    for outcome, maker in makers.items():
+        rows = parts.get(outcome)
+        if rows is not None and len(rows) >= 3 and len(rows) >= 0.3 * total:
+            seen.append(maker(found, rows, total))
+        elif rows is not None and (mine := most_of_one(found, rows, bad)) is not None:
+            seen.append(maker(found, *mine))
+    passed = parts["passed_on"]
+    if not seen and len(passed) >= 0.5 * total:
+        text = (
+            f"The edge added nothing: of {total} bad requests of {listed(found.endpoints)} it passed on "
+            f"{len(passed)}, and the origin took the time or gave the bad answer."
+        )
+        sql = of_joined("edge", bad)
+        seen.append(Seen("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
+    return seen
+
+
+def spoilt_by_edge(found: Facts) -> pd.Index:
+    """Return the bad requests, by index, that the edge itself held, refused or sent astray."""
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    parts = _sorted_out(found, bad) if len(bad) else {}
+    mine = [rows for name, rows in parts.items() if name in OWN_DOING]
+    return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
+
+
+def _within_nginx_log(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what ended after Nginx's log did, where that log was cut: it can't stand in it."""
+    import pandas as pd
+
+    if not found.has("access_log") or bad.empty:
+        return bad
+    edge = found.joined[found.joined["seen_edge"]]
+    logged = found.joined["nginx_end"].max()
+    late = edge["edge_end"] > logged + pd.Timedelta(seconds=1)
+    was_cut = (late & edge["origin_status"].between(200, 399)).any()
+    return bad[bad["edge_end"] <= logged] if was_cut else bad
+
+
+def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Sort the edge's bad requests by what became of them at the origin; each goes to one part."""
+    unanswered = bad["origin_status"].fillna(0) == 0
+    gateway = bad["edge_status"].isin(GATEWAY)
+    nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
+    origin_quick = (bad["origin_s"] < bad["edge_s"] * (1 - ADDED_SHARE)) & (
+        bad["edge_s"] - bad["origin_s"] > ADDED_S
+    )
+    slower = (bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_S) & (
+        bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
+    )
+    # Nginx logs that its caller left (499); without a common id the two records may not be joined.
+    cut = gateway & (
+        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))
+    )
+    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
+    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
+    single = single[single["family"].isin(found.families)]
+    # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
+    left_early = bad["edge_status"] == 499
+    if found.has("access_log") and len(single) < 0.3 * max(int(left_early.sum()), 1):
+        left_early &= False
+    alone = (
+        unanswered
+        & ~bad["seen_nginx"]
+        & ~left_early
+        & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
+    )
+    usual = _usual_origin(found)
+    other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
+    nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
+    nowhere &= len(single) < 0.3 * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
+    parts: dict[str, pd.DataFrame] = {}
+    left = bad.index
+    # The origin's bad answer or time, passed on as it came, explains the rest.
+    for name, chosen in (
+        ("edge_alone", alone),
+        ("edge_elsewhere", other & ~bad["seen_nginx"]),
+        ("edge_impatient", cut & short_of_usual(found, bad, "edge_s")),
+        (
+            "edge_waits",
+            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
+            & (origin_quick | unanswered),
+        ),
+        ("edge_never_arrived", nowhere),
+    ):
+        rows = bad.loc[left][chosen.loc[left].astype(bool)]
+        parts[name] = rows
+        left = left.difference(rows.index)
+    parts["passed_on"] = bad.loc[left]
+    return parts
+
+
+def _turned_away_by_nginx(found: Facts) -> bool:
+    """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
+    errors = found.of_incident(found.table("error_log"))
+    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= 3
+
+
+def _usual_origin(found: Facts) -> str | None:
+    """Return the origin that served what was well."""
+    good = found.joined[
+        found.joined["seen_edge"] & ~found.joined["edge_bad"] & found.joined["origin_addr"].notna()
+    ]
+    return str(good["origin_addr"].mode().iloc[0]) if len(good) else None
+
+
+def _seen(
+    outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str, rule: str | None
+) -> Seen:
+    """Return what the edge's log shows of some bad requests, and in words how a rule of the edge does it."""
+    words = detail + (f" ({rule})" if rule else "")
+    sql, strength = of_joined("edge", rows), by_count(len(rows))
+    return Seen(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, details={EDGE: words})
+
+
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    edge_s = float(rows["edge_s"].median())
+    origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
+    text = (
+        f"The edge held {share(len(rows), total)} bad requests of {listed(found.endpoints)}: they took "
+        f"{seconds(edge_s)} there (median) and {seconds(float(origin))} at the origin."
+    )
+    detail = (
+        f"the edge holds requests of {listed(found.endpoints)} that the origin answers in "
+        f"{seconds(float(origin))}"
+    )
+    return _seen("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule_words(found))
+
+
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    statuses = rows["edge_status"].value_counts()
+    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
+    caches = rows["cache_status"].dropna().value_counts()
+    cache = f", cache status {caches.index[0]}" if len(caches) else ""
+    text = (
+        f"The edge itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
+        f"without asking the origin: status {words}{cache}."
+    )
+    detail = f"the edge answers {listed(found.endpoints)} itself with {words}{cache}"
+    return _seen("edge_alone", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
+
+
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    origins = listed(rows["origin_addr"].value_counts().index)
+    usual = _usual_origin(found)
+    text = (
+        f"For {share(len(rows), total)} bad requests of {listed(found.endpoints)} the edge asked {origins}, "
+        f"not {usual} that served the rest; Nginx saw none of them."
+    )
+    detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
+    return _seen("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
+
+
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    cut = float(rows["edge_s"].median())
+    needs = longest_answer_s(found, rows)
+    text = (
+        f"The edge gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
+        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well "
+        "(Nginx logged 499)."
+    )
+    detail = (
+        f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
+    )
+    rule = timeout_words(found) or edge_rule_words(found)
+    return _seen("edge_impatient", text, rows, (cut, "s"), detail, rule)
+
+
+def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
+    text = (
+        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status "
+        f"{statuses}) never reached Nginx, which served {len(others)} others in that time."
+    )
+    # Without others, only that the log goes on before or after tells that Nginx was there.
+    around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
+    strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
+    sql = of_joined("edge", rows)
+    return Seen("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
+
+
+def _without_edge_log(found: Facts) -> list[Seen]:
+    """Compare outside probes with Nginx's log when the edge keeps none."""
+    if not found.has("access_log") or not found.has("probes"):
+        return []
+    observed = found.affected
+    outside = observed[observed["vantage"] == "outside"]
+    bad = int(outside["bad"].sum())
+    if bad < 3 or bad < 0.2 * len(outside):
+        return []
+    nginx = observed[observed["vantage"] == "nginx"]
+    bad_nginx = int(nginx["bad"].sum())
+    table = tables_of(nginx)
+    sql = of_observed(nginx) if len(nginx) else None
+    if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
+        text = (
+            f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} "
+            "as bad as the probes met them."
+        )
+        return [Seen("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
+    timed = nginx["duration_s"].notna().any()
+    if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
+        middle = float(nginx["duration_s"].median())
+        text = (
+            f"Nginx served {listed(found.endpoints)} well ({share(bad_nginx, len(nginx))} bad, median "
+            f"{seconds(middle)}) while {share(bad, len(outside))} probes from outside were bad."
+        )
+        detail = (
+            f"something before Nginx spoils {listed(found.endpoints)}: Nginx answers in {seconds(middle)}"
+        )
+        return [Seen("outside_bad_nginx_fine", text, table, len(nginx), sql, details={EDGE: detail})]
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
+    # What came after the last bad probe was sent may have come when all was well again.
+    last = outside.loc[outside["bad"], "start"].max()
+    if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:
+        text = (
+            f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
+            f"others and, before, {len(before)} of these did."
+        )
+        return [Seen("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))]
+    return []

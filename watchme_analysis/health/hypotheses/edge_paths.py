@@ -1,0 +1,109 @@
+"""Check of the path that the edge asks Nginx for: what it rewrites arrives under a path of no caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.hypotheses.edge import EDGE
+from watchme_analysis.health.hypotheses.facts import Facts, listed, share
+from watchme_analysis.health.hypotheses.rules import edge_rule_words
+from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.sql import of_joined
+from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Requests that count, and how far the two layers' numbers may differ.
+FEWEST, ALIKE = 3, 0.5
+# Share of other requests that may have another path at Nginx all the same.
+FEW = 0.02
+
+
+def rewritten(found: Facts) -> list[Seen]:
+    """Find bad answers that the edge got for a path that no caller asked it for.
+
+    Nginx or the application then refuses what is strange to them, and look at fault.
+    """
+    bad = found.rows("edge", bad=True)
+    if seen := _renamed(found, bad):
+        return seen
+    lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
+    if len(lost) < FEWEST or len(lost) < ALIKE * len(bad) or _arrived(found):
+        return []
+    status = int(lost["origin_status"].mode().iloc[0])
+    strange = _strange(found, status)
+    if strange.empty:
+        return []
+    # What is put before every path makes as many strange families as it hides.
+    often = strange["family"].value_counts().index[: lost["family"].nunique()]
+    hits = strange[strange["family"].isin(often)]
+    path = str(hits["path"].mode().iloc[0])
+    if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
+        return []
+    paths = path if len(often) == 1 else f"paths such as {path}"
+    text = (
+        f"Nginx logged none of {len(lost):,d} bad requests of {listed(found.endpoints)} that the edge passed "
+        f"on, and {len(hits):,d} of {paths} with the same status {status}, which nobody asked the edge for."
+    )
+    rule = edge_rule_words(found)
+    detail = f"the edge asks for {paths} in place of {listed(found.endpoints)}" + (
+        f" ({rule})" if rule else ""
+    )
+    sql = of_joined("nginx", hits)
+    strength = by_count(len(hits))
+    return [
+        Seen("edge_renames", text, "access_log", len(hits), sql, strength=strength, details={EDGE: detail})
+    ]
+
+
+def _renamed(found: Facts, bad: pd.DataFrame) -> list[Seen]:
+    """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
+    asked = _with_nginx_path(found, found.joined)
+    other = asked["nginx_path"].astype(object) != asked["path"].astype(object)
+    # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
+    if other[~asked["during"]].sum() > FEW * len(asked):
+        return []
+    mine = asked[asked.index.isin(bad.index) & other]
+    if len(mine) < FEWEST or len(mine) < ALIKE * len(bad):
+        return []
+    path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
+    text = (
+        f"Nginx logged {share(len(mine), len(bad))} bad requests of {listed(found.endpoints)} under another "
+        f"path than callers asked the edge for, such as {path} for {name}."
+    )
+    rule = edge_rule_words(found)
+    detail = f"the edge asks for {path} in place of {name}" + (f" ({rule})" if rule else "")
+    sql, strength = of_joined("nginx", mine), by_count(len(mine))
+    return [
+        Seen("edge_renames", text, "access_log", len(mine), sql, strength=strength, details={EDGE: detail})
+    ]
+
+
+def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:
+    """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
+    both = joined[joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()]
+    log = found.table("access_log")[["file", "line", "path"]].dropna()
+    known = {(str(file), int(line)): path for file, line, path in log.itertuples(index=False)}
+    places = zip(both["nginx_file"], both["nginx_line"], strict=True)
+    paths = [known.get((str(file), int(line))) for file, line in places]
+    return both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
+
+
+def _arrived(found: Facts) -> bool:
+    """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
+    paths = found.of_incident(found.table("error_log"))["path"].dropna()
+    return bool(route_templates(paths).isin(found.families).any())
+
+
+def _strange(found: Facts, status: int) -> pd.DataFrame:
+    """Return Nginx's requests of the incident with a status, of paths that were never asked for elsewhere."""
+    import pandas as pd
+
+    joined = found.joined
+    # A log with whole seconds puts the first of the incident before it.
+    begun = pd.Timestamp(found.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
+    known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "family"].dropna()
+    single = joined[joined["during"] & joined["seen_nginx"] & ~joined["seen_edge"]]
+    return single[~single["family"].isin(known) & (single["nginx_status"] == status)]

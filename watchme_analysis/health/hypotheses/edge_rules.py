@@ -1,0 +1,184 @@
+"""Checks of an export of the edge's settings: which rule treats affected requests apart, and what is unread.
+
+A rule is asked of the requests that the edge logged, not of a path alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
+from watchme_analysis.health.hypotheses.facts import Facts, facts, listed, share
+from watchme_analysis.health.hypotheses.seen import Seen
+from watchme_analysis.health.hypotheses.sql import quoted, select
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.redact import shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EDGE = "edge_config"
+# A rule treats requests apart when it concerns this share of them and no more of what did well.
+MOST, FEW = 0.5, 0.1
+# Requests that rules are asked of: distinct ones, by what rules look at.
+ASKED = 300
+_LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A rule, and the share of affected and of other requests that it concerns.
+
+    ``unknown`` holds what decides whether it concerns the affected ones and is not known.
+    """
+
+    rule: EdgeRule
+    affected: float
+    others: float
+    unknown: tuple[str, ...] = ()
+
+
+def matched_rules(inv: Investigation) -> tuple[Matched, ...]:
+    """Return what each rule has to do with the requests; use as ``inv.once(matched_rules)``."""
+    found = inv.once(facts)
+    rules = [rule for rule in edge_rules_of(found.table("edge_settings")) if rule.effect or rule.problem]
+    if not rules or found.incident is None:
+        return ()
+    mine, rest = _asked(found, affected=True), _asked(found, affected=False)
+    # What would be asked elsewhere tells a rule for all from one for some, where nothing else was asked.
+    rest = rest or [{**fields, **request_fields({"path": "/", "uri": "/"})} for fields in mine[:1]]
+    return tuple(_matched(rule, mine, rest) for rule in rules)
+
+
+def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, Any]]) -> Matched:
+    concerns = rule.concerns
+    if concerns is None:
+        return Matched(rule, 0.0, 0.0)
+    answers, others = ([concerns(fields) for fields in part] for part in (mine, rest))
+    left_open = [answer for answer in answers if answer.holds is None]
+    unknown = sorted({name for answer in left_open for name in answer.unknown})
+    return Matched(
+        rule,
+        sum(answer.holds is True for answer in answers) / max(len(answers), 1),
+        sum(answer.holds is True for answer in others) / max(len(others), 1),
+        tuple(unknown) if len(left_open) > FEW * len(answers) else (),
+    )
+
+
+def _asked(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
+    """Return the fields of the affected requests that went badly, or of others that did well."""
+    rows = found.rows("edge", bad=affected, affected=False)
+    rows = rows[rows["family"].isin(found.families) == affected]
+    log = found.table("edge_log")
+    if len(rows) and len(log):
+        keys = rows[["edge_file", "edge_line"]].set_axis(["file", "line"], axis=1)
+        logged = log.merge(keys.drop_duplicates(), on=["file", "line"])[_LOOKED_AT].drop_duplicates()
+        plain = logged.head(ASKED).astype(object)
+        return [request_fields(row) for row in plain.where(plain.notna(), None).to_dict("records")]
+    # Without the edge's log only the paths are known, and the host where Nginx logs it.
+    outer = found.outer
+    chosen = outer[
+        outer["during"] & (outer["family"].isin(found.families) == affected) & (outer["bad"] == affected)
+    ]
+    hosts = found.table("access_log")["host"].dropna()
+    host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None
+    return [request_fields({"path": path, "host": host}) for path in chosen["path"].dropna().unique()[:ASKED]]
+
+
+def _apart(found: Facts) -> list[Matched]:
+    """Return the rules that concern the affected requests alone and can show as they did."""
+    bad = found.rows("edge", bad=True)["edge_status"].dropna().astype(int)
+    return [
+        one
+        for one in found.inv.once(matched_rules)
+        if one.rule.effect
+        and one.affected >= MOST
+        and one.others <= FEW
+        and (bad.empty or not one.rule.statuses or bad.isin(one.rule.statuses).mean() >= FEW)
+    ]
+
+
+def setting_words(found: Facts) -> str | None:
+    """Return the rules that treat the affected requests apart, in words; None when none is known to."""
+    apart = _apart(found)
+    return listed([_in_words(one.rule) for one in apart], 2) if apart else None
+
+
+def timeout_words(found: Facts) -> str | None:
+    """Return the rules that limit how long the edge waits for the affected requests, in words."""
+    mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= MOST]
+    limits = [_in_words(rule) for rule in mine if "read_timeout" in rule.effect]
+    return listed(limits, 2) if limits else None
+
+
+def _in_words(rule: EdgeRule) -> str:
+    short = shortened(rule.condition, 160, "...")
+    return f"rule `{rule.label}` ({short}): {rule.effect}"
+
+
+def settings(found: Facts) -> list[Seen]:
+    """Weigh whether a rule of the export treats the affected requests apart, where all of it was read."""
+    table = found.table("edge_settings")
+    if table.empty:
+        return []
+    apart = _apart(found)
+    if apart:
+        words = setting_words(found) or ""
+        asked = len(_asked(found, affected=True))
+        text = (
+            f"The edge's settings treat {listed(found.endpoints)} apart: {words}; the first concerns "
+            f"{share(round(apart[0].affected * asked), asked)} kinds of bad requests and "
+            f"{apart[0].others:.0%} of those that did well."
+        )
+        sql, rows = rows_of(found, [one.rule for one in apart])
+        return [Seen("edge_rule", text, "edge_settings", rows, sql, details={EDGE: words})]
+    if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
+        return []
+    text = (
+        f"No rule of the edge's settings treats {listed(found.endpoints)} apart from the paths that did well."
+    )
+    return [Seen("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)]
+
+
+def rows_of(found: Facts, rules: Sequence[EdgeRule]) -> tuple[str, int]:
+    """Return the query for the rows of ``edge_settings`` that rules stand in, and how many they are."""
+    sql = select("edge_settings", f"({' or '.join(map(_standing, rules))})")
+    return sql, int(sum(_of_rule(found.table("edge_settings"), rule).sum() for rule in rules))
+
+
+def unread(found: Facts) -> tuple[str, ...]:
+    """Return in sentences what the edge's settings hold that may concern the affected paths and is unread."""
+    table = found.table("edge_settings")
+    if table.empty or found.incident is None:
+        return ()
+    said = []
+    if found.inv.case.coverage()["edge_settings"]["rejected"]:
+        said.append("A part of the edge's settings was refused or came torn: the import says which.")
+    for one in found.inv.once(matched_rules):
+        name = f"the edge's rule `{one.rule.label}`"
+        if one.unknown and one.affected < MOST:
+            hangs = listed([f"`{word}`" for word in one.unknown])
+            said.append(f"Whether {name} concerns {listed(found.endpoints)} hangs on {hangs}: unknown.")
+        if one.rule.problem and (one.rule.concerns is None or one.affected >= MOST or one.unknown):
+            said.append(f"Unread of {name}: {one.rule.problem}.")
+    known = table["path"].map(lambda _: False)
+    for rule in edge_rules_of(table):
+        known |= _of_rule(table, rule)
+    for path, value in zip(table.loc[~known, "path"], table.loc[~known, "value"], strict=True):
+        if any(endpoint.strip("/") and endpoint in str(value) for endpoint in found.endpoints):
+            said.append(f"Unread of the edge's settings, though it names the path: {path}: {value}.")
+    return tuple(said)
+
+
+def _of_rule(table: pd.DataFrame, rule: EdgeRule) -> pd.Series:
+    """Return which rows of the table are a rule's."""
+    return table["file"].eq(rule.file) & table["path"].map(
+        lambda path: not rule.path or str(path).startswith(f"{rule.path}.")
+    )
+
+
+def _standing(rule: EdgeRule) -> str:
+    prefix = f"starts_with(path, {quoted(rule.path + '.')})" if rule.path else "true"
+    return f"(file = {quoted(rule.file)} and {prefix})"

@@ -1,0 +1,300 @@
+"""What all ``/health`` hypotheses look at, computed once per investigation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_of, same_endpoint
+from watchme_analysis.health.configuration import Routes, resolved_names, routes
+from watchme_analysis.health.own_errors import asked_about, own_errors
+from watchme_analysis.health.rate_limits import held_back, refused_at_limit
+from watchme_analysis.health.window import Incident, find_incident, judged
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.requests.followed import FollowedRequests, follow_requests
+from watchme_analysis.requests.layers import slow_senders
+from watchme_analysis.requests.observations import INNER, observations, requests
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.case.case_folder import Case
+
+
+# Tables that are empty when all is well.
+QUIET = ("error_log",)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The evidence of one investigation, joined and judged.
+
+    Attributes
+    ----------
+    inv
+        The investigation.
+    joined
+        Requests followed through edge and Nginx, with ``edge_bad`` and ``nginx_bad`` (bool) and
+        ``during`` (bool: begun within the incident).
+    observed
+        Judged observations, with ``during``.
+    incident
+        The incident, None when there is none.
+    upstreams
+        Usual upstream address by path family: of good answers, else as configured.
+    resolved
+        Address by the name that the configuration has for it, where requests or start commands tell.
+    nginx_routes, edge_routes
+        Locations of the configurations.
+    endpoints
+        Paths affected.
+    own_errors
+        Observations that count as well: errors of the application's own on endpoints that nobody probed.
+    refused
+        For each observation whether a limit of Nginx refused the request.
+    held_back
+        Observations that count as well: requests beyond the usual that a limit of Nginx refused.
+    """
+
+    inv: Investigation
+    joined: pd.DataFrame
+    observed: pd.DataFrame
+    incident: Incident | None
+    upstreams: dict[str, str]
+    resolved: dict[str, str]
+    nginx_routes: Routes
+    edge_routes: Routes
+    endpoints: tuple[str, ...]
+    own_errors: pd.DataFrame
+    refused: pd.Series
+    held_back: pd.DataFrame
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the case."""
+        return self.inv.table(name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a table holds rows."""
+        return len(self.table(name)) > 0
+
+    def collected(self, name: str) -> bool:
+        """Tell whether a table was brought: with rows, or as a log of errors that holds none."""
+        return self.has(name) or (name in QUIET and name in self.inv.case.manifest["tables"])
+
+    @property
+    def start(self) -> datetime:
+        """Start of the incident."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.start
+
+    @property
+    def end(self) -> datetime:
+        """End of the incident, or of the data when it is still open."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.end
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Path families affected, worst first."""
+        return () if self.incident is None else self.incident.families
+
+    @property
+    def outer(self) -> pd.DataFrame:
+        """Observations of what callers met, not those from inside or the host."""
+        return self.observed[~self.observed["vantage"].isin(INNER)]
+
+    @property
+    def affected(self) -> pd.DataFrame:
+        """Observations of the affected families during the incident, from wherever."""
+        return self.observed[self.observed["during"] & self.observed["family"].isin(self.families)]
+
+    @cached_property
+    def services(self) -> tuple[str, ...]:
+        """Usual upstream addresses of the affected families, the most affected first."""
+        counts: dict[str, int] = {}
+        bad = self.observed[self.observed["during"] & self.observed["bad"]]
+        for family in self.families:
+            if family in self.upstreams:
+                address = self.upstreams[family]
+                counts[address] = counts.get(address, 0) + int((bad["family"] == family).sum())
+        return tuple(sorted(counts, key=lambda address: -counts[address]))
+
+    def known_as(self, services: Iterable[str]) -> list[str]:
+        """Return services by all their names: as the configuration has them, and as logs do."""
+        return [name for one in services for name in dict.fromkeys((one, self.resolved.get(one, one)))]
+
+    def hosts(self, services: Iterable[str]) -> set[str]:
+        """Return the names and addresses of services without their ports."""
+        return {name.rsplit(":", 1)[0] for name in self.known_as(services)}
+
+    def of_incident(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a table with a ``time`` column that lie in the incident."""
+        import pandas as pd
+
+        times = frame["time"]
+        return frame[(times >= pd.Timestamp(self.start)) & (times <= pd.Timestamp(self.end))]
+
+    def rows(self, side: str, *, bad: bool, affected: bool = True) -> pd.DataFrame:
+        """Return joined requests of the incident that a layer (``edge``, ``nginx``) saw as bad or good."""
+        frame = self.joined
+        chosen = frame[f"seen_{side}"] & frame["during"] & (frame[f"{side}_bad"] == bad)
+        if affected:
+            chosen &= frame["family"].isin(self.families)
+        return frame[chosen]
+
+    def calm_neighbours(self) -> list[str]:
+        """Return unaffected families served by an affected service, with five requests at least."""
+        outer = self.observed[
+            self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
+        ]
+        counts = outer.groupby("family")["strained"].agg(["size", "sum"])
+        quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
+        services = set(self.services)
+        return [
+            str(name)
+            for name in quiet.index
+            if name not in self.families and self.upstreams.get(str(name)) in services
+        ]
+
+    def calm_beside(self, family: str) -> list[str]:
+        """Return the calm neighbours that the usual upstream of a family serves as well."""
+        mine = self.upstreams.get(family)
+        return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
+
+
+def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd.DataFrame, int] | None:
+    """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    probes = found.observed.loc[found.observed["row"] < 0, "family"]
+    for family in found.families:
+        mine, total = rows[rows["family"] == family], int((bad["family"] == family).sum())
+        if (probes == family).any() and len(mine) >= 6 and len(mine) >= 0.5 * total:
+            return mine, total
+    return None
+
+
+def facts(inv: Investigation) -> Facts:
+    """Gather the facts of an investigation; use as ``inv.once(facts)``."""
+    joined = requests(inv.table("access_log"), inv.table("edge_log"))
+    observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
+    for side in ("edge", "nginx"):
+        waiting = joined.index[slow_senders(joined, side)]
+        mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
+        observed.loc[mine, ["slow", "bad", "strained"]] = False
+    asked = inv.options.get("endpoint")
+    nginx, edge = routes(inv.table("config_directives"))
+    refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
+    about = {route_of(asked)} if asked else asked_about(observed)
+    held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
+    observed.loc[held, ["failed", "bad", "strained"]] = False
+    incident = find_incident(observed, route_of(asked) if asked else None)
+    own = own_errors(joined, observed, None if asked else incident)
+    if own.any():
+        observed.loc[own, ["failed", "bad", "strained"]] = False
+        incident = find_incident(observed)
+    observed["during"] = _during(observed["start"], incident)
+    joined["during"] = _during(joined["start"], incident)
+    for side in ("edge", "nginx"):
+        mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
+        joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
+    upstreams = _usual_upstreams(joined, nginx)
+    resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
+    endpoints = _endpoints(observed, incident)
+    return Facts(
+        inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
+        observed[held],
+    )  # fmt: skip
+
+
+def followed(inv: Investigation) -> FollowedRequests:
+    """Follow every request through edge, Nginx and application; use as ``inv.once(followed)``."""
+    found = inv.once(facts)
+    paths = found.joined["path"].dropna().unique()
+    inner = found.nginx_routes.passed_as(str(path) for path in paths)
+    return follow_requests(found.joined, inv.table("app_log"), inner)
+
+
+def requests_view(case: Case) -> pd.DataFrame:
+    """Return the frame that queries know as ``requests``, as :class:`FollowedRequests` describes it."""
+    return Investigation(case, "health").once(followed).frame
+
+
+def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
+    """Give what was asked inside or on the host the name that it has outside."""
+    outer = observed[~observed["vantage"].isin(INNER)]
+    known = [str(name) for name in outer["family"].unique()]
+    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "family"].unique()]
+    if not known:
+        return observed
+    inner = observed["vantage"].isin(INNER)
+    names = {
+        family: same_endpoint(str(family), probed) or same_endpoint(str(family), known) or family
+        for family in observed.loc[inner, "family"].unique()
+    }
+    observed.loc[inner, "family"] = observed.loc[inner, "family"].map(names).astype("string")
+    return observed
+
+
+def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
+    import pandas as pd
+
+    if incident is None:
+        return pd.Series(False, index=times.index)
+    return (times >= pd.Timestamp(incident.start)) & (times <= pd.Timestamp(incident.end))
+
+
+def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
+    """Return the upstream that serves each family when all is well."""
+    found: dict[str, str] = {}
+    asked = joined[joined["upstream_addr"].notna()]
+    for chosen in (asked[~asked["during"] & ~asked["nginx_bad"]], asked[~asked["nginx_bad"]]):
+        for family, group in chosen.groupby("family"):
+            found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
+    examples = joined.drop_duplicates("family").set_index("family")["path"]
+    for family, path in examples.items():
+        place = nginx.wider(str(path)) or nginx.serving(str(path))
+        if str(family) not in found and place is not None and place.addresses:
+            found[str(family)] = place.addresses[0]
+    # Where nothing went well in the whole record, and a variable names the address.
+    for family, group in asked.groupby("family"):
+        found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
+    return found
+
+
+def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:
+    """Return the paths affected: families as they are, a family of one path by that path."""
+    if incident is None:
+        return ()
+    found = []
+    for family in incident.families:
+        paths = observed.loc[observed["family"] == family, "path"].unique()
+        found.append(str(paths[0]) if len(paths) == 1 else family)
+    return tuple(found)
+
+
+def listed(items: Iterable[Any], limit: int = 4) -> str:
+    """Return items in words: ``a, b and 3 more``."""
+    words = [str(item) for item in items]
+    if len(words) <= limit:
+        return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "none"
+    return f"{', '.join(words[:limit])} and {len(words) - limit} more"
+
+
+def share(part: float, whole: float) -> str:
+    """Return ``part of whole`` in words."""
+    return f"{int(part):,d} of {int(whole):,d}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration for a sentence."""
+    if math.isnan(value):
+        return "an unknown time"
+    return f"{value * 1000:.0f} ms" if value < 0.1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"

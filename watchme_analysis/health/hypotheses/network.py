@@ -1,0 +1,324 @@
+"""Checks of the way from Nginx into the container: connecting, and reading what was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.hypotheses.container import answered_by_the_host
+from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.sql import lines, of_joined
+from watchme_analysis.health.hypotheses.upstreams import KIND_WORDS
+from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, NEAR_S, at_bad_moments
+from watchme_analysis.requests.layers import layer_times, logs_connects
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORK, SATURATION = "docker_network", "app_saturation"
+# A healthy link needs less than a millisecond to connect.
+SLOW_CONNECT_S = 0.2
+# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298), by Linux since 6.5 four
+# times a second apart at first (tcp_syn_linear_timeouts).
+SENT_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
+# Share of answers that may come late from a server that is not stuck.
+LATE_SHARE = 0.05
+# Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
+RETRANSMIT_S = (0.195, 0.26)
+RECONNECT_S = (0.995, 1.07)
+# Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
+OWN_BACKLOG = 2048
+# Share of slow connects beside which the inside must be well: beside those that a stuck process lets wait it
+# hardly ever is.
+MOSTLY = 0.5
+UNREACHABLE = ("upstream_refused", "upstream_unreachable")
+# What the access log may have told already of connections that came late.
+OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
+
+
+def network(found: Facts) -> list[Seen]:
+    """Look at how connections to the affected service fared and where answers stuck."""
+    seen = []
+    if found.has("access_log"):
+        seen += _by_access_log(found)
+    if found.has("error_log"):
+        seen += _by_error_log(found, {one.outcome for one in seen})
+    return seen + _local_address(found)
+
+
+def lost_on_the_way(found: Facts) -> pd.Index:
+    """Return the bad requests, by index, that waited long to connect, if the inside was mostly well then."""
+    import pandas as pd
+
+    bad = found.rows("nginx", bad=True)
+    parts = layer_times(bad, connects_logged=logs_connects(found.joined))
+    waited = bad[parts["connect_s"] > SLOW_CONNECT_S]
+    seen = found.observed
+    inside = seen[(seen["vantage"] == "inside") & seen["during"] & seen["family"].isin(found.families)]
+    beside = pd.merge_asof(
+        waited[["nginx_start"]].sort_values("nginx_start"),
+        inside[["start", "bad"]].sort_values("start"),
+        left_on="nginx_start",
+        right_on="start",
+        direction="nearest",
+        tolerance=pd.Timedelta(seconds=NEAR_S),
+    )
+    share_bad = beside["bad"].dropna().astype("float64").mean()
+    return waited.index if 1.0 - share_bad >= MOSTLY else bad.index[:0]
+
+
+def _asked(found: Facts) -> pd.DataFrame:
+    """Return requests of the incident that Nginx passed to an affected service's usual address."""
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    if rows["upstream_addr"].notna().any():
+        return rows[rows["upstream_addr"].isin(found.services)]
+    # A log that names no address has the paths that the configuration sends there.
+    return rows[rows["family"].map(found.upstreams).isin(found.services)]
+
+
+def _by_access_log(found: Facts) -> list[Seen]:
+    asked = _asked(found)
+    if len(asked) < 5 or asked["response_s"].isna().all():
+        return []
+    parts = layer_times(asked, connects_logged=logs_connects(found.joined))
+    service = listed(found.services)
+    seen = [*_connects(found, asked, parts), *_sent_again(asked, service)]
+    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
+    stalled = _stalled(parts.loc[bad.index])
+    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+        seen.append(_body(found, asked, stalled, len(bad)))
+    return seen
+
+
+def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Seen]:
+    """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
+    tries = parts["connect_s"].notna()
+    waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
+    service = listed(found.services)
+    slow, total = int(waited.sum()), int(tries.sum())
+    sql = of_joined("nginx", asked[tries])
+    if total >= 5 and slow >= 3 and slow >= 0.05 * total:
+        longest = float(parts["connect_s"].max())
+        # Who gave up connecting after a second or more sent first packets again, in vain.
+        in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
+        again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
+        text = (
+            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
+            f"connect (longest {seconds(longest)}; {again} of them until a lost first packet was sent "
+            "again, after whole seconds, or in vain)."
+        )
+        room, unanswered = _room(found), _most_unanswered(asked)
+        outcome = "connect_slow"
+        if room is not None and unanswered >= room and (through := _through_the_queue(found)):
+            text += (
+                f" The queue of connections holds {room}, and {through} probes from inside, which go through "
+                "it as well, were answered at the same moments: it had room."
+            )
+        elif room is not None and unanswered >= room:
+            outcome = "queue_short" if _answers_at_once(parts) else "queue_full"
+            text += (
+                f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
+                "answered: it may have been full."
+            )
+            if outcome == "queue_short":
+                text += " What was connected was answered at once: the server is not stuck."
+        elif room is not None and again >= 0.5 * slow:
+            outcome = "connect_lost"
+            text += (
+                f" The queue of connections holds {room}, and at most {unanswered} requests were sent "
+                "between two answers: it was never full."
+            )
+        detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
+        full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
+        details = {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail}
+        return [Seen(outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), details)]
+    if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
+        turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
+        how = "connected or were refused" if turned_away else "connected"
+        text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
+        return [Seen("connect_quick", text, "access_log", total, sql, slow / total, "share")]
+    return []
+
+
+def _answers_at_once(parts: pd.DataFrame) -> bool:
+    """Tell whether what was connected hardly ever waited: a server that is stuck lets those wait as well."""
+    waits = parts.loc[parts["connect_s"].notna(), "header_s"].dropna()
+    return len(waits) > 0 and bool((waits > SLOW_CONNECT_S).mean() <= LATE_SHARE)
+
+
+def _room(found: Facts) -> int | None:
+    """Return how many connections wait in the kernel until the affected server takes them; None: unknown.
+
+    A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
+    """
+    processes = found.table("app_processes")
+    hosts = found.hosts(found.services[:1])
+    mine = processes[processes["addr"].isin(hosts)]
+    mine = mine if len(mine) else processes
+    return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
+
+
+def _through_the_queue(found: Facts) -> int:
+    """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
+    inside, _ = at_bad_moments(found, "inside")
+    return len(inside) if len(inside) >= ENOUGH_PROBES and not inside["bad"].any() else 0
+
+
+def _most_unanswered(asked: pd.DataFrame) -> int:
+    """Return the most requests that were sent to a service between two of its answers, one after the other.
+
+    So many connections at most waited to be taken, those of callers that gave up included: a server that
+    answers takes them.
+    """
+    import numpy as np
+
+    headed = asked["header_s"].notna()
+    answered = headed if headed.any() else asked["nginx_status"] < 400
+    moments = np.sort(asked.loc[answered, "nginx_end"].to_numpy())
+    between = np.searchsorted(moments, asked["nginx_start"].to_numpy(), side="right")
+    return int(np.bincount(between).max()) if len(between) else 0
+
+
+def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
+    """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
+    answered = asked[asked["nginx_status"] < 400]
+    waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
+    long = waits[waits > RETRANSMIT_S[0] / 2]
+    # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
+    first, second = long.between(*RETRANSMIT_S), long.between(*RECONNECT_S)
+    between = int((long < RETRANSMIT_S[0]).sum())
+    around = int(long.between(0.5, 2.0).sum())
+    clustered = first if first.sum() >= second.sum() else second
+    hits = int(clustered.sum())
+    if hits < 5 or hits < 0.15 * len(long):
+        return []
+    if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
+        return []
+    text = (
+        f"{share(hits, len(long))} long waits for an answer from {service} lasted just over "
+        f"{0.2 if clustered is first else 1:g} s, when TCP sends a lost packet again."
+    )
+    detail = f"packets to or from {service} are lost and sent again ({hits} waits at such times)"
+    sql = of_joined("nginx", asked.loc[long.index[clustered]])
+    return [
+        Seen(
+            "retransmitted",
+            text,
+            "access_log",
+            hits,
+            sql,
+            hits / len(long),
+            "share",
+            by_count(hits, 10),
+            {NETWORK: detail},
+        )
+    ]
+
+
+def _retransmitted(connect_s: float) -> bool:
+    return any(again <= connect_s <= again + 0.12 for again in SENT_AGAIN_S)
+
+
+def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in the body, the header having come quickly."""
+    return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
+
+
+def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Seen:
+    middle = float(stalled["body_s"].median())
+    calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
+    usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
+    sizes = ""
+    if len(calm) and usual["nginx_bytes"].notna().any():
+        small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
+        if large > small:
+            sizes = (
+                f"; their answers have {large:.0f} bytes and more, those that did well at most {small:.0f}"
+            )
+    text = (
+        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at "
+        f"once and then stood {seconds(middle)} (median) in the body{sizes}."
+    )
+    detail = (
+        f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "
+        "lost on the way"
+    )
+    sql = of_joined("nginx", asked.loc[stalled.index])
+    return Seen(
+        "body_stalls",
+        text,
+        "access_log",
+        len(stalled),
+        sql,
+        middle,
+        "s",
+        by_count(len(stalled)),
+        {NETWORK: detail},
+    )
+
+
+def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
+    errors = found.of_incident(found.table("error_log"))
+    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+    if len(mine) < 3:
+        return []
+    kinds = mine["kind"].value_counts()
+    service = listed(found.services)
+    total = len(mine)
+    seen = []
+
+    def of(*names: str) -> int:
+        return int(sum(kinds.get(name, 0) for name in names))
+
+    unreachable = of(*UNREACHABLE)
+    if unreachable >= 3 and unreachable >= 0.3 * total:
+        kind = next(name for name in kinds.index if name in UNREACHABLE)
+        words = KIND_WORDS[str(kind)]
+        text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
+        sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
+        # Who listens to nobody refuses; who can't be reached has no way to it.
+        outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
+        details = {NETWORK: f"{service} {words}"}
+        seen.append(Seen(outcome, text, "error_log", unreachable, sql, details=details))
+    connects = f"connections to {service} time out ({of('upstream_timeout_connect')} times)"
+    stalls = f"answers of {listed(found.endpoints)} stall after the header"
+    for kind, doing, outcome, known, detail in (
+        ("connect", "connecting", "connect_slow", OF_CONNECTING, connects),
+        ("body", "reading the body", "body_stalls", {"body_stalls"}, stalls),
+    ):
+        late = of(f"upstream_timeout_{kind}")
+        if late >= 3 and late >= 0.3 * total and not told & known:
+            text = f"{share(late, total)} upstream errors on {service} timed out while {doing}."
+            sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
+            details = {NETWORK: detail}
+            seen.append(Seen(outcome, text, "error_log", late, sql, strength=0.9, details=details))
+    return seen
+
+
+def _local_address(found: Facts) -> list[Seen]:
+    """Find a server that listens on its container's loopback address alone."""
+    processes = found.table("app_processes")
+    if processes.empty:
+        return []
+    hosts = found.hosts(found.services)
+    mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
+    local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
+    remote = hosts - {"127.0.0.1", "localhost", "::1"}
+    if local.empty or not remote:
+        return []
+    command = str(local["command"].iloc[0])
+    text = (
+        f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at "
+        f"{listed(sorted(remote))}: {command}."
+    )
+    detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
+    return [
+        Seen(
+            "listens_locally",
+            text,
+            "app_processes",
+            len(local),
+            lines("app_processes", local),
+            details={NETWORK: detail},
+        )
+    ]

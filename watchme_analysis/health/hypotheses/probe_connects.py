@@ -1,0 +1,107 @@
+"""Checks of how probes fared from inside the container and from the host: connecting, and being cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.network import NETWORK, SLOW_CONNECT_S
+from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.sql import lines, of_observed
+from watchme_analysis.health.hypotheses.vantages import CHANCE_LEAST, NEAR_S
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Slow connects, or cut-off ones, from the host that count, as a number and as a share.
+FEWEST, LEAST_SHARE = 3, 0.1
+# A reset or a refusal comes back in the time of one packet; what takes longer may have waited for someone.
+AT_ONCE_S = 0.1
+
+
+def probe_connects(found: Facts) -> list[Seen]:
+    """Find that connecting is slow from the host and quick from inside.
+
+    Both go to one queue of the kernel, which accepts without the application: only the way differs.
+    """
+    inside, host = _connects(found, "inside"), _connects(found, "host")
+    slow = host[host["connect_s"] > SLOW_CONNECT_S]
+    if len(slow) < FEWEST or len(slow) < LEAST_SHARE * len(host):
+        return []
+    by_chance = (1 - len(slow) / len(host)) ** len(inside)
+    if (inside["connect_s"] > SLOW_CONNECT_S).any() or len(inside) < FEWEST or by_chance > CHANCE_LEAST:
+        return []
+    longest, service = float(slow["connect_s"].max()), listed(found.services)
+    text = (
+        f"{share(len(slow), len(host))} host probes waited over {seconds(SLOW_CONNECT_S)} to connect to "
+        f"{service} (longest {seconds(longest)}), and none of {len(inside)} from inside (longest "
+        f"{seconds(float(inside['connect_s'].max()))}): its queue of connections had room."
+    )
+    detail = f"from the host connecting to {service} takes up to {seconds(longest)}, though not from inside"
+    sql = lines("probes", slow)
+    strength = by_count(len(slow))
+    return [
+        Seen(
+            "connect_slow_from_host",
+            text,
+            "probes",
+            len(slow),
+            sql,
+            longest,
+            "s",
+            strength,
+            {NETWORK: detail},
+        )
+    ]
+
+
+def cut_from_host(found: Facts) -> list[Seen]:
+    """Find that connections from the host end at once without an answer, and none from inside, near in time.
+
+    It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
+    refuses does so to callers inside as well, and one that is stuck ends nothing at once. A prober that is
+    cut off before and after the incident as well asks at a wrong place.
+    """
+    import pandas as pd
+
+    mine = found.observed[found.observed["family"].isin(found.families)]
+    ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < AT_ONCE_S)
+    always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
+    mine = mine[mine["during"]]
+    host = mine[mine["vantage"] == "host"]
+    cut = host[ended[host.index]]
+    if always or len(cut) < FEWEST or len(cut) < LEAST_SHARE * len(host):
+        return []
+    inside = mine[mine["vantage"] == "inside"]
+    reach = pd.Timedelta(seconds=NEAR_S)
+    near = inside[[bool(cut["start"].between(at - reach, at + reach).any()) for at in inside["start"]]]
+    by_chance = (1 - len(cut) / len(host)) ** len(near)
+    if near["failed"].any() or len(near) < FEWEST or by_chance > CHANCE_LEAST:
+        return []
+    service = listed(found.services)
+    text = (
+        f"{share(len(cut), len(host))} host probes of {listed(found.endpoints)} were cut off at once, "
+        f"without an answer, and none of {len(near)} from inside within {seconds(NEAR_S)} of them."
+    )
+    detail = f"the way from the host to {service} cuts connections off ({share(len(cut), len(host))} probes)"
+    return [
+        Seen(
+            "cut_from_host",
+            text,
+            "probes",
+            len(cut),
+            of_observed(cut),
+            len(cut) / len(host),
+            "share",
+            by_count(len(cut)),
+            {NETWORK: detail},
+        )
+    ]
+
+
+def _connects(found: Facts, vantage: str) -> pd.DataFrame:
+    """Return a vantage's probes of the incident that connected to an affected service."""
+    seen = found.observed
+    mine = seen[seen["during"] & (seen["vantage"] == vantage) & seen["family"].isin(found.families)]
+    probes = found.table("probes").dropna(subset=["connect_s"])
+    return probes.merge(mine[["file", "line"]].drop_duplicates(), on=["file", "line"])

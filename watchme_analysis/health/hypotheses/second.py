@@ -1,0 +1,97 @@
+"""A second cause beside the first, from weighed findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from watchme_analysis.inference.findings import Finding, Ranked
+from watchme_analysis.inference.weighing import weigh
+
+# A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
+# that shows a mechanism rather than its place.
+SECONDARY_MARK = 1.2
+MECHANISMS = (
+    "edge",
+    "nginx",
+    "nginx errors",
+    "upstream",
+    "connect",
+    "host and inside",
+    "body",
+    "rhythm",
+    "threads",
+    "descriptors",
+    "connections",
+)
+# Two faults at once are rare: together they must explain this much more than the better one alone, in
+# log-odds as weighed. What one fault leaves of marks that look like another's stays below.
+TWO_FAULTS_GAIN = 5.0
+
+
+def with_pair(
+    findings: Sequence[Finding], priors: Mapping[str, float], pair: Sequence[Finding], named: str
+) -> tuple[Ranked, ...]:
+    """Rank the findings with two of them as their own requests show them, these first.
+
+    The one that all requests together name as the likeliest (``named``) leads: what else they show may be
+    its doing. As both hold, they share their probability evenly.
+    """
+    own = {one.cause: one for one in pair}
+    ranking = weigh([own.get(one.cause, one) for one in findings], priors, complement="none")
+    even = sum(one.probability for one in ranking if one.finding.cause in own) / len(own)
+    marked = [
+        replace(one, status="supported", probability=even) if one.finding.cause in own else one
+        for one in ranking
+    ]
+    return tuple(sorted(marked, key=lambda one: (one.finding.cause not in own, one.finding.cause != named)))
+
+
+def weaker_second(ranking: Sequence[Ranked]) -> str | None:
+    """Return a second cause that bears a strong mark which the first does not explain."""
+    first = {item.statement: item.weight for item in ranking[0].finding.evidence}
+    for entry in ranking[1:]:
+        if entry.finding.cause == "none":
+            continue
+        # A process that is stuck lets its queue of connections fill up: slow connects are its doing.
+        explained = ("connect",) if ranking[0].finding.cause.startswith("app_") else ()
+        for item in entry.finding.evidence:
+            if (
+                item.check in MECHANISMS
+                and item.check not in explained
+                and item.weight >= SECONDARY_MARK
+                and first.get(item.statement, 0.0) <= 0
+            ):
+                return entry.finding.cause
+    return None
+
+
+def second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
+    """Return the cause that explains, together with the first, far more than the first alone.
+
+    Each of the two must bear a strong mark of a mechanism that the other doesn't explain: what contradicts
+    one of them is then the other's doing.
+    """
+    first = ranking[0]
+    mine = _weights(first)
+    best: tuple[float, Ranked] | None = None
+    for entry in ranking[1:]:
+        theirs = _weights(entry)
+        if "none" in (first.finding.cause, entry.finding.cause):
+            continue
+        together = sum(max(mine.get(key, 0.0), theirs.get(key, 0.0)) for key in {*mine, *theirs})
+        gain = together - sum(mine.values())
+        marked = all(
+            any(
+                own[key] >= SECONDARY_MARK and other.get(key, 0.0) <= 0 and key[0] in MECHANISMS
+                for key in own
+            )
+            for own, other in ((mine, theirs), (theirs, mine))
+        )
+        if marked and gain >= TWO_FAULTS_GAIN and (best is None or gain > best[0]):
+            best = gain, entry
+    return best[1] if best is not None else None
+
+
+def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
+    return {(item.check, item.statement): item.weight for item in entry.finding.evidence}

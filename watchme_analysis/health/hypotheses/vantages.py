@@ -1,0 +1,288 @@
+"""Checks: the same endpoint from several places, and what else was bad at the same time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
+from watchme_analysis.health.hypotheses.process import own_source
+from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.sql import of_observed, select
+from watchme_analysis.health.window import requests_judged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Observations this close to a probe tell what callers met at that moment.
+NEAR_S = 2.0
+# Shares of probes inside up to and from which an endpoint is well or bad there.
+CLEAR_SHARE, BAD_SHARE = 0.1, 0.4
+BY_CHANCE = 0.02
+# Fewer probes of the host say less.
+ENOUGH_PROBES = 3
+# A caller that has waited so long, and goes on waiting so long, tells of the moment of a probe.
+BEFORE_S, LEFT_S = 0.05, 0.5
+# Probes that would all be spared by a chance of this tell all that a vantage can.
+CHANCE_LEAST = 0.05
+# Statuses that redirect or refuse, those of them that load may bring about, and the share that tells.
+REFUSALS, BY_LOAD, REFUSED_SHARE = (300, 498), (408, 425, 429), 0.5
+# A path that takes less than this share of another's time was slowed, not held.
+MILD_SHARE = 0.25
+# The threads that plain handlers share, and those of asyncio's own executor.
+POOL, EXECUTOR = "thread_pool", "executor"
+POOLS = (POOL, EXECUTOR)
+
+
+def vantages(found: Facts) -> list[Seen]:
+    """Compare inside and host probes with what callers outside met at the same moments."""
+    seen = []
+    inside, tell = at_bad_moments(found, "inside")
+    host, host_tell = at_bad_moments(found, "host")
+    if len(inside):
+        seen.append(_inside_split(found) or _inside(found, inside, tell))
+    if len(host):
+        bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
+        sql = of_observed(host)
+        numbers = (
+            f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
+            "callers outside were served badly"
+        )
+        if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
+            text = f"{numbers}, and the inside was fine."
+            seen.append(Seen("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
+        elif bad <= 0.15 * len(host):
+            strength = min(enough, host_tell)
+            seen.append(Seen("host_clear", f"Only {numbers}.", "probes", len(host), sql, strength=strength))
+    return [one for one in seen if one is not None]
+
+
+def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
+    bad, total = int(inside["bad"].sum()), len(inside)
+    middle = float(inside["duration_s"].median())
+    sql = of_observed(inside)
+    strength = by_count(total)
+    endpoints = listed(found.endpoints)
+    if bad <= 0.15 * total:
+        return Seen(
+            "inside_clear",
+            f"From inside the container {endpoints} answered well at the moments when callers outside were "
+            f"served badly ({share(total - bad, total)} probes, median {seconds(middle)}).",
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            min(strength, tell),
+        )
+    if bad >= 0.4 * total:
+        refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
+        were = "was" if len(found.endpoints) == 1 else "were"
+        return Seen(
+            "inside_bad_too" if refused else "inside_bad",
+            f"From inside the container {endpoints} {were} as bad as from outside "
+            f"({share(bad, total)} probes bad, median {seconds(middle)})"
+            + (", though callers outside were refused at once." if refused else "."),
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            strength,
+        )
+    return None
+
+
+def _refused(found: Facts) -> bool:
+    """Tell whether most of what callers met were refusals at once, of a kind that no load brings about."""
+    rows = found.affected
+    bad = rows[rows["bad"] & rows["vantage"].isin(["edge", "nginx", "outside"])]
+    refused = bad["status"].between(*REFUSALS) & ~bad["status"].isin(BY_LOAD) & ~bad["slow"]
+    return len(bad) > 0 and bool(refused.mean() >= REFUSED_SHARE)
+
+
+def _inside_split(found: Facts) -> Seen | None:
+    """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
+    mine = found.affected
+    inside = mine[mine["vantage"] == "inside"]
+    callers = requests_judged(mine).groupby("family")["strained"].mean()
+    probed = inside.groupby("family")["strained"].agg(["size", "mean"])
+    clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
+    bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
+    rows = inside[inside["family"].isin(clear)]
+    # As many calm probes as these have this chance when the inside fares as callers do.
+    by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
+    if not bad or len(rows) < 5 or by_chance > BY_CHANCE:
+        return None
+    well, middle = int((~rows["strained"]).sum()), float(rows["duration_s"].median())
+    text = (
+        f"From inside the container {listed(clear)} answered well though callers met trouble there "
+        f"({share(well, len(rows))} probes, median {seconds(middle)}); {listed(bad)} was bad inside "
+        "as well, as what waits for something outside of the container is."
+    )
+    return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
+
+
+def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
+    """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
+
+    Best are those made while a caller was kept waiting and went on waiting: whatever holds the application
+    holds them as well, and being strained counts as bad. Else those near to bad requests count, and where
+    trouble is too thin for these, all: then as much as they would hardly have missed it by chance (0 to 1).
+    """
+    import pandas as pd
+
+    probes = found.observed[
+        (found.observed["vantage"] == vantage)
+        & found.observed["during"]
+        & found.observed["family"].isin(found.families)
+    ]
+    outer = requests_judged(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
+    if outer.empty or probes.empty:
+        return probes, 1.0
+    begun = outer["start"] + pd.Timedelta(seconds=BEFORE_S)
+    ended = outer["start"] + pd.to_timedelta(outer["duration_s"], unit="s") - pd.Timedelta(seconds=LEFT_S)
+    reach = pd.Timedelta(seconds=NEAR_S)
+    held, near = [], []
+    for start, family in zip(probes["start"], probes["family"], strict=True):
+        mine = outer["family"] == family
+        held.append(bool((mine & outer["bad"] & (begun <= start) & (ended >= start)).any()))
+        beside = outer[mine & outer["start"].between(start - reach, start + reach)]
+        near.append(len(beside) > 0 and beside["bad"].mean() >= 0.5)
+    if sum(held) >= 3:
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    if sum(near) >= 3:
+        return probes[near], 1.0
+    if any(held):
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
+    spared = 1 - float(callers.loc[callers["family"].isin(found.families), "strained"].mean())
+    by_chance = -len(probes) * math.log(max(spared, 1e-3))
+    return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
+
+
+def paths(found: Facts) -> list[Seen]:
+    """Ask which paths of the affected service were bad, and which handlers serve them."""
+    seen = []
+    calm = found.calm_neighbours()
+    outer = found.observed[
+        found.observed["during"] & found.observed["vantage"].isin(["outside", "edge", "nginx"])
+    ]
+    sizes = outer.groupby("family").size()
+    if calm:
+        table, rows = _at_one_vantage(outer[outer["family"].isin(calm)])
+        seen.append(
+            Seen(
+                "some_paths",
+                f"{listed(calm)} of the same service did well while {listed(found.endpoints)} did not.",
+                table,
+                len(rows),
+                of_observed(rows),
+                float(len(rows)),
+                "requests",
+                by_count(len(rows), 10),
+            )
+        )
+    else:
+        many = [family for family in found.families if sizes.get(family, 0) >= 5]
+        if len(many) >= 3:
+            table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
+            text = f"All paths of the service that were asked were bad: {listed(found.families)}."
+            outcome, sql = _all_outcome(found, many), of_observed(rows)
+            seen.append(Seen(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
+    seen += _handlers(found, calm, sizes)
+    seen += _other_services(found, outer)
+    return seen
+
+
+def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the table that tells of most of these requests, and its rows: each request counts once."""
+    table = str(rows["table"].value_counts().index[0])
+    return table, rows[rows["table"] == table]
+
+
+def _all_outcome(found: Facts, families: list[str]) -> str:
+    """Tell whether all paths being bad speaks against the thread pool: not when all of them need it."""
+    known = handlers_by_family(own_source(found, "app_handlers"), own_source(found, "app_calls"), families)
+    pooled = known and all(handler.uses_threads for handler in known.values())
+    return "all_pool_paths" if pooled else "all_paths"
+
+
+def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
+    table = own_source(found, "app_handlers")
+    if table.empty:
+        return []
+    known = handlers_by_family(table, own_source(found, "app_calls"), list(sizes.index))
+    runs = {family: _place(handler) for family, handler in known.items()}
+    bad_pool = [f for f in found.families if runs.get(f) in POOLS]
+    # Each pool has threads of its own: a full one takes none from the other.
+    used = {runs[family] for family in bad_pool} or set(POOLS)
+    bad_loop = [f for f in found.families if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
+    mild = _far_quicker(found, bad_loop, bad_pool)
+    bad_loop = [family for family in bad_loop if family not in mild]
+    calm_pool = [f for f in calm if runs.get(f) in used]
+    calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
+    sql = select("app_handlers")
+    if bad_pool and not bad_loop and calm_loop and not calm_pool:
+        others = {runs[family] for family in calm_loop} - {"event_loop"}
+        place = "those on the event loop" + (" or on other threads" if others else "")
+        text = (
+            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); {place} did well "
+            f"({listed(calm_loop)})."
+        )
+        return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
+    if bad_loop and calm_pool:
+        text = (
+            f"What runs on the event loop was bad too ({listed(bad_loop)}), and what needs a thread did "
+            f"well ({listed(calm_pool)})."
+        )
+        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+    if bad_loop and not bad_pool:
+        text = f"What was bad ({listed(bad_loop)}) runs on the event loop and needs no thread."
+        return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
+    if bad_loop:
+        text = f"What runs on the event loop was bad as well ({listed(bad_loop)})."
+        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+    return []
+
+
+def _place(handler: Handler) -> str:
+    """Return what a handler needs to answer: a thread of one of two pools, or the event loop alone."""
+    if not handler.uses_threads:
+        return handler.runs_on
+    return EXECUTOR if handler.on_executor else POOL
+
+
+def _far_quicker(found: Facts, families: list[str], than: list[str]) -> list[str]:
+    """Return the families that were slowed a little while others stood still: a busy machine does that.
+
+    What failed was not slowed a little, however soon it did.
+    """
+    rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
+    failing = rows.groupby("family")["failed"].mean() > CLEAR_SHARE
+    times = rows.groupby("family")["duration_s"].median()
+    longest = float(times.reindex(than).max()) if than else float("nan")
+    quick = [family for family in families if times.get(family, float("nan")) < MILD_SHARE * longest]
+    return [family for family in quick if not failing.get(family, False)]
+
+
+def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:
+    mine = set(found.services)
+    others = outer[
+        outer["family"]
+        .map(lambda family: found.upstreams.get(str(family), "") not in mine | {""})
+        .astype(bool)
+    ]
+    names = sorted({found.upstreams[str(family)] for family in others["family"]})
+    if len(mine) > 1 and not names:
+        text = f"Several services were bad at the same time: {listed(found.services)}."
+        table, rows = _at_one_vantage(outer[outer["bad"]])
+        return [Seen("others_bad", text, table, len(rows), of_observed(rows))]
+    if len(others) >= 5 and others["bad"].mean() <= 0.05:
+        table, rows = _at_one_vantage(others)
+        text = f"The other service ({listed(names)}) did well at the same time ({len(rows):,d} requests)."
+        return [Seen("others_fine", text, table, len(rows), of_observed(rows))]
+    return []

@@ -1,0 +1,213 @@
+"""Requests that Nginx refused at a limit (``limit_req``, ``limit_conn``), and those that a limit held back.
+
+A limit explains the failures that have its status, on the paths that Nginx's error log names for it, while it
+does so. Sources: the documentation of ngx_http_limit_req_module and of ngx_http_limit_conn_module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.own_errors import is_health_check
+from watchme_analysis.health.window import MIN_SPAN_S
+from watchme_analysis.nginx_conf.routing import route_among
+from watchme_analysis.requests.observations import INNER, OUTER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.health.configuration import Routes
+
+KINDS = ("limit_req", "limit_conn")
+# Directive that names a limit's status, by kind; Nginx answers 503 where it is not set.
+_STATUS = {"limit_req": "limit_req_status", "limit_conn": "limit_conn_status"}
+_DEFAULT = 503.0
+# Without the configuration: the default, and the status that HTTP has for too many requests.
+_UNKNOWN = (_DEFAULT, 429.0)
+# A log line has whole seconds, and a request begins before it ends.
+_SLACK_S = 1.0
+# Served requests of other callers from which on they are seen to be served.
+_FEWEST_SERVED = 3
+
+
+def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines on requests that a limit refused or delayed.
+
+    Parameters
+    ----------
+    error_log
+        Table ``error_log``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows without those of a dry run, with ``family`` (path family) and ``delays`` (bool: the request
+        was delayed, not refused).
+    """
+    lines = error_log[error_log["kind"].isin(KINDS) & error_log["path"].notna()]
+    message = lines["message"].fillna("").astype("string")
+    lines = lines.assign(
+        family=route_templates(lines["path"]), delays=message.str.startswith("delaying").astype(bool)
+    )
+    return lines[~message.str.contains(", dry run", regex=False).astype(bool)]
+
+
+def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
+    """Return the statuses with which the limits of one path family refuse, as far as known.
+
+    Parameters
+    ----------
+    lines
+        Lines of :func:`limit_lines` on this family.
+    routes
+        Nginx's configuration.
+    """
+    if not routes:
+        return set(_UNKNOWN)
+    found = set()
+    for path, kind in lines[["path", "kind"]].drop_duplicates("kind").itertuples(index=False):
+        force = (route_among(routes.places, str(path)) or {}).get("directives") or {}
+        set_to = str((force.get(_STATUS[str(kind)]) or [["503"]])[-1][0])
+        found.add(float(set_to) if set_to.isdecimal() else _DEFAULT)
+    return found
+
+
+def delays_requests(lines: pd.DataFrame, routes: Routes) -> bool:
+    """Tell whether the limits of one path family delay requests before they refuse any.
+
+    Parameters
+    ----------
+    lines, routes
+        As for :func:`statuses_of`. Lines on delays are logged a level lower than those on refusals, so that a
+        log may lack them; the configuration tells it as well.
+    """
+    if lines["delays"].any():
+        return True
+    paths = lines.loc[lines["kind"] == "limit_req", "path"].unique()[:1]
+    places = [route_among(routes.places, str(path)) or {} for path in paths] if routes else []
+    return any(not limit["nodelay"] for place in places for limit in place.get("limit_req") or [])
+
+
+def refused_at_limit(
+    observed: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFrame, routes: Routes
+) -> pd.Series:
+    """Tell which observations are requests that a limit of Nginx refused.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`watchme_analysis.health.window.judged`.
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`.
+    error_log
+        Table ``error_log``.
+    routes
+        Nginx's configuration.
+
+    Returns
+    -------
+    pandas.Series
+        Booleans on the index of ``observed``: the status is the limit's, the path one for which the error log
+        has lines on refusals at that time, and no upstream was asked.
+    """
+    import pandas as pd
+
+    found = pd.Series(False, index=observed.index)
+    lines = limit_lines(error_log)
+    lines = lines[~lines["delays"]]
+    if lines.empty:
+        return found
+    passed = observed["row"].map(joined["upstream_addr"].notna()).fillna(False).astype(bool)
+    outer = ~observed["vantage"].isin(INNER) & observed["failed"] & ~passed
+    for family, mine in lines.groupby("family"):
+        found |= (
+            outer
+            & (observed["family"] == family).fillna(False).astype(bool)
+            & observed["status"].isin(statuses_of(mine, routes))
+            & observed["start"].between(*_span(mine))
+        )
+    return found
+
+
+def held_back(
+    observed: pd.DataFrame, refused: pd.Series, error_log: pd.DataFrame, is_asked: Callable[[str], bool]
+) -> pd.Series:
+    """Tell which refused requests were beyond what their path is usually asked for.
+
+    A limit that does its work refuses what is too much and harms nobody else. It does in either of two cases.
+    The path was served as much as it is asked for at other times, and no caller of those times was refused
+    that asked for no more than then. Or each refused caller asked for more than any that was not refused.
+
+    Parameters
+    ----------
+    observed, error_log
+        As for :func:`refused_at_limit`.
+    refused
+        Its result.
+    is_asked
+        Tells whether a path family is one that the question is about. A health check that is refused is a
+        fault, however much it was asked for.
+
+    Returns
+    -------
+    pandas.Series
+        Booleans on the index of ``observed``.
+    """
+    import pandas as pd
+
+    found = pd.Series(False, index=observed.index)
+    lines = limit_lines(error_log)
+    lines = lines[~lines["delays"]]
+    for family in observed.loc[refused, "family"].unique():
+        if is_asked(str(family)) or is_health_check(str(family)):
+            continue
+        mine = observed["family"].eq(family).fillna(False).astype(bool)
+        start, end = _span(lines[lines["family"] == family])
+        vantage = next(
+            (name for name in reversed(OUTER) if (refused & mine & observed["vantage"].eq(name)).any()), None
+        )
+        seen = observed["vantage"].eq(vantage).fillna(False).astype(bool)
+        rows = observed[mine & seen]
+        times = observed.loc[seen, "start"]
+        inside = rows["start"].between(start, end)
+        span_s = (min(end, times.max()) - max(start, times.min())).total_seconds()
+        other_s = (times.max() - times.min()).total_seconds() - span_s
+        served = rows[inside & ~rows["bad"]]
+        span_s = max(span_s, _SLACK_S)
+        as_usual = other_s >= MIN_SPAN_S and len(served) / span_s >= (~inside).sum() / other_s
+        as_usual = as_usual and not _refused_usual(rows[inside], rows[~inside], refused, span_s / other_s)
+        if as_usual or _asked_most(rows[inside], served, refused):
+            found |= refused & mine
+    return found
+
+
+def _refused_usual(rows: pd.DataFrame, others: pd.DataFrame, refused: pd.Series, longer: float) -> bool:
+    """Tell whether a caller of other times was refused that asked for no more than then.
+
+    ``longer`` is how many times as long as those times the limit refused.
+    """
+    usual = others["client_addr"].value_counts() * longer
+    hit = rows.loc[refused.reindex(rows.index), "client_addr"].dropna().unique()
+    asked = rows["client_addr"].value_counts()
+    return any(asked[caller] <= usual.get(caller, 0.0) for caller in hit)
+
+
+def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) -> bool:
+    """Tell whether each refused caller asked for more than any caller that was not refused."""
+    if rows["client_addr"].isna().any():
+        return False
+    counts = rows["client_addr"].value_counts()
+    hit = counts.index.isin(rows.loc[refused.reindex(rows.index), "client_addr"])
+    others = counts[~hit]
+    well = served["client_addr"].isin(others.index).sum()
+    return bool(well >= _FEWEST_SERVED and counts[hit].min() > others.max())
+
+
+def _span(lines: pd.DataFrame) -> tuple[Any, Any]:
+    """Return from when to when a limit refused, as an access log may have it."""
+    import pandas as pd
+
+    slack = pd.Timedelta(seconds=_SLACK_S)
+    return lines["time"].min() - slack, lines["time"].max() + slack

@@ -1,0 +1,301 @@
+"""Figures of a health question beside its timeline: the vantages, and where the time goes.
+
+Requests in flight against the latency of an endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView, duration, number
+from watchme_analysis.present.plain_lines import squeezed
+from watchme_analysis.requests.observations import INNER
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from watchme_analysis.requests.concurrency import Lag
+
+VANTAGES = ("outside", "edge", "nginx", "host", "inside")
+PHASES = {"baseline": style.BLUE, "incident": style.ORANGE}
+LAYERS = {
+    "edge": ("edge and the way to Nginx", style.PURPLE),
+    "nginx": ("in Nginx, and to the client", style.SKY),
+    "connect": ("connecting to the application", style.ORANGE),
+    "header": ("waiting for the application's header", style.RED),
+    "body": ("reading the application's body", style.BLUE),
+}
+_FAMILIES = 3
+_ROW_IN = 0.2
+# Characters of a path that leave room for phase and number beside a bar.
+_LONGEST = 26
+
+
+def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView:
+    """Plot how long every request took, by endpoint, vantage and phase.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`watchme_analysis.health.window.judged` with a ``phase``.
+    families
+        Path families, one panel each in this order, three at most.
+    """
+    chosen = [family for family in families if (observed["family"] == family).any()][:_FAMILIES]
+    known = observed[observed["family"].isin(chosen) & observed["duration_s"].notna()]
+    if known.empty:
+        return style.empty_figure("vantages", "no probe or log of these endpoints carries a duration")
+    strips = {family: _strips(known[known["family"] == family]) for family in chosen}
+    strips = {family: found for family, found in strips.items() if found}
+    heights = [0.45 + _ROW_IN * len(found) for found in strips.values()]
+    heights[-1] += 0.25
+    figure, axes = style.new_figure(heights, share_x=True)
+    for axis, (family, found) in zip(axes, strips.items(), strict=True):
+        style.title(axis, family)
+        _draw_strips(axis, found)
+    low, high = 1e-3, float(known["duration_s"].max())
+    style.seconds_axis(axes[-1], low, high, along="x")
+    axes[-1].set_xlabel("duration of a request (beside: how many); × failed, | median")
+    return style.finish(figure, "vantages", _alt_strips(strips))
+
+
+_Strip = tuple[str, str, Any]
+
+
+def _strips(rows: pd.DataFrame) -> list[_Strip]:
+    found = []
+    for vantage in VANTAGES:
+        for phase in PHASES:
+            now = rows["phase"].fillna("baseline") == "incident"
+            here = rows[(rows["vantage"] == vantage) & (now == (phase == "incident"))]
+            if len(here):
+                found.append((vantage, phase, here))
+    return found
+
+
+def _draw_strips(axis: Axes, strips: Sequence[_Strip]) -> None:
+    import numpy as np
+
+    labels = []
+    for place, (vantage, phase, rows) in enumerate(strips):
+        seconds = rows["duration_s"].astype("float64").clip(lower=1e-3).to_numpy()
+        failed = rows["failed"].to_numpy(dtype=bool)
+        # Spread by position, not by chance, so that the picture stays the same.
+        lift = place + 0.22 * ((np.arange(len(seconds)) * 7) % 11 - 5) / 5
+        for chosen, marker, color in ((~failed, ".", PHASES[phase]), (failed, "x", style.RED)):
+            width = 0.0 if marker == "." else 0.9
+            axis.plot(seconds[chosen], lift[chosen], marker, ms=4, mew=width, color=color)
+        middle = float(rows["duration_s"].median())
+        axis.plot([max(middle, 1e-3)] * 2, [place - 0.36, place + 0.36], color=style.BLACK, lw=1.4)
+        bad = int(rows["failed"].sum())
+        labels.append(f"{vantage}, {phase}: {len(rows):,d}" + (f", {bad:,d} failed" if bad else ""))
+    axis.set_yticks(range(len(strips)), labels, fontsize=8)
+    axis.set_ylim(len(strips) - 0.5, -0.5)
+
+
+def _alt_strips(strips: dict[str, list[_Strip]]) -> str:
+    parts = [
+        f"{family} {vantage} {phase}: median {duration(float(rows['duration_s'].median()))}, "
+        f"{int(rows['failed'].sum()):,d} of {len(rows):,d} failed"
+        for family, found in strips.items()
+        for vantage, phase, rows in found
+    ]
+    return f"Durations by endpoint, vantage and phase. {'; '.join(parts)}."
+
+
+def plot_where_time_goes(shares: pd.DataFrame) -> FigureView:
+    """Plot the mean time in each layer, by endpoint and phase.
+
+    Parameters
+    ----------
+    shares
+        Frame of :func:`watchme_analysis.requests.layers.layer_shares`.
+    """
+    from matplotlib.patches import Patch
+
+    bars = [
+        (
+            f"{squeezed(row.family, _LONGEST)}, {row.phase}: {row.requests:,d}",
+            [(layer, getattr(row, f"{layer}_s")) for layer in LAYERS],
+        )
+        for row in shares.itertuples()
+    ]
+    if not bars:
+        return style.empty_figure("where-time-goes", "neither the edge's nor Nginx's log carries timing")
+    figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
+    style.title(axis, "mean time by layer (beside: requests)")
+    _stack(axis, bars)
+    axis.set_xlabel("time")
+    seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 400
+    used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
+    style.key(
+        figure, [Patch(color=color, label=text) for layer, (text, color) in LAYERS.items() if layer in used]
+    )
+    alt = "; ".join(f"{label}: {_spoken(parts)}" for label, parts in bars)
+    return style.finish(figure, "where-time-goes", f"Where the time goes. {alt}.")
+
+
+def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
+    ends = []
+    for place, (_, parts) in enumerate(bars):
+        at = 0.0
+        for layer, took in parts:
+            if took > 0:
+                axis.barh(place, took, left=at, color=LAYERS[layer][1], height=0.7, linewidth=0)
+                at += took
+        ends.append(at)
+    for place, end in enumerate(ends):
+        axis.annotate(
+            f" {duration(end)}",
+            (end, place),
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+            color=style.BLACK,
+        )
+    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axis.tick_params(axis="y", labelsize=8)
+    axis.set_ylim(len(bars) - 0.4, -0.6)
+    longest = max([*ends, 0.001])
+    style.linear_seconds(axis, longest, along="x", most=5)
+    axis.set_xlim(0, longest * 1.16)
+    axis.grid(visible=False, axis="y")
+
+
+def _spoken(parts: Sequence[tuple[str, float]]) -> str:
+    said = [f"{layer} {duration(took)}" for layer, took in parts if took >= 0.0005]
+    return ", ".join(said) or "under a millisecond"
+
+
+_SERIES = 4
+
+
+def plot_in_flight(
+    opened: pd.DataFrame,
+    observed: pd.DataFrame,
+    jobs: tuple[str, pd.Series],
+    lag: tuple[str, Lag | None],
+    span: style.AxisSpan,
+) -> FigureView:
+    """Plot requests open by upstream and by path, and an endpoint's latency below them and against them.
+
+    Parameters
+    ----------
+    opened
+        Frame of :func:`watchme_analysis.requests.concurrency.open_requests`.
+    observed
+        Judged observations of all endpoints.
+    jobs
+        What else was in flight, in words and over time.
+    lag
+        The endpoint, and how its latency goes with that; None where it can't be said.
+    span
+        Window, zone, incident and changes.
+    """
+    family, found = lag
+    rows = observed[
+        (observed["family"] == family) & observed["duration_s"].notna() & ~observed["vantage"].isin(INNER)
+    ]
+    if rows.empty:
+        return style.empty_figure("in-flight", "no log or probe says how long a request took")
+    figure, axes = style.new_figure([1.15, 1.15, 1.25, 1.9])
+    style.time_axis(axes[:3], span)
+    for axis in axes[:2]:
+        axis.sharex(axes[2])
+        axis.tick_params(labelbottom=False)
+    source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
+    _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
+    _lines(axes[1], opened, "family", f"requests open at {source}, by path")
+    title = f"latency of {squeezed(family, 40)}"
+    style.title(axes[2], title)
+    _dots(axes[2], rows, "start")
+    axes[2].set_ylabel("duration")
+    _against(axes[3], rows, jobs, found)
+    return style.finish(figure, "in-flight", _alt(opened, family, _conclusion(found, jobs[1])))
+
+
+def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
+    style.title(axis, title)
+    if opened.empty:
+        style.absent(axis, "no access or edge log")
+        return
+    wide = opened.groupby(["time", key])["in_flight"].sum().unstack(fill_value=0)
+    peaks = wide.max().sort_values(ascending=False, kind="stable")
+    names = list(peaks[peaks > 0].index[:_SERIES])
+    for place, name in enumerate(names):
+        axis.plot(
+            wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
+            label=f"{squeezed(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
+        )  # fmt: skip
+    if not names:
+        style.absent(axis, "never two at once at a sample")
+        return
+    # Room above for the legend, which would hide the peaks.
+    axis.set_ylim(0, float(peaks.iloc[0]) * (1.6 if len(names) < 3 else 1.9))
+    axis.locator_params(axis="y", nbins=3, integer=True)
+    axis.legend(
+        loc="upper left", fontsize=7, ncols=2, frameon=False, borderaxespad=0.1, handlelength=2.2,
+        columnspacing=0.8,
+    )  # fmt: skip
+
+
+def _dots(axis: Axes, rows: pd.DataFrame, across: str) -> None:
+    seconds = rows["duration_s"].astype("float64").clip(lower=1e-3)
+    bad = rows["failed"].to_numpy(bool)
+    places = rows[across].to_numpy()
+    for chosen, marker, color in ((~bad, ".", style.BLUE), (bad, "x", style.RED)):
+        width = 0.0 if marker == "." else 0.9
+        axis.plot(places[chosen], seconds.to_numpy()[chosen], marker, ms=4, mew=width, color=color)
+    style.seconds_axis(axis, float(seconds.min()), float(seconds.max()))
+
+
+def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found: Lag | None) -> None:
+    """Draw each request's latency over what else was in flight, as long before as fits best."""
+    import pandas as pd
+
+    words, series = jobs
+    style.title(axis, _conclusion(found, series))
+    if series.empty:
+        style.absent(axis, "no gauge of the process, no access or edge log")
+        return
+    lag_s = found.lag_s if found is not None and found.follows else 0.0
+    load = pd.DataFrame({"start": series.index, "load": series.to_numpy()}).astype(
+        {"start": rows["start"].dtype}
+    )
+    moved = rows.assign(start=rows["start"] - pd.Timedelta(seconds=lag_s)).sort_values("start")
+    both = pd.merge_asof(moved, load, on="start", direction="nearest", tolerance=pd.Timedelta(seconds=15))
+    _dots(axis, both[both["load"].notna()], "load")
+    most = max(1.0, float(series.max()))
+    axis.set_xlim(-0.02 * most, most * 1.05)
+    axis.locator_params(axis="x", integer=True)
+    before = f", {duration(abs(lag_s))} {'before' if lag_s > 0 else 'after'}" if lag_s else ""
+    axis.set_xlabel(f"load: {words}{before}; × failed", fontsize=8.5)
+    axis.set_ylabel("duration")
+
+
+def _conclusion(found: Lag | None, load: pd.Series) -> str:
+    if found is None and len(load) and load.min() == load.max():
+        return f"latency changes though the load stays at {number(float(load.iloc[0]))}"
+    if found is None:
+        return "latency against load: too few samples to compare"
+    rho = f"ρ {number(found.correlation, 2)}, {found.samples} samples"
+    if not found.follows:
+        return f"latency does not go with the load (at best {rho})"
+    if found.lag_s == 0:
+        return f"latency goes with the load, at once ({rho})"
+    way = "follows" if found.lag_s > 0 else "precedes"
+    return f"latency {way} the load by {duration(abs(found.lag_s))} ({rho})"
+
+
+def _alt(opened: pd.DataFrame, family: str, conclusion: str) -> str:
+    peaks: Sequence[str] = ()
+    if len(opened):
+        most = opened.groupby(["time", "upstream"])["in_flight"].sum().groupby("upstream").max()
+        peaks = [f"{name} at most {count:,d}" for name, count in most.items()]
+    return (
+        f"Requests in flight and the latency of {family}. "
+        f"Open by upstream: {', '.join(peaks) or 'not known'}; {conclusion}."
+    )

@@ -1,0 +1,226 @@
+"""Single requests followed through the layers, and what became of all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView, TableView, duration, number
+from watchme_analysis.present.plain_lines import squeezed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from watchme_analysis.stats.clock_skew import Skew
+
+_NAMES = {
+    "edge": "edge",
+    "nginx": "Nginx",
+    "connect": "· connect",
+    "header": "· wait for header",
+    "body": "· read body",
+    "app": "application",
+}
+_COLORS = {
+    "edge": style.PURPLE,
+    "nginx": style.SKY,
+    "connect": style.ORANGE,
+    "header": style.RED,
+    "body": style.BLUE,
+    "app": style.GREEN,
+}
+_ROW_IN = 0.27
+# Characters of a method and path that leave room for the rest of a title.
+_LONGEST = 36
+# Width of a character as a share of the axis.
+_CHARACTER = 0.0125
+# A bar shorter than this share of the axis would not be seen.
+_LEAST = 0.003
+
+
+def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> FigureView:
+    """Plot the slowest and a typical request, a row per layer, also of those that have no record of it.
+
+    Parameters
+    ----------
+    waterfall
+        Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
+    zone
+        Zone of the requests' times.
+    """
+    if waterfall.empty:
+        return style.empty_figure(
+            "waterfall", "neither the edge's nor Nginx's log says how long a request took"
+        )
+    groups = list(waterfall.groupby("request", sort=False))
+    heights = [0.62 + _ROW_IN * len(rows) for _, rows in groups]
+    figure, axes = style.new_figure(heights)
+    for axis, (name, rows) in zip(axes, groups, strict=True):
+        first = rows.iloc[0]
+        moment = first["start"].tz_convert(zone)
+        what = squeezed(first["what"], _LONGEST)
+        style.title(axis, f"{name}: {what}, {moment:%m-%d %H:%M:%S}")
+        _draw(axis, rows)
+    axes[-1].set_xlabel(f"time since the request began (requests' times in {zone})")
+    alt = "; ".join(f"{name} request, {rows['what'].iloc[0]}: {_spoken(rows)}" for name, rows in groups)
+    return style.finish(figure, "waterfall", f"Layers of single requests. {alt}.")
+
+
+def _draw(axis: Axes, rows: pd.DataFrame) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    last = max([0.001, *rows["to_s"].dropna()])
+    for place, row in enumerate(rows.itertuples()):
+        color = _COLORS[row.layer]
+        begin = 0.0 if math.isnan(row.from_s) else row.from_s
+        if row.state in ("seen", "gave up") and row.layer == "app":
+            axis.plot([row.to_s], [place], marker="D", ms=6, color=color, linestyle="none")
+        elif row.state in ("seen", "gave up"):
+            look: dict[str, Any] = {"color": color, "height": 0.62, "linewidth": 0}
+            if row.state == "gave up":
+                look |= {"hatch": "////", "edgecolor": "white"}
+            axis.barh(place, max(row.to_s - begin, last * _LEAST), left=begin, **look)
+        _label(axis, row, place, last)
+    axis.set_yticks(range(len(rows)), [_NAMES[layer] for layer in rows["layer"]], fontsize=8)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    low = min([0.0, *rows["from_s"].dropna(), *rows["to_s"].dropna()])
+    axis.set_xlim(low - 0.01 * last, low + (last - low) * 1.02)
+    axis.xaxis.set_major_locator(MaxNLocator(6))
+    unit, name = (1.0, "s") if last >= 1 else (1e3, "ms")
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(value * unit)} {name}"))
+    axis.grid(visible=False, axis="y")
+
+
+def _label(axis: Axes, row: Any, place: int, last: float) -> None:
+    """Write beside or in a row what can't be read off its bar."""
+    text = _words(row)
+    known = row.state in ("seen", "gave up")
+    end = row.to_s if known else 0.0
+    begin = row.to_s if row.layer == "app" or math.isnan(row.from_s) else row.from_s
+    look: dict[str, Any] = {"va": "center", "fontsize": 7.5, "color": style.BLACK if known else "#666666"}
+    look["style"] = "normal" if known else "italic"
+    pad, needs = last * (0.025 if row.layer == "app" else 0.015), last * _CHARACTER * len(text)
+    if row.layer == "app" and known and needs > max(last - end, begin):
+        text, needs = _two_lines(text), needs / 2
+    # To the right of the bar where there is room, else to the left, else within it. A mark has no within:
+    # to its right the figure makes room.
+    if end + needs <= last or (row.layer == "app" and known and begin - needs < 0):
+        axis.text(end + pad, place, text, ha="left", **look)
+    elif begin - needs >= 0:
+        axis.text(begin - pad, place, text, ha="right", **look)
+    else:
+        box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0, "alpha": 0.85}
+        middle = min(max((begin + end) / 2, needs / 2), last - needs / 2)
+        axis.text(middle, place, text, ha="center", bbox=box, **look)
+
+
+def _two_lines(text: str) -> str:
+    """Return a text broken at the comma next to its middle."""
+    commas = [at for at, character in enumerate(text) if character == ","]
+    middle = min(commas, key=lambda at: abs(at - len(text) / 2), default=None)
+    return text if middle is None else f"{text[: middle + 1]}\n{text[middle + 1 :].strip()}"
+
+
+def _words(row: Any) -> str:
+    if row.state not in ("seen", "gave up"):
+        return f"{row.state}: {row.note}"
+    parts = []
+    if row.layer == "app":
+        parts.append(f"answered after {duration(max(row.to_s, 0.0))}")
+    else:
+        begin = 0.0 if math.isnan(row.from_s) else row.from_s
+        # Logs of milliseconds say zero for what is less.
+        parts.append(duration(max(row.to_s - begin, 0.0005)))
+    if not math.isnan(row.status):
+        parts.append(f"{row.status:.0f}")
+    if row.state == "gave up":
+        parts.append("gave up")
+    if row.note:
+        parts.append(row.note)
+    return ", ".join(parts)
+
+
+def _spoken(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{_NAMES[row.layer].strip('· ')} {_words(row)}" for row in rows.itertuples())
+
+
+def layers_table(waterfall: pd.DataFrame) -> TableView:
+    """Return the same requests in numbers: for every layer seen or not, began, first byte, ended, status.
+
+    Parameters
+    ----------
+    waterfall
+        Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
+    """
+    rows = tuple(
+        (
+            f"{row.request}: {row.what}",
+            _NAMES[row.layer].strip("· "),
+            str(row.state),
+            *(_second(value) for value in (row.from_s, row.first_byte_s, row.to_s)),
+            "–" if math.isnan(row.status) else f"{row.status:.0f}",
+            str(row.note),
+        )
+        for row in waterfall.itertuples()
+    )
+    note = (
+        "Times since the request began at the outermost layer." if rows else "No rows: no log carries timing."
+    )
+    heads = ("request", "layer", "", "began", "first byte", "ended", "status", "note")
+    return TableView("Two requests, layer by layer", heads, rows, note, frozenset({3, 4, 5, 6}))
+
+
+def _second(value: float) -> str:
+    return "–" if math.isnan(value) else duration(max(value, 0.0))
+
+
+def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> TableView:
+    """Return what became of the requests, by endpoint.
+
+    Parameters
+    ----------
+    counts
+        Frame of :func:`watchme_analysis.requests.followed.fate_counts`.
+    words
+        Fate to a sentence.
+    clocks
+        What is known of the layers' clocks, for the note.
+    """
+    rows = tuple(
+        (
+            str(row.family),
+            words[row.fate],
+            f"{row.baseline:,d}",
+            f"{row.incident:,d}",
+            f"{row.sure:,d} of {row.baseline + row.incident:,d}",
+            str(row.example),
+        )
+        for row in counts.itertuples()
+    )
+    note = (
+        "Joined surely: by ray or request id, and in the application's log by id or as the only record that "
+        "fits; others lie nearest in time. uvicorn writes no line for an answer whose connection was closed "
+        f"before, so that “no answer” may be one that came too late. {clocks}"
+        if rows
+        else "No rows: neither the edge nor Nginx logged requests."
+    )
+    heads = ("endpoint", "what became of the request", "baseline", "incident", "joined surely", "example")
+    return TableView("Requests followed through the layers", heads, rows, note, frozenset({2, 3}))
+
+
+def clocks(skews: Mapping[tuple[str, str], Skew]) -> str:
+    """Return how far the layers' clocks are apart, in a sentence."""
+    if not skews:
+        return "How far the layers' clocks are apart is not known."
+    said = []
+    for (one, other), skew in skews.items():
+        apart = duration(abs(skew.ahead_s))
+        way = (
+            "as" if abs(skew.ahead_s) < 0.0005 else f"{apart} {'ahead of' if skew.ahead_s > 0 else 'behind'}"
+        )
+        said.append(f"{one} {way} {other} (± {duration(skew.margin_s)}, {skew.pairs:,d} requests)")
+    return f"Clocks, as estimated and allowed for: {'; '.join(said)}."

@@ -1,0 +1,488 @@
+"""The run in which bad observations are densest: where an incident begins and ends.
+
+The contiguous run with the highest sum of log-likelihood ratios: Kadane's maximum subarray over a Bernoulli
+scan statistic (Kulldorff 1997).
+
+Which endpoints failed or slowed down, and from when to when.
+
+Each observation is judged against what its own endpoint usually does as seen from its own vantage; the
+incident is the interval in which bad observations are densest (:mod:`watchme_analysis.health.window`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.requests.observations import INNER_FIRST, OUTER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of bad observations in an incident and outside of one, for the scan; the second pair finds
+# thin, intermittent trouble.
+SCAN_SHARES = ((0.5, 0.02), (0.15, 0.01))
+MIN_SCORE = 8.0
+MIN_BAD = 4
+# Anything shorter is a blip: a reload, a garbage collection, a deploy.
+MIN_SPAN_S = 8.0
+# Trouble no longer than this, apart from the rest by so much good time and so many good requests, is a
+# start or reload of its own.
+BLIP_S = 4.0
+CALM_S = 6.0
+CALM_ROWS = 5
+# Share of strained observations from which time beside an incident belongs to it, and half its own share.
+DENSE_STRAIN = 0.3
+# Bounds are refined so often at most, and while the run's share is so many times that of the rest.
+REFINED_TIMES, CLEARLY = 10, 2.0
+# Shares that find the core of a run.
+CORE_SHARES = (0.8, 0.2)
+
+
+def densest_run(bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]:
+    """Return first and last index and score of the run where ``bad`` is densest.
+
+    Parameters
+    ----------
+    bad
+        Booleans in order of time.
+    shares
+        Share of bad observations inside and outside of an incident.
+    """
+    inside, outside = shares
+    gain = math.log(inside / outside)
+    loss = math.log((1 - inside) / (1 - outside))
+    best, best_from, best_to = 0.0, 0, -1
+    total, since = 0.0, 0
+    for at, value in enumerate(bad):
+        total += gain if value else loss
+        if total <= 0:
+            total, since = 0.0, at + 1
+        elif total > best:
+            best, best_from, best_to = total, since, at
+    return best_from, best_to, best
+
+
+def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the densest run that lasts, and its score; empty when too weak or too short."""
+    for shares in SCAN_SHARES:
+        first, last, score = densest_run(rows[column].to_numpy(), shares)
+        run = rows.iloc[first : last + 1]
+        if score < least or run[column].sum() < MIN_BAD:
+            continue
+        run = without_blips(run, column)
+        if span_s(run[run[column]]) >= MIN_SPAN_S:
+            return run, score
+    return rows.iloc[:0], 0.0
+
+
+def without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Cut what is short and far from the rest off a run: a start or reload before the trouble itself."""
+    places = run[column].to_numpy().nonzero()[0]
+    if len(places) < 2:
+        return run
+    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
+    left, right = 0, len(places)
+    for _ in range(len(places)):
+        head = _blip(seconds[left:right], places[left:right])
+        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
+        if not head and not tail:
+            break
+        left, right = (left + head, right) if head else (left, right - tail)
+    return run.iloc[places[left] : places[right - 1] + 1]
+
+
+def _blip(seconds: Any, places: Any) -> int:
+    """Return how many leading marks are a blip: few, short, far from a rest that is dense."""
+    import numpy as np
+
+    apart, between = np.diff(seconds), np.diff(places) - 1
+    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
+    if not len(far):
+        return 0
+    count = int(far[0]) + 1
+    rest = apart[count:]
+    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
+    # A rest with such a gap of its own is trouble that comes again and again, from the first time on.
+    is_dense = is_dense and float(rest.max()) < apart[far[0]]
+    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
+    return count if is_dense and is_short else 0
+
+
+def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
+    """Return the run with the strained time before and after it that is dense as well."""
+    for shares in SCAN_SHARES:
+        first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
+        wider = without_blips(pooled.iloc[first : last + 1], "strained")
+        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
+            begin, end = run.index[0], run.index[-1]
+            before, after = wider[wider.index < begin], wider[wider.index > end]
+            dense = max(DENSE_STRAIN, run["strained"].mean() / 2)
+            parts = [part for part in (before, after) if part["strained"].mean() >= dense]
+            return pooled.loc[pooled.index.isin(run.index.union([at for part in parts for at in part.index]))]
+    return run
+
+
+def span_s(bad: pd.DataFrame) -> float:
+    """Return the seconds from the first to the last of some requests."""
+    return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
+
+
+def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
+    """Return the run with the bounds that are likeliest for its own share of bad observations.
+
+    The scan assumes shares that find a run: where nearly all is bad inside, thin trouble beside it looks like
+    part of it, and where little is bad, its ends look like calm. So the shares are taken from the run and
+    from the rest, the scan is made again, and so on until the bounds stay: each step makes the record
+    likelier. That is done from the run and from its core, and the likelier result counts.
+
+    Parameters
+    ----------
+    rows
+        Judged requests in order of time.
+    run
+        Contiguous rows of them, as :func:`scan` returns them.
+    column
+        What counts as bad.
+    """
+    marks = rows[column].to_numpy(dtype=bool)
+    first = int(rows.index.get_loc(run.index[0]))
+    core, until, _ = densest_run(marks, CORE_SHARES)
+    begun = [(first, first + len(run) - 1), *([(core, until)] if until >= core else [])]
+    ends = [_settled(marks, bounds) for bounds in begun]
+    begin, end = max(ends, key=lambda bounds: _likelihood(marks, bounds))
+    # Both bounds were chosen among as many as there are rows: chance alone makes some likelier.
+    if _likelihood(marks, (begin, end)) - _likelihood(marks, begun[0]) < 2 * math.log(len(marks)):
+        return run
+    begin, end = _with_bursts(rows, (begin, end), begun[0], column)
+    found = without_blips(rows.iloc[begin : end + 1], column)
+    return found if span_s(found[found[column]]) >= MIN_SPAN_S else run
+
+
+def _with_bursts(
+    rows: pd.DataFrame, bounds: tuple[int, int], scanned: tuple[int, int], column: str
+) -> tuple[int, int]:
+    """Return bounds widened to what they cut off that is dense and lasts: trouble that paused."""
+    (begin, end), (first, last) = bounds, scanned
+    for left, right in ((first, begin), (end + 1, last + 1)):
+        part = rows.iloc[left:right]
+        start, stop, score = densest_run(part[column].to_numpy(), CORE_SHARES)
+        burst = part.iloc[start : stop + 1]
+        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= MIN_SPAN_S:
+            begin, end = min(begin, left + start), max(end, left + stop)
+    return begin, end
+
+
+def _settled(marks: Any, bounds: tuple[int, int]) -> tuple[int, int]:
+    """Return the bounds that the shares inside and outside of them lead back to."""
+    for _ in range(REFINED_TIMES):
+        inside, outside = _shares(marks, bounds)
+        if inside < CLEARLY * outside:
+            break
+        begin, end, _ = densest_run(marks, (inside, outside))
+        if (begin, end) == bounds:
+            break
+        bounds = (begin, end)
+    return bounds
+
+
+def _shares(marks: Any, bounds: tuple[int, int]) -> tuple[float, float]:
+    """Return the share of marks inside and outside of bounds, half a one more of either kind."""
+    first, last = bounds
+    within, count = int(marks[first : last + 1].sum()), last + 1 - first
+    inside = (within + 0.5) / (count + 1)
+    return inside, (int(marks.sum()) - within + 0.5) / (len(marks) - count + 1)
+
+
+def _likelihood(marks: Any, bounds: tuple[int, int]) -> float:
+    """Return the log-likelihood of marks with one share inside of bounds and another outside."""
+    first, last = bounds
+    within, count = int(marks[first : last + 1].sum()), last + 1 - first
+    rest, others = int(marks.sum()) - within, len(marks) - count
+    parts = zip(_shares(marks, bounds), ((within, count), (rest, others)), strict=True)
+    return sum(bad * math.log(share) + (size - bad) * math.log(1 - share) for share, (bad, size) in parts)
+
+
+# Slow is twice the usual and half a second more: a user notices, a health check may not yet.
+SLOW_RATIO = 2.0
+SLOW_MARGIN_S = 0.5
+# Strained is less than slow: too little to be an incident, enough to belong to one.
+STRAIN_MARGIN_S = 0.15
+# A quantile low enough that an incident over most of the record does not set the standard.
+USUAL_QUANTILE = 0.2
+# Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
+MIN_STRAINED_SCORE = 30.0
+# Good time after the last bad observation that counts as recovery.
+RECOVERY_S = 5.0
+# A family whose own run lasts through so much of the worst one's is part of the incident.
+COVERED_SHARE = 0.8
+# How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
+UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
+# How a prober says that its own machine has no way to any address of that kind.
+NO_WAY_OUT = r"network is unreachable|enetunreach"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """The interval in which endpoints were bad.
+
+    Attributes
+    ----------
+    start, end
+        UTC; ``end`` is where recovery begins, or the last observation when still open.
+    is_open
+        True when the record ends without recovery.
+    families
+        Path families affected: those probed first, then by number of bad requests.
+    score
+        Log-likelihood ratio of the scan.
+    bad, total
+        Observations of the affected families inside the interval, from outside the container.
+    is_mild
+        True when hardly anything was slow or failed, yet much slower than usual.
+    """
+
+    start: datetime
+    end: datetime
+    is_open: bool
+    families: tuple[str, ...]
+    score: float
+    bad: int
+    total: int
+    is_mild: bool = False
+
+
+def judged(seen: pd.DataFrame) -> pd.DataFrame:
+    """Judge every observation against the usual of its endpoint and vantage.
+
+    Parameters
+    ----------
+    seen
+        Frame of :func:`watchme_analysis.requests.observations.observations`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
+        ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
+        5xx, a 499 unless the caller left before the endpoint was late, or a refusal or redirect where the
+        endpoint usually succeeds; a name that was not resolved, or a prober without a network, is none),
+        ``slow`` (bool), ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less
+        than slow).
+    """
+    found = seen.copy()
+    status = found["status"]
+    succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).astype(bool)
+    left = status == 499
+    refused = (status >= 300) & (status != 304) & ~left & succeeds
+    missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
+    # What the prober could not resolve or send it never asked: that says nothing of the endpoint.
+    unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
+    no_way_out = found["error"].str.contains(NO_WAY_OUT, case=False).fillna(False).astype(bool)
+    unasked |= no_way_out & found["vantage"].eq("outside").astype(bool)
+    failed = (status >= 500) | left | refused | missing | found["error"].notna().astype(bool)
+    found["failed"] = failed & ~unasked
+    good = found[~found["failed"] & found["duration_s"].notna()]
+    found["usual_s"] = _usual_s(found, good)
+    found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
+    found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
+    # A caller that left before the endpoint was late left for reasons of its own.
+    found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
+    found["bad"] = found["failed"] | found["slow"]
+    strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
+    found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
+    return found
+
+
+def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
+    """Return for every observation what its endpoint usually takes as seen from its vantage, in seconds."""
+    import pandas as pd
+
+    wide = good.groupby(["family", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
+    wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
+    # What answers from a cache is quicker than what is behind it, and no standard for what asks through.
+    usual = wide.cummax(axis=1).where(wide.notna())
+    # Where the inside is quick, an outside that was slow throughout is no standard.
+    usual = usual.clip(upper=(wide["inside"] + SLOW_MARGIN_S).fillna(math.inf), axis=0)
+    flat = usual.stack()
+    keys = pd.MultiIndex.from_arrays([seen["family"].astype(object), seen["vantage"].astype(object)])
+    return pd.Series(flat.reindex(keys).to_numpy(dtype="float64"), index=seen.index)
+
+
+def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per request or outer probe: bad when any outer layer saw it bad.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    """
+    import pandas as pd
+
+    outer = observed[observed["vantage"].isin(OUTER)]
+    if outer.empty:
+        outer = observed
+    logged = outer[outer["row"] >= 0]
+    merged = logged.groupby("row", as_index=False).agg(
+        start=("start", "min"),
+        family=("family", "first"),
+        bad=("bad", "max"),
+        failed=("failed", "max"),
+        strained=("strained", "max"),
+        duration_s=("duration_s", "max"),
+        client_addr=("client_addr", "last"),
+    )
+    probes = outer.loc[
+        outer["row"] < 0, ["start", "family", "bad", "failed", "strained", "duration_s", "client_addr"]
+    ]
+    parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
+    if not parts:
+        return probes
+    return pd.concat(parts, ignore_index=True).sort_values("start", kind="stable", ignore_index=True)
+
+
+def _one_client(run: pd.DataFrame, column: str) -> bool:
+    """Tell whether all trouble is one client's while others are served well."""
+    bad, good = run[run[column]], run[~run[column]]
+    if bad["client_addr"].isna().any() or bad["client_addr"].nunique() != 1:
+        return False
+    others = good[good["client_addr"] != bad["client_addr"].iloc[0]]
+    return len(others) >= 3
+
+
+def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident | None:
+    """Find the incident in judged observations.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    family
+        Look at this family of paths alone.
+
+    Returns
+    -------
+    Incident or None
+        None when no endpoint was bad for long enough.
+    """
+    rows = requests_judged(observed)
+    if family is not None:
+        rows = rows[rows["family"] == family]
+    runs, is_mild = _runs(rows)
+    if not runs:
+        return None
+    worst = max(runs, key=lambda name: runs[name][1])
+    start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
+    probed = set(observed.loc[observed["row"] < 0, "family"])
+    during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
+    affected = affected_families(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
+    # What was bad for long before or after the worst was so at other times too: it has a fault of its own.
+    longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
+    longer = {name: run for name, run in longer.items() if name not in affected}
+    affected += longer
+    # What was probed on purpose is what was asked about.
+    affected = sorted(affected, key=lambda name: name not in probed)
+    pooled = rows[rows["family"].isin(affected)]
+    run, score = scan(pooled, "strained" if is_mild else "bad")
+    if not len(run):
+        run, score = runs[worst]
+    run = refined(pooled, run, "strained" if is_mild else "bad")
+    run = widened(pooled, run)
+    bad = run[run["strained"]]
+    own = [
+        refined(rows[rows["family"] == name], found) for name, (found, _) in runs.items() if name in probed
+    ]
+    asked = [bad, *(found for found in own if _goes_on(found, bad))]
+    first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
+    after = pooled[pooled["start"] > last]
+    recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
+    final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])
+    inside = pooled[(pooled["start"] >= first) & (pooled["start"] <= final)]
+    return Incident(
+        start=first.to_pydatetime(),
+        end=final.to_pydatetime(),
+        is_open=not recovered,
+        families=tuple(affected),
+        score=score,
+        bad=int(inside["bad"].sum()),
+        total=len(inside),
+        is_mild=is_mild,
+    )
+
+
+def _goes_on(own: pd.DataFrame, bad: pd.DataFrame) -> bool:
+    """Tell whether an endpoint's own run begins or ends long beside the trouble that it is part of."""
+    first, last = own["start"].iloc[0], own["start"].iloc[-1]
+    begun, ended = bad["start"].iloc[0], bad["start"].iloc[-1]
+    together = (min(last, ended) - max(first, begun)).total_seconds()
+    beside = max((begun - first).total_seconds(), (last - ended).total_seconds())
+    return bool(min(together, beside) >= MIN_SPAN_S)
+
+
+def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
+    """Tell whether a run lasts through most of an interval, and much longer."""
+    first, last = run["start"].iloc[0], run["start"].iloc[-1]
+    covered = (min(last, end) - max(first, start)).total_seconds()
+    beside = (last - first).total_seconds() - covered
+    return bool(covered >= COVERED_SHARE * (end - start).total_seconds() and beside >= MIN_SPAN_S)
+
+
+def brief_trouble(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
+    """Return begin, end and number of bad requests where they are densest, however short that was; else None.
+
+    For a record without an incident: a restart or reload may fail every caller, for a few seconds.
+
+    Parameters
+    ----------
+    observed
+        Frame of :func:`judged`.
+    """
+    rows = requests_judged(observed)
+    first, last, score = densest_run(rows["bad"].to_numpy(), SCAN_SHARES[0])
+    run = rows.iloc[first : last + 1]
+    bad = run[run["bad"]]
+    if score < MIN_SCORE or len(bad) < MIN_BAD or _one_client(run, "bad"):
+        return None
+    return bad["start"].iloc[0].to_pydatetime(), bad["start"].iloc[-1].to_pydatetime(), len(bad)
+
+
+def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bool]:
+    """Return the densest run of each path family that has one, and whether all it shows is strain.
+
+    Where no family has one of its own, all of them are taken together: trouble of a link or process that is
+    thin in each; last comes time in which most was slower than usual without being slow.
+    """
+    grouped = {str(name): group for name, group in rows.groupby("family")}
+    for groups, column, least in (
+        (grouped, "bad", MIN_SCORE),
+        ({"": rows}, "bad", MIN_SCORE),
+        ({"": rows}, "strained", MIN_STRAINED_SCORE),
+    ):
+        found = {}
+        for name, group in groups.items():
+            run, score = scan(group, column, least)
+            if len(run) and not _one_client(run, column):
+                found[name] = (run, score)
+        if found:
+            return found, column == "strained"
+    return {}, False
+
+
+def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
+    """Return the path families that were bad between two moments, most bad requests first.
+
+    A family counts when at least a tenth of its requests were bad, or a third strained, and three times the
+    share of other times; one seen only once or twice counts when all of it was bad.
+    """
+    during = (rows["start"] >= start) & (rows["start"] <= end)
+    inside = rows[during].groupby("family")["bad"].agg(["sum", "size"])
+    tight = rows[during].groupby("family")["strained"].mean()
+    other = rows[~during].groupby("family")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
+    share = inside["sum"] / inside["size"]
+    clear = (share >= 0.1) & (share > 3 * other["bad"])
+    tense = (tight >= 0.3) & (tight > 3 * other["strained"])
+    keep = (clear | tense) & ((inside["sum"] >= 3) | (share == 1))
+    ranked = inside["sum"][keep].sort_values(ascending=False, kind="stable")
+    return [str(name) for name in ranked.index]

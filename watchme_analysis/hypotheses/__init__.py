@@ -1,1 +1,0 @@
-"""Hypotheses: one registered function per cause, weighed against each other by question."""

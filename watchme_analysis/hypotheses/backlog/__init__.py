@@ -1,1 +1,0 @@
-"""Why messages pile up, fail or get lost: checks, weights and the verdict."""

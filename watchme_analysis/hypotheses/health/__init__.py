@@ -1,1 +1,0 @@
-"""Why a ``/health`` is slow or fails: checks, weights and the verdict."""

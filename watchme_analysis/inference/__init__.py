@@ -1,0 +1,8 @@
+"""Findings, their weights, and the ranking of causes.
+
+Entry point: `findings.Diagnosis`, `weighing`.
+
+Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`.
+
+Never: reads a table, or knows a cause by name.
+"""

@@ -1,0 +1,361 @@
+"""One Nginx configuration file as statements, through crossplane, also when it is torn.
+
+Nginx configurations, read by crossplane with their includes expanded.
+
+An edge that is an Nginx (``edge.conf``) is read the same way, as layer ``edge``.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile, Source, link_problem, one_table
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.redact import shortened
+from watchme_analysis.retrieval import Rejected, Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[str, Any]], list[Rejected]]:
+    """Parse one configuration file as crossplane sees it; includes are left as they stand.
+
+    Parameters
+    ----------
+    text
+        The configuration.
+    name
+        Name for the rejected pieces.
+
+    Returns
+    -------
+    statements, rejected
+        Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When
+        the text breaks off, or a brace is one too many, the statements before that place are kept, the
+        open blocks are closed, and the rest is rejected.
+    """
+    import crossplane
+
+    with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
+        path = Path(folder) / "nginx.conf"
+
+        def payload(content: str) -> dict[str, Any]:
+            path.write_text(content, encoding="utf-8")
+            answer = crossplane.parse(str(path), single=True, check_ctx=False)
+            config: dict[str, Any] = answer["config"][0]
+            return config
+
+        config = payload(text)
+        rejected = []
+        if not config["parsed"] and config["errors"]:
+            repaired, line, reason = _repair(path)
+            tail = text.splitlines()[line - 1 :]
+            rejected.append(Rejected(name, line, reason, shortened("\n".join(tail), 2000)))
+            config = payload(repaired)
+    lines = text.splitlines()
+    for error in config["errors"]:
+        number = error["line"] or 0
+        # crossplane ends its sentence with the file's name and line, which stand in their own columns.
+        reason = re.sub(r" in \S+nginx\.conf:\d+$", "", str(error["error"]))
+        content = lines[number - 1] if 0 < number <= len(lines) else ""
+        rejected.append(Rejected(name, number, reason, shortened(content, 2000)))
+    return config["parsed"], rejected
+
+
+def included_files(main: RawFile, pattern: str) -> list[RawFile]:
+    """Return the files of the imported folder that an include means.
+
+    A relative pattern counts from the main file's folder, as in nginx. An absolute one names a place on
+    the machine that was recorded: its tail is looked for beside the main file (``/etc/nginx/conf.d/*.conf``
+    as ``conf.d/*.conf``). Nothing outside of the imported folder is read.
+    """
+    parts = [part for part in PurePosixPath(pattern).parts if part not in ("/", ".", "..")]
+    tails = [parts] if not pattern.startswith("/") else [parts[at:] for at in range(len(parts))]
+    base = main.path.parent
+    for tail in tails:
+        wild = any(glob.has_magic(part) for part in tail)
+        if not tail or (wild and len(tail) == 1 and pattern.startswith("/")):
+            continue
+        relative = "/".join(tail)
+        names = (relative, *(relative + ending for ending in PACKED_ENDINGS))
+        found = {path for name in names for path in base.glob(name) if path.is_file()}
+        found = {path for path in found if path.resolve().is_relative_to(main.root.resolve())}
+        if found:
+            return [
+                RawFile(main.root, path.relative_to(main.root).as_posix(), main.zone, main.settings)
+                for path in sorted(found)
+            ]
+    return []
+
+
+def _repair(path: Path) -> tuple[str, int, str]:
+    """Return the whole statements of a broken file with the open blocks closed, where it broke, and why."""
+    import crossplane
+    from crossplane.errors import NgxParserBaseException
+
+    tokens: list[tuple[str, int, bool]] = []
+    reason = "the file ends inside a statement"
+    line = 1
+    try:
+        for token, line, quoted in crossplane.lex(str(path)):
+            if quoted or not token.startswith("#"):
+                tokens.append((token, line, quoted))
+    except NgxParserBaseException as error:
+        reason, line = str(error.strerror), error.lineno or line
+    whole = 0
+    for at, (token, _, quoted) in enumerate(tokens, 1):
+        if token in (";", "{", "}") and not quoted:
+            whole = at
+    if whole < len(tokens):
+        line = tokens[whole][1]
+    text, at_line, depth = "", 1, 0
+    for token, token_line, quoted in tokens[:whole]:
+        text += "\n" * (token_line - at_line) + " "
+        at_line = max(at_line, token_line)
+        if not quoted and token in "{}":
+            depth += 1 if token == "{" else -1
+        text += '"' + token.replace('"', '\\"') + '"' if quoted else token
+    return text + "}" * depth + "\n", line, reason
+
+
+# Ids of the second main file of a folder start here, so that an id stays unique within its layer.
+IDS_PER_FILE = 1_000_000
+MAIN_PATTERNS = ("nginx*.conf", "edge*.conf")
+PART_PATTERNS = ("conf.d/*.conf", "sites-enabled/*", "sites-available/*")
+MAX_INCLUDE_DEPTH = 10
+_STATEMENT = re.compile(
+    rb"^\s*(?:(?:events|http|server|location\s[^\n{;]+|upstream\s+\S+)\s*\{"
+    rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
+    re.MULTILINE,
+)
+_DIRECTIVE = re.compile(rb"^\s*[a-z_]+\s[^\n]*[;{]\s*$", re.MULTILINE)
+_INCLUDE = re.compile(r"(?:^|[;{}])\s*include\s+[\"']?([^;\"'\n]+)", re.MULTILINE)
+_DUMPED = re.compile(r"# configuration file (\S+):\s*$")
+_WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\s", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The text of one configuration file, under the name of the file at hand and one of its own."""
+
+    file: str
+    key: str
+    text: str
+    problem: str | None
+
+
+@dataclass
+class _Reading:
+    """What is gathered while a main file and its includes are walked."""
+
+    root: RawFile
+    layer: str
+    dumped: list[_Part]
+    next_id: int
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    truncated: bool = False
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8-sig", errors="backslashreplace")
+
+
+def _part(raw: RawFile) -> _Part:
+    return _Part(raw.relative, raw.name, _decode(raw.content.data), raw.content.problem)
+
+
+def _dump(main: _Part) -> list[_Part]:
+    """Return the files inside the output of ``nginx -T``, the main one first; none when it is no such output.
+
+    Each keeps its lines where they stand in the output, so that line numbers fit the file at hand.
+    """
+    lines = main.text.splitlines()
+    starts = [(at, found[1]) for at, line in enumerate(lines) if (found := _DUMPED.match(line))]
+    ends = [at for at, _ in starts[1:]] + [len(lines)]
+    return [
+        _Part(main.file, path, "\n" * (at + 1) + "\n".join(lines[at + 1 : end]) + "\n", None)
+        for (at, path), end in zip(starts, ends, strict=False)
+    ]
+
+
+def _included(reading: _Reading, pattern: str) -> list[_Part]:
+    """Return the files that an include means; never one from outside of the imported folder."""
+    if not reading.dumped:
+        return [_part(raw) for raw in included_files(reading.root, pattern)]
+    base = PurePosixPath(reading.dumped[0].key).parent
+    whole = pattern if pattern.startswith("/") else str(base / pattern)
+    return [part for part in reading.dumped[1:] if PurePosixPath(part.key).match(whole)]
+
+
+def _walk(
+    reading: _Reading, part: _Part, statements: list[dict[str, Any]], parent: int | None, stack: list[str]
+) -> None:
+    """Add a row for each statement, depth first, descending into includes where they stand."""
+    for statement in statements:
+        number = reading.next_id
+        reading.next_id += 1
+        block = statement.get("block")
+        reading.rows.append(
+            {
+                "file": part.file,
+                "line": statement["line"],
+                "layer": reading.layer,
+                "id": number,
+                "parent": parent,
+                "directive": statement["directive"],
+                "args": json.dumps(statement["args"], ensure_ascii=False),
+                "block": block is not None,
+            }
+        )
+        if block is not None:
+            _walk(reading, part, block, number, stack)
+        elif statement["directive"] == "include" and statement["args"]:
+            pattern = statement["args"][0]
+            found = _included(reading, pattern)
+            if not found:
+                reading.notes.append(
+                    f"{part.file}:{statement['line']} includes {pattern}, which is not here."
+                )
+            for inner in found:
+                _walk_part(reading, inner, parent, stack)
+
+
+def _walk_part(reading: _Reading, part: _Part, parent: int | None, stack: list[str]) -> None:
+    if part.key in stack or len(stack) >= MAX_INCLUDE_DEPTH:
+        reading.notes.append(f"{part.key} is included by itself ({' > '.join(stack)}); the circle is cut.")
+        return
+    statements, rejected = parse_nginx_config(part.text, part.file)
+    reading.rejected.extend(rejected)
+    if part.problem:
+        reading.rejected.append(Rejected(part.file, 0, part.problem))
+        reading.truncated = True
+    _walk(reading, part, statements, parent, [*stack, part.key])
+
+
+def _layer(raw: RawFile) -> str:
+    return "edge" if Path(raw.name).name.startswith("edge") else "nginx"
+
+
+def _mains(raw: RawFile) -> list[RawFile]:
+    """Return the main configurations of the imported folder, in a fixed order."""
+    found = []
+    names = ("*.conf", *(f"*.conf{ending}" for ending in PACKED_ENDINGS))
+    for path in (path for name in names for path in sorted(raw.root.rglob(name))):
+        main = RawFile(raw.root, path.relative_to(raw.root).as_posix(), raw.zone, raw.settings)
+        if link_problem(raw.root, path):
+            continue
+        if path.is_file() and any(PurePosixPath(main.name).match(pattern) for pattern in MAIN_PATTERNS):
+            found.append(main)
+    return found
+
+
+def _includes_of(main: RawFile) -> list[str]:
+    """Return the names of all files that a main file includes, directly or not."""
+    found: dict[str, None] = {}
+    open_files = [main]
+    while open_files:
+        for pattern in _INCLUDE.findall(_decode(open_files.pop().content.data)):
+            # Wherever it stands, a relative pattern counts from the main file's folder.
+            for file in included_files(main, pattern.strip()):
+                if file.name not in found:
+                    found[file.name] = None
+                    open_files.append(file)
+    return list(found)
+
+
+def _owner(raw: RawFile) -> RawFile | None:
+    """Return the main configuration that includes a file, None when none does."""
+    return next(
+        (main for main in _mains(raw) if main.name != raw.name and raw.name in _includes_of(main)), None
+    )
+
+
+def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Read a configuration and everything it includes.
+
+    Parameters
+    ----------
+    raw
+        ``nginx.conf`` (or the output of ``nginx -T`` under that name), ``edge.conf``, or a part such as
+        ``conf.d/api.conf`` that no main file includes.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``config_directives``: one row per directive in the order nginx reads them, the ``include``
+        statements themselves among them. A part that a main file includes gives no rows of its own.
+        Missing includes stand in the notes.
+    """
+    mains = _mains(raw)
+    owner = _owner(raw)
+    names = [main.name for main in mains if _layer(main) == _layer(raw)]
+    index = names.index(raw.name) if raw.name in names else len(names) + _part_index(raw)
+    part = _part(raw)
+    reading = _Reading(raw, _layer(raw), _dump(part), index * IDS_PER_FILE)
+    if owner is None:
+        _walk_part(reading, reading.dumped[0] if reading.dumped else part, None, [])
+    else:
+        reading.notes.append(f"{raw.name} is read where {owner.name} includes it.")
+    frame = frame_of_rows("config_directives", reading.rows, raw.remarks)
+    return frame, Retrieval(
+        source="nginx_config",
+        origin=raw.relative,
+        rows=len(frame),
+        rejected=tuple(reading.rejected),
+        truncated=reading.truncated,
+        notes=tuple(dict.fromkeys(reading.notes)),
+    )
+
+
+def _part_index(raw: RawFile) -> int:
+    everything = sorted(p.relative_to(raw.root).as_posix() for p in raw.root.rglob("*") if p.is_file())
+    return everything.index(raw.relative)
+
+
+def _looks_like(raw: RawFile) -> bool:
+    head = raw.head()
+    return not head.strip() or _STATEMENT.search(head) is not None
+
+
+def _looks_like_part(raw: RawFile) -> bool:
+    """Tell whether a file of any name is a whole server, or what a main configuration includes."""
+    if Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}:
+        return False
+    if _WHOLE_SERVER.search(raw.head()) is not None:
+        return True
+    return _DIRECTIVE.search(raw.head()) is not None and _owner(raw) is not None
+
+
+SOURCES = (
+    Source(
+        name="nginx_config",
+        tables=("config_directives",),
+        patterns=MAIN_PATTERNS + PART_PATTERNS,
+        looks_like=_looks_like,
+        read=one_table("config_directives", read_nginx_config),
+        keep=True,
+        samples=(
+            ("events {}\nhttp {\n  server {\n    listen 80;\n  }\n}\n", 4),
+            ("server {\n  listen 443 ssl;\n  location /a/ { proxy_pass http://127.0.0.1:8017/; }\n}\n", 4),
+        ),
+    ),
+    Source(
+        name="nginx_config_part",
+        tables=("config_directives",),
+        patterns=(),
+        looks_like=_looks_like_part,
+        read=one_table("config_directives", read_nginx_config),
+        by_content=True,
+        keep=True,
+        samples=(("server {\n  listen 80;\n  return 204;\n}\n", 3),),
+    ),
+)

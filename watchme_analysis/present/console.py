@@ -1,0 +1,341 @@
+"""What the command line prints for a person."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from tabulate import tabulate
+
+from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.present.display import duration
+from watchme_analysis.present.finding import OPEN_FROM
+from watchme_analysis.present.plain_lines import fitted
+from watchme_analysis.text.formats import as_sentence, counted, localised
+
+# Notes of a table shown below a diagnosis.
+_MOST_NOTES = 3
+# Files named of which the same is to be said.
+_MOST_NAMES = 3
+_WIDEST = 100
+
+
+def width() -> int:
+    """Return the columns that text may take: those of the terminal, up to what reads well."""
+    return min(_WIDEST, max(40, shutil.get_terminal_size((_WIDEST, 24)).columns))
+
+
+def filled(text: str, indent: str = "", rest: str | None = None) -> str:
+    """Return a text wrapped for the terminal, first and other lines indented; alike unless both are given."""
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=indent,
+        subsequent_indent=indent if rest is None else rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
+    """Return rows as aligned text; None becomes ``-``, numbers stand right."""
+    return tabulate(rows, headers=headers, missingval="-", disable_numparse=False, intfmt=",")
+
+
+def local(moment: str | datetime | None, zone: tzinfo) -> str | None:
+    """Return a moment in a zone to the second, or None."""
+    if moment is None:
+        return None
+    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return what an import took and what it left, as a table and lists."""
+    taken, notes = [], []
+    left: list[str] = []
+    unread: list[str] = []
+    for entry in manifest["inputs"]:
+        name = str(entry["file"])
+        if entry["source"] is None:
+            group = left if entry.get("unread") is None else unread
+            group.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
+            continue
+        if entry.get("unread") is not None:
+            unread.append(_bullet(f"{name}: {entry['reason']}"))
+        taken += [(name, part) for part in entry["tables"]]
+        if not entry["tables"]:
+            notes.append((name, "read with another file"))
+        notes += [(name, note) for note in _notes(entry)]
+    told = {note for _, note in notes}
+    notes += [
+        (table, note)
+        for table, entry in manifest["tables"].items()
+        for note in entry["notes"]
+        if note not in told
+    ]
+    head, windows = _windows([part for _, part in taken], zone)
+    rows = [
+        [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
+        for (name, part), window in zip(taken, windows, strict=True)
+    ]
+    lines = [fitted(["file", "table", "rows", "rejected", head], rows, (1, 4))]
+    return "\n".join(
+        [
+            *lines,
+            *_headed("Notes:", _each_once(notes)),
+            *_headed("Could not be read, though it is evidence:", unread),
+            *_headed("Left, not part of the case:", left),
+        ]
+    )
+
+
+def _notes(entry: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of a file, each once."""
+    told = [note for part in entry["tables"] for note in part["notes"]]
+    return [note for note in dict.fromkeys([entry["reason"], *told]) if note]
+
+
+def _each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what is to be said of files and tables, what is said of many of them once."""
+    about: dict[str, list[str]] = {}
+    for name, note in notes:
+        about.setdefault(note.removeprefix(f"{name}: "), []).append(name)
+    return [
+        _bullet(note if names[0] in note else f"{_first_of(names)}: {note}") for note, names in about.items()
+    ]
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _headed(head: str, lines: Sequence[str]) -> list[str]:
+    return ["", head, *lines] if lines else []
+
+
+def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
+    """Return a head and, for each entry, its first and last time, without the date or year that all share."""
+    bounds = [(local(entry["start"], zone), local(entry["end"], zone)) for entry in entries]
+    days = {moment[:10] for pair in bounds for moment in pair if moment}
+    years = {day[:4] for day in days}
+    shared = min(days) if len(days) == 1 else min(years) if len(years) == 1 else ""
+    head = f"window ({shared}, {zone})" if shared else f"window ({zone})"
+    return head, [_span(start, end, shared) for start, end in bounds]
+
+
+def _span(start: str | None, end: str | None, shared: str) -> str:
+    """Return two times as one text, to the second where both are of one day."""
+    if start is None or end is None:
+        return "-"
+    first = start[len(shared) + bool(shared) :]
+    if start == end:
+        return first
+    if start[:10] == end[:10]:
+        return f"{first} .. {end[11:]}"
+    return f"{first[:-3]} .. {end[5 * (start[:4] == end[:4]) : -3]}"
+
+
+def case_text(
+    manifest: Mapping[str, Any], gaps: Mapping[str, Sequence[tuple[datetime, datetime]]], zone: tzinfo
+) -> str:
+    """Return a case's tables and inputs as text.
+
+    Parameters
+    ----------
+    manifest
+        The case's manifest.
+    gaps
+        For each table the longest stretches without rows.
+    zone
+        Zone of the times shown.
+    """
+    lines = [f"case     {manifest['name']}"]
+    if manifest.get("title"):
+        lines.append(f"title    {manifest['title']}")
+    if manifest.get("window"):
+        window = manifest["window"]
+        lines.append(f"window   {local(window['start'], zone)} .. {local(window['end'], zone)} ({zone})")
+    tables = manifest["tables"]
+    lines += ["", _coverage_text(tables, zone)]
+    lines += _headed(
+        "Notes:", [_bullet(f"{name}: {note}") for name, entry in tables.items() for note in entry["notes"]]
+    )
+    silences = [_bullet(f"{name}: {_gap_text(found)}") for name, found in gaps.items() if found]
+    lines += _headed("Long silences:", silences)
+    obtained = [
+        [
+            entry["file"],
+            ", ".join(part["table"] for part in entry["tables"]) or ("-" if entry["source"] else "left"),
+            f"{entry['bytes']:,d}",
+            entry["sha256"][:12],
+        ]
+        for entry in manifest["inputs"]
+    ]
+    lines += [
+        "",
+        "How it was obtained:",
+        fitted(["file", "tables", "bytes", "sha256"], obtained, (1,)),
+    ]
+    odd = [_bullet(f"{entry['file']}: {entry['reason']}") for entry in manifest["inputs"] if entry["reason"]]
+    lines += ["", *odd] if odd else []
+    return "\n".join(lines)
+
+
+def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str:
+    longest = duration(max((end - start).total_seconds() for start, end in gaps))
+    return f"1 of {longest}" if len(gaps) == 1 else f"{len(gaps)}, the longest {longest}"
+
+
+def diagnosis_text(
+    diagnosis: Mapping[str, Any],
+    zone: tzinfo,
+    *,
+    with_sql: bool = False,
+    track_record: str = "",
+    remedies: Sequence[str] = (),
+    case: str = "CASE",
+) -> str:
+    """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
+
+    Parameters
+    ----------
+    diagnosis
+        As :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict` gives it.
+    zone
+        Zone of the times shown; queries stay in UTC.
+    with_sql
+        Whether to print below each statement the query that returns its rows.
+    track_record
+        How often verdicts like this one were right; empty when that is not known.
+    remedies
+        Where the pages lie that say what to do about the causes.
+    case
+        The case as a command takes it.
+    """
+    diagnosis = localised(diagnosis, zone)
+    cause = diagnosis["cause"] or "no single cause"
+    head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
+    head += aftermath(diagnosis["secondary_cause"])
+    about = []
+    incident = diagnosis["incident"]
+    if incident["start"]:
+        start, end = (local(incident[bound], zone) for bound in ("start", "end"))
+        about.append(
+            f"incident  {start} .. {end} ({zone})"
+            if end
+            else f"incident  from {start} ({zone}), still open at the end of the data"
+        )
+    about += _subjects(diagnosis, zone)
+    lines = [filled(f"{head} (confidence {diagnosis['confidence']:.2f})")]
+    lines += ["", *(filled(line, rest=" " * 10) for line in about)] if about else []
+    lines += ["", *(filled(sentence) for sentence in diagnosis["summary"])]
+    if remedies:
+        lines += ["", filled(f"How to make sure, fix and prevent it: {' and '.join(remedies)}")]
+    if track_record:
+        lines += ["", filled(track_record)]
+    lines += ["", _ranking_text(diagnosis["ranking"])]
+    laid_out = [entry for entry in diagnosis["ranking"] if _matters(entry, diagnosis["cause"])]
+    for entry in laid_out:
+        lines += _evidence_lines(entry, with_sql)
+    others = len(diagnosis["ranking"]) - len(laid_out)
+    if others:
+        told = f"The evidence on the other {counted(others, 'cause')}: in the report, and in --json."
+        lines += ["", filled(told)]
+    if diagnosis["missing_evidence"]:
+        lines += ["", "Collect next:"]
+        for item in diagnosis["missing_evidence"]:
+            lines.append(_bullet(f"{item['what']}: {item['why']}"))
+            lines.append(textwrap.indent(str(item["how"]), "    "))
+    lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
+    lines += _coverage_notes(diagnosis["coverage"], case)
+    return "\n".join(lines)
+
+
+def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
+    """Tell whether what was seen of a cause is worth the reader's time: the answer, or not yet out of it."""
+    is_open = entry["status"] != "refuted" and entry["probability"] >= OPEN_FROM
+    return bool(is_open or entry["cause"] == cause)
+
+
+def _coverage_notes(coverage: Mapping[str, Any], case: str) -> list[str]:
+    """Return what was odd about the evidence, a few notes a table."""
+    shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
+    lines = [_bullet(f"{name}: {note}") for name, note in shown]
+    more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
+    if more:
+        lines += [_bullet(f"{more} more:"), f"    watchme case show {case}"]
+    return ["", "Notes:", *lines] if lines else []
+
+
+def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
+    lines = [
+        f"{name:<9} {', '.join(diagnosis[name])}"
+        for name in ("endpoints", "queues", "functions")
+        if diagnosis.get(name)
+    ]
+    if diagnosis.get("change"):
+        change = diagnosis["change"]
+        moment = local(change.get("time"), zone)
+        lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
+    if diagnosis["question"] == "backlog":
+        lines.append(
+            f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
+            f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, {_missed(diagnosis)}"
+        )
+    return lines
+
+
+def _missed(diagnosis: Mapping[str, Any]) -> str:
+    """Return how much work was missed, as far as the messages could be read."""
+    number = len(diagnosis.get("missed_work") or [])
+    if dumps := diagnosis.get("unread_dumps"):
+        known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
+        return f"{known}, as {', '.join(dumps)} could not be read"
+    return f"{counted(number, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
+
+
+def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [entry["cause"], f"{entry['probability']:.2f}", entry["status"], f"{entry['log_odds']:+.1f}"]
+        for entry in ranking
+    ]
+    return tabulate(
+        rows,
+        headers=["cause", "probability", "status", "weight of evidence"],
+        disable_numparse=True,
+        colalign=("left", "right", "left", "right"),
+    )
+
+
+def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
+    title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
+    lines = ["", filled(title)]
+    for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
+        rows = counted(item["rows"], "row")
+        lines.append(
+            _bullet(f"{item['weight']:+.1f}  {as_sentence(item['statement'])} [{item['table']}, {rows}]")
+        )
+        if with_sql and item["sql"]:
+            lines.append(textwrap.indent(item["sql"], "      "))
+    lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]
+    if entry["next_test"]:
+        lines.append(_bullet(f"next test: {entry['next_test']}"))
+    return lines
+
+
+def _bullet(text: str) -> str:
+    return filled(text, "  - ", "    ")
+
+
+def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:
+    head, windows = _windows(list(coverage.values()), zone)
+    rows = [
+        [name, f"{entry['rows']:,d}", f"{entry['rejected']:,d}", "yes" if entry["truncated"] else "-", window]
+        for (name, entry), window in zip(coverage.items(), windows, strict=True)
+    ]
+    return fitted(["table", "rows", "rejected", "cut off", head], rows, (4,))

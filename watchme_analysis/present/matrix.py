@@ -1,0 +1,107 @@
+"""The hypotheses against the evidence as one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView, chance
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from watchme_analysis.inference.findings import Ranked
+
+_ROW_IN = 0.24
+_LONGEST = 34
+_CHECKS = 30
+# A weight this small says nothing either way.
+_SILENT = 0.05
+_FULL = 3.0
+
+
+def plot_evidence_matrix(ranking: Sequence[Ranked]) -> FigureView:
+    """Plot which check supports (▲), contradicts (▼) or is silent (·) on which hypothesis.
+
+    The number is the weight, the natural logarithm of how many times likelier the observation is when the
+    cause holds; the deeper the colour, the heavier the evidence. The likeliest cause stands on the left.
+
+    Parameters
+    ----------
+    ranking
+        Causes, likeliest first.
+    """
+    weights: dict[str, dict[str, float]] = {}
+    for entry in ranking:
+        for item in entry.finding.evidence:
+            row = weights.setdefault(item.check or item.table, {})
+            row[entry.finding.cause] = row.get(entry.finding.cause, 0.0) + item.weight
+    if not weights:
+        return style.empty_figure(
+            "evidence-matrix", "no hypothesis found any evidence in the tables that are there"
+        )
+    checks = sorted(weights, key=lambda check: -max(map(abs, weights[check].values())))
+    left_out = len(checks) - _CHECKS
+    checks = checks[:_CHECKS]
+    figure, (axis,) = style.new_figure([1.75 + _ROW_IN * len(checks)])
+    _grid(axis, ranking, checks)
+    for place, check in enumerate(checks):
+        for column, entry in enumerate(ranking):
+            _cell(axis, column, place, weights[check].get(entry.finding.cause, 0.0))
+    note = "▲ supports   ▼ contradicts   · silent; weight in natural log-odds"
+    if left_out > 0:
+        note += f"\n{left_out} lighter checks are not shown"
+    figure.supxlabel(note, fontsize=8, x=0.01, ha="left")
+    return style.finish(figure, "evidence-matrix", _alt(ranking, weights))
+
+
+def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str]) -> None:
+    axis.set_xlim(-0.5, len(ranking) - 0.5)
+    axis.set_ylim(len(checks) - 0.5, -0.5)
+    labels = [f"{entry.finding.cause.replace('_', ' ')}  {chance(entry.probability)}" for entry in ranking]
+    axis.xaxis.tick_top()
+    axis.set_xticks(range(len(ranking)), labels, rotation=40, ha="left", rotation_mode="anchor")
+    axis.set_yticks(range(len(checks)), [_short(check) for check in checks])
+    for tick, entry in zip(axis.get_xticklabels(), ranking, strict=True):
+        tick.set_fontweight("bold" if entry.status == "supported" else "normal")
+        tick.set_color(style.GREY if entry.status == "refuted" else style.BLACK)
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    for side in axis.spines.values():
+        side.set_visible(False)
+    for row in range(1, len(checks)):
+        axis.axhline(row - 0.5, color="#eeeeee", linewidth=0.7)
+
+
+def _cell(axis: Axes, column: int, row: int, weight: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    if abs(weight) < _SILENT:
+        axis.text(column, row, "·", ha="center", va="center", color=style.BLACK, fontsize=10)
+        return
+    color = style.BLUE if weight > 0 else style.ORANGE
+    depth = 0.15 + 0.65 * min(1.0, abs(weight) / _FULL)
+    axis.add_patch(
+        Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, facecolor=color, alpha=depth, linewidth=0)
+    )
+    sign = "▲" if weight > 0 else "▼"
+    ink = "white" if weight > 0 and depth > 0.6 else style.BLACK
+    axis.text(column, row, f"{sign}{abs(weight):.1f}", ha="center", va="center", color=ink, fontsize=7.5)
+
+
+def _short(text: str) -> str:
+    text = text.replace("_", " ")
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+
+
+def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]]) -> str:
+    parts = []
+    for entry in ranking:
+        cause = entry.finding.cause
+        mine = [row.get(cause, 0.0) for row in weights.values()]
+        parts.append(
+            f"{cause} {chance(entry.probability)} ({sum(w >= _SILENT for w in mine)} for, "
+            f"{sum(w <= -_SILENT for w in mine)} against, {sum(abs(w) < _SILENT for w in mine)} silent)"
+        )
+    return f"Matrix of {len(weights)} checks against {len(parts)} hypotheses: {'; '.join(parts)}."

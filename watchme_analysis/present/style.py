@@ -1,0 +1,374 @@
+"""The look of every figure, and the parts that all of them share.
+
+A figure is drawn without a display and saved without a clock or a version in it, so that the same frame
+gives the same bytes with the same libraries. Colours are those of Okabe and Ito (2008), which readers with
+any colour vision can tell apart; shape and text say the same again.
+
+Figures as small PNGs: a palette instead of three channels, chosen the same way every time.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.present.display import FigureView, duration
+from watchme_analysis.redact import redacted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    from watchme_analysis.window import Window
+
+WIDTH_IN = 6.0
+DPI = 150
+# Characters of a line of text that fits into a figure's width.
+_LINE_CHARACTERS = 80
+
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+RED = "#D55E00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+BLACK = "#222222"
+GREY = "#9a9a9a"
+SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+# A line is told by its dashes as well, in print and by readers who see no colours.
+_DASHES: Any = ("-", (0, (4, 1)), (0, (1, 0.8)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+INCIDENT = "#fde9d9"
+
+_SETTINGS: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # for the ticks that drawing makes; see _write_literally
+    "text.usetex": False,
+    "timezone": "UTC",
+}
+
+
+# Fonts that write what DejaVu Sans can't, such as Japanese paths and errors: Linux, then macOS.
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoPGothic",
+    "Hiragino Sans",
+)
+
+
+@cache
+def _settings() -> Any:
+    """Return the settings of a figure, with a font for other scripts where the machine has one."""
+    from matplotlib.font_manager import get_font_names
+
+    known = set(get_font_names())
+    more = [name for name in _OTHER_SCRIPTS if name in known]
+    return {**_SETTINGS, "font.family": ["DejaVu Sans", *more[:1]]}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change on the time axis: when, and a label of a few words."""
+
+    time: datetime
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class AxisSpan:
+    """What a time axis shows: its window, the reader's zone, the incident and the changes."""
+
+    window: Window
+    zone: tzinfo
+    incident: tuple[datetime, datetime | None] | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure of stacked axes with the given heights in inches."""
+    return _figure(sum(heights_in), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in))
+
+
+def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure of axes side by side that share their y axis."""
+    return _figure(height_in, ncols=columns, sharey=True)
+
+
+def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_settings()):
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, list(figure.subplots(squeeze=False, **axes).flat)
+
+
+def finish(figure: Figure, name: str, alt: str) -> FigureView:
+    """Return the figure as a small PNG: the 256 commonest colours, every flat one exact among them."""
+    import matplotlib as mpl
+    import numpy as np
+
+    with mpl.rc_context(_settings()):
+        for text in _texts(figure):
+            text.set_text(redacted(text.get_text()))
+            _write_literally(text)
+        canvas: Any = figure.canvas
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())
+    return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure))
+
+
+def _write_literally(text: Text) -> None:
+    """Let a text show its dollar signs: names in evidence may hold them, and none is a formula.
+
+    A text takes matplotlib's setting when it is made, which is mostly outside of :func:`_settings`.
+    """
+    text.set_parse_math(False)
+    text.set_usetex(False)
+
+
+def _words(figure: Figure) -> tuple[str, ...]:
+    return tuple(filter(None, (text.get_text() for text in _texts(figure) if text.get_visible())))
+
+
+def _texts(figure: Figure) -> list[Text]:
+    from matplotlib.text import Text
+
+    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+def empty_figure(name: str, reason: str) -> FigureView:
+    """Return a figure that says why there is nothing to show."""
+    figure, (axis,) = new_figure([0.9])
+    axis.set_axis_off()
+    # matplotlib's own wrapping reads dollar signs as a formula, whatever it is told.
+    lines = fill(f"{reason[0].upper()}{reason[1:]}.", _LINE_CHARACTERS)
+    axis.text(0.5, 0.5, lines, ha="center", va="center", color=BLACK)
+    return finish(figure, name, f"No figure: {reason}.")
+
+
+def stroke(place: int) -> dict[str, Any]:
+    """Return the colour and the dashes of the place-th line of a panel."""
+    return {"color": SERIES[place % len(SERIES)], "linestyle": _DASHES[place % len(_DASHES)]}
+
+
+def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
+    """Give stacked axes one time axis: limits, local ticks, the zone's name, incident and changes."""
+    from matplotlib import dates
+
+    start, end = day_number(span.window.start), day_number(span.window.end)
+    margin = (end - start) * 0.01
+    for axis in axes:
+        axis.set_xlim(start - margin, end + margin)
+        _shade(axis, span)
+    last = axes[-1]
+    locator = dates.AutoDateLocator(tz=span.zone, minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
+    formatter = dates.ConciseDateFormatter(locator, tz=span.zone, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M:%S"]
+    formatter.formats = ["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
+    last.xaxis.set_major_locator(locator)
+    last.xaxis.set_major_formatter(formatter)
+    day = span.window.start.astimezone(span.zone).strftime("%Y-%m-%d")
+    last_day = span.window.end.astimezone(span.zone).strftime("%Y-%m-%d")
+    days = day if day == last_day else f"{day} to {last_day}"
+    last.set_xlabel(f"time ({span.zone}), {days}")
+    _label_marks(axes[0], span)
+
+
+def day_number(moment: datetime) -> float:
+    """Return the moment as matplotlib counts time, in days."""
+    from matplotlib.dates import date2num
+
+    return float(date2num(moment))  # type: ignore[no-untyped-call]
+
+
+def _shade(axis: Axes, span: AxisSpan) -> None:
+    if span.incident is not None:
+        start, end = span.incident
+        axis.axvspan(
+            day_number(start), day_number(end or span.window.end), color=INCIDENT, zorder=0, linewidth=0
+        )
+    for mark in span.marks:
+        axis.axvline(day_number(mark.time), color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
+
+
+def _label_marks(axis: Axes, span: AxisSpan) -> None:
+    """Letter the changes in the first panel; near ones share a place, the key stands in the text."""
+    width = span.window.seconds
+    groups: list[tuple[datetime, list[str]]] = []
+    for place, mark in enumerate(span.marks):
+        letter = mark_letter(place)
+        if groups and (mark.time - groups[-1][0]).total_seconds() < width * 0.035:
+            groups[-1][1].append(letter)
+        else:
+            groups.append((mark.time, [letter]))
+    for moment, letters in groups:
+        text = letters[0] if len(letters) == 1 else f"{letters[0]}–{letters[-1]}"
+        axis.annotate(
+            text, (day_number(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(2, -1),
+            textcoords="offset points", ha="left", va="top", fontsize=8, fontweight="bold", color=BLACK,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.8},
+            zorder=5,
+        )  # fmt: skip
+
+
+def mark_letter(place: int) -> str:
+    """Return the letter of the place-th change: A to Z, then AA and on."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def title(axis: Axes, text: str) -> None:
+    """Title a panel on the left, above whatever stands there."""
+    axis.set_title(text, loc="left", fontsize=9.5, fontweight="bold", pad=4)
+
+
+_TICKS = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s", 100.0: "100 s", 1e3: "1000 s",
+    1e4: "3 h", 1e5: "28 h",
+}  # fmt: skip
+
+
+def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> None:
+    """Give one axis a logarithmic scale of seconds with ticks that read as times."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
+    axes.set(**{f"{along}scale": "log", f"{along}lim": (low, high)})
+    chosen = [tick for tick in _TICKS if low <= tick <= high]
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(FixedLocator(chosen))
+    axis.set_major_formatter(FixedFormatter([_TICKS[tick] for tick in chosen]))
+    axis.set_minor_locator(NullLocator())
+
+
+_NICE_S = (
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300,
+    600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
+)  # fmt: skip
+
+
+def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6) -> None:
+    """Give one axis a linear scale of seconds from zero, with at most ``most`` steps that read as times."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    step = next((step for step in _NICE_S if top_s / step <= most), 864000)
+    axes.set(**{f"{along}lim": (0, top_s * 1.12 if top_s > 0 else 1)})
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(MultipleLocator(step))
+    # A minute is "60 s" among seconds only.
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: "1 min" if value == step == 60 else duration(value))
+    )
+
+
+def key(figure: Figure, entries: Sequence[Any]) -> None:
+    """Put a legend below all axes."""
+    if entries:
+        figure.legend(
+            handles=list(entries), loc="outside lower left", ncols=2, fontsize=8, frameon=False,
+            handlelength=2.2, columnspacing=1.0,
+        )  # fmt: skip
+
+
+def legend(axis: Axes, *, handle_length: float = 1.1) -> None:
+    """Put a legend above the axes on the right, in one line, when anything is labelled; dashes need room."""
+    handles = axis.get_legend_handles_labels()[0]
+    if handles:
+        axis.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+            borderaxespad=0.1, handletextpad=0.3, columnspacing=0.9, handlelength=handle_length,
+            fontsize=8, frameon=False,
+        )  # fmt: skip
+
+
+def absent(axis: Axes, what: str) -> None:
+    """Say in an empty panel that a layer is missing."""
+    axis.set_yticks([])
+    axis.grid(visible=False, axis="y")
+    axis.text(0.5, 0.5, what, transform=axis.transAxes, ha="center", va="center", color="#555555")
+
+
+WHITE = 0xFFFFFF
+_PALETTE = 256
+
+
+def small_png(pixels: Any, kept: Iterable[str]) -> bytes:
+    """Return an image as PNG of its 256 commonest colours, every other one as the nearest of these.
+
+    Parameters
+    ----------
+    pixels
+        Array of height, width and at least three channels of one byte: red, green, blue.
+    kept
+        Colours such as ``#0072B2`` that stay exact however few pixels they have.
+    """
+    import numpy as np
+    from PIL import Image
+
+    wide = pixels[:, :, :3].astype("int64")
+    flat = wide[:, :, 0] << 16 | wide[:, :, 1] << 8 | wide[:, :, 2]
+    colors, place, count = _colors(flat)
+    named = np.isin(colors, [int(color[1:], 16) for color in kept])
+    chosen = colors[np.argsort(-(count + named * flat.size), kind="stable")[:_PALETTE]]
+
+    def channels(packed: Any) -> Any:
+        return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], axis=1)
+
+    palette = channels(chosen)
+    distance = ((channels(colors)[:, None, :] - palette[None, :, :]) ** 2).sum(axis=2)
+    nearest = distance.argmin(axis=1).astype("uint8")[place]
+    image = Image.fromarray(nearest, mode="P")
+    image.putpalette(palette.astype("uint8").tobytes())
+    out = io.BytesIO()
+    # The best compression takes eight times as long and saves a tenth.
+    image.save(out, format="PNG", compress_level=6)
+    return out.getvalue()
+
+
+def _colors(flat: Any) -> tuple[Any, Any, Any]:
+    """Return the colours of packed pixels in ascending order, each pixel's place among them, their counts.
+
+    Most of a figure is white, the greatest of all: only the rest is sorted.
+    """
+    import numpy as np
+
+    inked = flat != WHITE
+    colors, among, count = np.unique(flat[inked], return_inverse=True, return_counts=True)
+    place = np.full(flat.shape, len(colors), dtype="int64")
+    place[inked] = among
+    blank = flat.size - int(count.sum())
+    return (np.append(colors, WHITE), place, np.append(count, blank)) if blank else (colors, place, count)

@@ -1,0 +1,8 @@
+"""Queue, consumer and DLQ on one time grid: accounting, anomalies, DLQ messages, work done and missed.
+
+Entry point: `pipeline.flows`, `accounting.balance_frame`, `anomalies.all_signs`, `work_items.work_items`.
+
+Imports: `aws_shapes`, `stats` and below.
+
+Never: weighs evidence for a cause, or sends a message.
+"""

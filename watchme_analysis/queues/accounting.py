@@ -1,0 +1,349 @@
+"""Where the messages of a queue went: everything sent is accounted for, and the remainder is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dead_letter_stock
+from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
+from watchme_analysis.stats.gaps import lost_points
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Fewer messages that vanish are no purge unless one was recorded: counts are approximate.
+LEAST_PURGE = 3
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The balance of a queue over a window, in messages; None where nothing tells.
+
+    ``stock_before + sent + sent_unseen = deleted - duplicate_deletes + visible + in_flight + dead_lettered +
+    expired + purged + unexplained``
+
+    ``sent_unseen`` came while the queue's metrics slept: AWS publishes none of an idle queue, and wakes late.
+
+    ``mean_stay_s`` is how long a message stayed on average by Little's law: mean stock over arrivals.
+    """
+
+    queue: str
+    sent: int | None
+    received: int | None
+    deleted: int | None
+    stock_before: int
+    visible: int
+    in_flight: int
+    dead_lettered: int | None
+    dead_letters: DeadLetterStock
+    sent_unseen: int = 0
+    expired: int = 0
+    purged: int = 0
+    duplicate_deletes: int = 0
+    unexplained: int | None = None
+    reasons: tuple[str, ...] = ()
+    mean_stay_s: float | None = None
+
+    @property
+    def lost(self) -> int:
+        """Messages deleted unprocessed from the queue or from its dead-letter queue."""
+        return self.expired + self.purged + self.dead_letters.lost
+
+    @property
+    def retry_amplification(self) -> float | None:
+        """Receives a message."""
+        if not self.sent or self.received is None:
+            return None
+        return self.received / self.sent
+
+
+def queue_balance(flow: Pipeline, tables: Tables) -> Balance:
+    """Account for every message of a flow over its whole frame, and check it by Little's law.
+
+    Parameters
+    ----------
+    flow
+        The flow.
+    tables
+        For the snapshot of the queue and the recorded purges.
+
+    Notes
+    -----
+    A remainder above zero is loss only where something shows it: a recorded PurgeQueue, a fall of the
+    backlog that no receive explains, or an age that had reached the retention. A remainder below zero
+    means that messages were deleted more often than they were sent, which a second run of the same
+    message does.
+    """
+    found = _accounted(flow, tables)
+    stay_s, contradiction = mean_stay(flow)
+    reasons = (*found.reasons, contradiction) if contradiction else found.reasons
+    return replace(found, mean_stay_s=stay_s, reasons=reasons)
+
+
+def mean_stay(flow: Pipeline) -> tuple[float | None, str | None]:
+    """Return how long a message stayed on average by Little's law, and a sentence if that can't be.
+
+    CloudWatch's stock is the highest of an interval, so that the stay is too long by up to an interval.
+    """
+    stock = flow.frame["visible"].fillna(0.0) + flow.frame["in_flight"].fillna(0.0)
+    sent = flow.count("sent")
+    if not sent or not {"visible", "in_flight"} <= flow.asked:
+        return None, None
+    stay_s = float(stock.sum()) * flow.period_s / sent
+    oldest = flow.frame["age_s"].max()
+    if "age_s" not in flow.asked or not oldest >= 0 or stay_s <= float(oldest) + 2.0 * flow.period_s:
+        return stay_s, None
+    return stay_s, (
+        f"By Little's law a message stayed {stay_s:.0f} s on average, longer than the oldest ever was "
+        f"({oldest:.0f} s): arrivals are missing, or messages received three times, which no longer count "
+        "in that age."
+    )
+
+
+def _accounted(flow: Pipeline, tables: Tables) -> Balance:
+    """Account for every message of a flow."""
+    sent, received, deleted = (_whole(flow.count(name)) for name in ("sent", "received", "deleted"))
+    stock = dead_letter_stock(flow, tables)
+    frame = flow.frame
+    before = stock_before(frame)
+    visible, in_flight = _at_end(flow, tables)
+    found = Balance(
+        queue=flow.queue,
+        sent=sent,
+        received=received,
+        deleted=deleted,
+        stock_before=before,
+        visible=visible,
+        in_flight=in_flight,
+        dead_lettered=stock.moved,
+        dead_letters=stock,
+    )
+    reasons = list(stock.notes)
+    if sent is None or deleted is None or stock.moved is None:
+        reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
+        return replace(found, reasons=tuple(reasons))
+    # What a move task put back came in without being sent.
+    unseen = _woke_with(flow)
+    if unseen:
+        reasons.append(
+            f"{counted(unseen, 'message')} stood there when its metrics woke, in no count of sends."
+        )
+    rest = before + unseen + stock.redriven + sent - deleted - visible - in_flight - stock.moved
+    lost = int(lost_points(frame, ("sent", "received", "deleted", "visible")).sum())
+    near = 0 < abs(rest) <= max(3, 0.1 * stock.moved)
+    if not stock.exact and not lost and near and stock.moved + rest >= 0:
+        # The counters are exact where the stock of the dead-letter queue is approximate.
+        moved = stock.moved + rest
+        stock = replace(stock, moved=moved, purged=_purged_dead(replace(stock, moved=moved)))
+        reasons.append(f"{moved} dead letters follow from the queue's own counters.")
+        rest = 0
+    expired = purged = duplicates = 0
+    if lost and rest:
+        lack = f"{counted(lost, 'interval')} {'lacks' if lost == 1 else 'lack'}"
+        reasons.append(f"{lack} a point that was due: what happened then is not counted.")
+    if rest < 0:
+        duplicates, rest = -rest, 0
+        reasons.append(
+            f"{counted(duplicates, 'delete')} beyond the messages: some ran more than once, or were deleted "
+            "by an old receipt after they had reached the dead-letter queue."
+        )
+    elif rest > 0:
+        if _purge_events(flow, tables) or _unreceived_fall(flow) >= max(LEAST_PURGE, 0.5 * rest):
+            purged, rest = rest, 0
+            reasons.append(
+                f"{counted(purged, 'message')} vanished from the backlog without being received: a purge."
+            )
+        elif _reached_retention(flow):
+            expired, rest = rest, 0
+            reasons.append(f"{counted(expired, 'message')} reached the queue's retention and expired.")
+        else:
+            reasons.append(
+                f"{counted(rest, 'message')} {'remains' if rest == 1 else 'remain'} unexplained: the counts "
+                "of CloudWatch are approximate, and what is on its way at either end of the window is "
+                "counted once."
+            )
+    return replace(
+        found,
+        dead_lettered=stock.moved,
+        sent_unseen=unseen,
+        expired=expired,
+        purged=purged,
+        duplicate_deletes=duplicates,
+        unexplained=rest,
+        reasons=tuple(reasons),
+        dead_letters=stock,
+    )
+
+
+def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
+    """Return the balance of every queue as a frame, one row a queue or a queue and interval."""
+    import pandas as pd
+
+    rows = []
+    for flow in pipelines(tables):
+        if interval_s is None:
+            rows.append(_row(flow, queue_balance(flow, tables)))
+        else:
+            rows.extend(_by_interval(flow, tables, interval_s))
+    columns = [
+        "queue", "start", "end", "sent", "stock_before", "received", "deleted", "visible", "in_flight",
+        "dead_lettered", "expired", "purged", "duplicate_deletes", "unexplained", "reasons",
+        "retry_amplification", "mean_stay_s",
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=columns)
+    whole = [name for name in columns[3:14] if name != "reasons"]
+    return frame.astype(
+        dict.fromkeys(whole, "Int64") | {"retry_amplification": "Float64", "mean_stay_s": "Float64"}
+    )
+
+
+def _row(flow: Pipeline, entry: Balance) -> dict[str, Any]:
+    index = flow.frame.index
+    return {
+        "queue": flow.queue,
+        "start": index[0] if len(index) else None,
+        "end": index[-1] + timedelta(seconds=flow.period_s) if len(index) else None,
+        **{
+            name: getattr(entry, name)
+            for name in (
+                "sent", "stock_before", "received", "deleted", "visible", "in_flight", "dead_lettered",
+                "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification", "mean_stay_s",
+            )
+        },
+        "reasons": " ".join(entry.reasons),
+    }  # fmt: skip
+
+
+def _by_interval(flow: Pipeline, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
+    """Account interval by interval; what an interval leaves over is named unexplained, unknown stays null."""
+    import pandas as pd
+
+    rows = []
+    previous = float(stock_before(flow.frame))
+    known = {"sent", "deleted", "visible", "in_flight"} <= flow.asked
+    shared = dead_letter_stock(flow, tables).moved_by_all is not None
+    previous_dead = 0.0
+    for start, part in flow.frame.groupby(pd.Grouper(freq=f"{int(interval_s)}s")):
+        if part.empty:
+            continue
+        sums = {
+            name: float(part[name].sum()) if name in flow.asked else None
+            for name in ("sent", "received", "deleted")
+        }
+        visible, in_flight = (_last(part[name]) for name in ("visible", "in_flight"))
+        dead = part["dlq_visible"].dropna()
+        moved = max(0.0, float(dead.iloc[-1]) - previous_dead) if len(dead) else 0.0
+        previous_dead = float(dead.iloc[-1]) if len(dead) else previous_dead
+        rest, reason = None, "The dead letters of this interval can't be told from other queues'."
+        if not known:
+            reason = "Not all that the balance needs was collected."
+        elif not shared:
+            rest = previous + (sums["sent"] or 0.0) - (sums["deleted"] or 0.0) - visible - in_flight - moved
+            reason = "The stock is a maximum of its last minute, and dead letters show late."
+        rows.append(
+            {
+                "queue": flow.queue,
+                "start": start,
+                "end": start + timedelta(seconds=interval_s),
+                **{name: _whole(value) for name, value in sums.items()},
+                "stock_before": round(previous),
+                "visible": round(visible) if "visible" in flow.asked else None,
+                "in_flight": round(in_flight) if "in_flight" in flow.asked else None,
+                "dead_lettered": None if shared else round(moved),
+                "expired": None,
+                "purged": None,
+                "duplicate_deletes": None,
+                "unexplained": _whole(rest),
+                "reasons": "" if rest is not None and not round(rest) else reason,
+                "retry_amplification": (
+                    sums["received"] / sums["sent"] if sums["received"] is not None and sums["sent"] else None
+                ),
+                "mean_stay_s": None,
+            }
+        )
+        previous = visible + in_flight
+    return rows
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _last(series: pd.Series) -> float:
+    known = series.dropna()
+    return float(known.iloc[-1]) if len(known) else 0.0
+
+
+def stock_before(frame: pd.DataFrame) -> int:
+    """Return the messages that were there when the window began: the fewest that explain its first interval.
+
+    Its highest stocks hold what was sent and received in it too, and what was in flight may be deleted later
+    in it, so that stocks and deletes can't be summed.
+    """
+    if frame.empty:
+        return 0
+    sent, received, deleted, visible, in_flight = (
+        float(frame[name].iloc[:1].fillna(0.0).iloc[0])
+        for name in ("sent", "received", "deleted", "visible", "in_flight")
+    )
+    waited, ran = max(received, visible) - sent, max(deleted, in_flight) - received
+    return round(max(0.0, waited) + max(0.0, ran))
+
+
+def _woke_with(flow: Pipeline) -> int:
+    """Return the messages that stood in a queue when its metrics came back: asleep it had been empty."""
+    if not {"sent", "received", "deleted", "visible", "in_flight"} <= flow.asked:
+        return 0
+    stock = flow.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
+    silent = stock.index.to_series().diff() >= ASLEEP_AFTER
+    woke = stock.index[silent & (stock.shift() == 0)]
+    return sum(stock_before(flow.frame.loc[[moment]]) for moment in woke)
+
+
+def _at_end(flow: Pipeline, tables: Tables) -> tuple[int, int]:
+    """Return visible and in-flight messages at the end: the snapshot where the window is whole."""
+    queues = tables.table("queues")
+    rows = queues[queues["queue"] == flow.queue]
+    if getattr(tables, "window", None) is None and len(rows) and rows["visible"].notna().any():
+        last = rows.iloc[-1].fillna(0)
+        return int(last["visible"]) + int(last["delayed"]), int(last["in_flight"])
+    if flow.frame.empty:
+        return 0, 0
+    tail = flow.frame.iloc[-3:]
+    return round(_last(tail["visible"])), round(_last(tail["in_flight"]))
+
+
+def _purged_dead(stock: DeadLetterStock) -> int:
+    """Return the dead letters purged: what came in, by exact counters, and is neither there nor elsewhere."""
+    if not stock.purged or stock.moved is None or stock.moved_by_all is not None:
+        return stock.purged
+    otherwise = stock.expired + stock.redriven + stock.left_for_unknown_reason
+    return max(0, stock.held + stock.moved - stock.at_end - otherwise)
+
+
+def _purge_events(flow: Pipeline, tables: Tables) -> int:
+    changes = tables.table("changes")
+    named = (changes["resource"] == flow.queue) & (changes["event_name"] == "PurgeQueue")
+    return int((named & changes["error_code"].isna()).sum())
+
+
+def _unreceived_fall(flow: Pipeline) -> float:
+    """Return the largest fall of the visible backlog, within two intervals, that receives don't explain."""
+    if not {"visible", "received"} <= flow.asked:
+        return 0.0
+    # Points that are still to come are no empty queue.
+    frame = flow.frame.loc[: flow.frame["visible"].last_valid_index()]
+    visible = frame["visible"].fillna(0.0)
+    fall = visible.shift(2) - visible
+    taken = frame["received"].fillna(0.0).rolling(3, min_periods=1).sum()
+    lost = lost_points(frame, ("visible", "received")).astype(float).rolling(3, min_periods=1).max() > 0
+    return float((fall - taken).mask(lost, 0.0).max()) if len(frame) > 2 else 0.0
+
+
+def _reached_retention(flow: Pipeline) -> bool:
+    limit = flow.settings.retention_s
+    ages = flow.frame["age_s"].dropna()
+    return bool(limit is not None and len(ages) and float(ages.max()) >= 0.98 * limit)

@@ -1,0 +1,362 @@
+"""What each flow shows: failures, run times, surges, throttles, redeliveries, starvation, backlog.
+
+The anomalies of every pipeline of a case, computed once per case.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.queues.accounting import Balance, queue_balance
+from watchme_analysis.queues.dlq_stock import from_before
+from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
+from watchme_analysis.queues.latency_drift import LatencyDrift, find_latency_drift
+from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, pipelines
+from watchme_analysis.queues.pipeline_anomalies import (
+    AnomalyInterval,
+    clustering,
+    find_failures,
+    find_slow,
+    find_surge,
+    find_throttles,
+    find_unpolled,
+    run_times,
+    timed_out_share,
+    without_sporadic_failures_before,
+)
+from watchme_analysis.queues.redelivery import (
+    UnmatchedReceives,
+    find_hidden_messages,
+    find_redelivery,
+    unmatched_receives,
+)
+from watchme_analysis.queues.standing import (
+    BACKLOG_AGE_S,
+    StandingInterval,
+    is_minor_beside,
+    on_other_days,
+    standing_intervals,
+)
+from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
+from watchme_analysis.stats.interval_scan import ElevatedInterval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
+# the messages.
+MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
+# From so many dead letters on it can be told whether one device sends most of them.
+LEAST_PILED = 5
+MOST = 2 / 3
+# Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
+RETURNING = 0.02
+
+
+@dataclass(frozen=True)
+class QueueAnalysis:
+    """What a flow shows; None where there is nothing of the kind or it can't be seen.
+
+    Attributes
+    ----------
+    failures
+        Interval in which runs failed more often than else.
+    slow
+        Interval in which runs took at least three times as long as usual.
+    timed_out_share
+        Share of the failures in intervals whose longest run reached the function's timeout.
+    passed_share
+        Share of runs that succeeded between first and last failure.
+    errors
+        Logged errors within the failures.
+    last_words
+        What the runs that timed out had logged last.
+    run_before_s, run_during_s
+        Median run time before the trouble and during it.
+    surge, surge_daily
+        Arrivals far beyond their rhythm; whether they come back every day.
+    throttles
+        Stretch with throttled invocations, ``count`` of them.
+    surplus
+        Receives beyond what was sent and what failed: messages seen again though nothing failed.
+    starved
+        Longest stretch in which messages waited and none was received.
+    ramp
+        Creeping run time.
+    hidden
+        Stretch in which messages hid for hours after a failed try.
+    taken
+        Messages received that no run can have been handed.
+    devices
+        Dead letters by device.
+    first_sent_by_main_device
+        When the device with most dead letters sent the first of them.
+    """
+
+    flow: Pipeline
+    balance: Balance
+    failures: ElevatedInterval | None
+    slow: ElevatedInterval | None
+    timed_out_share: float | None
+    passed_share: float | None
+    errors: LoggedErrors
+    run_before_s: float | None
+    run_during_s: float | None
+    surge: ElevatedInterval | None
+    surge_daily: bool
+    throttles: AnomalyInterval | None
+    surplus: ElevatedInterval | None
+    starved: AnomalyInterval | None
+    ramp: LatencyDrift | None
+    episodes: tuple[StandingInterval, ...]
+    devices: Counter[str] = field(default_factory=Counter)
+    first_sent_by_main_device: datetime | None = None
+    last_words: TimeoutLogs = field(default_factory=TimeoutLogs)
+    taken: UnmatchedReceives | None = None
+    hidden: AnomalyInterval | None = None
+
+    @property
+    def failing_logged(self) -> tuple[datetime | None, datetime | None]:
+        """Between which moments logged errors belong to the failures; unbounded without any."""
+        return _logged_within(self.flow, self.failures)
+
+    @property
+    def failing_days(self) -> tuple[tuple[datetime, datetime], ...]:
+        """When runs failed, oldest first: more than once where it comes back on other days at that time."""
+        if self.failures is None:
+            return ()
+        own = (self.failures.start, self.failures.end)
+        return tuple(sorted((own, *on_other_days(self.flow.frame["failed"], *own, alike=True))))
+
+    @property
+    def worst(self) -> StandingInterval | None:
+        """The worst backlog: old messages, not a daily peak, more than a retry or two."""
+        bad = [
+            item for item in self.episodes if not item.daily and (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S
+        ]
+        return max(bad, key=lambda item: item.peak * item.seconds, default=None)
+
+    @property
+    def throttled_share(self) -> float:
+        """Throttled deliveries among all attempts to invoke."""
+        invoked, throttled = self.flow.count("invocations"), self.flow.count("throttles")
+        return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
+
+    @property
+    def throttled_always(self) -> bool:
+        """Tell whether deliveries were throttled from the window's first tenth to its last."""
+        frame, throttles = self.flow.frame, self.throttles
+        if throttles is None:
+            return False
+        edge = 0.1 * (frame.index[-1] - frame.index[0])
+        return bool(throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge)
+
+    def _throttled_beyond_use(self, throttles: AnomalyInterval) -> bool:
+        """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
+
+        Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
+        """
+        if self.throttled_share < 0.02 or throttles.count < 20:
+            return False
+        sent = self.flow.count("sent")
+        back = sent is None or (self.flow.count("received") or 0.0) > (1.0 + RETURNING) * sent
+        return not self.throttled_always or back or self.dead_lettered >= 3 or self.worst is not None
+
+    @property
+    def dead_lettered(self) -> int:
+        """Messages moved to the dead-letter queue, 0 when unknown."""
+        return self.balance.dead_lettered or 0
+
+    @property
+    def only_stray(self) -> bool:
+        """Tell whether all dead letters are single bad messages, here and there among good ones."""
+        return self.failures is None and are_sporadic(self.flow, self.dead_lettered, self.devices)
+
+    @property
+    def together(self) -> float:
+        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        return clustering(self.flow)
+
+    @property
+    def errors_counted(self) -> bool:
+        """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
+        return "failed" in self.flow.asked
+
+    @property
+    def stalled(self) -> bool:
+        """Tell whether messages waited behind a mapping that is off when the case was collected."""
+        off = (self.flow.settings.mapping_state or "").startswith("Disabl")
+        return off and self.balance.visible > 0
+
+    @property
+    def harms(self) -> tuple[str, ...]:
+        """What went wrong for messages here: empty for a healthy flow."""
+        found = []
+        if self.dead_lettered >= FEWEST_DEAD and not self.only_stray:
+            found.append("dead_letters")
+        if self.failures is not None:
+            found.append("failures")
+        if self.slow is not None and not self.slow_harmless:
+            found.append("slow")
+        if self.worst is not None:
+            found.append("backlog")
+        if self.starved is not None or self.stalled:
+            found.append("starved")
+        if self.throttles is not None and self._throttled_beyond_use(self.throttles):
+            found.append("throttles")
+        if self.surplus is not None:
+            found.append("redelivery")
+        if self.hidden is not None:
+            found.append("hidden")
+        if self.creeping is not None:
+            found.append("creeping")
+        if self.balance.lost:
+            found.append("lost")
+        if self.taken is not None:
+            found.append("taken_elsewhere")
+        return tuple(found)
+
+    @property
+    def slow_harmless(self) -> bool:
+        """Tell whether runs were slow for a while and no message failed or waited for it, as metrics say."""
+        if self.slow is None or self.failures is not None or self.worst is not None:
+            return False
+        if not {"failed", "visible", "age_s"} <= self.flow.asked:
+            return False
+        frame = self.flow.frame
+        inside = frame[(frame.index >= self.slow.start) & (frame.index < self.slow.end)]
+        stood = inside["visible"].fillna(0.0) > 0
+        return not bool((stood & stood.shift(fill_value=False)).any())
+
+    @property
+    def limit_lowered(self) -> bool:
+        """Tell whether the function may run for less time than its runs took before they failed."""
+        limit = self.flow.settings.function_timeout_s
+        return limit is not None and limit < (self.run_before_s or 0.0)
+
+    @property
+    def creeping(self) -> LatencyDrift | None:
+        """The ramp when it is a creep: hours long, not a step, and more than doubled."""
+        ramp = self.ramp
+        if ramp is None or ramp.hours < 12 or ramp.growth < 2.0:
+            return None
+        return ramp if ramp.steepest_share <= 0.5 and ramp.correlation >= 0.8 else None
+
+    def first_trouble(self) -> datetime | None:
+        """Return the start of the earliest trouble of this flow."""
+        found = (self.failures, self.slow, self.surplus, self.starved, self.taken, self.hidden)
+        starts = [item.start for item in found if item is not None]
+        starts += [self.worst.grew_from] if self.worst is not None else []
+        # A limit that was always there is no beginning of what came later.
+        if self.throttles is not None and not (starts and self.throttled_always):
+            starts.append(self.throttles.start)
+        return min(starts, default=None)
+
+
+def piled_on_one(devices: Counter[str]) -> bool:
+    """Tell whether dead letters are those of one device, far beyond its part."""
+    total = sum(devices.values())
+    if total < LEAST_PILED:
+        return False
+    share = devices.most_common(1)[0][1] / total
+    # How many devices send is not known: beside few others, only most of all is far beyond a part.
+    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
+
+
+def are_sporadic(flow: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
+    """Tell whether dead letters are too few to be more than single bad messages, and not of one sender.
+
+    That holds for messages that failed; what died without a failed run died of something else.
+    """
+    sent, failed = flow.count("sent") or 0.0, flow.count("failed") or 0.0
+    few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
+    each = flow.settings.max_receive_count or 1
+    return few and failed >= dead_lettered * each and not piled_on_one(devices)
+
+
+def analyse_queue(flow: Pipeline, tables: Tables) -> QueueAnalysis:
+    """Return what a flow shows."""
+    frame = flow.frame
+    balance = queue_balance(flow, tables)
+    messages = tables.table("queue_messages")
+    dead = messages[
+        (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
+    ]
+    dead = dead[~dead.index.isin(from_before(messages, flow, balance.dead_letters.held))]
+    devices = Counter(dead["device_id"].dropna().tolist())
+    dead_lettered = balance.dead_lettered or 0
+    failures = find_failures(flow, dead_lettered, are_sporadic(flow, dead_lettered, devices))
+    throttles = find_throttles(flow)
+    surge, daily = find_surge(flow)
+    episodes = standing_intervals(flow)
+    if surge is not None and not daily and is_minor_beside(failures, surge, episodes, dead_lettered):
+        failures = None
+    errors = _errors_within(tables, flow, failures)
+    if failures is not None:
+        failures = without_sporadic_failures_before(flow, failures, errors)
+        errors = _errors_within(tables, flow, failures)
+    before, during = run_times(flow, failures)
+    inside = (
+        None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
+    )
+    return QueueAnalysis(
+        flow=flow,
+        balance=balance,
+        failures=failures,
+        slow=find_slow(flow),
+        timed_out_share=timed_out_share(inside, flow.settings.function_timeout_s),
+        passed_share=None
+        if inside is None or "failed" not in flow.asked or not inside["tried"].sum()
+        else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
+        errors=errors,
+        last_words=read_timeout_logs(
+            tables.table("log_events"), flow.function, *_logged_within(flow, failures)
+        ),
+        run_before_s=before,
+        run_during_s=during,
+        surge=surge,
+        surge_daily=daily,
+        throttles=throttles,
+        surplus=find_redelivery(flow),
+        starved=find_unpolled(flow),
+        ramp=find_latency_drift(flow),
+        episodes=episodes,
+        devices=devices,
+        first_sent_by_main_device=_first_sent(dead, devices),
+        taken=unmatched_receives(flow, tables),
+        hidden=find_hidden_messages(flow),
+    )
+
+
+def _logged_within(
+    flow: Pipeline, failures: ElevatedInterval | None
+) -> tuple[datetime | None, datetime | None]:
+    if failures is None:
+        return None, None
+    slack = timedelta(seconds=flow.period_s)
+    return failures.start - slack, failures.end + slack
+
+
+def _errors_within(tables: Tables, flow: Pipeline, failures: ElevatedInterval | None) -> LoggedErrors:
+    events, queries = tables.table("log_events"), tables.table("log_queries")
+    return logged_errors(events, queries, flow.function, *_logged_within(flow, failures))
+
+
+def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
+    """Return when the device with most dead letters sent the first of them."""
+    if not devices:
+        return None
+    sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()
+    return sent.min().to_pydatetime() if len(sent) else None
+
+
+def analyse_queues(tables: Tables) -> tuple[QueueAnalysis, ...]:
+    """Return what every flow shows."""
+    return cached_per_case(tables, _read_all)
+
+
+def _read_all(tables: Tables) -> tuple[QueueAnalysis, ...]:
+    return tuple(analyse_queue(flow, tables) for flow in pipelines(tables))

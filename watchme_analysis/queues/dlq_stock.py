@@ -1,0 +1,311 @@
+"""How many messages a dead-letter queue took in and gave up, from its stock over time.
+
+SQS does not count a redrive in the dead-letter queue's NumberOfMessagesSent, and publishes nothing for a
+queue that has been empty for about six hours; the stock is what remains to reckon with.
+Source: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.pipeline import Pipeline, Tables, dead_letter_queues
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A queue without activity for this long stops publishing, and then it is empty.
+ASLEEP_AFTER = timedelta(hours=1)
+# A fall must last this many points to be more than a wobble.
+FALL_POINTS = 4
+# What the queue held before is the median of these first points, as long as they stay together.
+HELD_POINTS = 15
+# What arrives in so large a share of all stretches of a length is usual.
+RARELY = 0.95
+
+
+@dataclass(frozen=True)
+class DeadLetterStock:
+    """What happened to a dead-letter queue's stock.
+
+    Attributes
+    ----------
+    moved
+        Messages moved in from this flow's queue; None when nothing tells.
+    moved_by_all
+        Messages moved in from all queues that share the dead-letter queue; None where it is not shared.
+    purged, expired, redriven
+        Messages that left, by how they left.
+    left_for_unknown_reason
+        Messages that left and no record says how.
+    held
+        Messages that were there when the window began.
+    at_end
+        Messages at the end.
+    first_seen
+        When the stock first rose (start of the interval).
+    exact
+        False when messages may have come and gone between two points.
+    notes
+        Sentences for the reader.
+    """
+
+    moved: int | None
+    purged: int = 0
+    expired: int = 0
+    redriven: int = 0
+    left_for_unknown_reason: int = 0
+    held: int = 0
+    at_end: int = 0
+    first_seen: datetime | None = None
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+    moved_by_all: int | None = None
+
+    @property
+    def lost(self) -> int:
+        """Messages gone unprocessed."""
+        return self.purged + self.expired + self.left_for_unknown_reason
+
+
+def dead_letter_stock(flow: Pipeline, tables: Tables) -> DeadLetterStock:
+    """Reckon a flow's dead letters from the stock of its dead-letter queue.
+
+    Parameters
+    ----------
+    flow
+        The flow; its ``dlq_visible`` column is read.
+    tables
+        For the snapshot of the queue (``queues``), the messages seen in it and the recorded changes.
+    """
+    if flow.dlq is None:
+        return DeadLetterStock(moved=0, notes=("The queue has no dead-letter queue in the evidence.",))
+    snapshot = _snapshot(tables, flow.dlq)
+    series = flow.frame["dlq_visible"].dropna()
+    shared = _shared(tables, flow)
+    if series.empty:
+        return _without_series(flow, tables, snapshot, shared)
+    whole = snapshot if getattr(tables, "window", None) is None else None
+    awake = series.index[0] <= flow.frame.index[0] + timedelta(seconds=2 * flow.period_s)
+    early = series.iloc[:HELD_POINTS]
+    held = round(float(early[(early - early.iloc[0]).abs() <= 0.1 * early.iloc[0]].median())) if awake else 0
+    segments = _segments(series, held, whole)
+    gained = sum(max(0.0, end - begin) for _, begin, end in segments)
+    lost = [(after[0], before[2] - after[1]) for before, after in pairwise(segments)]
+    total_lost = round(sum(amount for _, amount in lost))
+    risen = series[series > held + (held > 0)]
+    rise = None if risen.empty or not round(gained) else risen.index[0]
+    notes = _other_policy(tables, flow)
+    if total_lost:
+        notes.append(f"{total_lost} messages left {flow.dlq}; what came in meanwhile isn't seen there.")
+    moved, told_apart = (
+        _own_share(flow, tables, round(gained), round(segments[-1][2])) if shared else (round(gained), True)
+    )
+    if shared:
+        how = "by the source that each message names" if told_apart else "only by the queues' own counters"
+        notes.append(f"{flow.dlq} serves {', '.join(shared)} too: told apart {how}.")
+    return DeadLetterStock(
+        moved=moved,
+        moved_by_all=round(gained) if shared else None,
+        **_ways_out(tables, flow, lost),
+        held=held,
+        at_end=round(segments[-1][2]),
+        first_seen=None if rise is None else rise.to_pydatetime(),
+        exact=not (total_lost or held) and told_apart and whole is not None,
+        notes=tuple(notes),
+    )
+
+
+def from_before(messages: pd.DataFrame, flow: Pipeline, held: int) -> pd.Index:
+    """Return the rows of the messages that a flow's dead-letter queue held when the window began.
+
+    Parameters
+    ----------
+    messages
+        The table ``queue_messages``.
+    flow
+        The queue may be of others too: theirs count, as ``held`` counts them.
+    held
+        How many the queue held then: of those sent before, the oldest.
+    """
+    dead = messages.loc[messages["queue"] == flow.dlq, "sent_at"].sort_values(kind="stable")
+    return dead[dead < flow.frame.index[0]].index[:held] if held else dead.index[:0]
+
+
+def dead_lettered_by(flows: Iterable[Pipeline], moment: datetime) -> int:
+    """Return how many messages were seen in the dead-letter queues of flows by a moment.
+
+    What a queue held when the window began came before; a queue that several flows share counts once. The
+    metrics of a queue that was empty for hours wake minutes after its first message.
+    """
+    risen = {}
+    for flow in flows:
+        stock = flow.frame["dlq_visible"]
+        held = stock.iloc[:1].fillna(0.0).sum()
+        seen = stock[stock.index < moment]
+        risen[flow.dlq or flow.queue] = max(0.0, float(seen.max()) - held) if seen.notna().any() else 0.0
+    return round(sum(risen.values()))
+
+
+def _other_policy(tables: Tables, flow: Pipeline) -> list[str]:
+    """Return a note where the redrive policy names another queue than that in which the letters lie."""
+    queues = tables.table("queues")
+    named = queues.loc[(queues["queue"] == flow.queue) & queues["dlq"].notna(), "dlq"]
+    if named.empty or named.iloc[-1] == flow.dlq:
+        return []
+    return [f"Its redrive policy names {named.iloc[-1]} now, but its dead letters lie in {flow.dlq}."]
+
+
+def _own_share(flow: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
+    """Return a flow's part of what a shared dead-letter queue took in, and whether the messages tell it.
+
+    Each dead letter names its source, so a complete dump settles it; else what the queue itself sent and
+    didn't delete stands in.
+    """
+    messages = tables.table("queue_messages")
+    seen = messages[(messages["queue"] == flow.dlq) & messages["source_queue"].notna()]
+    seen = seen.drop_duplicates("message_id")
+    own = int((seen["source_queue"] == flow.queue).sum())
+    if len(seen) and len(seen) >= at_end and at_end == moved_by_all:
+        return own, True
+    sent, deleted = flow.count("sent"), flow.count("deleted")
+    if sent is not None and deleted is not None:
+        return min(max(round(sent - deleted), own), moved_by_all), False
+    return (round(moved_by_all * own / len(seen)) if len(seen) else moved_by_all), False
+
+
+def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[Any, float, float]]:
+    """Split the stock where messages left: (start, stock at the start, stock at the end) of each part.
+
+    CloudWatch's counts are approximate and wobble by a few hundredths, so a fall counts only when it takes
+    away a fifth of the stock, at least two messages, and the stock stays down; and a level is the median
+    of a few points. A queue that published nothing for hours and comes back lower was empty in between.
+    """
+    values, times = series.to_numpy(), series.index
+    parts: list[tuple[Any, float, float]] = []
+    begin, begin_time, since = float(held), times[0], 0
+    for i in _lower(series):
+        level = _median(values[max(since, i - FALL_POINTS) : i])
+        ahead = values[i : i + FALL_POINTS]
+        slept = times[i] - times[i - 1] >= ASLEEP_AFTER and ahead.max() < level - 1
+        if slept or ahead.max() <= level - max(2.0, 0.2 * level):
+            parts.append((begin_time, begin, level))
+            begin, begin_time, since = 0.0 if slept else float(ahead.min()), times[i], i
+    end = float(at_end) if at_end is not None else _median(values[max(since, len(values) - FALL_POINTS) :])
+    return [*parts, (begin_time, begin, end)]
+
+
+def _lower(series: pd.Series) -> list[int]:
+    """Return the places that can begin a fall: lower than a few points before, or after a silence."""
+    import numpy as np
+
+    before = series.rolling(FALL_POINTS, min_periods=1).max().shift(1).to_numpy()
+    slept = series.index.to_series().diff().to_numpy() >= np.timedelta64(ASLEEP_AFTER)
+    return [int(place) for place in np.flatnonzero((series.to_numpy() < before) | slept) if place]
+
+
+def _median(values: Any) -> float:
+    ordered = sorted(float(value) for value in values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _snapshot(tables: Tables, name: str) -> int | None:
+    """Return how many messages the queue held when it was described."""
+    queues = tables.table("queues")
+    rows = queues[queues["queue"] == name]
+    if rows.empty or rows["visible"].isna().all():
+        return None
+    last = rows.iloc[-1]
+    return int(last[["visible", "in_flight", "delayed"]].fillna(0).sum())
+
+
+def _shared(tables: Tables, flow: Pipeline) -> list[str]:
+    """Return the other queues that use the same dead-letter queue."""
+    return sorted(
+        queue for queue, dlq in dead_letter_queues(tables).items() if dlq == flow.dlq and queue != flow.queue
+    )
+
+
+def _without_series(
+    flow: Pipeline, tables: Tables, snapshot: int | None, shared: list[str]
+) -> DeadLetterStock:
+    """Reckon without any point of the stock."""
+    if getattr(tables, "window", None) is not None and "dlq_visible" in flow.asked:
+        # The snapshot tells of another time; no point within the window means an empty, sleeping queue.
+        return DeadLetterStock(moved=0)
+    messages = tables.table("queue_messages")
+    seen = messages[messages["queue"] == flow.dlq]
+    if shared:
+        seen = seen[seen["source_queue"] == flow.queue]
+    seen_count = int(seen["message_id"].nunique())
+    held = max(seen_count, snapshot or 0)
+    if held:
+        return DeadLetterStock(
+            moved=held,
+            at_end=held,
+            exact=False,
+            notes=(f"{flow.dlq} has no metric: its {held} messages may have been there before.",),
+        )
+    if "dlq_visible" in flow.asked or snapshot == 0:
+        return DeadLetterStock(moved=0)
+    return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {flow.dlq} took in.",))
+
+
+def _ways_out(tables: Tables, flow: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:
+    """Tell how messages left: by a recorded purge or move task, by age, back into their queue, or unknown."""
+    changes = tables.table("changes")
+    ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
+    for moment, amount in lost:
+        near = _near(changes, moment, flow)
+        if (near["event_name"] == "PurgeQueue").any():
+            ways["purged"] += amount
+        elif near["event_name"].str.startswith("StartMessageMoveTask").any():
+            ways["redriven"] += amount
+        elif _at_retention(tables, flow, moment):
+            ways["expired"] += amount
+        elif _came_back(flow, moment, amount):
+            ways["redriven"] += amount
+        else:
+            ways["left_for_unknown_reason"] += amount
+    return {name: round(value) for name, value in ways.items()}
+
+
+def _came_back(flow: Pipeline, moment: Any, amount: float) -> bool:
+    """Tell whether the flow's own queue was sent as many around a moment, and hardly ever so many else."""
+    sent, slack = flow.frame["sent"].fillna(0.0), _slack(flow)
+    around = float(sent[(sent.index >= moment - slack) & (sent.index <= moment + slack)].sum())
+    usual = sent.rolling(2 * slack, closed="both").sum()
+    return around >= amount > 0 and around > float(usual.quantile(RARELY))
+
+
+def _slack(flow: Pipeline) -> timedelta:
+    """Return how far a change and its effect on the stock may lie apart: ten minutes or three periods."""
+    return timedelta(seconds=max(600, 3 * flow.period_s))
+
+
+def _near(changes: pd.DataFrame, moment: Any, flow: Pipeline) -> pd.DataFrame:
+    """Return the changes to the dead-letter queue around a moment."""
+    slack = _slack(flow)
+    hit = changes["time"].between(moment - slack, moment + slack)
+    named = (changes["resource"] == flow.dlq) | changes["resources"].str.contains(
+        f'"{flow.dlq}"', regex=False
+    )
+    return changes[hit & named.fillna(False) & changes["error_code"].isna()]
+
+
+def _at_retention(tables: Tables, flow: Pipeline, moment: Any) -> bool:
+    """Tell whether the oldest dead letter had reached the queue's retention."""
+    if flow.settings.dlq_retention_s is None:
+        return False
+    metrics = tables.table("metrics")
+    ages = metrics[
+        (metrics["resource"] == flow.dlq)
+        & (metrics["metric"] == "ApproximateAgeOfOldestMessage")
+        & metrics["time"].between(moment - timedelta(hours=1), moment)
+    ]["value"]
+    return bool(len(ages) and float(ages.max()) >= 0.99 * flow.settings.dlq_retention_s)

@@ -1,0 +1,84 @@
+"""When a standing backlog will have drained, and how long a new message waits behind it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "queue", "at", "backlog", "arrivals_per_min", "capacity_per_min", "drained_at", "drained_at_low",
+    "drained_at_high", "head_of_line_delay_s", "note",
+)  # fmt: skip
+# Hours that the arrivals are taken from, and busy intervals that the capacity is taken from.
+ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
+# What comes now, if more than usual, is a surge that may go on. Many clients send each half hour.
+LATELY = timedelta(minutes=30)
+
+
+def drain_rows(flows: tuple[Pipeline, ...]) -> pd.DataFrame:
+    """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
+
+    Capacity is what was deleted a minute while messages waited. Arrivals are the median of the last day's
+    hours, which a surge that has passed does not move. The interval puts the 10th and 90th percentile of the
+    hourly arrivals against those of the capacity; as a surge may go on, its late end takes the arrivals of
+    the last half hour where these are more.
+    """
+    import pandas as pd
+
+    rows = [row for flow in flows if (row := _row(flow)) is not None]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    times = dict.fromkeys(("at", "drained_at", "drained_at_low", "drained_at_high"), "datetime64[us, UTC]")
+    numbers = dict.fromkeys(
+        ("backlog", "arrivals_per_min", "capacity_per_min", "head_of_line_delay_s"), "Float64"
+    )
+    return frame.astype(times | numbers)
+
+
+def _row(flow: Pipeline) -> dict[str, Any] | None:
+    frame = flow.frame
+    if frame.empty:
+        return None
+    tail = frame[["visible", "in_flight"]].iloc[-3:].ffill().iloc[-1].fillna(0.0)
+    backlog = float(tail.sum())
+    if float(tail["visible"]) < 1 and backlog < 4:
+        return None
+    minutes = flow.period_s / 60.0
+    at = frame.index[-1] + timedelta(seconds=flow.period_s)
+    hourly = frame["sent"][frame.index >= at - timedelta(hours=ARRIVAL_HOURS)].resample("1h").sum() / 60.0
+    busy = frame[(frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) > 0)]["deleted"]
+    busy = busy.dropna().iloc[-BUSY_INTERVALS:] / minutes
+    note = ""
+    if busy.empty:
+        # Nobody drains it: what ordinary runs could do at their busiest stands in.
+        busy = (frame["deleted"].dropna() / minutes).nlargest(10)
+        note = "Nothing was being drained; the capacity is that of the busiest intervals of the window."
+    if flow.settings.mapping_state is not None and flow.settings.mapping_state.startswith("Disabl"):
+        note = "The mapping is off: counted from the moment it is on again. " + note
+    arrivals, capacity = float(hourly.median()), float(busy.mean()) if len(busy) else 0.0
+    now = float(frame["sent"][frame.index >= at - LATELY].sum()) / (LATELY.total_seconds() / 60.0)
+    low, high = float(hourly.quantile(0.1)), max(float(hourly.quantile(0.9)), now)
+    slow, fast = (float(busy.quantile(a)) if len(busy) else 0.0 for a in (0.1, 0.9))
+    return {
+        "queue": flow.queue,
+        "at": at,
+        "backlog": backlog,
+        "arrivals_per_min": arrivals,
+        "capacity_per_min": capacity,
+        "drained_at": _drained(at, backlog, arrivals, capacity),
+        "drained_at_low": _drained(at, backlog, low, fast),
+        "drained_at_high": _drained(at, backlog, high, slow),
+        "head_of_line_delay_s": 60.0 * backlog / capacity if capacity > 0 else None,
+        "note": note.strip(),
+    }
+
+
+def _drained(at: Any, backlog: float, arrivals: float, capacity: float) -> Any:
+    """Return when it will be empty, None when more comes than goes."""
+    if capacity <= arrivals:
+        return None
+    return at + timedelta(minutes=backlog / (capacity - arrivals))

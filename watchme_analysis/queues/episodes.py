@@ -1,0 +1,96 @@
+"""Whether a queue was in trouble within a part of the window, and what moved there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.queues.pipeline_anomalies import find_failures, find_unpolled
+from watchme_analysis.queues.standing import BACKLOG_AGE_S, on_other_days, standing_intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TroubleInterval:
+    """Trouble of one queue within a part of the window.
+
+    Attributes
+    ----------
+    start, end
+        From the first to the last sign of it.
+    failed, tried
+        Tries within, and those of them that failed.
+    age_s
+        Highest age of the oldest message within, 0 where it was not published.
+    only_waited
+        Whether old messages are its only sign.
+    """
+
+    start: datetime
+    end: datetime
+    failed: float
+    tried: float
+    age_s: float
+    only_waited: bool
+
+
+def trouble_within(flow: Pipeline, start: datetime, end: datetime) -> TroubleInterval | None:
+    """Return the trouble of a queue within a part of the window, None where there is none.
+
+    Trouble is a clear rise of failed tries, messages that waited long, or messages that nobody received. What
+    comes at the same time of other days is a rhythm and none.
+    """
+    frame = flow.frame
+    inside = frame[(frame.index >= start) & (frame.index < end)]
+    if inside.empty:
+        return None
+    part = replace(flow, frame=inside)
+    spans = []
+    failures = find_failures(part, dead_lettered=0)
+    if failures is not None and not on_other_days(frame["failed"], failures.start, failures.end, alike=True):
+        spans.append((failures.start, failures.end))
+    starved = find_unpolled(part)
+    if starved is not None and not on_other_days(_idle(frame), starved.start, starved.end, alike=True):
+        spans.append((starved.start, starved.end))
+    waited = [
+        item
+        for item in standing_intervals(flow)
+        if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S and not item.daily and start <= item.grew_from < end
+    ]
+    only_waited = not spans
+    if waited:
+        worst = max(waited, key=lambda item: item.peak * item.seconds)
+        spans.append((worst.grew_from, worst.end))
+    if not spans:
+        return None
+    first, last = spans[0]
+    for other in spans[1:]:
+        if other[0] <= last and other[1] >= first:
+            first, last = min(first, other[0]), max(last, other[1])
+    held = inside[(inside.index >= first) & (inside.index < last)]
+    age = held["age_s"].max()
+    return TroubleInterval(
+        first,
+        last,
+        failed=float(held["failed"].sum()),
+        tried=float(held["tried"].sum()),
+        age_s=float(age) if age > 0 else 0.0,
+        only_waited=only_waited,
+    )
+
+
+def settled_after(flow: Pipeline, moment: datetime) -> datetime:
+    """Return from when on no message was old, at a moment or after it: an incident leaves work to be done."""
+    later = flow.frame["age_s"][flow.frame.index >= moment].fillna(0.0)
+    old = (later >= BACKLOG_AGE_S).to_numpy()
+    calm = later.index[~old]
+    return (calm[0] if len(calm) else later.index[-1] if len(later) else moment) if old.any() else moment
+
+
+def _idle(frame: pd.DataFrame) -> pd.Series:
+    """Return 1 for each interval in which messages were visible and none was received."""
+    return ((frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) == 0)).astype(float)

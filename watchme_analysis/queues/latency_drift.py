@@ -1,0 +1,232 @@
+"""Run times that creep up over days: a ramp, its growth and where it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+BINS = 60
+MIN_BINS = 12
+# Knots whose weighted squares are within this of the least make the interval: 95 % of chi-square for one.
+AS_GOOD = 3.84
+# Points that are fitted at most, the share of them that a knot may lie in, and rounds of finer knots.
+MOST_POINTS, KNOTS_TO, REFINED = 800, 0.95, 2
+# Stretches of the rise whose spread is measured apart, and intervals that one must have.
+STRETCHES, MIN_STRETCH = 5, 8
+# Near its end a timeout bends the rise; up to this share of its top it tells where it begins.
+LOWER = 0.5
+
+
+@dataclass(frozen=True)
+class LatencyDrift:
+    """A rise of the run time.
+
+    Attributes
+    ----------
+    start
+        Where the rise begins by the best fit of a level that grows from there on.
+    start_low, start_high
+        Starts whose fit is about as good: 95 % of chi-square.
+    hours
+        From the start to the end of the rise.
+    before_s, after_s
+        Median run time before the start and at the end of the rise.
+    steepest_share
+        Share of the whole rise that the steepest tenth of its time makes up: near 1 for a step, about
+        0.1 to 0.3 for a creep.
+    correlation
+        Rank correlation of run time with time during the rise.
+    """
+
+    start: datetime
+    start_low: datetime
+    start_high: datetime
+    hours: float
+    before_s: float
+    after_s: float
+    steepest_share: float
+    correlation: float
+
+    @property
+    def growth(self) -> float:
+        """Times the run time grew."""
+        return self.after_s / self.before_s if self.before_s > 0 else float("inf")
+
+
+def find_latency_drift(flow: Pipeline) -> LatencyDrift | None:
+    """Return how a function's run time rose over the window, or None with too few runs.
+
+    Parameters
+    ----------
+    flow
+        The flow; its average duration, weighted by invocations, is read.
+
+    Notes
+    -----
+    The window is cut into at most 60 equal bins, each its median. The rise ends where the run time first
+    comes within a tenth of the highest bin: what a timeout cuts off can't rise further.
+    """
+    import numpy as np
+
+    frame = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    if len(frame) < MIN_BINS:
+        return None
+    span = (frame.index[-1] - frame.index[0]).total_seconds()
+    width = max(span / BINS, flow.period_s, 1.0)
+    places = ((frame.index - frame.index[0]).total_seconds() // width).astype(int)
+    medians = frame["duration_avg_s"].groupby(places).median()
+    if len(medians) < MIN_BINS:
+        return None
+    smooth = medians.rolling(3, center=True, min_periods=1).median()
+    top = int(np.argmax(smooth.to_numpy() >= 0.9 * smooth.max()))
+    if top < MIN_BINS // 2:
+        return None
+    rising = medians.iloc[: top + 1]
+    hours = rising.index.to_numpy(dtype=float) * width / 3600.0
+    values = np.log(np.maximum(rising.to_numpy(dtype=float), 1e-3))
+    half = int(medians.index[int(np.argmax(smooth.to_numpy() >= LOWER * smooth.max()))])
+    knot, low, high = _knot(frame, (half + 0.5) * width / 3600.0)
+    after = hours >= knot
+    if after.sum() < 3:
+        return None
+    before_s = (
+        float(np.exp(np.median(values[hours <= knot]))) if (hours <= knot).any() else float(rising.iloc[0])
+    )
+    origin = frame.index[0]
+    return LatencyDrift(
+        start=_at(origin, knot),
+        start_low=_at(origin, low),
+        start_high=_at(origin, high),
+        hours=float(hours[-1] - knot),
+        before_s=before_s,
+        after_s=float(smooth.iloc[top]),
+        steepest_share=_steepest_share(values[after]),
+        correlation=_rank_correlation(hours[after], values[after]),
+    )
+
+
+def _at(origin: pd.Timestamp, hours: float) -> datetime:
+    return (origin + timedelta(hours=float(hours))).to_pydatetime()  # type: ignore[no-any-return]
+
+
+def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
+    """Return the hour at which the run time leaves its level, and the span of hours that fit as well.
+
+    Fitted by least squares to the averages of intervals up to ``end_hours``, each weighed by its precision,
+    is a level that from the knot on grows by ``a (exp(r (t - knot)) - 1) / r``: by a constant amount an hour
+    where r is zero, else by a constant rate of the part that grows. Means, not logarithms, are fitted, since
+    the average of a few runs is no biased measure of their mean, and its logarithm is.
+    """
+    import numpy as np
+
+    t, y, runs = _points(frame, end_hours)
+    if len(t) < MIN_BINS:
+        return 0.0, 0.0, 0.0
+    last = KNOTS_TO * float(t[-1])
+    knots: Any = np.linspace(0.0, last, 61)
+    rates: Any = np.concatenate([[0.0], np.geomspace(0.05, 12.0, 40) / float(t[-1])])
+    # A first fit takes the spread to grow with the level; a second one knows it from both sides of the knot.
+    weights = runs / np.maximum(y, 1e-6) ** 2
+    for _ in range(2):
+        misfit = _misfits(t, y, weights, knots, rates)
+        knot, rate = np.unravel_index(int(misfit.argmin()), misfit.shape)
+        weights = _by_precision(t, y, runs, float(knots[knot]))
+    misfit = _misfits(t, y, weights, knots, rates)
+    rate = np.unravel_index(int(misfit.argmin()), misfit.shape)[1]
+    # Finer rates, then finer knots in the neighbourhood that the coarse ones found.
+    near = rates[max(1, rate - 2) : rate + 3]
+    rates = np.concatenate([[0.0], np.linspace(near[0], near[-1], 61)])
+    for _ in range(REFINED):
+        best = _misfits(t, y, weights, knots, rates).min(axis=1)
+        good, step = knots[best <= best.min() + AS_GOOD], float(knots[1] - knots[0])
+        knots = np.linspace(max(0.0, float(good.min()) - step), min(last, float(good.max()) + step), 61)
+    best = _misfits(t, y, weights, knots, rates).min(axis=1)
+    good = knots[best <= best.min() + AS_GOOD]
+    return float(knots[int(np.argmin(best))]), float(good.min()), float(good.max())
+
+
+def _points(frame: pd.DataFrame, end_hours: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hours, averages and runs of the intervals up to an hour, many short ones put together."""
+    import numpy as np
+
+    hours = (frame.index - frame.index[0]).total_seconds().to_numpy() / 3600.0
+    values = frame["duration_avg_s"].to_numpy(dtype=float)
+    runs = frame["invocations"].to_numpy(dtype=float)
+    kept = (hours <= end_hours) & (values > 0) & (runs > 0)
+    hours, values, runs = hours[kept], values[kept], runs[kept]
+    if not len(hours):
+        return hours, values, runs
+    width = max(float(hours[-1]) / MOST_POINTS, 1e-9)
+    _, places = np.unique((hours // width).astype(int), return_inverse=True)
+    total = np.bincount(places, runs)
+    return np.bincount(places, runs * hours) / total, np.bincount(places, runs * values) / total, total
+
+
+def _by_precision(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> np.ndarray:
+    """Return weights: runs over the variance of one, which is taken from stretches before and after a knot.
+
+    Within a stretch the run time hardly changes from one interval to the next, so that what neighbours differ
+    by tells the variance, whatever curve is fitted.
+    """
+    import numpy as np
+
+    flat = t < knot
+    differ = np.diff(y) ** 2 / (1.0 / runs[1:] + 1.0 / runs[:-1])
+    weights = runs / max(float(differ.mean()), 1e-9)
+    for part in (np.flatnonzero(flat), *np.array_split(np.flatnonzero(~flat), STRETCHES)):
+        if len(part) >= MIN_STRETCH:
+            weights[part] = runs[part] / max(float(differ[part[:-1]].mean()), 1e-9)
+    return weights
+
+
+def _misfits(
+    t: np.ndarray, y: np.ndarray, weights: np.ndarray, knots: np.ndarray, rates: np.ndarray
+) -> np.ndarray:
+    """Return the weighted squares that the best level and growth leave, by knot and rate."""
+    import numpy as np
+
+    whole, mean, square = weights.sum(), weights @ y, weights @ y**2
+    left = np.empty((len(knots), len(rates)))
+    for place, knot in enumerate(knots):
+        later = np.maximum(t - knot, 0.0)[None, :]
+        safe = np.maximum(rates, 1e-9)[:, None]
+        shape = np.expm1(safe * later) / safe
+        first, second, both = shape @ weights, shape**2 @ weights, shape @ (weights * y)
+        free = whole * second - first**2
+        growth = np.maximum(
+            (whole * both - first * mean) / np.maximum(free, 1e-12 * whole * second + 1e-30), 0
+        )
+        level = (mean - growth * first) / whole
+        left[place] = (
+            square - 2 * level * mean - 2 * growth * both
+            + level**2 * whole + 2 * level * growth * first + growth**2 * second
+        )  # fmt: skip
+    return left
+
+
+def _steepest_share(values: np.ndarray) -> float:
+    """Return the largest share of the rise that lies in one tenth of its time."""
+    import numpy as np
+
+    rise = values[-1] - values[0]
+    if rise <= 0:
+        return 1.0
+    window = max(2, round(0.1 * len(values)))
+    steps = values[window:] - values[:-window] if len(values) > window else np.array([rise])
+    return float(max(steps.max(), 0.0) / rise)
+
+
+def _rank_correlation(hours: Any, values: Any) -> float:
+    import numpy as np
+
+    if len(values) < 3:
+        return 0.0
+    ranks = [np.argsort(np.argsort(item)) for item in (hours, values)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

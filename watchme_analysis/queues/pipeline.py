@@ -1,0 +1,561 @@
+"""Which function drains a queue, and which queue takes its dead letters.
+
+Tries at messages that failed, also where the Errors metric can't count them.
+
+A function that reports which messages of its batch failed (``ReportBatchItemFailures``) ends well as a run:
+Errors stays at zero while its messages come back. What it did not delete, it failed.
+Source: AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda".
+
+A flow: a queue, the function that drains it, its dead-letter queue, and their metrics on one grid.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from watchme_analysis.stats.gaps import lost_points
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    pass
+
+_Answer = TypeVar("_Answer")
+_DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
+
+
+def is_dlq_name(name: str, names: list[str]) -> bool:
+    """Tell whether a name says dead-letter queue and some other queue could be its source."""
+    return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
+
+
+def cached_per_case(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answer:
+    """Return ``compute(tables)``; what has a ``once``, as an investigation has, keeps the answer."""
+    once: Callable[[Callable[[Any], _Answer]], _Answer] | None = getattr(tables, "once", None)
+    return compute(tables) if once is None else once(compute)
+
+
+def dead_letter_queues(tables: Tables) -> dict[str, str]:
+    """Return the dead-letter queue of each queue that has one.
+
+    It is the one in which most of its dead letters lie, as a redrive policy may have been changed since;
+    where none was seen, the one that the policy names.
+    """
+    return dict(cached_per_case(tables, _find_dead_letter_queues))
+
+
+def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
+    queues = tables.table("queues")
+    found: dict[str, str] = {}
+    for row in queues[queues["dlq"].notna()].itertuples():
+        found[row.queue] = row.dlq
+    messages = tables.table("queue_messages")
+    # Ascending, so that the fullest one is kept.
+    found |= dict(messages.groupby("source_queue")["queue"].value_counts(ascending=True).index)
+    names = set(tables.table("metrics")["resource"].dropna().unique()) | set(queues["queue"].dropna())
+    for name in sorted(names):
+        bare = name.removesuffix(".fifo")
+        if not _DLQ_NAME.search(bare):
+            continue
+        stem = _DLQ_NAME.sub("", bare).strip("-_.")
+        for other in sorted(names - {name}):
+            if other.removesuffix(".fifo") in (stem, f"{stem}-queue", f"{stem}_queue") and other not in found:
+                found[other] = name
+    return found
+
+
+def functions_of(tables: Tables, sources: list[str], indexed: dict[Any, pd.DataFrame]) -> dict[str, str]:
+    """Return the function that drains each queue."""
+    mappings = tables.table("event_source_mappings")
+    found: dict[str, str] = {}
+    for row in mappings[mappings["queue"].notna() & mappings["function"].notna()].itertuples():
+        if row.queue not in found or row.state == "Enabled":
+            found[row.queue] = row.function
+    rest = [name for name in sources if name not in found]
+    if not rest:
+        return found
+    candidates = {key[0] for key in indexed if key[1] == "Invocations"} | set(
+        tables.table("functions")["function"].dropna()
+    )
+    candidates -= set(found.values())
+    scores = [
+        (_likeness(name, function, indexed), name, function)
+        for name in rest
+        for function in sorted(candidates)
+    ]
+    for score, name, function in sorted(scores, reverse=True):
+        if score >= 0.9 and name not in found and function not in found.values():
+            found[name] = function
+    return found
+
+
+def _likeness(queue: str, function: str, indexed: dict[Any, pd.DataFrame]) -> float:
+    """Return 0 to 2: correlation of received messages with invocations plus likeness of the names."""
+    words = [
+        set(re.split(r"[-_.\d]+", name.lower())) - {"", "queue", "worker", "fifo"}
+        for name in (queue, function)
+    ]
+    named = len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
+    received = series_of(indexed, queue, "NumberOfMessagesReceived", ("Sum",))
+    invoked = series_of(indexed, function, "Invocations", ("Sum",))
+    if received is None or invoked is None:
+        return named
+    joined = received[0].resample("1h").sum().to_frame("a").join(invoked[0].resample("1h").sum().rename("b"))
+    correlation = joined.fillna(0.0).corr().iloc[0, 1]
+    return named + (0.0 if math.isnan(correlation) else float(correlation))
+
+
+def series_of(
+    indexed: dict[Any, pd.DataFrame], resource: str | None, metric: str, stats: tuple[str, ...]
+) -> tuple[pd.Series, int] | None:
+    """Return a series and its period, the preferred statistic first, then the finest period."""
+    key = preferred_key(indexed, resource, metric, stats)
+    if key is None:
+        return None
+    group = indexed[key].drop_duplicates("time", keep="last")
+    return group.set_index("time")["value"].astype("float64"), int(key[3])
+
+
+# A series tells of the whole time when it covers this share of the longest of its kind.
+MOST_OF_IT = 0.8
+
+
+def preferred_key(
+    indexed: dict[Any, Any], resource: str | None, metric: str, stats: tuple[str, ...]
+) -> tuple[Any, ...] | None:
+    """Return the key of a series: the preferred statistic first, then the finest period; None without one.
+
+    A finer dump of a part of the time does not stand for all of it.
+    """
+    for stat in stats:
+        spans = {
+            key: indexed[key]["time"].iloc[-1] - indexed[key]["time"].iloc[0]
+            for key in indexed
+            if key[:3] == (resource, metric, stat)
+        }
+        if spans:
+            whole = max(spans.values())
+            finest: tuple[Any, ...] = min(
+                (key for key, span in spans.items() if span >= MOST_OF_IT * whole), key=lambda item: item[3]
+            )
+            return finest
+    return None
+
+
+def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
+    """Return the metric points by resource, metric, statistic and period, in order of time.
+
+    Points that name no resource, metric or time are left out; repeated ones are kept.
+    """
+    metrics = tables.table("metrics")
+    metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
+    groups = metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
+    return {
+        key: group if group["time"].is_monotonic_increasing else group.sort_values("time", kind="stable")
+        for key, group in groups
+    }
+
+
+def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """Return the series (resource, metric, statistic) whose silence means that nothing was published.
+
+    Parameters
+    ----------
+    asked
+        The table ``metric_queries``: a series without an answer has no points, not even zero of them.
+    seen
+        Series that have points. Of those that no query names, nothing tells that they are incomplete.
+
+    Notes
+    -----
+    CloudWatch closes each series of an answer with its status: Complete, or why points are missing. A
+    series without one, in an answer whose other series have one, was torn off.
+    """
+    names = ["resource", "metric", "stat"]
+    closed = asked["file"].map(asked.groupby("file")["status"].count()).fillna(0) > 0
+    whole = asked["points"].notna() & ((asked["status"] == "Complete") | (asked["status"].isna() & ~closed))
+    whole = whole.fillna(False).astype(bool)
+    answered = set(asked.loc[whole, names].itertuples(index=False, name=None))
+    return answered | (seen - set(asked[names].itertuples(index=False, name=None)))
+
+
+# A run lasts at most this many intervals when deletes are matched with receives; Lambda allows 15 minutes.
+LONGEST_RUN_S = 900.0
+
+
+def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> pd.DataFrame:
+    """Return what was tried and what of it failed, by interval.
+
+    Parameters
+    ----------
+    frame
+        A flow's metrics on their grid.
+    period_s
+        Length of an interval.
+    reports_failures
+        Whether the function reports failed messages one by one. Then a try is a received message, and one
+        that no run deleted in the time that runs take has failed; else a try is a run, and Errors counts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``tried`` and ``failed``; null where nothing was published.
+    """
+    import pandas as pd
+
+    if not reports_failures:
+        return pd.DataFrame({"tried": frame["invocations"], "failed": frame["errors"]})
+    received = frame["received"].where(frame["received"] > 0)
+    longest, usual = (
+        LONGEST_RUN_S if math.isnan(value) else min(value, LONGEST_RUN_S)
+        for value in (float(frame["duration_max_s"].max()), float(frame["duration_max_s"].median()))
+    )
+    intervals = math.ceil(longest / period_s)
+    # A run that crashed or timed out deleted nothing of what it began with.
+    crashed = frame["errors"].fillna(0.0).clip(upper=received.fillna(0.0))
+    left = _not_deleted(
+        (received.fillna(0.0) - crashed).to_numpy(dtype=float),
+        frame["deleted"].fillna(0.0).to_numpy(dtype=float),
+        intervals,
+        short=usual <= 0.5 * period_s,
+    )
+    failed = (pd.Series(left, index=frame.index) + crashed).where(received.notna())
+    # Where a point of the deletes is lost, or still to come, nobody knows what of these receives failed.
+    lost = lost_points(frame, ("received", "deleted", "visible")).astype(float)
+    unknown = lost[::-1].rolling(1 + intervals, min_periods=1).max()[::-1] > 0
+    unknown.iloc[len(unknown) - intervals :] = True
+    failed, received = failed.mask(unknown), received.mask(unknown)
+    # What is not known of receives is known of runs.
+    known = failed.where(failed >= frame["errors"].fillna(0.0), frame["errors"])
+    return pd.DataFrame({"tried": received, "failed": known})
+
+
+def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, short: bool) -> np.ndarray:
+    """Return of each interval's receives those that no delete within the next intervals accounts for.
+
+    Runs end about as they began, so that a delete goes to the earliest receive that still wants one; where
+    runs are short, to one of its own interval first. A delete for which nothing is left there takes the place
+    of an earlier one, which then goes further back: in traffic without a gap, runs across borders of
+    intervals shift all deletes by one.
+    """
+    left = received.copy()
+    for place in deleted.nonzero()[0]:
+        rest = deleted[place]
+        sources = range(max(0, int(place) - intervals), int(place) + 1)
+        for source in reversed(sources) if short else sources:
+            taken = min(left[source], rest)
+            left[source] -= taken
+            rest -= taken
+            if not rest:
+                break
+        earliest = int(place)
+        while rest:
+            before = [at for at in range(max(0, earliest - intervals), earliest) if deleted[at]]
+            if not before:
+                break
+            earliest = before[0]
+            for source in range(earliest, max(-1, earliest - intervals - 1), -1):
+                taken = min(left[source], rest)
+                left[source] -= taken
+                rest -= taken
+    return left
+
+
+# column -> (namespace, metric, statistics in order of preference, how finer points are put together)
+QUEUE_SERIES = {
+    "sent": ("AWS/SQS", "NumberOfMessagesSent", ("Sum",), "sum"),
+    "received": ("AWS/SQS", "NumberOfMessagesReceived", ("Sum",), "sum"),
+    "deleted": ("AWS/SQS", "NumberOfMessagesDeleted", ("Sum",), "sum"),
+    "empty_receives": ("AWS/SQS", "NumberOfEmptyReceives", ("Sum",), "sum"),
+    "visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", ("Maximum", "Average", "Minimum"), "max"),
+    "in_flight": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesNotVisible",
+        ("Maximum", "Average", "Minimum"),
+        "max",
+    ),
+    "age_s": ("AWS/SQS", "ApproximateAgeOfOldestMessage", ("Maximum", "Average"), "max"),
+}
+DLQ_SERIES = {
+    "dlq_visible": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        ("Average", "Maximum", "Minimum"),
+        "last",
+    ),
+}
+FUNCTION_SERIES = {
+    "invocations": ("AWS/Lambda", "Invocations", ("Sum",), "sum"),
+    "errors": ("AWS/Lambda", "Errors", ("Sum",), "sum"),
+    "throttles": ("AWS/Lambda", "Throttles", ("Sum",), "sum"),
+    "duration_avg_s": ("AWS/Lambda", "Duration", ("Average", "p50"), "mean"),
+    "duration_max_s": ("AWS/Lambda", "Duration", ("Maximum", "p99", "p95", "p90"), "max"),
+    "concurrency": ("AWS/Lambda", "ConcurrentExecutions", ("Maximum", "Average"), "max"),
+}
+COUNTS = ("sent", "received", "deleted", "empty_receives", "invocations", "errors", "throttles")
+FEW_THROTTLED = 0.02
+METRIC_NAMES = {name: entry[1] for name, entry in (QUEUE_SERIES | FUNCTION_SERIES).items()}
+COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
+
+
+class Tables(Protocol):
+    """Anything that hands out the glossary's tables by name: a case or an investigation."""
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the glossary."""
+        ...
+
+
+@dataclass(frozen=True)
+class RecordedSettings:
+    """What is configured; None where nobody asked or nothing is set."""
+
+    visibility_timeout_s: float | None = None
+    retention_s: float | None = None
+    max_receive_count: int | None = None
+    function_timeout_s: float | None = None
+    reserved_concurrency: int | None = None
+    max_concurrency: int | None = None
+    batch_size: int | None = None
+    mapping_state: str | None = None
+    mapping_filters: str | None = None
+    is_fifo: bool | None = None
+    reports_failures: bool | None = None
+    dlq_retention_s: float | None = None
+    queue_modified_at: datetime | None = None
+    function_modified_at: datetime | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One queue with what belongs to it.
+
+    Attributes
+    ----------
+    queue, function, dlq
+        Names; None when there is none or it isn't known.
+    period_s
+        Length of the grid's intervals.
+    frame
+        Indexed by the start of the interval (UTC), the columns of :data:`COLUMNS`; null where
+        CloudWatch returned no point. ``tried`` and ``failed`` follow from them: see
+        :mod:`watchme_analysis.queues.pipeline`.
+    settings
+        Configuration.
+    asked
+        Columns whose series was asked for and wholly answered, so that a missing point means "nothing
+        published". Without an answer, or with a torn one, a missing point means nothing at all.
+    by_message
+        Whether ``tried`` and ``failed`` count messages, not runs.
+    """
+
+    queue: str
+    function: str | None
+    dlq: str | None
+    period_s: int
+    frame: pd.DataFrame = field(repr=False)
+    settings: RecordedSettings = RecordedSettings()
+    asked: frozenset[str] = frozenset()
+    by_message: bool = False
+
+    @property
+    def name(self) -> str:
+        """The queue's name, for sentences."""
+        return self.queue
+
+    @property
+    def tries(self) -> str:
+        """What a try is, for sentences: a run, or a message where the function tells which ones failed."""
+        return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
+
+    def count(self, column: str) -> float | None:
+        """Return a counter's total, or None when the series was never asked for or answered."""
+        if column not in self.asked:
+            return None
+        return float(self.frame[column].sum())
+
+
+def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
+    """Return a flow for each queue that is no dead-letter queue.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    queue
+        Only this queue.
+
+    Notes
+    -----
+    The queue of a function is taken from the event source mappings; without them from the agreement of
+    received messages and invocations, and of the names. All flows share one time span. What has a ``once``,
+    as an investigation has, keeps the flows for the next caller: read their frames, don't change them.
+    """
+    return tuple(
+        flow for flow in cached_per_case(tables, _all_pipelines) if queue is None or flow.queue == queue
+    )
+
+
+def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
+    import pandas as pd
+
+    metrics = tables.table("metrics")
+    metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
+    asked = tables.table("metric_queries")
+    queues = tables.table("queues").drop_duplicates("queue", keep="last").set_index("queue")
+    dead = dead_letter_queues(tables)
+    names = sorted(
+        set(queues.index.dropna())
+        | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"].unique())
+        | set(asked.loc[asked["namespace"] == "AWS/SQS", "resource"].dropna())
+        | set(tables.table("event_source_mappings")["queue"].dropna())
+        | set(dead)
+    )
+    targets = set(dead.values())
+    sources = [name for name in names if name not in targets and not is_dlq_name(name, names)]
+    indexed = cached_per_case(tables, metric_groups)
+    span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
+    wanted = answered_series(asked, {key[:3] for key in indexed})
+    functions = functions_of(tables, sources, indexed)
+    cpu = _host_cpu(indexed)
+    found = []
+    for name in sources:
+        dlq = dead.get(name)
+        frame, period, known = _grid(name, functions.get(name), dlq, indexed, wanted, span)
+        if cpu is not None and len(frame):
+            frame["cpu_pct"] = cpu.reindex(frame.index, method=None)
+        else:
+            frame["cpu_pct"] = pd.Series(index=frame.index, dtype="float64")
+        settings = _settings(tables, name, functions.get(name), dlq)
+        by_message = bool(settings.reports_failures) and not _undeleted_otherwise(frame, settings)
+        frame[["tried", "failed"]] = failed_tries(frame, period, by_message)
+        if ({"received", "deleted"} if by_message else {"invocations", "errors"}) <= known:
+            known |= {"tried", "failed"}
+        found.append(Pipeline(name, functions.get(name), dlq, period, frame, settings, known, by_message))
+    return tuple(found)
+
+
+def _undeleted_otherwise(frame: pd.DataFrame, settings: RecordedSettings) -> bool:
+    """Tell whether messages stay undeleted that did not fail, so that only Errors tells what failed.
+
+    Many were throttled, or a FIFO queue refuses the deletes that come after a short visibility timeout.
+    """
+    many = float(frame["throttles"].sum()) > FEW_THROTTLED * float(frame["invocations"].sum())
+    hidden_s = settings.visibility_timeout_s
+    late = bool(settings.is_fifo) and hidden_s is not None and hidden_s < frame["duration_max_s"].median()
+    return many or late
+
+
+def _host_cpu(indexed: dict[Any, pd.DataFrame]) -> pd.Series | None:
+    """Return the highest CPU of the hosts that were measured, at their own period."""
+    import pandas as pd
+
+    resources = sorted({key[0] for key in indexed if key[1] == "CPUUtilization"})
+    series = [
+        series_of(indexed, resource, "CPUUtilization", ("Average", "Maximum")) for resource in resources
+    ]
+    values = [pair[0] for pair in series if pair is not None]
+    return pd.concat(values, axis=1).max(axis=1) if values else None
+
+
+def _grid(
+    queue: str,
+    function: str | None,
+    dlq: str | None,
+    indexed: dict[Any, pd.DataFrame],
+    wanted: set[tuple[Any, Any, Any]],
+    span: tuple[Any, Any] | None,
+) -> tuple[pd.DataFrame, int, frozenset[str]]:
+    """Put a flow's series on one grid, the coarsest of their periods."""
+    import pandas as pd
+
+    picked: dict[str, tuple[pd.Series, int, str]] = {}
+    known = set()
+    for group, resource in ((QUEUE_SERIES, queue), (DLQ_SERIES, dlq), (FUNCTION_SERIES, function)):
+        for column, (_, metric, stats, how) in group.items():
+            if resource is not None and any((resource, metric, stat) in wanted for stat in stats):
+                known.add(column)
+            pair = series_of(indexed, resource, metric, stats) if resource is not None else None
+            if pair is not None:
+                scale = 1000.0 if metric == "Duration" else 1.0
+                picked[column] = (pair[0] / scale, pair[1], how)
+    period = max((entry[1] for entry in picked.values()), default=60)
+    if span is None:
+        return (
+            pd.DataFrame(columns=list(COLUMNS), dtype="float64", index=_no_times()),
+            period,
+            frozenset(known),
+        )
+    rule = f"{period}s"
+    index = pd.date_range(span[0].floor(rule), span[1].floor(rule), freq=rule)
+    frame = pd.DataFrame(index=index, columns=list(COLUMNS), dtype="float64")
+    frame.index.name = "time"
+    for column, (series, fine, how) in picked.items():
+        placed = series
+        if fine < period or not series.index.isin(index).all():
+            grouped = series.groupby(series.index.floor(rule))
+            placed = grouped.agg(how)
+        frame[column] = placed.reindex(index)
+    return frame, period, frozenset(known)
+
+
+def _no_times() -> pd.DatetimeIndex:
+    import pandas as pd
+
+    return pd.DatetimeIndex([], tz="UTC", name="time")
+
+
+def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None) -> RecordedSettings:
+    """Collect what is configured for a flow."""
+
+    def row(table: str, column: str, name: str | None) -> Any:
+        frame = tables.table(table)
+        hits = frame[frame[column] == name] if name is not None else frame.iloc[0:0]
+        return None if hits.empty else hits.iloc[-1]
+
+    attributes, dead = row("queues", "queue", queue), row("queues", "queue", dlq)
+    code = row("functions", "function", function)
+    mappings = tables.table("event_source_mappings")
+    own = mappings[mappings["queue"] == queue]
+    mapping = None if own.empty else own.iloc[-1]
+
+    def value(source: Any, name: str, kind: Callable[[Any], Any] = float) -> Any:
+        import pandas as pd
+
+        # A case of before a column was kept lacks it.
+        if source is None or pd.isna(source.get(name)):
+            return None
+        return kind(source[name])
+
+    return RecordedSettings(
+        visibility_timeout_s=value(attributes, "visibility_timeout_s"),
+        retention_s=value(attributes, "retention_s"),
+        max_receive_count=value(attributes, "max_receive_count", int),
+        function_timeout_s=value(code, "timeout_s"),
+        reserved_concurrency=value(code, "reserved_concurrency", int),
+        max_concurrency=value(mapping, "max_concurrency", int),
+        batch_size=value(mapping, "batch_size", int),
+        mapping_state=value(mapping, "state", str),
+        mapping_filters=value(mapping, "filters", str),
+        is_fifo=value(attributes, "is_fifo", bool),
+        reports_failures=_reports_failures(value(mapping, "response_types", str)),
+        dlq_retention_s=value(dead, "retention_s"),
+        queue_modified_at=value(attributes, "modified_at", lambda time: time.to_pydatetime()),
+        role=value(code, "role", str),
+        function_modified_at=value(code, "last_modified", lambda time: time.to_pydatetime()),
+    )
+
+
+def _reports_failures(response_types: str | None) -> bool | None:
+    """Tell whether a mapping's function reports failed messages one by one; None where nothing tells."""
+    return None if response_types is None else "ReportBatchItemFailures" in response_types

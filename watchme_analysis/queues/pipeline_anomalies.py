@@ -1,0 +1,413 @@
+"""Failures with hours of good runs between them are two incidents, of which the larger is looked at.
+
+Arrivals that rise and stay: a new customer, a client that sends ten times as often from some day on.
+
+Troubles of one flow, each found by itself: failures, slow runs, surges, throttles and the like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from watchme_analysis.queues.error_kinds import LoggedErrors
+from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.queues.standing import DAY, LOST_POINTS, on_other_days
+from watchme_analysis.stats.interval_scan import (
+    ElevatedInterval,
+    count_elevation,
+    expected_arrivals,
+    rate_elevation,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+# So long and so many tries without a failure end an incident in which this share of the tries failed: luck
+# would let them all pass once in a thousand times.
+CALM, GOOD_TRIES, MANY = timedelta(hours=3), 20, 0.3
+
+
+def around_most(found: ElevatedInterval, tries: pd.DataFrame) -> pd.DataFrame:
+    """Return the tries around a rise of failures, up to the next of them where hours without any lie between.
+
+    Parameters
+    ----------
+    found
+        The rise.
+    tries
+        ``tried`` and ``failed`` by interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All of ``tries`` where the rise is one; else those around the part of it in which most failed.
+        Failures of a few among many (bad messages, a call in ten) come and go by themselves, and are one.
+    """
+    inside = tries[(tries.index >= found.start) & (tries.index < found.end)].fillna(0.0)
+    cuts = [
+        (before, after)
+        for before, after in pairwise(inside.index[inside["failed"] > 0])
+        if after - before >= CALM
+        and float(inside["tried"][(inside.index > before) & (inside.index < after)].sum()) >= GOOD_TRIES
+    ]
+    if not cuts:
+        return tries
+    firsts = [inside.index[0], *(after for _, after in cuts)]
+    lasts = [*(before for before, _ in cuts), inside.index[-1]]
+    parts = [inside[first:last].sum() for first, last in zip(firsts, lasts, strict=True)]
+    if any(part["failed"] < MANY * part["tried"] for part in parts):
+        return tries
+    most = max(range(len(parts)), key=lambda place: float(parts[place]["failed"]))
+    after = tries.index > lasts[most - 1] if most else tries.index >= tries.index[0]
+    before = tries.index < firsts[most + 1] if most + 1 < len(firsts) else tries.index <= tries.index[-1]
+    return tries[after & before]
+
+
+# A day before tells what is usual at each hour; a rise shorter than these hours does not become the rhythm.
+DAY_H, LEAST_H, EARLIER_H = 24, 11, 6
+
+
+def lasting_rise(counts: pd.Series) -> ElevatedInterval | None:
+    """Return the rise of arrivals that is still there at the end.
+
+    What stays becomes the rhythm within the hour, so that only the same hours of the days before tell it. The
+    hour from which on they explain the arrivals worst, by the likelihood of counts, is where it began.
+
+    Parameters
+    ----------
+    counts
+        Arrivals by interval.
+
+    Returns
+    -------
+    Elevation or None
+        ``base`` is what the same hours had before, one message at least; None where no hour can have begun a
+        rise. Whether it is large enough to matter is the caller's to say.
+    """
+    import numpy as np
+
+    hourly = counts.fillna(0.0).resample("1h").sum()
+    values, clock = hourly.to_numpy(), hourly.index.hour.to_numpy()
+    best: tuple[float, int, float] | None = None
+    for place in range(DAY_H, len(values) - LEAST_H + 1):
+        usual = _by_clock(values[:place], clock[:place])
+        expected = max(1.0, float(usual[clock[place:]].sum()))
+        seen = float(values[place:].sum())
+        score = seen * float(np.log(seen / expected)) - (seen - expected) if seen > expected else 0.0
+        if best is None or score > best[0]:
+            best = (score, place, expected)
+    if best is None or best[0] <= 0.0 or not _stays(values[best[1] :]):
+        return None
+    score, place, expected = best
+    seen = float(values[place:].sum())
+    # Hours right before it may belong to it, and must not be their own measure.
+    sure = max(1, place - EARLIER_H)
+    usual = _by_clock(values[:sure], clock[:sure])
+    start = _began(counts, hourly.index[place], usual, seen / expected)
+    end = hourly.index[-1] + timedelta(hours=1)
+    return ElevatedInterval(
+        start.to_pydatetime(), end.to_pydatetime(), float(counts[start:].sum()), expected, 1.0, score
+    )
+
+
+def _began(counts: pd.Series, hour: pd.Timestamp, usual: np.ndarray, times: float) -> pd.Timestamp:
+    """Return the interval about an hour from which on so many times the usual explains the arrivals best.
+
+    An hour of the night holds few arrivals, so that some before it may belong to the rise.
+    """
+    import numpy as np
+
+    near = counts[hour - timedelta(hours=EARLIER_H) : hour + timedelta(hours=2)].fillna(0.0)
+    an_hour = len(near) / (EARLIER_H + 2.0)
+    expected = usual[near.index.hour] / an_hour
+    gain = near.to_numpy() * np.log(times) - expected * (times - 1.0)
+    return near.index[int(np.argmax(np.cumsum(gain[::-1])[::-1]))]
+
+
+def _by_clock(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
+    """Return the mean count of each hour of the day; of hours that are not there, the mean of all."""
+    import numpy as np
+
+    number = np.bincount(clock, minlength=DAY_H)
+    total = np.bincount(clock, weights=values, minlength=DAY_H)
+    return np.where(number > 0, total / np.maximum(number, 1), values.mean())
+
+
+def _stays(after: np.ndarray) -> bool:
+    """Tell whether the later half of a rise holds about as much as the earlier one."""
+    half = len(after) // 2
+    return bool(after[half:].mean() >= 0.5 * after[:half].mean())
+
+
+# Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
+FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
+SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
+# By so much do single bad messages that come as chance has it seem to come together in one of ten sets, and
+# in one of a thousand, each message counted once: drawn at random, three to ten in a window.
+BY_CHANCE, TOGETHER = 7.0, 12.0
+# With fewer dead letters, a rise to less than this share is what retries are for.
+FEWEST_DEAD, RARE = 3, 0.05
+STARVED_MINUTES = 15.0
+SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
+AT_TIMEOUT = 0.97
+# Runs failing less than this part as often as in a fault are not yet its own.
+STRAY = 0.5
+# Intervals without a failure from which the usual run time is taken; with fewer, from all.
+MIN_CLEAN = 5
+
+
+@dataclass(frozen=True)
+class AnomalyInterval:
+    """A stretch of time and how many intervals or events it holds; ``open`` when it reaches the end."""
+
+    start: datetime
+    end: datetime
+    count: float
+    open: bool
+
+    @property
+    def minutes(self) -> float:
+        """Length in minutes."""
+        return (self.end - self.start).total_seconds() / 60.0
+
+
+def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -> ElevatedInterval | None:
+    """Return the raised failures, stretched over the failing runs that follow closely.
+
+    Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
+    messages died, so is a weaker rise. Stray dead letters, few and of several senders, make no rise unless
+    they came together: the tries of each are one event.
+    """
+    frame = flow.frame
+    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
+    if found is None:
+        return None
+    near = around_most(found, frame[["tried", "failed"]])
+    if len(near) < len(frame):
+        found = rate_elevation(near["failed"], near["tried"], flow.period_s) or found
+    # Each dead letter that failed did so at least once: fewer errors leave another way to die.
+    explains = float(frame["failed"].sum()) >= dead_lettered >= 3
+    enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
+    step = timedelta(seconds=flow.period_s)
+    if _few_messages(flow, found, dead_lettered):
+        return None
+    if are_stray and found.score < TOGETHER * _tries_a_message(flow):
+        return None
+    throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
+    # Where every failure kills its message, dead letters tell no more than failures, which come by chance.
+    once = flow.settings.max_receive_count == 1
+    by_chance = once and found.score < FAILURE_SCORE and found.rate < RARE
+    if found.score < enough or found.observed < FAILURE_EVENTS or throughout or by_chance:
+        failed, tried = frame["failed"].sum(), frame["tried"].sum()
+        often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)
+        if failed < FAILURE_EVENTS or not often:
+            return None
+        hit = frame.index[frame["failed"].fillna(0.0) > 0].to_pydatetime()
+        within = frame["tried"][hit[0] : hit[-1]].sum()
+        found = ElevatedInterval(hit[0], hit[-1] + step, float(failed), float(within), 0.0, FAILURE_SCORE)
+    failing = frame.index[frame["failed"].fillna(0.0) > 0]
+    end = found.end
+    for moment in failing[failing >= found.end].to_pydatetime():
+        if moment - end > 3 * step:
+            break
+        end = moment + step
+    inside = frame[(frame.index >= found.start) & (frame.index < end)]
+    return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
+
+
+def without_sporadic_failures_before(
+    flow: Pipeline, failures: ElevatedInterval, errors: LoggedErrors
+) -> ElevatedInterval:
+    """Return failures from their commonest error on, where few runs failed before, of other errors alone.
+
+    What fails at all times, right before a fault which lets many runs pass, is none of that fault's. The log
+    must tell the error of every run that failed before.
+    """
+    first = errors.first_of_main
+    if first is None or first >= failures.end:
+        return failures
+    frame = flow.frame[(flow.frame.index >= failures.start) & (flow.frame.index < failures.end)]
+    before = frame[frame.index <= first - timedelta(seconds=flow.period_s)]
+    failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
+    observed, base = failures.observed - failed, failures.base - tried
+    if not 0 < failed <= errors.others_before or failed / tried > STRAY * observed / base:
+        return failures
+    return replace(failures, start=frame.index[len(before)].to_pydatetime(), observed=observed, base=base)
+
+
+def clustering(flow: Pipeline) -> float:
+    """Return how clearly the failed tries came together, those of one message counted as one."""
+    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s)
+    return 0.0 if found is None else found.score / _tries_a_message(flow)
+
+
+def _tries_a_message(flow: Pipeline) -> int:
+    return flow.settings.max_receive_count or 1
+
+
+def _few_messages(flow: Pipeline, found: ElevatedInterval, dead_lettered: int) -> bool:
+    """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
+    if dead_lettered >= FEWEST_DEAD:
+        return False
+    tries = dead_lettered * (flow.settings.max_receive_count or 0)
+    return found.rate < RARE or (dead_lettered > 0 and found.observed <= tries + FEWEST_DEAD)
+
+
+def find_slow(flow: Pipeline) -> ElevatedInterval | None:
+    """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
+    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    # Runs that fail at once, each message tried several times, would make the good ones look slow.
+    clean = runs[flow.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
+    clean = clean if len(clean) >= MIN_CLEAN else runs
+    usual = _weighted_median(clean)
+    if usual is None:
+        return None
+    # What lasts to the end may hold most runs of the window; what was usual stood before it.
+    early = clean[clean.index < flow.frame.index[0] + (flow.frame.index[-1] - flow.frame.index[0]) / 4]
+    usual = min(usual, (len(early) >= MIN_CLEAN and _weighted_median(early)) or usual)
+    # A run of many messages may take as many times as long and is as fast as ever.
+    limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
+    lasting = flow.frame["duration_avg_s"] >= limit
+    found = rate_elevation(
+        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s
+    )
+    if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
+        return None
+    return (
+        found
+        if int(lasting[(lasting.index >= found.start) & (lasting.index < found.end)].sum()) >= 3
+        else None
+    )
+
+
+def messages_a_run(flow: Pipeline) -> pd.Series:
+    """Return how many messages the runs of each interval took, 1 at least and where it isn't known."""
+    each = flow.frame["received"] / flow.frame["invocations"]
+    return each.clip(1.0, flow.settings.batch_size).fillna(1.0)
+
+
+def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
+    """Return the share of failures in intervals whose longest run reached the timeout."""
+    if inside is None or timeout_s is None or not inside["failed"].sum():
+        return None
+    if inside["duration_max_s"].isna().all() or inside["failed"].isna().all():
+        return None
+    at_limit = inside["duration_max_s"] >= AT_TIMEOUT * timeout_s
+    return float(inside.loc[at_limit, "failed"].sum() / inside["failed"].sum())
+
+
+def run_times(flow: Pipeline, failures: ElevatedInterval | None) -> tuple[float | None, float | None]:
+    """Return the median run time before and during the failures, weighted by runs."""
+    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    if failures is None:
+        return _weighted_median(runs), None
+    during = runs[(runs.index >= failures.start) & (runs.index < failures.end)]
+    return _weighted_median(runs[runs.index < failures.start]), _weighted_median(during)
+
+
+def _weighted_median(runs: pd.DataFrame) -> float | None:
+    if runs.empty or not runs["invocations"].sum():
+        return None
+    ordered = runs.sort_values("duration_avg_s")
+    half = ordered["invocations"].cumsum() >= ordered["invocations"].sum() / 2
+    return float(ordered.loc[half, "duration_avg_s"].iloc[0])
+
+
+def find_surge(flow: Pipeline) -> tuple[ElevatedInterval | None, bool]:
+    """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
+
+    Invocations stand in where the arrivals were not collected.
+    """
+    counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
+    expected = expected_arrivals(counts, flow.period_s)
+    found = count_elevation(counts, expected, flow.period_s)
+    if not _is_surge(found):
+        risen = lasting_rise(counts) if "sent" in flow.asked else None
+        return (risen if _is_surge(risen) else None), False
+    assert found is not None
+    found = _whole_surge(found, counts, expected, flow.period_s)
+    daily = found.end - found.start > DAY or bool(on_other_days(counts, found.start, found.end))
+    return found, daily
+
+
+def _is_surge(found: ElevatedInterval | None) -> bool:
+    """Tell whether a rise is beyond the flicker of a healthy system."""
+    return (
+        found is not None
+        and found.score >= SURGE_SCORE
+        and found.rate >= SURGE_RATIO
+        and found.observed - found.base >= SURGE_EXCESS
+    )
+
+
+def _whole_surge(
+    found: ElevatedInterval, counts: pd.Series, expected: pd.Series, period_s: int
+) -> ElevatedInterval:
+    """Return the surge with its bounds where they are likeliest: the scan leaves out the busiest minutes.
+
+    A surge adds so many messages to each interval, or lets each sender send so many times as much; the one
+    that explains the scan's stretch better tells, interval by interval, whether it was already on.
+    """
+    import numpy as np
+
+    first, last = counts.index.searchsorted(found.start), counts.index.searchsorted(found.end)
+    usual = np.maximum(expected.to_numpy(), 1e-3)
+    seen, n = counts.to_numpy(), max(1, last - first)
+    more = max(found.observed - found.base, 1.0) / n
+    times = max(found.observed / max(found.base, 1e-9), 1.01)
+    added, multiplied = (
+        seen * np.log1p(more / usual) - more,
+        seen * np.log(times) - usual * (times - 1.0),
+    )
+    on = max(added, multiplied, key=lambda gain: gain[first:last].sum())
+    middle = (first + last) // 2
+    # What speaks for the surge, summed from its middle outwards, is greatest at its bounds.
+    before, after = np.cumsum(on[: middle + 1][::-1]), np.cumsum(on[middle:])
+    step = timedelta(seconds=period_s)
+    return replace(
+        found,
+        start=counts.index[middle - int(np.argmax(before))].to_pydatetime(),
+        end=counts.index[middle + int(np.argmax(after))].to_pydatetime() + step,
+    )
+
+
+def find_throttles(flow: Pipeline) -> AnomalyInterval | None:
+    """Return the stretch from the first to the last throttled delivery, which it counts."""
+    throttled = flow.frame["throttles"].fillna(0.0)
+    hit = throttled.index[throttled > 0]
+    if not len(hit):
+        return None
+    step = timedelta(seconds=flow.period_s)
+    # Runs go on and off with the arrivals: still throttled when the last runs of the window were.
+    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
+    quiet = int(((runs > hit[-1]) & (flow.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
+    return AnomalyInterval(
+        hit[0].to_pydatetime(), (hit[-1] + step).to_pydatetime(), float(throttled.sum()), quiet <= 3
+    )
+
+
+def find_unpolled(flow: Pipeline) -> AnomalyInterval | None:
+    """Return the longest stretch in which messages were visible and none was received."""
+    frame = flow.frame
+    if not {"visible", "received"} <= flow.asked or frame.empty:
+        return None
+    # A lost point is not an empty queue.
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    idle = (waiting & (frame["received"].fillna(0.0) == 0)).to_numpy()
+    best, begin = (0, 0), None
+    for i, value in enumerate([*idle, False]):
+        if value and begin is None:
+            begin = i
+        elif not value and begin is not None:
+            best = max(best, (i - begin, begin))
+            begin = None
+    length, first = best
+    if length * flow.period_s / 60.0 < STARVED_MINUTES:
+        return None
+    step = timedelta(seconds=flow.period_s)
+    start = frame.index[first].to_pydatetime()
+    return AnomalyInterval(start, start + length * step, float(length), first + length >= len(frame) - 1)

@@ -1,0 +1,251 @@
+"""Messages that were received again though nothing failed: a surplus of receives.
+
+Messages that were received and that no run of the function can have been handed.
+
+Messages that nobody works on and nobody can receive: hidden for hours after a failed try.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.queues.accounting import stock_before
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.pipeline_anomalies import AnomalyInterval
+from watchme_analysis.queues.standing import LOST_POINTS, WAITING
+from watchme_analysis.stats.gaps import lost_points
+from watchme_analysis.stats.interval_scan import ElevatedInterval, count_elevation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A standard queue delivers a message twice now and then, far less often than this.
+SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
+# Hidden for so many times its longest run, no message comes back while it is worked on.
+HIDDEN_LONG = 2.0
+# Over so many intervals is summed up what was due.
+SURPLUS_SUMMED = 5
+# From this score on receives come together beyond chance.
+CLEAR = 5.0
+
+
+def find_redelivery(flow: Pipeline) -> ElevatedInterval | None:
+    """Return the interval in which messages were received again though nothing failed or was throttled.
+
+    Each such receive is a second good run, which deletes its message once more; what came back without that
+    had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
+    that there the receives that no failure explains must do.
+    """
+    frame = flow.frame
+    # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
+    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= flow.asked:
+        return None
+    if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
+        return None
+    if _hidden_long_enough(flow):
+        return None
+    # A run that fails sends all messages of its batch back.
+    each = 1.0 if flow.by_message else _messages_a_run(flow)
+    good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
+    # A message may be received an interval after it was sent, or after a failed try of its own.
+    due = frame["sent"].fillna(0.0)
+    lost = _around_lost_points(frame)
+    good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
+    again = float(good.sum() - due.sum())
+    if "deleted" in flow.asked and not flow.settings.is_fifo:
+        deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
+        again = min(again, deleted - due.sum() + _standing(flow))
+    if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
+        return None
+    found = count_elevation(
+        good.rolling(3, min_periods=1).sum() / 3,
+        due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
+        flow.period_s,
+    )
+    if found is None or found.score < CLEAR:
+        return _one_here_one_there(flow, due, lost)
+    return replace(found, start=_first_surplus(good - due, found, flow.period_s))
+
+
+def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> ElevatedInterval | None:
+    """Return the interval in which some of many messages were deleted a second time.
+
+    Where only the longest runs outlast the visibility timeout, receives are hardly more than usual, and yet
+    each delete beyond all messages that were ever there is one that was worked on again. What a dead-letter
+    queue gives back is there without being sent.
+    """
+    frame = flow.frame
+    if "deleted" not in flow.asked or flow.settings.is_fifo:
+        return None
+    came_back = float((-frame["dlq_visible"].ffill().diff()).clip(lower=0.0).sum())
+    deleted = frame["deleted"].fillna(0.0).mask(lost, 0.0)
+    beyond = (deleted - due).cumsum() - stock_before(frame) - came_back
+    again = beyond.cummax().clip(lower=0.0).diff().fillna(0.0)
+    hit = again.index[again > 0].to_pydatetime()
+    if not len(hit):
+        return None
+    found = count_elevation(again, due + 0.01, flow.period_s)
+    if found is None or found.score < CLEAR:
+        whole, end = float(due.sum()), hit[-1] + timedelta(seconds=flow.period_s)
+        found = ElevatedInterval(hit[0], end, float(again.sum()), whole, 0.0, CLEAR)
+    enough = found.observed >= max(SURPLUS_RECEIVES, SURPLUS_SHARE * found.base)
+    return found if enough else None
+
+
+def _hidden_long_enough(flow: Pipeline) -> bool:
+    """Tell whether the visibility timeout stood far above the longest run all the time."""
+    limit, modified = flow.settings.visibility_timeout_s, flow.settings.queue_modified_at
+    if limit is None or modified is None or flow.frame.empty or modified > flow.frame.index[0]:
+        return False
+    return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
+
+
+def _first_surplus(more: pd.Series, found: ElevatedInterval, period_s: int) -> datetime:
+    """Return the interval in which more was received than had been sent: sums over several begin early."""
+    start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
+    summed = more[start - reach : found.end].cumsum()[start:]
+    begun: list[datetime] = list(summed.index[summed > 0].to_pydatetime()[:1])
+    return begun[0] if begun else start
+
+
+def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
+    """Tell around which intervals a point is lost, so that nothing says which receives were due.
+
+    Where messages wait, what is sent in one interval is received in another: the whole stretch until the
+    queue is empty is unknown then.
+    """
+    lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
+    lost = lost.rolling(5, min_periods=1, center=True).max() > 0
+    waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
+    stretch = (waiting != waiting.shift()).cumsum()
+    return lost | (waiting & lost.groupby(stretch).transform("any"))
+
+
+def _messages_a_run(flow: Pipeline) -> float:
+    return max(1.0, (flow.count("received") or 0.0) / max(flow.count("invocations") or 0.0, 1.0))
+
+
+def _standing(flow: Pipeline) -> float:
+    """Return the messages that were sent and not deleted because they still wait or died."""
+    last = flow.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
+    return float(last.to_numpy().sum())
+
+
+# A poller waits minutes to fill a batch, points come late: what lasts less is no sign of anything.
+LEAST = timedelta(hours=1)
+# Fewer than these, or than two of the largest intervals, can be lost points; so can a smaller share.
+FEWEST, LARGEST, SHARE = 10.0, 2.0, 0.1
+
+
+@dataclass(frozen=True)
+class UnmatchedReceives:
+    """A stretch in which more messages were received than the function's runs can have been handed.
+
+    Attributes
+    ----------
+    start, end
+        Half-open, UTC, to the grid's period.
+    received
+        Messages received in it.
+    unrun
+        So many of them, at least, were handed to no run.
+    deleted
+        Messages deleted beyond those that runs can have been handed: gone without a run.
+    """
+
+    start: datetime
+    end: datetime
+    received: float
+    unrun: float
+    deleted: float
+
+
+def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | None:
+    """Return the stretch in which most messages were received without a run, None without one.
+
+    Each run is handed a batch at most, and a throttled delivery is one that did not become a run. What was
+    received beyond that went to somebody else: a mapping's filter drops messages unread, a second consumer
+    takes them, people look at them in the console, or Lambda could not start the function at all.
+
+    Parameters
+    ----------
+    flow
+        A queue with one mapping, whose receives, runs and throttles were asked for; else nothing is told.
+    tables
+        Case or investigation, for the mappings.
+
+    Notes
+    -----
+    The stretch is the one with the largest sum of receives beyond batches, so that a run which begins an
+    interval after its receive counts for it. A batch size that may have been larger before tells nothing.
+    """
+    import numpy as np
+    import pandas as pd
+
+    mappings, frame = tables.table("event_source_mappings"), flow.frame
+    own = mappings[mappings["queue"] == flow.queue]
+    batch = flow.settings.batch_size
+    if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= flow.asked:
+        return None
+    changed = own.iloc[0]["last_modified"]
+    frame = frame if pd.isna(changed) else frame[frame.index >= changed]
+    # A run without a count of runs is a lost point.
+    frame = frame[frame["invocations"].notna() | frame["duration_avg_s"].isna()]
+    if frame.empty:
+        return None
+    received = frame["received"].fillna(0.0).to_numpy()
+    handed = batch * (frame["invocations"].fillna(0.0) + frame["throttles"].fillna(0.0)).to_numpy()
+    total = np.concatenate([[0.0], np.cumsum(received - handed)])
+    lowest = np.minimum.accumulate(total)
+    last = int((total - lowest).argmax())
+    first = last - int(total[last::-1].argmin())
+    unrun, part = float(total[last] - total[first]), received[first:last]
+    if last == first or unrun < max(FEWEST, LARGEST * part.max(), SHARE * part.sum()):
+        return None
+    step = timedelta(seconds=flow.period_s)
+    start, end = frame.index[first].to_pydatetime(), frame.index[last - 1].to_pydatetime() + step
+    if end - start < LEAST:
+        return None
+    deleted = frame["deleted"].fillna(0.0).to_numpy()[first:last].sum() - handed[first:last].sum()
+    return UnmatchedReceives(start, end, float(part.sum()), unrun, max(0.0, float(deleted)))
+
+
+# AWS asks for six times the function's timeout. Twice that, and more than an hour, makes a second try late.
+LONG_TIMES, LONG_S = 12.0, 3600.0
+# So long as many stand hidden at every moment, it is no single retry.
+STANDING = timedelta(hours=1)
+
+
+def hides_long(flow: Pipeline, seconds: float | None) -> bool:
+    """Tell whether a visibility timeout makes the second try of a message come far too late."""
+    limit = flow.settings.function_timeout_s
+    return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
+
+
+def find_hidden_messages(flow: Pipeline) -> AnomalyInterval | None:
+    """Return from when to when messages stood hidden, which it counts, behind a long visibility timeout.
+
+    They are in flight and not in any run, for an hour on end, while none waits to be received.
+    """
+    asked = {"visible", "in_flight", "invocations", "concurrency"} <= flow.asked
+    if not asked or flow.frame.empty or not hides_long(flow, flow.settings.visibility_timeout_s):
+        return None
+    frame, step = flow.frame, timedelta(seconds=flow.period_s)
+    running = frame["concurrency"].fillna(0.0) * (flow.settings.batch_size or 1)
+    idle = (frame["in_flight"].fillna(0.0) - running).clip(lower=0.0)
+    hidden = idle.where(frame["visible"].fillna(0.0) == 0, 0.0).rolling(STANDING).min()
+    # Of less than the whole time nothing tells.
+    hidden = hidden[hidden.index >= hidden.index[0] + STANDING - step]
+    if not hidden.max() >= WAITING:
+        return None
+    standing = _around(hidden > 0, hidden.idxmax())
+    start, end = standing[0].to_pydatetime() - STANDING + step, standing[-1].to_pydatetime() + step
+    return AnomalyInterval(start, end, float(hidden.max()), standing[-1] == frame.index[-1])
+
+
+def _around(on: pd.Series, moment: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the unbroken part around a moment."""
+    part = (on != on.shift()).cumsum()
+    return on.index[part == part[moment]]

@@ -1,0 +1,195 @@
+"""Times at which messages stood in a queue, and which of them come back every day.
+
+What comes back at the same time of other days.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.stats.interval_scan import ElevatedInterval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Episodes at most this far apart in the time of day are the same daily peak.
+SAME_TIME_OF_DAY = timedelta(minutes=20)
+# Two empty intervals don't end an episode: a retry leaves short gaps.
+GAP_INTERVALS = 2
+WAITING = 4
+LOST_POINTS = 2
+# An episode is measured against those that are this many times smaller.
+SEVERAL = 3.0
+# Ages that people call a backlog; the team's own alarm stands at 600 s.
+BACKLOG_AGE_S = 600.0
+# A trouble of this share of another one's messages is not what the question is about.
+MINOR = 0.1
+# Retries of single messages keep a queue from being empty: this share of the peak is no backlog yet.
+A_FEW = 0.02
+
+
+@dataclass(frozen=True)
+class StandingInterval:
+    """One stretch of time in which messages waited or were being worked on.
+
+    Attributes
+    ----------
+    start, end
+        Half-open, UTC, to the grid's period.
+    peak
+        Most messages, visible and in flight together.
+    peak_visible
+        Most messages waiting.
+    peak_age_s
+        Highest age of the oldest message, None where it wasn't published.
+    waiting_age_s
+        Highest age that :data:`WAITING` messages can have had while as many waited: one message that hides
+        for a long visibility timeout after a failed try is old, but no backlog, also when others come.
+    grew_from
+        When it left what the other episodes reach: a queue is seldom empty when trouble begins.
+    open
+        True when it reaches the end of the window.
+    daily
+        True when another day has one like it at the same time of day.
+    """
+
+    start: datetime
+    end: datetime
+    peak: float
+    peak_visible: float
+    peak_age_s: float | None
+    waiting_age_s: float | None
+    open: bool
+    grew_from: datetime
+    daily: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.end - self.start).total_seconds()
+
+
+def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
+    """Return the episodes of a flow's backlog in order."""
+    import numpy as np
+
+    # A lost point is not an empty queue.
+    frame = flow.frame[["visible", "in_flight", "age_s"]].ffill(limit=LOST_POINTS)
+    stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
+    busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
+    if not busy.any():
+        return ()
+    places = [i for i, value in enumerate(busy.to_numpy()) if value]
+    groups = [[places[0]]]
+    for place in places[1:]:
+        if place - groups[-1][-1] <= GAP_INTERVALS + 1:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    step = timedelta(seconds=flow.period_s)
+    found = []
+    age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
+    # So many messages are no older than the time for which so many were there.
+    there = stock >= WAITING
+    for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * flow.period_s
+    for group in groups:
+        part = slice(group[0], group[-1] + 1)
+        ages = age[part][~np.isnan(age[part])]
+        waiting = np.minimum(age, for_s)[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
+        found.append(
+            StandingInterval(
+                start=frame.index[group[0]].to_pydatetime(),
+                end=(frame.index[group[-1]] + step).to_pydatetime(),
+                peak=float(standing[part].max()),
+                peak_visible=float(np.nan_to_num(visible[part]).max()),
+                peak_age_s=float(ages.max()) if len(ages) else None,
+                waiting_age_s=float(waiting.max()) if len(waiting) else None,
+                open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
+                grew_from=frame.index[group[0]].to_pydatetime(),
+            )
+        )
+    peaks = sorted(episode.peak for episode in found)
+    found = [replace(episode, grew_from=_growth(episode, peaks, stock)) for episode in found]
+    return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
+
+
+def is_minor_beside(
+    failures: ElevatedInterval | None,
+    surge: ElevatedInterval,
+    episodes: tuple[StandingInterval, ...],
+    dead_lettered: int,
+) -> bool:
+    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
+
+    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
+    """
+    if failures is None or failures.start >= surge.start:
+        return False
+    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
+    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
+    return failures.observed + dead_lettered <= MINOR * waited
+
+
+def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> datetime:
+    """Return when an episode last stood at what the others reach, before it peaked; its start if never."""
+    smaller = bisect_left(peaks, episode.peak / SEVERAL)
+    usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * episode.peak)
+    first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)
+    inside = stock.to_numpy()[first:end]
+    low = (inside[: inside.argmax() + 1] <= usual).nonzero()[0]
+    return stock.index[first + low[-1]].to_pydatetime() if len(low) else episode.start
+
+
+def _alike(one: StandingInterval, other: StandingInterval) -> bool:
+    """Tell whether two episodes of different days are one daily peak: same time, at least half the size."""
+    apart = abs(one.start - other.start)
+    if apart < timedelta(hours=12):
+        return False
+    of_day = apart % timedelta(days=1)
+    near = min(of_day, timedelta(days=1) - of_day) <= SAME_TIME_OF_DAY
+    age, usual = one.peak_age_s or 0.0, other.peak_age_s or 0.0
+    return near and other.peak >= 0.5 * one.peak and usual >= 0.4 * age
+
+
+DAY = timedelta(days=1)
+# Days looked at before and after, by how much later or earlier it may come, and how much of it must come.
+DAYS, SLACK, AS_MUCH = 7, timedelta(minutes=20), 0.5
+# What begins and ends alike has so little of its own in the hour before and after.
+AROUND, LITTLE = timedelta(hours=1), 0.1
+
+
+def on_other_days(
+    counts: pd.Series, start: datetime, end: datetime, *, alike: bool = False
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return when about as much was counted at the same time of other days.
+
+    Parameters
+    ----------
+    counts
+        Events by interval.
+    start, end
+        When they were many, half-open. Days for which the counts don't reach so far are left out.
+    alike
+        Whether it must begin and end at that time of those days, and not only be under way.
+
+    Returns
+    -------
+    tuple
+        From the first to the last interval with any, half-open, of each such day, oldest first.
+    """
+    own = float(counts[(counts.index >= start) & (counts.index < end)].sum())
+    found = []
+    for days in range(-DAYS, DAYS + 1):
+        first, last = start + days * DAY, end + days * DAY
+        if days and counts.index[0] <= first and last <= counts.index[-1]:
+            same = counts[(counts.index >= first - SLACK) & (counts.index < last + SLACK)]
+            near = counts[(counts.index >= first - AROUND) & (counts.index < last + AROUND)]
+            seen = float(same.sum())
+            if seen >= AS_MUCH * own > 0 and (not alike or float(near.sum()) - seen <= LITTLE * seen):
+                hit = same.index[same > 0].to_pydatetime()
+                found.append((hit[0], hit[-1] + (counts.index[1] - counts.index[0])))
+    return tuple(found)

@@ -1,0 +1,81 @@
+"""What a run that reached its time limit had logged last: a call that it waited for, or less than others."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CALL = re.compile(r"https?://|\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+\S*/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class TimeoutLogs:
+    """Runs that timed out, by the last line of their own.
+
+    Attributes
+    ----------
+    calling
+        Runs whose last line names a call: they waited for its answer.
+    before_call
+        Runs that never came to the call which good runs of the function log.
+    lines
+        The last line of each of these runs, by its pointer.
+    """
+
+    calling: int = 0
+    before_call: int = 0
+    lines: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Runs that tell anything."""
+        return self.calling + self.before_call
+
+
+def read_timeout_logs(
+    log_events: pd.DataFrame,
+    function: str | None,
+    start: pd.Timestamp | None = None,
+    end: pd.Timestamp | None = None,
+) -> TimeoutLogs:
+    """Return what the runs that timed out had logged last.
+
+    Parameters
+    ----------
+    log_events
+        Table of the glossary.
+    function
+        Name.
+    start, end
+        Window of the time-outs; open where None.
+
+    Notes
+    -----
+    Only runs whose START line is there count, as the first lines of others may be outside the query. Runs
+    without a call tell something only where good runs of the same log name one.
+    """
+    own = log_events[(log_events["function"] == function) & log_events["request_id"].notna()]
+    own = own.drop_duplicates("ptr").sort_values("time", kind="stable")
+    late = own[own["kind"] == "timeout"]
+    if start is not None:
+        late = late[late["time"] >= start]
+    if end is not None:
+        late = late[late["time"] < end]
+    begun = set(own.loc[own["kind"] == "start", "request_id"])
+    timed_out = set(late["request_id"]) & begun
+    if not timed_out:
+        return TimeoutLogs()
+    lines = own[own["kind"] == "application"]
+    calls = lines["message"].fillna("").map(lambda text: _CALL.search(text) is not None).astype(bool)
+    last = lines.groupby("request_id")["ptr"].last()
+    calling = set(lines.loc[calls & lines["ptr"].isin(set(last)), "request_id"]) & timed_out
+    good = set(lines.loc[calls, "request_id"]) - set(
+        own.loc[own["kind"].isin(["timeout", "error"]), "request_id"]
+    )
+    silent = timed_out - set(lines.loc[calls, "request_id"]) if good else set()
+    ends = late[late["request_id"].isin(calling | silent)].groupby("request_id")["ptr"].last()
+    return TimeoutLogs(len(calling), len(silent), tuple(sorted(ends)))

@@ -1,0 +1,153 @@
+"""Which work the workers' own log, or the counters, show as done."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.standing import LOST_POINTS
+from watchme_analysis.window import parse_time, parse_zone
+
+_VALUE = r"[\"']?\s*[=:]\s*[\"']?"
+_MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
+_DEVICE = re.compile(rf"device_?id{_VALUE}([\w.:-]+)", re.IGNORECASE)
+_WORK = re.compile(rf"(?:recorded_?at|local_?date){_VALUE}(\d{{4}}-\d\d-\d\d[\dT:+.Z-]*)", re.IGNORECASE)
+# A message lives for its receives times its visibility timeout, which may have been longer at the time.
+LONGEST_VISIBILITY = 6
+# What a receive may come later than the end of the visibility timeout while the function keeps up.
+SLOW_POLL_S = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """Work that successful runs named: message ids, and (function, device, day or moment)."""
+
+    messages: frozenset[str] = frozenset()
+    work: frozenset[tuple[str, str, str]] = frozenset()
+
+    def has(self, message_id: Any, function: str | None, device: str | None, key: str | None) -> bool:
+        """Tell whether a message, or another one of the same work, ran to a good end."""
+        if str(message_id) in self.messages:
+            return True
+        return (
+            device is not None and key is not None and (function or "", device, moment_key(key)) in self.work
+        )
+
+
+def work_done(tables: Tables) -> Done:
+    """Return the work whose run, by the worker's own log, ended well.
+
+    A run is joined by request id: it named the message or the work, it ended, and none of its records is
+    an error or a time-out.
+    """
+    events = tables.table("log_events")
+    events = events[events["request_id"].notna()]
+    if events.empty:
+        return Done()
+    failed = set(events.loc[events["kind"].isin(["error", "timeout"]), "request_id"])
+    ended = set(events.loc[events["kind"].isin(["end", "report"]), "request_id"]) - failed
+    named = events[events["request_id"].isin(ended) & (events["kind"] == "application")]
+    messages: set[str] = set()
+    work: set[tuple[str, str, str]] = set()
+    for function, text in zip(named["function"], named["message"].fillna(""), strict=True):
+        messages.update(_MESSAGE.findall(text))
+        device, key = _DEVICE.search(text), _WORK.search(text)
+        if device and key:
+            work.add((str(function), device[1], moment_key(key[1])))
+    return Done(frozenset(messages), frozenset(work))
+
+
+class Failed(NamedTuple):
+    """The error that a run ended with: its type (``HTTPError``, ``Task timed out``) and its text."""
+
+    type: str
+    text: str
+
+
+def failed_with(tables: Tables) -> dict[str, Failed]:
+    """Return by message id the error that its run ended with, where one log names both."""
+    events = tables.table("log_events")
+    failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
+    errors = map(Failed, failed["error_type"].fillna(""), failed["message"].fillna(""))
+    by_request = dict(zip(failed["request_id"], errors, strict=True))
+    named = events[events["request_id"].isin(list(by_request))].dropna(subset=["message"])
+    found: dict[str, Failed] = {}
+    for request, text in zip(named["request_id"], named["message"], strict=True):
+        found.update(dict.fromkeys(_MESSAGE.findall(text), by_request[request]))
+    return found
+
+
+def moment_key(text: str) -> str:
+    """Return a day as it is, and a moment in UTC, so that it equals itself written in another zone."""
+    if len(text) == 10:
+        return text
+    try:
+        return parse_time(text, parse_zone("UTC")).isoformat()
+    except InputError:
+        return text
+
+
+def surely_ran(flow: Pipeline, returning_since: datetime | None = None) -> Callable[[datetime | None], bool]:
+    """Return what tells whether a dead letter sent at a moment ran well at least once, by the counters alone.
+
+    Parameters
+    ----------
+    flow
+        The flow of the message's own queue.
+    returning_since
+        Since when messages come back though nothing failed, if they do: since then the visibility timeout
+        is the one that is set now.
+
+    Notes
+    -----
+    It was received as often as the redrive policy allows, each time once it had waited its turn. Where every
+    receive became a run, or one of a batch as its delete shows, and fewer runs failed in its lifetime than it
+    had receives, one of its own runs succeeded. Of a message that was sent before the frame begins not all
+    failed runs are counted.
+    """
+    settings, frame = flow.settings, flow.frame
+    received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
+    ran_all = max(invoked or 0.0, flow.count("deleted") or 0.0)
+    visibility_s = settings.visibility_timeout_s or 0.0
+    longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
+    known = {"failed", "throttles", "received", "invocations"} <= flow.asked
+    if not known or most is None or not received or not invoked or ran_all < 0.98 * received or not longest:
+        return lambda _: False
+    failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()
+    step, read_by = timedelta(seconds=flow.period_s), _read_by(flow)
+
+    def until(bound: int) -> float:
+        return float(failed[bound - 1]) if bound else 0.0
+
+    def ran(sent_at: datetime | None) -> bool:
+        if sent_at is None or sent_at < frame.index[0]:
+            return False
+        returning = returning_since is not None and sent_at >= returning_since and visibility_s
+        life_s = visibility_s + SLOW_POLL_S if returning else longest
+        gone = sent_at
+        for _ in range(most):
+            gone = read_by(gone) + timedelta(seconds=life_s)
+        first = frame.index.searchsorted(sent_at - step)
+        last = frame.index.searchsorted(gone + step, "right")
+        return until(int(last)) - until(int(first)) < most
+
+    return ran
+
+
+def _read_by(flow: Pipeline) -> Callable[[datetime], datetime]:
+    """Return what tells by when a message that is visible at a moment was received: by an empty queue."""
+    visible = flow.frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0)
+    empty: list[datetime] = list(visible.index[visible == 0].to_pydatetime())
+    end = flow.frame.index[-1].to_pydatetime()
+
+    def by(moment: datetime) -> datetime:
+        place = bisect_left(empty, moment)
+        return empty[place] if place < len(empty) else max(end, moment)
+
+    return by

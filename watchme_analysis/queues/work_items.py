@@ -1,0 +1,231 @@
+"""The work that messages name: what reached a dead-letter queue, what of it was never done.
+
+The work items of a case, computed once per case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.json_values import read_json
+from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
+from watchme_analysis.queues.dlq_stock import from_before
+from watchme_analysis.queues.error_kinds import error_kind
+from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case
+from watchme_analysis.queues.retries import retries
+from watchme_analysis.queues.work_done import Failed, failed_with, surely_ran, work_done
+from watchme_analysis.window import DEFAULT_ZONE, parse_time, parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
+    "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
+    "deduplication_id", "body",
+)  # fmt: skip
+# Where the team keeps a recording tells its day: files/DEVICE/2025-11-27/10-30/audio.wav.
+_DAY_IN_PATH = re.compile(r"/(\d{4}-\d\d-\d\d)/")
+_AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
+DEAD = "dead_lettered"
+# Errors that can be the message's fault or not; shares from which a function's errors speak for each of them.
+UNCLEAR = ("code_or_message", "other")
+NEARLY_ALL, ALL_FAILED = 0.95, 0.15
+
+
+def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
+    """Return one row a message seen in a queue or a dead-letter queue, with the work that it names.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    signs
+        What the flows show; messages of other queues are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :data:`COLUMNS`: ``state`` is ``dead_lettered`` or ``waiting``; ``processed`` is true where the
+        worker's log or the counters show that a run of it, or of another message of the same work, ended
+        well, null where nothing tells; ``recoverable`` is true when sending the body again can succeed, false
+        when its error says that its input is missing or unreadable, null when unknown; ``expires_at`` is
+        when the queue drops the message, ``passed_retention`` whether that was before the case ends;
+        ``before_window`` is true of dead letters that were there when the window began, of which its metrics
+        and logs tell nothing.
+    """
+    import pandas as pd
+
+    messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
+    # A daily analysis belongs to one of the team's days.
+    place = parse_zone(DEFAULT_ZONE)
+    by_queue = {item.flow.queue: item for item in signs}
+    by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
+    done, failed = work_done(tables), failed_with(tables)
+    sure = {
+        item.flow.queue: surely_ran(item.flow, None if item.surplus is None else item.surplus.start)
+        for item in signs
+    }
+    ends = _end(tables, signs)
+    old = {row for item in signs for row in from_before(messages, item.flow, item.balance.dead_letters.held)}
+    rows = []
+    for row in messages.itertuples():
+        said = {name: value if _known(value) else None for name, value in row._asdict().items()}
+        own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
+        if own is None:
+            continue
+        found = _message(said, own.flow, place, ends)
+        key = _key_in_body(found["body"]) or found["recorded_at"] or found["local_date"]
+        is_dead = found["state"] == DEAD
+        ran = done.has(row.message_id, own.flow.function, found["device_id"], key)
+        ran = ran or (is_dead and sure[own.flow.queue](found["sent_at"]))
+        error = failed.get(str(row.message_id))
+        found["before_window"] = row.Index in old
+        found["processed"] = True if ran else None
+        told = is_dead and (row.Index not in old or error is not None)
+        found["recoverable"] = _recoverable(own, found["body"], error) if told else None
+        rows.append(found)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    text = (
+        "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "group_id",
+        "deduplication_id", "body",
+    )  # fmt: skip
+    return frame.astype(
+        dict.fromkeys(text, "string")
+        | {"receive_count": "Int64"}
+        | dict.fromkeys(("processed", "recoverable", "passed_retention", "before_window"), "boolean")
+        | dict.fromkeys(("sent_at", "expires_at"), "datetime64[us, UTC]")
+    )
+
+
+def _message(said: Mapping[str, Any], flow: Pipeline, zone: tzinfo, ends: datetime | None) -> dict[str, Any]:
+    """Return what a message itself and its queue tell of it."""
+    is_dead = said["queue"] != flow.queue
+    retention = flow.settings.dlq_retention_s if is_dead else flow.settings.retention_s
+    sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
+    expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
+    recorded, local = _work_of(said["body"], said["work_key"], zone)
+    return {
+        "queue": flow.queue,
+        "state": DEAD if is_dead else "waiting",
+        "recorded_at": recorded,
+        "local_date": local,
+        "sent_at": sent_at,
+        "expires_at": expires,
+        "passed_retention": None if expires is None or ends is None else expires <= ends,
+    } | {name: said[name] for name in _AS_SAID}
+
+
+def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
+    """Return when the case ends: the end of the window asked for, else of the metrics."""
+    window = getattr(tables, "window", None)
+    if window is not None:
+        return window.end  # type: ignore[no-any-return]
+    ends = [
+        item.flow.frame.index[-1].to_pydatetime() + timedelta(seconds=item.flow.period_s)
+        for item in signs
+        if len(item.flow.frame)
+    ]
+    return max(ends, default=None)
+
+
+def _recoverable(signs: QueueAnalysis, body: str | None, error: Failed | None) -> bool | None:
+    """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
+
+    What its own error says counts most, else what nearly all errors of its function say. Where all runs
+    failed it was not the messages; where the same ones failed every try while others passed around them, it
+    may be, whatever they died of.
+    """
+    if body is None:
+        return None
+    tried = retries(signs)
+    own_fault = tried is not None and tried.lies_in_the_message
+    if error is not None:
+        kind = error_kind(f"{error.type} {error.text}")
+        return False if kind == "message" else None if kind in UNCLEAR or own_fault else True
+    errors = signs.errors
+    all_failed = signs.passed_share is not None and signs.passed_share <= ALL_FAILED
+    if not errors.total:
+        return True if all_failed or (signs.failures is None and signs.errors_counted) else None
+    if errors.share("message") >= NEARLY_ALL:
+        return False
+    if own_fault:
+        return None
+    unclear = errors.share("message", *UNCLEAR)
+    return True if all_failed or unclear <= 1.0 - NEARLY_ALL else None
+
+
+def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the distinct ``[device_id, local_date]`` pairs of messages, sorted; nameless ones left out."""
+    named = frame.dropna(subset=["device_id", "local_date"])
+    pairs = set(zip(named["device_id"], named["local_date"], strict=True))
+    return sorted([str(device), str(date)] for device, date in pairs)
+
+
+def _known(value: Any) -> bool:
+    """Tell whether a value is there."""
+    import pandas as pd
+
+    return value is not None and not pd.isna(value)
+
+
+def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | None, str | None]:
+    """Return recorded_at as sent and the local date of the work, which the path of its file names as well."""
+    content: dict[str, Any] = {}
+    if body is not None:
+        try:
+            parsed = read_json(body)
+            content = parsed if isinstance(parsed, dict) else {}
+        except ValueError:
+            content = {}
+    recorded = content.get("recorded_at")
+    local = content.get("local_date")
+    if recorded is None and local is None:
+        recorded = key
+    if local is None and recorded is not None:
+        try:
+            # A bare date is a day already; a time without a zone is the team's.
+            text = str(recorded)
+            local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
+        except InputError:
+            local = None
+    if local is None and recorded is None:
+        days = [match[1] for value in content.values() if (match := _DAY_IN_PATH.search(str(value)))]
+        local = days[0] if days else None
+    return (None if recorded is None else str(recorded), None if local is None else str(local))
+
+
+def _key_in_body(body: str | None) -> str | None:
+    """Return the day of a message about a whole day, the moment of one about a recording."""
+    if body is None:
+        return None
+    try:
+        parsed = read_json(body)
+    except ValueError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    found = parsed.get("local_date") or parsed.get("recorded_at")
+    return None if found is None else str(found)
+
+
+def work_items(tables: Tables) -> pd.DataFrame:
+    """Return the work named by dead letters and by messages seen waiting.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``state`` (``dead_lettered``, ``waiting``), ``message_id``, ``device_id``,
+        ``recorded_at`` (text as sent), ``local_date``, ``sent_at``, ``receive_count``, ``processed``,
+        ``recoverable``, ``expires_at``, ``passed_retention``, ``before_window``, ``group_id``,
+        ``deduplication_id``, ``body``; see :func:`watchme_analysis.queues.work_items.message_work`.
+    """
+    return cached_per_case(tables, _work_items).copy(deep=False)
+
+
+def _work_items(tables: Tables) -> pd.DataFrame:
+    return message_work(tables, analyse_queues(tables))

@@ -1,0 +1,8 @@
+"""Changes to the world: planned, shown, applied on request, verified and recorded.
+
+Entry point: `redrive.Sending`.
+
+Imports: `queues`, `cloudwatch` and below.
+
+Never: loses a message, or sends one twice without being asked to.
+"""

@@ -1,0 +1,135 @@
+"""The HTML page of a run: one file, readable without a network, scripts or the notebook.
+
+The index of all reports: made anew from the runs' folders after every run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.present.display import coded
+from watchme_analysis.report import outputs
+from watchme_analysis.report.cause_page import remedy_page, steps
+from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
+from watchme_analysis.report.summary import facts
+
+PAGE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+# What the page says in its own way: see the package's docstring; the last is papermill's note of an error.
+_LEFT_OUT = {"notebook-only", outputs.ANSWER, "papermill-error-cell-tag"}
+
+
+def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
+    """Write ``report.html`` of a run.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook, or as much of it as there is.
+    result
+        What ``result.json`` will hold.
+    folder
+        Folder of the run; the figures' files lie in it already.
+    """
+    import nbformat
+    from nbconvert.exporters.html import HTMLExporter
+
+    exporter = HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,
+        language_code="en",
+    )
+    # Set before any template is loaded; nbconvert itself escapes nothing.
+    exporter.environment.autoescape = True
+    node = nbformat.from_dict(notebook)
+    node.cells = _title_alone([cell for cell in node.cells if _shown(cell)])
+    for name, output in outputs.name_figures(node):
+        output["metadata"]["file"] = name
+    resources = {
+        "result": result,
+        "facts": facts(result),
+        "coded": coded,
+        "remedies": {cause: steps(path) for cause, path in remedy_page(result.get("diagnosis")).items()},
+        "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        "contents": outputs.contents(node),
+        "described": outputs.described,
+    }
+    html, _ = exporter.from_notebook_node(node, resources)
+    (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
+
+
+def _shown(cell: Any) -> bool:
+    failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
+    return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
+
+
+def _title_alone(cells: list[Any]) -> list[Any]:
+    """Part the title from what is told below it: the answer comes between."""
+    first = cells[0]
+    title, _, told = first.source.partition("\n")
+    if first.cell_type != "markdown" or not title.startswith("# ") or not told.strip():
+        return cells
+    parts = ({"source": title}, {"source": told.strip(), "id": f"{first.get('id', '')}-told"})
+    return [*(type(first)({**first, **part}) for part in parts), *cells[1:]]
+
+
+INDEX = "index.html"
+
+
+def write_index(reports: Path) -> Path:
+    """Write ``index.html`` of a folder of reports, newest first; return its path.
+
+    Runs that were killed are taken up as such; folders whose result.json is not one of a report are named
+    and left out. The file is replaced at once, and by one process at a time,
+    so that no reader sees half an index and no run is left out.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    template = environment.get_template("index.html.j2")
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    with locked(reports):
+        settle_killed(reports)
+        rows, foreign = _rows(reports)
+        page = template.render(rows=rows, foreign=foreign, style=style) + "\n"
+        # Names of files may be no UTF-8, and results may hold halves of surrogate pairs.
+        write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
+    return reports / INDEX
+
+
+def _rows(reports: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row for each run, and the folders that hold the result of another program."""
+    found, foreign = runs(reports)
+    rows = []
+    for name, result in found:
+        try:
+            rows.append(_row(reports, name, result))
+        except (
+            Exception
+        ):  # a foreign result may be wrong in any way, and must not cost the others their index
+            foreign.append(name)
+    return rows, sorted(foreign)
+
+
+def _row(reports: Path, name: str, result: dict[str, Any]) -> dict[str, Any]:
+    notebook = result.get("notebook", "")
+    return {
+        "facts": facts(result),
+        "page": _link(reports, name, PAGE),
+        "result": _link(reports, name, RESULT),
+        "notebook": _link(reports, name, notebook) if notebook else "",
+        "name": name,
+    }
+
+
+def _link(reports: Path, folder: str, name: str) -> str:
+    """Return the address of a file of a run; empty where there is none."""
+    if Path(name).name != name or not (reports / folder / name).is_file():
+        return ""
+    return quote(os.fsencode(f"{folder}/{name}"))

@@ -1,0 +1,231 @@
+"""Requests open at the same time, and what an endpoint's latency does with them.
+
+Whether an endpoint's latency follows what else is in flight, and how long after.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.requests.observations import INNER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A gauge rises steadily when it gains this much in three samples.
+STEADY_RISE = 2.0
+
+
+def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
+    """Count requests that Nginx (else the edge) has open, by upstream, over time.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`.
+    step_s
+        Seconds between samples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``time``, ``upstream`` (text; ``edge`` where no Nginx log tells), ``family``, ``in_flight``
+        (int: requests open at that moment).
+    """
+    import numpy as np
+    import pandas as pd
+
+    side = "nginx" if joined["seen_nginx"].any() else "edge"
+    rows = joined[joined[f"seen_{side}"] & joined[f"{side}_start"].notna()]
+    columns = {"time": "datetime64[us, UTC]", "upstream": "string", "family": "string", "in_flight": "int64"}
+    if rows.empty:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    name = rows["upstream_addr"] if side == "nginx" else pd.Series("edge", index=rows.index)
+    first, last = rows[f"{side}_start"].min(), rows[f"{side}_end"].max()
+    times = pd.date_range(first.ceil("s"), last, freq=pd.Timedelta(seconds=step_s))
+    parts = []
+    for (upstream, family), group in rows.groupby([name.fillna("not asked"), "family"]):
+        opened = np.sort(group[f"{side}_start"].to_numpy())
+        closed = np.sort(group[f"{side}_end"].to_numpy())
+        at = times.to_numpy()
+        count = np.searchsorted(opened, at, side="right") - np.searchsorted(closed, at, side="right")
+        parts.append(
+            pd.DataFrame({"time": times, "upstream": upstream, "family": family, "in_flight": count})
+        )
+    return pd.concat(parts, ignore_index=True).astype(columns)
+
+
+def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:
+    """Return when the steady rise of a gauge that led into an incident began.
+
+    A pool of threads fills for a while before the first caller has to wait.
+
+    Parameters
+    ----------
+    gauge
+        Values of a gauge such as the requests open in a process, times as index.
+    start
+        When callers first met trouble.
+    reach_s
+        How far before ``start`` the fill may have begun, in seconds.
+
+    Returns
+    -------
+    datetime
+        The first moment of the steady rise that led to ``start``; ``start`` itself when there was none.
+    """
+    import pandas as pd
+
+    first = pd.Timestamp(start)
+    values = gauge.dropna().sort_index()
+    lead = values[(values.index >= first - pd.Timedelta(seconds=reach_s)) & (values.index < first)]
+    smooth = lead.rolling(3, center=True, min_periods=1).median().to_numpy()
+    at = len(smooth) - 1
+    while at >= 3 and smooth[at - 3] <= smooth[at] - STEADY_RISE:
+        at -= 1
+    begun = lead.index[at] if 0 <= at < len(smooth) - 1 else None
+    return start if begun is None else begun.to_pydatetime()
+
+
+# Samples of a series over the whole record, and the least that says anything.
+_MOST_STEPS, _FEWEST, _OVERLAP = 600, 20, 0.7
+MOST_LAG_S = 30.0
+# Two series that have nothing to do with each other still agree by chance.
+FOLLOWS_FROM = 0.6
+_STEPS_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How an endpoint's latency goes with other requests in flight.
+
+    Attributes
+    ----------
+    family
+        The endpoint.
+    source
+        What was counted, in words.
+    lag_s
+        Seconds by which the latency follows (negative: precedes) at the highest correlation.
+    correlation
+        Spearman's rank correlation there, -1 to 1.
+    at_once
+        The same without a lag.
+    samples
+        Samples compared.
+    """
+
+    family: str
+    source: str
+    lag_s: float
+    correlation: float
+    at_once: float
+    samples: int
+
+    @property
+    def follows(self) -> bool:
+        """Tell whether the latency goes with what is in flight at all."""
+        return self.correlation >= FOLLOWS_FROM
+
+
+def step_s(joined: pd.DataFrame) -> float:
+    """Return the step in which to sample requests so that a figure can show them."""
+    span = (joined["end"].max() - joined["start"].min()).total_seconds() if len(joined) else 0.0
+    return float(next((step for step in _STEPS_S if span / step <= _MOST_STEPS), _STEPS_S[-1]))
+
+
+def open_requests(joined: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`watchme_analysis.requests.concurrency.in_flight` at that step."""
+    return in_flight(joined, step_s(joined))
+
+
+def other_jobs(
+    opened: pd.DataFrame, host_metrics: pd.DataFrame, family: str, upstream: str | None, service: str
+) -> tuple[str, pd.Series]:
+    """Return what else is in flight beside an endpoint, over time, and what it is in words.
+
+    The process's own gauge, which counts work in the background too, where there is one; else the requests of
+    other paths that the same upstream has open. The endpoint's own requests are left out: a slow endpoint
+    piles up by itself.
+
+    Parameters
+    ----------
+    opened
+        Frame of :func:`open_requests`.
+    host_metrics
+        Table of the glossary.
+    family, upstream
+        The endpoint and the address that usually serves it.
+    service
+        Name of the process in ``host_metrics``.
+    """
+    here = opened if upstream is None else opened[opened["upstream"] == upstream]
+    own = here[here["family"] == family].groupby("time")["in_flight"].sum()
+    gauge = host_metrics[
+        (host_metrics["metric"] == "in_flight") & (host_metrics["service"].fillna("") == service)
+    ].dropna(subset=["time", "value"])
+    if len(gauge) >= _FEWEST:
+        values = gauge.groupby("time")["value"].last().astype("float64").sort_index()
+        less = own.reindex(values.index, method="ffill").fillna(0.0)
+        return "in flight in the process, its own requests left out", (values - less).clip(lower=0.0)
+    others = here[here["family"] != family].groupby("time")["in_flight"].sum().astype("float64")
+    return "requests of other paths open at the same upstream", others
+
+
+def follows(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], step: float) -> Lag | None:
+    """Return the lag at which an endpoint's latency goes best with what is in flight.
+
+    Parameters
+    ----------
+    observed
+        Judged observations of :mod:`watchme_analysis.health.window`.
+    family
+        The endpoint.
+    jobs
+        What :func:`other_jobs` returned.
+    step
+        Seconds between samples.
+
+    Returns
+    -------
+    Lag or None
+        None where there are too few samples, or one of the two never changes.
+    """
+    import pandas as pd
+
+    source, series = jobs
+    rows = observed[(observed["family"] == family) & observed["duration_s"].notna()]
+    outer = rows[~rows["vantage"].isin(INNER)]
+    rows = outer if len(outer) >= _FEWEST else rows
+    if rows.empty or series.empty:
+        return None
+    grid = pd.Timedelta(seconds=step)
+    latency = rows.groupby(rows["start"].dt.floor(grid))["duration_s"].max()
+    load = series.groupby(series.index.floor(grid)).max()
+    first, last = min(latency.index[0], load.index[0]), max(latency.index[-1], load.index[-1])
+    index = pd.date_range(first, last, freq=grid)
+    latency, load = latency.reindex(index), load.reindex(index)
+    at_once, compared = _rank_correlation(latency, load)
+    found = {}
+    for shift in range(-int(MOST_LAG_S / step), int(MOST_LAG_S / step) + 1):
+        value, samples = _rank_correlation(latency, load.shift(shift))
+        # A long lag leaves the ends of the record out; what few samples agree on is chance.
+        if samples >= max(_FEWEST, _OVERLAP * compared) and not math.isnan(value):
+            found[shift] = (value, samples)
+    if not found:
+        return None
+    best = max(found, key=lambda shift: (round(found[shift][0], 2), -abs(shift)))
+    return Lag(family, source, best * step, found[best][0], at_once, found[best][1])
+
+
+def _rank_correlation(one: pd.Series, other: pd.Series) -> tuple[float, int]:
+    import numpy as np
+
+    both = one.notna() & other.notna()
+    ranks: list[Any] = [side[both].rank().to_numpy() for side in (one, other)]
+    if both.sum() < _FEWEST or any(rank.std() == 0 for rank in ranks):
+        return float("nan"), int(both.sum())
+    return float(np.corrcoef(*ranks)[0, 1]), int(both.sum())

@@ -1,0 +1,193 @@
+"""New connections against kept ones: over which a request went, and how either kind fared.
+
+Whoever opens a connection needs the way, a free place in the queue of connections, a descriptor and a process
+that accepts; whoever has one needs an answer alone. So trouble that takes new connections only is in one of
+these, and trouble that takes kept ones only is in what kept them: one side or a firewall forgot them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.requests.observations import floats
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    Array = np.ndarray[Any, Any]
+
+HOPS = ("to_nginx", "to_app")
+NEW, KEPT, NOT_TOLD = "new", "kept", "not told"
+# Nginx closes an idle connection to its upstream after 60 s unless told otherwise (keepalive_timeout): a
+# port that comes again later belongs to another connection.
+_KEPT_FOR_S = 60.0
+# Ports come again by chance: of 28,000 (net.ipv4.ip_local_port_range) a few in a hundred within a minute,
+# at ten connections a second. Whose log shows no more than that keeps none.
+_BY_CHANCE, _FEWEST = 0.05, 20
+
+
+def keepalive_ports(app_log: pd.DataFrame) -> pd.Series:
+    """Tell which answers an application sent over a connection that had carried another one before.
+
+    Parameters
+    ----------
+    app_log
+        Table of the glossary; uvicorn's access lines name the port of their peer.
+
+    Returns
+    -------
+    pandas.Series
+        boolean, with the index of ``app_log``; null where no port is logged (behind ``--proxy-headers`` it
+        is 0).
+    """
+    ports = app_log["client_port"].fillna(0).gt(0) & app_log["time"].notna()
+    rows = app_log.loc[ports, ["service", "client_addr", "client_port", "time"]].sort_values("time")
+    keys = ["service", "client_addr", "client_port"]
+    idle = rows.groupby(keys, dropna=False)["time"].diff().dt.total_seconds()
+    return (idle <= _KEPT_FOR_S).astype("boolean").reindex(app_log.index)
+
+
+def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
+    """Tell over which kind of connection each request came to Nginx, and went on to the application.
+
+    Parameters
+    ----------
+    followed
+        :attr:`watchme_analysis.requests.followed.FollowedRequests.frame`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``to_nginx`` and ``to_app`` (text: ``new``, ``kept``, ``not told``; null where the request did not
+        go there), with the index of ``followed``. To Nginx, ``$connection_requests`` tells, else the edge's
+        handshake with its origin; to the application its log, by the port of the peer, else
+        ``$upstream_connect_time``: one of 0.000 is that of a kept connection, or of a new one that took less
+        than half a millisecond, unless the application's log shows that none is kept.
+    """
+    import numpy as np
+    import pandas as pd
+
+    requests, handshake = floats(followed["connection_requests"]), floats(followed["handshake_s"])
+    unanswered = floats(followed["origin_status"]) == 0
+    to_nginx = np.select(
+        [requests == 1, requests > 1, handshake > 0, (handshake == 0) & ~unanswered, handshake == 0],
+        [NEW, KEPT, NEW, KEPT, NOT_TOLD],
+        default="",
+    )
+    kept = followed["app_kept"]
+    connect = floats(followed["connect_s"])
+    asked = followed["upstream_addr"].notna().to_numpy(bool)
+    if not asked.any():
+        asked = ~np.isnan(floats(followed["response_s"])) | followed["app_seen"].to_numpy(bool)
+    in_vain = np.isnan(connect) & bool((~np.isnan(connect)).any())
+    to_app = np.select(
+        [
+            kept.eq(True).fillna(False), kept.eq(False).fillna(False),
+            ~asked, (connect > 0) | in_vain, _keep_none(followed),
+        ],
+        [KEPT, NEW, "", NEW, NEW],
+        default=NOT_TOLD,
+    )  # fmt: skip
+    found = pd.DataFrame({"to_nginx": to_nginx, "to_app": to_app}, index=followed.index, dtype="string")
+    return found.replace("", pd.NA)
+
+
+def _keep_none(followed: pd.DataFrame) -> Array:
+    """Tell which requests went to an address whose application answers over new connections alone."""
+    target = followed["upstream_addr"].fillna("")
+    known = followed["app_kept"].astype("Float64").groupby(target)
+    share, count = target.map(known.mean()), target.map(known.count())
+    few: Array = (share.le(_BY_CHANCE).fillna(False) & count.ge(_FEWEST)).to_numpy(bool)
+    return few
+
+
+def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+    """Compare requests over new connections with those over kept ones, outside the incident and in it.
+
+    Parameters
+    ----------
+    followed
+        As for :func:`connections_used`, with ``during``, ``edge_bad`` and ``nginx_bad`` (bool).
+    used
+        What that function returns.
+    families
+        Path families, in the order wanted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``hop`` (of :data:`HOPS`), ``family``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``,
+        ``baseline_bad``, ``incident``, ``incident_bad`` (int, requests), ``baseline_median_s``,
+        ``incident_median_s`` (float, seconds; to Nginx as the edge has them, where it logged the request),
+        in the order of the hops and of ``families``.
+    """
+    import pandas as pd
+
+    edge_told = {"to_nginx": followed["seen_edge"], "to_app": ~followed["seen_nginx"]}
+    parts = [
+        pd.DataFrame(
+            {
+                "hop": pd.Categorical([hop] * len(followed), HOPS),
+                "family": pd.Categorical(followed["family"], families),
+                "connection": pd.Categorical(used[hop], (NEW, KEPT, NOT_TOLD)),
+                "phase": followed["during"].map({False: "baseline", True: "incident"}),
+                "bad": followed["edge_bad"].where(edge_told[hop], followed["nginx_bad"]),
+                "took_s": followed["edge_s"].where(edge_told[hop], followed["nginx_s"]),
+            }
+        )
+        for hop in HOPS
+    ]
+    keys = ["hop", "family", "connection"]
+    groups = pd.concat(parts).groupby([*keys, "phase"], observed=True)
+    found = groups.agg(count=("bad", "size"), bad=("bad", "sum"), median_s=("took_s", "median")).unstack()
+    columns = {
+        f"{phase}{'' if name == 'count' else f'_{name}'}": found.get((name, phase), pd.Series(dtype=float))
+        for phase in ("baseline", "incident")
+        for name in ("count", "bad", "median_s")
+    }
+    result = pd.DataFrame(columns, index=found.index)
+    whole = [name for name in columns if not name.endswith("_s")]
+    return result.fillna(dict.fromkeys(whole, 0)).astype(dict.fromkeys(whole, "int64")).reset_index()
+
+
+def overtaken(followed: pd.DataFrame, used: pd.Series) -> pd.Series:
+    """Tell which bad requests over new connections were overtaken by one over a kept connection.
+
+    That one asked for the same endpoint later and had its good answer earlier: whoever answers was free.
+
+    Parameters
+    ----------
+    followed
+        As for :func:`outcome_by_connection`.
+    used
+        ``to_app`` of :func:`connections_used`.
+
+    Returns
+    -------
+    pandas.Series
+        bool, one for each bad request over a new connection, with its index.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows = followed[followed["seen_nginx"] & followed["nginx_s"].notna()]
+    kind = used.reindex(rows.index)
+    waited = rows[kind.eq(NEW).fillna(False) & rows["nginx_bad"]]
+    kept = rows[kind.eq(KEPT).fillna(False) & ~rows["nginx_bad"]].sort_values("nginx_start")
+    found = pd.Series(False, index=waited.index)
+    for family, mine in waited.groupby("family"):
+        free = kept[kept["family"] == family]
+        if len(free):
+            # The soonest end of all that began at this place or later.
+            soonest = np.minimum.accumulate(_moments(free["nginx_end"])[::-1])[::-1]
+            after = np.searchsorted(_moments(free["nginx_start"]), _moments(mine["nginx_start"]), "right")
+            there = after < len(free)
+            ended = _moments(mine["nginx_end"])[there]
+            found[mine.index[there]] = soonest[after[there]] < ended
+    return found
+
+
+def _moments(times: pd.Series) -> Array:
+    moments: Array = times.to_numpy("datetime64[us]")
+    return moments

@@ -1,0 +1,177 @@
+"""Requests of callers at an edge whose Workers ask the origin in their name.
+
+Which record of the edge and which of Nginx are of one request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.stats.clock_skew import ASKED, skew_of_logs
+from watchme_analysis.stats.time_pairs import in_whole_seconds, place_in_second, possible_pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SUBREQUEST = r'"WorkerSubrequest": true'
+_PARENT = r'"ParentRayID": "([0-9a-f]+)"'
+# What only the request to the origin knows of it, and the ray that the origin gets.
+_OF_ORIGIN = ["ray_id", "origin_addr", "origin_status", "origin_duration_ms", "origin_handshake_ms"]
+
+
+def callers_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
+    """Return the requests of callers, with what their Workers' requests met at the origin.
+
+    Cloudflare logs both, and the caller's as one that no origin was asked for: the Worker's names it as its
+    parent. Of several the one that took longest counts.
+
+    Parameters
+    ----------
+    edge_log
+        Table of the glossary.
+    """
+    more = edge_log["extra"].fillna("")
+    parents = more.str.extract(_PARENT, expand=False).where(more.str.contains(_SUBREQUEST, regex=False))
+    asked = edge_log.assign(parent=parents)[parents.notna() & parents.isin(edge_log["ray_id"])]
+    if asked.empty:
+        return edge_log
+    slowest = asked.sort_values("duration_ms", kind="stable").drop_duplicates("parent", keep="last")
+    inner = slowest.set_index("parent")[_OF_ORIGIN]
+    callers = edge_log.drop(index=asked.index)
+    met = callers["ray_id"].isin(inner.index)
+    found = inner.loc[callers.loc[met, "ray_id"]].set_axis(callers.index[met])
+    return callers.assign(**{name: callers[name].mask(met, found[name]) for name in _OF_ORIGIN})
+
+
+# Two records of one request that carry no common id must end within this time of each other; a log with
+# whole seconds needs more.
+JOIN_TOLERANCE_S = 1.0
+JOIN_TOLERANCE_WHOLE_S = 2.0
+# Right pairs lie so near to each other: as near as the way between the two allows, and whole seconds.
+STEP_S, STEP_WHOLE_S = 0.02, 0.1
+# Records whose distance differs by less fit as well.
+ALIKE_S, ALIKE_WHOLE_S = 0.02, 0.5
+# Clocks are aligned by this many requests at least, and this share of all, and no further than this.
+_FEW, _SHARE, MOST_SKEW_S = 10, 0.3, 5.0
+# Cache statuses of an edge that asked nobody.
+CACHED = ("hit", "stale", "updating", "revalidated")
+
+
+def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
+    """Pair what carries the same ray, in turn where it occurs more than once; columns as below."""
+    import pandas as pd
+
+    def numbered(frame: pd.DataFrame, side: str) -> pd.DataFrame:
+        found = pd.DataFrame({"ray": frame[f"{side}_ray"], side: frame.index}).dropna(subset=["ray"])
+        found["turn"] = found.groupby("ray").cumcount()
+        return found
+
+    pairs = numbered(nginx, "nginx").merge(numbered(edge, "edge"), on=["ray", "turn"])
+    return pairs[["nginx", "edge"]].assign(joined_by="ray", join_candidates=1)
+
+
+def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
+    """Pair what carries no common ray: alike in all that both logged, and nearest to each other in time.
+
+    Method, path and status must agree, the user agent where both logs have it, client and query where they
+    have any in common, for Nginx may log the edge's address. The clocks are aligned first. An edge that gave
+    up knows no status of the origin: what is left over is compared by method and path alone.
+
+    Parameters
+    ----------
+    nginx, edge
+        The records' sides as :func:`watchme_analysis.requests.observations.requests` names their columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``nginx``, ``edge`` (labels of the two frames), ``join_candidates`` (int, records of the other layer
+        that fit as well), ``joined_by`` (``ray`` or ``time``).
+    """
+    import pandas as pd
+
+    if nginx.empty or edge.empty:
+        names = ("nginx", "edge", "join_candidates")
+        return pd.DataFrame({name: pd.Series(dtype="int64") for name in names}).assign(joined_by="time")
+    base = nginx["nginx_end"].min()
+    whole = in_whole_seconds(nginx["nginx_end"]) or in_whole_seconds(edge["edge_end"])
+    left = _ends(edge, "edge", edge["origin_status"].fillna(edge["edge_status"]), base)
+    right = _ends(nginx, "nginx", nginx["nginx_status"], base)
+    cached = edge.loc[left["at"], "cache_status"].isin(CACHED).to_numpy(dtype=bool)
+    left = left[~(cached & (left["status"] == 0).to_numpy())]
+    exact = ("method", "path", "status", *_compared(left, right))
+    ahead = skew_of_logs(left, right, exact, STEP_WHOLE_S if whole else STEP_S, MOST_SKEW_S)
+    if ahead.pairs >= max(_FEW, _SHARE * min(ASKED, len(left), len(right))):
+        right[["second", "begun"]] -= ahead.ahead_s
+    found = []
+    for keys in (exact, ("method", "path")):
+        one = left[left["status"] != 0] if "status" in keys else left
+        found.append(_nearest(one, right, keys, whole=whole))
+        left = left[~left["at"].isin(found[-1]["edge"])]
+        right = right[~right["at"].isin(found[-1]["nginx"])]
+    return pd.concat(found, ignore_index=True).astype("int64").assign(joined_by="time")
+
+
+def _compared(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """Return what else must agree: an edge passes user agents on, and may put its own address for others'."""
+    agents = ["user_agent"] if left["user_agent"].notna().any() and right["user_agent"].notna().any() else []
+    shared = [
+        name for name in ("client_addr", "query") if set(left[name].dropna()) & set(right[name].dropna())
+    ]
+    return agents + shared
+
+
+def _nearest(one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], *, whole: bool) -> pd.DataFrame:
+    """Take the pairs that lie nearest to each other first, each record once."""
+    import numpy as np
+    import pandas as pd
+
+    reach, alike = (JOIN_TOLERANCE_WHOLE_S, ALIKE_WHOLE_S) if whole else (JOIN_TOLERANCE_S, ALIKE_S)
+    at = one["second"].to_numpy(dtype=float)
+    pairs = possible_pairs(one, other, (at - reach, at + reach), keys, around=at)
+    apart = abs(other["second"].to_numpy()[pairs.other] - at[pairs.one])
+    begun = abs(other["begun"].to_numpy()[pairs.other] - one["begun"].to_numpy()[pairs.one])
+    apart = apart + np.nan_to_num(begun)
+    kept = pairs.taken(np.argsort(apart, kind="stable"), (len(one), len(other)))
+    chosen = pairs.where(kept)
+    candidates = np.ones(len(kept), "int64")
+    for all_of, mine, size in ((pairs.one, chosen.one, len(one)), (pairs.other, chosen.other, len(other))):
+        limit = np.full(size, -np.inf)
+        limit[mine] = apart[kept] + alike
+        fitting = np.bincount(all_of[apart <= limit[all_of]], minlength=size)
+        candidates = np.maximum(candidates, fitting[mine])
+    return pd.DataFrame(
+        {
+            "nginx": other["at"].to_numpy()[chosen.other],
+            "edge": one["at"].to_numpy()[chosen.one],
+            "join_candidates": candidates,
+        }
+    )
+
+
+def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.DataFrame:
+    """Return when each request began and ended, in seconds after ``base``, with what tells requests apart.
+
+    Of whole seconds the middle counts, or, as Nginx writes its lines in turn, the line's place in its second.
+    """
+    import pandas as pd
+
+    ended = log[f"{side}_end"]
+    second = (ended - base).dt.total_seconds()
+    begun = (log[f"{side}_start"] - base).dt.total_seconds().where(log[f"{side}_s"].notna())
+    if in_whole_seconds(ended):
+        place = place_in_second(ended, log["nginx_file"], log["nginx_line"]) if side == "nginx" else 0.5
+        second, begun = second + place, begun + place
+    found = pd.DataFrame(
+        {
+            "at": log.index,
+            "second": second,
+            "begun": begun,
+            "method": log[f"{side}_method"],
+            "path": log[f"{side}_path"],
+            "status": status,
+            **{name: log[f"{side}_{name}"] for name in ("client_addr", "user_agent", "query")},
+        }
+    )
+    return found.dropna(subset=["second", "method", "path"])

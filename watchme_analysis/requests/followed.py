@@ -1,0 +1,189 @@
+"""One request followed through edge, Nginx and application, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.requests.app_join import GAVE_UP, join_app
+from watchme_analysis.requests.connection_reuse import keepalive_ports
+from watchme_analysis.requests.edge_join import CACHED
+from watchme_analysis.requests.observations import floats
+from watchme_analysis.stats.clock_skew import Skew, nested_skew
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What became of a request, from the outside in.
+FATES = {
+    "edge_answered": "the edge answered, the origin was not asked",
+    "edge_in_vain": "the edge passed it on, Nginx has no record of it",
+    "nginx_answered": "Nginx answered, the application was not asked",
+    "app_late": "the application answered after Nginx had given up",
+    "app_silent": "Nginx gave up, the application logged no answer",
+    "answer_lost": "the application answered in time, the answer did not come through",
+    "edge_left": "Nginx answered after the edge or its client had given up",
+    "cut_short": "the header came at once, the rest of the answer was cut off",
+    "gave_up": "Nginx gave up; no log tells what the application did",
+    "answered": "answered through all layers that were asked",
+    "not_followed": "the origin's log does not cover it",
+}
+# Statuses by which a gateway says that what it asked did not answer properly.
+GATEWAY = (499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# Clocks and logs of milliseconds agree no better than this.
+_EPSILON_S = 0.05
+# An answer was cut off when it stood so long after its header and brought less than this share of what its
+# path brings at once: its status, sent before, still says that all is well.
+_STOOD_S, _CUT_SHARE = 0.4, 0.5
+
+
+@dataclass(frozen=True)
+class FollowedRequests:
+    """Requests followed through all layers.
+
+    Attributes
+    ----------
+    frame
+        Frame of :func:`watchme_analysis.requests.observations.requests` with ``app_seen`` (bool),
+        ``app_time`` (time, when the application logged the answer, by its own clock), ``app_status`` (float),
+        ``app_after_s`` (float, from Nginx's end to that, clocks aligned; negative: before it),
+        ``app_kept`` (boolean, whether it answered over a connection used before; null where no record
+        or no port is logged), ``app_joined_by``, ``app_candidates``, ``app_log_there`` (as
+        :class:`watchme_analysis.requests.app_join.AppJoin` has them), ``app_service``, ``app_file``,
+        ``app_line``, and ``fate`` (text, of :data:`FATES`).
+    skews
+        How far the first clock is ahead of the second, by names such as ``Nginx`` and ``edge``.
+    """
+
+    frame: pd.DataFrame
+    skews: Mapping[tuple[str, str], Skew]
+
+
+def follow_requests(
+    joined: pd.DataFrame, app_log: pd.DataFrame, inner_paths: Mapping[str, str] | None = None
+) -> FollowedRequests:
+    """Follow each request from the edge through Nginx into the application.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`; further columns are kept.
+    app_log
+        Table of the glossary, may be empty.
+    inner_paths
+        As for :func:`watchme_analysis.requests.app_join.join_app`.
+    """
+    import numpy as np
+    import pandas as pd
+
+    found = join_app(joined, app_log, inner_paths)
+    row = found.frame["app_row"]
+    seen = row.notna()
+    answers = app_log.assign(kept=keepalive_ports(app_log))
+    mine = answers.iloc[row.dropna().astype("int64").to_numpy()].set_index(row[seen].index)
+    frame = joined.join(found.frame.drop(columns="app_row")).assign(app_seen=seen)
+    for name in ("time", "status", "service", "file", "line", "kept"):
+        frame[f"app_{name}"] = mine[name].reindex(frame.index)
+    frame["app_status"], frame["app_line"] = floats(frame["app_status"]), floats(frame["app_line"])
+    leads = {name: skew.ahead_s for name, skew in found.skews.items()}
+    ahead = frame["app_service"].fillna("").map(leads).astype("float64")
+    end = frame["nginx_end"].where(frame["seen_nginx"], frame["edge_end"])
+    late = (frame["app_time"] - end).dt.total_seconds().astype("float64") - ahead.fillna(0.0)
+    frame["app_after_s"] = np.where(seen, late, np.nan)
+    frame["fate"] = pd.Series(_fates(frame), index=frame.index, dtype="string")
+    by_ray = frame["joined_by"].eq("ray").fillna(False)
+    both = frame[by_ray if by_ray.any() else frame["joined_by"].notna()]
+    inner, outer = ([both[f"{side}_{name}"] for name in ("start", "end")] for side in ("nginx", "edge"))
+    skews = {("Nginx", "edge"): nested_skew((inner[0], inner[1]), (outer[0], outer[1]))}
+    for name, skew in found.skews.items():
+        skews[("application" + (f" ({name})" if name else ""), "Nginx")] = skew
+    return FollowedRequests(frame, {pair: skew for pair, skew in skews.items() if skew.pairs})
+
+
+def _fates(frame: pd.DataFrame) -> Any:
+    import numpy as np
+
+    nginx, edge = frame["seen_nginx"].to_numpy(bool), frame["seen_edge"].to_numpy(bool)
+    outer, inner = frame["edge_status"], frame["nginx_status"]
+    alone = edge & ~nginx
+    cached = frame["cache_status"].isin(CACHED).to_numpy(bool)
+    unasked = ((floats(frame["origin_status"]) == 0) | frame["origin_addr"].isna()) & ~outer.isin(GATEWAY)
+    covered = frame["edge_start"].between(frame["nginx_start"].min(), frame["nginx_end"].max()).to_numpy(bool)
+    upstream = frame["upstream_addr"].notna().to_numpy(bool)
+    gave_up = nginx & inner.isin(GAVE_UP).to_numpy(bool) & frame["header_s"].isna().to_numpy(bool)
+    in_time = (frame["app_after_s"] < -_EPSILON_S).to_numpy(bool)
+    there, seen = frame["app_log_there"].to_numpy(bool), frame["app_seen"].to_numpy(bool)
+    ended = (frame["nginx_end"] - frame["edge_end"]).dt.total_seconds().to_numpy() > _EPSILON_S
+    chosen = {
+        "edge_answered": alone & (cached | unasked.to_numpy(bool)),
+        "edge_in_vain": alone & covered,
+        "not_followed": alone,
+        "nginx_answered": nginx & ~upstream & upstream.any(),
+        "app_late": gave_up & seen & ~in_time,
+        "answer_lost": gave_up & seen,
+        "app_silent": gave_up & there,
+        "gave_up": gave_up,
+        "cut_short": nginx & _cut_short(frame),
+        "edge_left": nginx & edge & outer.isin(GATEWAY).to_numpy(bool) & ended,
+    }
+    return np.select(list(chosen.values()), list(chosen), default="answered")
+
+
+def _cut_short(frame: pd.DataFrame) -> Any:
+    """Tell which answers stopped after the header: slow in the body, and far shorter than at other times."""
+    body = floats(frame["response_s"]) - floats(frame["header_s"])
+    whole = frame["nginx_bytes"].where((body <= _STOOD_S) & (floats(frame["nginx_status"]) < 300))
+    usual = floats(whole.groupby(frame["path"]).transform("median"))
+    return (body > _STOOD_S) & (floats(frame["nginx_bytes"]) < _CUT_SHARE * usual)
+
+
+def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+    """Count what became of requests, by endpoint.
+
+    Parameters
+    ----------
+    followed
+        :attr:`Followed.frame` with ``during`` (bool: begun within the incident).
+    families
+        Path families to count, in the order wanted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``family``, ``fate``, ``baseline``, ``incident`` (int), ``sure`` (int, of the incident and the
+        baseline those joined by an id or by the only record that fits), ``example`` (text: ray, request id
+        or line in a log), fates in the order of :data:`FATES`.
+    """
+    import pandas as pd
+
+    rows = followed[followed["family"].isin(families)]
+    found = []
+    for family in families:
+        for fate in FATES:
+            group = rows[(rows["family"] == family) & (rows["fate"] == fate).fillna(False)]
+            if len(group):
+                during = group["during"].to_numpy(bool)
+                sure = (group["app_joined_by"].isin(["id", "time"]) | ~group["app_seen"]) & (
+                    group["join_candidates"].eq(1) | ~(group["seen_edge"] & group["seen_nginx"])
+                )
+                example = group[during] if during.any() else group
+                found.append(
+                    (
+                        family, fate, int((~during).sum()), int(during.sum()), int(sure.sum()),
+                        _name(example.iloc[len(example) // 2]),
+                    )
+                )  # fmt: skip
+    return pd.DataFrame(found, columns=["family", "fate", "baseline", "incident", "sure", "example"])
+
+
+def _name(row: pd.Series) -> str:
+    """Return by what a request is found again."""
+    import pandas as pd
+
+    if pd.notna(row["ray"]):
+        return f"ray {row['ray']}"
+    if pd.notna(row["request_id"]):
+        return f"request {row['request_id']}"
+    side = "nginx" if row["seen_nginx"] else "edge"
+    return f"{row[f'{side}_file']}:{row[f'{side}_line']:.0f}"

@@ -1,0 +1,236 @@
+"""Where a request's time went: the edge, Nginx, connecting, waiting for the header, reading the body.
+
+How much of an endpoint's time each layer takes, on average.
+
+Requests whose time was their sender's: uploads that were answered at once when they had arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watchme_analysis.requests.observations import floats, phases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYERS = ("edge", "nginx", "connect", "header", "body")
+
+
+def logs_connects(joined: pd.DataFrame) -> bool:
+    """Tell whether Nginx logs connect times: an upstream that answered well was connected.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`.
+    """
+    answered = joined["response_s"].notna() & (joined["nginx_status"] < 400)
+    return bool(joined["connect_s"].notna().any() or not answered.any())
+
+
+def layer_times(
+    joined: pd.DataFrame,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    connects_logged: bool | None = None,
+) -> pd.DataFrame:
+    """Split each request's time into what each layer added.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`.
+    connects_logged
+        Whether Nginx logs ``$upstream_connect_time``: only then does its absence tell of an upstream that
+        was never connected. None: as the rows of ``joined`` show.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``start`` (time), ``path``, ``family``, ``status`` (float, the outermost known), ``total_s``,
+        ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
+        (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
+        ``header_s`` (from connected to the first byte;
+        with the connecting where that is not logged, and with the servers that failed it before), ``body_s``
+        (from first byte to last), all float
+        seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect``, ``header``,
+        ``body``, the step in which the upstream's time limit passed; null otherwise); ``worst`` (text:
+        the layer that took longest), ``phase``.
+    """
+    import numpy as np
+    import pandas as pd
+
+    connect, header, response = (floats(joined[name]) for name in ("connect_s", "header_s", "response_s"))
+    nginx = floats(joined["nginx_s"])
+    edge = floats(joined["edge_s"])
+    asked = ~np.isnan(response)
+    if connects_logged is None:
+        connects_logged = logs_connects(joined)
+    if not connects_logged:
+        connect = np.where(asked, 0.0, np.nan)
+    # Of several tries the log adds up what each took to its end, and headers of those alone that had one.
+    header = np.where(np.isnan(header) | joined["upstream_raw"].isna(), header, response)
+    no_connect, no_header = asked & np.isnan(connect), asked & ~np.isnan(connect) & np.isnan(header)
+    connect_part = np.where(no_connect, response, connect)
+    header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))
+    body_part = np.where(asked & ~np.isnan(header), response - header, np.where(asked, 0.0, np.nan))
+    own = nginx - np.where(asked, response, 0.0)
+    parts = {
+        "edge_s": edge - np.where(np.isnan(nginx), 0.0, nginx),
+        "nginx_s": own,
+        "connect_s": connect_part if connects_logged else np.full(len(joined), np.nan),
+        "header_s": header_part,
+        "body_s": body_part,
+    }
+    frame = pd.DataFrame({name: np.clip(part, 0.0, None) for name, part in parts.items()}, index=joined.index)
+    failed = floats(joined["nginx_status"]) >= 499
+    gave_up = np.select([no_connect & failed, no_header & failed], ["connect", "header"], default="").astype(
+        object
+    )
+    known = frame.notna().any(axis=1)
+    worst = pd.Series(pd.NA, index=joined.index, dtype="string")
+    if known.any():
+        longest = frame[known].fillna(-1.0).to_numpy().argmax(axis=1)
+        worst[known] = np.array(LAYERS)[longest]
+    outer = joined["edge_status"].where(joined["seen_edge"], joined["nginx_status"])
+    return pd.DataFrame(
+        {
+            "start": joined["start"],
+            "path": joined["path"],
+            "family": joined["family"],
+            "status": outer,
+            "total_s": np.where(np.isnan(edge), nginx, edge),
+            **frame,
+            "gave_up_in": pd.Series(gave_up, index=joined.index, dtype="string").replace("", pd.NA),
+            "worst": worst,
+            "phase": phases(joined["start"], start, end),
+        }
+    )
+
+
+def layer_shares(layers: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
+    """Return the mean time that each layer adds, by endpoint and phase.
+
+    Means, because they add up: the layers of a row sum to the mean time of its requests as far as the logs
+    carry timing. To a request that Nginx answered by itself the application added nothing.
+
+    Parameters
+    ----------
+    layers
+        Frame of :func:`watchme_analysis.requests.layers.layer_times`.
+    families
+        Path families, in the order wanted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``family``, ``phase`` (``baseline``: outside the incident, ``incident``; ``all`` without one),
+        ``requests`` (int, those with any timing), ``edge_s``, ``nginx_s``, ``connect_s``, ``header_s``,
+        ``body_s`` (float, seconds; NaN where no request carries it), ``gave_up`` (int, requests in which a
+        time limit passed).
+    """
+    import pandas as pd
+
+    names = [f"{layer}_s" for layer in LAYERS]
+    rows = layers[layers["family"].isin(list(families)) & layers[names].notna().any(axis=1)]
+    rows = rows.assign(phase=rows["phase"].fillna("all").replace("after", "baseline"))
+    groups = rows.groupby(["family", "phase"])
+    found = groups.agg(requests=("family", "size"), gave_up=("gave_up_in", "count"))
+    found[names] = groups[names].sum(min_count=1).div(groups.size().to_numpy(), axis=0)
+    found = found.reset_index()
+    order = {family: place for place, family in enumerate(families)}
+    phases = {"all": 0, "baseline": 1, "incident": 2}
+    key = found["family"].map(order) * 10 + found["phase"].map(phases)
+    columns = ["family", "phase", "requests", *names, "gave_up"]
+    return pd.DataFrame(found.loc[key.sort_values().index, columns]).reset_index(drop=True)
+
+
+STATUS_CLASSES = ("1xx–3xx", "4xx", "499", "502", "504", "52x", "other 5xx", "no answer")
+
+
+def status_classes(counts: pd.DataFrame) -> pd.DataFrame:
+    """Lay out counts of statuses in classes that tell who failed.
+
+    499 is Nginx's word for a client that left, 502 and 504 a gateway's for an upstream that refused or took
+    too long, 520 to 529 Cloudflare's for trouble with the origin.
+
+    Parameters
+    ----------
+    counts
+        Frame of :func:`watchme_analysis.health.frames.status_counts`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``family``, ``vantage``, ``phase`` (``baseline``: all time outside the incident) and a column per
+        class of :data:`STATUS_CLASSES` that occurs (int), most failures first.
+    """
+    import pandas as pd
+
+    rows = counts.assign(
+        phase=counts["phase"].replace({"after": "baseline", "all": "baseline"}),
+        kind=counts["status"].map(_status_class),
+    )
+    keys = ["family", "vantage", "phase"]
+    wide = rows.pivot_table(index=keys, columns="kind", values="count", aggfunc="sum", fill_value=0)
+    present = [name for name in STATUS_CLASSES if name in wide.columns]
+    wide = wide[present].astype("int64").reset_index()
+    wide.columns.name = None
+    bad = wide[[name for name in present if name not in ("1xx–3xx", "4xx")]].sum(axis=1)
+    worst = bad.groupby(wide["family"]).transform("sum")
+    order = pd.DataFrame({"worst": -worst, **wide[keys]}).sort_values(["worst", *keys], kind="stable").index
+    return wide.loc[order].reset_index(drop=True)
+
+
+def _status_class(status: str) -> str:
+    if not status.isdigit():
+        return "no answer"
+    if status in ("499", "502", "504"):
+        return status
+    if status.startswith("52"):
+        return "52x"
+    if status.startswith("5"):
+        return "other 5xx"
+    return "4xx" if status.startswith("4") else "1xx–3xx"
+
+
+# How much longer than the layer behind it a layer must have had a request.
+SENDING_S = 0.4
+# A share of an endpoint's uploads from which it is no longer a matter of some senders.
+MOST = 0.8
+
+
+def slow_senders(joined: pd.DataFrame, side: str) -> pd.Series:
+    """Tell of each request whether a layer waited for its sender alone.
+
+    A proxy reads a request with a body whole before it passes it on. Where, for a time, most uploads of an
+    endpoint take long, whoever sends them, it is the layer that holds them.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.requests`.
+    side
+        ``edge`` or ``nginx``.
+
+    Returns
+    -------
+    pandas.Series
+        bool, the index of ``joined``.
+    """
+    behind = joined["response_s"]
+    if side == "edge":
+        behind = behind.fillna(joined["nginx_s"]).fillna(joined["origin_s"])
+    sent = joined["method"].isin(["POST", "PUT", "PATCH"]) & (joined[f"{side}_status"] < 400)
+    waited = (sent & (joined[f"{side}_s"] - behind > SENDING_S)).fillna(False)
+    held = set()
+    for family, mine in joined[waited].groupby("family"):
+        first, last = mine["start"].min(), mine["start"].max()
+        near = sent & (joined["family"] == family) & joined["start"].between(first, last)
+        if len(mine) >= MOST * int(near.sum()):
+            held.add(family)
+    return (waited & ~joined["family"].isin(held)).astype(bool)

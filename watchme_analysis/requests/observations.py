@@ -1,0 +1,307 @@
+"""The vantages from which a request is observed, and their order along its path.
+
+The phase of a moment relative to an incident.
+
+One request followed through the edge and Nginx, and every observation of an endpoint in one frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.requests.edge_join import callers_requests, pairs_by_ray, pairs_by_time
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+OUTER = ("outside", "edge", "nginx")
+
+
+# Vantages past Nginx, where no caller stands.
+INNER = ("inside", "host")
+
+
+INNER_FIRST = (*INNER, "nginx", "edge", "outside")
+
+
+def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
+    """Return ``baseline``, ``incident`` or ``after`` for each moment; null where there is no incident."""
+    import pandas as pd
+
+    if start is None:
+        return pd.Series(pd.NA, index=times.index, dtype="string")
+    found = pd.Series("incident", index=times.index, dtype="string")
+    found[times < pd.Timestamp(start)] = "baseline"
+    if end is not None:
+        found[times > pd.Timestamp(end)] = "after"
+    return found
+
+
+_TIME = "datetime64[us, UTC]"
+# $connection_requests among the variables of a format that have no column of their own.
+_CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
+# What Nginx's error log says of a request that went badly.
+ERROR_KINDS = (
+    "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
+    "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable", "no_live_upstream",
+)  # fmt: skip
+
+
+def floats(values: pd.Series) -> np.ndarray[Any, Any]:
+    """Return numbers as float64 with NaN for null."""
+    import numpy as np
+
+    return values.to_numpy(dtype="float64", na_value=np.nan)  # type: ignore[no-any-return]
+
+
+def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
+    """Join the edge's and Nginx's records of the same request.
+
+    Parameters
+    ----------
+    access_log, edge_log
+        Tables of the glossary, either may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per request, ordered by ``start``:
+
+        ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
+        as ``*``), ``client_addr``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
+        ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it), ``join_candidates`` (float,
+        records of the other layer that fit as well as this one; NaN: not joined); ``seen_edge``,
+        ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
+        ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
+        ``origin_status``, ``origin_s``, ``handshake_s`` (with the origin, 0 over a kept connection),
+        ``edge_file``, ``edge_line``; Nginx: ``nginx_start``,
+        ``nginx_end``, ``nginx_status``, ``nginx_s`` ($request_time), ``nginx_bytes``, ``connect_s``,
+        ``header_s``, ``response_s`` (all counted from when the upstream was asked), ``upstream_addr``,
+        ``upstream_status``, ``upstream_raw`` (what was logged of several tries), ``connection_requests``
+        (float, the request's place among those of its connection), ``nginx_file``,
+        ``nginx_line``. Seconds are float, NaN where the layer did not log them.
+    """
+    import pandas as pd
+
+    nginx, edge = _nginx_side(access_log), _edge_side(callers_requests(edge_log))
+    pairs = pairs_by_ray(nginx, edge)
+    left_nginx = nginx.index.difference(pairs["nginx"])
+    left_edge = edge.index.difference(pairs["edge"])
+    by_time = pairs_by_time(nginx.loc[left_nginx], edge.loc[left_edge])
+    pairs = pd.concat([pairs, by_time], ignore_index=True)
+    joined = pd.concat(
+        [
+            nginx.loc[pairs["nginx"]].reset_index(drop=True),
+            edge.loc[pairs["edge"]].reset_index(drop=True),
+            pairs[["joined_by", "join_candidates"]].reset_index(drop=True),
+        ],
+        axis=1,
+    )
+    alone_nginx = nginx.loc[nginx.index.difference(pairs["nginx"])]
+    alone_edge = edge.loc[edge.index.difference(pairs["edge"])]
+    found = pd.concat([joined, alone_nginx, alone_edge], ignore_index=True)
+    # A layer without rows would leave its times without a type.
+    found = found.astype({f"{side}_{name}": _TIME for side in ("nginx", "edge") for name in ("start", "end")})
+    found["joined_by"] = found["joined_by"].astype("string")
+    found["seen_nginx"] = found["nginx_end"].notna()
+    found["seen_edge"] = found["edge_start"].notna()
+    for name in ("method", "path", "client_addr", "ray"):
+        found[name] = found[f"edge_{name}"].fillna(found[f"nginx_{name}"])
+    found["start"] = found["edge_start"].fillna(found["nginx_start"])
+    found["end"] = found["edge_end"].fillna(found["nginx_end"])
+    found["family"] = route_templates(found["path"]).astype("string")
+    drop = [
+        f"{side}_{name}"
+        for side in ("edge", "nginx")
+        for name in ("method", "path", "client_addr", "ray", "user_agent", "query")
+    ]
+    found = found.drop(columns=drop)
+    first = [
+        "start",
+        "end",
+        "method",
+        "path",
+        "family",
+        "client_addr",
+        "ray",
+        "request_id",
+        "joined_by",
+        "join_candidates",
+        "seen_edge",
+        "seen_nginx",
+    ]
+    rest = [name for name in found.columns if name not in first]
+    return found[first + rest].sort_values("start", kind="stable", ignore_index=True)
+
+
+def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    seconds = floats(log["request_time_s"])
+    spent = pd.to_timedelta(pd.Series(seconds, index=log.index).fillna(0.0), unit="s")
+    return pd.DataFrame(
+        {
+            "nginx_start": log["time"] - spent,
+            "nginx_end": log["time"],
+            "nginx_method": log["method"],
+            "nginx_path": log["path"],
+            "nginx_client_addr": log["client_addr"],
+            "nginx_user_agent": log["user_agent"],
+            "nginx_query": log["query"],
+            "nginx_ray": _ray(log["edge_ray_id"]),
+            "request_id": log["request_id"],
+            "nginx_status": floats(log["status"]),
+            "nginx_s": seconds,
+            "nginx_bytes": floats(log["body_bytes"]),
+            "connect_s": floats(log["upstream_connect_time_s"]),
+            "header_s": floats(log["upstream_header_time_s"]),
+            "response_s": floats(log["upstream_response_time_s"]),
+            "upstream_addr": log["upstream_addr"],
+            "upstream_status": floats(log["upstream_status"]),
+            "upstream_raw": log["upstream_raw"],
+            "connection_requests": floats(
+                log["extra"].str.extract(_CONNECTION_REQUESTS)[0].astype("Float64")
+            ),
+            "nginx_file": log["file"],
+            "nginx_line": floats(log["line"]),
+        }
+    ).reset_index(drop=True)
+
+
+def _edge_side(log: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "edge_start": log["start"],
+            "edge_end": log["end"],
+            "edge_method": log["method"],
+            "edge_path": log["path"],
+            "edge_client_addr": log["client_addr"],
+            "edge_user_agent": log["user_agent"],
+            "edge_query": log["uri"].str.extract(r"\?(.+)", expand=False),
+            "edge_ray": _ray(log["ray_id"]),
+            "edge_status": floats(log["status"]),
+            "edge_s": floats(log["duration_ms"]) / 1000,
+            "edge_ttfb_s": floats(log["ttfb_ms"]) / 1000,
+            "edge_bytes": floats(log["body_bytes"]),
+            "cache_status": log["cache_status"],
+            "origin_addr": log["origin_addr"],
+            "origin_status": floats(log["origin_status"]),
+            "origin_s": floats(log["origin_duration_ms"]) / 1000,
+            "handshake_s": floats(log["origin_handshake_ms"]) / 1000,
+            "edge_file": log["file"],
+            "edge_line": floats(log["line"]),
+        }
+    ).reset_index(drop=True)
+
+
+def _ray(ids: pd.Series) -> pd.Series:
+    """Cut a ray id to what all layers log of it: no data centre suffix, 16 characters."""
+    return ids.str.split("-").str[0].str.slice(0, 16).str.lower()
+
+
+def observations(
+    joined: pd.DataFrame, probes: pd.DataFrame, error_log: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return what every vantage saw of every endpoint, one row per request and vantage.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`requests`.
+    probes
+        Table ``probes``.
+    error_log
+        Table ``error_log``; its lines on failed requests count as observations of Nginx where the access
+        log has no times or is missing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
+        ``family``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
+        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ``table``,
+        ``file``, ``line`` (where it stands), by ``start``.
+    """
+    import pandas as pd
+
+    parts = []
+    for side in ("edge", "nginx"):
+        rows = joined[joined[f"seen_{side}"]]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "start": rows[f"{side}_start"],
+                    "vantage": side,
+                    "path": rows["path"],
+                    "family": rows["family"],
+                    "status": rows[f"{side}_status"],
+                    "duration_s": rows[f"{side}_s"],
+                    "error": None,
+                    "client_addr": rows["client_addr"],
+                    "row": rows.index,
+                    "table": {"edge": "edge_log", "nginx": "access_log"}[side],
+                    "file": rows[f"{side}_file"],
+                    "line": rows[f"{side}_line"],
+                }
+            )
+        )
+    status = pd.Series(floats(probes["status"]), index=probes.index)
+    parts.append(
+        pd.DataFrame(
+            {
+                "start": probes["time"],
+                "vantage": probes["vantage"],
+                "path": probes["path"],
+                "family": route_templates(probes["path"]),
+                "status": status.where(status > 0),
+                "duration_s": floats(probes["duration_s"]),
+                "error": probes["error"],
+                "client_addr": None,
+                "row": -1,
+                "table": "probes",
+                "file": probes["file"],
+                "line": floats(probes["line"]),
+            }
+        )
+    )
+    if error_log is not None and not joined["nginx_s"].notna().any():
+        parts.append(_failures(error_log))
+    kinds = {
+        "vantage": "string",
+        "path": "string",
+        "family": "string",
+        "error": "string",
+        "client_addr": "string",
+        "table": "string",
+        "file": "string",
+    }
+    found = pd.concat([part.astype(kinds) for part in parts], ignore_index=True)
+    found = found.dropna(subset=["start", "family"])
+    return found.sort_values("start", kind="stable", ignore_index=True)
+
+
+def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return failed requests that the error log tells of, with the time at which they failed."""
+    import pandas as pd
+
+    rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]
+    return pd.DataFrame(
+        {
+            "start": rows["time"],
+            "vantage": "nginx",
+            "path": rows["path"],
+            "family": route_templates(rows["path"]),
+            "status": float("nan"),
+            "duration_s": float("nan"),
+            "error": rows["kind"],
+            "client_addr": None,
+            "row": -1,
+            "table": "error_log",
+            "file": rows["file"],
+            "line": floats(rows["line"]),
+        }
+    )

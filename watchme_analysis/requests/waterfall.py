@@ -1,0 +1,176 @@
+"""Where single requests spent their time, layer by layer: the slowest one and a typical one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from watchme_analysis.requests.followed import FollowedRequests
+from watchme_analysis.stats.clock_skew import NOTHING
+from watchme_analysis.stats.time_pairs import in_whole_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYERS = ("edge", "nginx", "connect", "header", "body", "app")
+_COLUMNS = ("request", "what", "start", "layer", "state", "from_s", "to_s", "first_byte_s", "status", "note")
+_NO_TIMING = "$request_time and $upstream_*_time are not in the log_format"
+_Row = tuple[str, float, float, float, float, str]
+
+
+def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]:
+    """Return the slowest request of some families, and the one of median time of its kind else.
+
+    Parameters
+    ----------
+    layers
+        Frame of :func:`watchme_analysis.requests.layers.layer_times`.
+    families
+        Path families, such as those of an incident.
+
+    Returns
+    -------
+    dict
+        ``slowest`` and ``typical`` (of the same family where that was asked outside the incident) to the
+        row's label in ``layers``, as far as there are any.
+    """
+    rows = layers[layers["family"].isin(families) & layers["total_s"].notna()]
+    if rows.empty:
+        return {}
+    slowest = rows["total_s"].idxmax()
+    calm = rows[(rows["phase"] != "incident").fillna(True)]
+    alike = calm[calm["family"] == rows.loc[slowest, "family"]]
+    calm = alike if len(alike) else calm
+    found = {"slowest": int(slowest)}
+    if len(calm):
+        found["typical"] = int((calm["total_s"] - calm["total_s"].median()).abs().idxmin())
+    return found
+
+
+def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFrame:
+    """Return the layers of some requests, also those that did not see them.
+
+    All times are on the outermost layer's clock, from the request's start; what another clock logged is
+    moved by the difference of the two clocks. Nginx's upstream times are laid to the end of its request: it
+    waits before it asks (for the body, a limit or a cache lock), and reads while it sends.
+
+    Parameters
+    ----------
+    followed
+        The requests.
+    chosen
+        Name to row, as from :func:`chosen_requests`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``request`` (its name), ``what`` (method and path), ``start`` (time), ``layer`` (of
+        :data:`LAYERS`), ``state`` (``seen``, ``gave up``, ``not seen``, ``not asked``, ``not logged``),
+        ``from_s``, ``to_s``, ``first_byte_s`` (float; NaN: not known), ``status`` (float), ``note`` (text).
+    """
+    import pandas as pd
+
+    rows = []
+    skew = followed.skews.get(("Nginx", "edge"), NOTHING).ahead_s
+    ahead = 0.0 if math.isnan(skew) else skew
+    whole = in_whole_seconds(followed.frame["nginx_end"])
+    for name, label in chosen.items():
+        row = followed.frame.loc[label]
+        shift = _shift(row, ahead, whole=whole)
+        what = f"{row['method']} {row['path']}"
+        parts = {
+            "edge": _edge(followed.frame, row),
+            **_nginx(followed.frame, row, shift),
+            "app": _app(row, shift, whole=whole),
+        }
+        rows += [(name, what, row["start"], layer, *parts[layer]) for layer in LAYERS if layer in parts]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
+    """Return what to take off Nginx's times of a request, so that they are on the edge's clock.
+
+    Of times in whole seconds one that took less is moved to where the edge waited for it.
+    """
+    if not (row["seen_edge"] and row["seen_nginx"]):
+        return 0.0
+    begin, end = ((row[f"nginx_{name}"] - row["edge_start"]).total_seconds() for name in ("start", "end"))
+    spare = float(row["edge_s"]) - (end - begin)
+    if not whole or not spare >= 0:
+        return ahead_s
+    return float(begin - min(max(begin - ahead_s, 0.0), spare))
+
+
+def _edge(frame: pd.DataFrame, row: pd.Series) -> _Row:
+    nan = float("nan")
+    if not row["seen_edge"]:
+        note = "not in the edge's log" if frame["seen_edge"].any() else "no edge log"
+        return ("not seen" if frame["seen_edge"].any() else "not logged", nan, nan, nan, nan, note)
+    cache = f"cache {row['cache_status']}" if isinstance(row["cache_status"], str) else ""
+    return ("seen", 0.0, float(row["edge_s"]), float(row["edge_ttfb_s"]), float(row["edge_status"]), cache)
+
+
+def _nginx(frame: pd.DataFrame, row: pd.Series, shift: float) -> dict[str, _Row]:
+    nan = float("nan")
+    if not row["seen_nginx"]:
+        there = bool(frame["seen_nginx"].any())
+        note = "no record of this request in Nginx's log" if there else "no access log of Nginx"
+        return {"nginx": ("not seen" if there else "not logged", nan, nan, nan, nan, note)}
+    begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() - shift for name in ("start", "end"))
+    by = f"joined by {row['joined_by']}" if row["seen_edge"] else ""
+    status = float(row["nginx_status"])
+    if math.isnan(row["nginx_s"]):
+        return {"nginx": ("not logged", nan, end, nan, status, _NO_TIMING)}
+    asked_at = end - row["response_s"]
+    first = asked_at + row["header_s"]
+    found = {"nginx": ("seen", begin, end, first, status, by)}
+    if isinstance(row["upstream_addr"], str) or not math.isnan(row["response_s"]):
+        found |= _upstream(row, asked_at, end)
+    else:
+        known = frame["upstream_addr"].notna().any()
+        note = "Nginx answered by itself" if known else _NO_TIMING
+        found["connect"] = ("not asked" if known else "not logged", nan, nan, nan, nan, note)
+    return found
+
+
+def _upstream(row: pd.Series, asked_at: float, end: float) -> dict[str, _Row]:
+    """Return connecting, waiting for the header and reading the body, and in which Nginx gave up."""
+    nan = float("nan")
+    where = str(row["upstream_addr"]) if isinstance(row["upstream_addr"], str) else ""
+    if math.isnan(row["response_s"]):
+        return {"connect": ("not logged", nan, nan, nan, nan, _NO_TIMING)}
+    if math.isnan(row["connect_s"]):
+        return {"connect": ("gave up", asked_at, end, nan, nan, where)}
+    connected = asked_at + row["connect_s"]
+    found: dict[str, _Row] = {"connect": ("seen", asked_at, connected, nan, nan, where)}
+    if math.isnan(row["header_s"]):
+        return found | {"header": ("gave up", connected, end, nan, nan, "")}
+    header = asked_at + row["header_s"]
+    status = float(row["upstream_status"])
+    return found | {
+        "header": ("seen", connected, header, nan, status, ""),
+        "body": ("seen", header, end, nan, nan, ""),
+    }
+
+
+def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
+    nan = float("nan")
+    if row["app_seen"]:
+        side = "nginx" if row["seen_nginx"] else "edge"
+        at = (row[f"{side}_end"] - row["start"]).total_seconds() + row["app_after_s"] - shift
+        if whole and side == "nginx" and row["fate"] == "answered":
+            # Nginx had the answer before it was done, whatever it rounded its own time to.
+            begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() for name in ("start", "end"))
+            at = min(max(at, begin - shift), end - shift)
+        words = {
+            "id": "by its id",
+            "time": "only record that fits",
+            "nearest": f"nearest of {row['app_candidates']} that fit",
+            "order": f"in turn of {row['app_candidates']} that fit, unsure",
+        }
+        return ("seen", nan, at, at, float(row["app_status"]), words[row["app_joined_by"]])
+    if row["fate"] in ("edge_answered", "nginx_answered", "edge_in_vain"):
+        return ("not asked", nan, nan, nan, nan, "never got this far")
+    if row["app_log_there"]:
+        return ("not seen", nan, nan, nan, nan, "logged no answer to it")
+    return ("not logged", nan, nan, nan, nan, "no log tells what the application did")

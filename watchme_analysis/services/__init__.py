@@ -1,0 +1,8 @@
+"""The use cases, once each, for commands, notebooks, reports and Python users.
+
+Entry point: `diagnose.diagnose`, `collect.pull`.
+
+Imports: every package below.
+
+Never: formats output, or parses options.
+"""

@@ -1,0 +1,180 @@
+"""What metrics don't tell of a flow, chosen so that a simulation gives back what was recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from watchme_analysis.simulation.fit import Fit, Recorded
+from watchme_analysis.simulation.scenarios import Comparison, Scenario, compare
+from watchme_analysis.simulation.settings import Backoff, Settings
+
+# Figures that are compared, and how much of a difference in each is none.
+FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
+# A run that is off by less than this share in every figure gives back the record.
+TOLERANCE = 0.2
+REPLICATIONS = 3
+_RETRIES_S = (1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
+# In shares of an interval, from its start on: schedules begin on the minute.
+_WIDTHS = (0.25, 0.05)
+_DEVICES = (5, 100, 1000)
+# Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
+WORTH = 0.1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A figure as it was recorded, and as runs with the fit's own settings give it back.
+
+    Attributes
+    ----------
+    figure
+        Field of an outcome.
+    recorded, simulated
+        What was recorded, and the mean of the runs.
+    is_near
+        Whether the two differ by no more than :data:`TOLERANCE`.
+    lowest, highest
+        Of the single runs: the record is one of a kind, too.
+    """
+
+    figure: str
+    recorded: float
+    simulated: float
+    is_near: bool
+    lowest: float
+    highest: float
+
+
+def calibrated(fitted: Fit, measured: Recorded) -> Fit:
+    """Return the fit with what the metrics don't tell, set so that its run comes nearest to the record.
+
+    Parameters
+    ----------
+    fitted
+        Of :func:`watchme_analysis.simulation.fit.fit`.
+    measured
+        What was recorded of the flow.
+
+    Notes
+    -----
+    Tried, one after the other, is what neither AWS publishes nor metrics tell: how often a throttled batch is
+    tried again, how a poller backs off, whether what comes back comes first, and when in an interval messages
+    come. A fit that gives back the record within 20 % stays as it is.
+    """
+    best, agreements = fitted, agreement(fitted, measured)
+    nearest = distance(agreements)
+    for vary in (_retries, _devices, _arrivals, _orders, _backoffs):
+        if all(each.is_near for each in agreements):
+            break
+        for candidate in vary(best):
+            found = agreement(candidate, measured)
+            if distance(found) < nearest - WORTH:
+                best, agreements, nearest = candidate, found, distance(found)
+    return best
+
+
+def agreement(fitted: Fit, measured: Recorded) -> tuple[Agreement, ...]:
+    """Return how near a run with the flow's own settings comes to what was recorded of it."""
+    [found] = compare([Scenario("own", fitted.settings, fitted.load)], REPLICATIONS)
+    return agreement_of(found, measured)
+
+
+def agreement_of(found: Comparison, measured: Recorded) -> tuple[Agreement, ...]:
+    """Return how near simulated runs of one queue come to what was recorded of it."""
+    result = []
+    for name, small in FIGURES:
+        wanted, got = getattr(measured, name), found.estimate(name).mean
+        if wanted is not None and got is not None:
+            is_near = abs(got - wanted) <= max(TOLERANCE * wanted, small)
+            each = [getattr(outcome, name) for outcome in found.outcomes]
+            result.append(Agreement(name, wanted, got, is_near, min(each), max(each)))
+    return tuple(result)
+
+
+def distance(agreements: tuple[Agreement, ...]) -> float:
+    """Return how far figures are from the record, in natural logarithms, added up."""
+    small = dict(FIGURES)
+    return sum(
+        abs(math.log((each.simulated + small[each.figure]) / (each.recorded + small[each.figure])))
+        for each in agreements
+    )
+
+
+def _arrivals(fitted: Fit) -> Iterator[Fit]:
+    for share in _WIDTHS:
+        width_s = share * fitted.load.interval_s
+        yield replace(
+            fitted,
+            load=replace(fitted.load, within_s=width_s),
+            notes=(
+                *fitted.notes,
+                f"The messages of an interval are taken to come in its first {width_s:.0f} s, which comes "
+                "nearest to the record.",
+            ),
+        )
+
+
+def _devices(fitted: Fit) -> Iterator[Fit]:
+    if fitted.settings.queue.is_fifo:
+        for many in _DEVICES:
+            note = f"{many} devices come nearest to the record."
+            yield replace(fitted, load=replace(fitted.load, devices=many), notes=(*fitted.notes[:-1], note))
+
+
+def _orders(fitted: Fit) -> Iterator[Fit]:
+    queue = fitted.settings.queue
+    if not queue.is_fifo:
+        note = (
+            "What comes back is received after what waits, which comes nearest to the record; SQS promises "
+            "no order."
+        )
+        settings = replace(fitted.settings, queue=replace(queue, returns_first=not queue.returns_first))
+        yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
+
+
+def _retries(fitted: Fit) -> Iterator[Fit]:
+    poller = fitted.settings.poller
+    if poller.reserved_concurrency is None:
+        return
+    for retry_s in _RETRIES_S:
+        note = (
+            f"Throttled batches are tried again every {retry_s:.0f} s, which comes nearest to the record; "
+            "AWS doesn't publish it."
+        )
+        settings = replace(fitted.settings, poller=replace(poller, throttle_retry_s=retry_s))
+        yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
+
+
+def _backoffs(fitted: Fit) -> Iterator[Fit]:
+    settings, poller = fitted.settings, fitted.settings.poller
+    if not fails(settings) and poller.reserved_concurrency is None:
+        return
+    for changed in BACKOFFS:
+        note = f"{in_words(changed)}, which comes nearest to the record; AWS doesn't publish it."
+        yield replace(
+            fitted,
+            settings=replace(settings, poller=replace(poller, backoff=changed)),
+            notes=(*fitted.notes, note),
+        )
+
+
+# Backs off later and further than is assumed otherwise.
+BACKOFFS = (Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2))
+
+
+def in_words(backoff: Backoff) -> str:
+    """Say how a poller backs off."""
+    return (
+        f"In a minute with more than {backoff.above_share:.0%} of its attempts in vain the poller goes down "
+        f"to {backoff.factor:.0%} of its batches, to {backoff.least_batches} at the least"
+    )
+
+
+def fails(settings: Settings) -> bool:
+    """Return whether runs fail, so that a poller would back off."""
+    api, timeout_s = settings.api, settings.function_timeout_s
+    return bool(api.failing_share) or any(
+        spell.failing_share or spell.longest_s > timeout_s / 2 for spell in api.spells
+    )

@@ -1,0 +1,350 @@
+"""What a fit assumes where the records don't tell, in sentences.
+
+Settings and load of a simulation taken from a flow: its configuration, arrivals and durations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import RecordedSettings
+from watchme_analysis.queues.pipeline_anomalies import messages_a_run
+from watchme_analysis.simulation.durations import UNUSUAL, RunTime, in_messages, run_time, usual
+from watchme_analysis.simulation.scenarios import Load
+from watchme_analysis.simulation.settings import (
+    ApiSettings,
+    EarlierSetting,
+    FaultInterval,
+    PollerSettings,
+    QueueSettings,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.queues.pipeline import Pipeline, Tables
+
+
+def assumed(known: RecordedSettings) -> list[str]:
+    """Say what stands in for settings that are not known."""
+    notes = []
+    if known.function_timeout_s is None:
+        notes.append("The function's timeout is unknown: 30 s is assumed.")
+    if known.visibility_timeout_s is None:
+        notes.append("The queue's attributes are unknown: visibility 300 s, 4 days' retention.")
+    if known.max_receive_count is None:
+        notes.append("No redrive policy is known: nothing is dead-lettered.")
+    return notes
+
+
+def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[str, ...]:
+    """Say how long runs take in the fit, and what of it was not measured."""
+    spells = api.spells
+    found = [
+        f"Usual service time {api.mean_s:.1f} s with a variation of {api.variation:.2f}; other times in "
+        f"{len(spells)} intervals of {period_s} s."
+    ]
+    if spent is not None:
+        found.append(
+            f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
+            if spent.is_told
+            else "That is for one message: runs are too alike to tell what they take besides."
+        )
+    cut_off = sum(spell.longest_s >= timeout_s for spell in spells)
+    if cut_off:
+        found.append(
+            f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
+            "taken is extrapolated, and so is what a longer timeout helps."
+        )
+    found.append(
+        "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
+        "unless its slots are given, and a restart is taken to cure what makes runs longer than half the "
+        "timeout."
+    )
+    return tuple(found)
+
+
+# A run this near to its function's timeout was cut off.
+CUT_OFF = 0.98
+# From which share of an interval's runs on all of them are taken to have failed for one reason.
+ALL_FAIL = 0.9
+DRAIN_S = 86_400.0
+# Nothing received for so long while messages wait is a poller that is switched off.
+PAUSE_S = 600.0
+# Where all runs were cut off, as if this share had been: how long they would have taken is not known.
+SURE = 0.999
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was taken from a flow, and in sentences what had to be assumed.
+
+    ``timing`` is what was assumed of service times, which holds for a queue that is simulated alone.
+    """
+
+    settings: Settings
+    load: Load
+    notes: tuple[str, ...]
+    timing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the flow's own metrics say of the figures that a simulation answers; None where they don't.
+
+    ``dead_receives`` is how often its dead letters were received before they died.
+    """
+
+    sent: float | None
+    dead_lettered: float | None
+    peak_visible: float | None
+    peak_age_s: float | None
+    dead_receives: int | None = None
+
+
+def recorded(flow: Pipeline, tables: Tables) -> Recorded:
+    """Return what was measured, to be held against a run with the flow's own settings."""
+    from watchme_analysis.queues.dlq_stock import dead_letter_stock
+
+    def highest(column: str) -> float | None:
+        values = flow.frame[column].dropna()
+        return float(values.max()) if len(values) else None
+
+    dead = None if flow.dlq is None else dead_letter_stock(flow, tables).moved
+    return Recorded(
+        flow.count("sent"), dead, highest("visible"), highest("age_s"), _dead_receives(flow, tables)
+    )
+
+
+def _dead_receives(flow: Pipeline, tables: Tables) -> int | None:
+    """Return after how many receives messages died: the last one was for the dump itself."""
+    messages = tables.table("queue_messages")
+    own = messages["source_queue"].fillna(flow.queue) == flow.queue
+    counts = messages.loc[(messages["queue"] == flow.dlq) & own, "receive_count"].dropna()
+    return int(counts.min()) - 1 if len(counts) and counts.min() > 1 else None
+
+
+def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] = ()) -> Fit:
+    """Return the settings and load that stand for a flow.
+
+    Parameters
+    ----------
+    flow
+        Queue with function and metrics.
+    measured
+        What :func:`recorded` tells of it.
+    earlier
+        What was set before it was changed in the window, of
+        :func:`watchme_analysis.simulation.setting_changes.earlier_settings`.
+
+    Raises
+    ------
+    InputError
+        If nothing was sent as far as is known, or durations are missing.
+
+    Notes
+    -----
+    Service times follow the measured durations interval by interval, so that contention in the API is in them
+    as it was. Durations that a timeout cut off are continued by a lognormal distribution: its mean is such
+    that the measured share of runs lies beyond the timeout.
+    """
+    frame = flow.frame
+    if not flow.count("sent"):
+        raise InputError(
+            f"{flow.queue} can't be simulated: the case has no NumberOfMessagesSent above 0 for it; "
+            "pull the metrics of its queue."
+        )
+    if not frame["duration_avg_s"].notna().any():
+        raise InputError(
+            f"{flow.queue} can't be simulated: the case has no average Duration of its function; pull its "
+            "metrics with the statistics Average and Maximum."
+        )
+    notes = []
+    if flow.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
+        receives = measured.dead_receives
+        flow = replace(flow, settings=replace(flow.settings, max_receive_count=receives))
+        notes.append(f"No redrive policy is known: {receives} receives, as those of its dead letters tell.")
+    known = flow.settings
+    timeout_s = known.function_timeout_s or 30.0
+    notes += assumed(known)
+    spent = run_time(flow)
+    usual_s, variation = usual(frame) if spent is None else usual(in_messages(flow, spent), batched=True)
+    waiting = frame["visible"].dropna()
+    if len(waiting) and waiting.iloc[0] > 0:
+        notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
+    spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent)
+    poison, passing = _failing_shares(flow, measured, spells)
+    if passing and not poison:
+        # Nothing fails for good: what failed did so then, as known to the interval.
+        spells, passing = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
+    pauses = _pauses(frame, flow.period_s)
+    if pauses:
+        total_s = sum(end_s - start_s for start_s, end_s in pauses)
+        notes.append(
+            f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
+        )
+    notes.append("For FIFO 30 devices are assumed.")
+    counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
+    load = Load(counts, float(flow.period_s), failing_share=poison)
+    poller = PollerSettings(
+        batch_size=known.batch_size or 1,
+        max_concurrency=known.max_concurrency,
+        reserved_concurrency=known.reserved_concurrency or None,
+        pauses=pauses,
+        partial_batch_responses=bool(known.reports_failures),
+    )
+    queue = QueueSettings(
+        visibility_timeout_s=known.visibility_timeout_s or 300.0,
+        retention_s=known.retention_s or 345_600.0,
+        max_receive_count=known.max_receive_count,
+        is_fifo=bool(known.is_fifo),
+    )
+    api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
+    horizon_s = len(frame) * flow.period_s + DRAIN_S
+    settings = Settings(
+        queue,
+        poller,
+        api,
+        function_timeout_s=timeout_s,
+        horizon_s=horizon_s,
+        earlier=earlier,
+        run_s=0.0 if spent is None else spent.fixed_s,
+    )
+    return Fit(settings, load, tuple(notes), timing(api, flow.period_s, timeout_s, spent))
+
+
+def with_slots(fitted: Fit, slots: int) -> Fit:
+    """Return the fit with an API that works on so many calls at once and lets others wait."""
+    settings = replace(fitted.settings, api=replace(fitted.settings.api, slots=slots))
+    return replace(fitted, settings=settings)
+
+
+def _spells(
+    flow: Pipeline,
+    usual_s: float,
+    variation: float,
+    timeout_s: float,
+    spent: RunTime | None = None,
+    with_passing: bool = False,
+) -> tuple[FaultInterval, ...]:
+    """Return a spell for each interval that was not as usual, up to the next with runs of the function.
+
+    With passing failures, an interval in which only some runs failed is one of them.
+    """
+    frame = flow.frame
+    ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
+    at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
+    all_fail = _all_fail(flow, ran)
+    taken = messages_a_run(flow)[ran.index]
+    found: list[FaultInterval] = []
+    for row, fails, start_s, end_s, messages in zip(
+        ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], taken, strict=True
+    ):
+        run_s = float(row.duration_avg_s)
+        share = _share(row)
+        is_cut_off = share > 0 and row.duration_max_s >= CUT_OFF * timeout_s
+        failing = share if (fails or with_passing) and not is_cut_off else 0.0
+        if is_cut_off:
+            beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
+            # The messages of a run vary on their own, so that their sum varies less.
+            sigma = math.sqrt(math.log1p(variation**2 / (1.0 if spent is None else messages)))
+            run_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
+        # Where nearly all are cut off, the first message alone waits that long; a run that does not tell
+        # which message failed ends with it.
+        all_cut_off = is_cut_off and share >= ALL_FAIL
+        ends_early = fails and not is_cut_off and not flow.settings.reports_failures
+        worked = 1.0 if all_cut_off or ends_early else messages
+        mean_s = run_s if spent is None else spent.of_message(run_s, worked)
+        if not is_cut_off and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
+            if not failing:
+                continue
+            mean_s = usual_s if with_passing and not fails else mean_s
+        is_next = bool(found) and found[-1].end_s == start_s
+        stretch_s = found[-1].stretch_s if is_next else start_s
+        calls = int(row.tried) if failing else 0
+        repeats = _repeats(row) if failing else 0
+        spell = FaultInterval(
+            start_s, end_s, max(mean_s, 0.001), failing, calls, repeats, stretch_s=stretch_s
+        )
+        found.append(spell if spent is None else replace(spell, run_s=run_s))
+    return tuple(found)
+
+
+def _repeats(row: Any) -> int:
+    """Return how many of an interval's tries were of messages that had failed in it."""
+    return int(row.tried - row.sent) if row.failed <= row.sent <= row.tried else 0
+
+
+def _share(row: Any) -> float:
+    return min(row.failed / row.tried, 1.0) if row.tried > 0 and row.failed > 0 else 0.0
+
+
+def _all_fail(flow: Pipeline, ran: pd.DataFrame) -> list[bool]:
+    """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
+
+    Several messages must have come in such a stretch: where only what failed before fails again, or one
+    fails, it is the message.
+    """
+    bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
+    sent = flow.frame["sent"].fillna(0.0)
+    found = [False] * len(bad)
+    start = 0
+    while start < len(bad):
+        end = start
+        while end < len(bad) and bad[end] == bad[start]:
+            end += 1
+        if bad[start]:
+            came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
+            found[start:end] = [bool(came > 1)] * (end - start)
+        start = end
+    return found
+
+
+def _failing_shares(
+    flow: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
+) -> tuple[float, float]:
+    """Return which share of messages fails at every try, and which share of runs for no lasting reason.
+
+    Told apart by the errors outside the spells: a message that always fails takes all its receives and ends
+    as a dead letter.
+    """
+    frame, receives = flow.frame, flow.settings.max_receive_count
+    limit_s = flow.settings.function_timeout_s or math.inf
+    bad = [spell for spell in spells if spell.failing_share or spell.longest_s >= limit_s / 2]
+    starts = {spell.start_s for spell in bad}
+    at_s = (frame.index - frame.index[0]).total_seconds()
+    outside = [time_s not in starts for time_s in at_s]
+    errors = float(frame["failed"].fillna(0.0)[outside].sum())
+    runs = float(frame["tried"].fillna(0.0)[outside].sum())
+    sent = measured.sent or 0.0
+    if not errors or not runs or not sent:
+        return 0.0, 0.0
+    dead = min(measured.dead_lettered or 0.0, errors / receives) if receives else 0.0
+    passing = max(errors - dead * (receives or 0), 0.0)
+    return min(dead / sent, 1.0), min(passing / runs, 1.0)
+
+
+def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
+    """Return the stretches in which nothing was received though messages waited."""
+    # A lost point doesn't end a stretch: what waited before still does.
+    waits = frame["visible"].ffill().fillna(0.0) > 0
+    if not frame["received"].notna().any() and not frame["invocations"].notna().any():
+        return ()
+    idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)
+    # In the interval before, messages came that were no longer received.
+    still = (waits & idle).tolist()
+    found = []
+    start = 0
+    while start < len(still):
+        end = start
+        while end < len(still) and still[end] == still[start]:
+            end += 1
+        if still[start] and (end - start) * period_s >= PAUSE_S:
+            found.append((start * float(period_s), end * float(period_s)))
+        start = end
+    return tuple(found)

@@ -1,0 +1,426 @@
+"""What keeps a simulated poller from receiving: a circuit breaker, pauses, a window for batches to fill.
+
+A simulated line: one queue, the poller that empties it, and the function that works on its batches.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from random import Random
+
+from watchme_analysis.simulation.api import Api, Call, Processors, WorkerSlots
+from watchme_analysis.simulation.event_calendar import Action, EventCalendar
+from watchme_analysis.simulation.queue import (
+    DEAD,
+    DELETED,
+    EXPIRED,
+    IN_FLIGHT,
+    VISIBLE,
+    Receipt,
+    StandardQueue,
+    queue_of,
+)
+from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings, configured
+
+
+class PollerConditions:
+    """Open when the poller may receive.
+
+    Parameters
+    ----------
+    settings, agenda, queue
+        Of the line.
+    wake
+        Called when a gate opens again.
+    """
+
+    def __init__(self, settings: Settings, agenda: EventCalendar, queue: StandardQueue, wake: Action) -> None:
+        self.breaker, self.poller = settings.breaker, settings.poller
+        self.agenda, self.queue, self.wake = agenda, queue, wake
+        self.breaker_openings = 0
+        self._window_opens_s = inf
+        self._failures_in_row = 0
+        self._breaker_until_s = -inf
+        self._is_trying = False
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there is anything to ask."""
+        return bool(self.breaker or self.poller.pauses or self.poller.batching_window_s > 0)
+
+    def begin(self) -> None:
+        """Note on the agenda when pauses end."""
+        for _, end_s in self.poller.pauses:
+            self.agenda.at(end_s, self.wake)
+
+    def are_closed(self, batches: int) -> bool:
+        """Return whether the poller, with so many batches in its hands, must not receive now."""
+        now_s = self.agenda.now_s
+        if now_s < self._breaker_until_s or (self._is_trying and batches):
+            return True
+        if any(start_s <= now_s < end_s for start_s, end_s in self.poller.pauses):
+            return True
+        return self.poller.batching_window_s > 0 and self._waits_to_fill(now_s)
+
+    def _waits_to_fill(self, now_s: float) -> bool:
+        """Return whether the batching window holds back what could be received."""
+        if self.queue.count(VISIBLE) >= self.poller.batch_size:
+            self._window_opens_s = inf
+            return False
+        if self._window_opens_s == inf:
+            self._window_opens_s = now_s + self.poller.batching_window_s
+            self.agenda.at(self._window_opens_s, self.wake)
+        if now_s < self._window_opens_s:
+            return True
+        self._window_opens_s = inf
+        return False
+
+    def note(self, has_failed: bool) -> None:
+        """Tell the breaker how a run ended."""
+        if self.breaker is None:
+            return
+        if not has_failed:
+            self._failures_in_row, self._is_trying = 0, False
+            return
+        self._failures_in_row += 1
+        now_s = self.agenda.now_s
+        is_open = now_s < self._breaker_until_s
+        if not is_open and (self._is_trying or self._failures_in_row >= self.breaker.failures_to_open):
+            self.breaker_openings += 1
+            self._breaker_until_s = now_s + self.breaker.pause_s
+            self._is_trying = True
+            self.agenda.at(self._breaker_until_s, self.wake)
+
+
+MINUTE_S = 60.0
+# Figures of an outcome that line and API count by the same names.
+_OF_LINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
+_OF_API = ("duplicates", "unhealthy", "restarts")
+
+
+class Invocation(Call):
+    """One invocation of the function with a batch, or the batch waiting to be invoked."""
+
+    __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "position")
+    deadline_s: float
+    gives_up_s: float
+
+    def __init__(self, batch: list[Receipt]) -> None:
+        self.message = batch[0][1]
+        self.batch = batch
+        self.position = 0
+        self.failed: set[int] | None = None
+        self.is_alive = True
+
+
+class SimulatedPipeline:
+    """The state of a queue, its poller and its function.
+
+    Parameters
+    ----------
+    settings, arrivals, seed
+        Of the run.
+    agenda
+        Common to all lines of a run.
+    shared
+        Desk and processors that the line's API shares with those of other lines; None for what it has alone.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        arrivals: Arrivals,
+        seed: int,
+        agenda: EventCalendar,
+        shared: tuple[WorkerSlots | None, Processors | None] = (None, None),
+    ) -> None:
+        self.settings = settings
+        self.agenda = agenda
+        self.queue = queue_of(settings.queue, arrivals)
+        # Text, so that arrivals drawn from the same seed are not the same numbers again.
+        random = Random(f"service times {seed}")
+        self.random = Random(f"retries {seed}")
+        self.api = Api(settings.api, arrivals, agenda, random, self._answered, shared)
+        poller = settings.poller
+        self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
+        self.run_s = settings.run_s
+        self.reserved = inf if poller.reserved_concurrency is None else poller.reserved_concurrency
+        self.most = min(poller.max_batches, poller.max_concurrency or poller.max_batches)
+        for each in reversed(settings.earlier):
+            self._set(each.field, each.value)
+        self.allowed = min(poller.start_batches, self.most)
+        self.batches = 0  # in the poller's hands, invoked or not
+        self.running = 0
+        self.invoked: deque[Invocation] = deque()  # in order of time, the first of them alive
+        self.is_watching_runs = self.is_watching_hidden = False
+        self.invocations = self.errors = self.timeouts = self.throttles = 0
+        self.before = (0, 0)  # attempts and those in vain, up to the minute before
+        self.ramps = 0
+        self.gates = PollerConditions(settings, agenda, self.queue, self._wakes)
+        self.has_gates = self.gates.are_there
+        self.ever_failed = bytearray(len(arrivals.sent_s))
+        self.last_left_s = 0.0
+        self.late_s = max(MINUTE_S, 2 * settings.api.mean_s)
+        self.behind_since_s: float | None = None
+        self.behind_s = 0.0
+        self.series: list[tuple[float, int, int, int, float]] = []
+        self.peak_age_s, self.peak_visible = 0.0, 0
+
+    def begin(self) -> None:
+        """Note on the agenda what comes by itself."""
+        agenda, settings = self.agenda, self.settings
+        agenda.at(0.0, self._each_minute)
+        agenda.at(settings.api.check_interval_s, self.api.check_health)
+        self.gates.begin()
+        for number, each in enumerate(settings.earlier):
+            later = [other for other in settings.earlier[number + 1 :] if other.field == each.field]
+            value = later[0].value if later else configured(settings, each.field)
+            agenda.at(each.until_s, self._change, (each.field, value))
+
+    def poll(self) -> None:
+        """Receive as many batches as the poller may hold."""
+        queue = self.queue
+        while self.batches < self.allowed and (queue.ready or queue.returned):
+            now_s = self.agenda.now_s
+            if self.has_gates and self.gates.are_closed(self.batches):
+                return
+            batch = queue.receive(now_s, self.batch_size)
+            if not batch:  # all that was ready has left the queue
+                self.last_left_s = now_s
+                return
+            self.batches += 1
+            if not self.is_watching_hidden:
+                self.is_watching_hidden = True
+                self.agenda.at(queue.hidden[0][0], self._come_back)
+            run = Invocation(batch)
+            if self.running < self.reserved:
+                self._start(run)
+            else:
+                patience_s = self.settings.poller.throttle_patience_s
+                run.gives_up_s = now_s + (queue.visibility_s if patience_s is None else patience_s)
+                self._throttle(run)
+
+    def _wakes(self, _: object) -> None:
+        self.poll()
+
+    def _start(self, run: Invocation) -> None:
+        self.running += 1
+        self.invocations += 1
+        run.deadline_s = deadline_s = self.agenda.now_s + self.timeout_s
+        self.invoked.append(run)
+        if not self.is_watching_runs:
+            self.is_watching_runs = True
+            self.agenda.at(deadline_s, self._cut_off)
+        if self.run_s:
+            self.agenda.at(self.agenda.now_s + self.run_s, self._begin_messages, run)
+        else:
+            self.api.call(run)
+
+    def _begin_messages(self, run: Invocation) -> None:
+        if run.is_alive:
+            self.api.call(run)
+
+    def _throttle(self, run: Invocation) -> None:
+        """Turn a batch away; it is tried again until patience ends."""
+        self.throttles += 1
+        now_s = self.agenda.now_s
+        again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
+        if now_s >= run.gives_up_s:
+            # The messages stay in flight until their visibility timeout ends; the poller backs off first.
+            self.agenda.at(again_s, self._let_go)
+        else:
+            self.agenda.at(min(again_s, run.gives_up_s), self._try_again, run)
+
+    def _try_again(self, run: Invocation) -> None:
+        if self.running < self.reserved:
+            self._start(run)
+        else:
+            self._throttle(run)
+
+    def _let_go(self, _: object) -> None:
+        self.batches -= 1
+        self.poll()
+
+    def _come_back(self, _: object) -> None:
+        """Make visible again what has been in flight for too long, and look again when more is due."""
+        queue, now_s = self.queue, self.agenda.now_s
+        hidden, state, receives = queue.hidden, queue.state, queue.receives
+        while hidden:
+            end_s, message, number = hidden[0]
+            # Queue.is_hidden, spelled out: nearly all that is met here has long been deleted.
+            if state[message] == IN_FLIGHT and receives[message] == number:
+                if end_s > now_s:
+                    break
+                queue.come_back(message)
+            hidden.popleft()
+        self.is_watching_hidden = bool(hidden)
+        if hidden:
+            self.agenda.at(hidden[0][0], self._come_back)
+        self.poll()
+
+    def _comes_back_alone(self, receipt: Receipt) -> None:
+        if self.queue.is_hidden(receipt):
+            self.queue.come_back(receipt[1])
+            self.poll()
+
+    def _cut_off(self, _: object) -> None:
+        """End the runs whose time is up, and look again when the next one's is."""
+        invoked, now_s = self.invoked, self.agenda.now_s
+        while invoked and invoked[0].deadline_s <= now_s:
+            self._time_out(invoked[0])
+        self.is_watching_runs = bool(invoked)
+        if invoked:
+            self.agenda.at(invoked[0].deadline_s, self._cut_off)
+
+    def _time_out(self, run: Invocation) -> None:
+        if run.is_alive:
+            self.timeouts += 1
+            run.failed = {message for _, message, _ in run.batch}
+            self._end(run, has_answered=False)
+
+    def _answered(self, run: Invocation, succeeds: bool) -> None:
+        """Go on with a run whose call has ended, unless it has been cut off."""
+        if not run.is_alive:
+            return
+        if not succeeds:
+            run.failed = run.failed or set()
+            run.failed.add(run.message)
+            if not self.settings.poller.partial_batch_responses or self.settings.queue.is_fifo:
+                # What comes after is given back too: a FIFO queue must keep its order.
+                run.failed.update(message for _, message, _ in run.batch[run.position :])
+                self._end(run)
+                return
+        run.position += 1
+        if run.position < len(run.batch):
+            run.message = run.batch[run.position][1]
+            self.api.call(run)
+        else:
+            self._end(run)
+
+    def _end(self, run: Invocation, has_answered: bool = True) -> None:
+        """Delete what a run has done, and take the next batch."""
+        run.is_alive = False
+        invoked = self.invoked
+        while invoked and not invoked[0].is_alive:
+            invoked.popleft()
+        self.running -= 1
+        self.batches -= 1
+        failed, queue = run.failed, self.queue
+        if failed:
+            if not (has_answered and self.settings.poller.partial_batch_responses):
+                failed.update(message for _, message, _ in run.batch)
+            # A batch answered in parts is a success to Lambda unless nothing in it succeeded.
+            self.errors += len(failed) == len(run.batch)
+            for message in failed:
+                self.ever_failed[message] = 1
+            for receipt in run.batch:
+                if receipt[1] not in failed:
+                    queue.delete(receipt)
+        else:
+            for receipt in run.batch:
+                queue.delete(receipt)
+        self.last_left_s = self.agenda.now_s
+        if self.has_gates:
+            self.gates.note(bool(failed))
+        self.poll()
+
+    def _change(self, change: tuple[str, float | None]) -> None:
+        """Change a setting in the middle of the run; what has begun under the one before keeps it."""
+        self._set(*change)
+        if change[0] == "visibility_timeout_s":
+            for receipt in self.queue.hidden:
+                self.agenda.at(receipt[0], self._comes_back_alone, receipt)
+            self.queue.hidden.clear()
+        elif change[0] == "function_timeout_s":
+            for run in self.invoked:
+                self.agenda.at(run.deadline_s, self._time_out, run)
+            self.invoked.clear()
+        self.poll()
+
+    def _set(self, field: str, value: float | None) -> None:
+        if field == "visibility_timeout_s" and value is not None:
+            self.queue.visibility_s = value
+        elif field == "function_timeout_s" and value is not None:
+            self.timeout_s = value
+        elif field == "max_receive_count":
+            self.queue.max_receives = inf if value is None else value
+        elif field == "reserved_concurrency":
+            self.reserved = inf if value is None else value
+        elif field == "max_concurrency":
+            most = self.settings.poller.max_batches
+            self.most = most if value is None else min(most, int(value))
+            self.allowed = min(max(self.allowed, self.settings.poller.start_batches), self.most)
+
+    def _each_minute(self, _: object) -> None:
+        """Scale, expire, note the state, as pollers and CloudWatch do each minute."""
+        now_s, queue = self.agenda.now_s, self.queue
+        self.agenda.at(now_s + MINUTE_S, self._each_minute)
+        left = queue.left
+        queue.expire(now_s)
+        if queue.left < left:
+            self.last_left_s = now_s
+        age_s = queue.age_s(now_s)
+        self.peak_age_s = max(self.peak_age_s, age_s)
+        visible = queue.count(VISIBLE)
+        self.peak_visible = max(self.peak_visible, visible)
+        self._note_delay(now_s, queue.oldest_s(now_s))
+        self.series.append((now_s, visible, queue.count(IN_FLIGHT), queue.dead, age_s))
+        self._scale(visible)
+        self.poll()
+
+    def _note_delay(self, now_s: float, oldest_s: float) -> None:
+        if oldest_s > self.late_s:
+            if self.behind_since_s is None:
+                self.behind_since_s = now_s - oldest_s
+        elif self.behind_since_s is not None:
+            self.behind_s = max(self.behind_s, now_s - self.behind_since_s)
+            self.behind_since_s = None
+
+    def _scale(self, visible: int) -> None:
+        poller, backoff = self.settings.poller, self.settings.poller.backoff
+        in_vain = self.errors + self.throttles
+        attempts = self.invocations + self.throttles
+        troubles, tried = in_vain - self.before[1], attempts - self.before[0]
+        self.before = (attempts, in_vain)
+        if poller.backs_off and troubles and troubles > backoff.above_share * tried:
+            least = min(backoff.least_batches, self.most)
+            self.allowed = max(least, int(self.allowed * backoff.factor))
+            self.ramps = 0
+        elif visible and self.batches >= self.allowed:
+            ramp = poller.further_ramp if self.ramps else poller.first_ramp
+            self.allowed = min(self.most, self.allowed + ramp)
+            self.ramps += 1
+        elif not visible:
+            self.allowed, self.ramps = min(poller.start_batches, self.most), 0
+
+    def outcome(self, sent: int, horizon_s: float) -> Outcome:
+        """Return what became of the messages; so many have been sent."""
+        queue, api = self.queue, self.api
+        state = queue.state
+        visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)
+        dead = [message for message in range(sent) if state[message] == DEAD] if queue.dead else []
+        deleted, expired = state.count(DELETED), state.count(EXPIRED)
+        assert queue.left == visible + in_flight, "messages left the queue uncounted"
+        assert queue.sent == sent == queue.left + deleted + len(dead) + expired, "messages are not conserved"
+        assert len(dead) == queue.dead == state.count(DEAD), "dead letters are not those that were counted"
+        api.settle()
+        end_s = min(self.last_left_s, horizon_s)
+        if not queue.left:
+            self._note_delay(end_s, 0.0)
+        return Outcome(
+            sent=sent,
+            deleted=deleted,
+            visible=visible,
+            in_flight=in_flight,
+            dead_lettered=len(dead),
+            expired=expired,
+            dead_unfailed=sum(not self.ever_failed[message] for message in dead),
+            lost=sum(state[message] > IN_FLIGHT for message in api.undone(sent)),
+            breaker_openings=self.gates.breaker_openings,
+            drained_s=None if queue.left else end_s,
+            mean_wait_s=api.waits_s / api.started if api.started else None,
+            series=tuple(self.series),
+            **{name: getattr(self, name) for name in _OF_LINE},
+            **{name: getattr(api, name) for name in _OF_API},
+        )

@@ -1,0 +1,219 @@
+"""A simulated SQS queue, standard or FIFO: which messages may be received, and what became of each."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+
+from watchme_analysis.simulation.settings import Arrivals, QueueSettings
+
+VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED, UNSENT = range(6)
+
+# End of the visibility timeout, message, and the number of the receive among those of the message.
+Receipt = tuple[float, int, int]
+
+# Receives in vain after which a message goes to the back and no longer makes the queue old.
+NOT_COUNTED_FROM = 3
+
+
+class StandardQueue:
+    """Messages are known by their position in the arrivals.
+
+    A receive is known by its number, so that what an earlier receive left behind is told from a later one.
+    Whatever leaves the queue stays in the list of the ready until it is met there: taking it out costs more.
+    """
+
+    def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
+        self.sent_s = arrivals.sent_s
+        self.state = bytearray([UNSENT]) * len(arrivals.sent_s)
+        self.receives = [0] * len(arrivals.sent_s)
+        self.sent = 0
+        self.left = 0  # visible or in flight
+        self.hidden: deque[Receipt] = deque()  # in order of time
+        # A receive could find something in these, if only what must leave the queue.
+        self.ready: deque[int] = deque()
+        self.returned: deque[int] = deque()
+        self._oldest = 0
+        self.dead = 0
+        # Receives up to which what comes back comes before what waits.
+        self._first_until = NOT_COUNTED_FROM if settings.returns_first else 0
+        self.visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
+        limit = settings.max_receive_count
+        self.max_receives = float("inf") if limit is None else limit
+
+    def count(self, state: int) -> int:
+        """Return how many messages are visible, or in flight."""
+        # Nothing before the oldest that is left is either.
+        return self.state.count(state, self._oldest)
+
+    def send(self, message: int) -> None:
+        """Take a message from its producer."""
+        self.sent += 1
+        self.left += 1
+        self.state[message] = VISIBLE
+        self.ready.append(message)
+
+    def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
+        """Return the receipts of one receive; what came too often or is too old leaves the queue instead.
+
+        Of all that is ready, or of the messages given.
+        """
+        ready = self.ready if only is None else only
+        returned, state, receives = self.returned, self.state, self.receives
+        taken: list[Receipt] = []
+        while ready or returned:
+            message = returned.popleft() if returned else ready.popleft()
+            if state[message]:  # all but VISIBLE, which is 0
+                continue
+            number = receives[message] + 1
+            if number > self.max_receives or self.sent_s[message] + self._retention_s <= now_s:
+                self._refuse(message, now_s)
+                continue
+            state[message] = IN_FLIGHT
+            receives[message] = number
+            receipt = (now_s + self.visibility_s, message, number)
+            self.hidden.append(receipt)
+            taken.append(receipt)
+            if len(taken) == at_most:
+                break
+        return taken
+
+    def _refuse(self, message: int, now_s: float) -> None:
+        """Take out of the queue what is too old, or came too often."""
+        is_old = self.sent_s[message] + self._retention_s <= now_s
+        self._leave(message, EXPIRED if is_old else DEAD)
+
+    def _leave(self, message: int, state: int) -> None:
+        self.state[message] = state
+        self.left -= 1
+        self.dead += state == DEAD
+
+    def delete(self, receipt: Receipt) -> None:
+        """Delete a message if the receipt is that of its latest receive; an older one deletes nothing."""
+        _, message, number = receipt
+        if self.state[message] <= IN_FLIGHT and self.receives[message] == number:
+            self.state[message] = DELETED
+            self.left -= 1
+
+    def is_hidden(self, receipt: Receipt) -> bool:
+        """Return whether a message is still in flight from this receive."""
+        _, message, number = receipt
+        return self.state[message] == IN_FLIGHT and self.receives[message] == number
+
+    def come_back(self, message: int) -> None:
+        """Make a message visible again whose visibility timeout has ended.
+
+        It comes before newer ones where that is set, unless it came back too often.
+        """
+        self.state[message] = VISIBLE
+        if self.receives[message] > self._first_until:
+            self.ready.append(message)
+        else:
+            self.returned.append(message)
+
+    def expire(self, now_s: float) -> None:
+        """Drop all messages beyond their retention, in flight or not."""
+        position = self._skip_gone()
+        while position < len(self.sent_s) and self.sent_s[position] + self._retention_s <= now_s:
+            if self.state[position] <= IN_FLIGHT:
+                self._leave(position, EXPIRED)
+            position += 1
+
+    def _skip_gone(self) -> int:
+        position, state = self._oldest, self.state
+        while position < len(state) and DELETED <= state[position] <= EXPIRED:
+            position += 1
+        self._oldest = position
+        return position
+
+    def age_s(self, now_s: float) -> float:
+        """Return the age of the oldest message as CloudWatch has it, 0 without one.
+
+        A message that was received more than three times in vain doesn't count any more, and one that was
+        received three times counts until it comes back.
+        """
+        state, receives = self.state, self.receives
+        for position in range(self._skip_gone(), len(state)):
+            if state[position] == UNSENT:
+                break
+            is_put_back = receives[position] + (state[position] == VISIBLE) > NOT_COUNTED_FROM
+            if state[position] <= IN_FLIGHT and not is_put_back:
+                return now_s - self.sent_s[position]
+        return 0.0
+
+    def oldest_s(self, now_s: float) -> float:
+        """Return the age of the oldest message that is left, received in vain or not, 0 without one."""
+        position = self._skip_gone()
+        if position == len(self.state) or self.state[position] == UNSENT:
+            return 0.0
+        return now_s - self.sent_s[position]
+
+
+class FifoQueue(StandardQueue):
+    """Messages of a group are received in order, and none while another of the group is in flight."""
+
+    def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
+        super().__init__(settings, arrivals)
+        self.groups = arrivals.groups or [0] * len(arrivals.sent_s)
+        self._waiting: dict[int, list[int]] = {}  # heaps: positions are in order of sending
+        self._in_flight: dict[int, int] = {}
+        self._listed: set[int] = set()
+
+    def _list(self, group: int) -> None:
+        if group not in self._listed and self._waiting.get(group) and not self._in_flight.get(group):
+            self._listed.add(group)
+            self.ready.append(group)
+
+    def send(self, message: int) -> None:
+        """Take a message from its producer."""
+        self.sent += 1
+        self.left += 1
+        self.state[message] = VISIBLE
+        self._offer(message)
+
+    def _offer(self, message: int) -> None:
+        group = self.groups[message]
+        heappush(self._waiting.setdefault(group, []), message)
+        self._list(group)
+
+    def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
+        """Return the receipts of one receive, those of a group in their order."""
+        taken: list[Receipt] = []
+        while self.ready and len(taken) < at_most:
+            group = self.ready.popleft()
+            self._listed.discard(group)
+            waiting = self._waiting[group]
+            while waiting and len(taken) < at_most:
+                for receipt in super().receive(now_s, 1, deque([heappop(waiting)])):
+                    taken.append(receipt)
+                    self._in_flight[group] = self._in_flight.get(group, 0) + 1
+        return taken
+
+    def _release(self, message: int) -> None:
+        group = self.groups[message]
+        self._in_flight[group] -= 1
+        self._list(group)
+
+    def delete(self, receipt: Receipt) -> None:
+        """Delete a message; a receipt whose visibility timeout has ended is refused."""
+        _, message, number = receipt
+        if self.state[message] == IN_FLIGHT and self.receives[message] == number:
+            super().delete(receipt)
+            self._release(message)
+
+    def come_back(self, message: int) -> None:
+        """Make a message visible again, and its group free when it was the last."""
+        self._in_flight[self.groups[message]] -= 1
+        self.state[message] = VISIBLE
+        self._offer(message)
+
+    def _leave(self, message: int, state: int) -> None:
+        was_in_flight = self.state[message] == IN_FLIGHT
+        super()._leave(message, state)
+        if was_in_flight:
+            self._release(message)
+
+
+def queue_of(settings: QueueSettings, arrivals: Arrivals) -> StandardQueue:
+    """Return a queue of the kind that is set."""
+    return FifoQueue(settings, arrivals) if settings.is_fifo else StandardQueue(settings, arrivals)

@@ -1,0 +1,354 @@
+"""Measures against backlogs and dead letters, each simulated with the same arrivals, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from random import Random
+from typing import Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.simulation.run import simulate, simulate_together
+from watchme_analysis.simulation.settings import (
+    ApiSettings,
+    Arrivals,
+    BreakerSettings,
+    FaultInterval,
+    Host,
+    Outcome,
+    QueueSettings,
+    Settings,
+)
+
+HOUR_S = 3600.0
+CONFIDENCE = 0.95
+TOGETHER = "timeout 60 s, visibility 360 s, 5 receives, maximum concurrency 2 and restart"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What producers send, as counted per interval.
+
+    Attributes
+    ----------
+    counts
+        Messages of each interval, from the start of the run on.
+    interval_s
+        Length of an interval; messages are scattered evenly in theirs.
+    factor
+        How many times as much is sent.
+    devices
+        Senders, each a message group of a FIFO queue.
+    failing_share
+        Share of the messages whose every run fails.
+    within_s
+        Messages come within so many seconds from the start of their interval; None: anywhere in it.
+    """
+
+    counts: tuple[float, ...] = field(repr=False)
+    interval_s: float = 60.0
+    factor: float = 1.0
+    devices: int = 30
+    failing_share: float = 0.0
+    within_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A name, and what is simulated under it.
+
+    Attributes
+    ----------
+    name
+        What is different in it.
+    settings, load
+        Of the queue.
+    beside
+        Settings and load of other queues, simulated at the same time; the figures are those of all.
+    host
+        What the APIs of all share.
+    """
+
+    name: str
+    settings: Settings
+    load: Load
+    beside: tuple[tuple[Settings, Load], ...] = ()
+    host: Host | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean of the replications and half the width of its 95 % interval; None where nothing was seen."""
+
+    mean: float | None
+    half_width: float | None
+    seen: int
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+        return None if self.mean is None or self.half_width is None else self.mean - self.half_width
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
+        return None if self.mean is None or self.half_width is None else self.mean + self.half_width
+
+    def text(self, unit: float = 1.0) -> str:
+        """Return mean and half width in a unit of so many of its own; the mean alone where all runs agree."""
+        if self.mean is None:
+            return "none"
+        mean, half = self.mean / unit, (self.half_width or 0.0) / unit
+        digits = 1 if (unit > 1 and mean < 10) or 0 < half < 1 else 0
+        return f"{mean:,.{digits}f} ± {half:,.{digits}f}" if half else f"{mean:,.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A scenario with its outcomes, one of each queue in each replication."""
+
+    scenario: Scenario
+    runs: tuple[tuple[Outcome, ...], ...] = field(repr=False)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What became of the messages of all queues together, one of each replication."""
+        return tuple(together(run) for run in self.runs)
+
+    def of_line(self, place: int) -> Comparison:
+        """Return the outcomes of one of the queues alone."""
+        return Comparison(self.scenario, tuple((run[place],) for run in self.runs))
+
+    def estimate(self, name: str) -> Estimate:
+        """Return the mean of a field of the outcomes with its interval."""
+        return estimate([getattr(outcome, name) for outcome in self.outcomes])
+
+    def drain_s(self) -> Estimate:
+        """Return how long it took to work off the longest backlog, in runs that left no message."""
+        return estimate(
+            [None if outcome.drained_s is None else outcome.behind_s for outcome in self.outcomes]
+        )
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes of several queues as one: counts added up, the highest age, the last to empty."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    emptied = [outcome.drained_s for outcome in outcomes]
+    added = {
+        name: sum(getattr(outcome, name) for outcome in outcomes)
+        for name in Outcome.__dataclass_fields__
+        if name not in {"behind_s", "drained_s", "mean_wait_s", "peak_age_s", "series"}
+    }
+    return Outcome(
+        **added,
+        peak_age_s=max(outcome.peak_age_s for outcome in outcomes),
+        drained_s=None if None in emptied else max(time_s for time_s in emptied if time_s is not None),
+        behind_s=max(outcome.behind_s for outcome in outcomes),
+        mean_wait_s=None,
+    )
+
+
+def estimate(values: Sequence[float | None]) -> Estimate:
+    """Return the mean of what is there, and its interval by Student's t."""
+    from scipy.stats import t
+
+    there = [float(value) for value in values if value is not None]
+    many = len(there)
+    if not many:
+        return Estimate(None, None, 0)
+    mean = math.fsum(there) / many
+    if many == 1:
+        return Estimate(mean, None, 1)
+    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in there) / (many - 1))
+    return Estimate(mean, float(t.ppf((1 + CONFIDENCE) / 2, many - 1)) * spread / math.sqrt(many), many)
+
+
+def arrivals_of(load: Load, seed: int) -> Arrivals:
+    """Return messages that follow a load; a broken count is rounded at random so that means hold."""
+    random = Random(seed)
+    width_s = load.interval_s if load.within_s is None else load.within_s
+    sent_s: list[float] = []
+    for position, count in enumerate(load.counts):
+        wanted = count * load.factor
+        whole = int(wanted) + (random.random() < wanted - int(wanted))
+        sent_s += [position * load.interval_s + random.random() * width_s for _ in range(whole)]
+    sent_s.sort()
+    groups = [random.randrange(load.devices) for _ in sent_s]
+    failing = frozenset(
+        message
+        for message in range(len(sent_s))
+        if load.failing_share and random.random() < load.failing_share
+    )
+    return Arrivals(sent_s, groups, failing)
+
+
+def usual_load() -> Load:
+    """Return thirty devices that send together every half hour, for eight hours."""
+    counts = [0.0] * 480
+    counts[::30] = [30.0] * 16
+    return Load(tuple(counts), devices=30)
+
+
+def usual_settings() -> Settings:
+    """Return an API that one call keeps busy for 15 s, and for 25 s and unhealthy in the second hour."""
+    spell = FaultInterval(HOUR_S, 2 * HOUR_S, mean_s=25.0, is_unhealthy=True, is_cured_by_restart=True)
+    return Settings(
+        queue=QueueSettings(visibility_timeout_s=900.0),
+        api=ApiSettings(mean_s=15.0, slots=1, spells=(spell,)),
+        function_timeout_s=30.0,
+    )
+
+
+def _throughout(settings: Settings, *fields: str) -> Settings:
+    """Return settings of which some hold for the whole run, whatever was set earlier."""
+    return replace(settings, earlier=tuple(each for each in settings.earlier if each.field not in fields))
+
+
+def _queue(settings: Settings, **changes: Any) -> Settings:
+    return replace(_throughout(settings, *changes), queue=replace(settings.queue, **changes))
+
+
+def _poller(settings: Settings, **changes: Any) -> Settings:
+    return replace(_throughout(settings, *changes), poller=replace(settings.poller, **changes))
+
+
+def _longer(settings: Settings) -> Settings:
+    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=60.0)
+
+
+def _restarting(settings: Settings) -> Settings:
+    """Restart an API that fails three checks, as it does in spells that take half the timeout and more."""
+    limit_s = settings.function_timeout_s / 2
+    spells = tuple(
+        replace(spell, is_unhealthy=True, is_cured_by_restart=True) if spell.longest_s >= limit_s else spell
+        for spell in settings.api.spells
+    )
+    return replace(settings, api=replace(settings.api, spells=spells, restarts_when_unhealthy=True))
+
+
+def _mapped(settings: Settings) -> Settings:
+    return _poller(settings, max_concurrency=2, reserved_concurrency=None)
+
+
+def _reserved(settings: Settings, patience_s: float | None) -> Settings:
+    return _poller(settings, max_concurrency=None, reserved_concurrency=2, throttle_patience_s=patience_s)
+
+
+def _together(settings: Settings) -> Settings:
+    return _restarting(_mapped(_queue(_longer(settings), visibility_timeout_s=360.0, max_receive_count=5)))
+
+
+def _taken(settings: Settings) -> Settings:
+    """Return what was done after a backlog: a longer timeout, and less time until the next receive."""
+    return _queue(_longer(settings), visibility_timeout_s=300.0, max_receive_count=3)
+
+
+_TAKEN = "timeout 60 s, visibility 300 s, 3 receives, "
+
+MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
+    ("as configured", lambda settings: settings),
+    ("function timeout 60 s", _longer),
+    ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
+    (
+        "visibility timeout 6 x function timeout",
+        lambda settings: _queue(settings, visibility_timeout_s=6 * settings.function_timeout_s),
+    ),
+    ("3 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=3)),
+    ("5 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=5)),
+    ("reserved 2, as AWS's guide describes it", lambda settings: _reserved(settings, None)),
+    ("reserved 2, throttled batches given up at once", lambda settings: _reserved(settings, 0.0)),
+    ("maximum concurrency 2", _mapped),
+    (_TAKEN + "reserved 2, given up at once", lambda settings: _taken(_reserved(settings, 0.0))),
+    (_TAKEN + "maximum concurrency 2", lambda settings: _taken(_mapped(settings))),
+    ("FIFO, a group for each device", lambda settings: _queue(settings, is_fifo=True)),
+    ("circuit breaker", lambda settings: replace(settings, breaker=BreakerSettings())),
+    ("restart after 3 failed health checks", _restarting),
+    (TOGETHER, _together),
+)
+
+
+def scenarios(
+    settings: Settings,
+    load: Load,
+    beside: tuple[tuple[Settings, Load], ...] = (),
+    host: Host | None = None,
+) -> tuple[Scenario, ...]:
+    """Return each measure that changes something, some together, and ten times the load.
+
+    Parameters
+    ----------
+    settings, load
+        Of the queue.
+    beside, host
+        Queues that are simulated with it, and what they share: each measure is taken on all of them.
+    """
+    lines = ((settings, load), *beside)
+
+    def scenario(name: str, change: Callable[[Settings], Settings], factor: float = 1.0) -> Scenario:
+        (first, own), *others = [
+            (change(each), replace(sent, factor=sent.factor * factor)) for each, sent in lines
+        ]
+        return Scenario(name, first, own, tuple(others), host)
+
+    alone = [
+        scenario(name, change)
+        for position, (name, change) in enumerate(MEASURES)
+        if position == 0 or any(change(each) != each for each, _ in lines)
+    ]
+    return (
+        *alone,
+        scenario("10 x load", lambda each: each, 10.0),
+        scenario("10 x load with " + TOGETHER, _together, 10.0),
+    )
+
+
+def _replicate(task: tuple[Scenario, int]) -> tuple[Outcome, ...]:
+    scenario, seed = task
+    if not scenario.beside and scenario.host is None:
+        return (simulate(scenario.settings, arrivals_of(scenario.load, seed), seed),)
+    lines = ((scenario.settings, scenario.load), *scenario.beside)
+    wanted = [
+        (settings, arrivals_of(load, seed + 104_729 * number))
+        for number, (settings, load) in enumerate(lines)
+    ]
+    return simulate_together(wanted, scenario.host, seed)
+
+
+def compare(
+    wanted: Sequence[Scenario], replications: int = 20, seed: int = 0, processes: int = 1
+) -> tuple[Comparison, ...]:
+    """Simulate scenarios; the n-th replication of all has the same arrivals where the load is the same.
+
+    Parameters
+    ----------
+    wanted
+        What to simulate.
+    replications
+        Runs of each scenario.
+    seed
+        The same seed gives the same outcomes, whatever the number of processes.
+    processes
+        1 works in this process. More are new ones, each of which reads a script that calls this anew.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to repeat.
+    """
+    if replications < 1:
+        raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
+    tasks = [(scenario, seed * 1_000_003 + number) for scenario in wanted for number in range(replications)]
+    if processes == 1:
+        runs = [_replicate(task) for task in tasks]
+    else:
+        # Not by a fork of this process, in which Arrow, numpy or a notebook may have threads that hold locks.
+        with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
+            runs = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
+    return tuple(
+        Comparison(scenario, tuple(runs[start : start + replications]))
+        for scenario, start in zip(wanted, range(0, len(runs), replications), strict=True)
+    )

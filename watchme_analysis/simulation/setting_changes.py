@@ -1,0 +1,128 @@
+"""Settings that were changed within a case's window, read from CloudTrail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.simulation.settings import EarlierSetting
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# AWS's advice on what a visibility timeout should be, in function timeouts.
+ADVISED = 6
+
+
+def earlier_settings(flow: Pipeline, tables: Tables) -> tuple[tuple[EarlierSetting, ...], tuple[str, ...]]:
+    """Return what a flow's settings were before they were changed in its window, and what was assumed.
+
+    Parameters
+    ----------
+    flow
+        Queue with function and metrics.
+    tables
+        Case or investigation, for ``changes``.
+
+    Notes
+    -----
+    A call to AWS tells the value that it sets, not the one before: that is taken from the call before it,
+    or assumed. No limit is assumed where nothing was throttled, and six function timeouts for a visibility
+    timeout, as AWS advises. Other settings stay as they are, and a note says so.
+    """
+    if not len(flow.frame):
+        return (), ()
+    start, names = flow.frame.index[0], {flow.queue, flow.function}
+    found: list[tuple[str, float, float | None]] = []
+    changes = tables.table("changes")
+    succeeded = changes[changes["error_code"].isna() & changes["time"].notna()]
+    for row in succeeded.sort_values("time", kind="stable").itertuples():
+        at_s = (row.time - start).total_seconds()
+        touched = {row.resource, *_loaded(row.resources, list)}
+        if at_s > 0 and row.time <= flow.frame.index[-1] and names & touched:
+            parameters = _loaded(row.parameters, dict)
+            found += [(field, at_s, value) for field, value in _set(str(row.event_name), parameters)]
+    earlier: list[EarlierSetting] = []
+    notes = []
+    for field, calls in groupby(sorted(found, key=lambda each: each[:2]), key=lambda each: each[0]):
+        first, *more = calls
+        before, note = _before(flow, field, start, first)
+        notes.append(note)
+        if before is not _UNKNOWN:
+            earlier.append(EarlierSetting(field, first[1], before))
+        previous = first
+        for call in more:
+            earlier.append(EarlierSetting(field, call[1], previous[2]))
+            previous = call
+    return tuple(sorted(earlier, key=lambda each: each.until_s)), tuple(notes)
+
+
+_UNKNOWN: Any = object()
+_WORDS = {
+    "visibility_timeout_s": "visibility timeout",
+    "max_receive_count": "number of receives before the dead-letter queue",
+    "reserved_concurrency": "reserved concurrency",
+    "max_concurrency": "maximum concurrency",
+    "function_timeout_s": "function timeout",
+}
+
+
+def _before(
+    flow: Pipeline, field: str, start: datetime, first: tuple[str, float, float | None]
+) -> tuple[Any, str]:
+    """Return what a setting was before its first change, and a sentence about it."""
+    minutes = first[1] / 60
+    said = f"The {_WORDS[field]} was changed {minutes:.0f} min into the window"
+    if field == "visibility_timeout_s" and flow.settings.function_timeout_s:
+        value = ADVISED * flow.settings.function_timeout_s
+        return value, f"{said}; before, {value:.0f} s is assumed, {ADVISED} times the function's timeout."
+    if field == "reserved_concurrency":
+        seconds = (flow.frame.index - start).total_seconds()
+        if not flow.frame["throttles"][seconds < first[1]].fillna(0.0).sum():
+            return None, f"{said}; before, nothing was throttled: no limit is assumed."
+    return _UNKNOWN, f"{said}; what it was before is not known: the first value set is taken for all before."
+
+
+def _set(event: str, parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """Return the fields that a call sets, with their values."""
+    readers: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, float | None]]]] = {
+        "SetQueueAttributes": _of_queue,
+        "PutFunctionConcurrency": lambda given: _number(
+            "reserved_concurrency", given.get("reservedConcurrentExecutions")
+        ),
+        "DeleteFunctionConcurrency": lambda _: [("reserved_concurrency", None)],
+        "UpdateFunctionConfiguration": lambda given: _number("function_timeout_s", given.get("timeout")),
+        "UpdateEventSourceMapping": lambda given: _number(
+            "max_concurrency", _loaded(given.get("scalingConfig"), dict).get("maximumConcurrency")
+        ),
+    }
+    return next((read(parameters) for name, read in readers.items() if event.startswith(name)), [])
+
+
+def _of_queue(parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    attributes = _loaded(parameters.get("attributes"), dict)
+    redrive = _loaded(attributes.get("RedrivePolicy"), dict)
+    return [
+        *_number("visibility_timeout_s", attributes.get("VisibilityTimeout")),
+        *_number("max_receive_count", redrive.get("maxReceiveCount")),
+    ]
+
+
+def _number(field: str, value: Any) -> list[tuple[str, float | None]]:
+    try:
+        return [(field, float(value))]
+    except (TypeError, ValueError):
+        return []
+
+
+def _loaded(value: Any, kind: type) -> Any:
+    """Return JSON text, or what was JSON text, as a mapping or a list; an empty one when it is neither."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return kind()
+    return value if isinstance(value, kind) else kind()

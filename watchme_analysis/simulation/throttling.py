@@ -1,0 +1,102 @@
+"""Reserved against maximum concurrency: when throttling alone fills a dead-letter queue.
+
+Lambda's Developer Guide says that a throttled batch is tried again until its visibility timeout has passed,
+while the poller gradually takes fewer batches; it publishes neither how often nor how gradually. Each receive
+counts towards the redrive policy, whether a run came of it or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from watchme_analysis.simulation.scenarios import Estimate, Load, Scenario, compare, estimate
+from watchme_analysis.simulation.settings import ApiSettings, PollerSettings, QueueSettings, Settings
+
+LIMIT = 2
+# How long a throttled batch is tried again, in shares of the visibility timeout; 1 is what the guide says.
+PATIENCE = (0.0, 0.25, 0.5, 1.0)
+RETRIES_S = (5.0, 45.0)
+VISIBILITIES_S = (300.0, 900.0)
+BURST = 200
+
+
+@dataclass(frozen=True)
+class ThrottlingPoint:
+    """One assumption and what came of it.
+
+    Attributes
+    ----------
+    limit
+        ``reserved`` or ``maximum``.
+    visibility_timeout_s, patience_s, retry_s
+        Of the queue and of the poller; the last two mean nothing for ``maximum``.
+    backs_off
+        Whether throttles make the poller take fewer batches.
+    dead_unfailed_pct
+        Messages that were dead-lettered without one failed run, in percent of those sent.
+    """
+
+    limit: str
+    visibility_timeout_s: float
+    patience_s: float
+    retry_s: float
+    backs_off: bool
+    dead_unfailed_pct: Estimate
+
+
+def burst_settings() -> tuple[Settings, Load]:
+    """Return a healthy function behind a queue of 3 receives, and a burst of 200 messages within a minute."""
+    settings = Settings(
+        queue=QueueSettings(max_receive_count=3),
+        api=ApiSettings(mean_s=15.0, slots=None),
+        function_timeout_s=60.0,
+    )
+    return settings, Load((float(BURST),))
+
+
+def throttling_sweep(
+    settings: Settings, load: Load, replications: int = 5, seed: int = 0, processes: int = 1
+) -> tuple[ThrottlingPoint, ...]:
+    """Return what a limit of two does to healthy messages, under each assumption.
+
+    Parameters
+    ----------
+    settings, load
+        What is simulated; limits and visibility timeout are replaced.
+    replications, seed, processes
+        As for :func:`watchme_analysis.simulation.scenarios.compare`.
+    """
+    asked = [
+        ("reserved", visibility_s, share * visibility_s, retry_s, backs_off)
+        for visibility_s in VISIBILITIES_S
+        for backs_off in (True, False)
+        for retry_s in RETRIES_S
+        for share in PATIENCE
+    ]
+    asked += [("maximum", visibility_s, visibility_s, 5.0, True) for visibility_s in VISIBILITIES_S]
+    wanted = [Scenario("", _limited(settings, *each), load) for each in asked]
+    found = compare(wanted, replications, seed, processes)
+    return tuple(
+        ThrottlingPoint(*each, _percent([(run.dead_unfailed, run.sent) for run in row.outcomes]))
+        for each, row in zip(asked, found, strict=True)
+    )
+
+
+def _limited(
+    settings: Settings, limit: str, visibility_s: float, patience_s: float, retry_s: float, backs_off: bool
+) -> Settings:
+    is_reserved = limit == "reserved"
+    poller: PollerSettings = replace(
+        settings.poller,
+        reserved_concurrency=LIMIT if is_reserved else None,
+        max_concurrency=None if is_reserved else LIMIT,
+        throttle_patience_s=patience_s,
+        throttle_retry_s=retry_s,
+        backs_off=backs_off,
+    )
+    return replace(settings, poller=poller, queue=replace(settings.queue, visibility_timeout_s=visibility_s))
+
+
+def _percent(pairs: Sequence[tuple[int, int]]) -> Estimate:
+    return estimate([100.0 * dead / sent if sent else None for dead, sent in pairs])

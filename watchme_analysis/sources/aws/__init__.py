@@ -1,1 +1,0 @@
-"""AWS asked live: one client, names, policies, what was answered before."""

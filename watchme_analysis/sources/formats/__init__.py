@@ -1,1 +1,0 @@
-"""Formats that access logs are written in, and the plans to read them by."""

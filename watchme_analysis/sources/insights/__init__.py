@@ -1,1 +1,0 @@
-"""CloudWatch Logs Insights: queries planned, asked, watched, cached and put together."""

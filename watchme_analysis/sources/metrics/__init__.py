@@ -1,1 +1,0 @@
-"""CloudWatch metrics asked live: which, at which period, complete."""

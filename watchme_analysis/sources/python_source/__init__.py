@@ -1,1 +1,0 @@
-"""Applications' source, read without being run: routes, calls, what blocks."""
