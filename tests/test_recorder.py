@@ -12,7 +12,7 @@ import pytest
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.services.diagnose import diagnose
 
-RECORDER = Path(__file__).resolve().parent.parent / "data" / "record" / "record.py"
+RECORDER = Path(__file__).resolve().parent.parent / "benchmarks" / "recorder" / "record.py"
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 

@@ -1,4 +1,4 @@
-"""The faults of a recording: how each begins and ends."""
+"""The faults of a recording: start and end of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from stage import Stage, free_port
+from testbed import Testbed, free_port
 
 CAUSES = {
     "event_loop": "app_event_loop",
@@ -18,7 +18,7 @@ CAUSES = {
     "edge_rule": "edge_config",
     "healthy": "none",
 }
-# The application whose weakness a scenario shows; any other will do for the rest.
+# Scenarios that need one particular application; the others run with any.
 APPS = {"event_loop": "event_loop", "own_threads": "own_threads"}
 USUAL_DELAY_S = 0.02
 USUAL_CLIP_BYTES = 4096
@@ -27,18 +27,18 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Strength:
-    """How strong a fault is.
+    """The parameters that set the strength of a fault.
 
     Attributes
     ----------
     delay_s
-        How long the store takes.
+        Response time of the store, in seconds.
     loss_pct
-        Share of packets to the container that are dropped.
+        Percentage of packets to the container that are dropped.
     clip_bytes
-        Size of a clip; the work of a job grows with it.
+        Size of a clip in bytes; a job's CPU time grows with it.
     neighbours
-        Busy processes that share the application's control group.
+        Number of busy processes in the application's control group.
     """
 
     delay_s: float
@@ -47,47 +47,47 @@ class Strength:
     neighbours: int
 
 
-def inject(stage: Stage, scenario: str, strength: Strength) -> None:
-    """Begin the fault."""
+def inject(testbed: Testbed, scenario: str, strength: Strength) -> None:
+    """Start the fault of a scenario."""
     if scenario == "routing":
-        stage.reload_origin(f"127.0.0.1:{free_port()}")
+        testbed.reload_origin(f"127.0.0.1:{free_port()}")
     elif scenario == "edge_rule":
-        stage.reload_edge(free_port())
+        testbed.reload_edge(free_port())
     elif scenario == "packet_loss":
-        lose_packets(stage, strength.loss_pct)
+        lose_packets(testbed, strength.loss_pct)
     elif scenario == "own_threads":
-        stage.store.clip_bytes = strength.clip_bytes
+        testbed.store.clip_bytes = strength.clip_bytes
     elif scenario == "neighbours":
         for number in range(strength.neighbours):
-            stage.start_neighbour(f"neighbour-{number}")
+            testbed.start_neighbour(f"neighbour-{number}")
     elif scenario != "healthy":
-        stage.store.delay_s = strength.delay_s
+        testbed.store.delay_s = strength.delay_s
 
 
-def heal(stage: Stage, scenario: str) -> None:
-    """End the fault."""
+def heal(testbed: Testbed, scenario: str) -> None:
+    """End the fault of a scenario and restore the usual settings."""
     if scenario == "routing":
-        stage.reload_origin(None)
+        testbed.reload_origin(None)
     elif scenario == "edge_rule":
-        stage.reload_edge(None)
+        testbed.reload_edge(None)
     elif scenario == "packet_loss":
-        lose_packets(stage, 0)
-    stage.end_neighbours()
-    stage.store.delay_s, stage.store.clip_bytes = USUAL_DELAY_S, USUAL_CLIP_BYTES
+        lose_packets(testbed, 0)
+    testbed.end_neighbours()
+    testbed.store.delay_s, testbed.store.clip_bytes = USUAL_DELAY_S, USUAL_CLIP_BYTES
 
 
-def lose_packets(stage: Stage, share_pct: float) -> None:
-    """Drop a share of what arrives at the container; 0 ends that.
+def lose_packets(testbed: Testbed, share_pct: float) -> None:
+    """Drop a percentage of the packets that arrive at the container; 0 removes the rule.
 
-    By netem where the kernel has it, else by a rule of nftables, else of iptables, the latter two inside the
-    container's network namespace.
+    Uses netem if the kernel has it, else nftables, else iptables; the latter two run inside the container's
+    network namespace.
 
     Raises
     ------
     RuntimeError
-        When none of them can.
+        When none of the three is available.
     """
-    ours, theirs = stage.interfaces
+    ours, theirs = testbed.interfaces
     rule = f"ip protocol tcp numgen random mod 1000 < {round(share_pct * 10)} drop"
     chain = f"chain arriving {{\ntype filter hook input priority 0\niifname {theirs} {rule}\n}}"
     table = f"table ip loss {{\n{chain}\n}}\n"
@@ -95,41 +95,42 @@ def lose_packets(stage: Stage, share_pct: float) -> None:
     if not share_pct:
         for words in (
             ["tc", "qdisc", "del", "dev", ours, "root"],
-            [*stage.inside, "nft", "delete", "table", "ip", "loss"],
-            [*stage.inside, "iptables", "-F", "INPUT"],
+            [*testbed.inside, "nft", "delete", "table", "ip", "loss"],
+            [*testbed.inside, "iptables", "-F", "INPUT"],
         ):
             _try(words)
         return
     ways = (
         (["tc", "qdisc", "add", "dev", ours, "root", "netem", "loss", f"{share_pct:g}%"], ""),
-        ([*stage.inside, "nft", "-f", "-"], table),
-        ([*stage.inside, *f"iptables -A INPUT -i {theirs} -p tcp {chance} -j DROP".split()], ""),
+        ([*testbed.inside, "nft", "-f", "-"], table),
+        ([*testbed.inside, *f"iptables -A INPUT -i {theirs} -p tcp {chance} -j DROP".split()], ""),
     )
     if not any(_try(words, text) for words, text in ways):
-        raise RuntimeError("Packets can't be dropped here: it needs tc with netem, nft or iptables.")
+        raise RuntimeError("Dropping packets needs tc with netem, nft or iptables; none of them works here.")
 
 
-def limit_cpu(stage: Stage, cpus: float) -> Path | None:
-    """Give the application's processes a share of the CPU, as a container's ``cpus`` does.
+def limit_cpu(testbed: Testbed, cpus: float) -> Path | None:
+    """Limit the application's CPU with a control group, as a container's ``cpus`` does.
 
     Returns
     -------
     Path or None
-        The control group, to be removed when its processes are gone; None where none can be made.
+        The control group, which the caller removes after its processes have ended; None if it could not be
+        created.
     """
     version_1 = (CGROUP / "cpu" / "cpu.cfs_quota_us").exists()
-    group = (CGROUP / "cpu" if version_1 else CGROUP) / f"watchme-{stage.processes['app'].pid}"
+    group = (CGROUP / "cpu" if version_1 else CGROUP) / f"watchme-{testbed.processes['app'].pid}"
     try:
         group.mkdir()
         if version_1:
             (group / "cpu.cfs_quota_us").write_text(str(int(cpus * 100_000)))
         else:
             (group / "cpu.max").write_text(f"{int(cpus * 100_000)} 100000")
-        for pid in stage.app_pids():
+        for pid in testbed.app_pids():
             (group / "cgroup.procs").write_text(str(pid))
     except OSError:
         return None
-    stage.group = group
+    testbed.group = group
     return group
 
 

@@ -1,6 +1,6 @@
-"""The stage of a recording: store, application, origin and edge, each a real program on loopback.
+"""The programs of a recording: store, application, origin and edge, each a real process on loopback.
 
-Where it is allowed (root on Linux, with ``ip``), the application stands in a network namespace of its own,
+With root on Linux and the command ``ip``, the application runs in a network namespace of its own and is
 reached over a pair of virtual interfaces, as a container is.
 """
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import confs
+import nginx_configs
 
 HERE = Path(__file__).resolve().parent
 APP_PORT = 8017
@@ -58,41 +58,41 @@ class _StoreHandler(http.server.BaseHTTPRequestHandler):
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def find_nginx() -> str | None:
-    """Return where Nginx is, also for a user whose path leaves out what administrators run."""
+    """Return the path of Nginx, or None; /usr/sbin is searched even if it is not in PATH."""
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 def wait_for(ready: Callable[[], bool], what: str) -> None:
-    """Wait until something is ready.
+    """Wait until ``ready()`` is true.
 
     Raises
     ------
     RuntimeError
-        When it is not within :data:`START_LIMIT_S`.
+        When it is still false after :data:`START_LIMIT_S` seconds.
     """
     end = time.monotonic() + START_LIMIT_S
     while not ready():
         if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not come up within {START_LIMIT_S} s.")
+            raise RuntimeError(f"{what} did not start within {START_LIMIT_S} s.")
         time.sleep(0.05)
 
 
 def listening(host: str, port: int) -> bool:
-    """Tell whether somebody accepts connections there."""
+    """Return True if connections to the address are accepted."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((host, port)) == 0
 
 
 def namespaces_allowed() -> bool:
-    """Tell whether network namespaces can be made and entered here."""
+    """Return True if this process may create and enter network namespaces."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"watchme-try-{os.getpid()}"
@@ -103,8 +103,8 @@ def namespaces_allowed() -> bool:
 
 
 @dataclass
-class Stage:
-    """The programs of a recording.
+class Testbed:
+    """The running programs of a recording; a context manager that starts and stops them.
 
     Attributes
     ----------
@@ -113,11 +113,11 @@ class Stage:
     app_source
         The application's module, a file of ``apps``.
     workers, limit_concurrency, read_timeout_s
-        How the application and the origin are set up.
+        Settings of uvicorn and of the origin's Nginx (seconds).
     isolated
-        Whether the application stands in a network namespace.
+        True if the application runs in a network namespace of its own.
     group
-        Control group of the application, where it has one.
+        Control group of the application, or None.
     """
 
     work: Path
@@ -133,7 +133,7 @@ class Stage:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _files: list[Any] = field(default_factory=list)
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Testbed:
         try:
             self._start()
         except BaseException as error:
@@ -167,12 +167,12 @@ class Stage:
 
     @property
     def inside(self) -> list[str]:
-        """Words that put a command into the application's network."""
+        """Return the command prefix that enters the application's network namespace."""
         return ["ip", "netns", "exec", self._namespace] if self.isolated else []
 
     @property
     def interfaces(self) -> tuple[str, str]:
-        """Names of the pair of interfaces to the application's network: the host's end, the container's."""
+        """Return the names of the two interfaces: the host's end and the container's end."""
         return f"wm{os.getpid()}h", f"wm{os.getpid()}c"
 
     @property
@@ -191,7 +191,7 @@ class Stage:
         return self.work / "gauges"
 
     def app_pids(self) -> list[int]:
-        """Return the application's process and all that it started, such as its workers."""
+        """Return the process ids of the application and of all its child processes."""
         found = [self.processes["app"].pid]
         for pid in found:
             with contextlib.suppress(OSError):
@@ -200,7 +200,7 @@ class Stage:
         return found
 
     def command(self) -> str:
-        """Return the command line of the application, as it goes into the case."""
+        """Return the command line of the application, as it is stored in the case."""
         limit = f" --limit-concurrency {self.limit_concurrency}" if self.limit_concurrency else ""
         host = "0.0.0.0" if self.isolated else self._app_host
         return (
@@ -209,32 +209,34 @@ class Stage:
         )
 
     def reload_origin(self, health: str | None) -> None:
-        """Have the origin send ``/health`` somewhere else, or back to the application."""
+        """Reload the origin with ``/health`` routed to another address, or (None) to the application."""
         path = self.work / "nginx.conf"
-        path.write_text(confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, health))
+        path.write_text(
+            nginx_configs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, health)
+        )
         self.processes["origin"].send_signal(signal.SIGHUP)
 
     def reload_edge(self, health_port: int | None) -> None:
-        """Have the edge send ``/health`` to another port of the origin, or back to where all goes."""
-        conf = confs.edge_conf(self.edge_port, self.origin_port, health_port)
+        """Reload the edge with ``/health`` routed to another origin port, or (None) to the usual one."""
+        conf = nginx_configs.edge_conf(self.edge_port, self.origin_port, health_port)
         (self.work / "edge.conf").write_text(conf)
         self.processes["edge"].send_signal(signal.SIGHUP)
 
     def start_neighbour(self, name: str) -> None:
-        """Have a process that never rests share the application's control group, as on a crowded host."""
+        """Start a busy process in the application's control group, as on a crowded host."""
         self._run(name, [sys.executable, "-c", "while True: pass"])
         if self.group is not None:
             (self.group / "cgroup.procs").write_text(str(self.processes[name].pid))
 
     def end_neighbours(self) -> None:
-        """End the neighbours."""
+        """Kill all processes started by :meth:`start_neighbour`."""
         for name in [name for name in self.processes if name.startswith("neighbour-")]:
             process = self.processes.pop(name)
             process.kill()
             process.wait()
 
     def open_requests(self) -> int:
-        """Return how many requests the application has open."""
+        """Return the number of requests in flight in the application."""
         contents = [gauge.read_bytes() for gauge in self.gauges.iterdir()]
         return sum(int(struct.unpack("<q", content)[0]) for content in contents if len(content) == 8)
 
@@ -251,9 +253,9 @@ class Stage:
         threading.Thread(target=self.store.serve_forever, daemon=True).start()
         self._start_app(f"http://{store_host}:{self.store.server_port}")
         self.origin_port, self.edge_port = free_port(), free_port()
-        origin = confs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, None)
+        origin = nginx_configs.origin_conf(self.origin_port, self.app_address, self.read_timeout_s, None)
         (self.work / "nginx.conf").write_text(origin)
-        (self.work / "edge.conf").write_text(confs.edge_conf(self.edge_port, self.origin_port, None))
+        (self.work / "edge.conf").write_text(nginx_configs.edge_conf(self.edge_port, self.origin_port, None))
         nginx = find_nginx() or "nginx"
         for name, conf in (("origin", "nginx.conf"), ("edge", "edge.conf")):
             log = f"logs/{name}-error.log"
@@ -279,7 +281,7 @@ class Stage:
         folder.mkdir()
         shutil.copy(self.app_source, folder / "app.py")
         shutil.copy(HERE / "apps" / "common.py", folder / "common.py")
-        (folder / "log.json").write_text(confs.log_config())
+        (folder / "log.json").write_text(nginx_configs.log_config())
         self.gauges.mkdir()
         gauges = str(self.gauges)
         environment = os.environ | {"STORE_URL": store_url, "GAUGES": gauges, "PYTHONUNBUFFERED": "1"}

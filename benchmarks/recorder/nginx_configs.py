@@ -1,4 +1,4 @@
-"""The Nginx configurations of a recording and how its programs are started."""
+"""Configurations of a recording: both Nginx instances and uvicorn's logging."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def origin_conf(port: int, app: str, read_timeout_s: float, health: str | None) 
     read_timeout_s
         ``proxy_read_timeout`` and ``proxy_connect_timeout``, in seconds.
     health
-        Address and port that ``/health`` is sent to alone; None: like every other path.
+        Address and port to which only ``/health`` is sent; None: same route as every other path.
     """
     astray = _health_alone(health) if health else ""
     return _head(
@@ -88,7 +88,7 @@ def origin_conf(port: int, app: str, read_timeout_s: float, health: str | None) 
 
 
 def edge_conf(port: int, origin_port: int, health_port: int | None) -> str:
-    """Return the configuration of the Nginx that plays the edge.
+    """Return the configuration of the Nginx that acts as the edge.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def edge_conf(port: int, origin_port: int, health_port: int | None) -> str:
     origin_port
         Port of the origin.
     health_port
-        Port of the origin that a rule of the edge sends ``/health`` to alone; None: like every other path.
+        Origin port to which an edge rule sends only ``/health``; None: same route as every other path.
     """
     fields = json.dumps(EDGE_LOG_FIELDS)
     rule = _health_alone(f"127.0.0.1:{health_port}") if health_port else ""

@@ -1,4 +1,4 @@
-"""The evidence of a recording, laid out as engineers bring it."""
+"""Write the evidence of a recording in the file layout that ``watchme import`` reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stage import HERE, Stage
+from testbed import HERE, Testbed
 
-from watchme_analysis.evidence import prober_standalone as probe_standalone
+from watchme_analysis.evidence import prober_standalone
 
 
 def edge_rows(raw: Path) -> Iterator[str]:
-    """Yield the edge's log lines, named and computed as Logpush has them."""
+    """Yield the edge's log lines with the field names and units of Cloudflare's Logpush."""
     for line in raw.read_text().splitlines():
         fields: dict[str, Any] = json.loads(line)
         times = {
@@ -28,7 +28,7 @@ def edge_rows(raw: Path) -> Iterator[str]:
                 datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             )
         fields["OriginIP"] = fields["OriginIP"].rpartition(":")[0]
-        # Nginx writes its own 502 or 504 there when the origin gave none.
+        # Without a response from the origin, Nginx logs its own 502 or 504 as the upstream status.
         silent = fields["EdgeResponseStatus"] in ("521", "524")
         fields["OriginResponseStatus"] = 0 if silent else int(fields["OriginResponseStatus"].strip(" -") or 0)
         fields["EdgeResponseStatus"] = int(fields["EdgeResponseStatus"])
@@ -40,22 +40,22 @@ def edge_rows(raw: Path) -> Iterator[str]:
         yield json.dumps(fields)
 
 
-def collect(stage: Stage, out: Path, confs: dict[str, str], probed: list[Path]) -> None:
-    """Lay the evidence out as engineers bring it."""
+def collect(testbed: Testbed, out: Path, confs: dict[str, str], probed: list[Path]) -> None:
+    """Copy logs, configurations, source, metrics and probes from the testbed into the folder ``out``."""
     out.mkdir(parents=True)
-    shutil.copy(stage.work / "logs" / "access.log", out / "access.log")
-    shutil.copy(stage.work / "logs" / "origin-error.log", out / "error.log")
-    shutil.copy(stage.work / "logs" / "app.out", out / "app.log")
-    shutil.copy(stage.app_source, out / "app.py")
+    shutil.copy(testbed.work / "logs" / "access.log", out / "access.log")
+    shutil.copy(testbed.work / "logs" / "origin-error.log", out / "error.log")
+    shutil.copy(testbed.work / "logs" / "app.out", out / "app.log")
+    shutil.copy(testbed.app_source, out / "app.py")
     shutil.copy(HERE / "apps" / "common.py", out / "common.py")
-    shutil.copy(stage.work / "metrics.csv", out / "metrics.csv")
+    shutil.copy(testbed.work / "metrics.csv", out / "metrics.csv")
     for name, conf in confs.items():
         (out / name).write_text(conf)
     (out / "uvicorn_command.txt").write_text(
-        f"# api, {stage.app_address.rpartition(':')[0]}\n{stage.command()}\n"
+        f"# api, {testbed.app_address.rpartition(':')[0]}\n{testbed.command()}\n"
     )
     (out / "edge.jsonl").write_text(
-        "".join(line + "\n" for line in edge_rows(stage.work / "logs" / "edge.raw"))
+        "".join(line + "\n" for line in edge_rows(testbed.work / "logs" / "edge.raw"))
     )
     rows = sorted(line for path in probed for line in path.read_text().splitlines()[1:])
-    (out / "probes.csv").write_text("\n".join([",".join(probe_standalone.COLUMNS), *rows]) + "\n")
+    (out / "probes.csv").write_text("\n".join([",".join(prober_standalone.COLUMNS), *rows]) + "\n")

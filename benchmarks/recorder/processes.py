@@ -1,4 +1,4 @@
-"""What the application's processes use, sampled once a second."""
+"""Resource use of the application's processes, sampled once per second."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from stage import Stage
+from testbed import Testbed
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MEMORY_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class Usage(NamedTuple):
-    """What a process and all that it started use."""
+    """Resource use of a process and its children: CPU seconds, threads, RSS in MB, open files."""
 
     cpu_s: float
     threads: int
@@ -27,13 +27,13 @@ class Usage(NamedTuple):
 
 
 def usage(pids: list[int]) -> Usage:
-    """Return the sum over processes; one that ended meanwhile counts for nothing."""
+    """Return the sum over processes; a process that has ended meanwhile is left out."""
     total = Usage(0.0, 0, 0.0, 0)
     for pid in pids:
         home = Path(f"/proc/{pid}")
         with contextlib.suppress(OSError):
             fields = (home / "stat").read_text().rpartition(")")[2].split()
-            # User and system time, its own and that of children that ended.
+            # User and system time of the process and of its children that have ended.
             spent = sum(int(field) for field in fields[11:15]) / TICKS_PER_S
             rss_mb = int((home / "statm").read_text().split()[1]) * MEMORY_PAGE_MB
             files = sum(1 for _ in (home / "fd").iterdir())
@@ -43,23 +43,23 @@ def usage(pids: list[int]) -> Usage:
 
 
 @contextmanager
-def metrics(stage: Stage, path: Path) -> Iterator[None]:
-    """Write what the application's processes use into a CSV file while the block runs."""
+def metrics(testbed: Testbed, path: Path) -> Iterator[None]:
+    """Sample resource use into a CSV file while the block runs."""
     stop = threading.Event()
 
     def throttled() -> str:
-        lines = (stage.group / "cpu.stat").read_text().splitlines() if stage.group is not None else []
+        lines = (testbed.group / "cpu.stat").read_text().splitlines() if testbed.group is not None else []
         return next((line.split()[1] for line in lines if line.startswith("nr_throttled ")), "")
 
     def sample() -> None:
         with path.open("w") as file:
             file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,nr_throttled\n")
-            before, at = usage(stage.app_pids()), time.monotonic()
+            before, at = usage(testbed.app_pids()), time.monotonic()
             while not stop.wait(1):
-                now, used = time.monotonic(), usage(stage.app_pids())
+                now, used = time.monotonic(), usage(testbed.app_pids())
                 pct = max(0.0, used.cpu_s - before.cpu_s) / (now - at) * 100
                 before, at = used, now
-                row = (time.time(), pct, stage.open_requests(), *used[1:], throttled())
+                row = (time.time(), pct, testbed.open_requests(), *used[1:], throttled())
                 file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
 
     thread = threading.Thread(target=sample)

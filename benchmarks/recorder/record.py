@@ -2,8 +2,8 @@
 
 Needs Linux, Debian's nginx, and uvicorn, FastAPI and httpx, which the environment for development holds:
 
-    .venv/bin/python data/record/record.py thread_pool recorded/threads
-    .venv/bin/python data/record/record.py load --steps 5,10,20,40
+    .venv/bin/python benchmarks/recorder/record.py thread_pool recorded/threads
+    .venv/bin/python benchmarks/recorder/record.py load --steps 5,10,20,40
     watchme diagnose health recorded/threads
 
 See README.md beside this file for the scenarios and their parameters.
@@ -25,24 +25,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from evidence import collect
+from collect_evidence import collect
 from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
 from processes import metrics
-from stage import HERE, Stage, find_nginx, namespaces_allowed
+from testbed import HERE, Testbed, find_nginx, namespaces_allowed
 
-from watchme_analysis.evidence import prober_standalone as probe_standalone
+from watchme_analysis.evidence import prober_standalone
 
-Seen = tuple[float, str, int | None, float]
+SentRequest = tuple[float, str, int | None, float]
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-async def load(url: str, rate_per_s: float, seconds: float, seen: list[Seen]) -> None:
-    """Send jobs and reads at a fixed rate, whatever becomes of them.
+async def load(url: str, rate_per_s: float, seconds: float, seen: list[SentRequest]) -> None:
+    """Send jobs and reads at a fixed rate, independent of the responses.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ async def load(url: str, rate_per_s: float, seconds: float, seen: list[Seen]) ->
     seconds
         How long.
     seen
-        Gets start (epoch seconds), path, status (None: no answer) and seconds of each request.
+        List to append to: start (epoch seconds), path, status (None: no response) and duration in seconds
+        of each request.
     """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
@@ -78,16 +79,16 @@ async def load(url: str, rate_per_s: float, seconds: float, seen: list[Seen]) ->
 
 
 @contextmanager
-def probes(stage: Stage, timeout_s: float) -> Iterator[list[Path]]:
+def probes(testbed: Testbed, timeout_s: float) -> Iterator[list[Path]]:
     """Probe ``/health`` from inside, from the host and from outside while the block runs."""
-    script = probe_standalone.__file__
+    script = prober_standalone.__file__
     files, running = [], []
     for vantage, address, words in (
-        ("inside", stage.app_address, stage.inside),
-        ("host", stage.app_address, []),
-        ("outside", stage.edge_url.removeprefix("http://"), []),
+        ("inside", testbed.app_address, testbed.inside),
+        ("host", testbed.app_address, []),
+        ("outside", testbed.edge_url.removeprefix("http://"), []),
     ):
-        files.append(stage.work / f"probes-{vantage}.csv")
+        files.append(testbed.work / f"probes-{vantage}.csv")
         options = [
             "--vantage",
             vantage,
@@ -110,8 +111,8 @@ def probes(stage: Stage, timeout_s: float) -> Iterator[list[Path]]:
             process.wait()
 
 
-def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]:
-    """Return lines with the answered share and the latencies of each path in each phase."""
+def table(seen: list[SentRequest], phases: list[tuple[str, float, float]]) -> list[str]:
+    """Return text lines: requests, share answered and latencies of each path in each phase."""
     lines = [f"{'phase':<10}{'path':<18}{'requests':>9}{'answered':>10}{'p50 s':>9}{'p99 s':>9}"]
     for name, start, end in phases:
         for path in sorted({entry[1] for entry in seen}):
@@ -125,13 +126,16 @@ def table(seen: list[Seen], phases: list[tuple[str, float, float]]) -> list[str]
 
 
 def record(options: argparse.Namespace, out: Path) -> None:
-    """Record a scenario into a folder, and what was done into ``truth/NAME.json`` beside it."""
-    seen: list[Seen] = []
-    with _stage(options) as stage:
-        with metrics(stage, stage.work / "metrics.csv"), probes(stage, options.client_timeout) as probed:
+    """Record a scenario into a folder, and its truth into ``truth/NAME.json`` beside the folder."""
+    seen: list[SentRequest] = []
+    with _testbed(options) as testbed:
+        with (
+            metrics(testbed, testbed.work / "metrics.csv"),
+            probes(testbed, options.client_timeout) as probed,
+        ):
             # A daemon, so that Ctrl-C ends the recording and not only the waiting for it.
             sending = threading.Thread(
-                target=lambda: asyncio.run(load(stage.edge_url, options.rate, options.seconds, seen)),
+                target=lambda: asyncio.run(load(testbed.edge_url, options.rate, options.seconds, seen)),
                 daemon=True,
             )
             began = time.time()
@@ -139,14 +143,14 @@ def record(options: argparse.Namespace, out: Path) -> None:
             time.sleep(options.fault_at)
             fault_start = time.time()
             strength = Strength(options.delay, options.loss, options.clip_bytes, options.neighbours)
-            inject(stage, options.scenario, strength)
-            confs = {name: (stage.work / name).read_text() for name in ("nginx.conf", "edge.conf")}
+            inject(testbed, options.scenario, strength)
+            confs = {name: (testbed.work / name).read_text() for name in ("nginx.conf", "edge.conf")}
             time.sleep(options.fault_for)
             fault_end = time.time()
-            heal(stage, options.scenario)
+            heal(testbed, options.scenario)
             sending.join()
             ended = time.time()
-        collect(stage, out, confs, probed)
+        collect(testbed, out, confs, probed)
     healthy = options.scenario == "healthy"
     truth = {
         "cause": CAUSES[options.scenario],
@@ -161,13 +165,13 @@ def record(options: argparse.Namespace, out: Path) -> None:
     truth_path.write_text(json.dumps(truth, indent=1) + "\n")
     phases = [("before", began, fault_start), ("fault", fault_start, fault_end), ("after", fault_end, ended)]
     for line in table(seen, phases):
-        say(line)
-    say(f"{out} holds the evidence: watchme diagnose health {out}")
+        print_line(line)
+    print_line(f"The evidence is in {out}. Next: watchme diagnose health {out}")
 
 
 def load_test(options: argparse.Namespace) -> None:
-    """Raise the rate step by step and say how the API takes it."""
-    seen: list[Seen] = []
+    """Raise the rate step by step and print requests, shares answered and latencies of each step."""
+    seen: list[SentRequest] = []
     phases = []
     steps = [float(step) for step in options.steps.split(",")]
 
@@ -180,37 +184,39 @@ def load_test(options: argparse.Namespace) -> None:
     if options.url:
         run(options.url)
     else:
-        with _stage(options) as stage:
-            stage.store.delay_s = options.delay
-            run(stage.edge_url)
+        with _testbed(options) as testbed:
+            testbed.store.delay_s = options.delay
+            run(testbed.edge_url)
     for line in table(seen, phases):
-        say(line)
+        print_line(line)
 
 
 @contextmanager
-def _stage(options: argparse.Namespace) -> Iterator[Stage]:
+def _testbed(options: argparse.Namespace) -> Iterator[Testbed]:
     name = options.app or APPS.get(options.scenario, "thread_pool")
     isolated = options.network == "namespace" or (options.network == "auto" and namespaces_allowed())
     with tempfile.TemporaryDirectory(prefix="watchme-record-") as folder:
         Path(folder).chmod(0o755)
         source = HERE / "apps" / f"{name}.py"
-        stage = Stage(
+        testbed = Testbed(
             Path(folder), source, options.read_timeout, options.workers, options.limit_concurrency, isolated
         )
         group = None
         try:
-            with stage:
-                group = limit_cpu(stage, options.cpus) if options.cpus else None
+            with testbed:
+                group = limit_cpu(testbed, options.cpus) if options.cpus else None
                 if options.scenario == "neighbours" and group is None:
-                    raise SystemExit("neighbours needs the right to make a control group for the CPU.")
-                yield stage
+                    raise SystemExit(
+                        "The scenario neighbours needs permission to create a control group for the CPU."
+                    )
+                yield testbed
         finally:
             if group is not None:
                 group.rmdir()
 
 
 def arguments() -> argparse.ArgumentParser:
-    """Return the command line's grammar."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("scenario", choices=[*CAUSES, "load"])
@@ -241,7 +247,7 @@ def arguments() -> argparse.ArgumentParser:
         "--network",
         choices=["auto", "namespace", "loopback"],
         default="auto",
-        help="where the application stands",
+        help="where the application runs",
     )
     add("--steps", default="5,10,20,40", help="load: jobs a second, step by step (5,10,20,40)")
     add("--url", help="load: base address of a service of your own to load instead")
@@ -249,7 +255,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Read the command line and record."""
+    """Parse the command line, then record a case or run a load test."""
     parser = arguments()
     options = parser.parse_args(words)
     if options.delay is None:
@@ -264,7 +270,7 @@ def main(words: list[str] | None = None) -> None:
     if not loads and options.fault_at + options.fault_for > options.seconds:
         parser.error("the fault must end within the recording: raise --seconds")
     if find_nginx() is None and not options.url:
-        parser.error("this needs Debian's nginx: apt-get install nginx-light")
+        parser.error("nginx was not found; on Debian: apt-get install nginx-light")
     if loads:
         load_test(options)
     else:
