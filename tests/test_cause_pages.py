@@ -13,7 +13,7 @@ from watchme_analysis.report.cause_page import remedy_page, steps
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
 for module in ("health", "backlog"):
-    import_module(f"watchme_analysis.hypotheses.{module}.diagnosis")
+    import_module(f"watchme_analysis.{module}.hypotheses.diagnosis")
 CAUSES = [entry.cause for question in ("health", "backlog") for entry in registered(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
 
