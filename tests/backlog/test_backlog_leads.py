@@ -147,7 +147,7 @@ def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own()
         world.errors_logged += [(minute, "TypeError: float() argument must be a string")] * 4
     (signs,) = Investigation(world, "backlog").once(picture.picture).affected
     assert signs.failures.start == signs.flow.frame.index[631].to_pydatetime()
-    assert signs.failures.observed == signs.errors.total == 4 * 27
+    assert signs.failures.count == signs.errors.total == 4 * 27
 
 
 def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():

@@ -8,7 +8,7 @@ import pytest
 from watchme_analysis.backlog.hypotheses.start import _first_poison, _last_good, _throttled_first
 from watchme_analysis.backlog.onset_order import host_moved
 from watchme_analysis.queues.pipeline import RecordedSettings
-from watchme_analysis.queues.pipeline_anomalies import AnomalyInterval
+from watchme_analysis.stats.intervals import Interval
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_good_runs_that_can_have_passed_under_the_fault_do_not_bound_its_start(p
 def test_of_flows_throttled_together_the_first_tells_when_an_account_limit_began():
     def throttled(first, last):
         between = (START + timedelta(minutes=minute) for minute in (first, last))
-        return SimpleNamespace(throttles=AnomalyInterval(*between, count=30.0, open=False))
+        return SimpleNamespace(throttles=Interval(*between, "throttles", count=30.0))
 
     worst, first, before = throttled(60, 200), throttled(40, 190), throttled(0, 30)
     view = SimpleNamespace(affected=(worst, before, SimpleNamespace(throttles=None), first))

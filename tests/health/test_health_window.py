@@ -67,7 +67,7 @@ def test_the_window_of_an_incident_with_recovery():
     assert found.end == START + pd.Timedelta(seconds=60)
     assert not found.is_open
     assert found.families == ("/a",)
-    assert (found.bad, found.total) == (30, 31)
+    assert (found.count, found.base) == (30, 31)
 
 
 def test_an_incident_without_recovery_is_open():

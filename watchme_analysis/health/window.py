@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,33 +225,22 @@ UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gai
 NO_WAY_OUT = r"network is unreachable|enetunreach"
 
 
-@dataclass(frozen=True)
-class Incident:
-    """The interval in which endpoints were bad.
+@dataclass(frozen=True, kw_only=True)
+class Incident(Interval):
+    """The interval in which endpoints failed or were slow.
+
+    ``end`` is where recovery begins, or the last observation when the record ends without recovery. ``count``
+    of ``base`` observations of the affected routes, made outside of the container, failed or were slow.
 
     Attributes
     ----------
-    start, end
-        UTC; ``end`` is where recovery begins, or the last observation when still open.
-    is_open
-        True when the record ends without recovery.
     families
-        Path families affected: those probed first, then by number of bad requests.
-    score
-        Log-likelihood ratio of the scan.
-    bad, total
-        Observations of the affected families inside the interval, from outside the container.
+        Affected routes (path templates): those probed first, then by number of bad requests.
     is_mild
         True when hardly anything was slow or failed, yet much slower than usual.
     """
 
-    start: datetime
-    end: datetime
-    is_open: bool
     families: tuple[str, ...]
-    score: float
-    bad: int
-    total: int
     is_mild: bool = False
 
 
@@ -403,11 +393,12 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     return Incident(
         start=first.to_pydatetime(),
         end=final.to_pydatetime(),
+        kind="incident",
         is_open=not recovered,
         families=tuple(affected),
         score=score,
-        bad=int(inside["bad"].sum()),
-        total=len(inside),
+        count=float(inside["bad"].sum()),
+        base=float(len(inside)),
         is_mild=is_mild,
     )
 

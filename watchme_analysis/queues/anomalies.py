@@ -16,7 +16,6 @@ from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.latency_drift import LatencyDrift, find_latency_drift
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, pipelines
 from watchme_analysis.queues.pipeline_anomalies import (
-    AnomalyInterval,
     clustering,
     find_failures,
     find_slow,
@@ -41,7 +40,7 @@ from watchme_analysis.queues.standing import (
     standing_intervals,
 )
 from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
-from watchme_analysis.stats.interval_scan import ElevatedInterval
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,25 +97,25 @@ class QueueAnalysis:
 
     flow: Pipeline
     balance: Balance
-    failures: ElevatedInterval | None
-    slow: ElevatedInterval | None
+    failures: Interval | None
+    slow: Interval | None
     timed_out_share: float | None
     passed_share: float | None
     errors: LoggedErrors
     run_before_s: float | None
     run_during_s: float | None
-    surge: ElevatedInterval | None
+    surge: Interval | None
     surge_daily: bool
-    throttles: AnomalyInterval | None
-    surplus: ElevatedInterval | None
-    starved: AnomalyInterval | None
+    throttles: Interval | None
+    surplus: Interval | None
+    starved: Interval | None
     ramp: LatencyDrift | None
     episodes: tuple[StandingInterval, ...]
     devices: Counter[str] = field(default_factory=Counter)
     first_sent_by_main_device: datetime | None = None
     last_words: TimeoutLogs = field(default_factory=TimeoutLogs)
     taken: UnmatchedReceives | None = None
-    hidden: AnomalyInterval | None = None
+    hidden: Interval | None = None
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
@@ -154,7 +153,7 @@ class QueueAnalysis:
         edge = 0.1 * (frame.index[-1] - frame.index[0])
         return bool(throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge)
 
-    def _throttled_beyond_use(self, throttles: AnomalyInterval) -> bool:
+    def _throttled_beyond_use(self, throttles: Interval) -> bool:
         """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
 
         Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
@@ -331,16 +330,14 @@ def analyse_queue(flow: Pipeline, tables: Tables) -> QueueAnalysis:
     )
 
 
-def _logged_within(
-    flow: Pipeline, failures: ElevatedInterval | None
-) -> tuple[datetime | None, datetime | None]:
+def _logged_within(flow: Pipeline, failures: Interval | None) -> tuple[datetime | None, datetime | None]:
     if failures is None:
         return None, None
     slack = timedelta(seconds=flow.period_s)
     return failures.start - slack, failures.end + slack
 
 
-def _errors_within(tables: Tables, flow: Pipeline, failures: ElevatedInterval | None) -> LoggedErrors:
+def _errors_within(tables: Tables, flow: Pipeline, failures: Interval | None) -> LoggedErrors:
     events, queries = tables.table("log_events"), tables.table("log_queries")
     return logged_errors(events, queries, flow.function, *_logged_within(flow, failures))
 

@@ -9,31 +9,24 @@ from typing import TYPE_CHECKING
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.queues.pipeline_anomalies import find_failures, find_unpolled
 from watchme_analysis.queues.standing import BACKLOG_AGE_S, on_other_days, standing_intervals
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class TroubleInterval:
-    """Trouble of one queue within a part of the window.
+@dataclass(frozen=True, kw_only=True)
+class TroubleInterval(Interval):
+    """Trouble of one queue within a part of the window: ``count`` of ``base`` tries failed.
 
     Attributes
     ----------
-    start, end
-        From the first to the last sign of it.
-    failed, tried
-        Tries within, and those of them that failed.
     age_s
         Highest age of the oldest message within, 0 where it was not published.
     only_waited
         Whether old messages are its only sign.
     """
 
-    start: datetime
-    end: datetime
-    failed: float
-    tried: float
     age_s: float
     only_waited: bool
 
@@ -74,10 +67,11 @@ def trouble_within(flow: Pipeline, start: datetime, end: datetime) -> TroubleInt
     held = inside[(inside.index >= first) & (inside.index < last)]
     age = held["age_s"].max()
     return TroubleInterval(
-        first,
-        last,
-        failed=float(held["failed"].sum()),
-        tried=float(held["tried"].sum()),
+        start=first,
+        end=last,
+        kind="trouble",
+        count=float(held["failed"].sum()),
+        base=float(held["tried"].sum()),
         age_s=float(age) if age > 0 else 0.0,
         only_waited=only_waited,
     )

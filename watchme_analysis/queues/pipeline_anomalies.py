@@ -7,8 +7,8 @@ Troubles of one flow, each found by itself: failures, slow runs, surges, throttl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,11 @@ from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.queues.standing import DAY, LOST_POINTS, on_other_days
 from watchme_analysis.stats.interval_scan import (
-    ElevatedInterval,
     count_elevation,
     expected_arrivals,
     rate_elevation,
 )
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CALM, GOOD_TRIES, MANY = timedelta(hours=3), 20, 0.3
 
 
-def around_most(found: ElevatedInterval, tries: pd.DataFrame) -> pd.DataFrame:
+def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
     """Return the tries around a rise of failures, up to the next of them where hours without any lie between.
 
     Parameters
@@ -71,7 +71,7 @@ def around_most(found: ElevatedInterval, tries: pd.DataFrame) -> pd.DataFrame:
 DAY_H, LEAST_H, EARLIER_H = 24, 11, 6
 
 
-def lasting_rise(counts: pd.Series) -> ElevatedInterval | None:
+def lasting_rise(counts: pd.Series) -> Interval | None:
     """Return the rise of arrivals that is still there at the end.
 
     What stays becomes the rhythm within the hour, so that only the same hours of the days before tell it. The
@@ -84,7 +84,7 @@ def lasting_rise(counts: pd.Series) -> ElevatedInterval | None:
 
     Returns
     -------
-    Elevation or None
+    Interval or None
         ``base`` is what the same hours had before, one message at least; None where no hour can have begun a
         rise. Whether it is large enough to matter is the caller's to say.
     """
@@ -109,8 +109,14 @@ def lasting_rise(counts: pd.Series) -> ElevatedInterval | None:
     usual = _by_clock(values[:sure], clock[:sure])
     start = _began(counts, hourly.index[place], usual, seen / expected)
     end = hourly.index[-1] + timedelta(hours=1)
-    return ElevatedInterval(
-        start.to_pydatetime(), end.to_pydatetime(), float(counts[start:].sum()), expected, 1.0, score
+    return Interval(
+        start.to_pydatetime(),
+        end.to_pydatetime(),
+        "surge",
+        count=float(counts[start:].sum()),
+        base=expected,
+        outside_rate=1.0,
+        score=score,
     )
 
 
@@ -160,22 +166,7 @@ STRAY = 0.5
 MIN_CLEAN = 5
 
 
-@dataclass(frozen=True)
-class AnomalyInterval:
-    """A stretch of time and how many intervals or events it holds; ``open`` when it reaches the end."""
-
-    start: datetime
-    end: datetime
-    count: float
-    open: bool
-
-    @property
-    def minutes(self) -> float:
-        """Length in minutes."""
-        return (self.end - self.start).total_seconds() / 60.0
-
-
-def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -> ElevatedInterval | None:
+def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -> Interval | None:
     """Return the raised failures, stretched over the failing runs that follow closely.
 
     Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
@@ -183,12 +174,12 @@ def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -
     they came together: the tries of each are one event.
     """
     frame = flow.frame
-    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s)
+    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s, "failures")
     if found is None:
         return None
     near = around_most(found, frame[["tried", "failed"]])
     if len(near) < len(frame):
-        found = rate_elevation(near["failed"], near["tried"], flow.period_s) or found
+        found = rate_elevation(near["failed"], near["tried"], flow.period_s, "failures") or found
     # Each dead letter that failed did so at least once: fewer errors leave another way to die.
     explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
@@ -201,14 +192,22 @@ def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -
     # Where every failure kills its message, dead letters tell no more than failures, which come by chance.
     once = flow.settings.max_receive_count == 1
     by_chance = once and found.score < FAILURE_SCORE and found.rate < RARE
-    if found.score < enough or found.observed < FAILURE_EVENTS or throughout or by_chance:
+    if found.score < enough or found.count < FAILURE_EVENTS or throughout or by_chance:
         failed, tried = frame["failed"].sum(), frame["tried"].sum()
         often = failed >= FAILING_THROUGHOUT * tried or (throughout and found.score >= enough)
         if failed < FAILURE_EVENTS or not often:
             return None
         hit = frame.index[frame["failed"].fillna(0.0) > 0].to_pydatetime()
         within = frame["tried"][hit[0] : hit[-1]].sum()
-        found = ElevatedInterval(hit[0], hit[-1] + step, float(failed), float(within), 0.0, FAILURE_SCORE)
+        found = Interval(
+            hit[0],
+            hit[-1] + step,
+            "failures",
+            count=float(failed),
+            base=float(within),
+            outside_rate=0.0,
+            score=FAILURE_SCORE,
+        )
     failing = frame.index[frame["failed"].fillna(0.0) > 0]
     end = found.end
     for moment in failing[failing >= found.end].to_pydatetime():
@@ -216,12 +215,10 @@ def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -
             break
         end = moment + step
     inside = frame[(frame.index >= found.start) & (frame.index < end)]
-    return replace(found, end=end, observed=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
+    return replace(found, end=end, count=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
 
 
-def without_sporadic_failures_before(
-    flow: Pipeline, failures: ElevatedInterval, errors: LoggedErrors
-) -> ElevatedInterval:
+def without_sporadic_failures_before(flow: Pipeline, failures: Interval, errors: LoggedErrors) -> Interval:
     """Return failures from their commonest error on, where few runs failed before, of other errors alone.
 
     What fails at all times, right before a fault which lets many runs pass, is none of that fault's. The log
@@ -233,15 +230,15 @@ def without_sporadic_failures_before(
     frame = flow.frame[(flow.frame.index >= failures.start) & (flow.frame.index < failures.end)]
     before = frame[frame.index <= first - timedelta(seconds=flow.period_s)]
     failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
-    observed, base = failures.observed - failed, failures.base - tried
+    observed, base = failures.count - failed, failures.base - tried
     if not 0 < failed <= errors.others_before or failed / tried > STRAY * observed / base:
         return failures
-    return replace(failures, start=frame.index[len(before)].to_pydatetime(), observed=observed, base=base)
+    return replace(failures, start=frame.index[len(before)].to_pydatetime(), count=observed, base=base)
 
 
 def clustering(flow: Pipeline) -> float:
     """Return how clearly the failed tries came together, those of one message counted as one."""
-    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s)
+    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s, "failures")
     return 0.0 if found is None else found.score / _tries_a_message(flow)
 
 
@@ -249,15 +246,15 @@ def _tries_a_message(flow: Pipeline) -> int:
     return flow.settings.max_receive_count or 1
 
 
-def _few_messages(flow: Pipeline, found: ElevatedInterval, dead_lettered: int) -> bool:
+def _few_messages(flow: Pipeline, found: Interval, dead_lettered: int) -> bool:
     """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
     if dead_lettered >= FEWEST_DEAD:
         return False
     tries = dead_lettered * (flow.settings.max_receive_count or 0)
-    return found.rate < RARE or (dead_lettered > 0 and found.observed <= tries + FEWEST_DEAD)
+    return found.rate < RARE or (dead_lettered > 0 and found.count <= tries + FEWEST_DEAD)
 
 
-def find_slow(flow: Pipeline) -> ElevatedInterval | None:
+def find_slow(flow: Pipeline) -> Interval | None:
     """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
     runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
     # Runs that fail at once, each message tried several times, would make the good ones look slow.
@@ -273,7 +270,7 @@ def find_slow(flow: Pipeline) -> ElevatedInterval | None:
     limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
     lasting = flow.frame["duration_avg_s"] >= limit
     found = rate_elevation(
-        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s
+        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s, "slow_runs"
     )
     if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
         return None
@@ -300,7 +297,7 @@ def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> flo
     return float(inside.loc[at_limit, "failed"].sum() / inside["failed"].sum())
 
 
-def run_times(flow: Pipeline, failures: ElevatedInterval | None) -> tuple[float | None, float | None]:
+def run_times(flow: Pipeline, failures: Interval | None) -> tuple[float | None, float | None]:
     """Return the median run time before and during the failures, weighted by runs."""
     runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
     if failures is None:
@@ -317,14 +314,14 @@ def _weighted_median(runs: pd.DataFrame) -> float | None:
     return float(ordered.loc[half, "duration_avg_s"].iloc[0])
 
 
-def find_surge(flow: Pipeline) -> tuple[ElevatedInterval | None, bool]:
+def find_surge(flow: Pipeline) -> tuple[Interval | None, bool]:
     """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
 
     Invocations stand in where the arrivals were not collected.
     """
     counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
     expected = expected_arrivals(counts, flow.period_s)
-    found = count_elevation(counts, expected, flow.period_s)
+    found = count_elevation(counts, expected, flow.period_s, "surge")
     if not _is_surge(found):
         risen = lasting_rise(counts) if "sent" in flow.asked else None
         return (risen if _is_surge(risen) else None), False
@@ -334,19 +331,17 @@ def find_surge(flow: Pipeline) -> tuple[ElevatedInterval | None, bool]:
     return found, daily
 
 
-def _is_surge(found: ElevatedInterval | None) -> bool:
+def _is_surge(found: Interval | None) -> bool:
     """Tell whether a rise is beyond the flicker of a healthy system."""
     return (
         found is not None
         and found.score >= SURGE_SCORE
         and found.rate >= SURGE_RATIO
-        and found.observed - found.base >= SURGE_EXCESS
+        and found.count - found.base >= SURGE_EXCESS
     )
 
 
-def _whole_surge(
-    found: ElevatedInterval, counts: pd.Series, expected: pd.Series, period_s: int
-) -> ElevatedInterval:
+def _whole_surge(found: Interval, counts: pd.Series, expected: pd.Series, period_s: int) -> Interval:
     """Return the surge with its bounds where they are likeliest: the scan leaves out the busiest minutes.
 
     A surge adds so many messages to each interval, or lets each sender send so many times as much; the one
@@ -357,8 +352,8 @@ def _whole_surge(
     first, last = counts.index.searchsorted(found.start), counts.index.searchsorted(found.end)
     usual = np.maximum(expected.to_numpy(), 1e-3)
     seen, n = counts.to_numpy(), max(1, last - first)
-    more = max(found.observed - found.base, 1.0) / n
-    times = max(found.observed / max(found.base, 1e-9), 1.01)
+    more = max(found.count - found.base, 1.0) / n
+    times = max(found.count / max(found.base, 1e-9), 1.01)
     added, multiplied = (
         seen * np.log1p(more / usual) - more,
         seen * np.log(times) - usual * (times - 1.0),
@@ -375,7 +370,7 @@ def _whole_surge(
     )
 
 
-def find_throttles(flow: Pipeline) -> AnomalyInterval | None:
+def find_throttles(flow: Pipeline) -> Interval | None:
     """Return the stretch from the first to the last throttled delivery, which it counts."""
     throttled = flow.frame["throttles"].fillna(0.0)
     hit = throttled.index[throttled > 0]
@@ -385,12 +380,16 @@ def find_throttles(flow: Pipeline) -> AnomalyInterval | None:
     # Runs go on and off with the arrivals: still throttled when the last runs of the window were.
     runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
     quiet = int(((runs > hit[-1]) & (flow.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
-    return AnomalyInterval(
-        hit[0].to_pydatetime(), (hit[-1] + step).to_pydatetime(), float(throttled.sum()), quiet <= 3
+    return Interval(
+        hit[0].to_pydatetime(),
+        (hit[-1] + step).to_pydatetime(),
+        "throttles",
+        count=float(throttled.sum()),
+        is_open=quiet <= 3,
     )
 
 
-def find_unpolled(flow: Pipeline) -> AnomalyInterval | None:
+def find_unpolled(flow: Pipeline) -> Interval | None:
     """Return the longest stretch in which messages were visible and none was received."""
     frame = flow.frame
     if not {"visible", "received"} <= flow.asked or frame.empty:
@@ -410,4 +409,10 @@ def find_unpolled(flow: Pipeline) -> AnomalyInterval | None:
         return None
     step = timedelta(seconds=flow.period_s)
     start = frame.index[first].to_pydatetime()
-    return AnomalyInterval(start, start + length * step, float(length), first + length >= len(frame) - 1)
+    return Interval(
+        start,
+        start + length * step,
+        "unpolled",
+        count=float(length),
+        is_open=first + length >= len(frame) - 1,
+    )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.accounting import stock_before
 from watchme_analysis.queues.pipeline import Pipeline, Tables
-from watchme_analysis.queues.pipeline_anomalies import AnomalyInterval
 from watchme_analysis.queues.standing import LOST_POINTS, WAITING
 from watchme_analysis.stats.gaps import lost_points
-from watchme_analysis.stats.interval_scan import ElevatedInterval, count_elevation
+from watchme_analysis.stats.interval_scan import count_elevation
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ SURPLUS_SUMMED = 5
 CLEAR = 5.0
 
 
-def find_redelivery(flow: Pipeline) -> ElevatedInterval | None:
+def find_redelivery(flow: Pipeline) -> Interval | None:
     """Return the interval in which messages were received again though nothing failed or was throttled.
 
     Each such receive is a second good run, which deletes its message once more; what came back without that
@@ -63,13 +63,14 @@ def find_redelivery(flow: Pipeline) -> ElevatedInterval | None:
         good.rolling(3, min_periods=1).sum() / 3,
         due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
         flow.period_s,
+        "redelivery",
     )
     if found is None or found.score < CLEAR:
         return _one_here_one_there(flow, due, lost)
     return replace(found, start=_first_surplus(good - due, found, flow.period_s))
 
 
-def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> ElevatedInterval | None:
+def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> Interval | None:
     """Return the interval in which some of many messages were deleted a second time.
 
     Where only the longest runs outlast the visibility timeout, receives are hardly more than usual, and yet
@@ -86,11 +87,19 @@ def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> Elev
     hit = again.index[again > 0].to_pydatetime()
     if not len(hit):
         return None
-    found = count_elevation(again, due + 0.01, flow.period_s)
+    found = count_elevation(again, due + 0.01, flow.period_s, "redelivery")
     if found is None or found.score < CLEAR:
         whole, end = float(due.sum()), hit[-1] + timedelta(seconds=flow.period_s)
-        found = ElevatedInterval(hit[0], end, float(again.sum()), whole, 0.0, CLEAR)
-    enough = found.observed >= max(SURPLUS_RECEIVES, SURPLUS_SHARE * found.base)
+        found = Interval(
+            hit[0],
+            end,
+            "redelivery",
+            count=float(again.sum()),
+            base=whole,
+            outside_rate=0.0,
+            score=CLEAR,
+        )
+    enough = found.count >= max(SURPLUS_RECEIVES, SURPLUS_SHARE * found.base)
     return found if enough else None
 
 
@@ -102,7 +111,7 @@ def _hidden_long_enough(flow: Pipeline) -> bool:
     return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
 
 
-def _first_surplus(more: pd.Series, found: ElevatedInterval, period_s: int) -> datetime:
+def _first_surplus(more: pd.Series, found: Interval, period_s: int) -> datetime:
     """Return the interval in which more was received than had been sent: sums over several begin early."""
     start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
     summed = more[start - reach : found.end].cumsum()[start:]
@@ -139,26 +148,16 @@ LEAST = timedelta(hours=1)
 FEWEST, LARGEST, SHARE = 10.0, 2.0, 0.1
 
 
-@dataclass(frozen=True)
-class UnmatchedReceives:
-    """A stretch in which more messages were received than the function's runs can have been handed.
+@dataclass(frozen=True, kw_only=True)
+class UnmatchedReceives(Interval):
+    """Receives without an invocation: of ``base`` received messages, at least ``count`` reached none.
 
     Attributes
     ----------
-    start, end
-        Half-open, UTC, to the grid's period.
-    received
-        Messages received in it.
-    unrun
-        So many of them, at least, were handed to no run.
     deleted
         Messages deleted beyond those that runs can have been handed: gone without a run.
     """
 
-    start: datetime
-    end: datetime
-    received: float
-    unrun: float
     deleted: float
 
 
@@ -209,7 +208,14 @@ def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | No
     if end - start < LEAST:
         return None
     deleted = frame["deleted"].fillna(0.0).to_numpy()[first:last].sum() - handed[first:last].sum()
-    return UnmatchedReceives(start, end, float(part.sum()), unrun, max(0.0, float(deleted)))
+    return UnmatchedReceives(
+        start=start,
+        end=end,
+        kind="unmatched_receives",
+        count=unrun,
+        base=float(part.sum()),
+        deleted=max(0.0, float(deleted)),
+    )
 
 
 # AWS asks for six times the function's timeout. Twice that, and more than an hour, makes a second try late.
@@ -224,7 +230,7 @@ def hides_long(flow: Pipeline, seconds: float | None) -> bool:
     return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
 
 
-def find_hidden_messages(flow: Pipeline) -> AnomalyInterval | None:
+def find_hidden_messages(flow: Pipeline) -> Interval | None:
     """Return from when to when messages stood hidden, which it counts, behind a long visibility timeout.
 
     They are in flight and not in any run, for an hour on end, while none waits to be received.
@@ -242,7 +248,13 @@ def find_hidden_messages(flow: Pipeline) -> AnomalyInterval | None:
         return None
     standing = _around(hidden > 0, hidden.idxmax())
     start, end = standing[0].to_pydatetime() - STANDING + step, standing[-1].to_pydatetime() + step
-    return AnomalyInterval(start, end, float(hidden.max()), standing[-1] == frame.index[-1])
+    return Interval(
+        start,
+        end,
+        "hidden_messages",
+        count=float(hidden.max()),
+        is_open=standing[-1] == frame.index[-1],
+    )
 
 
 def _around(on: pd.Series, moment: pd.Timestamp) -> pd.DatetimeIndex:

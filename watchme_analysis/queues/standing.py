@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.stats.interval_scan import ElevatedInterval
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,14 +32,12 @@ MINOR = 0.1
 A_FEW = 0.02
 
 
-@dataclass(frozen=True)
-class StandingInterval:
+@dataclass(frozen=True, kw_only=True)
+class StandingInterval(Interval):
     """One stretch of time in which messages waited or were being worked on.
 
     Attributes
     ----------
-    start, end
-        Half-open, UTC, to the grid's period.
     peak
         Most messages, visible and in flight together.
     peak_visible
@@ -51,26 +49,16 @@ class StandingInterval:
         for a long visibility timeout after a failed try is old, but no backlog, also when others come.
     grew_from
         When it left what the other episodes reach: a queue is seldom empty when trouble begins.
-    open
-        True when it reaches the end of the window.
     daily
         True when another day has one like it at the same time of day.
     """
 
-    start: datetime
-    end: datetime
     peak: float
     peak_visible: float
     peak_age_s: float | None
     waiting_age_s: float | None
-    open: bool
     grew_from: datetime
     daily: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return (self.end - self.start).total_seconds()
 
 
 def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
@@ -104,11 +92,12 @@ def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
             StandingInterval(
                 start=frame.index[group[0]].to_pydatetime(),
                 end=(frame.index[group[-1]] + step).to_pydatetime(),
+                kind="standing_messages",
                 peak=float(standing[part].max()),
                 peak_visible=float(np.nan_to_num(visible[part]).max()),
                 peak_age_s=float(ages.max()) if len(ages) else None,
                 waiting_age_s=float(waiting.max()) if len(waiting) else None,
-                open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
+                is_open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
                 grew_from=frame.index[group[0]].to_pydatetime(),
             )
         )
@@ -118,8 +107,8 @@ def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
 
 
 def is_minor_beside(
-    failures: ElevatedInterval | None,
-    surge: ElevatedInterval,
+    failures: Interval | None,
+    surge: Interval,
     episodes: tuple[StandingInterval, ...],
     dead_lettered: int,
 ) -> bool:
@@ -131,7 +120,7 @@ def is_minor_beside(
         return False
     grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
     waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
-    return failures.observed + dead_lettered <= MINOR * waited
+    return failures.count + dead_lettered <= MINOR * waited
 
 
 def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> datetime:

@@ -6,9 +6,10 @@ runs and Poisson for counts against an expected profile, here over intervals of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,43 +21,9 @@ MAX_CANDIDATES = 500
 DAYTIME_HOURS, BUSIEST = 11, 3.0
 
 
-@dataclass(frozen=True)
-class ElevatedInterval:
-    """An interval with a raised rate.
-
-    Attributes
-    ----------
-    start, end
-        Start of the first raised interval of the grid and end of the last.
-    observed
-        Events inside.
-    base
-        Trials inside (rates) or events expected inside (counts).
-    outside_rate
-        Events a trial, or events an expected event, outside.
-    score
-        Log-likelihood ratio; 10 is beyond chance in a grid of some thousand intervals.
-    """
-
-    start: datetime
-    end: datetime
-    observed: float
-    base: float
-    outside_rate: float
-    score: float
-
-    @property
-    def rate(self) -> float:
-        """Events a trial (or an expected event) inside."""
-        return self.observed / self.base if self.base else float("inf")
-
-    @property
-    def minutes(self) -> float:
-        """Length in minutes."""
-        return float((self.end - self.start).total_seconds() / 60.0)
-
-
-def rate_elevation(events: pd.Series, trials: pd.Series, period_s: int) -> ElevatedInterval | None:
+def rate_elevation(
+    events: pd.Series, trials: pd.Series, period_s: int, kind: str = "raised_rate"
+) -> Interval | None:
     """Return the interval in which events a trial are most clearly raised, or None without events.
 
     Parameters
@@ -66,12 +33,14 @@ def rate_elevation(events: pd.Series, trials: pd.Series, period_s: int) -> Eleva
     period_s
         Period of the grid.
     """
-    return _scan(events, trials, period_s, _binomial)
+    return _scan(events, trials, period_s, _binomial, kind)
 
 
-def count_elevation(counts: pd.Series, expected: pd.Series, period_s: int) -> ElevatedInterval | None:
+def count_elevation(
+    counts: pd.Series, expected: pd.Series, period_s: int, kind: str = "raised_count"
+) -> Interval | None:
     """Return the interval in which counts most clearly exceed what was expected, or None."""
-    return _scan(counts, expected, period_s, _poisson)
+    return _scan(counts, expected, period_s, _poisson, kind)
 
 
 def expected_arrivals(sent: pd.Series, period_s: int) -> pd.Series:
@@ -140,7 +109,7 @@ def _poisson(inside: Any, base: Any, total: float, whole: float) -> Any:
     return np.where(inside > base, _xlogx(inside, inside / base) - (inside - base), 0.0)
 
 
-def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any) -> ElevatedInterval | None:
+def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any, kind: str) -> Interval | None:
     """Find the best interval, coarse bins first where there are many candidates."""
     import numpy as np
 
@@ -174,10 +143,11 @@ def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any) -> Elev
     index = events.index
     inside, within = seen[last + 1] - seen[first], tried[last + 1] - tried[first]
     rest = whole - within
-    return ElevatedInterval(
+    return Interval(
         start=index[first].to_pydatetime(),
         end=index[last].to_pydatetime() + timedelta(seconds=period_s),
-        observed=float(inside),
+        kind=kind,
+        count=float(inside),
         base=float(within),
         outside_rate=float((total - inside) / rest) if rest > 1e-9 else 0.0,
         score=value,

@@ -84,7 +84,7 @@ def share_evidence(
     value = weight(all_weight) if mostly else weight(some_weight) if passed >= 0.5 else 0.0
     return [
         Evidence(
-            f"{failures.observed:,.0f} of {failures.base:,.0f} {signs.flow.tries} failed between "
+            f"{failures.count:,.0f} of {failures.base:,.0f} {signs.flow.tries} failed between "
             f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
             f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
             weight=value,
@@ -210,7 +210,7 @@ def surge_against(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.surge.observed:,.0f} messages came to {signs.flow.queue} from "
+            f"{signs.surge.count:,.0f} messages came to {signs.flow.queue} from "
             f"{signs.surge.start:%Y-%m-%d %H:%M} UTC, {signs.surge.rate:.0f} times the usual, before "
             "anything else moved.",
             weight=weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),

@@ -11,7 +11,7 @@ from watchme_analysis.backlog.hypotheses.rows import matching, points
 from watchme_analysis.backlog.hypotheses.weights import weight
 from watchme_analysis.inference.findings import Evidence, Finding, Investigation, hypothesis
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.stats.interval_scan import ElevatedInterval
+from watchme_analysis.stats.intervals import Interval
 
 
 @hypothesis(
@@ -44,7 +44,7 @@ def arrival_surge(inv: Investigation) -> Finding:
                 _arrivals(
                     inv,
                     signs,
-                    f"were {surge.observed:,.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
+                    f"were {surge.count:,.0f} from {surge.start:%Y-%m-%d %H:%M} to {_until(surge)} UTC, "
                     f"{surge.rate:.0f} times the usual, {when}",
                     weight("surge_first") if leads else weight("surge_after"),
                 )
@@ -70,7 +70,7 @@ def _arrivals(inv: Investigation, signs: QueueAnalysis, words: str, value: float
     )
 
 
-def _until(surge: ElevatedInterval) -> str:
+def _until(surge: Interval) -> str:
     """Return a surge's end, with its day where that is another one."""
     return f"{surge.end:%H:%M}" if surge.start.date() == surge.end.date() else f"{surge.end:%Y-%m-%d %H:%M}"
 

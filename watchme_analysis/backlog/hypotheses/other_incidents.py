@@ -259,8 +259,8 @@ def _overlaps(bout: TroubleInterval, other: OtherIncident) -> bool:
 def _moved(bout: TroubleInterval) -> str:
     """Return in words what moved."""
     said = []
-    if bout.failed:
-        said.append(f"{bout.failed:,.0f} of {counted(round(bout.tried), 'try', 'tries')} failed")
+    if bout.count:
+        said.append(f"{bout.count:,.0f} of {counted(round(bout.base), 'try', 'tries')} failed")
     if bout.age_s:
         said.append(f"the oldest message was {bout.age_s / 60.0:,.0f} min old")
     return ", ".join(said) or "messages were visible and nobody received any"

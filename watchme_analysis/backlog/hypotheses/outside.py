@@ -24,11 +24,11 @@ def taken_words(signs: QueueAnalysis) -> str:
     if taken is None:
         return ""
     said = (
-        f"{counted(round(taken.unrun), 'message')} of {signs.flow.queue} went to no run of "
+        f"{counted(round(taken.count), 'message')} of {signs.flow.queue} went to no run of "
         f"{signs.flow.function}, received between {taken.start:%Y-%m-%d %H:%M} and "
         f"{taken.end:%Y-%m-%d %H:%M} UTC"
     )
-    if taken.deleted >= 0.5 * taken.unrun:
+    if taken.deleted >= 0.5 * taken.count:
         return f"{said}, and were deleted: {_who_deletes(signs)}."
     return (
         f"{said}, and came back: somebody else receives them, as a look into the queue does, or Lambda can't "
@@ -58,7 +58,7 @@ def taken_evidence(inv: Investigation, view: Picture) -> list[Evidence]:
         Evidence(
             taken_words(signs),
             weight=0.0,
-            effect=signs.taken.unrun,
+            effect=signs.taken.count,
             effect_unit="messages",
             check="received without a run",
             **points(

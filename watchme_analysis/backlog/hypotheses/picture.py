@@ -69,9 +69,9 @@ def _severity(signs: QueueAnalysis) -> float:
     return (
         3.0 * signs.dead_lettered
         + 3.0 * signs.balance.lost
-        + (signs.failures.observed if signs.failures else 0.0)
+        + (signs.failures.count if signs.failures else 0.0)
         + (worst.peak * 2.0 if worst else 0.0)
-        + (signs.surplus.observed * 0.2 if signs.surplus else 0.0)
+        + (signs.surplus.count * 0.2 if signs.surplus else 0.0)
         + (signs.throttles.count * 0.01 if signs.throttles else 0.0)
         + (20.0 if signs.creeping else 0.0)
     )

@@ -10,8 +10,7 @@ from watchme_analysis.backlog.hypotheses.other_trouble import APART
 from watchme_analysis.backlog.hypotheses.picture import Picture, change_for, signs_for
 from watchme_analysis.backlog.onset_order import host_moved
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
-from watchme_analysis.queues.pipeline_anomalies import AnomalyInterval
-from watchme_analysis.stats.interval_scan import ElevatedInterval
+from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +174,7 @@ def _stopped_polling(signs: QueueAnalysis) -> Start | None:
 
 
 def _first_effect(view: Picture, signs: QueueAnalysis, cause: str) -> datetime | None:
-    found: ElevatedInterval | AnomalyInterval | None = {
+    found: Interval | None = {
         "throttled": signs.throttles,
         "visibility_misconfig": signs.surplus or signs.hidden,
         "mapping_disabled": signs.starved,

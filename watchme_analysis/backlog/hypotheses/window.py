@@ -39,12 +39,14 @@ def _last_effect(signs: QueueAnalysis, cause: str) -> datetime | None:
         return None if whole_end - end <= timedelta(seconds=3 * signs.flow.period_s) else end
     if cause == "throttled" and signs.throttles is not None:
         return (
-            None if signs.throttles.open or signs.flow.settings.reserved_concurrency else signs.throttles.end
+            None
+            if signs.throttles.is_open or signs.flow.settings.reserved_concurrency
+            else signs.throttles.end
         )
     if cause == "mapping_disabled" and signs.starved is not None:
         # After a purge nothing waits any more, and still nobody polls.
         off = (signs.flow.settings.mapping_state or "").startswith("Disabl")
-        return None if signs.starved.open or off else signs.starved.end
+        return None if signs.starved.is_open or off else signs.starved.end
     if cause == "visibility_misconfig" and (signs.surplus is not None or signs.hidden is not None):
         return _end_of_misfit(signs)
     if signs.failures is None:
@@ -56,7 +58,7 @@ def _last_effect(signs: QueueAnalysis, cause: str) -> datetime | None:
 def _end_of_misfit(signs: QueueAnalysis) -> datetime | None:
     """Return when messages last came back during a run, or hid for hours; None while the setting stands."""
     if signs.surplus is None:
-        return None if signs.hidden is None or signs.hidden.open else signs.hidden.end
+        return None if signs.hidden is None or signs.hidden.is_open else signs.hidden.end
     limit, longest = signs.flow.settings.visibility_timeout_s, signs.flow.frame["duration_max_s"].dropna()
     short = limit is not None and len(longest) and limit < float(longest.quantile(0.9))
     return None if short else signs.surplus.end
@@ -71,7 +73,7 @@ def _end_without_failures(signs: QueueAnalysis, cause: str) -> datetime | None:
     if worst is None and taken is not None:
         left = signs.flow.frame.index[-1] - taken.end
         return None if left < LEAST else taken.end
-    return None if worst is None or worst.open else worst.end
+    return None if worst is None or worst.is_open else worst.end
 
 
 def _still_crept(signs: QueueAnalysis) -> bool:

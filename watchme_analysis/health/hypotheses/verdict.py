@@ -198,6 +198,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
     failed = int(requests_judged(rows)["failed"].sum())
     how_many = f"{failed:,d}" if failed else "none"
+    bad_of_all = share(int(incident.count), int(incident.base))
     middle, usual = _medians(found)
     end = (
         "UTC to the end of the data, still open then"
@@ -211,7 +212,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
         else ""
     )
     return (
-        f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {share(incident.bad, incident.total)} "
+        f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {bad_of_all} "
         f"requests of {listed(found.endpoints)} were slow or failed ({how_many} failed){times}."
         + "".join(f" {sentence}" for sentence in _held_back(found))
     )

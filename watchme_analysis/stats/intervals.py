@@ -1,0 +1,64 @@
+"""Intervals of time with a kind: failures, a surge, missing polling, an incident.
+
+One type serves all analyses, so that code which compares, joins or draws intervals needs to know one type.
+Analyses that report more figures than these derive from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf, nan
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of time with a kind, and the events counted in it.
+
+    Attributes
+    ----------
+    start, end
+        UTC, half-open: the end is the first moment after the interval.
+    kind
+        Name of what happened, such as ``failures``, ``surge`` or ``throttles``.
+    count
+        Events inside; NaN where nothing was counted.
+    base
+        Trials inside, for a rate, or events expected inside, for a count; NaN where neither is known.
+    outside_rate
+        Events per trial, or events per expected event, outside of the interval; NaN where unknown.
+    score
+        Log-likelihood ratio of the scan that found the interval; 10 is beyond chance in a grid of some
+        thousand intervals. NaN for intervals that no scan found.
+    is_open
+        True when the interval reaches the end of the record, so that its true end is unknown.
+    """
+
+    start: datetime
+    end: datetime
+    kind: str
+    count: float = nan
+    base: float = nan
+    outside_rate: float = nan
+    score: float = nan
+    is_open: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Events per trial, or events per expected event, inside."""
+        return self.count / self.base if self.base else inf
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.end - self.start).total_seconds()
+
+    @property
+    def minutes(self) -> float:
+        """Length in minutes."""
+        return self.seconds / 60.0
+
+    def overlap_s(self, other: Interval) -> float:
+        """Return the seconds that two intervals share, 0 where they don't meet."""
+        shared = min(self.end, other.end) - max(self.start, other.start)
+        return max(0.0, shared.total_seconds())
