@@ -78,9 +78,8 @@ def compare(found, truth):
     start = None if truth["incident_start"] is None else datetime.fromisoformat(truth["incident_start"])
     minutes = (found.incident_start - start).total_seconds() / 60 if start and found.incident_start else None
     bound = 2 * truth["window"]["period_s"] / 60
-    # The truth counts whole periods of the clock.
     alarms = [
-        (item["first_wall_clock"] and datetime.fromisoformat(item["first_wall_clock"]))
+        (item["first"] and datetime.fromisoformat(item["first"]))
         == ((known := truth["first_alarm"][item["alarm"]]["by_resource"][item["resource"]]["first"])
             and datetime.fromisoformat(known))
         for item in (extra["alarms"] if "first_alarm" in truth else ())

@@ -44,37 +44,40 @@ WALL_CLOCK = tuple(
 )
 
 
-def standard_alarms(tables: Tables, flows: tuple[Pipeline, ...]) -> list[dict[str, Any]]:
-    """Return, for each standard alarm and resource, when it would first have fired.
-
-    The rules are evaluated as every other alarm is, over a sliding window, which is CloudWatch's default.
+def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dict[str, Any]]:
+    """Return, for each standard alarm and resource, when it would have fired.
 
     Returns
     -------
     list of dict
-        ``alarm``, ``resource``, ``first`` (datetime or None), ``times_raised``, ``in_alarm_at_end``,
-        ``uncertainty_s`` (the history is coarser than the alarm: the true moment lies this much earlier
-        at most), ``note``, ``first_wall_clock`` (datetime or None: when the same alarm would first have fired
-        with the evaluation window ``WallClockWindow``, on whole periods of the clock alone).
+        ``alarm``; ``resource``; ``first`` (datetime or None), ``times_raised``, ``in_alarm_at_end`` and
+        ``uncertainty_s`` (metric coarser than the alarm: the true time is at most this much earlier),
+        evaluated on whole periods of the clock; ``note``; and ``sliding``: the same four values with the
+        sliding window, which is CloudWatch's default.
 
     Notes
     -----
     Source: Amazon CloudWatch User Guide, "Alarm evaluation window".
     """
-    sliding = backtest_alarms(tables, flows, STANDARD)
-    by_clock = backtest_alarms(tables, flows, WALL_CLOCK)
-    return [_entry(one, other) for one, other in zip(sliding, by_clock, strict=True)]
+    by_clock = backtest_alarms(tables, pipelines, WALL_CLOCK)
+    sliding = backtest_alarms(tables, pipelines, STANDARD)
+    return [
+        {
+            "alarm": clock.spec.name,
+            "resource": clock.resource,
+            **_figures(clock),
+            "note": clock.note,
+            "sliding": _figures(slid),
+        }
+        for clock, slid in zip(by_clock, sliding, strict=True)
+    ]
 
 
-def _entry(tried: AlarmBacktest, by_clock: AlarmBacktest) -> dict[str, Any]:
+def _figures(tried: AlarmBacktest) -> dict[str, Any]:
     run = tried.run
     return {
-        "alarm": tried.spec.name,
-        "resource": tried.resource,
         "first": run.first if run else None,
         "times_raised": len(run.raised) if run else 0,
         "in_alarm_at_end": run.in_alarm_at_end if run else False,
         "uncertainty_s": run.uncertainty_s if run else 0.0,
-        "note": tried.note,
-        "first_wall_clock": by_clock.run.first if by_clock.run else None,
     }

@@ -171,7 +171,6 @@ def _extra(
     work = message_work(inv, view.signs) if inv.options.get("queue") else work_items(inv)
     dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
     missed = dead[~dead["processed"].fillna(False)]
-    alarms = standard_alarms(inv, view.flows)
     known = None if cause is None or quiet else begun
     return {
         "queues": sorted(item.flow.queue for item in affected),
@@ -196,16 +195,16 @@ def _extra(
         else known.earliest.isoformat(timespec="milliseconds"),
         "incident_start_latest": None if known is None else known.latest.isoformat(timespec="milliseconds"),
         "alarms": [
-            {
-                **entry,
-                **{
-                    name: None if entry[name] is None else entry[name].isoformat(timespec="milliseconds")
-                    for name in ("first", "first_wall_clock")
-                },
-            }
-            for entry in alarms
+            {**_in_iso(entry), "sliding": _in_iso(entry["sliding"])}
+            for entry in standard_alarms(inv, view.flows)
         ],
     }
+
+
+def _in_iso(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alarm's entry with the time at which it would first have fired as ISO 8601 text."""
+    first = alarm["first"]
+    return {**alarm, "first": None if first is None else first.isoformat(timespec="milliseconds")}
 
 
 def _dead_letters(view: Picture) -> tuple[dict[str, int], dict[str, int]]:

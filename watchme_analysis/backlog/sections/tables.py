@@ -210,7 +210,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
 
 
 def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo) -> TableView:
-    """Return when each standard alarm would first have fired.
+    """Return when each standard alarm would first have fired, evaluated over a sliding window.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
     zone
         Zone of the times.
     """
-    told = [(alarm, _moment(alarm.get("first"))) for alarm in alarms]
+    told = [(alarm, _moment(alarm["sliding"]["first"])) for alarm in alarms]
     fired = sorted(
         ((moment, alarm) for alarm, moment in told if moment is not None), key=lambda pair: pair[0]
     )
@@ -232,8 +232,8 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
             cell(alarm["resource"], zone),
             local_time(moment, zone),
             duration(moment - start) if start else "–",
-            cell(int(alarm.get("times_raised", 1)), zone),
-            "yes" if alarm.get("in_alarm_at_end") else "no",
+            cell(int(alarm["sliding"]["times_raised"]), zone),
+            "yes" if alarm["sliding"]["in_alarm_at_end"] else "no",
             *([str(alarm.get("note") or "")] if noted else []),
         )
         for moment, alarm in fired
