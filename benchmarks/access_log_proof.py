@@ -54,7 +54,7 @@ def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:
     (account,) = scan.retrievals
     rejected = [one.line for one in account.rejected]
     # The first lines rejected are kept, and the others counted.
-    refused = (account.lines or 0) - account.rows - account.blank_lines - account.left_out
+    refused = account.rejected_lines
     told = {
         "rows": (rows, len(written)),
         "lines": (account.lines, counts["lines"]),

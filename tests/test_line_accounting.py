@@ -36,11 +36,12 @@ def access_log():
 
 
 def error_log():
-    from watchme_analysis.files.lines import Account
+    from watchme_analysis.files.line_accounting import TextAccounting
     from watchme_analysis.files.evidence_file import RawFile
 
-    account = Account(RawFile(folder, "error.log"), "nginx_error", "nginx_errors", lines=2)
-    account.retrieval(1, (None, None))
+    account = TextAccounting(RawFile(folder, "error.log"), "nginx_error", "error_log")
+    account.lines, account.row_count = 2, 1
+    account.retrieval()
 
 
 refused(access_log)

@@ -49,11 +49,11 @@ class Retrieval:
     lines, blank_lines
         Physical lines read and how many of them were blank, for line formats:
         ``lines == rows + len(rejected) + blank_lines`` (plus continuation lines joined to a row, counted
-        in ``joined_lines``, and rows that were not asked for, counted in ``left_out``).
+        in ``joined_lines``, and rows outside the selection, counted in ``filtered``).
     joined_lines
         Lines that continue a row started earlier, such as a traceback.
-    left_out
-        Rows outside the window or selection asked for.
+    filtered
+        Rows outside the selected window or columns' values; ``left_out`` in JSON.
     rejected
         What could not become a row; of very many, the first.
     start, end
@@ -76,7 +76,7 @@ class Retrieval:
     lines: int | None = None
     blank_lines: int = 0
     joined_lines: int = 0
-    left_out: int = 0
+    filtered: int = 0
     rejected: tuple[Rejected, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
@@ -88,12 +88,14 @@ class Retrieval:
     notes: tuple[str, ...] = field(default=())
 
     @property
+    def rejected_lines(self) -> int:
+        """Lines rejected, including those of which no text was kept; a lost tail is no line."""
+        return (self.lines or 0) - self.rows - self.blank_lines - self.joined_lines - self.filtered
+
+    @property
     def rejected_count(self) -> int:
-        """Pieces rejected, those included of which no text was kept."""
-        if self.lines is None:
-            return len(self.rejected)
-        read = self.rows + self.blank_lines + self.joined_lines + self.left_out
-        return max(len(self.rejected), self.lines - read)
+        """Pieces rejected: lines, also those of which no text was kept, and lost tails."""
+        return len(self.rejected) if self.lines is None else max(len(self.rejected), self.rejected_lines)
 
     def with_notes(self, *notes: str) -> Retrieval:
         """Return a copy with more notes."""
@@ -101,7 +103,7 @@ class Retrieval:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; rejected pieces are counted, not listed."""
-        data = asdict(self)
+        data = {"left_out" if name == "filtered" else name: value for name, value in asdict(self).items()}
         data["rejected"] = self.rejected_count
         for name in ("start", "end", "cached_at"):
             value: datetime | None = getattr(self, name)
@@ -111,7 +113,7 @@ class Retrieval:
 
 
 def check_lines(file: str, lines: int, accounted: int) -> None:
-    """Check that every line of a file became a row or was counted as blank, joined, left out or rejected.
+    """Check that every line of a file became a row or was counted as blank, joined, filtered or rejected.
 
     Unlike an ``assert``, the check also runs under ``python -O``.
 

@@ -154,7 +154,7 @@ def damaged(draw, log_format):
 def each_way(formats, data, selection=None):
     found = [Engine(formats, UTC, selection, engine=engine).read(data) for engine in ENGINES[1:]]
     for chunk in found:
-        assert chunk.lines == len(chunk.table) + len(chunk.refused) + chunk.blank + chunk.left_out
+        assert chunk.lines == len(chunk.table) + len(chunk.rejected) + chunk.blank + chunk.filtered
         assert chunk.lines == len(data.splitlines()) if b"\r" not in data else True
     return found
 
@@ -163,8 +163,8 @@ def same(fast, exact):
     assert fast.table.schema == exact.table.schema
     for name in fast.table.column_names:
         assert fast.table[name].to_pylist() == exact.table[name].to_pylist(), name
-    assert fast.refused == exact.refused
-    assert (fast.lines, fast.blank, fast.left_out) == (exact.lines, exact.blank, exact.left_out)
+    assert fast.rejected == exact.rejected
+    assert (fast.lines, fast.blank, fast.filtered) == (exact.lines, exact.blank, exact.filtered)
 
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
@@ -198,7 +198,7 @@ def test_what_nginx_writes_is_read_back_equal(log_format, name):
     def check(drawn):
         line, values = drawn
         chunk = engine.read(line + b"\n")
-        if chunk.refused:
+        if chunk.rejected:
             # Only a text that nothing encloses may make a line ambiguous; it is then kept, not guessed.
             assert any(
                 " " in values.get(name, "") for name in ("remote_user", "http_x_forwarded_for", "http_cf_ray")
@@ -250,7 +250,7 @@ def test_windows_and_prefixes_leave_rows_out_and_count_them(asked, taken):
 
     for chunk in each_way(FORMATS[:1], LINE + later + b"junk\n", Selection(**asked)):
         assert chunk.table["line"].to_pylist() == taken
-        assert (chunk.left_out, len(chunk.refused)) == (2 - len(taken), 1)
+        assert (chunk.filtered, len(chunk.rejected)) == (2 - len(taken), 1)
 
 
 def test_a_huge_line_and_runs_of_nul_are_accounted_for():
@@ -262,7 +262,7 @@ def test_a_huge_line_and_runs_of_nul_are_accounted_for():
     for chunk in found:
         same(chunk, exact)
     assert exact.table["line"].to_pylist() == [1, 3, 5]
-    assert (exact.blank, len(exact.refused)) == (1, 1)
+    assert (exact.blank, len(exact.rejected)) == (1, 1)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -273,13 +273,13 @@ def test_a_last_line_that_may_be_cut_is_kept_apart(engine):
     cut, whole = read(lines), read(lines + b"1\n")
 
     assert cut.table["request_time_s"].to_pylist() == [0.001]
-    assert [(one.line, one.text) for one in cut.refused] == [(2, b"192.0.2.7 200 30.00")]
+    assert [(one.line, one.text) for one in cut.rejected] == [(2, b"192.0.2.7 200 30.00")]
     assert whole.table["request_time_s"].to_pylist() == [0.001, 30.001]
 
 
 def test_a_last_line_that_is_surely_whole_is_a_row():
     for chunk in each_way(FORMATS[:1], LINE + LINE[:-1]):
-        assert (len(chunk.table), chunk.refused, chunk.ended) == (2, [], False)
+        assert (len(chunk.table), chunk.rejected, chunk.has_line_end) == (2, [], False)
 
 
 COMMON = compile_format(STOCK["common"], name="common")
@@ -291,14 +291,14 @@ def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT + b"\n" + LINE)
 
     assert chunk.table["line"].to_pylist() == [1, 2, 3, 5]
-    assert [(one.line, one.reason) for one in chunk.refused] == [(4, "it may be a torn line of combined")]
+    assert [(one.line, one.reason) for one in chunk.rejected] == [(4, "it may be a torn line of combined")]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_cut_last_line_counts_for_no_format(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT)
 
-    assert [one.line for one in chunk.refused] == [4]
+    assert [one.line for one in chunk.rejected] == [4]
     assert +chunk.formats == {"combined": 3}
 
 
@@ -307,7 +307,7 @@ def test_many_lines_of_a_shorter_format_are_its_own(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 9 + (SHORT + b"\n") * 5)
 
     assert chunk.formats == {"combined": 9, "common": 5}
-    assert not chunk.refused
+    assert not chunk.rejected
 
 
 def test_a_format_that_changes_within_a_file_is_followed():
@@ -317,7 +317,7 @@ def test_a_format_that_changes_within_a_file_is_followed():
 
     for chunk in each_way([FORMATS[0], other], LINE * 3 + line * 5):
         assert chunk.formats == {"combined": 3, "unquoted": 5}
-        assert not chunk.refused
+        assert not chunk.rejected
 
 
 LTSV = (
@@ -366,7 +366,7 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
     chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([line, torn + line, line, b""]))
 
     assert chunk.table["line"].to_pylist() == [1, 3]
-    assert [one.line for one in chunk.refused] == [2]
+    assert [one.line for one in chunk.rejected] == [2]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -377,7 +377,7 @@ def test_what_is_left_of_a_line_is_not_read_in_another_format(engine):
     chunk = Engine(formats, UTC, engine=engine).read(line * 3 + b"::1 - a" + line)
 
     assert chunk.table["line"].to_pylist() == [1, 2, 3]
-    assert [(one.line, one.reason) for one in chunk.refused] == [
+    assert [(one.line, one.reason) for one in chunk.rejected] == [
         (4, "it is not of log_format combined: another line begins inside of it")
     ]
 
@@ -449,7 +449,7 @@ def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
         chunk, exact = (Engine([plan], UTC, engine=one).read(data) for one in ("numba", "exact"))
         assert chunk.exact == seen_again
         same(chunk, exact)
-        assert not chunk.refused
+        assert not chunk.rejected
 
 
 def test_the_shape_of_json_lines_is_seen_where_their_texts_are_beyond_ascii():

@@ -27,7 +27,7 @@ def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     assert folder.is_relative_to(tmp_path)
     assert is_compiled == "False"
     (folder / "access").mkdir(parents=True)
-    (folder / "access" / f"lines.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
+    (folder / "access" / f"line_loop.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
     assert run(RUN, tmp_path) == [before, "True"]
 
     vectors = tmp_path / "watchme_analysis" / "sources" / "access" / "vectors.py"

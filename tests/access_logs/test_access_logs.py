@@ -407,7 +407,7 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     memory[:] = b"#" * len(memory)
 
     assert chunk.table.to_pylist() == before
-    assert [one.text for one in chunk.refused] == [b"garbage"]
+    assert [one.text for one in chunk.rejected] == [b"garbage"]
 
 
 @pytest.mark.parametrize("size", [500, 4 << 20])

@@ -148,7 +148,7 @@ def test_two_lines_run_into_one_are_refused():
     )
 
     assert chunk.table["line"].to_pylist() == [2]
-    assert [one.line for one in chunk.refused] == [1]
+    assert [one.line for one in chunk.rejected] == [1]
 
 
 @pytest.mark.parametrize(

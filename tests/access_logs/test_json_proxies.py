@@ -135,8 +135,8 @@ def test_caddy_writes_seconds_and_lists_of_headers():
 def test_caddy_s_durations_of_another_unit_are_told(duration):
     chunk = read({**CADDY, "duration": duration})
 
-    assert (len(chunk.table), len(chunk.refused)) == (0, 1)
-    assert chunk.refused[0].reason.startswith("duration: ")
+    assert (len(chunk.table), len(chunk.rejected)) == (0, 1)
+    assert chunk.rejected[0].reason.startswith("duration: ")
 
 
 def test_envoy_writes_milliseconds_and_when_a_request_began():
@@ -161,7 +161,7 @@ def test_every_line_is_accounted_for(engine):
     chunk = read(TRAEFIK, CADDY, ENVOY, wrong, {"level": "info", "msg": "started"}, engine=engine)
 
     assert [one["status"] for one in chunk.table.to_pylist()] == [404, 200, 504]
-    assert [(one.line, one.reason) for one in chunk.refused] == [
+    assert [(one.line, one.reason) for one in chunk.rejected] == [
         (4, "'yesterday' is no time"),
         (5, "no request: neither status nor target"),
     ]

@@ -15,7 +15,7 @@ from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.times import is_zoned_time, moments_of
 from watchme_analysis.access_logs.formats.json_shape import shape_of
 from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
-from watchme_analysis.files.lines import microseconds
+from watchme_analysis.files.field_values import microseconds
 
 PLAIN = {
     "time": "2025-12-11T10:10:30+09:00",
@@ -62,7 +62,7 @@ def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
     chunk = read(line * 200 + b"".join(strange), engine)
 
     assert (len(chunk.table), chunk.exact) == (203, 203 + 1 if engine == "exact" else 4)
-    assert [one.line for one in chunk.refused] == [201]
+    assert [one.line for one in chunk.rejected] == [201]
     shown = [json.loads(row["extra"])["attempt"] for row in chunk.table.to_pylist()[-4:]]
     assert shown == ["12", "-1", "12.0", "1234567890123456"]
     assert chunk.table["remote_user"][0].as_py() == "0"
@@ -75,7 +75,7 @@ def test_a_window_cuts_between_parts_of_a_second(engine):
     since = 1765415430_250000
     chunk = Engine(stock_formats(), UTC, Selection(since=since), engine=engine).read(data)
     assert chunk.table["line"].to_pylist() == [2, 3]
-    assert chunk.left_out == 1
+    assert chunk.filtered == 1
 
 
 zones = st.sampled_from(["Z", "+09:00", "-0330", "+00:00", "", "+24:00", "+05", " UTC", "z"])
@@ -127,8 +127,8 @@ def test_numbers_are_json_s(engine, number):
     lines = [plain.replace(one, number) for one in (b"200", b"7", b"2.5")]
     chunk, exact = (read(plain * 40 + b"".join(lines), one) for one in (engine, "exact"))
     assert chunk.table.to_pylist() == exact.table.to_pylist()
-    assert chunk.refused == exact.refused
-    assert len(exact.refused) == (3 if number in (b"007", b"00", b"", b"-", b"1.") else len(exact.refused))
+    assert chunk.rejected == exact.rejected
+    assert len(exact.rejected) == (3 if number in (b"007", b"00", b"", b"-", b"1.") else len(exact.rejected))
 
 
 KEYS = (
@@ -177,7 +177,7 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
     exact, *others = (read(whole, engine, formats) for engine in reversed(ENGINES[1:]))
     for other in others:
         assert other.table.to_pylist() == exact.table.to_pylist()
-        assert other.refused == exact.refused
+        assert other.rejected == exact.rejected
         assert (other.blank, other.formats) == (exact.blank, exact.formats)
 
 

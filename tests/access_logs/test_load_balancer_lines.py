@@ -67,7 +67,7 @@ def test_every_line_is_accounted_for(engine):
     chunk = read(HTTPS, torn, timeless, glued, UNSENT, engine=engine)
 
     assert chunk.table["line"].to_pylist() == [1, 5]
-    assert [one.line for one in chunk.refused] == [2, 3, 4]
+    assert [one.line for one in chunk.rejected] == [2, 3, 4]
     assert dict(chunk.formats) == {"Application Load Balancer": 2}
 
 

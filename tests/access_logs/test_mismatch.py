@@ -56,7 +56,7 @@ def test_every_engine_gives_the_same_reasons(engine):
     lines = [GOOD, b"junk", GOOD.replace(b"200", b"2x0"), GOOD.replace(b"Dec", b"Foo"), GOOD + b" 1"]
     chunk = Engine([TIMED], UTC, engine=engine).read(b"\n".join(lines) + b"\n")
 
-    assert [one.reason for one in chunk.refused] == [
+    assert [one.reason for one in chunk.rejected] == [
         "it is of none of the formats",
         "it is not of log_format timed: from $status on",
         "$time_local: '11/Foo/2025:10:10:30 +0900' is no time",

@@ -26,8 +26,8 @@ RECORD = json.loads(WHOLE)
 
 def rows(*lines, engine="exact"):
     chunk = Engine([FORMAT], UTC, engine=engine).read(b"\n".join(lines))
-    assert chunk.lines == len(chunk.table) + len(chunk.refused) + chunk.blank
-    return chunk.table.drop_columns(["line"]).to_pylist(), [one.reason for one in chunk.refused]
+    assert chunk.lines == len(chunk.table) + len(chunk.rejected) + chunk.blank
+    return chunk.table.drop_columns(["line"]).to_pylist(), [one.reason for one in chunk.rejected]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:3])

@@ -25,7 +25,7 @@ engines = pytest.mark.parametrize("engine", ENGINES[1:])
 
 def rows_of(*lines, engine):
     chunk = Engine(stock_formats(), UTC, engine=engine).read("".join(f"{line}\n" for line in lines).encode())
-    assert not chunk.refused
+    assert not chunk.rejected
     return chunk.table.to_pylist(), chunk.formats
 
 

@@ -150,7 +150,7 @@ def test_every_line_is_accounted_for(line, engine):
     chunk = read(line, torn, "", glued, line, engine=engine)
 
     assert chunk.table["line"].to_pylist() == [1, 5]
-    assert ([one.line for one in chunk.refused], chunk.blank) == ([2, 4], 1)
+    assert ([one.line for one in chunk.rejected], chunk.blank) == ([2, 4], 1)
 
 
 @pytest.mark.parametrize("line", [ENVOY, TRAEFIK, S3], ids=["Envoy", "Traefik", "S3"])
@@ -160,7 +160,7 @@ def test_a_hostile_line_takes_no_time(line):
     began = time.process_time()
     chunk = read(hostile)
 
-    assert len(chunk.refused) == 1
+    assert len(chunk.rejected) == 1
     assert time.process_time() - began < 5
 
 

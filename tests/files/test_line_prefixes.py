@@ -56,7 +56,7 @@ def test_what_stands_before_the_lines_is_taken_off(prefix, engine):
     assert len(chunk.table) == 97
     assert chunk.table.to_pylist() == plain.table.to_pylist()
     assert (chunk.blank, chunk.exact) == (1, 100 if engine == "exact" else 3)
-    assert [(one.line, one.text) for one in chunk.refused] == [
+    assert [(one.line, one.text) for one in chunk.rejected] == [
         (51, f"{prefix}started".encode()),
         (61, f"{prefix}it is no request".encode()),
     ]
@@ -79,7 +79,7 @@ def test_a_time_that_the_format_writes_is_no_prefix(engine):
 
     # Torn, the second would be a request of combined behind a time.
     assert chunk.table["request_time_s"].to_pylist() == [0.5, 0.5]
-    assert [one.line for one in chunk.refused] == [2]
+    assert [one.line for one in chunk.rejected] == [2]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,9 @@ def test_lines_that_others_wrapped_in_json_are_unwrapped(key):
     )
 
     assert chunk.table["path"].to_pylist() == ["/a", "/b"]
-    assert [(one.line, one.reason) for one in chunk.refused] == [(2, "no request: neither status nor target")]
+    assert [(one.line, one.reason) for one in chunk.rejected] == [
+        (2, "no request: neither status nor target")
+    ]
 
 
 @prefixes

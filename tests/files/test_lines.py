@@ -1,6 +1,6 @@
 import pytest
 
-from watchme_analysis.files.lines import whole_number
+from watchme_analysis.files.field_values import whole_number
 
 
 def test_large_whole_numbers_keep_their_digits():

@@ -249,12 +249,12 @@ def differences(formats, data, selection=None, decode=False, engines=ENGINES[1:]
     exact = Engine(formats, UTC, selection, engine="exact", decode=decode).read(data)
     for name in engines:
         chunk = Engine(formats, UTC, selection, engine=name, decode=decode).read(data)
-        if chunk.lines != len(chunk.table) + len(chunk.refused) + chunk.blank + chunk.left_out:
+        if chunk.lines != len(chunk.table) + len(chunk.rejected) + chunk.blank + chunk.filtered:
             found.append(f"{name} loses lines")
-        if (chunk.lines, chunk.blank, chunk.left_out) != (exact.lines, exact.blank, exact.left_out):
+        if (chunk.lines, chunk.blank, chunk.filtered) != (exact.lines, exact.blank, exact.filtered):
             found.append(f"{name} counts otherwise")
-        if chunk.refused != exact.refused:
-            found.append(f"{name} refuses {chunk.refused[:2]} and not {exact.refused[:2]}")
+        if chunk.rejected != exact.rejected:
+            found.append(f"{name} refuses {chunk.rejected[:2]} and not {exact.rejected[:2]}")
         if chunk.formats != exact.formats:
             found.append(f"{name} finds the formats {chunk.formats}, not {exact.formats}")
         if chunk.table.schema != exact.table.schema:

@@ -1,30 +1,27 @@
-"""Access logs too large to be held: read in pieces, their rows written to a file on the way.
-
-Nginx access logs of any ``log_format``.
-"""
+"""Access logs as evidence: read into the table ``access_log``, in memory or into a Parquet file."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from watchme_analysis.access_logs.accounting import UNENDED, LineAccounting, format_notes
-from watchme_analysis.access_logs.engine.chunk import Selection, rejected_at, shifted
+from watchme_analysis.access_logs.accounting import NO_LINE_END, AccessLogAccounting
+from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
+from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
-from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, blocks_of, in_order, with_fields
+from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
 from watchme_analysis.access_logs.logs import chunks_of
 from watchme_analysis.access_logs.parquet import write_parquet
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.lines import TextAccounting, split_lines, time_span
+from watchme_analysis.files.lines import split_lines
 from watchme_analysis.schema import conform, empty
 
 if TYPE_CHECKING:
@@ -32,45 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from watchme_analysis.retrieval import Retrieval
-
-
-def spill_access_log(raw: RawFile) -> TablePart:
-    """Read an access log as :func:`nginx.read_access_log` does, in bounded memory.
-
-    Of very many rejected lines the text of the first is kept; all are counted.
-
-    Parameters
-    ----------
-    raw
-        File with a folder to spill into.
-
-    Returns
-    -------
-    Piece
-        Without rows in its frame: they lie in its file.
-
-    Raises
-    ------
-    InputError, FormatError
-        As :func:`nginx.read_access_log`, and when the folder can't be written to.
-    """
-    assert raw.spill is not None
-    formats, notes = candidate_formats(raw)
-    tally = LineAccounting(raw.relative, list(notes))
-    constants = {"file": raw.relative, "service": raw.service("access")}
-    engine = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS))
-    target = raw.spill.folder / f"{sha256(raw.relative.encode()).hexdigest()[:16]}.parquet"
-    chunks = chunks_of(partial(input_of(raw.path).blocks, BLOCK_BYTES), engine, tally, constants)
-    rows = write_parquet(target, (chunk.table.select(list(ACCESS_COLUMNS)) for chunk in chunks))
-    found = tally.retrieval()
-    # A table's notes are those of all its files.
-    notes = [f"{raw.relative}: {note}" if note == UNENDED else note for note in found.notes]
-    return TablePart(
-        "access_log",
-        empty("access_log"),
-        replace(found, notes=tuple(notes)),
-        target if rows else None,
-    )
 
 
 SAMPLE_LINES = 200
@@ -122,37 +80,66 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     FormatError
         When the stated format is unknown or can't be compiled.
     """
-    from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
-    from watchme_analysis.access_logs.frame import frame_of
+    data, problem = raw.content
+    account = AccessLogAccounting(raw.relative)
+    engine = "auto" if len(data) >= FAST_FROM else "arrow"
+    tables = _tables(raw, lambda _: blocks_of(data), account, engine)
+    frame = conform("access_log", frame_of(tables, ACCESS_COLUMNS))
+    if problem is not None:
+        account.truncate(problem)
+    return frame, _retrieval(account)
 
-    account = TextAccounting(raw, "nginx_access", "access_log")
+
+def spill_access_log(raw: RawFile) -> TablePart:
+    """Read a large access log as :func:`read_access_log` does, in bounded memory, into a Parquet file.
+
+    Parameters
+    ----------
+    raw
+        File with a folder to spill into.
+
+    Returns
+    -------
+    TablePart
+        Without rows in its frame: they are in its file.
+
+    Raises
+    ------
+    InputError, FormatError
+        As :func:`read_access_log`, and when the folder can't be written to.
+    """
+    assert raw.spill is not None
+    account = AccessLogAccounting(raw.relative)
+    target = raw.spill.folder / f"{sha256(raw.relative.encode()).hexdigest()[:16]}.parquet"
+    tables = _tables(raw, partial(input_of(raw.path).blocks, BLOCK_BYTES), account)
+    rows = write_parquet(target, (table.select(list(ACCESS_COLUMNS)) for table in tables))
+    return TablePart("access_log", empty("access_log"), _retrieval(account), target if rows else None)
+
+
+def _tables(
+    raw: RawFile,
+    blocks: Callable[[Buffers], Iterator[Block]],
+    account: AccessLogAccounting,
+    engine: str = "auto",
+) -> Iterator[pa.Table]:
+    """Yield the rows of blocks of a file as tables, and count its lines."""
     formats, notes = candidate_formats(raw)
-    data = raw.content.data
-    engine = Engine(formats, raw.zone, engine="auto" if len(data) >= FAST_FROM else "arrow")
+    account.notes += notes
+    reader = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS), engine=engine)
     constants = {"file": raw.relative, "service": raw.service("access")}
-    used: Counter[str] = Counter()
+    for chunk in chunks_of(blocks, reader, account, constants):
+        yield chunk.table
 
-    def tables() -> Iterator[pa.Table]:
-        lines = 0
-        for chunk in in_order(lambda block: engine.read(block, constants), with_fields(blocks_of(data))):
-            account.rejected += rejected_at(chunk, raw.relative, lines)
-            account.blank_lines += chunk.blank
-            used.update(chunk.formats)
-            yield shifted(chunk.table, lines)
-            lines += chunk.lines
-        account.lines = lines
 
-    frame = conform("access_log", frame_of(tables(), ACCESS_COLUMNS))
-    account.notes += [*notes, *format_notes(used)]
-    return frame, account.retrieval(len(frame), time_span(frame, "time"))
+def _retrieval(account: AccessLogAccounting) -> Retrieval:
+    """Return the result; a note on one file names it, since a table joins the notes of all its files."""
+    found = account.retrieval()
+    notes = [f"{account.file}: {note}" if note == NO_LINE_END else note for note in found.notes]
+    return replace(found, notes=tuple(notes))
 
 
 def _read(raw: RawFile) -> Iterable[TablePart]:
-    if raw.is_large:
-        pass
-
-        return (spill_access_log(raw),)
-    return (TablePart("access_log", *read_access_log(raw)),)
+    return (spill_access_log(raw) if raw.is_large else TablePart("access_log", *read_access_log(raw)),)
 
 
 SOURCES = (

@@ -1,25 +1,18 @@
-"""Sentences about the formats that lines were of.
-
-What became of the lines of an access log, counted while it is scanned, whole or in parts.
-
-What became of a log while it was read.
-
-Large logs of which no line can be read, told by some lines from all over them.
-"""
+"""The account of an access log while it is scanned, and notes on its formats and on changes of the file."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from watchme_analysis.access_logs.engine.chunk import Chunk, rejected_at
+from watchme_analysis.access_logs.engine.chunk import Chunk
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
 from watchme_analysis.access_logs.input import Input, now_at
 from watchme_analysis.files.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.files.decompress import PACKED_MAGIC
+from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import shown, split_lines
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.text.formats import counted
@@ -35,118 +28,69 @@ def format_notes(used: Counter[str]) -> list[str]:
     return [f"{counted(count, 'line')} of log_format {name}" for name, count in used.most_common()]
 
 
-# Rejected lines are counted without end, and kept up to this many for each input.
+# Of more rejected lines than this the text is not kept; all are counted.
 KEPT_REJECTED = 10_000
-UNENDED = "the last line has no line end: it may be cut, or still being written"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_LINE_END = "the last line has no line end: it may be cut, or still being written"
 
 
-@dataclass
-class LineAccounting:
-    """The account of an input while it is scanned; accounts of its parts, in their order, add up to it.
+class AccessLogAccounting(LineAccounting):
+    """The account of an access log while it is scanned, chunk by chunk.
+
+    Parameters
+    ----------
+    file
+        Name of the log.
+    notes
+        Sentences about the formats tried.
 
     Attributes
     ----------
-    name
-        Name of the input.
-    notes
-        Sentences for the reader.
-    lines, rows, blank, left_out, refused
-        ``lines == rows + blank + left_out + refused``.
-    rejected
-        The first :data:`KEPT_REJECTED` refused lines, and what was torn.
     formats
-        Lines of each format.
-    span
-        First and last moment, microseconds since the epoch; empty without one.
-    torn
-        Whether the input ended early or was damaged.
-    ended
-        Whether the last line has its end.
+        Number of lines of each format.
+    has_line_end
+        Whether the last line has a line end.
     """
 
-    name: str
-    notes: list[str] = field(default_factory=list)
-    lines: int = 0
-    rows: int = 0
-    blank: int = 0
-    left_out: int = 0
-    refused: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    formats: Counter[str] = field(default_factory=Counter)
-    span: list[int] = field(default_factory=list)
-    torn: bool = False
-    ended: bool = True
+    def __init__(self, file: str, notes: Iterable[str] = ()) -> None:
+        super().__init__(file, "nginx_access", notes=list(notes), kept_rejected=KEPT_REJECTED)
+        self.formats: Counter[str] = Counter()
+        self.has_line_end = True
 
     def add(self, chunk: Chunk, table: pa.Table) -> None:
-        """Count a chunk whose table, numbered within the input, is given beside it."""
+        """Count a chunk whose rows, with lines numbered within the log, are given as a table."""
         rows = len(chunk.table)
-        found = rows + len(chunk.refused) + chunk.blank + chunk.left_out
-        check_lines(self.name, chunk.lines, found)
-        self.rejected += rejected_at(chunk, self.name, self.lines)[: KEPT_REJECTED - len(self.rejected)]
+        check_lines(self.file, chunk.lines, rows + len(chunk.rejected) + chunk.blank + chunk.filtered)
+        for line, reason, text in chunk.rejected:
+            self.reject(self.lines + line, reason, text)
         self.lines += chunk.lines
-        self.rows += rows
-        self.blank += chunk.blank
-        self.left_out += chunk.left_out
-        self.refused += len(chunk.refused)
+        self.row_count += rows
+        self.blank_lines += chunk.blank
+        self.filtered += chunk.filtered
         self.formats += chunk.formats
-        self.ended = chunk.ended
+        self.has_line_end = chunk.has_line_end
         if "time" in table.column_names and rows:
-            moments = whole(table["time"])
-            known = numbers_of(moments)
-            known = known[~nulls_of(moments)] if moments.null_count else known
-            self._widen([int(known.min()), int(known.max())] if len(known) else [])
+            times = whole(table["time"])
+            known = numbers_of(times)
+            known = known[~nulls_of(times)] if times.null_count else known
+            self.widen_span([int(known.min()), int(known.max())] if len(known) else [])
 
     def merge(self, later: LineAccounting) -> None:
-        """Add the account of the part that follows."""
-        moved = [replace(one, line=one.line + self.lines) if one.line else one for one in later.rejected]
-        self.rejected += moved[: KEPT_REJECTED - len(self.rejected)]
-        self.notes += [note for note in later.notes if note not in self.notes]
-        self.rows += later.rows
-        self.blank += later.blank
-        self.left_out += later.left_out
-        self.refused += later.refused
-        self.formats += later.formats
-        self.torn |= later.torn
-        self.ended = later.ended if later.lines else self.ended
-        self.lines += later.lines
-        self._widen(later.span)
-
-    def tear(self, reason: str) -> None:
-        """Note that what follows is lost."""
-        self.torn = True
-        self.rejected.append(Rejected(self.name, 0, reason))
+        """Add the account of the part that follows in the same log."""
+        super().merge(later)
+        if isinstance(later, AccessLogAccounting):
+            self.formats += later.formats
+            self.has_line_end = later.has_line_end if later.lines else self.has_line_end
 
     def retrieval(self) -> Retrieval:
-        """Return the account as others know it."""
-        notes = [*self.notes, *format_notes(self.formats)]
-        if self.refused > len(self.rejected):
-            notes.append(f"{self.refused} lines rejected, the first {KEPT_REJECTED} kept")
-        if not self.ended:
-            notes.append(UNENDED)
-        start, end = (
-            (_EPOCH + timedelta(microseconds=one) for one in self.span) if self.span else (None, None)
-        )
-        return Retrieval(
-            source="nginx_access",
-            origin=self.name,
-            rows=self.rows,
-            lines=self.lines,
-            blank_lines=self.blank,
-            left_out=self.left_out,
-            rejected=tuple(self.rejected),
-            start=start,
-            end=end,
-            truncated=self.torn or self.refused > len(self.rejected),
-            notes=tuple(notes),
-        )
-
-    def _widen(self, moments: list[int]) -> None:
-        whole = [*self.span, *moments]
-        self.span = [min(whole), max(whole)] if whole else []
+        """Return the result of the reading, with notes on formats and on a missing line end."""
+        found = super().retrieval()
+        formats = format_notes(self.formats)
+        end = [] if self.has_line_end else [NO_LINE_END]
+        at = len(self.notes)
+        return replace(found, notes=(*self.notes, *formats, *found.notes[at:], *end))
 
 
-def note_file_change(one: Input, tally: LineAccounting) -> None:
+def note_file_change(one: Input, account: LineAccounting) -> None:
     """Say in the account when a file became another while it was read: written on, cut, or rotated."""
     if one.path is None or one.size is None:
         return
@@ -154,17 +98,17 @@ def note_file_change(one: Input, tally: LineAccounting) -> None:
         here = now_at(one.path, one.begin)
         size = here.stat().st_size
     except FileNotFoundError:
-        tally.notes.append("it was moved away while it was read")
+        account.notes.append("it was moved away while it was read")
         return
     if here != one.path:
-        tally.notes.append(f"it was rotated while the logs were read: it is {here} now")
+        account.notes.append(f"it was rotated while the logs were read: it is {here} now")
     if size > one.size:
-        tally.notes.append(
+        account.notes.append(
             f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
         )
     elif size < one.size:
-        tally.torn = True
-        tally.notes.append(
+        account.is_truncated = True
+        account.notes.append(
             f"it is smaller than when the reading began, by {one.size - size} bytes: it was cut or rotated, "
             "and lines may be missing"
         )

@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.lines import (
-    TextAccounting,
-    across_repeated_hours,
-    decoded,
-    microseconds,
-    prefix_size,
-    split_lines,
-    unpadded,
-)
+from watchme_analysis.files.field_values import across_repeated_hours, microseconds
+from watchme_analysis.files.line_accounting import TextAccounting
+from watchme_analysis.files.lines import decoded, prefix_size, split_lines, unpadded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from watchme_analysis.access_logs.accounting import LineAccounting, note_file_change, unreadable_log
+from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_file_change, unreadable_log
 from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, shifted
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
@@ -264,9 +264,9 @@ class AccessScan:
             self._pays[one.name] = self._engine(one, name).uses_loop(lines)
         return name if self._pays[one.name] else "arrow"
 
-    def tally_for(self, one: Input) -> LineAccounting:
+    def account_for(self, one: Input) -> AccessLogAccounting:
         """Return an account of an input of which nothing was read yet."""
-        return LineAccounting(one.name, list(self._candidates[one.name].notes))
+        return AccessLogAccounting(one.name, list(self._candidates[one.name].notes))
 
     def share_read(self) -> float | None:
         """Return how much of the inputs' stored bytes was read, 0 to 1; None when a size is not known."""
@@ -293,21 +293,27 @@ class AccessScan:
         if left is not None:
             self.retrievals.append(left)
             return
-        tally = self.tally_for(one)
+        account = self.account_for(one)
         constants = {"file": one.name, "service": None}
         engine = self.engine_for(one)
         self._stream = None
         blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
         _LOG.info("%s: reading, %s bytes stored", one.name, one.size)
         try:
-            yield from chunks_of(blocks, engine, tally, constants)
+            yield from chunks_of(blocks, engine, account, constants)
         except KeyboardInterrupt:
-            tally.tear("it was not read to its end: it was stopped")
-            self.retrievals.append(tally.retrieval())
+            account.truncate("it was not read to its end: it was stopped")
+            self.retrievals.append(account.retrieval())
             raise
-        _LOG.info("%s: %d lines, %d rows, %d rejected", one.name, tally.lines, tally.rows, tally.refused)
-        note_file_change(one, tally)
-        self.retrievals.append(tally.retrieval())
+        _LOG.info(
+            "%s: %d lines, %d rows, %d rejected",
+            one.name,
+            account.lines,
+            account.row_count,
+            account.rejected_lines,
+        )
+        note_file_change(one, account)
+        self.retrievals.append(account.retrieval())
 
 
 def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
@@ -339,13 +345,13 @@ def formats_of(
 def chunks_of(
     blocks: Callable[[Buffers], Iterator[Block]],
     engine: Engine,
-    tally: LineAccounting,
+    account: AccessLogAccounting,
     constants: dict[str, Any],
     threads: int | None = None,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of blocks, their lines numbered on from the tally's, and count them there.
+    """Yield the chunks of blocks, their lines numbered on from the account's, and count them there.
 
-    What is torn ends the chunks, and the tally says so. ``blocks`` is told where blocks' memory comes from,
+    What is torn ends the chunks, and the account says so. ``blocks`` is told where blocks' memory comes from,
     to which it is given back.
     """
     buffers = Buffers()
@@ -358,11 +364,11 @@ def chunks_of(
 
     try:
         for chunk in in_order(read, with_fields(blocks(buffers)), threads):
-            table = shifted(chunk.table, tally.lines)
-            tally.add(chunk, table)
+            table = shifted(chunk.table, account.lines)
+            account.add(chunk, table)
             yield chunk._replace(table=table)
     except TruncatedError as error:
-        tally.tear(str(error))
+        account.truncate(str(error))
 
 
 def _large_head(one: Input, size: int) -> bytes:

@@ -25,7 +25,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeVar
 
-from watchme_analysis.access_logs.accounting import LineAccounting
+from watchme_analysis.access_logs.accounting import AccessLogAccounting
 from watchme_analysis.access_logs.input import REQUEST_BYTES, Input
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, blocks_from
 from watchme_analysis.access_logs.logs import AccessScan, chunks_of
@@ -252,7 +252,7 @@ class SparkScan:
         self._scan = scan
         self._settings = settings or SparkSettings()
         self._parts = parts_of(scan.inputs, self._settings.part_bytes)
-        self._tallies: list[LineAccounting] = []
+        self._accounts: list[AccessLogAccounting] = []
 
     def gather(self, new: Callable[[], Gathered]) -> Gathered:
         """Return what all rows come to.
@@ -292,18 +292,18 @@ class SparkScan:
         int
             Number of rows.
         """
-        if not self._tallies:
+        if not self._accounts:
             self._run(_drained)
         return sum(self._run(partial(_written, folder, keep)))
 
     def retrievals(self) -> list[Retrieval]:
         """Return an account of each input, in their order, after the logs were read."""
         found = []
-        pairs = zip(self._parts, self._tallies, strict=True)
+        pairs = zip(self._parts, self._accounts, strict=True)
         for of, some in groupby(pairs, key=lambda pair: pair[0].of):
-            whole = self._scan.tally_for(self._scan.inputs[of])
-            for _, tally in some:
-                whole.merge(tally)
+            whole = self._scan.account_for(self._scan.inputs[of])
+            for _, account in some:
+                whole.merge(account)
             found.append(whole.retrieval())
         return found
 
@@ -326,15 +326,15 @@ class SparkScan:
             raise _failure(error) from error
         answers = {at: pickle.loads(answer.as_py()) for at, answer in zip(*_columns(table), strict=True)}
         ordered = [answers[at] for at in range(count)]
-        self._tallies = [tally for tally, _ in ordered]
+        self._accounts = [account for account, _ in ordered]
         return [value for _, value in ordered]
 
     def _lines_before(self) -> list[int]:
         """Return how many lines of its input come before each part, 0 while that is unknown."""
         before = [0] * len(self._parts)
-        for at in range(1, len(self._tallies)):
+        for at in range(1, len(self._accounts)):
             if self._parts[at].of == self._parts[at - 1].of:
-                before[at] = before[at - 1] + self._tallies[at - 1].lines
+                before[at] = before[at - 1] + self._accounts[at - 1].lines
         return before
 
 
@@ -354,25 +354,25 @@ def _task(
 
     for batch in batches:
         for at in batch.column(0).to_pylist():
-            tally, value = _read(scan, parts[at], lines_before[at], partial(work, at))
-            answer = pa.array([pickle.dumps((tally, value))], pa.binary())
+            account, value = _read(scan, parts[at], lines_before[at], partial(work, at))
+            answer = pa.array([pickle.dumps((account, value))], pa.binary())
             yield pa.RecordBatch.from_arrays([pa.array([at], pa.int64()), answer], names=["at", "answer"])
 
 
 def _read(
     scan: AccessScan, part: Part, lines_before: int, work: Callable[[Iterator[pa.Table]], Any]
-) -> tuple[LineAccounting, Any]:
+) -> tuple[AccessLogAccounting, Any]:
     import pyarrow.compute as pc
 
     one = scan.inputs[part.of]
-    tally = LineAccounting(one.name)
+    account = AccessLogAccounting(one.name)
     constants = {"file": one.name, "service": None}
     columns = list(scan.selection.columns)
 
     def tables() -> Iterator[pa.Table]:
         blocks = partial(blocks_from, filling(part.pieces(one)), BLOCK_BYTES)
         # A task has one processor.
-        for chunk in chunks_of(blocks, scan.engine_for(one), tally, constants, threads=1):
+        for chunk in chunks_of(blocks, scan.engine_for(one), account, constants, threads=1):
             table = chunk.table
             if lines_before:
                 at = table.column_names.index("line")
@@ -383,7 +383,7 @@ def _read(
         value = work(tables())
     except OSError as error:
         raise InputError(f"{one.name} can't be read: {error.strerror or error}.") from error
-    return tally, value
+    return account, value
 
 
 def _gathered(new: Callable[[], Gathered], _: int, tables: Iterator[pa.Table]) -> Gathered:

@@ -75,9 +75,9 @@ def access_report(
         "window": {"start": min(starts, default=None), "end": max(ends, default=None)},
         "lines": sum(one.lines or 0 for one in retrievals),
         "rows": sum(one.rows for one in retrievals),
-        "rejected": sum(map(_refused, retrievals)),
+        "rejected": sum(one.rejected_lines for one in retrievals),
         "blank": sum(one.blank_lines for one in retrievals),
-        "left_out": sum(one.left_out for one in retrievals),
+        "left_out": sum(one.filtered for one in retrievals),
         "truncated": any(one.truncated for one in retrievals),
         "requests": summary.requests,
         "slower_than_s": summary.choice.slower_than_s,
@@ -200,9 +200,9 @@ def _input(one: Retrieval) -> dict[str, Any]:
         "name": one.origin,
         "lines": one.lines,
         "rows": one.rows,
-        "rejected": _refused(one),
+        "rejected": one.rejected_lines,
         "blank": one.blank_lines,
-        "left_out": one.left_out,
+        "left_out": one.filtered,
         "start": one.start,
         "end": one.end,
         "truncated": one.truncated,
@@ -218,11 +218,6 @@ def _input(one: Retrieval) -> dict[str, Any]:
 def is_unread(one: Mapping[str, Any]) -> bool:
     """Tell whether none of the lines of an input, one of a report's ``inputs``, was understood."""
     return one["rejected"] > 0 and not one["rows"] + one["left_out"]
-
-
-def _refused(one: Retrieval) -> int:
-    """Return how many lines were rejected; a torn tail is no line."""
-    return (one.lines or 0) - one.rows - one.blank_lines - one.joined_lines - one.left_out
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -288,7 +288,7 @@ def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         yield chunk
         if lines is None:
             continue
-        lines = None if len(chunk.table) or chunk.left_out else lines + chunk.lines
+        lines = None if len(chunk.table) or chunk.filtered else lines + chunk.lines
         if lines is not None and lines > _MANY_LINES:
             told = (
                 f"None of the first {lines:,} lines could be read; reading on. Ctrl-C shows why: --nginx-conf"

@@ -7,15 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.field_values import LARGEST_WHOLE, microseconds
 from watchme_analysis.files.json_values import json_value
-from watchme_analysis.files.lines import (
-    LARGEST_WHOLE,
-    TextAccounting,
-    decoded,
-    microseconds,
-    split_lines,
-    unpadded,
-)
+from watchme_analysis.files.line_accounting import TextAccounting
+from watchme_analysis.files.lines import decoded, split_lines, unpadded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,15 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.json_values import json_value
-from watchme_analysis.files.lines import (
-    TextAccounting,
-    microseconds,
-    number,
-    split_lines,
-    unpadded,
-    whole_number,
-)
+from watchme_analysis.files.line_accounting import TextAccounting
+from watchme_analysis.files.lines import split_lines, unpadded
 
 if TYPE_CHECKING:
     import pandas as pd

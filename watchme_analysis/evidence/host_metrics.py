@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, header_of
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.lines import TextAccounting, microseconds, number
+from watchme_analysis.files.field_values import microseconds, number
+from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     account = TextAccounting(raw, "host_metrics", "host_metrics")
     rows = list(csv_rows(raw, account))
     # A line holds several values here, so that lines and rows can't be compared.
-    lines, account.lines = account.lines or 0, None
+    account.has_row_per_line = False
     wordy = _columns_without_numbers(rows)
     samples = 0
     for row in rows:
@@ -73,7 +74,7 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                     "value": value,
                 }
             )
-    account.notes.append(f"{counted(samples, 'sample')} in {counted(lines, 'line')}")
+    account.notes.append(f"{counted(samples, 'sample')} in {counted(account.lines, 'line')}")
     if raw.content.data and not raw.content.data.endswith((b"\n", b"\r")):
         account.notes.append("the last line has no line end: the file may have been cut off there")
     if any(row.cells.get("") for row in rows):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, csv_rows, header_of
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.lines import TextAccounting, microseconds, number, whole_number
+from watchme_analysis.files.field_values import microseconds, number, whole_number
+from watchme_analysis.files.line_accounting import TextAccounting
 
 if TYPE_CHECKING:
     import pandas as pd

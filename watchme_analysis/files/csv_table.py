@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from watchme_analysis.files.lines import decoded, microseconds
+from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
     from watchme_analysis.files.evidence_file import RawFile
-    from watchme_analysis.files.lines import TextAccounting
+    from watchme_analysis.files.line_accounting import TextAccounting
 
 TIME_NAMES = ("timestamp", "time", "ts", "datetime", "date")
 _TIMES = frozenset(TIME_NAMES)
@@ -159,7 +160,7 @@ def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> 
             columns = _Columns(names, tail)
             further.append(first + 1)
             continue
-        account.lines = (account.lines or 0) + taken
+        account.lines += taken
         account.joined_lines += taken - 1
         if is_blank:
             account.blank_lines += 1

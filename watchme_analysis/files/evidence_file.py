@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.decompress import GZIP_MAGIC, PACKED_MAGIC
+from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, unpacked
 from watchme_analysis.files.json_values import shallow
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.formats import readable_name
@@ -81,33 +80,12 @@ def link_problem(root: Path, path: Path) -> str:
 
 
 def decompress(data: bytes) -> Content:
-    """Return packed data unpacked, its good part when it is torn or damaged; other data as it is."""
-    if not data.startswith(GZIP_MAGIC):
-        return _unpacked(BytesIO(data)) if data.startswith(PACKED_MAGIC) else Content(data, None)
-    good = bytearray()
-    rest = data
-    while rest.startswith(GZIP_MAGIC):
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            # Small steps, so that a damaged block loses only itself and not what came before it.
-            for at in range(0, len(rest), 65536):
-                good += member.decompress(rest[at : at + 65536])
-                if member.eof:
-                    break
-        except zlib.error as error:
-            return Content(bytes(good), f"gzip data is damaged after {len(good)} bytes ({error})")
-        if not member.eof:
-            return Content(bytes(good), f"gzip data ends early after {len(good)} bytes")
-        rest = member.unused_data + rest[at + 65536 :]
-    if rest.strip(b"\0"):
-        return Content(bytes(good), f"{len(rest)} bytes after the gzip data are no gzip data")
-    return Content(bytes(good), None)
+    """Return compressed data decompressed, its good part when it is damaged; other data as it is."""
+    return _decompressed(BytesIO(data)) if data.startswith(PACKED_MAGIC) else Content(data, None)
 
 
-def _unpacked(stream: BinaryIO, most: float = inf) -> Content:
-    """Return what a packed stream holds, and hardly more than the bytes asked for."""
-    from watchme_analysis.files.decompress import TruncatedError, unpacked
-
+def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
+    """Return what a compressed stream holds, reading hardly more than ``most`` bytes of it."""
     good = bytearray()
     try:
         for piece in unpacked(stream):
@@ -247,7 +225,7 @@ class RawFile:
         if not first.startswith(PACKED_MAGIC):
             return first
         with self.path.open("rb") as file:
-            return _unpacked(file, size).data[:size]
+            return _decompressed(file, size).data[:size]
 
     @cached_property
     def is_large(self) -> bool:

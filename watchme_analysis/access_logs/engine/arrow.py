@@ -45,7 +45,7 @@ from watchme_analysis.files.arrow_arrays import (
     unless_empty,
     where,
 )
-from watchme_analysis.files.lines import microseconds
+from watchme_analysis.files.field_values import microseconds
 
 if TYPE_CHECKING:
     import numpy as np

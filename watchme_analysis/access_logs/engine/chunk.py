@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.files.arrow_arrays import number_array, numbers_of, scalar_of
-from watchme_analysis.files.lines import shown
-from watchme_analysis.retrieval import Rejected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,29 +81,21 @@ class RejectedLine(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk, read: ``lines == rows + len(refused) + blank + left_out``.
+    """A chunk, read: ``lines == rows + len(rejected) + blank + filtered``.
 
     ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
-    lines of each format, and ``exact`` those that went the exact way. ``ended`` is False when the last line
-    has no line end.
+    lines of each format, and ``exact`` those that the reference parser read.
+    ``has_line_end`` is False when the last line has no line end.
     """
 
     table: pa.Table
-    refused: list[RejectedLine]
+    rejected: list[RejectedLine]
     lines: int
     blank: int
-    left_out: int
+    filtered: int
     formats: Counter[str]
     exact: int
-    ended: bool
-
-
-def rejected_at(chunk: Chunk, file: str, lines_before: int) -> list[Rejected]:
-    """Return a chunk's refused lines, numbered within their file."""
-    return [
-        Rejected(file, lines_before + line, reason, shown(text), len(text))
-        for line, reason, text in chunk.refused
-    ]
+    has_line_end: bool
 
 
 def shifted(table: pa.Table, lines_before: int) -> pa.Table:

@@ -156,7 +156,7 @@ class Engine:
         if program is None:
             return self._exact(chunk, np.arange(lines), reader, given)
         # A line without its end may be a part of one, and is for the exact way.
-        whole = lines - (not _ended(chunk[0]))
+        whole = lines - (not _has_line_end(chunk[0]))
         bounds = bounds[0][:whole], bounds[1][:whole]
         if reader.prefixed:
             bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
@@ -175,7 +175,7 @@ class Engine:
         return doubtful._replace(
             table=table,
             lines=lines,
-            left_out=quick.read - len(quick.rows) + doubtful.left_out,
+            filtered=quick.read - len(quick.rows) + doubtful.filtered,
             formats=doubtful.formats + Counter({name: quick.read}),
         )
 
@@ -188,7 +188,7 @@ class Engine:
         from watchme_analysis.access_logs.engine.compiled import line_bounds
 
         starts, ends = line_bounds(buf, size)
-        if _ended(buf[:size]):
+        if _has_line_end(buf[:size]):
             return starts, ends
         start = int(buf[:size].tobytes().rfind(b"\n")) + 1
         stop = size - (size > start and buf[size - 1] == _RETURN)
@@ -235,9 +235,9 @@ class Engine:
     ) -> Chunk:
         buf, bounds = chunk
         found: list[dict[str, Any]] = []
-        refused: list[RejectedLine] = []
+        rejected: list[RejectedLine] = []
         doubted: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
-        blank = left_out = 0
+        blank = filtered = 0
         for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
             if not reader.written(line).strip(b" \t\0") or reader.is_directive(line):
                 blank += 1
@@ -246,15 +246,15 @@ class Engine:
             try:
                 values, log_format = reader.row_and_format(line.lstrip(b"\0"))
             except ValueError as error:
-                refused.append(RejectedLine(int(row) + 1, str(error), line))
+                rejected.append(RejectedLine(int(row) + 1, str(error), line))
                 continue
-            is_cut = row + 1 == len(bounds[0]) and not _ended(buf)
+            is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
             if is_cut and log_format is not None and not log_format.literals[-1]:
                 reader.used[log_format.name or log_format.text] -= 1
-                refused.append(RejectedLine(int(row) + 1, _CUT, line))
+                rejected.append(RejectedLine(int(row) + 1, _CUT, line))
                 continue
             if not self._selection.takes(values):
-                left_out += 1
+                filtered += 1
                 continue
             # After the choice, which is of what was logged in either way.
             if self._decode and log_format is not None:
@@ -267,9 +267,9 @@ class Engine:
             if len(pairs) < max(_MANY_TORN, _SHARE_TORN * len(bounds[0])):
                 reader.used[log_format.name or log_format.text] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
-                refused = sorted([*refused, *(torn for _, torn in pairs)])
+                rejected = sorted([*rejected, *(torn for _, torn in pairs)])
         table = rows_table(found, self._selection.needed)
-        return Chunk(table, refused, len(rows), blank, left_out, reader.used, len(rows), _ended(buf))
+        return Chunk(table, rejected, len(rows), blank, filtered, reader.used, len(rows), _has_line_end(buf))
 
 
 class _Columnar(NamedTuple):
@@ -284,7 +284,7 @@ class _Columnar(NamedTuple):
         return merged(self.rows, further)
 
 
-def _ended(buf: Array) -> bool:
+def _has_line_end(buf: Array) -> bool:
     return len(buf) == 0 or bool(buf[-1] == 10)
 
 

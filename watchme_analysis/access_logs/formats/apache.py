@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.errors import FormatError
-from watchme_analysis.files.lines import microseconds
+from watchme_analysis.files.field_values import microseconds
 
 VHOST_COMBINED = r'%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"'
 

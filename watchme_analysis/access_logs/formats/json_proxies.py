@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
-from watchme_analysis.files.lines import microseconds, number
+from watchme_analysis.files.field_values import microseconds, number
 
 _DAY_S = 86_400
 

@@ -20,7 +20,8 @@ from watchme_analysis.access_logs.formats.derived import Derivation, DerivedForm
 from watchme_analysis.access_logs.formats.json_proxies import without_port
 from watchme_analysis.access_logs.formats.log_variables import Variable, kind_of
 from watchme_analysis.files.arrow_arrays import nulls_of, scalar_of, truths_of, where
-from watchme_analysis.files.lines import decoded, microseconds, number
+from watchme_analysis.files.field_values import microseconds, number
+from watchme_analysis.files.lines import decoded
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from watchme_analysis.files.lines import microseconds, number, whole_number
+from watchme_analysis.files.field_values import microseconds, number, whole_number
 
 Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
 

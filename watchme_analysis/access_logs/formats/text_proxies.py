@@ -19,7 +19,8 @@ from datetime import tzinfo
 from functools import cached_property
 
 from watchme_analysis.access_logs.formats.json_proxies import end_of, without_port
-from watchme_analysis.files.lines import decoded, number
+from watchme_analysis.files.field_values import number
+from watchme_analysis.files.lines import decoded
 
 Values = dict[str, str | None]
 

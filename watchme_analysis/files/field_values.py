@@ -1,0 +1,193 @@
+"""Values of text fields: times, numbers and whole numbers, read one at a time.
+
+`microseconds` is the reference for times. The access log engine has two faster forms that must agree with it:
+`access_logs.engine.times` for whole columns and `access_logs.engine.kernel` for compiled loops.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The moments that tables and Python's own times both hold, in microseconds.
+_FIRST, _LAST = (
+    (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    for moment in (datetime.min, datetime.max)
+)
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_CLF_TIME = re.compile(
+    r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?:[.,](?P<fraction>\d{1,9}))?(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
+)
+# More than any epoch has; Python refuses to read thousands.
+_MOST_DIGITS = 40
+_HALF_AN_HOUR = 30 * 60 * 10**6
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Epochs told apart by size: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
+_EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
+
+
+def microseconds(value: object, zone: tzinfo = UTC) -> int | None:
+    """Return the moment as microseconds since the epoch.
+
+    Parameters
+    ----------
+    value
+        Epoch in seconds, milliseconds, microseconds or nanoseconds (told apart by size; number or text), an
+        ISO 8601 text, also with a comma or a space inside, or ``24/Nov/2026:15:21:03 +0000``.
+    zone
+        Zone of times written without one.
+
+    Returns
+    -------
+    int or None
+        None when the value is no moment of the years 1 to 9999.
+    """
+    found = _microseconds(value, zone)
+    return found if found is not None and _FIRST <= found <= _LAST else None
+
+
+def _microseconds(value: object, zone: tzinfo) -> int | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return _from_epoch(value)
+    text = str(value).strip()
+    if _NUMBER.fullmatch(text):
+        return _from_decimal(text)
+    clf = _CLF_TIME.fullmatch(text)
+    try:
+        moment = _clf_moment(clf) if clf else _iso_moment(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _from_epoch(value: int) -> int | None:
+    for limit, factor in _EPOCH_UNITS:
+        if abs(value) < limit:
+            return value * factor
+    return value // 1000 if abs(value) < 10**20 else None
+
+
+def _from_decimal(text: str) -> int | None:
+    whole, dot, fraction = text.partition(".")
+    if len(whole) > _MOST_DIGITS:
+        return None
+    if "e" in text or "E" in text:
+        number = float(text)
+        return _from_epoch(int(number)) if abs(number) < 10**20 else None
+    if not dot:
+        return _from_epoch(int(text))
+    if abs(int(whole)) >= _EPOCH_UNITS[0][0]:
+        return _from_epoch(int(whole))
+    part = int(fraction[:6].ljust(6, "0"))
+    return int(whole) * 10**6 + (-part if text.startswith("-") else part)
+
+
+def _clf_moment(found: re.Match[str]) -> datetime:
+    moment = datetime(
+        int(found["year"]),
+        MONTHS.index(found["month"]) + 1,
+        int(found["day"]),
+        int(found["hour"]),
+        int(found["minute"]),
+        int(found["second"]),
+        int((found["fraction"] or "0")[:6].ljust(6, "0")),
+    )
+    if found["sign"] is None:
+        return moment
+    offset = timedelta(hours=int(found["zone_hour"]), minutes=int(found["zone_minute"]))
+    return (moment - offset if found["sign"] == "+" else moment + offset).replace(tzinfo=UTC)
+
+
+def _iso_moment(text: str) -> datetime:
+    if not text[:4].isdigit() or len(text) < 10:
+        raise ValueError(text)
+    return datetime.fromisoformat(text.replace(" UTC", "+00:00").replace(",", ".").replace("/", "-"))
+
+
+def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
+    """Return the moments of a log's local times with an hour's second pass told from its first.
+
+    When clocks are set back an hour is written twice. Its second pass begins with a time half an hour or more
+    before the one above it; a log that begins in that pass can't show it.
+    """
+    found: list[int] = []
+    again = False
+    for moment in moments:
+        local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+        offsets = [local.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+        between = (offsets[0] - offsets[1]) // timedelta(microseconds=1)
+        again = between > 0 and (again or bool(found and moment < found[-1] - _HALF_AN_HOUR))
+        found.append(moment + between * again)
+    return found
+
+
+def time_column(moments: Sequence[int | None]) -> pd.Series[Any]:
+    """Return microseconds since the epoch as a column of UTC times; None becomes NaT."""
+    import numpy as np
+    import pandas as pd
+
+    missing = np.iinfo(np.int64).min
+    values = np.array([missing if moment is None else moment for moment in moments], dtype=np.int64)
+    return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC")
+
+
+def number(value: object) -> float | None:
+    """Return a finite number from a number or its text; None for an empty text, null and ``-``.
+
+    Raises
+    ------
+    ValueError
+        When the value is no finite number.
+    """
+    if value is None or isinstance(value, bool):
+        if value is None:
+            return None
+        raise ValueError(f"{value!r} is no number")
+    text = str(value).strip()
+    if text in ("", "-"):
+        return None
+    found = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(found):
+        raise ValueError(f"{text[:_MOST_DIGITS]!r} is no number")
+    return found
+
+
+_DIGITS = re.compile(r"-?[0-9]{1,40}")
+# What the tables' Int64 columns hold.
+LARGEST_WHOLE = 2**63 - 1
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number as :func:`number` does.
+
+    Raises
+    ------
+    ValueError
+        When the value is no whole number.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        whole = value
+    elif isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        whole = int(value)  # by way of a float, large ones would lose digits
+    else:
+        found = number(value)
+        if found is None:
+            return None
+        if not found.is_integer():
+            raise ValueError(f"{value!r} is no whole number")
+        whole = int(found)
+    if abs(whole) > LARGEST_WHOLE:
+        raise ValueError(f"{value!r} is larger than any count or status")
+    return whole

@@ -1,0 +1,194 @@
+"""The account of a file's lines: each is a row, blank, joined, filtered or rejected.
+
+A reader counts on a :class:`LineAccounting` while it reads; ``retrieval()`` checks the sum and returns the
+result as a :class:`~watchme_analysis.retrieval.Retrieval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.files.field_values import time_column
+from watchme_analysis.files.lines import shown
+from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
+from watchme_analysis.schema import conform
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.files.evidence_file import RawFile
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class LineAccounting:
+    """The account of a file while it is read; accounts of its parts add up with :meth:`merge`.
+
+    Attributes
+    ----------
+    file
+        Name of the file, relative to the folder it came from.
+    source
+        Name of the reader.
+    notes
+        Sentences for the reader of a report.
+    lines
+        Physical lines read.
+    row_count, blank_lines, joined_lines, filtered, rejected_lines
+        ``lines`` is their sum.
+    has_row_per_line
+        False for a file whose lines hold several rows each: its lines are not counted.
+    rejected
+        Rejected lines with reason and text, at most ``kept_rejected`` of them, and line 0 for a lost part.
+    kept_rejected
+        Most rejected lines whose text is kept; None for all.
+    span
+        First and last time in microseconds since the epoch; empty without a time.
+    is_truncated
+        Whether lines are known to be missing.
+    """
+
+    file: str
+    source: str
+    notes: list[str] = field(default_factory=list)
+    lines: int = 0
+    row_count: int = 0
+    blank_lines: int = 0
+    joined_lines: int = 0
+    filtered: int = 0
+    rejected_lines: int = 0
+    has_row_per_line: bool = True
+    rejected: list[Rejected] = field(default_factory=list)
+    kept_rejected: int | None = None
+    span: list[int] = field(default_factory=list)
+    is_truncated: bool = False
+
+    def reject(self, line: int, reason: str, text: bytes = b"") -> None:
+        """Count a line that could not become a row.
+
+        Parameters
+        ----------
+        line
+            Its number in the file, counted from 1.
+        reason
+            Why it was rejected, in words.
+        text
+            The line.
+        """
+        self.rejected_lines += 1
+        self._keep([Rejected(self.file, line, reason, shown(text), len(text))])
+
+    def truncate(self, problem: str) -> None:
+        """Record that the rest of the file is lost; the problem stands among the rejected as line 0."""
+        self.is_truncated = True
+        self.rejected.append(Rejected(self.file, 0, problem))
+
+    def merge(self, later: LineAccounting) -> None:
+        """Add the account of the part that follows in the same file."""
+        self._keep([replace(one, line=one.line + self.lines) if one.line else one for one in later.rejected])
+        self.notes += [note for note in later.notes if note not in self.notes]
+        self.lines += later.lines
+        self.row_count += later.row_count
+        self.blank_lines += later.blank_lines
+        self.joined_lines += later.joined_lines
+        self.filtered += later.filtered
+        self.rejected_lines += later.rejected_lines
+        self.is_truncated |= later.is_truncated
+        self.widen_span(later.span)
+
+    def widen_span(self, times: Sequence[int]) -> None:
+        """Extend the span to times in microseconds since the epoch."""
+        known = [*self.span, *times]
+        self.span = [min(known), max(known)] if known else []
+
+    def retrieval(self) -> Retrieval:
+        """Return the result of the reading.
+
+        Raises
+        ------
+        AccountingError
+            When the lines do not add up.
+        """
+        if self.has_row_per_line:
+            counts = (self.row_count, self.blank_lines, self.joined_lines, self.filtered, self.rejected_lines)
+            check_lines(self.file, self.lines, sum(counts))
+        notes = list(self.notes)
+        dropped = self.rejected_lines - sum(one.line > 0 for one in self.rejected)
+        if dropped > 0:
+            notes.append(f"{self.rejected_lines} lines rejected, the first {self.kept_rejected} kept")
+        start, end = (
+            (_EPOCH + timedelta(microseconds=time) for time in self.span) if self.span else (None, None)
+        )
+        return Retrieval(
+            source=self.source,
+            origin=self.file,
+            rows=self.row_count,
+            lines=self.lines if self.has_row_per_line else None,
+            blank_lines=self.blank_lines,
+            joined_lines=self.joined_lines,
+            filtered=self.filtered,
+            rejected=tuple(self.rejected),
+            start=start,
+            end=end,
+            truncated=self.is_truncated or dropped > 0,
+            notes=tuple(notes),
+        )
+
+    def _keep(self, rejected: list[Rejected]) -> None:
+        room = None if self.kept_rejected is None else max(0, self.kept_rejected - len(self.rejected))
+        self.rejected += rejected[:room]
+
+
+class TextAccounting(LineAccounting):
+    """The account of a text file whose rows are collected one by one.
+
+    Parameters
+    ----------
+    raw
+        The file.
+    source, table
+        Name of the reader, and of the table that it fills.
+
+    Attributes
+    ----------
+    rows
+        Rows by column; times are microseconds since the epoch.
+    """
+
+    def __init__(self, raw: RawFile, source: str, table: str) -> None:
+        super().__init__(raw.relative, source)
+        self.raw = raw
+        self.table = table
+        self.rows: list[dict[str, object]] = []
+
+    def finish(self, times: Iterable[str]) -> tuple[pd.DataFrame, Retrieval]:
+        """Return the rows as the table's frame, and the account; a damaged file is truncated.
+
+        Parameters
+        ----------
+        times
+            Names of the time columns, the one that orders the table first.
+        """
+        import pandas as pd
+
+        time_columns = list(times)
+
+        def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+            frame = pd.DataFrame(rows)
+            for name in (name for name in time_columns if name in frame.columns):
+                frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
+            return conform(self.table, frame)
+
+        frame = frame_of_rows(self.table, self.rows, self.raw.remarks, made)
+        self.row_count = len(frame)
+        if time_columns and frame[time_columns[0]].notna().any():
+            bounds = frame[time_columns[0]].agg(["min", "max"])
+            self.widen_span([(time - _EPOCH) // timedelta(microseconds=1) for time in bounds])
+        if self.raw.content.problem:
+            self.truncate(self.raw.content.problem)
+        return frame, self.retrieval()
