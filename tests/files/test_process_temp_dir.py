@@ -7,7 +7,7 @@ import pytest
 
 OPEN = """
 import sys, time
-from watchme_analysis.case.case_folder import open_case
+from watchme_analysis.case.opening import open_case
 print(open_case(sys.argv[1]).path, open_case(sys.argv[1]).path, flush=True)
 time.sleep(float(sys.argv[2]))
 """
