@@ -10,77 +10,16 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.logs import AccessScan, LogOptions
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-sys.path.insert(0, str(Path(__file__).parent))
-from worlds.access_log_lines import FORMAT, write_log
-
-
-def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:
-    """Return what an engine reads otherwise than it was written, a sentence each; none when all is well.
-
-    Parameters
-    ----------
-    log
-        Written by :func:`access_log_lines.write_log`, or a packed copy of such.
-    engine
-        Engine to read with.
-    truth
-        The log beside which the sidecar lies, where it is another.
-    """
-    import pyarrow.parquet as pq
-
-    sidecar = truth or log
-    written = pq.read_table(sidecar.with_suffix(".truth.parquet"), memory_map=True)
-    counts = json.loads(sidecar.with_suffix(".truth.json").read_text(encoding="utf-8"))
-    scan = AccessScan([log], LogOptions(FORMAT, engine=engine))
-    found: list[str] = []
-    rows = 0
-    for chunk in scan:
-        found += _cells(chunk.table, written.slice(rows, len(chunk.table)))
-        rows += len(chunk.table)
-    (account,) = scan.retrievals
-    rejected = [one.line for one in account.rejected]
-    # The first lines rejected are kept, and the others counted.
-    refused = account.rejected_lines
-    told = {
-        "rows": (rows, len(written)),
-        "lines": (account.lines, counts["lines"]),
-        "blank lines": (account.blank_lines, len(counts["blank"])),
-        "rejected lines": (refused, len(counts["rejected"])),
-        "numbers of rejected lines": (rejected, counts["rejected"][: len(rejected)]),
-    }
-    return found + [f"{name}: {a}, written {b}" for name, (a, b) in told.items() if a != b]
-
-
-def _cells(table: pa.Table, written: pa.Table) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = []
-    for name in written.column_names:
-        column, truth = table[name], written[name]
-        if name == "time":
-            column = pc.cast(column, pa.timestamp("ms", "UTC")).cast(pa.int64())
-        if len(column) == len(truth) and column.cast(truth.type).equals(truth):
-            continue
-        pairs = zip(table["line"].to_pylist(), column.to_pylist(), truth.to_pylist(), strict=False)
-        wrong = [one for one in pairs if one[1] != one[2]]
-        for line, is_, should in wrong[:3]:
-            found.append(f"line {line}: {name} is {is_!r}, written {should!r}")
-    return found
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from worlds.access_log_lines import differences, write_log
 
 
 def main() -> None:

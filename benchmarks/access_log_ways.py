@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from worlds.access_log_lines import FORMAT
 
 FIELDS = re.findall(r"\$(\w+)", FORMAT)

@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,9 @@ from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.requests.observations import requests
 from watchme_analysis.schema import TABLES, empty
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from worlds.health_scenarios import SCENARIOS
 
 WINDOW_TOLERANCE_S = 10.0
 ABLATED = (
@@ -131,9 +133,7 @@ def recorded(argument: str, truths: Path | None) -> Iterator[Given]:
 
 def made_up() -> Iterator[Given]:
     """Yield the made-up faults of the tests, whose times are none of a recording."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-    worlds = import_module("test_health_diagnosis").SCENARIOS
-    for build, cause in worlds.items():
+    for build, cause in SCENARIOS.items():
         yield Given("made up", build.__name__, build(), {"cause": cause, "fault_start": None})
 
 

@@ -1,5 +1,6 @@
 """Files for contributors: licence, security policy, workflow, templates, hooks, metadata."""
 
+import ast
 import os
 import re
 import subprocess
@@ -116,3 +117,25 @@ def test_classifiers_are_known_and_agree_with_the_supported_versions():
     stated = [one.rsplit(" ", 1)[1] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)]
     lowest, above = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
     assert stated == [f"3.{minor}" for minor in range(int(lowest), int(above))]
+
+
+def test_tests_share_their_parts_through_the_worlds_package_alone():
+    """Test modules import neither each other nor a benchmark."""
+    modules = {path.stem for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("benchmarks/**/*.py"))}
+    found = set()
+    for path in ROOT.glob("tests/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {(node.module or "").split(".")[0]}
+            else:
+                continue
+            found |= {(path.name, name) for name in names & modules}
+    assert found == set()
+
+
+def test_the_readme_of_the_worlds_names_each_module():
+    folder = ROOT / "tests" / "worlds"
+    listed = set(re.findall(r"`(\w+)`", (folder / "README.md").read_text(encoding="utf-8")))
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= listed

@@ -4,8 +4,7 @@ import json
 import subprocess
 import sys
 
-from test_access_engine import TIMED
-from test_load_balancer_lines import HTTPS
+from worlds.access_samples import HTTPS, TIMED
 
 from watchme_analysis.access_logs.formats.log_format import STOCK
 

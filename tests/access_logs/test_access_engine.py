@@ -8,17 +8,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds.access_samples import TIMED
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.apache import VHOST_COMBINED, compile_apache
 from watchme_analysis.access_logs.formats.log_format import STOCK, LogFormat, compile_format
 
-TIMED = (
-    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
-    '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
-    '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status"'
-)
 UNQUOTED = (
     '$remote_addr [$time_iso8601] "$request" $status rt=$request_time urt=$upstream_response_time '
     "ua=$upstream_addr us=$upstream_status xff=$http_x_forwarded_for pipe=$pipe len=$request_length"

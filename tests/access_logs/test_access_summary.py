@@ -1,28 +1,14 @@
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds.access_samples import requests
 
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.routes import route_of, routes_by_loop
 from watchme_analysis.access_logs.summary import AccessSummary, columns_for
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import array_of
-
-TIME = pa.timestamp("us", "UTC")
-TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
-TYPES |= dict.fromkeys(("request_time_s", "upstream_response_time_s"), pa.float64())
-
-
-def requests(*rows, by="path"):
-    plain = {"time": 1765415430_000000, "method": "GET", "path": "/a", "status": 200, "body_bytes": 10}
-    columns = columns_for(by)
-    data = {
-        name: pa.array([{**plain, **row}.get(name) for row in rows], TYPES.get(name, pa.large_string()))
-        for name in columns
-    }
-    return pa.table(data)
 
 
 def timed(seconds, **row):

@@ -1,5 +1,5 @@
 import pytest
-from test_access_summary import requests
+from worlds.access_samples import requests
 
 from watchme_analysis.access_logs.filters import CHOSEN_BY, RequestFilter, parse_only
 from watchme_analysis.access_logs.summary import KEYS

@@ -6,18 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from worlds.access_fuzz import SECONDS, SEED, damaged, differences, rounds_for
+from worlds.access_samples import ARN, HTTPS
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.log_format import stock_formats
 
-ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
-HTTPS = (
-    "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 192.0.2.20:80 "
-    '0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.46.0" '
-    f'ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {ARN} "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" '
-    '"arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
-    '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
-)
 UNSENT = (
     "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 [2001:db8::7]:2817 - "
     '-1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "a \\"b\\" c" - - '

@@ -7,7 +7,6 @@ Each request comes from a connection of its own, whose port tells its line in ev
 import base64
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
+from worlds.nginx import NGINX, await_listening, free_port, temp_paths
 
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.engine.engine import ENGINES
@@ -24,7 +24,6 @@ from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 FORMATS = {
@@ -112,17 +111,14 @@ class Sent(NamedTuple):
 def served(tmp_path_factory):
     """A folder in which nginx has logged, and what was sent, by the port of the client."""
     folder = tmp_path_factory.mktemp("nginx")
-    port, dead, alive = (_free_port() for _ in range(3))
+    port, dead, alive = (free_port() for _ in range(3))
     logs = "\n".join(f"access_log {folder}/access-{name}.log {name};" for name in FORMATS)
     formats = "\n".join(f"log_format {name} {text};" for name, text in FORMATS.items())
-    scratch = "\n".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
     with ExitStack() as open_things:
         silent = open_things.enter_context(socket.create_server(("127.0.0.1", 0)))
         (folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log info;\n"
-            f"events {{}}\nhttp {{\n{formats}\n{logs}\n{scratch}\nclient_header_timeout 300ms;\n"
+            f"events {{}}\nhttp {{\n{formats}\n{logs}\n{temp_paths(folder)}\nclient_header_timeout 300ms;\n"
             f"upstream pool {{ server 127.0.0.1:{dead} max_fails=0; server 127.0.0.1:{alive} backup; }}\n"
             f"server {{ listen 127.0.0.1:{alive}; access_log off; location / {{ return 200 fine; }} }}\n"
             f"server {{ listen 127.0.0.1:{port};\n"
@@ -138,31 +134,13 @@ def served(tmp_path_factory):
             env={**os.environ, "TZ": "UTC"},  # its error log states no zone, and is read as UTC
         )
         try:
-            _await(port, server)
+            await_listening(port, server)
             sent = _send_all(port)
             _await_lines(folder / "access-bare.log", len(sent))
         finally:
             server.terminate()
             server.wait(10)
     return folder, sent
-
-
-def _free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def _await(port, server):
-    for _ in range(200):
-        assert server.poll() is None, server.stderr.read()
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("nginx does not listen")
 
 
 def _await_lines(path, count):

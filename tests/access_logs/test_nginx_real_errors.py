@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from test_nginx_real import NGINX, _await, _free_port
+from worlds.nginx import NGINX, await_listening, free_port, temp_paths
 
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.error_log import read_error_log
@@ -107,7 +107,7 @@ def failed(tmp_path_factory):
     """A folder in which nginx has logged failures of all these kinds."""
     folder = tmp_path_factory.mktemp("failing")
     opened = []
-    port, dead, other = _free_port(), _free_port(), _free_port()
+    port, dead, other = free_port(), free_port(), free_port()
     silent = _serve(opened, _after_request(close=False))
     targets = {
         "silent": silent,
@@ -124,12 +124,9 @@ def failed(tmp_path_factory):
     locations = "\n".join(
         f"location /{name} {{ proxy_pass http://127.0.0.1:{at}; }}" for name, at in targets.items()
     )
-    scratch = "\n".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log info;\nevents {{}}\n"
-        f"http {{ log_format timed '{FORMAT}'; access_log {folder}/access.log timed; {scratch}\n"
+        f"http {{ log_format timed '{FORMAT}'; access_log {folder}/access.log timed; {temp_paths(folder)}\n"
         "limit_req_zone $server_name zone=r:1m rate=1r/m; limit_conn_zone $server_name zone=c:1m;\n"
         "proxy_connect_timeout 300ms; proxy_read_timeout 300ms; proxy_send_timeout 300ms; client_max_body_size 100m;\n"
         f"upstream pool {{ server 127.0.0.1:{dead}; server 127.0.0.1:{other} backup; }}\n"
@@ -147,7 +144,7 @@ def failed(tmp_path_factory):
         env={**os.environ, "TZ": "UTC"},
     )
     try:
-        _await(port, server)
+        await_listening(port, server)
         bodies = {"/unread": b"b" * 30_000_000, "/large": b"b" * 2_000}
         # Of both limits the first request is free.
         _ask(port, "/requests")

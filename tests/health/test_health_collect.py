@@ -11,7 +11,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from test_health_diagnosis import SCENARIOS
+from worlds.health_scenarios import SCENARIOS
 from worlds.health_world import case, investigate, without
 
 from watchme_analysis.case.importer import import_folder

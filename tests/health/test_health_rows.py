@@ -3,7 +3,7 @@
 import duckdb
 import pandas as pd
 import pytest
-from test_health_diagnosis import SCENARIOS
+from worlds.health_scenarios import SCENARIOS
 from worlds.health_world import HEALTH, case, give, investigate, without
 
 from watchme_analysis.health.hypotheses import diagnosis as health

@@ -1,4 +1,3 @@
-import shutil
 import socket
 import subprocess
 import time
@@ -7,6 +6,7 @@ import urllib.request
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds.nginx import NGINX, free_port, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
@@ -139,12 +139,10 @@ LOCATIONS = [
 @pytest.fixture(scope="module")
 def real_nginx(tmp_path_factory):
     """Real nginx that names the location which serves a path, in every server another set of locations."""
-    if shutil.which("nginx") is None:
+    if NGINX is None:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("nginx")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     names = []
     servers = ""
     for drop in range(len(LOCATIONS) + 1):
@@ -153,16 +151,13 @@ def real_nginx(tmp_path_factory):
             text = text.replace("HERE", f'return 200 "{len(names)}";', 1)
             names.append(len(names))
         servers += f"server {{ listen 127.0.0.1:{port}; server_name s{drop}.example.com; {text} }}\n"
-    paths = "".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
     conf = (
         f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {paths}\n{servers} }}\n"
+        f"http {{ access_log off; {temp_paths(folder)}\n{servers} }}\n"
     )
     directives = parsed(folder, conf)
     process = subprocess.Popen(
-        ["nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
+        [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
     )
     for _ in range(200):
         with socket.socket() as probe:

@@ -2,12 +2,12 @@
 
 import http.client
 import re
-import shutil
 import socket
 import subprocess
 import time
 
 import pytest
+from worlds.nginx import NGINX, free_port, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
@@ -128,12 +128,6 @@ SERVERS = [
 CASES = [(at, path) for at, (_, paths) in enumerate(SERVERS) for path in paths]
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def configuration(folder, port, upstream):
     bodies = [
         re.sub(r"IN (\w+);", r"add_header X-Place \1 always;", text).replace("UP", upstream)
@@ -143,11 +137,9 @@ def configuration(folder, port, upstream):
         f"server {{ listen 127.0.0.1:{port}; server_name s{at}.example.com;\n{body}\n}}\n"
         for at, body in enumerate(bodies)
     )
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     return (
         f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {paths}\n{servers}\n"
+        f"http {{ access_log off; {temp_paths(folder)}\n{servers}\n"
         f'server {{ listen {upstream}; location / {{ return 200 "asked $request_uri"; }} }} }}\n'
     )
 
@@ -169,12 +161,12 @@ def test_a_request_ends_up_where_the_configuration_sends_it(locations, at, path)
 
 @pytest.fixture(scope="module")
 def real_nginx(tmp_path_factory):
-    if shutil.which("nginx") is None:
+    if NGINX is None:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("nginx")
     port = free_port()
     (folder / "nginx.conf").write_text(configuration(folder, port, f"127.0.0.1:{free_port()}"))
-    command = ["nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
+    command = [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
     process = subprocess.Popen(command)
     for _ in range(200):
         with socket.socket() as probe:

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from test_followed import access, app, asked, at, edge, given_up
+from worlds.request_rows import access, app, asked, at, edge, given_up
 
 from watchme_analysis.requests.connection_reuse import (
     connections_used,

@@ -2,6 +2,7 @@ import math
 
 import pandas as pd
 import pytest
+from worlds.request_rows import USUAL, access, app, asked, at, edge, given_up
 
 from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import follows
@@ -9,43 +10,8 @@ from watchme_analysis.requests.followed import FATES, fate_counts, follow_reques
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
-from watchme_analysis.schema import conform, empty
+from watchme_analysis.schema import empty
 from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_logs
-
-START = pd.Timestamp("2026-03-02T04:00:00Z")
-USUAL = "192.0.2.11:8100"
-
-
-def at(second):
-    return START + pd.Timedelta(seconds=second)
-
-
-def access(*rows):
-    base = {"file": "access.log", "method": "GET", "path": "/svc/health", "status": 200, "body_bytes": 20}
-    return conform("access_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
-
-
-def edge(*rows):
-    base = {"file": "edge.jsonl", "method": "GET", "path": "/svc/health", "status": 200, "origin_status": 200}
-    return conform("edge_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
-
-
-def app(*rows):
-    base = {
-        "file": "app.log", "service": "", "kind": "access", "message": "GET", "path": "/health",
-        "status": 200, "client_addr": "192.0.2.1",
-    }  # fmt: skip
-    return conform("app_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
-
-
-def asked(end, took, **more):
-    """A request that Nginx passed on and that answered with its header after ``took`` seconds."""
-    times = {"request_time_s": took, "upstream_connect_time_s": 0.0, "upstream_header_time_s": took}
-    return {"time": at(end), "upstream_response_time_s": took, "upstream_addr": USUAL} | times | more
-
-
-def given_up(end, after, status=504):
-    return asked(end, after, upstream_header_time_s=None, status=status)
 
 
 def stopped(end, after, body_bytes):

@@ -4,9 +4,8 @@ Each is a name, the cause whose world it starts from, the causes that a good eng
 twist that takes a drawn world and what is written of it, before it runs.
 """
 
-import backlog_quiet_days as quiet
-import backlog_troubles as trouble
-
+import worlds.backlog_quiet_days as quiet
+import worlds.backlog_troubles as trouble
 from worlds.backlog_twists import DEPLOY, every_queue
 
 FAILING = {"consumer_failing"}

@@ -14,7 +14,7 @@ OPEN, CALM = "inconclusive", "no_incident"
 
 
 def chance(*key):
-    """A number between 0 and 1 that looks drawn and is always the same."""
+    """Return a number between 0 and 1 that looks drawn and is always the same."""
     return int(hashlib.md5(repr(key).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 

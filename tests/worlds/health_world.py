@@ -121,7 +121,7 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
         name: {"rows": len(frame)} | dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
         for name, frame in frames.items()
     }
-    return Case(Path(), {"name": "made-up", "tables": tables}, frames)
+    return Case(Path(), {"name": "made-up", "inputs": [], "tables": tables}, frames)
 
 
 def _app_log(answers):

@@ -2,7 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
-from reliability import SCALES, Weighed, brier, left_out, reliability, wilson
+from worlds.reliability import SCALES, Weighed, brier, left_out, reliability, wilson
 
 from watchme_analysis.health.hypotheses.calibration import measured, track_record
 

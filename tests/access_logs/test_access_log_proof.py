@@ -2,8 +2,8 @@
 
 import gzip
 
-import access_log_proof as proof
 import pytest
+from worlds.access_log_lines import differences, write_log
 
 from watchme_analysis.access_logs.engine.engine import ENGINES
 
@@ -12,25 +12,25 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 def log(tmp_path_factory):
     """Fifty thousand lines: several blocks of every kind of line."""
     path = tmp_path_factory.mktemp("proof") / "access.log"
-    proof.write_log(path, 50_000)
+    write_log(path, 50_000)
     return path
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES[1:] if name != "exact"])
 def test_nothing_is_lost_and_nothing_wrong(engine, log):
-    assert proof.differences(log, engine) == []
+    assert differences(log, engine) == []
 
 
 def test_the_exact_way_loses_nothing_either(tmp_path):
     path = tmp_path / "access.log"
-    proof.write_log(path, 10_000)
-    assert proof.differences(path, "exact") == []
+    write_log(path, 10_000)
+    assert differences(path, "exact") == []
 
 
 def test_a_packed_copy_reads_the_same(log):
     packed = log.with_suffix(".log.gz")
     packed.write_bytes(gzip.compress(log.read_bytes(), 1))
-    assert proof.differences(packed, "numba", log) == []
+    assert differences(packed, "numba", log) == []
 
 
 def test_a_cell_changed_is_told(log, tmp_path):
@@ -40,6 +40,6 @@ def test_a_cell_changed_is_told(log, tmp_path):
     lines[0] = lines[0].replace(b'" 200 ', b'" 201 ')
     del lines[10]
     changed.write_bytes(b"\n".join(lines))
-    found = proof.differences(changed, "numba", log)
+    found = differences(changed, "numba", log)
     assert "line 1: status is 201, written 200" in found
     assert "lines: 49999, written 50000" in found
