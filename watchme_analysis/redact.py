@@ -11,7 +11,9 @@ evidence is written by others: each pattern starts where no other match of it ca
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +41,12 @@ _NAME = re.compile(
     r"|\s{1,20}(?=[\"']))",
     re.IGNORECASE,
 )
+# Words that make the name of a variable a secret one wherever they stand in it. In running text most of them
+# are ordinary words (a key, a token count), so the patterns above are narrower.
+_VARIABLE_WORDS = re.compile(
+    r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|pwd|credentials?|dsn|private)(?:_|$)", re.IGNORECASE
+)
+_CAMEL_CASE_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _QUOTE = re.compile(r"[bru]{0,2}(?P<run>\\{0,64})(?P<mark>[\"'])", re.IGNORECASE)
 _MARKS = re.compile(r"(?<!\\)(?P<run>\\*)(?P<mark>[\"'])|\n")
 _BRACKETS = re.compile(r"(?<!\\)\\*[\"']|[\[\]{}]|\n")
@@ -61,12 +69,20 @@ _SENTENCE = re.compile(
 )
 _HEADER_NAME = re.compile(r"[A-Za-z-]{1,40}")
 _LONG_WORD = 20
+# Shannon entropy per character above which a word looks generated; English words stay below 3.
+_GENERATED_ENTROPY_BITS = 3.3
 _SHORTEST_WORD = 6
 _LONGEST_COUNT = 3
 # How far before a name to look for the path or the word that it belongs to.
 _BACK = 64
 
 _PEM = re.compile(r"-----BEGIN (?P<kind>(?:[A-Z]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-----")
+# With a port of a host, no password holds a slash.
+_URL_LOGIN = re.compile(
+    r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}://)(?!\*\*\*@)[^/\s:@\"'<>]{0,128}:"
+    r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@",
+    re.IGNORECASE,
+)
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -92,12 +108,7 @@ _RULES = tuple(
             rf"\g<hook>/{MASK}",
         ),
         (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
-        # With a port of a host, no password holds a slash.
-        (
-            r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}://)(?!\*\*\*@)[^/\s:@\"'<>]{0,128}:"
-            r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@",
-            rf"\g<scheme>{MASK}@",
-        ),
+        (_URL_LOGIN.pattern, rf"\g<scheme>{MASK}@"),
         (
             r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
             rf"{MASK}\g<at>\g<domain>",
@@ -156,6 +167,52 @@ def shortened(text: str, longest: int, end: str = "") -> str:
         return text
     masked = redacted(text)
     return masked if len(masked) <= longest else masked[: longest - len(end)].rstrip() + end
+
+
+def is_secret_name(name: str) -> bool:
+    """Return True when the value of a variable of this name is a secret, whatever it looks like.
+
+    Parameters
+    ----------
+    name
+        Name of an environment variable or setting, such as ``OPENAI_API_KEY`` or ``supabaseToken``.
+    """
+    if _VARIABLE_WORDS.search(_CAMEL_CASE_BREAK.sub("_", name)):
+        return True
+    found = _NAME.search(f"{name}=")
+    # Tokens in the plural are usually counted: MAX_TOKENS.
+    plural = found is not None and (found["token"] or "").lower() == "tokens"
+    return found is not None and found.end() == len(name) + 1 and not plural
+
+
+def mask_secrets(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return environment variables with secret values masked.
+
+    A value is a secret by the name of its variable (:func:`is_secret_name`) or when it looks generated. Of a
+    URL, user and password are masked.
+    """
+    return {name: _masked_variable(name, value) for name, value in variables.items()}
+
+
+def _masked_variable(name: str, value: Any) -> Any:
+    if is_secret_name(name) or _looks_generated(str(value)):
+        return MASK
+    return _URL_LOGIN.sub(rf"\g<scheme>{MASK}@", value) if isinstance(value, str) else value
+
+
+def _looks_generated(value: str) -> bool:
+    """Return True for a long single word of letters and digits that are nearly all different."""
+    if not re.fullmatch(r"[A-Za-z0-9+/=_.\-]{24,}", value):
+        return False
+    if not (re.search(r"[A-Za-z]", value) and re.search(r"\d", value)):
+        return False
+    # Host names, ARNs, paths and ids consist of short words; a generated secret has a long one.
+    longest = max(re.split(r"[-_./]", value), key=len)
+    if len(longest) < _LONG_WORD:
+        return False
+    counts = Counter(longest)
+    entropy_bits = -sum(n / len(longest) * math.log2(n / len(longest)) for n in counts.values())
+    return entropy_bits > _GENERATED_ENTROPY_BITS
 
 
 def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What people do once they know of a backlog; API versions such as 20150331v2 may follow.
-REACTIONS = (
-    "PurgeQueue", "StartMessageMoveTask", "SetQueueAttributes", "UpdateFunctionConfiguration",
-    "UpdateFunctionCode", "UpdateEventSourceMapping", "PutFunctionConcurrency", "DeleteFunctionConcurrency",
-    "UpdateAlias", "RebootInstances", "StopInstances", "StartInstances",
-)  # fmt: skip
-_REACTION = re.compile(rf"({'|'.join(REACTIONS)})\w*")
-# Deployed is also as part of the ordinary day: an answer was that with which the incident ended.
-_DEPLOYMENT = re.compile(r"UpdateFunction|UpdateAlias")
+# Deployments are also part of an ordinary day: they count as a reaction only near the end of an incident.
+_DEPLOYMENTS = frozenset({"function_code", "function_configuration", "alias_updated"})
+# Kinds of recorded changes with which people react to a backlog.
+_REACTIONS = _DEPLOYMENTS | {
+    "purge",
+    "redrive_started",
+    "queue_attributes",
+    "mapping_updated",
+    "concurrency_set",
+    "concurrency_removed",
+    "instance_power",
+}
 ANSWERED = timedelta(hours=1)
 # A change this soon after the start is rather what began it.
 REACTION_TIME = timedelta(minutes=5)
@@ -71,11 +74,11 @@ def _changed(
 ) -> list[Detection]:
     rows = changes[(changes["time"] >= start + REACTION_TIME) & changes["error_code"].isna()]
     ended = end is not None and rows["time"].between(end - ANSWERED, end + ANSWERED)
-    rows = rows[ended | ~rows["event_name"].str.match(_DEPLOYMENT).fillna(False)]
+    rows = rows[ended | ~rows["event_name"].map(event_kind).isin(_DEPLOYMENTS)]
     return [
         Detection(row.time.to_pydatetime(), f"{row.user} called {row.event_name} on {row.resource}")
         for row in rows.itertuples()
-        if _REACTION.fullmatch(str(row.event_name)) and _named(row.resource) in names
+        if event_kind(row.event_name) in _REACTIONS and _named(row.resource) in names
     ]
 
 

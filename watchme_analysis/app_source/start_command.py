@@ -15,10 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.storable_values import frame_of_rows
-from watchme_analysis.redact import MASK, shortened
+from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 
 if TYPE_CHECKING:

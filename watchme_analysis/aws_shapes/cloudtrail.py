@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import (
     ResponseProblems,
@@ -24,10 +24,113 @@ from watchme_analysis.aws_shapes.responses import (
     untimed,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.redact import mask_secrets
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class EventType(NamedTuple):
+    """One API call that CloudTrail records as an event.
+
+    Attributes
+    ----------
+    kind
+        Kind of change, such as ``function_code``; several calls may share one.
+    touches
+        Kind of resource that the call changes, such as ``function`` or ``queue``.
+    api_version
+        Suffix of the event name in CloudTrail; Lambda's calls have one, those of other services do not.
+    looked_up
+        True when ``watchme pull`` looks the event up. LookupEvents takes one name and two calls a second.
+    """
+
+    kind: str
+    touches: str
+    api_version: str = ""
+    looked_up: bool = True
+
+
+# Event name without its API version -> type. All lists of events in the package are derived from this table.
+EVENT_TYPES = {
+    "CreateFunction": EventType("function_created", "function", "20150331"),
+    "DeleteFunction": EventType("function_deleted", "function", "20150331"),
+    "UpdateFunctionCode": EventType("function_code", "function", "20150331v2"),
+    "UpdateFunctionConfiguration": EventType("function_configuration", "function", "20150331v2"),
+    "PutFunctionConcurrency": EventType("concurrency_set", "function", "20171031"),
+    "DeleteFunctionConcurrency": EventType("concurrency_removed", "function", "20171031"),
+    "CreateAlias": EventType("alias_created", "function", "20150331"),
+    "UpdateAlias": EventType("alias_updated", "function", "20150331"),
+    "DeleteAlias": EventType("alias_deleted", "function", "20150331"),
+    "PublishLayerVersion": EventType("layer_published", "function", "20181031", looked_up=False),
+    "CreateEventSourceMapping": EventType("mapping_created", "mapping", "20150331"),
+    "UpdateEventSourceMapping": EventType("mapping_updated", "mapping", "20150331"),
+    "DeleteEventSourceMapping": EventType("mapping_deleted", "mapping", "20150331"),
+    "CreateQueue": EventType("queue_created", "queue"),
+    "DeleteQueue": EventType("queue_deleted", "queue"),
+    "SetQueueAttributes": EventType("queue_attributes", "queue"),
+    "AddPermission": EventType("queue_permission", "queue"),
+    "RemovePermission": EventType("queue_permission", "queue"),
+    "PurgeQueue": EventType("purge", "queue"),
+    "StartMessageMoveTask": EventType("redrive_started", "queue"),
+    "CancelMessageMoveTask": EventType("redrive_cancelled", "queue"),
+    "PutMetricAlarm": EventType("alarm_set", "alarm"),
+    "PutCompositeAlarm": EventType("alarm_set", "alarm"),
+    "DeleteAlarms": EventType("alarm_deleted", "alarm"),
+    "EnableAlarmActions": EventType("alarm_actions", "alarm"),
+    "DisableAlarmActions": EventType("alarm_actions", "alarm"),
+    "SetAlarmState": EventType("alarm_state", "alarm"),
+    "RebootInstances": EventType("instance_power", "instance", looked_up=False),
+    "StopInstances": EventType("instance_power", "instance", looked_up=False),
+    "StartInstances": EventType("instance_power", "instance", looked_up=False),
+}
+# Many further calls of EC2, ECS and IAM change a host or permissions; they are recognized by their form.
+_EVENT_PATTERNS = (
+    (
+        "host",
+        re.compile(
+            r"^(Stop|Reboot|Terminate|Start|Run)Instances|^ModifyInstance|SecurityGroup(Ingress|Egress)"
+            r"|NetworkAcl|^(Update|Delete)Service$|^(Deregister|Register)Targets|^ReplaceRoute|^DeleteRoute"
+            r"|^SendCommand"
+        ),
+    ),
+    (
+        "permissions",
+        re.compile(r"^(Put|Delete|Detach|Attach)(Role|User)Polic|^UpdateAssumeRolePolicy|^PutKeyPolicy"),
+    ),
+)
+_API_VERSION = re.compile(r"\d{8}(v\d+)?$")
+# Names as CloudTrail writes them, for LookupEvents.
+LOOKED_UP_EVENTS = tuple(
+    name + event_type.api_version for name, event_type in EVENT_TYPES.items() if event_type.looked_up
+)
+
+
+def base_event_name(event_name: str) -> str:
+    """Return an event name without the API version that Lambda appends.
+
+    Examples
+    --------
+    >>> base_event_name("UpdateFunctionCode20150331v2")
+    'UpdateFunctionCode'
+    """
+    return _API_VERSION.sub("", event_name)
+
+
+def event_kind(event_name: object) -> str | None:
+    """Return the kind of change of an event: of :data:`EVENT_TYPES`, ``host``, ``permissions``, or None.
+
+    Parameters
+    ----------
+    event_name
+        Name with or without its API version; a missing one (null) has no kind.
+    """
+    name = base_event_name(str(event_name))
+    if name in EVENT_TYPES:
+        return EVENT_TYPES[name].kind
+    return next((kind for kind, pattern in _EVENT_PATTERNS if pattern.search(name)), None)
+
 
 # Parameters and response elements that name what a call was about.
 _NAMING = (

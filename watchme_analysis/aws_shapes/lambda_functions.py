@@ -8,9 +8,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
@@ -34,43 +32,12 @@ from watchme_analysis.aws_shapes.responses import (
     whole,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.redact import MASK
+from watchme_analysis.redact import mask_secrets
 
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|pwd|credentials?|dsn|private)(?:_|$)", re.IGNORECASE
-)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_URL_PASSWORD = re.compile(r"(?P<scheme>\w+://)[^/\s:@]+:[^/\s@]+@")
 _RESERVED = "ReservedConcurrentExecutions"
 # What the answers of list-functions and list-event-source-mappings hold their entries under.
 _LIST, _MAPPINGS = "Functions", "EventSourceMappings"
 _MAPPINGS_NAME = re.compile(r"-mappings?$")
-
-
-def mask_secrets(variables: dict[str, Any]) -> dict[str, Any]:
-    """Return environment variables with the values masked that are secrets by name or by look."""
-    return {name: _masked(name, value) for name, value in variables.items()}
-
-
-def _masked(name: str, value: Any) -> Any:
-    if _SECRET_NAME.search(_CAMEL.sub("_", name)) or _looks_random(str(value)):
-        return MASK
-    return _URL_PASSWORD.sub(rf"\g<scheme>{MASK}@", value) if isinstance(value, str) else value
-
-
-def _looks_random(value: str) -> bool:
-    """Tell whether a text looks generated: long, one word, both letters and digits, nearly all different."""
-    if not re.fullmatch(r"[A-Za-z0-9+/=_.\-]{24,}", value):
-        return False
-    if not (re.search(r"[A-Za-z]", value) and re.search(r"\d", value)):
-        return False
-    # Host names, ARNs, paths and ids are made of short words; a secret's words are long.
-    longest = max(re.split(r"[-_./]", value), key=len)
-    if len(longest) < 20:
-        return False
-    counts = Counter(longest)
-    entropy = -sum(n / len(longest) * math.log2(n / len(longest)) for n in counts.values())
-    return entropy > 3.3
 
 
 def read_function(raw: RawFile) -> Iterator[TablePart]:

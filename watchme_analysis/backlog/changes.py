@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.cloudtrail import base_event_name, event_kind
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.queues.redelivery import hides_long
@@ -18,13 +19,8 @@ from watchme_analysis.queues.redelivery import hides_long
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = re.compile(r"\d{8}(v\d+)?$")
-_HOST = re.compile(
-    r"^(Stop|Reboot|Terminate|Start|Run)Instances|^ModifyInstance|SecurityGroup(Ingress|Egress)|NetworkAcl"
-    r"|^(Update|Delete)Service$|^(Deregister|Register)Targets|^ReplaceRoute|^DeleteRoute|^SendCommand"
-)
-_CODE = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAlias", "PublishLayerVersion")
-_ROLE = re.compile(r"^(Put|Delete|Detach|Attach)(Role|User)Polic|^UpdateAssumeRolePolicy|^PutKeyPolicy")
+_DEPLOYMENTS = frozenset({"function_code", "function_configuration", "alias_updated", "layer_published"})
+_HOST = frozenset({"host", "instance_power"})
 
 
 @dataclass(frozen=True)
@@ -86,9 +82,8 @@ def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Chang
         names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
         names |= {re.split(r"[:/]", name)[-1] for name in names}
         touched = tuple(flow for flow in flows if _touches(flow, names, mappings))
-        event = _VERSION.sub("", str(row.event_name))
-        what, causes = _meaning(event, parameters)
-        if _HOST.search(event):
+        what, causes = _meaning(str(row.event_name), parameters)
+        if event_kind(row.event_name) in _HOST:
             touched = flows
         found.append(
             Change(
@@ -156,7 +151,7 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flo
 
 def _sets_time_limit(change: Change) -> bool:
     """Tell whether a change sets the time limit of a function, not a setting of its queue."""
-    return change.event_name.startswith(_CODE)
+    return event_kind(change.event_name) in _DEPLOYMENTS
 
 
 def undoing_change(changes: tuple[Change, ...], cause: str, flow: Pipeline, after: datetime) -> Change | None:
@@ -169,39 +164,39 @@ def undoing_change(changes: tuple[Change, ...], cause: str, flow: Pipeline, afte
 
 def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
     """Return a change in words and the causes it can bring about, or undo."""
-    what = event
+    what, kind = base_event_name(event), event_kind(event)
     causes: tuple[str, ...] = ()
-    if event.startswith(_CODE):
+    if kind in _DEPLOYMENTS:
         timeout = _find(parameters, "timeout")
-        what = "new code deployed" if "Code" in event else "configuration changed"
+        what = "new code deployed" if kind == "function_code" else "configuration changed"
         causes = ("consumer_failing", "undo:consumer_failing")
         if timeout is not None:
             what = f"function timeout set to {timeout} s"
             causes = ("consumer_failing", "visibility_misconfig")
-    elif event == "PutFunctionConcurrency":
+    elif kind == "concurrency_set":
         what = f"reserved concurrency set to {_find(parameters, 'reservedconcurrentexecutions')}"
         causes = ("throttled", "undo:throttled")
-    elif event == "DeleteFunctionConcurrency":
+    elif kind == "concurrency_removed":
         what, causes = "reserved concurrency removed", ("undo:throttled",)
-    elif event == "DeleteEventSourceMapping":
+    elif kind == "mapping_deleted":
         what, causes = "event source mapping deleted", ("mapping_disabled",)
-    elif event in ("UpdateEventSourceMapping", "CreateEventSourceMapping"):
+    elif kind in ("mapping_updated", "mapping_created"):
         enabled = str(_find(parameters, "enabled")).lower()
         words = {"false": "switched off", "true": "switched on"}
         what = f"event source mapping {words.get(enabled, 'changed')}"
         causes = ("mapping_disabled",) if enabled == "false" else ("undo:mapping_disabled",)
-    elif event == "SetQueueAttributes":
+    elif kind == "queue_attributes":
         seconds = _find(parameters, "visibilitytimeout")
         what = "queue attributes changed"
         if seconds is not None:
             what = f"visibility timeout set to {seconds} s"
             causes = ("visibility_misconfig", "undo:visibility_misconfig")
-    elif event == "PurgeQueue":
+    elif kind == "purge":
         what = "queue purged"
-    elif _HOST.search(event):
-        what, causes = f"host or network changed ({event})", ("downstream_down", "downstream_slow")
-    elif _ROLE.search(event):
-        what = f"permissions changed ({event})"
+    elif kind in _HOST:
+        what, causes = f"host or network changed ({what})", ("downstream_down", "downstream_slow")
+    elif kind == "permissions":
+        what = f"permissions changed ({what})"
         causes = ("consumer_failing", "undo:consumer_failing")
     return what, causes
 

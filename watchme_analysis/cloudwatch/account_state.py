@@ -8,41 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import parsed
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.window import Window
 
-# Calls that change a queue, a function, how one feeds the other, or an alarm. Lambda's carry an API version.
-CHANGING_EVENTS = (
-    "CreateFunction20150331",
-    "DeleteFunction20150331",
-    "UpdateFunctionCode20150331v2",
-    "UpdateFunctionConfiguration20150331v2",
-    "PutFunctionConcurrency20171031",
-    "DeleteFunctionConcurrency20171031",
-    "CreateAlias20150331",
-    "UpdateAlias20150331",
-    "DeleteAlias20150331",
-    "CreateEventSourceMapping20150331",
-    "UpdateEventSourceMapping20150331",
-    "DeleteEventSourceMapping20150331",
-    "CreateQueue",
-    "DeleteQueue",
-    "SetQueueAttributes",
-    "AddPermission",
-    "RemovePermission",
-    "PurgeQueue",
-    "StartMessageMoveTask",
-    "CancelMessageMoveTask",
-    "PutMetricAlarm",
-    "PutCompositeAlarm",
-    "DeleteAlarms",
-    "EnableAlarmActions",
-    "DisableAlarmActions",
-    "SetAlarmState",
-)
 # LookupEvents reaches so far back, DescribeAlarmHistory so far.
 TRAIL_KEPT = timedelta(days=90)
 HISTORY_KEPT = timedelta(days=30)
@@ -258,7 +230,7 @@ def get_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
 def get_changes(aws: Aws, window: Window) -> dict[str, Any]:
     """Return CloudTrail's events of calls that change queues, functions, mappings or alarms, each once."""
     events: dict[str, dict[str, Any]] = {}
-    for name in CHANGING_EVENTS:
+    for name in LOOKED_UP_EVENTS:
         found = aws.pages(
             "cloudtrail",
             "lookup_events",

@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.lambda_functions import mask_secrets
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.json_values import flatten, leaf
 from watchme_analysis.files.storable_values import frame_of_rows
-from watchme_analysis.redact import MASK, shortened
+from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 
 if TYPE_CHECKING:

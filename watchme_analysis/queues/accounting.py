@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dead_letter_stock
 from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
 from watchme_analysis.stats.gaps import lost_points
@@ -326,7 +327,7 @@ def _purged_dead(stock: DeadLetterStock) -> int:
 
 def _purge_events(flow: Pipeline, tables: Tables) -> int:
     changes = tables.table("changes")
-    named = (changes["resource"] == flow.queue) & (changes["event_name"] == "PurgeQueue")
+    named = (changes["resource"] == flow.queue) & (changes["event_name"].map(event_kind) == "purge")
     return int((named & changes["error_code"].isna()).sum())
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables, dead_letter_queues
 
 if TYPE_CHECKING:
@@ -262,9 +263,9 @@ def _ways_out(tables: Tables, flow: Pipeline, lost: list[tuple[Any, float]]) -> 
     ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
     for moment, amount in lost:
         near = _near(changes, moment, flow)
-        if (near["event_name"] == "PurgeQueue").any():
+        if (near["event_name"].map(event_kind) == "purge").any():
             ways["purged"] += amount
-        elif near["event_name"].str.startswith("StartMessageMoveTask").any():
+        elif (near["event_name"].map(event_kind) == "redrive_started").any():
             ways["redriven"] += amount
         elif _at_retention(tables, flow, moment):
             ways["expired"] += amount

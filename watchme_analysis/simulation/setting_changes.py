@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.simulation.settings import EarlierSetting
 
@@ -89,17 +90,18 @@ def _before(
 def _set(event: str, parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
     """Return the fields that a call sets, with their values."""
     readers: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, float | None]]]] = {
-        "SetQueueAttributes": _of_queue,
-        "PutFunctionConcurrency": lambda given: _number(
+        "queue_attributes": _of_queue,
+        "concurrency_set": lambda given: _number(
             "reserved_concurrency", given.get("reservedConcurrentExecutions")
         ),
-        "DeleteFunctionConcurrency": lambda _: [("reserved_concurrency", None)],
-        "UpdateFunctionConfiguration": lambda given: _number("function_timeout_s", given.get("timeout")),
-        "UpdateEventSourceMapping": lambda given: _number(
+        "concurrency_removed": lambda _: [("reserved_concurrency", None)],
+        "function_configuration": lambda given: _number("function_timeout_s", given.get("timeout")),
+        "mapping_updated": lambda given: _number(
             "max_concurrency", _loaded(given.get("scalingConfig"), dict).get("maximumConcurrency")
         ),
     }
-    return next((read(parameters) for name, read in readers.items() if event.startswith(name)), [])
+    read = readers.get(event_kind(event) or "")
+    return read(parameters) if read else []
 
 
 def _of_queue(parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
