@@ -7,17 +7,9 @@ from watchme_analysis.backlog.sections.tables import onset_table
 from watchme_analysis.health.sections.tables import by_connection_table
 from watchme_analysis.inference.findings import Evidence, Finding, Missing, Ranked
 from watchme_analysis.present.coverage import coverage_table, losses_table
-from watchme_analysis.present.display import (
-    FigureView,
-    TableView,
-    TextView,
-    cell,
-    coded,
-    duration,
-    number,
-    table,
-)
+from watchme_analysis.present.display import FigureView, TableView, TextView, cell, coded, table
 from watchme_analysis.present.finding import FindingsView, next_evidence
+from watchme_analysis.text.formats import format_duration, format_number
 from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
@@ -43,7 +35,7 @@ MOMENT = datetime(2025, 12, 11, 1, 2, 3, tzinfo=UTC)
     ],
 )
 def test_duration_is_said_as_a_person_says_it(seconds, said):
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -58,7 +50,7 @@ def test_duration_is_said_as_a_person_says_it(seconds, said):
     ],
 )
 def test_number_keeps_three_figures(value, said):
-    assert number(value) == said
+    assert format_number(value) == said
 
 
 def test_cell_shows_missing_as_a_dash_and_times_in_the_zone():

@@ -1,6 +1,18 @@
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from watchme_analysis.text.formats import as_sentence, counted
+from watchme_analysis.text.formats import (
+    as_sentence,
+    counted,
+    format_duration,
+    format_number,
+    format_percent,
+    format_probability,
+    format_span,
+    format_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,3 +40,51 @@ def test_a_number_stands_with_its_noun(count, words, text):
 )
 def test_a_clause_becomes_a_sentence(clause, sentence):
     assert as_sentence(clause) == sentence
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "text"),
+    [
+        (0.0, 0, "0%"),
+        (0.0049, 0, "<1%"),
+        (0.005, 0, "<1%"),
+        (0.25, 0, "25%"),
+        (0.9951, 0, ">99%"),
+        (1.0, 0, "100%"),
+        (0.0004, 1, "<0.1%"),
+        (0.1234, 1, "12.3%"),
+        (0.9996, 1, ">99.9%"),
+        (float("nan"), 0, "–"),
+    ],
+)
+def test_a_percentage_is_not_rounded_to_nothing_or_everything(share, decimals, text):
+    assert format_percent(share, decimals) == text
+
+
+def test_missing_values_are_a_dash():
+    nan = float("nan")
+    assert {format_number(nan), format_percent(nan), format_duration(nan)} == {"–"}
+    assert format_time(None, UTC) == format_span(None, None, UTC) == "–"
+
+
+def test_probabilities_are_never_certain():
+    assert [format_probability(value) for value in (0.0, 0.5, 1.0)] == ["under 1%", "50%", "over 99%"]
+
+
+def test_times_are_shown_in_the_readers_zone():
+    zone = ZoneInfo("Asia/Tokyo")
+    moment = datetime(2025, 12, 11, 1, 5, 20, tzinfo=UTC)
+    assert format_time(moment, zone) == format_time("2025-12-11T01:05:20.000Z", zone) == "2025-12-11 10:05:20"
+    assert format_time(moment, zone, seconds=False, names_zone=True) == "2025-12-11 10:05 Asia/Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        ("2025-12-11T01:20:05Z", "2025-12-11 01:00:00 to 01:20:05 UTC"),
+        ("2025-12-12T01:00:00Z", "2025-12-11 01:00:00 to 2025-12-12 01:00:00 UTC"),
+        (None, "2025-12-11 01:00:00 UTC, still open at the end of the data"),
+    ],
+)
+def test_a_span_names_its_day_and_zone_once(end, text):
+    assert format_span("2025-12-11T01:00:00Z", end, UTC) == text

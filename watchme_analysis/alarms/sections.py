@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.advice import FLAPS
 from watchme_analysis.inference.findings import Diagnosis
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, TableView, cell, duration, local_time, number
+from watchme_analysis.present.display import FigureView, TableView, cell
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,16 +122,16 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         for left, height, false in zip(x, y, mine["false_a_week"], strict=True):
             if not _is_null(false) and float(false) > 0:
                 axis.annotate(
-                    number(float(false), 2), (left, height), xytext=offset, textcoords="offset points",
+                    format_number(float(false), 2), (left, height), xytext=offset, textcoords="offset points",
                     ha=side, fontsize=8, color=color,
                 )  # fmt: skip
     unit = str(rows["threshold_unit"].iloc[0])
-    shown = [f"{number(float(value))} {unit}".rstrip() for value in thresholds]
+    shown = [f"{format_number(float(value))} {unit}".rstrip() for value in thresholds]
     axis.set_xticks(range(len(thresholds)), shown)
     axis.set_xlim(-0.5, len(thresholds) - 0.5)
     axis.set_ylim(0, never * 1.15)
     ticks = [float(tick) for tick in MaxNLocator(3).tick_values(0, top) if 0 <= tick <= top * 1.1]
-    axis.set_yticks([*ticks, never], [*map(number, ticks), "never"])
+    axis.set_yticks([*ticks, never], [*map(format_number, ticks), "never"])
     axis.set_ylabel("min after start")
     style.legend(axis)
 
@@ -146,7 +146,7 @@ def _alt(rung: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
     parts = []
     for alarm, resource in chosen:
         minutes = rung[(rung["alarm"] == alarm) & (rung["resource"] == resource)]["minutes_after_start"]
-        low, high = (duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
+        low, high = (format_duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
         parts.append(f"{alarm} on {resource}: {low if low == high else f'{low} to {high}'} after the start")
     return f"First ring against threshold, a line for each M of N. {'; '.join(parts)}."
 
@@ -178,12 +178,12 @@ def backtest_table(
         (
             str(row.alarm),
             str(row.resource),
-            local_time(row.first, zone, seconds=False),
-            "still in alarm" if pd.isna(row.cleared) else local_time(row.cleared, zone, seconds=False),
+            format_time(row.first, zone, seconds=False),
+            "still in alarm" if pd.isna(row.cleared) else format_time(row.cleared, zone, seconds=False),
             _minutes(row.minutes_after_start),
             *([_minutes(row.lead_minutes)] if led else []),
             cell(int(row.times_raised), zone),
-            number(float(row.false_a_week), 2),
+            format_number(float(row.false_a_week), 2),
             *([str(row.note)] if noted else []),
         )
         for row in rang.itertuples()
@@ -218,7 +218,7 @@ def _listed(frame: pd.DataFrame) -> str:
 def _minutes(value: Any) -> str:
     import pandas as pd
 
-    return "–" if pd.isna(value) else duration(float(value) * 60.0)
+    return "–" if pd.isna(value) else format_duration(float(value) * 60.0)
 
 
 def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
@@ -304,7 +304,7 @@ def alarm_advice(
     said = [
         f"The first to tell, without ringing in vain{' or again and again' * bool(len(calm))}, is "
         f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, at "
-        f"{local_time(best['first'], zone, seconds=False)}, with {_pages(best)} in this window."
+        f"{format_time(best['first'], zone, seconds=False)}, with {_pages(best)} in this window."
     ]
     by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
     if dead_letters:
@@ -332,7 +332,7 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
     change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
     if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()
-    moment = local_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
+    moment = format_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
     return (
         f"It began with {change['what']} on {change['resource']} at {moment}: one message tried right "
         f"after it, and the change taken back when that failed, would have kept all "
@@ -341,7 +341,7 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
 
 
 def _after(row: pd.Series) -> str:
-    return duration(float(row["minutes_after_start"]) * 60)
+    return format_duration(float(row["minutes_after_start"]) * 60)
 
 
 def _pages(row: pd.Series) -> str:

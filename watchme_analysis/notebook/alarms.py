@@ -24,8 +24,9 @@ from watchme_analysis.alarms.trials import AlarmBacktest, Spans, backtest_alarms
 from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
 from watchme_analysis.backlog.hypotheses.picture import picture
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.present.display import FigureView, TableView, TextView, duration, local_time
+from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.text.formats import format_duration, format_time
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class AlarmPage(Page):
         """Say when the incident began and when people noticed."""
         if self._start is None:
             return TextView(("Nothing happened in this window: every ring below is in vain.",))
-        began = f"The incident began at {local_time(self._start, self.zone)} ({self.zone})."
+        began = f"The incident began at {format_time(self._start, self.zone)} ({self.zone})."
         found = self._noticed
         if found is None:
             return TextView(
@@ -105,9 +106,9 @@ class AlarmPage(Page):
                     "affected resource): set the parameter noticed to see by how much alarms come first.",
                 )
             )
-        late = duration(found.at - self._start)
+        late = format_duration(found.at - self._start)
         return TextView(
-            (f"{began} People had noticed by {local_time(found.at, self.zone)}, {late} later: {found.how}.",)
+            (f"{began} People had noticed by {format_time(found.at, self.zone)}, {late} later: {found.how}.",)
         )
 
     def backtest(self) -> TableView:

@@ -19,13 +19,13 @@ from watchme_analysis.backlog.sections.tables import (
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.present.display import FigureView, TableView, duration, table
+from watchme_analysis.present.display import FigureView, TableView, table
 from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.formats import counted, in_zone
+from watchme_analysis.text.formats import counted, format_duration, in_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ class BacklogPage(Page):
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
             del shown[name]
-        caption = f"The same in steps of {duration(step_s)}"
+        caption = f"The same in steps of {format_duration(step_s)}"
         empty = "nothing stood in a queue at the end of any step" if len(frame) else "no queue was affected"
         found = table(told, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
         if len(told) == len(frame):

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation, registered
 from watchme_analysis.present.coverage import coverage_table, losses_table
-from watchme_analysis.present.display import FigureView, TableView, TextView, local_time
+from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, investigate
 from watchme_analysis.stats.gaps import silent_stretches
+from watchme_analysis.text.formats import format_time
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Page:
         rows = [
             ("question", asked.question),
             ("case", asked.case.title),
-            ("window", f"{local_time(window.start, self.zone)} to {local_time(window.end, self.zone)}"),
+            ("window", f"{format_time(window.start, self.zone)} to {format_time(window.end, self.zone)}"),
             *((name, value) for name, value in sorted(asked.options.items())),
         ]
         return TableView(f"What is looked at (times in {self.zone})", ("", ""), tuple(rows))
@@ -178,7 +179,7 @@ class Page:
     def _marks_table(self, marks: tuple[Mark, ...]) -> TableView:
         shown = self.span(marks).marks
         rows = tuple(
-            (mark_letter(place), local_time(mark.time, self.zone), mark.label)
+            (mark_letter(place), format_time(mark.time, self.zone), mark.label)
             for place, mark in enumerate(shown)
         )
         note = "" if rows else "No change is recorded in this window."

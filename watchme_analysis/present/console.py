@@ -11,10 +11,9 @@ from typing import Any
 from tabulate import tabulate
 
 from watchme_analysis.inference.weighing import aftermath
-from watchme_analysis.present.display import duration
 from watchme_analysis.present.finding import OPEN_FROM
 from watchme_analysis.present.plain_lines import fitted
-from watchme_analysis.text.formats import as_sentence, counted, localised
+from watchme_analysis.text.formats import as_sentence, counted, format_duration, localised
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
@@ -187,7 +186,7 @@ def case_text(
 
 
 def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str:
-    longest = duration(max((end - start).total_seconds() for start, end in gaps))
+    longest = format_duration(max((end - start).total_seconds() for start, end in gaps))
     return f"1 of {longest}" if len(gaps) == 1 else f"{len(gaps)}, the longest {longest}"
 
 

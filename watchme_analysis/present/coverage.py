@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from watchme_analysis.present.display import TableView, cell, duration, local_time
-from watchme_analysis.text.formats import counted
+from watchme_analysis.present.display import TableView, cell
+from watchme_analysis.text.formats import counted, format_duration, format_time
 
 Stretch = tuple[datetime, datetime]
 # Where rows were cut off.
@@ -38,7 +38,7 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> T
 
 
 def _moment(text: str | None, zone: tzinfo) -> str:
-    return "–" if text is None else local_time(datetime.fromisoformat(text), zone)
+    return "–" if text is None else format_time(datetime.fromisoformat(text), zone)
 
 
 def losses_table(
@@ -74,8 +74,8 @@ def losses_table(
         rows += [
             (
                 name,
-                f"silent for {duration(end - start)}",
-                f"{local_time(start, zone)} to {local_time(end, zone)}",
+                f"silent for {format_duration(end - start)}",
+                f"{format_time(start, zone)} to {format_time(end, zone)}",
             )
             for start, end in stretches
         ]

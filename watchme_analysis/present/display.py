@@ -6,7 +6,6 @@ Both are deterministic: no addresses, no clock, no random ids, so that stored ou
 from __future__ import annotations
 
 import base64
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -26,7 +25,6 @@ DISPLAY_WIDTH_PX = 760
 _MAX_ROWS = 40
 _SHORT = 40
 _COMMAND = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
-_SPANS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,52 +166,6 @@ def _unbroken(text: str) -> str:
     return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
 
 
-def chance(probability: float) -> str:
-    """Return a probability as a person may say it: never quite 0 or 100 %."""
-    if probability >= 0.995:
-        return "over 99%"
-    return "under 1%" if probability < 0.005 else f"{probability:.0%}"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Return a number as a person writes it: up to ``digits`` significant figures, thousands grouped."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def local_time(moment: datetime, zone: tzinfo, *, seconds: bool = True) -> str:
-    """Return a moment in the reader's zone, such as ``2025-12-11 10:05:20``."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
-
-
-def duration(value: timedelta | float) -> str:
-    """Return a length of time as a person says it: ``850 ms``, ``52 s``, ``4 min 10 s``, ``3 d 4 h``."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if seconds < 0:
-        return "−" + duration(-seconds)
-    if 0 < seconds < 0.001:
-        return "< 1 ms"
-    if seconds < 0.9995:
-        return f"{number(seconds * 1000)} ms" if seconds else "0 s"
-    if seconds < 99.5:
-        return f"{number(seconds)} s"
-    whole = round(seconds)
-    for big, big_name, small, small_name in _SPANS:
-        if whole + small / 2 >= big:
-            first, rest = divmod(round(whole / small), big // small)
-            return f"{first} {big_name}" + (f" {rest} {small_name}" if rest else "")
-    return f"{whole} s"
-
-
 def cell(value: Any, zone: tzinfo) -> str:
     """Return one value as a table shows it; nothing known is an en dash."""
     import pandas as pd
@@ -224,13 +176,13 @@ def cell(value: Any, zone: tzinfo) -> str:
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     elif isinstance(value, datetime):
-        text = local_time(value if value.tzinfo else value.replace(tzinfo=UTC), zone)
+        text = format_time(value if value.tzinfo else value.replace(tzinfo=UTC), zone)
     elif isinstance(value, timedelta):
-        text = duration(value)
+        text = format_duration(value)
     elif isinstance(value, int):
         text = f"{value:,d}"
     elif isinstance(value, float):
-        text = f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else number(value)
+        text = f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else format_number(value)
     elif isinstance(value, Mapping):
         text = ", ".join(f"{key} {cell(item, zone)}" for key, item in value.items())
     elif isinstance(value, Iterable) and not isinstance(value, str):
@@ -247,7 +199,7 @@ def _values(frame: pd.DataFrame, name: str) -> list[Any]:
     values: list[Any] = frame[name].tolist()
     known = zip(values, frame[name].notna(), strict=True)
     if name.endswith("_s"):
-        return [duration(float(value)) if there else None for value, there in known]
+        return [format_duration(float(value)) if there else None for value, there in known]
     if name.endswith("share"):
         return [f"{value:.1%}" if there else None for value, there in known]
     return values

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.inference.quoted_error import quoted_error
 from watchme_analysis.inference.weighing import aftermath
-from watchme_analysis.present.display import TableView, TextView, chance, coded, duration, local_time
+from watchme_analysis.present.display import TableView, TextView, coded
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import as_sentence, counted, in_zone
+from watchme_analysis.text.formats import (
+    as_sentence,
+    counted,
+    format_duration,
+    format_probability,
+    format_time,
+    in_zone,
+)
 
 if TYPE_CHECKING:
     from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked
@@ -86,7 +93,8 @@ class FindingsView:
 
     def _head(self, entry: Ranked) -> str:
         cause = entry.finding.cause
-        return f"{self.titles.get(cause, _words(cause))}: {entry.status}, {chance(entry.probability)}"
+        title = self.titles.get(cause, _words(cause))
+        return f"{title}: {entry.status}, {format_probability(entry.probability)}"
 
     def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
@@ -167,5 +175,5 @@ def _when(start: datetime | None, end: datetime | None, zone: tzinfo) -> str:
     if start is None:
         return ""
     if end is None:
-        return f"; since {local_time(start, zone)} {zone}, still open"
-    return f"; from {local_time(start, zone)} {zone}, for {duration(end - start)}"
+        return f"; since {format_time(start, zone)} {zone}, still open"
+    return f"; from {format_time(start, zone)} {zone}, for {format_duration(end - start)}"

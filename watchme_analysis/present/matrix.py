@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, chance
+from watchme_analysis.present.display import FigureView
+from watchme_analysis.text.formats import format_probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,10 @@ def plot_evidence_matrix(ranking: Sequence[Ranked]) -> FigureView:
 def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str]) -> None:
     axis.set_xlim(-0.5, len(ranking) - 0.5)
     axis.set_ylim(len(checks) - 0.5, -0.5)
-    labels = [f"{entry.finding.cause.replace('_', ' ')}  {chance(entry.probability)}" for entry in ranking]
+    labels = [
+        f"{entry.finding.cause.replace('_', ' ')}  {format_probability(entry.probability)}"
+        for entry in ranking
+    ]
     axis.xaxis.tick_top()
     axis.set_xticks(range(len(ranking)), labels, rotation=40, ha="left", rotation_mode="anchor")
     axis.set_yticks(range(len(checks)), [_short(check) for check in checks])
@@ -101,7 +105,7 @@ def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]]) -> str
         cause = entry.finding.cause
         mine = [row.get(cause, 0.0) for row in weights.values()]
         parts.append(
-            f"{cause} {chance(entry.probability)} ({sum(w >= _SILENT for w in mine)} for, "
+            f"{cause} {format_probability(entry.probability)} ({sum(w >= _SILENT for w in mine)} for, "
             f"{sum(w <= -_SILENT for w in mine)} against, {sum(abs(w) < _SILENT for w in mine)} silent)"
         )
     return f"Matrix of {len(weights)} checks against {len(parts)} hypotheses: {'; '.join(parts)}."

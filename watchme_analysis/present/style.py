@@ -17,8 +17,9 @@ from functools import cache
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.present.display import FigureView, duration
+from watchme_analysis.present.display import FigureView
 from watchme_analysis.redact import redacted
+from watchme_analysis.text.formats import format_duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -291,7 +292,7 @@ def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6
     axis.set_major_locator(MultipleLocator(step))
     # A minute is "60 s" among seconds only.
     axis.set_major_formatter(
-        FuncFormatter(lambda value, _: "1 min" if value == step == 60 else duration(value))
+        FuncFormatter(lambda value, _: "1 min" if value == step == 60 else format_duration(value))
     )
 
 

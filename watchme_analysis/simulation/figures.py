@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, TableView, duration, number
+from watchme_analysis.present.display import FigureView, TableView
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def measures_rows(
     rows = []
     if recorded is not None:
         own = [(getattr(recorded, name, None), unit) for name, _, unit in columns]
-        cells = ["–" if value is None else number(value / unit, 3) for value, unit in own]
+        cells = ["–" if value is None else format_number(value / unit, 3) for value, unit in own]
         rows.append(("recorded", *cells))
     rows += [
         (
@@ -103,7 +104,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
     """Return what was recorded of each queue against what runs with the case's own settings give back."""
     rows = []
     for queue, each in agreements:
-        write = duration if each.figure.endswith("_s") else number
+        write = format_duration if each.figure.endswith("_s") else format_number
         rows.append(
             (
                 queue,
@@ -170,7 +171,7 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
     axis.set_xlim(-0.4, max(top * 2, 2.0))
     axis.xaxis.set_major_locator(FixedLocator(ticks))
     # "1,000" would run into its neighbour.
-    names = [number(tick) if tick < 1000 else f"{tick / 1000:.0f}k" for tick in ticks]
+    names = [format_number(tick) if tick < 1000 else f"{tick / 1000:.0f}k" for tick in ticks]
     axis.xaxis.set_major_formatter(FixedFormatter(names))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.grid(visible=False, axis="y")
@@ -255,4 +256,8 @@ def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
 def _span(points: Sequence[ThrottlingPoint]) -> str:
     shares = [point.dead_unfailed_pct.mean or 0.0 for point in points]
     low, high = min(shares), max(shares)
-    return f"{number(low, 2)} %" if low == high else f"{number(low, 2)} to {number(high, 2)} %"
+    return (
+        f"{format_number(low, 2)} %"
+        if low == high
+        else f"{format_number(low, 2)} to {format_number(high, 2)} %"
+    )

@@ -1,18 +1,159 @@
-"""How words and numbers stand in sentences.
+"""The formats of numbers, shares, durations and times in text, and small edits of sentences.
 
-Times within sentences, in the reader's zone.
-
-Diagnoses are made in UTC and say so, as JSON for programs must be the same for every reader. A page or a
-terminal shows the same sentences in the zone asked for.
+Each quantity has one format, so that the same value reads alike in tables, figures, notes and sentences.
+Diagnoses are made in UTC and say so, as JSON for programs must be the same for every reader; :func:`in_zone`
+shows their sentences in another time zone.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+
+# Shown where a value is missing.
+MISSING = "–"
+# From the second unit on durations have two units: days and hours, hours and minutes, minutes and seconds.
+_TWO_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Return a number with up to ``digits`` significant figures and grouped thousands, such as ``12,300``.
+
+    Examples
+    --------
+    >>> format_number(0.012345), format_number(1234567.0, 4), format_number(float("nan"))
+    ('0.0123', '1,234,567', '–')
+    """
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def format_percent(share: float, decimals: int = 0) -> str:
+    """Return a share between 0 and 1 as a percentage that is never rounded to nothing or everything.
+
+    Parameters
+    ----------
+    share
+        Part of a whole; NaN is a missing value.
+    decimals
+        Decimal places.
+
+    Examples
+    --------
+    >>> [format_percent(share) for share in (0.0, 0.0001, 0.25, 0.9999, 1.0)]
+    ['0%', '<1%', '25%', '>99%', '100%']
+    """
+    if math.isnan(share):
+        return MISSING
+    least = 10.0**-decimals
+    text = f"{share:.{decimals}%}"
+    if share > 0 and float(text[:-1]) == 0:
+        return f"<{least:.{decimals}f}%"
+    if share < 1 and float(text[:-1]) == 100:
+        return f">{100 - least:.{decimals}f}%"
+    return text
+
+
+def format_probability(probability: float) -> str:
+    """Return a probability in whole percent; nothing is certain: ``under 1%``, ``over 99%``."""
+    if probability >= 0.995:
+        return "over 99%"
+    return "under 1%" if probability < 0.005 else f"{probability:.0%}"
+
+
+def format_duration(value: timedelta | float) -> str:
+    """Return a duration in one or two units: ``850 ms``, ``52 s``, ``4 min 10 s``, ``3 d 4 h``.
+
+    Parameters
+    ----------
+    value
+        A time span, or seconds; NaN is a missing value.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if math.isnan(seconds):
+        return MISSING
+    if seconds < 0:
+        return "−" + format_duration(-seconds)
+    return _positive_duration(seconds)
+
+
+def _positive_duration(seconds: float) -> str:
+    if 0 < seconds < 0.001:
+        return "< 1 ms"
+    if seconds < 0.9995:
+        return f"{format_number(seconds * 1000)} ms" if seconds else "0 s"
+    if seconds < 99.5:
+        return f"{format_number(seconds)} s"
+    whole = round(seconds)
+    for big, big_name, small, small_name in _TWO_UNITS:
+        if whole + small / 2 >= big:
+            first, rest = divmod(round(whole / small), big // small)
+            return f"{first} {big_name}" + (f" {rest} {small_name}" if rest else "")
+    return f"{whole} s"
+
+
+def format_time(
+    moment: datetime | str | None, zone: tzinfo, *, seconds: bool = True, names_zone: bool = False
+) -> str:
+    """Return a time in the reader's time zone, such as ``2025-12-11 10:05:20``.
+
+    Parameters
+    ----------
+    moment
+        A time with a zone, or its ISO 8601 text as JSON holds it; None is a missing value.
+    zone
+        Time zone of the reader.
+    seconds
+        Whether seconds are shown.
+    names_zone
+        Whether the name of the zone follows: ``2025-12-11 10:05:20 Asia/Tokyo``.
+    """
+    if not moment:
+        return MISSING
+    known = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    text = known.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    return f"{text} {zone}" if names_zone else text
+
+
+def format_span(
+    start: datetime | str | None, end: datetime | str | None, zone: tzinfo, *, seconds: bool = True
+) -> str:
+    """Return a time span with its zone; the day of its end is left out when it is that of its start.
+
+    Parameters
+    ----------
+    start, end
+        Times as :func:`format_time` takes them. Without an end, the span is still open.
+    zone
+        Time zone of the reader.
+    seconds
+        Whether seconds are shown.
+
+    Examples
+    --------
+    >>> format_span("2025-12-11T01:00:00Z", "2025-12-11T01:20:05Z", UTC)
+    '2025-12-11 01:00:00 to 01:20:05 UTC'
+    """
+    if not start:
+        return MISSING
+    first = format_time(start, zone, seconds=seconds)
+    if not end:
+        return f"{first} {zone}, still open at the end of the data"
+    last = format_time(end, zone, seconds=seconds)
+    return f"{first} to {last[11:] if last[:10] == first[:10] else last} {zone}"
 
 
 def counted(count: int, noun: str, many: str | None = None) -> str:
@@ -57,12 +198,10 @@ def in_zone(text: str, zone: tzinfo) -> str:
     """
 
     def convert(found: re.Match[str]) -> str:
-        first = _moment(found["first"])
-        shown = _written(first, zone, found["first"])
+        shown = _converted(found["first"], zone)
         if found["second"] is None:
             return f"{shown} {zone}"
-        second = _moment(f"{found['day'] or found['first'][:10]} {found['second']}")
-        end = _written(second, zone, found["second"])
+        end = _converted(f"{found['day'] or found['first'][:10]} {found['second']}", zone)
         if end[:10] == shown[:10]:
             end = end[11:]
         return f"{shown}{found['link']}{end} {zone}"
@@ -81,11 +220,6 @@ def localised(value: Any, zone: tzinfo) -> Any:
     return value
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _written(moment: datetime, zone: tzinfo, like: str) -> str:
-    """Write a moment as precisely as it was written before."""
-    seconds = like.count(":") == 2
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+def _converted(text: str, zone: tzinfo) -> str:
+    """Return a UTC time in another zone, with or without seconds as it was written."""
+    return format_time(text + "+00:00", zone, seconds=text.count(":") == 2)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.present.display import TableView, cell, duration, local_time, number, table
+from watchme_analysis.present.display import TableView, cell, table
 from watchme_analysis.present.style import mark_letter
 from watchme_analysis.queues.baseline import has_moved
 from watchme_analysis.queues.redrive_list import FILE, MAY_HAVE_RUN, RedriveList
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +194,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
     rows = tuple(
         (
             mark_letter(place),
-            local_time(row.time.to_pydatetime(), zone),
+            format_time(row.time.to_pydatetime(), zone),
             cell(row.what, zone),
             cell(row.resource, zone),
             cell(row.user, zone),
@@ -230,8 +230,8 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         (
             str(alarm["alarm"]),
             cell(alarm["resource"], zone),
-            local_time(moment, zone),
-            duration(moment - start) if start else "–",
+            format_time(moment, zone),
+            format_duration(moment - start) if start else "–",
             cell(int(alarm["sliding"]["times_raised"]), zone),
             "yes" if alarm["sliding"]["in_alarm_at_end"] else "no",
             *([str(alarm.get("note") or "")] if noted else []),
@@ -266,14 +266,14 @@ def _with_unit(value: Any, unit: Any) -> str:
     if text == "–" or not isinstance(unit, str):
         return text
     if unit in ("s", "seconds"):
-        return duration(float(value))
+        return format_duration(float(value))
     return f"{text} %" if unit in ("pct", "%") else text
 
 
 def _number(value: Any, digits: int = 3) -> str:
     import pandas as pd
 
-    return "–" if pd.isna(value) else number(float(value), digits)
+    return "–" if pd.isna(value) else format_number(float(value), digits)
 
 
 def _before(minutes: Any) -> str:
@@ -281,4 +281,4 @@ def _before(minutes: Any) -> str:
 
     if pd.isna(minutes):
         return "–"
-    return f"{duration(abs(float(minutes)) * 60)} {'before' if minutes >= 0 else 'after'}"
+    return f"{format_duration(abs(float(minutes)) * 60)} {'before' if minutes >= 0 else 'after'}"

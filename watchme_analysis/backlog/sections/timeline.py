@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, duration, number
+from watchme_analysis.present.display import FigureView
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def plot_backlog_timeline(
 def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke]) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    step = f" per {duration(float(rows['step_s'].iloc[0]))})" if panel.counted and len(rows) else ""
+    step = f" per {format_duration(float(rows['step_s'].iloc[0]))})" if panel.counted and len(rows) else ""
     style.title(axis, panel.title + (step or (")" if panel.counted else "")))
     if rows.empty:
         style.absent(axis, "no points of this metric")
@@ -95,7 +96,7 @@ def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Str
         return
     axis.set_ylim(0, top * 1.12 if top > 0 else 1)
     axis.locator_params(axis="y", nbins=3, integer=panel.series != "cpu_pct")
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 4)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, 4)))
 
 
 def _line(axis: Axes, rows: pd.DataFrame, stroke: _Stroke, *, front: bool) -> None:
@@ -132,7 +133,7 @@ def _alt(series: pd.DataFrame, chosen: Sequence[str]) -> str:
         mine = series[series["queue"] == queue]
         peaks = mine.groupby("series")["value"].max()
         said = [
-            f"{name} {duration(float(peaks[key])) if key.endswith('_s') else number(float(peaks[key]))}"
+            f"{name} {(format_duration if key.endswith('_s') else format_number)(float(peaks[key]))}"
             for key, name in (
                 ("visible", "waiting"),
                 ("age_s", "oldest message"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.present.display import TableView, duration, number
+from watchme_analysis.present.display import TableView
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,19 +136,19 @@ def _said(value: Any, own: str) -> str:
 
     if isinstance(value, str):
         return value
-    return f"unset ({own})" if value is None or pd.isna(value) else number(float(value))
+    return f"unset ({own})" if value is None or pd.isna(value) else format_number(float(value))
 
 
 def _service_rows(service: ComposeService, memory_mb: dict[str, float]) -> list[tuple[str, str, str, str]]:
     used = memory_mb.get(service.name)
-    memory = "no limit" if service.memory_bytes is None else f"{number(service.memory_bytes / _MB)} MB"
+    memory = "no limit" if service.memory_bytes is None else f"{format_number(service.memory_bytes / _MB)} MB"
     values = [
         ("network", service.network_mode or ", ".join(service.networks)),
         ("published ports", ", ".join(_port(*port) for port in service.ports) or "none"),
-        ("CPUs", "no limit" if service.cpus is None else number(service.cpus)),
-        ("memory", memory + (f" (at most {number(used)} MB measured)" if used is not None else "")),
-        ("processes", "no limit" if service.processes is None else number(service.processes)),
-        ("open files", "Docker's own" if service.open_files is None else number(service.open_files)),
+        ("CPUs", "no limit" if service.cpus is None else format_number(service.cpus)),
+        ("memory", memory + (f" (at most {format_number(used)} MB measured)" if used is not None else "")),
+        ("processes", "no limit" if service.processes is None else format_number(service.processes)),
+        ("open files", "Docker's own" if service.open_files is None else format_number(service.open_files)),
         ("restart", service.restart),
         *_health_rows(service),
     ]
@@ -170,15 +171,16 @@ def _health_rows(service: ComposeService) -> list[tuple[str, str]]:
         ("health check", check.test or "the image's"),
         (
             "each",
-            f"{duration(check.interval_s)}, at most {duration(check.timeout_s)}, {check.retries} in a row",
+            f"{format_duration(check.interval_s)}, at most {format_duration(check.timeout_s)}, "
+            f"{check.retries} in a row",
         ),
         ("unhealthy after", unhealthy_after(check)),
     ]
     if check.start_period_s:
-        rows.append(("start period", f"{duration(check.start_period_s)}: failures in it do not count"))
+        rows.append(("start period", f"{format_duration(check.start_period_s)}: failures in it do not count"))
     return rows
 
 
 def unhealthy_after(check: HealthCheck) -> str:
     """Return how long after a fault begins a container counts as unhealthy."""
-    return f"{duration(check.soonest_s)} to {duration(check.latest_s)} of failures"
+    return f"{format_duration(check.soonest_s)} to {format_duration(check.latest_s)} of failures"

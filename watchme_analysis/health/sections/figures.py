@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, duration, number
+from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.plain_lines import squeezed
 from watchme_analysis.requests.observations import INNER
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def _draw_strips(axis: Axes, strips: Sequence[_Strip]) -> None:
 
 def _alt_strips(strips: dict[str, list[_Strip]]) -> str:
     parts = [
-        f"{family} {vantage} {phase}: median {duration(float(rows['duration_s'].median()))}, "
+        f"{family} {vantage} {phase}: median {format_duration(float(rows['duration_s'].median()))}, "
         f"{int(rows['failed'].sum()):,d} of {len(rows):,d} failed"
         for family, found in strips.items()
         for vantage, phase, rows in found
@@ -149,7 +150,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
         ends.append(at)
     for place, end in enumerate(ends):
         axis.annotate(
-            f" {duration(end)}",
+            f" {format_duration(end)}",
             (end, place),
             va="center",
             fontsize=8,
@@ -166,7 +167,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
 
 
 def _spoken(parts: Sequence[tuple[str, float]]) -> str:
-    said = [f"{layer} {duration(took)}" for layer, took in parts if took >= 0.0005]
+    said = [f"{layer} {format_duration(took)}" for layer, took in parts if took >= 0.0005]
     return ", ".join(said) or "under a millisecond"
 
 
@@ -271,23 +272,23 @@ def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found:
     most = max(1.0, float(series.max()))
     axis.set_xlim(-0.02 * most, most * 1.05)
     axis.locator_params(axis="x", integer=True)
-    before = f", {duration(abs(lag_s))} {'before' if lag_s > 0 else 'after'}" if lag_s else ""
+    before = f", {format_duration(abs(lag_s))} {'before' if lag_s > 0 else 'after'}" if lag_s else ""
     axis.set_xlabel(f"load: {words}{before}; × failed", fontsize=8.5)
     axis.set_ylabel("duration")
 
 
 def _conclusion(found: Lag | None, load: pd.Series) -> str:
     if found is None and len(load) and load.min() == load.max():
-        return f"latency changes though the load stays at {number(float(load.iloc[0]))}"
+        return f"latency changes though the load stays at {format_number(float(load.iloc[0]))}"
     if found is None:
         return "latency against load: too few samples to compare"
-    rho = f"ρ {number(found.correlation, 2)}, {found.samples} samples"
+    rho = f"ρ {format_number(found.correlation, 2)}, {found.samples} samples"
     if not found.follows:
         return f"latency does not go with the load (at best {rho})"
     if found.lag_s == 0:
         return f"latency goes with the load, at once ({rho})"
     way = "follows" if found.lag_s > 0 else "precedes"
-    return f"latency {way} the load by {duration(abs(found.lag_s))} ({rho})"
+    return f"latency {way} the load by {format_duration(abs(found.lag_s))} ({rho})"
 
 
 def _alt(opened: pd.DataFrame, family: str, conclusion: str) -> str:

@@ -8,8 +8,9 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, TableView, duration, number
+from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.present.plain_lines import squeezed
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xlim(low - 0.01 * last, low + (last - low) * 1.02)
     axis.xaxis.set_major_locator(MaxNLocator(6))
     unit, name = (1.0, "s") if last >= 1 else (1e3, "ms")
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(value * unit)} {name}"))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{format_number(value * unit)} {name}"))
     axis.grid(visible=False, axis="y")
 
 
@@ -130,11 +131,11 @@ def _words(row: Any) -> str:
         return f"{row.state}: {row.note}"
     parts = []
     if row.layer == "app":
-        parts.append(f"answered after {duration(max(row.to_s, 0.0))}")
+        parts.append(f"answered after {format_duration(max(row.to_s, 0.0))}")
     else:
         begin = 0.0 if math.isnan(row.from_s) else row.from_s
         # Logs of milliseconds say zero for what is less.
-        parts.append(duration(max(row.to_s - begin, 0.0005)))
+        parts.append(format_duration(max(row.to_s - begin, 0.0005)))
     if not math.isnan(row.status):
         parts.append(f"{row.status:.0f}")
     if row.state == "gave up":
@@ -175,7 +176,7 @@ def layers_table(waterfall: pd.DataFrame) -> TableView:
 
 
 def _second(value: float) -> str:
-    return "–" if math.isnan(value) else duration(max(value, 0.0))
+    return "–" if math.isnan(value) else format_duration(max(value, 0.0))
 
 
 def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> TableView:
@@ -218,9 +219,9 @@ def clocks(skews: Mapping[tuple[str, str], Skew]) -> str:
         return "How far the layers' clocks are apart is not known."
     said = []
     for (one, other), skew in skews.items():
-        apart = duration(abs(skew.ahead_s))
+        apart = format_duration(abs(skew.ahead_s))
         way = (
             "as" if abs(skew.ahead_s) < 0.0005 else f"{apart} {'ahead of' if skew.ahead_s > 0 else 'behind'}"
         )
-        said.append(f"{one} {way} {other} (± {duration(skew.margin_s)}, {skew.pairs:,d} requests)")
+        said.append(f"{one} {way} {other} (± {format_duration(skew.margin_s)}, {skew.pairs:,d} requests)")
     return f"Clocks, as estimated and allowed for: {'; '.join(said)}."

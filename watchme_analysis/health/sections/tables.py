@@ -6,7 +6,8 @@ import math
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.present.display import TableView, cell, duration, number
+from watchme_analysis.present.display import TableView, cell
+from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
             cell(int(row.incident_failed), zone),
             _change(row.baseline_median_s, row.incident_median_s),
             _change(row.baseline_p90_s, row.incident_p90_s),
-            "–" if math.isnan(row.median_ratio) else f"× {number(row.median_ratio, 2)}",
+            "–" if math.isnan(row.median_ratio) else f"× {format_number(row.median_ratio, 2)}",
             "–" if math.isnan(row.cliffs_delta) else f"{row.cliffs_delta:+.2f}",
         )
         for row in frame.itertuples()
@@ -59,7 +60,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
 
 
 def _change(before: float, during: float) -> str:
-    known = ["–" if math.isnan(value) else duration(float(value)) for value in (before, during)]
+    known = ["–" if math.isnan(value) else format_duration(float(value)) for value in (before, during)]
     return f"{known[0]} → {known[1]}" if known != ["–", "–"] else "–"
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, duration
+from watchme_analysis.present.display import FigureView
+from watchme_analysis.text.formats import format_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ def _layer(rows: pd.DataFrame, layer: str, families: Collection[str], bins: pd.D
 
 
 def _steps(axis: Axes, bins: pd.DataFrame, layer: str) -> None:
-    step = duration(float(bins["step_s"].iloc[0]))
+    step = format_duration(float(bins["step_s"].iloc[0]))
     style.title(axis, f"{layer}: {int(bins['requests'].sum()):,d} requests, steps of {step}")
     moments = bins["time"].to_numpy()
     for name, color, label in (("p99_s", style.SKY, "p99"), ("median_s", style.BLUE, "median")):
