@@ -16,7 +16,7 @@ from watchme_analysis.simulation.settings import (
     Arrivals,
     PollerSettings,
     QueueSettings,
-    RecordedSettings,
+    Settings,
 )
 
 FIXED_S, EACH_S = 1.5, 0.4
@@ -78,7 +78,7 @@ def test_a_fitted_run_takes_as_long_as_the_recorded_one():
 
 
 def test_a_run_is_cut_off_in_its_own_time_as_well():
-    settings = RecordedSettings(
+    settings = Settings(
         queue=QueueSettings(visibility_timeout_s=30.0, max_receive_count=2),
         poller=PollerSettings(batch_size=10, batching_window_s=5.0),
         api=ApiSettings(0.1, 0.0, slots=None),

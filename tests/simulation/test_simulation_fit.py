@@ -10,7 +10,7 @@ from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, failed_tries
 from watchme_analysis.queues.pipeline import RecordedSettings as Known
 from watchme_analysis.simulation.fit import Recorded, _dead_receives, fit
 from watchme_analysis.simulation.run import simulate
-from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, RecordedSettings
+from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, Settings
 
 MINUTES = 120
 
@@ -58,9 +58,7 @@ def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_
     again = {"received": {50: 5.0}, "invocations": {50: 5.0}, "errors": {50: 1.0}}
     [spell] = fitted(**again).api.spells
     assert (spell.calls, spell.repeats) == (5, 1)
-    settings = RecordedSettings(
-        api=ApiSettings(spells=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),))
-    )
+    settings = Settings(api=ApiSettings(spells=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),)))
     settings = replace(settings, queue=replace(settings.queue, visibility_timeout_s=60.0))
     together = Arrivals([0.0, 1.0, 2.0, 3.0])
     # One of the four first tries fails in every run, and not in four of five runs.
