@@ -2,7 +2,7 @@
 """Set up the environment and run the project's chores with nothing but Python 3.11, 3.12 or 3.13.
 
     python3 tasks.py report    investigate the bundled cases and say where the report index lies
-    python3 tasks.py test      run the tests, the notebooks among them
+    python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs for about a minute
     python3 tasks.py setup     only create .venv, which holds the command `watchme`
     python3 tasks.py lint      formatting, lint, types, layers
     python3 tasks.py spark     add Spark to .venv (450 MB; needs Java) for `watchme access --engine spark`
@@ -33,6 +33,8 @@ SPARK_LOCK = ROOT / "requirements-spark.lock"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
+# Tests without these markers, and without the notebooks, take about a minute on two cores.
+FAST = "not slow and not browser and not nginx and not spark and not netns and not fuzz"
 UV = "uv==0.13.9"  # compiles the lock; nobody else needs it
 
 
@@ -67,11 +69,19 @@ def report(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run every test, or those named; each notebook's cells stay together in one worker."""
+    """Run every test, or those named; each notebook's cells stay together in one worker.
+
+    `--fast` leaves out the notebooks and the tests whose marker says that they are slow or need a program.
+    """
     setup([])
-    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
-    everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "tests", "notebooks"]
-    return run([tool("pytest"), "--nbval-lax", *([] if named else everything), *arguments])
+    rest = [argument for argument in arguments if argument != "--fast"]
+    fast = len(rest) < len(arguments)
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in rest)
+    everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal" if fast else "loadfile", "tests"]
+    selection = ["-m", FAST] if fast else ["--nbval-lax"]
+    if not fast:
+        everything.append("notebooks")
+    return run([tool("pytest"), *selection, *([] if named else everything), *rest])
 
 
 def lint(arguments: list[str]) -> int:

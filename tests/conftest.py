@@ -6,7 +6,9 @@ from hypothesis import HealthCheck, settings
 from worlds.small_evidence import ACCESS, PROBES
 
 # How long an example takes says something of the machine, and nothing of what is tested.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "project", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("project")
 
 # A shell has what it runs in the background ignore an interrupt;

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,22 @@ def test_an_environment_that_does_not_run_is_not_usable(tasks, tmp_path):
     (tmp_path / "bin" / "python").unlink()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     assert tasks.usable(tmp_path)
+
+
+def test_the_fast_tests_are_those_without_a_marker(tasks, monkeypatch):
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    names = [marker.partition(":")[0] for marker in settings["markers"]]
+    assert " and ".join(f"not {name}" for name in names) == tasks.FAST
+
+    commands = []
+    monkeypatch.setattr(tasks, "setup", lambda _: 0)
+    monkeypatch.setattr(tasks, "run", lambda command: commands.append(command[1:]) or 0)
+    tasks.test(["--fast"])
+    tasks.test([])
+    tasks.test(["--fast", "tests/test_tasks.py"])
+    fast, everything, named = commands
+    assert fast[:2] == named[:2] == ["-m", tasks.FAST]
+    assert "--nbval-lax" in everything and "--nbval-lax" not in fast
+    assert {"tests", "notebooks"} <= set(everything)
+    assert "tests" in fast and "notebooks" not in fast
+    assert named[2:] == ["tests/test_tasks.py"]
