@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import tomllib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -284,3 +285,11 @@ def test_environment_variables_exist(document):
         path.read_text(encoding="utf-8") for path in [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     )
     assert [name for name in re.findall(r"\bWATCHME_\w+", text_of(document)) if name not in source] == []
+
+
+def test_the_architecture_page_lists_the_floors_that_are_checked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in project["contracts"] if contract["id"] == "floors"]
+    page = text_of("docs/architecture.md").partition("<!-- floors -->")[2].partition("<!-- /floors -->")[0]
+    shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")]
+    assert [sorted(row) for row in shown] == [sorted(layer.split(" | ")) for layer in layers]
