@@ -1,8 +1,7 @@
-"""One Nginx configuration file as statements, through crossplane, also when it is torn.
+"""Nginx configurations: parsed by crossplane, with their includes where they stand, also when truncated.
 
-Nginx configurations, read by crossplane with their includes expanded.
-
-An edge that is an Nginx (``edge.conf``) is read the same way, as layer ``edge``.
+An edge that is an Nginx (``edge.conf``) is read the same way, as layer ``edge``. Includes are followed by one
+rule (:func:`included_files`) and never out of the imported folder.
 """
 
 from __future__ import annotations
@@ -24,6 +23,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Ids of the second main file of a folder start here, so that an id stays unique within its layer.
+IDS_PER_FILE = 1_000_000
+# Names of main configurations, and of the parts that they include by custom.
+MAIN_PATTERNS = ("nginx*.conf", "edge*.conf")
+PART_PATTERNS = ("conf.d/*.conf", "sites-enabled/*", "sites-available/*")
+# Files that include each other deeper than this are taken for a circle.
+MAX_INCLUDE_DEPTH = 10
+_STATEMENT = re.compile(
+    rb"^\s*(?:(?:events|http|server|location\s[^\n{;]+|upstream\s+\S+)\s*\{"
+    rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
+    re.MULTILINE,
+)
+_DIRECTIVE = re.compile(rb"^\s*[a-z_]+\s[^\n]*[;{]\s*$", re.MULTILINE)
+_INCLUDE = re.compile(r"(?:^|[;{}])\s*include\s+[\"']?([^;\"'\n]+)", re.MULTILINE)
+_DUMPED = re.compile(r"# configuration file (\S+):\s*$")
+_WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\s", re.MULTILINE | re.DOTALL)
+
+
 def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[str, Any]], list[Rejected]]:
     """Parse one configuration file as crossplane sees it; includes are left as they stand.
 
@@ -39,7 +56,8 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
     statements, rejected
         Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When
         the text breaks off, or a brace is one too many, the statements before that place are kept, the
-        open blocks are closed, and the rest is rejected.
+        open blocks are closed, and the rest is rejected. A text whose blocks are nested too deeply for
+        crossplane is rejected as a whole.
     """
     import crossplane
 
@@ -52,8 +70,12 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
             config: dict[str, Any] = answer["config"][0]
             return config
 
-        config = payload(text)
         rejected = []
+        try:
+            config = payload(text)
+        except RecursionError:
+            reason = "its blocks are nested too deeply"
+            return [], [Rejected(name, 0, reason, shortened(text, 2000))]
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
             tail = text.splitlines()[line - 1 :]
@@ -125,20 +147,57 @@ def _repair(path: Path) -> tuple[str, int, str]:
     return text + "}" * depth + "\n", line, reason
 
 
-# Ids of the second main file of a folder start here, so that an id stays unique within its layer.
-IDS_PER_FILE = 1_000_000
-MAIN_PATTERNS = ("nginx*.conf", "edge*.conf")
-PART_PATTERNS = ("conf.d/*.conf", "sites-enabled/*", "sites-available/*")
-MAX_INCLUDE_DEPTH = 10
-_STATEMENT = re.compile(
-    rb"^\s*(?:(?:events|http|server|location\s[^\n{;]+|upstream\s+\S+)\s*\{"
-    rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
-    re.MULTILINE,
-)
-_DIRECTIVE = re.compile(rb"^\s*[a-z_]+\s[^\n]*[;{]\s*$", re.MULTILINE)
-_INCLUDE = re.compile(r"(?:^|[;{}])\s*include\s+[\"']?([^;\"'\n]+)", re.MULTILINE)
-_DUMPED = re.compile(r"# configuration file (\S+):\s*$")
-_WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\s", re.MULTILINE | re.DOTALL)
+@dataclass(frozen=True)
+class Statement:
+    """A directive of a configuration, in the order in which nginx reads it.
+
+    Attributes
+    ----------
+    file, line
+        Where it stands; line numbers of an ``nginx -T`` output count in that output.
+    number, parent
+        Position among all statements, and that of the block around it; None at the top.
+    directive, args
+        Name and arguments as crossplane reads them.
+    is_block
+        Whether it has braces.
+    """
+
+    file: str
+    line: int
+    number: int
+    parent: int | None
+    directive: str
+    args: tuple[str, ...]
+    is_block: bool
+
+
+@dataclass
+class Configuration:
+    """A main file with everything that it includes.
+
+    Attributes
+    ----------
+    statements
+        Directives in the order in which nginx reads them, the ``include`` statements among them.
+    rejected
+        Parts that are no statements.
+    missing
+        Sentences about includes that are not in the imported folder.
+    circles
+        Sentences about files that include themselves.
+    truncated
+        True when a file ends early.
+    is_dump
+        True when the file is the output of ``nginx -T``, which holds its includes.
+    """
+
+    statements: list[Statement] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    circles: list[str] = field(default_factory=list)
+    truncated: bool = False
+    is_dump: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,20 +208,6 @@ class _Part:
     key: str
     text: str
     problem: str | None
-
-
-@dataclass
-class _Reading:
-    """What is gathered while a main file and its includes are walked."""
-
-    root: RawFile
-    layer: str
-    dumped: list[_Part]
-    next_id: int
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    truncated: bool = False
 
 
 def _decode(data: bytes) -> str:
@@ -187,58 +232,52 @@ def _dump(main: _Part) -> list[_Part]:
     ]
 
 
-def _included(reading: _Reading, pattern: str) -> list[_Part]:
-    """Return the files that an include means; never one from outside of the imported folder."""
-    if not reading.dumped:
-        return [_part(raw) for raw in included_files(reading.root, pattern)]
-    base = PurePosixPath(reading.dumped[0].key).parent
-    whole = pattern if pattern.startswith("/") else str(base / pattern)
-    return [part for part in reading.dumped[1:] if PurePosixPath(part.key).match(whole)]
+def parse_configuration(main: RawFile) -> Configuration:
+    """Return the statements of a main file and of everything it includes, in nginx's order.
 
+    Includes are looked for by :func:`included_files`, and those of an ``nginx -T`` output in that output.
+    """
+    part = _part(main)
+    dumped = _dump(part)
+    found = Configuration(is_dump=bool(dumped))
 
-def _walk(
-    reading: _Reading, part: _Part, statements: list[dict[str, Any]], parent: int | None, stack: list[str]
-) -> None:
-    """Add a row for each statement, depth first, descending into includes where they stand."""
-    for statement in statements:
-        number = reading.next_id
-        reading.next_id += 1
-        block = statement.get("block")
-        reading.rows.append(
-            {
-                "file": part.file,
-                "line": statement["line"],
-                "layer": reading.layer,
-                "id": number,
-                "parent": parent,
-                "directive": statement["directive"],
-                "args": json.dumps(statement["args"], ensure_ascii=False),
-                "block": block is not None,
-            }
-        )
-        if block is not None:
-            _walk(reading, part, block, number, stack)
-        elif statement["directive"] == "include" and statement["args"]:
-            pattern = statement["args"][0]
-            found = _included(reading, pattern)
-            if not found:
-                reading.notes.append(
-                    f"{part.file}:{statement['line']} includes {pattern}, which is not here."
-                )
-            for inner in found:
-                _walk_part(reading, inner, parent, stack)
+    def included(pattern: str) -> list[_Part]:
+        if not dumped:
+            return [_part(raw) for raw in included_files(main, pattern)]
+        base = PurePosixPath(dumped[0].key).parent
+        whole = pattern if pattern.startswith("/") else str(base / pattern)
+        return [part for part in dumped[1:] if PurePosixPath(part.key).match(whole)]
 
+    def add_file(part: _Part, parent: int | None, stack: list[str]) -> None:
+        if part.key in stack or len(stack) >= MAX_INCLUDE_DEPTH:
+            circle = f"{part.key} is included by itself ({' > '.join(stack)}); the circle is cut."
+            found.circles.append(circle)
+            return
+        statements, rejected = parse_nginx_config(part.text, part.file)
+        found.rejected.extend(rejected)
+        if part.problem:
+            found.rejected.append(Rejected(part.file, 0, part.problem))
+            found.truncated = True
+        add_statements(part, statements, parent, [*stack, part.key])
 
-def _walk_part(reading: _Reading, part: _Part, parent: int | None, stack: list[str]) -> None:
-    if part.key in stack or len(stack) >= MAX_INCLUDE_DEPTH:
-        reading.notes.append(f"{part.key} is included by itself ({' > '.join(stack)}); the circle is cut.")
-        return
-    statements, rejected = parse_nginx_config(part.text, part.file)
-    reading.rejected.extend(rejected)
-    if part.problem:
-        reading.rejected.append(Rejected(part.file, 0, part.problem))
-        reading.truncated = True
-    _walk(reading, part, statements, parent, [*stack, part.key])
+    def add_statements(
+        part: _Part, statements: list[dict[str, Any]], parent: int | None, stack: list[str]
+    ) -> None:
+        for statement in statements:
+            number, line = len(found.statements), statement["line"]
+            name, args, block = statement["directive"], tuple(statement["args"]), statement.get("block")
+            found.statements.append(Statement(part.file, line, number, parent, name, args, block is not None))
+            if block is not None:
+                add_statements(part, block, number, stack)
+            elif name == "include" and args:
+                inner = included(args[0])
+                if not inner:
+                    found.missing.append(f"{part.file}:{line} includes {args[0]}, which is not here.")
+                for file in inner:
+                    add_file(file, parent, stack)
+
+    add_file(dumped[0] if dumped else part, None, [])
+    return found
 
 
 def _layer(raw: RawFile) -> str:
@@ -299,20 +338,34 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     owner = _owner(raw)
     names = [main.name for main in mains if _layer(main) == _layer(raw)]
     index = names.index(raw.name) if raw.name in names else len(names) + _part_index(raw)
-    part = _part(raw)
-    reading = _Reading(raw, _layer(raw), _dump(part), index * IDS_PER_FILE)
+    notes = []
+    found = Configuration()
     if owner is None:
-        _walk_part(reading, reading.dumped[0] if reading.dumped else part, None, [])
+        found = parse_configuration(raw)
     else:
-        reading.notes.append(f"{raw.name} is read where {owner.name} includes it.")
-    frame = frame_of_rows("config_directives", reading.rows, raw.remarks)
+        notes.append(f"{raw.name} is read where {owner.name} includes it.")
+    first_id = index * IDS_PER_FILE
+    rows = [
+        {
+            "file": statement.file,
+            "line": statement.line,
+            "layer": _layer(raw),
+            "id": first_id + statement.number,
+            "parent": None if statement.parent is None else first_id + statement.parent,
+            "directive": statement.directive,
+            "args": json.dumps(statement.args, ensure_ascii=False),
+            "block": statement.is_block,
+        }
+        for statement in found.statements
+    ]
+    frame = frame_of_rows("config_directives", rows, raw.remarks)
     return frame, Retrieval(
         source="nginx_config",
         origin=raw.relative,
         rows=len(frame),
-        rejected=tuple(reading.rejected),
-        truncated=reading.truncated,
-        notes=tuple(dict.fromkeys(reading.notes)),
+        rejected=tuple(found.rejected),
+        truncated=found.truncated,
+        notes=tuple(dict.fromkeys([*notes, *found.missing, *found.circles])),
     )
 
 

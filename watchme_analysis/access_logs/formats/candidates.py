@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from watchme_analysis.access_logs.formats.apache import (
     VHOST_COMBINED,
@@ -19,12 +17,10 @@ from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_f
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded
-from watchme_analysis.nginx_conf.parse import included_files, parse_nginx_config
+from watchme_analysis.nginx_conf.parse import parse_configuration, parse_nginx_config
 
 # ngx_conf_read_token; a backslash before anything else is one.
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
-# Before each file in what `nginx -T` prints.
-_DUMPED = "# configuration file "
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 
 
@@ -35,20 +31,20 @@ class Candidates(NamedTuple):
     notes: list[str]
 
 
-class Configuration(NamedTuple):
-    """A configuration's name, its directives, those of its blocks after their own, and includes not here."""
+class DirectivesBeside(NamedTuple):
+    """A configuration's name, its directives with their arguments, and sentences about missing includes."""
 
     name: str
-    directives: list[dict[str, Any]]
-    absent: list[str]
+    directives: list[tuple[str, tuple[str, ...]]]
+    missing: list[str]
 
 
-def configurations_beside(raw: RawFile) -> list[Configuration]:
+def configurations_beside(raw: RawFile) -> list[DirectivesBeside]:
     """Return the configuration that is stated, else those in the folder of a file, nginx's own first."""
     return raw.once(("configurations", raw.settings.get("nginx_conf")), lambda: _configurations(raw))
 
 
-def _configurations(raw: RawFile) -> list[Configuration]:
+def _configurations(raw: RawFile) -> list[DirectivesBeside]:
     if raw.settings.get("nginx_conf"):
         stated = Path(raw.settings["nginx_conf"])
         configs = [RawFile(stated.parent, stated.name)]
@@ -86,7 +82,7 @@ def candidate_formats(raw: RawFile) -> Candidates:
     known = {**stock, **configured}
     if not configured or not set(named_first + named) <= set(known):
         # The format may be in what was included there and is not here.
-        notes += [note for config in configurations_beside(raw) for note in config.absent]
+        notes += [note for config in configurations_beside(raw) for note in config.missing]
     ordered: list[LogFormat] = []
     stated = raw.settings.get("log_format")
     if stated:
@@ -100,13 +96,13 @@ def candidate_formats(raw: RawFile) -> Candidates:
 
 
 def _take(
-    directive: dict[str, Any],
+    directive: tuple[str, tuple[str, ...]],
     raw: RawFile,
     configured: dict[str, LogFormat],
     named: tuple[list[str], list[str]],
     notes: list[str],
 ) -> None:
-    name, args = directive["directive"], directive["args"]
+    name, args = directive
     try:
         if name == "log_format" and len(args) > 1:
             configured.setdefault(args[0], _compiled(args))
@@ -123,7 +119,7 @@ def _take(
         named[0 if fits else 1].append(options[0] if options else "combined")
 
 
-def _compiled(args: list[str]) -> LogFormat:
+def _compiled(args: Sequence[str]) -> LogFormat:
     escape = re.fullmatch(r"escape=(\w+)", args[1])
     parts = args[2:] if escape else args[1:]
     text = "".join(map(_unescaped, parts))
@@ -140,10 +136,8 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
     if text in known:
         return known[text]
     if text.lstrip().startswith("log_format "):
-        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as file:
-            file.write(text if text.rstrip().endswith(";") else text + ";")
-            file.flush()
-            found = [item for item in _parsed(Path(file.name)) if item["directive"] == "log_format"]
+        statements, _ = parse_nginx_config(text if text.rstrip().endswith(";") else text + ";")
+        found = [item for item in statements if item["directive"] == "log_format"]
         if found and len(found[0]["args"]) > 1:
             return _compiled(found[0]["args"])
     if "$" not in text and not looks_like_apache(text):
@@ -158,64 +152,10 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
     return compile_format(_unescaped(text), escape, "as stated")
 
 
-def _directives(config: RawFile) -> Configuration:
+def _directives(config: RawFile) -> DirectivesBeside:
     """Return the directives of a configuration and of what it includes from its folder."""
     text = decoded(config.content.data)
-    notes: list[str] = []
-    found = [{"directive": name, "args": args} for name, args in apache_directives(text)]
-    found += _with_includes(config, config, {config.relative}, notes)
-    # What `nginx -T` printed holds the files that it includes.
-    return Configuration(config.name, found, [] if _DUMPED in text else notes)
-
-
-def _with_includes(
-    main: RawFile, file: RawFile, known: set[str], notes: list[str]
-) -> Iterator[dict[str, Any]]:
-    for directive in _parsed_file(file):
-        yield directive
-        if directive["directive"] != "include" or not directive["args"]:
-            continue
-        pattern = directive["args"][0]
-        included = included_files(main, pattern)
-        if not included:
-            notes.append(f"{file.relative}:{directive['line']} includes {pattern}, which is not here.")
-        for inner in included:
-            if inner.relative not in known:
-                known.add(inner.relative)
-                yield from _with_includes(main, inner, known, notes)
-
-
-def _parsed_file(file: RawFile) -> Iterator[dict[str, Any]]:
-    if file.name == file.relative:
-        yield from _parsed(file.path)
-        return
-    with tempfile.NamedTemporaryFile("wb", suffix=".conf") as unpacked:
-        unpacked.write(file.content.data)
-        unpacked.flush()
-        yield from _parsed(Path(unpacked.name))
-
-
-def _parsed(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the directives of one file. Its includes name places of another machine: none is followed."""
-    import crossplane
-
-    # What is beside a log may be a part of a configuration, or one whose includes are missing.
-    try:
-        payload = crossplane.parse(
-            str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False, single=True
-        )
-    except (OSError, UnicodeDecodeError, RecursionError):
-        return
-    for config in payload["config"]:
-        statements = config["parsed"]
-        if config["errors"] and not statements:
-            # Torn, it has whole statements all the same.
-            with suppress(OSError):
-                statements, _ = parse_nginx_config(decoded(path.read_bytes()))
-        yield from _walk(statements)
-
-
-def _walk(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for directive in block:
-        yield directive
-        yield from _walk(directive.get("block") or [])
+    parsed = parse_configuration(config)
+    found = [(name, tuple(args)) for name, args in apache_directives(text)]
+    found += [(statement.directive, statement.args) for statement in parsed.statements]
+    return DirectivesBeside(config.name, found, [] if parsed.is_dump else parsed.missing)
