@@ -36,14 +36,12 @@ def test_a_user_may_hold_spaces_and_brackets(user):
     assert COMBINED.match(LINE.replace(b"ann", user))[1] == user
 
 
-@pytest.mark.parametrize("at", range(1, len(LINE) - 1))
-def test_a_line_that_is_cut_and_glued_to_the_next_is_no_line(at):
-    assert COMBINED.match(LINE[:at] + LINE) is None
+def test_a_line_that_is_cut_at_any_byte_does_not_match():
+    assert [at for at in range(len(LINE)) if COMBINED.match(LINE[:at]) is not None] == []
 
 
-@pytest.mark.parametrize("at", range(len(LINE)))
-def test_a_line_that_is_cut_is_no_line(at):
-    assert COMBINED.match(LINE[:at]) is None
+def test_a_line_that_is_cut_at_any_byte_and_joined_to_the_next_does_not_match():
+    assert [at for at in range(1, len(LINE) - 1) if COMBINED.match(LINE[:at] + LINE) is not None] == []
 
 
 @pytest.mark.parametrize(
