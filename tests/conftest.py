@@ -1,4 +1,5 @@
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep the first ``fast`` parameter sets of a test marked ``slow(fast=...)`` in the fast set."""
+    kept = Counter()
+    for item in items:
+        for mark in [mark for mark in item.own_markers if mark.name == "slow" and "fast" in mark.kwargs]:
+            test = item.nodeid.partition("[")[0]
+            if kept[test] < mark.kwargs["fast"]:
+                kept[test] += 1
+                item.own_markers.remove(mark)
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ RECORDER = Path(__file__).resolve().parent.parent / "benchmarks" / "recorder" / 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
+@pytest.mark.netns
+@pytest.mark.nginx
+@pytest.mark.slow
 @pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
 def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
     out = tmp_path / "routing"

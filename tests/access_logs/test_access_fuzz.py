@@ -20,6 +20,7 @@ CORPUS = [
 ]
 
 
+@pytest.mark.fuzz
 def test_the_engines_agree_on_whatever_is_drawn():
     print(f"WATCHME_FUZZ_SEED={SEED}, {SECONDS} s")
     chance = random.Random(SEED)

@@ -25,6 +25,7 @@ pytestmark = [
         importlib.util.find_spec("pyspark") is None, reason="pyspark is missing: python3 tasks.py spark"
     ),
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is missing"),
+    pytest.mark.spark,
 ]
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'

@@ -108,6 +108,7 @@ def test_a_strange_value_is_read_alike_by_all_engines(line):
     assert differences(stock_formats(), data) == []
 
 
+@pytest.mark.fuzz
 def test_the_engines_agree_on_damaged_lines():
     chance = random.Random(SEED)
     lines = [line.encode() for line in [HTTPS, UNSENT, *ALIKE, *STRANGE]]

@@ -24,7 +24,7 @@ from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [pytest.mark.nginx, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
 
 FORMATS = {
     "quoted": (

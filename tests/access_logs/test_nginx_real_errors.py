@@ -17,7 +17,7 @@ from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.error_requests import errors_with_requests
 from watchme_analysis.files.evidence_file import RawFile
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [pytest.mark.nginx, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
 
 FORMAT = (
     '$remote_addr [$time_local] "$request" $status $request_time "$upstream_response_time" "$upstream_addr" '

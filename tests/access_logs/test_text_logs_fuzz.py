@@ -55,6 +55,7 @@ READERS = {
 }
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("name", LINES)
 def test_no_line_is_lost_and_none_stops_the_reader(tmp_path, name):
     chance = random.Random(SEED)

@@ -1,8 +1,6 @@
 import gzip
 import json
 
-import pytest
-
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import SOURCES, parse_nginx_config, read_nginx_config
 

@@ -169,6 +169,7 @@ def real_nginx(tmp_path_factory):
     process.wait()
 
 
+@pytest.mark.nginx
 @settings(max_examples=150, deadline=None)
 @given(
     server=st.integers(0, len(LOCATIONS)),

@@ -178,6 +178,7 @@ def real_nginx(tmp_path_factory):
     process.wait()
 
 
+@pytest.mark.nginx
 @pytest.mark.parametrize(("at", "path"), CASES)
 def test_a_real_nginx_sends_it_there(real_nginx, at, path):
     place, outcome = SERVERS[at][1][path]

@@ -12,7 +12,7 @@ from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import write_figures
 from watchme_analysis.report.request import notebooks_folder
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 STORED = sorted(notebooks_folder().glob("*.ipynb"))
 WIDTHS = (1280, 400)
