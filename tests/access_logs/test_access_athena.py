@@ -6,11 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from watchme_analysis.access_logs.athena import LAST_ENTRY, REQUEST, athena_table, java_pattern
+from watchme_analysis.access_logs.athena import LAST_ENTRY, athena_table, java_pattern
+from watchme_analysis.access_logs.formats.column_sources import split_list
 from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
-from watchme_analysis.access_logs.formats.log_variables import split_list, split_request
 from watchme_analysis.access_logs.logs import AccessScan, LogOptions
 from watchme_analysis.errors import FormatError, InputError
+from watchme_analysis.files.request_line import SQL_REQUEST, split_request
 
 COMBINED = stock_formats()[0]
 WORDS = st.text(st.sampled_from("/ab ?=:.TPH1"), max_size=12)
@@ -75,7 +76,7 @@ def test_a_place_elsewhere_is_refused(place):
 def test_the_view_splits_requests_as_the_reader_does(request_line):
     expected = split_request(request_line)
 
-    found = re.search(REQUEST, request_line)
+    found = re.search(SQL_REQUEST, request_line)
 
     assert (found is None) == (expected is None)
     if found is not None:

@@ -14,21 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from watchme_analysis.access_logs.formats.column_sources import DURATIONS, column_sources
 from watchme_analysis.access_logs.formats.log_format import LogFormat
-from watchme_analysis.access_logs.formats.log_variables import DURATIONS, SINGLE, SUMS, TIMES, WHOLE
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET
 
 _SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 _DAY = re.compile(r"yyyy(.?)MM(.?)dd")
 _NEEDLESS = re.compile(r"\\(.)", re.DOTALL)
 _PLAIN = ' "#&~-'
-# Parts of a request line; an absolute target loses scheme and host, as everywhere.
-_TARGET = r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?]*?)(?:[?](.*?))?"
-_PROTOCOL = r"HTTP/[0-9](?:[.][0-9])?"
-# Without a protocol, as of HTTP/0.9, a target has no spaces.
-_WHOLE = rf"(?=/\S*$|\S(?:.*\S)? {_PROTOCOL}$)"
-REQUEST = rf"^([A-Z][A-Z0-9_-]*) {_WHOLE}{_TARGET}(?: ({_PROTOCOL}))?$"
-TARGET = rf"^{_TARGET}$"
 LAST_ENTRY = r"([^ ,]+)(?:, | : )?$"
 _DECIMAL = r"[0-9]+(?:[.][0-9]+)?"
 
@@ -139,56 +133,58 @@ class _Columns:
         self._unescapes = log_format.escape == "json"
         # Of a variable that stands twice the first counts.
         self._column = dict(reversed([*zip(log_format.names, columns, strict=True)]))
+        self._sources = column_sources(tuple(dict.fromkeys(log_format.names)))
 
     def typed(self) -> Iterator[tuple[str, str]]:
         """Yield expressions and the names that they get."""
-        time = next((name for name in TIMES if name in self._column and name in _MOMENTS), None)
+        sources = self._sources
+        time = next((name for name in sources.times if name in _MOMENTS), None)
         if time is not None:
             # Views hold no times with a zone.
             moment = _MOMENTS[time].format(self._value(time))
             yield f"CAST({moment} AT TIME ZONE 'UTC' AS timestamp)", "time"
-        for column, names in SINGLE.items():
-            found = [self._value(name) for name in names if name in self._column]
+        for column, names in sources.texts.items():
+            found = [self._value(name) for name in names]
             if found:
                 yield found[0] if len(found) == 1 else f"coalesce({', '.join(found)})", column
         yield from self._request()
-        for column, names in WHOLE.items():
-            found = [self._value(name) for name in names if name in self._column]
-            if found:
-                yield f"TRY_CAST({found[0]} AS bigint)", column
-        for name, factor in DURATIONS.items():
-            if name in self._column:
-                divided = "" if factor == 1.0 else f" / {factor:.0f}"
-                yield f"TRY_CAST({self._value(name)} AS double){divided}", "request_time_s"
-                break
+        for column, names in sources.integers.items():
+            if names:
+                yield f"TRY_CAST({self._value(names[0])} AS bigint)", column
+        if sources.duration is not None:
+            factor = DURATIONS[sources.duration]
+            divided = "" if factor == 1.0 else f" / {factor:.0f}"
+            yield f"TRY_CAST({self._value(sources.duration)} AS double){divided}", "request_time_s"
         yield from self._upstream()
 
     def _request(self) -> Iterator[tuple[str, str]]:
-        if "request" in self._column:
+        request = self._sources.request
+        if request == "request":
             parts = zip(("method", "path", "query", "protocol"), range(1, 5), strict=True)
             for column, group in parts:
-                yield f"nullif(regexp_extract({self._value('request')}, '{REQUEST}', {group}), '')", column
+                yield (
+                    f"nullif(regexp_extract({self._value('request')}, '{SQL_REQUEST}', {group}), '')",
+                    column,
+                )
             return
-        target = next((name for name in ("request_uri", "uri", "document_uri") if name in self._column), None)
         if "request_method" in self._column:
             yield self._value("request_method"), "method"
-        if target is not None:
+        if request is not None:
             for column, group in (("path", 1), ("query", 2)):
-                yield f"nullif(regexp_extract({self._value(target)}, '{TARGET}', {group}), '')", column
+                yield f"nullif(regexp_extract({self._value(request)}, '{SQL_TARGET}', {group}), '')", column
         if "server_protocol" in self._column:
             yield self._value("server_protocol"), "protocol"
 
     def _upstream(self) -> Iterator[tuple[str, str]]:
-        """Of several tries the times are added and the last address and status hold."""
+        """Yield sums of the times over all tries, and the last address and status."""
         for name, cast in (("upstream_addr", "{}"), ("upstream_status", "TRY_CAST({} AS bigint)")):
             if name in self._column:
                 last = f"nullif(regexp_extract({_quoted(self._column[name])}, '{LAST_ENTRY}', 1), '-')"
                 yield cast.format(last), name
-        for column, name in SUMS.items():
-            if name in self._column:
-                entries = f"regexp_extract_all({_quoted(self._column[name])}, '{_DECIMAL}')"
-                added = "(s, x) -> coalesce(s, 0e0) + CAST(x AS double), s -> s"
-                yield f"reduce({entries}, CAST(NULL AS double), {added})", column
+        for column, name in self._sources.upstream_times.items():
+            entries = f"regexp_extract_all({_quoted(self._column[name])}, '{_DECIMAL}')"
+            added = "(s, x) -> coalesce(s, 0e0) + CAST(x AS double), s -> s"
+            yield f"reduce({entries}, CAST(NULL AS double), {added})", column
 
     def _value(self, name: str) -> str:
         """Return a variable's value, null where the log says that there is none."""

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.access_logs.formats.log_variables import split_list
+from watchme_analysis.access_logs.formats.column_sources import split_list
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,6 +15,7 @@ from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import across_repeated_hours, microseconds
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, prefix_size, split_lines, unpadded
+from watchme_analysis.files.request_line import split_request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,6 @@ _TAIL = re.compile(
     r'(?:, referrer: "(?P<referrer>.*)")?$',
     re.DOTALL,
 )
-_REQUEST = re.compile(r"(?P<method>[A-Z_-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?")
 # The first that fits names the kind.
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -185,7 +185,7 @@ def _row(line: bytes, raw: RawFile) -> dict[str, object] | None:
     tail = _TAIL.match(text, at) if at >= 0 else None
     message = text[:at] if tail else text
     upstream = tail["upstream"] if tail else None
-    request = _REQUEST.match(tail["request"] or "") if tail else None
+    request = split_request(tail["request"] or "") if tail else None
     return {
         "service": raw.service("error"),
         "time": moment,
@@ -197,7 +197,7 @@ def _row(line: bytes, raw: RawFile) -> dict[str, object] | None:
         "client_addr": tail["client"] if tail else None,
         "server": (tail["server"] or None) if tail else None,
         "method": request["method"] if request else None,
-        "path": request["target"].partition("?")[0] if request else None,
+        "path": request["path"] if request else None,
         "upstream": upstream,
         "upstream_addr": _address(upstream),
         "host": (tail["host"] or None) if tail else None,

@@ -17,18 +17,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.access_logs.engine.columns import KINDS
-from watchme_analysis.access_logs.engine.program import ARGS, REQUEST_COLUMNS, REQUEST_PARTS, TARGETS, Program
+from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, Program
 from watchme_analysis.access_logs.engine.times import moments_of
-from watchme_analysis.access_logs.formats.derived import DerivedFormat
-from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
-from watchme_analysis.access_logs.formats.log_variables import (
+from watchme_analysis.access_logs.formats.column_sources import (
     DURATIONS,
-    SUMS,
+    QUERIES,
+    REQUEST_PARTS,
     TIMES,
-    UPSTREAM,
-    Variable,
+    UPSTREAM_TIMES,
     upstream_columns,
 )
+from watchme_analysis.access_logs.formats.derived import DerivedFormat
+from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
+from watchme_analysis.access_logs.formats.log_variables import Variable
 from watchme_analysis.files.arrow_arrays import (
     array_of,
     arrow_type,
@@ -46,6 +47,7 @@ from watchme_analysis.files.arrow_arrays import (
     where,
 )
 from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.request_line import PLAIN_REQUEST, PLAIN_TARGET
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,17 +56,13 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _DASH = b"-"
-# Whatever else a request may be is for the exact way.
-_TARGET = r"(?P<path>/[^? ]*)(?:\?(?P<query>[^ ]*))?"
-_HOST = "(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?# ]*)?"
-_REQUEST = rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_HOST}{_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
 _MILLISECONDS = r"\A[0-9]{10}\.[0-9]{3}\z"
 _ONE_TRY = {
-    **dict.fromkeys(SUMS.values(), r"\A[0-9]{1,9}(?:\.[0-9]{1,6})?\z"),
+    **dict.fromkeys(UPSTREAM_TIMES.values(), r"\A[0-9]{1,9}(?:\.[0-9]{1,6})?\z"),
     "upstream_status": r"\A[0-9]{1,9}\z",
     "upstream_addr": r'\A[^\s,"]+\z',
 }
-_UPSTREAM_COLUMNS = (*SUMS, "upstream_addr", "upstream_status", "upstream_tries", "upstream_raw")
+_UPSTREAM_COLUMNS = (*UPSTREAM_TIMES, "upstream_addr", "upstream_status", "upstream_tries", "upstream_raw")
 # As many characters a whole or decimal number may have to be read the same by Arrow as by Python.
 _PLAIN_NUMBER = 15
 
@@ -129,7 +127,6 @@ class _Values:
         self.sure = np.ones(len(found.rows), bool)
         self._program = program
         self._log_format = program.log_format
-        self._names = program.names
         self._buf = buf
         self._found = found
         self._texts: dict[str, pa.Array] = {}
@@ -242,6 +239,12 @@ class _Values:
                 self._moments[name] = array_of(moments, "int").take(coded.indices)
         return self._moments[name]
 
+    @property
+    def _target_may_be_replaced(self) -> bool:
+        """Whether another variable may stand in for a missing request line or target."""
+        sources = self._program.sources
+        return sources.repeats_request or sources.has_several_targets
+
     def _request(self) -> dict[str, pa.Array]:
         """Return the columns that a request line, or its parts, fill."""
         import pyarrow.compute as pc
@@ -252,14 +255,14 @@ class _Values:
                 for column in ("method", "protocol", "query")
                 if self._program.texts[column]
             }
-            name = next((one for one in ("request", *TARGETS) if one in self._names), None)
+            name = self._program.sources.request
             if name is not None:
                 values = self._text(name)
-                pattern = _REQUEST if name == "request" else rf"\A{_TARGET}\z"
+                pattern = PLAIN_REQUEST if name == "request" else PLAIN_TARGET
                 split = pc.extract_regex(values, pattern)
                 sure = pc.is_valid(split)
                 # For what is missing another variable may stand in.
-                if not self._program.repeats_request and sum(one in self._names for one in TARGETS) < 2:
+                if not self._target_may_be_replaced:
                     sure = pc.or_(sure, pc.is_null(values))
                 self._doubt_unless(sure)
                 found = {field.name: split.field(field.name) for field in split.type}
@@ -278,7 +281,7 @@ class _Values:
 
         if self._upstreams is not None:
             return self._upstreams
-        logged = {name: self._text(name) for name in UPSTREAM if name in self._names}
+        logged = {name: self._text(name) for name in self._program.sources.upstream}
         several = np.zeros(len(self.sure), bool)
         asked = np.zeros(len(self.sure), bool)
         for name, values in logged.items():
@@ -289,7 +292,7 @@ class _Values:
         found: dict[str, pa.Array] = {}
         for column in _UPSTREAM_COLUMNS if logged else ():
             kind = arrow_type(KINDS[column])
-            name = SUMS.get(column, column)
+            name = UPSTREAM_TIMES.get(column, column)
             found[column] = (
                 where(single, logged[name]).cast(kind) if name in logged else nulls(len(several), kind)
             )
@@ -323,7 +326,7 @@ class _Values:
         """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
         import pyarrow.compute as pc
 
-        if self._program.repeats_request or sum(one in self._names for one in TARGETS) > 1:
+        if self._target_may_be_replaced:
             # Whether another stands in for what is missing is for the exact way to tell.
             self._request()
         pieces = []
@@ -342,13 +345,13 @@ class _Values:
         """Return what fills the columns that a further variable could have filled."""
         import pyarrow.compute as pc
 
-        if self._program.repeats_request and name in REQUEST_PARTS:
+        if self._program.sources.repeats_request and name in REQUEST_PARTS:
             said = self._request()
             if name == "server_protocol":
                 return [said["protocol"]]
             target = pc.coalesce(joined(said["path"], "?", said["query"]), said["path"])
             return [target, said["method"], said["query"], said["path"]]
-        if name in ARGS:
+        if name in QUERIES:
             query = self._request().get("query")
             return [] if query is None else [query]
         for candidates in (*self._program.texts.values(), *self._program.wholes.values()):

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, REQUEST_PARTS, Program
-from watchme_analysis.access_logs.formats.log_variables import DURATIONS, WHOLE
+from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, Program
+from watchme_analysis.access_logs.formats.column_sources import DURATIONS, INTEGER_SOURCES, REQUEST_PARTS
 from watchme_analysis.files.arrow_arrays import (
     Bits,
     array_of,
@@ -150,7 +150,7 @@ class Columns:
         """Return the numbers of all lines that fill a column, the best first."""
         if column in self._program.decimals:
             return [self._parsed.floats[self._program.floats[self._program.decimals[column]]]]
-        if column == "upstream_tries" and self._program.counts_tries:
+        if column == "upstream_tries" and self._program.sources.upstream:
             return [self._parsed.ints[0]]
         slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
         return [self._parsed.ints[slot] for slot in slots]
@@ -210,13 +210,13 @@ class Columns:
         """Return what fills the columns that a further variable could have filled."""
         import numpy as np
 
-        if self._program.repeats_request and name in REQUEST_PARTS:
+        if self._program.sources.repeats_request and name in REQUEST_PARTS:
             return self._said_by_request(name)
         for column, names in self._program.texts.items():
             if name in names:
                 found = self.text(column)
                 return [] if found is None else [found]
-        for column in WHOLE:
+        for column in INTEGER_SOURCES:
             names = self._program.wholes[column]
             if name in names:
                 found = self._span(names[0])

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.access_logs.formats.column_sources import (
+    QUERIES,
+    TARGETS,
+    UPSTREAM,
+    ColumnSources,
+    column_sources,
+)
 from watchme_analysis.access_logs.formats.derived import DerivedFormat, known_names
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
-from watchme_analysis.access_logs.formats.log_variables import (
-    DURATIONS,
-    SINGLE,
-    SUMS,
-    TIMES,
-    UPSTREAM,
-    WHOLE,
-    Variable,
-)
+from watchme_analysis.access_logs.formats.log_variables import Variable
 
 if TYPE_CHECKING:
     import numpy as np
 
 # What a request line is taken apart to, and where it stands as a whole when it is none.
 REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
-TARGETS = ("request_uri", "uri", "document_uri")
-ARGS = ("args", "query_string")
-REQUEST_PARTS = (*TARGETS, *ARGS, "request_method", "server_protocol")
 
 
 @dataclass
@@ -65,14 +61,9 @@ class Program:
     span_count: int = 0
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Variables that fill the columns."""
-        return known_names(self.log_format)
-
-    @property
-    def counts_tries(self) -> bool:
-        """Whether the format has an upstream variable at all."""
-        return any(name in UPSTREAM for name in self.names)
+    def sources(self) -> ColumnSources:
+        """Which variables fill which column."""
+        return column_sources(known_names(self.log_format))
 
     @cached_property
     def fits_loop(self) -> bool:
@@ -111,27 +102,20 @@ class Program:
         given = map(slots, (self.spans, self.ints, self.floats, self.lists))
         return joined, bounds, words, masks, kinds, roles, bare, *given
 
-    @property
-    def repeats_request(self) -> bool:
-        """Whether other variables may say again what the request line says."""
-        names = self.names
-        return "request" in names and any(name in names for name in REQUEST_PARTS)
-
     @cached_property
     def limits(self) -> tuple[bool, int, int, bool, int, int, int, int]:
         """The loop's fourth argument."""
-        names = self.log_format.names
-        if "request" in names:
-            is_alone = not self.repeats_request
+        if self.sources.request == "request":
+            is_alone = not self.sources.repeats_request
         else:
-            is_alone = sum(name in names for name in (*TARGETS, *ARGS)) == 1
+            is_alone = len(self.sources.present((*TARGETS, *QUERIES))) == 1
         writes_nothing, sign = self.log_format.writes_nothing, self.log_format.start_sign
         return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
 
     def _role(self, variable: Variable) -> int:
         from watchme_analysis.access_logs.engine import kernel
 
-        if variable.name != _first(("request", *TARGETS), self.log_format.names):
+        if variable.name != self.sources.request:
             return 0
         return kernel.REQUEST if variable.name == "request" else kernel.TARGET
 
@@ -171,34 +155,24 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
         return None
     wanted = set(columns)
     program = Program(log_format)
-    names = program.names
-    used: set[str] = set()
-    for column, candidates in SINGLE.items():
-        program.texts[column] = tuple(name for name in candidates if name in names)
-        used.update(program.texts[column][:1])
-    for column, candidates in WHOLE.items():
-        program.wholes[column] = tuple(name for name in candidates if name in names)
-        used.update(program.wholes[column][:1])
-    time = _first(TIMES, names)
-    if time:
-        program.wholes["time"] = (time,)
-    program.wholes["upstream_status"] = ("upstream_status",) if "upstream_status" in names else ()
-    program.texts["upstream_addr"] = ("upstream_addr",) if "upstream_addr" in names else ()
-    program.decimals = {column: name for column, name in SUMS.items() if name in names}
-    duration = _first(tuple(DURATIONS), names)
-    if duration:
-        program.decimals["request_time_s"] = duration
-    target = _first(("request", *TARGETS), names)
-    used.update((*TIMES, *UPSTREAM, *DURATIONS, target or ""))
-    # What a request line says is taken from there.
-    parts = {"method": ("request_method",), "protocol": ("server_protocol",), "query": ARGS}
-    for column, candidates in parts.items():
-        asked = candidates if target != "request" else ()
-        program.texts[column] = tuple(name for name in asked if name in names)[:1]
-    if target != "request":
-        used.update(("request_method", "server_protocol"))
-    program.further = tuple(sorted(set(names) - used)) if "extra" in wanted else ()
-    _assign_slots(program, wanted, target)
+    sources = program.sources
+    # A request line fills these columns alone.
+    parts: dict[str, tuple[str, ...]] = {"method": (), "protocol": (), "query": ()}
+    if sources.request != "request":
+        parts = {
+            "method": sources.present(("request_method",)),
+            "protocol": sources.present(("server_protocol",)),
+            "query": sources.present(QUERIES)[:1],
+        }
+    program.texts = {**sources.texts, "upstream_addr": sources.present(("upstream_addr",)), **parts}
+    program.wholes = {**sources.integers, "upstream_status": sources.present(("upstream_status",))}
+    if sources.times:
+        program.wholes["time"] = sources.times[:1]
+    program.decimals = dict(sources.upstream_times)
+    if sources.duration is not None:
+        program.decimals["request_time_s"] = sources.duration
+    program.further = tuple(sorted(sources.further)) if "extra" in wanted else ()
+    _assign_slots(program, wanted)
     return program
 
 
@@ -218,16 +192,16 @@ def _is_plain(log_format: LogFormat) -> bool:
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False
-    if sum(name in names for name in ARGS) > 1:
+    if sum(name in names for name in QUERIES) > 1:
         return False
     # Of the times that Apache can be told to write, each has its own shape.
     return "time_text" not in names or log_format.escape != "apache"
 
 
-def _assign_slots(program: Program, wanted: set[str], target: str | None) -> None:
-    compares = "extra" in wanted and (program.repeats_request or bool(program.texts["query"]))
+def _assign_slots(program: Program, wanted: set[str]) -> None:
+    compares = "extra" in wanted and (program.sources.repeats_request or bool(program.texts["query"]))
     # Without a target the loop would leave these spans as they were.
-    if target is not None and (compares or wanted & set(REQUEST_COLUMNS)):
+    if program.sources.request is not None and (compares or wanted & set(REQUEST_COLUMNS)):
         program.request_slot = 0
         program.span_count = len(REQUEST_COLUMNS)
     textual = [name for column, names in program.texts.items() if column in wanted for name in names]
@@ -256,7 +230,3 @@ def _assign_slots(program: Program, wanted: set[str], target: str | None) -> Non
     for column, name in program.decimals.items():
         if column in wanted:
             program.floats[name] = len(program.floats)
-
-
-def _first(candidates: Sequence[str], names: Sequence[str]) -> str | None:
-    return next((name for name in candidates if name in names), None)

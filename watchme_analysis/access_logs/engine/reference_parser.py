@@ -14,10 +14,10 @@ from functools import lru_cache
 
 from watchme_analysis.access_logs.formats import load_balancer as load_balancer_lines
 from watchme_analysis.access_logs.formats import w3c as w3c_lines
+from watchme_analysis.access_logs.formats.column_sources import TIMES, row_of
 from watchme_analysis.access_logs.formats.json_log import is_request, keys_of, unescape, values_of
 from watchme_analysis.access_logs.formats.load_balancer import load_balancer_values
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
-from watchme_analysis.access_logs.formats.log_variables import TIMES, row_of
 from watchme_analysis.access_logs.formats.text_proxies import text_values
 from watchme_analysis.access_logs.formats.w3c import W3cFields
 from watchme_analysis.files.lines import decoded, prefix_size

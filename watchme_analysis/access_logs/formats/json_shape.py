@@ -11,9 +11,10 @@ import re
 from dataclasses import replace
 
 from watchme_analysis.access_logs.engine.times import is_zoned_time
+from watchme_analysis.access_logs.formats.column_sources import DURATIONS, TIMES
 from watchme_analysis.access_logs.formats.json_log import is_of_proxy, is_request, variable_of
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
-from watchme_analysis.access_logs.formats.log_variables import DURATIONS, TIMES, kind_of
+from watchme_analysis.access_logs.formats.log_variables import kind_of
 
 # Keys that stand in ``extra`` as they are, and values without escapes.
 _KEY = re.compile(rb'\s*"([\w.@$/-]+)"\s*:\s*', re.ASCII)
