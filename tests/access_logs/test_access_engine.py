@@ -163,6 +163,7 @@ def same(fast, exact):
     assert (fast.lines, fast.blank, fast.filtered) == (exact.lines, exact.blank, exact.filtered)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
 def test_both_ways_read_the_same_of_anything(log_format):
     @settings(max_examples=50, deadline=None)

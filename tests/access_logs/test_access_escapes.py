@@ -27,6 +27,7 @@ def escaped(text):
     )
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_text_written_as_nginx_does_is_read_back(text):
     assert unescaped(escaped(text)) == text

@@ -7,6 +7,8 @@ from worlds.access_log_lines import differences, write_log
 
 from watchme_analysis.access_logs.engine.engine import ENGINES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):

@@ -201,6 +201,7 @@ parts = st.one_of(
 paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda found: "/" + "/".join(found)))
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(paths, max_size=12), st.integers(0, 3))
 def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):

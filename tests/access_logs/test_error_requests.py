@@ -67,6 +67,7 @@ def test_a_request_without_a_time_shows_no_client():
     assert found["link"].tolist() == ["none"]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=8).map(

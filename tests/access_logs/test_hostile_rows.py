@@ -144,6 +144,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("file", "table", "column", "good", "text"), SHAPES, ids=[one[0] for one in SHAPES])
 def test_hostile_rows_cost_no_other(tmp_path, file, table, column, good, text):
     path = tmp_path / "evidence" / file

@@ -154,6 +154,7 @@ values = st.one_of(
 pieces = st.sampled_from([b"007", b"1e3", b"0", b"", b"-", b"00.5", b"1.", b"null", b" 5", b'"7"', b"0.50"])
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data(), keys, st.sampled_from([(", ", ": "), (",", ":")]))
 def test_all_ways_read_the_same_of_any_shape(data, names, marks):

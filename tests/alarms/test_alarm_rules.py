@@ -67,6 +67,7 @@ def test_the_treatments_are_ordered(case):
     assert not rings["ignore"] or rings["breaching"] or before == "ALARM"
 
 
+@pytest.mark.slow
 @given(CASES, st.data())
 @hypothesis_settings(max_examples=300, deadline=None)
 def test_a_worse_point_never_clears_an_alarm_and_one_out_of_range_moves_nothing(case, data):
@@ -83,6 +84,7 @@ def test_a_worse_point_never_clears_an_alarm_and_one_out_of_range_moves_nothing(
             assert evaluate([*older, *points], n, m, how, before) == state
 
 
+@pytest.mark.slow
 @given(CASES)
 @hypothesis_settings(max_examples=300, deadline=None)
 def test_a_metric_that_always_reports_does_not_depend_on_the_treatment(case):

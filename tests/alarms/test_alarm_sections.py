@@ -142,6 +142,7 @@ def test_malformed_parameters_of_a_what_if_are_refused(data, parameters, said):
         notebook.open_what_if(case=str(data / "backlog-healthy"), **parameters)
 
 
+@pytest.mark.slow
 def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
     page = notebook.open_alarms(case=str(data / "backlog-healthy"))
     assert "Nothing happened" in page.noticed().paragraphs[0]

@@ -56,6 +56,7 @@ def test_rings_before_the_incident_are_in_vain():
     assert backtest_frame(tried, START.to_pydatetime(), 86400.0)["false_a_week"].item() == 0
 
 
+@pytest.mark.slow
 def test_fewer_points_ring_earlier():
     world = failing()
     frame = sensitivity(world, pipelines(world), parse_specs({"alarms": [RATE]}), None, 86400.0)
@@ -100,6 +101,7 @@ def test_a_file_without_a_list_of_alarms_is_refused(content):
         parse_specs(content, "mine.yaml")
 
 
+@pytest.mark.slow
 def test_the_command_tells_first_ring_and_delay(data):
     result = CliRunner().invoke(alarms, ["backtest", str(data / "backlog-dlq"), "--json"])
     assert result.exit_code == 0, result.output

@@ -202,6 +202,7 @@ def test_an_age_that_no_message_reaches_is_found(failing):
     assert "above 270 s" in age.instead
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
     world = World()
     for values in world.at.values():
@@ -231,6 +232,7 @@ def test_an_average_that_hides_a_maximum_is_found():
     assert "By its average it stays silent" in found[0].finding
 
 
+@pytest.mark.slow
 def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
     frame = sensitivity(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
     dead = frame[(frame["alarm"] == "dead-letters") & (frame["evaluation_periods"] == 1)]

@@ -14,6 +14,8 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
 
+pytestmark = pytest.mark.slow
+
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 ERROR = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 SERIES = {**METRICS, "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average")}

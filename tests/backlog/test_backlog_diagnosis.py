@@ -52,6 +52,7 @@ def test_a_bad_deployment_is_named_with_its_change():
     assert len(found.extra["missed_work"]) == len(found.extra["dead_lettered_work"]) > 0
 
 
+@pytest.mark.slow
 def test_the_headline_quotes_the_error_that_leads():
     found = ask(deployed())
     assert found.summary[0].startswith(f"`job-runner` fails: {IMPORT} (all ")
@@ -59,6 +60,7 @@ def test_the_headline_quotes_the_error_that_leads():
     assert ask(World()).extra["error"] is None
 
 
+@pytest.mark.slow
 def test_of_several_errors_the_headline_names_the_share_of_the_one_that_leads():
     world = deployed()
     world.errors_logged += [(minute, REFUSED) for minute in range(610, 1400, 10)]
@@ -79,6 +81,7 @@ def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
     assert "hunter2" not in said
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("minute", "words"),
     [
@@ -116,6 +119,7 @@ def test_runs_at_their_limit_wait_for_a_slow_api():
     assert ask(world).cause == "downstream_slow"
 
 
+@pytest.mark.slow
 def test_a_share_is_that_of_the_numbers_beside_it(data):
     found = diagnose_case("backlog", data / "backlog-49")
     (said,) = (
@@ -216,6 +220,7 @@ def test_with_no_log_a_deployment_is_less_sure_where_runs_got_as_far_as_good_one
     assert sure[1] < 0.85 < sure[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("after", "is_open"), [(15.0, True), (1.5, False)])
 def test_a_creep_of_which_a_restart_gave_back_a_part_is_not_over(after, is_open):
     world = World(96)
@@ -226,6 +231,7 @@ def test_a_creep_of_which_a_restart_gave_back_a_part_is_not_over(after, is_open)
     assert found.cause == "slow_leak" and (found.incident_end is None) == is_open
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lacking", "allowed"),
     [
@@ -261,6 +267,7 @@ def test_weights_give_reasons():
     assert all(item.reason.endswith((".", "?")) and abs(item.value) <= 5 for item in WEIGHTS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "cause", "dead"),
     [
@@ -281,6 +288,7 @@ def test_one_is_no_many():
     assert backlog._missing_work(two) == "2 device-days of work are missing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("throttles", "late"), [(None, "a message shown again during a run"), (1, "a message throttled")]
 )

@@ -7,6 +7,8 @@ from worlds.backlog_world import START, World
 from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 
+pytestmark = pytest.mark.slow
+
 TIMED_OUT = "Task timed out after 30.00 seconds"
 DEPLOY = "UpdateFunctionCode20150331v2"
 

@@ -96,6 +96,7 @@ def slow_for_most_of_the_window():
     return world
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("make", "cause", "secondary"),
     [
@@ -112,6 +113,7 @@ def test_what_came_first_is_the_cause(make, cause, secondary):
     assert (found.cause, found.secondary_cause) == (cause, secondary)
 
 
+@pytest.mark.slow
 def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     world = World()
     world.fail(600, 700, 0.1, REFUSED)
@@ -123,6 +125,7 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
 
 
+@pytest.mark.slow
 def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_leaves_it_open():
     world = World()
     world.fail(600, 700, 0.1, REFUSED)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.frames import balance
@@ -11,6 +12,8 @@ from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redelivery import find_redelivery
+
+pytestmark = pytest.mark.slow
 
 
 def ask(world):

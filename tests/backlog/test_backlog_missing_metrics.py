@@ -50,6 +50,7 @@ def ask(world):
     return diagnose(Investigation(world, "backlog"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "cause"), CASES)
 @pytest.mark.parametrize(
     ("lacking", "how"),
@@ -66,12 +67,14 @@ def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause,
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "cause"), CASES)
 def test_with_torn_metric_files_it_is_right_or_silent(data, tmp_path, case, cause):
     found = damaged(data, tmp_path, case, "torn", FOLDERS["queue"], FOLDERS["function"])
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
 
 
+@pytest.mark.slow
 def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(data, tmp_path):
     found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"], FOLDERS["log"])
     weights = {entry.finding.cause: entry.finding.log_odds for entry in found.ranking}
@@ -80,6 +83,7 @@ def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout
     assert weights["consumer_failing"] >= 0
 
 
+@pytest.mark.slow
 def test_logged_errors_stand_in_for_counted_ones(data, tmp_path):
     found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"])
     assert found.cause == "consumer_failing"

@@ -22,6 +22,7 @@ def asked(tmp_path, name, seed):
     return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog")), truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "seed", "words"),
     [
@@ -54,11 +55,13 @@ def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_pa
     assert abs(found.incident_end.timestamp() - _seconds(truth["incident_end"])) <= 3600
 
 
+@pytest.mark.slow
 def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
     found, _ = asked(tmp_path, "half the runs, no trail", 601025)
     assert found.cause == "consumer_failing", found.summary
 
 
+@pytest.mark.slow
 def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(tmp_path):
     twist = breaks("keyerror", None, 0.65, event="UpdateFunctionCode20150331v2")
     make(701004, tmp_path / "raw", "consumer_failing", twist)
@@ -67,6 +70,7 @@ def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(t
     assert found.extra["dead_letters"] > 10
 
 
+@pytest.mark.slow
 def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     found, _ = asked(tmp_path, "memory lowered", 702006)
     assert found.cause == "consumer_failing", found.summary
@@ -76,6 +80,7 @@ def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     assert told.effect == 8.0
 
 
+@pytest.mark.slow
 def test_less_memory_without_a_recorded_change_leaves_it_open_whose_the_slowness_is(tmp_path):
     found, _ = asked(tmp_path, "memory lowered", 702001)
     assert found.cause in (None, "consumer_failing"), found.summary
@@ -88,12 +93,14 @@ def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
     assert first.probability == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_all_the_time(tmp_path):
     found, _ = asked(tmp_path, "one receive, glitches", 703001)
     assert found.cause != "arrival_surge", found.summary
     assert found.extra["dead_letters"] > 50
 
 
+@pytest.mark.slow
 def test_single_messages_that_die_weigh_once_however_many_queues_they_are_of(tmp_path):
     def bad_ones(world, options):
         for queue in world.queues:
@@ -108,10 +115,12 @@ def test_single_messages_that_die_weigh_once_however_many_queues_they_are_of(tmp
     assert sum(item.weight for item in stray) >= -0.5 - 1e-9
 
 
+@pytest.mark.slow
 def test_messages_that_producers_delay_are_healthy(tmp_path):
     assert asked(tmp_path, "delayed", 601004)[0].cause == "healthy"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("first", "before"), [(0, True), (300, False)])
 def test_a_window_that_begins_within_an_outage_says_so(first, before):
     world = World(hours=12)

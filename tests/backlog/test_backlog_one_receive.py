@@ -23,6 +23,7 @@ def test_failures_that_come_by_chance_are_no_rise_though_each_is_a_dead_letter(e
     assert (find_failures(flow, dead_lettered=int(sum(failed))) is not None) is found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("receives", [1, 3])
 def test_one_receive_is_said_to_kill_whatever_fails_once(tmp_path, receives):
     def twist(world, options):

@@ -32,6 +32,7 @@ def down_before(hours):
     return twist
 
 
+@pytest.mark.slow
 def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_cause(tmp_path):
     truth, found = asked(tmp_path, 702016, "consumer_failing", down_before(12))
     assert found.cause == "consumer_failing"
@@ -46,6 +47,7 @@ def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_c
     assert "tries failed" in said
 
 
+@pytest.mark.slow
 def test_the_marks_of_another_incidents_cause_do_not_leave_this_ones_open(tmp_path):
     truth, found = asked(tmp_path, 702016, "mapping_disabled", down_before(12))
     (other,) = found.extra["other_incidents"]
@@ -70,6 +72,7 @@ def daily(number):
     return twist
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [702005, 702007])
 def test_an_outage_of_each_day_begins_with_the_first(tmp_path, seed):
     truth, found = asked(tmp_path, seed, "downstream_down", daily(2))
@@ -90,6 +93,7 @@ def nightly(world, options):
         moment += 24 * HOUR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twist", [nightly, stopped_by_hand])
 def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, twist):
     _, found = asked(tmp_path, 702006, "downstream_down", twist)

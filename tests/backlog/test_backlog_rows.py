@@ -27,6 +27,7 @@ def check(inv):
     return found
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
     check(Investigation(bundled(name), "backlog"))
@@ -36,6 +37,7 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
     check(investigate("backlog", bundled("backlog-49"), since="30h"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(CAUSES)), ids=lambda place: CAUSES[place])
 def test_every_statement_of_a_made_up_world_gives_its_rows(tmp_path, place):
     make(700 + place, tmp_path / "raw")

@@ -9,6 +9,8 @@ from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 
+pytestmark = pytest.mark.slow
+
 
 def no_trail(world, options):
     options["changes"], world.change = None, None

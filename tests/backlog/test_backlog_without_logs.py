@@ -1,6 +1,10 @@
 import shutil
 
+import pytest
+
 from watchme_analysis.services.diagnose import diagnose
+
+pytestmark = pytest.mark.slow
 
 
 def test_without_logs_and_changes_failing_runs_alone_name_no_cause(data, tmp_path):

@@ -10,6 +10,8 @@ from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
 
+pytestmark = pytest.mark.slow
+
 
 def asked(tmp_path, seed, cause, tweak=None):
     truth = make(seed, tmp_path / "raw", cause, tweak)

@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 from worlds.backlog_draws import make
 from worlds.backlog_world import START, World
 
@@ -51,6 +52,7 @@ def test_nothing_moved_in_a_healthy_system():
     assert frame.empty and "surprise" in frame
 
 
+@pytest.mark.slow
 def test_messages_that_a_function_reports_as_failed_move_without_an_error_of_a_run(tmp_path):
     def partial(world, options):
         for queue in world.queues:

@@ -13,6 +13,8 @@ from watchme_analysis.errors import CaseError
 from watchme_analysis.files.evidence_file import RawFile, Spill
 from watchme_analysis.schema import conform
 
+pytestmark = pytest.mark.slow
+
 
 def line(at, path="/a"):
     time = f"11/Dec/2025:10:{at % 7:02}:{at * 17 % 60:02} +0900"

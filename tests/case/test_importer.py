@@ -409,6 +409,7 @@ def test_metrics_and_queries_last_until_their_end(tmp_path):
         assert covered[table]["end"].startswith(f"2025-12-11T{end}:00")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49", "backlog-healthy"]
 )

@@ -104,6 +104,7 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
     assert digest in files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

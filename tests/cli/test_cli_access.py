@@ -261,6 +261,7 @@ def test_where_nothing_is_in_the_window_the_logs_say_where_they_are(log, options
     assert "the logs reach from 2025-12-11 10:10:30 to 2025-12-11 10:12:30." in page
 
 
+@pytest.mark.slow
 def test_who_stops_a_scan_gets_what_was_read_until_then():
     command = [Path(sys.executable).with_name("watchme"), "access", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

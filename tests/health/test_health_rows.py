@@ -42,11 +42,13 @@ def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
     check(bundled(name))
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", SCENARIOS, ids=lambda build: build.__name__)
 def test_every_statement_of_a_made_up_fault_gives_its_rows(build):
     check(build())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absent", ["access_log", "edge_log", "error_log", "probes"])
 def test_statements_give_their_rows_when_a_table_is_missing(absent):
     made = next(build for build, cause in SCENARIOS.items() if cause == "app_event_loop")()
