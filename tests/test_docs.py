@@ -266,7 +266,7 @@ def all_options():
     scripts = [
         ROOT / "tasks.py",
         *(ROOT / "benchmarks").rglob("*.py"),
-        PACKAGE / "evidence/prober_standalone.py",
+        PACKAGE / "evidence/prober.py",
     ]
     for script in scripts:
         options |= set(re.findall(r"[\"'](--[a-z][\w-]*)", script.read_text(encoding="utf-8")))

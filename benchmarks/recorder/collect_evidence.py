@@ -11,7 +11,7 @@ from typing import Any
 
 from testbed import HERE, Testbed
 
-from watchme_analysis.evidence import prober_standalone
+from watchme_analysis.evidence import prober
 
 
 def edge_rows(raw: Path) -> Iterator[str]:
@@ -58,4 +58,4 @@ def collect(testbed: Testbed, out: Path, confs: dict[str, str], probed: list[Pat
         "".join(line + "\n" for line in edge_rows(testbed.work / "logs" / "edge.raw"))
     )
     rows = sorted(line for path in probed for line in path.read_text().splitlines()[1:])
-    (out / "probes.csv").write_text("\n".join([",".join(prober_standalone.COLUMNS), *rows]) + "\n")
+    (out / "probes.csv").write_text("\n".join([",".join(prober.COLUMNS), *rows]) + "\n")

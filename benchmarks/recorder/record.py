@@ -30,7 +30,7 @@ from faults import APPS, CAUSES, Strength, heal, inject, limit_cpu
 from processes import metrics
 from testbed import HERE, Testbed, find_nginx, namespaces_allowed
 
-from watchme_analysis.evidence import prober_standalone
+from watchme_analysis.evidence import prober
 
 SentRequest = tuple[float, str, int | None, float]
 
@@ -81,7 +81,7 @@ async def load(url: str, rate_per_s: float, seconds: float, seen: list[SentReque
 @contextmanager
 def probes(testbed: Testbed, timeout_s: float) -> Iterator[list[Path]]:
     """Probe ``/health`` from inside, from the host and from outside while the block runs."""
-    script = prober_standalone.__file__
+    script = prober.__file__
     files, running = [], []
     for vantage, address, words in (
         ("inside", testbed.app_address, testbed.inside),

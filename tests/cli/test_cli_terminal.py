@@ -116,7 +116,7 @@ def printing(path):
 
 def test_nothing_prints_past_the_terminal():
     # The script for containers stands alone; the tool for notebooks is no command of `watchme`.
-    apart = {PACKAGE / "evidence/prober_standalone.py", PACKAGE / "report/stored_notebooks.py"}
+    apart = {PACKAGE / "evidence/prober.py", PACKAGE / "report/stored_notebooks.py"}
     found = {path: printing(path) for path in PACKAGE.rglob("*.py") if path not in apart}
     assert {path for path, calls in found.items() if calls} == {PACKAGE / "cli/terminal.py"}
 

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import os
 import signal
@@ -16,14 +17,13 @@ from click.testing import CliRunner
 
 from watchme_analysis.cli.probe import probe as command
 from watchme_analysis.errors import InputError
-from watchme_analysis.evidence import prober as probing
-from watchme_analysis.evidence import prober_standalone as probe_standalone
-from watchme_analysis.evidence.prober_standalone import COLUMNS, append
+from watchme_analysis.evidence import prober
+from watchme_analysis.evidence.curl_script import curl_lines
+from watchme_analysis.evidence.prober import COLUMNS, append, check_url, fetch
 from watchme_analysis.evidence.probes import read_probes
 from watchme_analysis.files.evidence_file import RawFile
 
-SCRIPT = Path(probe_standalone.__file__)
-CLIENTS = {"libcurl": probing.fetch, "standard library": probe_standalone.fetch}
+SCRIPT = Path(prober.__file__)
 
 
 # What is written at once; how often what else is written, again and again.
@@ -110,16 +110,11 @@ def deaf():
         yield listening.getsockname()[1]
 
 
-@pytest.fixture(params=CLIENTS)
-def fetch(request):
-    return CLIENTS[request.param]
-
-
 def table(path):
     return read_probes(RawFile(path.parent, path.name))[0]
 
 
-def test_an_answer_has_its_status_and_the_times_of_its_steps(fetch, server):
+def test_an_answer_has_its_status_and_the_times_of_its_steps(server):
     result = fetch(server.url + "/health?deep=1", 5, {"Host": "api.example.com"})
     assert result["status"] == 200
     assert result["error"] is None
@@ -133,13 +128,13 @@ def test_an_answer_has_its_status_and_the_times_of_its_steps(fetch, server):
 
 
 @pytest.mark.parametrize(("path", "status"), [("/ill", 503), ("/moved", 302)])
-def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(fetch, server, path, status):
+def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(server, path, status):
     result = fetch(server.url + path, 5, {})
     assert (result["status"], result["error"]) == (status, None)
     assert len(server.seen) == 1
 
 
-def test_no_answer_in_time_is_a_timeout_that_names_the_step(fetch, server):
+def test_no_answer_in_time_is_a_timeout_that_names_the_step(server):
     result = fetch(server.url + "/mute", 0.3, {})
     assert result["status"] is None
     assert result["error"] == "timeout after 0.3 s, while waiting for the answer"
@@ -147,7 +142,7 @@ def test_no_answer_in_time_is_a_timeout_that_names_the_step(fetch, server):
     assert result["connect_s"] is not None
 
 
-def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
+def test_the_time_limit_holds_for_an_answer_that_trickles(server):
     result = fetch(server.url + "/drip", 0.5, {})
     assert result["error"] == "timeout after 0.5 s, while reading the answer"
     assert result["status"] == 200
@@ -155,37 +150,37 @@ def test_the_time_limit_holds_for_an_answer_that_trickles(fetch, server):
 
 
 @pytest.mark.parametrize("path", ["/drip-head", "/again"])
-def test_the_time_limit_holds_for_a_header_that_trickles(fetch, server, path):
+def test_the_time_limit_holds_for_a_header_that_trickles(server, path):
     result = fetch(server.url + path, 0.5, {})
     assert result["error"].startswith("timeout after 0.5 s, while ")
     assert result["seconds"] < 1.5
 
 
 @pytest.mark.parametrize("path", ["/endless", "/long"])
-def test_of_an_answer_without_end_the_beginning_is_read(fetch, server, path):
+def test_of_an_answer_without_end_the_beginning_is_read(server, path):
     result = fetch(server.url + path, 20, {})
     assert (result["status"], result["error"]) == (200, None)
     assert result["seconds"] < 10
 
 
-def test_what_is_no_http_is_said_in_one_line_of_text(fetch, server):
+def test_what_is_no_http_is_said_in_one_line_of_text(server):
     result = fetch(server.url + "/no-http", 5, {})
     assert result["status"] is None
     assert result["error"].isprintable()
 
 
 @pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
-def test_an_answer_that_ends_early_is_incomplete(fetch, server, path):
+def test_an_answer_that_ends_early_is_incomplete(server, path):
     assert fetch(server.url + path, 5, {})["error"] == "incomplete: the answer ended early"
 
 
 @pytest.mark.parametrize("path", ["/chunks", "/unsized"])
-def test_an_answer_without_a_length_is_read_to_its_end(fetch, server, path):
+def test_an_answer_without_a_length_is_read_to_its_end(server, path):
     result = fetch(server.url + path, 5, {})
     assert (result["status"], result["error"]) == (200, None)
 
 
-def test_a_port_where_nobody_listens_is_refused(fetch):
+def test_a_port_where_nobody_listens_is_refused():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -194,13 +189,76 @@ def test_a_port_where_nobody_listens_is_refused(fetch):
     assert (result["status"], result["connect_s"]) == (None, None)
 
 
-def test_a_name_that_does_not_exist_fails_while_looking_it_up(fetch):
+def test_a_name_that_does_not_exist_fails_while_looking_it_up():
     result = fetch("http://no-such-host.invalid/", 5, {})
     assert result["error"].endswith("while looking up the name")
     assert (result["status"], result["dns_s"]) == (None, None)
 
 
-def test_tls_that_is_never_answered_times_out_in_the_handshake(fetch, deaf):
+def test_the_time_limit_holds_for_a_resolver_that_does_not_answer(monkeypatch):
+    stop = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stop.wait(20))
+    result = fetch("http://example.com/", 0.3, {})
+    stop.set()
+    assert result["error"] == "timeout after 0.3 s, while looking up the name"
+    assert result["dns_s"] is None
+    assert result["seconds"] < 2
+
+
+@pytest.mark.parametrize("state", ["silent", "refusing"])
+def test_the_next_address_of_a_name_is_tried(server, monkeypatch, state):
+    """A full backlog takes no connection and refuses none, as an address without a route does."""
+    with socket.socket() as dead, contextlib.ExitStack() as open_sockets:
+        dead.bind(("127.0.0.1", 0))
+        if state == "silent":
+            dead.listen(0)
+            for _ in range(3):
+                filler = open_sockets.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(dead.getsockname())
+        ports = (dead.getsockname()[1], server.server_port)
+        entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
+        result = fetch("http://example.com/health", 10, {})
+        assert (result["status"], result["error"]) == (200, None)
+        assert result["seconds"] < 5
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries[:1])
+        error = fetch("http://example.com/health", 0.4, {})["error"]
+    expected = {"silent": "timeout after 0.4 s, while connecting", "refusing": "refused, while connecting"}
+    assert error == expected[state]
+
+
+def test_a_path_is_sent_as_it_is_written(server):
+    for path in ("/a/../b//c", "/%2e%2E/x?q=%20#part", "?q=1"):
+        assert fetch(server.url + path, 5, {})["status"] == 200
+    assert [path for path, _ in server.seen] == ["/a/../b//c", "/%2e%2E/x?q=%20", "/?q=1"]
+
+
+def test_a_user_in_the_url_is_sent_as_the_authorization(server):
+    url = server.url.replace("://", "://me:p%40ss@") + "/health"
+    for headers in ({}, {"authorization": "Bearer x"}):
+        assert fetch(url, 5, headers)["status"] == 200
+    sent = [headers.get("Authorization") or headers.get("authorization") for _, headers in server.seen]
+    assert sent == ["Basic bWU6cEBzcw==", "Bearer x"]
+
+
+@pytest.mark.parametrize(
+    ("url", "suggestion"),
+    [
+        ("http://例え.jp:81/ä?q=ö", "http://xn--r8jz45g.jp:81/%C3%A4?q=%C3%B6"),
+        ("http://a/b c", "http://a/b%20c"),
+        ("http://me:pä@a/", None),
+    ],
+)
+def test_a_url_that_is_no_ascii_is_refused_with_its_ascii_form(url, suggestion):
+    with pytest.raises(ValueError, match="write it in ASCII") as refused:
+        check_url(url)
+    assert suggestion is None or str(refused.value).endswith(f"such as {suggestion}.")
+    if suggestion is not None:
+        assert check_url(suggestion) == suggestion
+
+
+def test_tls_that_is_never_answered_times_out_in_the_handshake(deaf):
     result = fetch(f"https://127.0.0.1:{deaf}/", 0.3, {})
     assert result["error"] == "timeout after 0.3 s, while shaking hands over TLS"
     assert result["tls_s"] is None
@@ -233,7 +291,7 @@ def tls_server(server, tmp_path):
     return f"https://127.0.0.1:{server.server_port}/health"
 
 
-def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(fetch, tls_server):
+def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(tls_server):
     refused = fetch(tls_server, 5, {})
     assert refused["status"] is None
     assert "certificate" in refused["error"].lower()
@@ -325,7 +383,7 @@ def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
     if way == "command":
         said = CliRunner().invoke(command, [*words, "--for", "0.1s"])
     else:
-        (tmp_path / "probe.py").write_text(probing.standalone_script())
+        (tmp_path / "probe.py").write_text(SCRIPT.read_text())
         script = [sys.executable, "-I", "-S", str(tmp_path / "probe.py"), *words, "--for", "0.1"]
         said = subprocess.run(script, check=False, capture_output=True, text=True, timeout=20)
     assert "2 probes written" in (said.output if way == "command" else said.stderr)
@@ -342,7 +400,7 @@ def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
 
 def test_the_curl_lines_hold_no_header_but_the_host_and_refuse_to_run_without_the_others(server, tmp_path):
     headers = ["Host: api.example.com", "X-Api-Key: hunter2"]
-    lines = probing.curl_lines([("host", server.url + "/health")], 1, 0.5, headers)
+    lines = curl_lines([("host", server.url + "/health")], 1, 0.5, headers)
     assert "hunter2" not in lines
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")
@@ -395,7 +453,7 @@ def test_a_target_that_hangs_is_never_asked_twice_at_once():
         return {}
 
     rows = []
-    probe_standalone.run([("host", "http://a/")], 0.1, 1.0, ask, rows.append, stop)
+    prober.run([("host", "http://a/")], 0.1, 1.0, ask, rows.append, stop)
     assert most == [1]
     assert 2 <= len(rows) <= 4
 
@@ -403,7 +461,7 @@ def test_a_target_that_hangs_is_never_asked_twice_at_once():
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
     script = tmp_path / "probe.py"
-    script.write_text(probing.standalone_script())
+    script.write_text(SCRIPT.read_text())
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(script), server.url + "/health", "--every", "1"],
         cwd=tmp_path,
@@ -438,7 +496,7 @@ def test_the_curl_lines_write_the_same_table(server, tmp_path):
         pytest.skip("curl is not installed")
     targets = [("inside", server.url + path) for path in ("/health", "/long")]
     targets.append(("host", server.url + "/mute"))
-    lines = probing.curl_lines(targets, 1, 0.3).replace("while :; do", "for once in 1; do")
+    lines = curl_lines(targets, 1, 0.3).replace("while :; do", "for once in 1; do")
     subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
     frame = table(tmp_path / "probes.csv")
     assert list(frame["vantage"]) == ["inside", "inside", "host"]
@@ -454,7 +512,7 @@ def test_the_curl_lines_write_whole_lines_below_one_that_was_cut(server, tmp_pat
         pytest.skip("curl is not installed")
     cut = ",".join(COLUMNS) + "\n2025-12-11T01:00:00Z,host,/health,"
     (tmp_path / "probes.csv").write_text(cut)
-    lines = probing.curl_lines([("host", server.url + "/mute")], 1, 30)
+    lines = curl_lines([("host", server.url + "/mute")], 1, 30)
     running = subprocess.Popen(["sh", "-c", lines], cwd=tmp_path, start_new_session=True)
     try:
         until = time.monotonic() + 10

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from watchme_analysis.evidence.host_metrics import read_host_metrics
-from watchme_analysis.evidence.prober_standalone import COLUMNS, append
+from watchme_analysis.evidence.prober import COLUMNS, append
 from watchme_analysis.evidence.probes import looks_like, read_probes
 from watchme_analysis.files.evidence_file import RawFile
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.errors import InputError
-from watchme_analysis.evidence import prober_standalone as probe_standalone
+from watchme_analysis.evidence import prober
+from watchme_analysis.evidence.curl_script import curl_lines
 from watchme_analysis.window import parse_span
 
 
@@ -26,7 +28,7 @@ def _span_s(name: str, text: str) -> float:
 
 def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     try:
-        return probe_standalone.read_headers(pairs)
+        return prober.read_headers(pairs)
     except (OSError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="--header") from error
 
@@ -88,33 +90,34 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     Headers are sent and never written down. Put the file beside the logs of an incident and `watchme import`
     reads it.
     """
-    from watchme_analysis.evidence import prober as probing
-
     if options["standalone"]:
-        echo_data(probing.standalone_script())
+        echo_data(Path(prober.__file__).read_text(encoding="utf-8"))
         return
     targets = _targets(urls, inside, host)
     for _, url in targets:
-        probing.check_url(url)
+        try:
+            prober.check_url(url)
+        except ValueError as error:
+            raise InputError(str(error)) from error
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
-    if every_s < probing.MIN_INTERVAL_S or timeout_s <= 0:
+    if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
         raise InputError("Probing is gentle: --every at least 1s, and --timeout above 0.")
     headers = _headers(options["header"])
     if options["curl"]:
         if for_s is not None:
             raise click.UsageError("--for does not go with --curl: stop the lines with Ctrl-C.")
         same = {name: options[name] for name in ("output", "insecure")}
-        echo(probing.curl_lines(targets, every_s, timeout_s, options["header"], **same))
+        echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
-    writer = probe_standalone.Writer(options["output"], options["quiet"])
+    writer = prober.Writer(options["output"], options["quiet"])
     try:
-        probe_standalone.append(options["output"], [])
+        prober.append(options["output"], [])
     except ValueError as error:
         raise InputError(f"Probes can't be written: {error}") from error
 
     def ask(url: str) -> dict[str, Any]:
-        return probing.fetch(url, timeout_s, headers, options["insecure"])
+        return prober.fetch(url, timeout_s, headers, options["insecure"])
 
-    probe_standalone.run(targets, every_s, for_s, ask, writer, probe_standalone.stop_on_signals())
+    prober.run(targets, every_s, for_s, ask, writer, prober.stop_on_signals())
     echo(writer.summary(), err=True)

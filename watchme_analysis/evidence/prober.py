@@ -1,61 +1,93 @@
-"""Probing: health probes made on purpose, through libcurl, and the ways to make them without this package."""
+#!/usr/bin/env python3
+"""Probe URLs at a gentle pace and append the results to probes.csv.
+
+Needs Python 3.8 or newer and nothing else, so that `watchme probe` and a copy of this file in a container do
+exactly the same:
+
+    python3 probe.py --vantage inside http://127.0.0.1:8017/health
+    python3 probe.py --header 'Host: api.example.com' --header @headers.txt http://127.0.0.1/health
+
+Each probe opens a new connection past any proxy and writes one line: timestamp (UTC), vantage, path, status
+(empty: no response), seconds, error, dns_s, connect_s, tls_s (durations of these steps) and ttfb_s (from the
+start of the probe to the first byte). Headers are sent and never written down; a header that a file holds
+(`Authorization: ...`) does not show in the list of processes either. Stop it with Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import argparse
+import base64
+import contextlib
+import csv
 import errno
+import functools
 import http.client
+import io
+import os
 import re
-import shlex
+import selectors
+import signal
+import socket
 import ssl
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from watchme_analysis.errors import InputError
-from watchme_analysis.evidence import prober_standalone as probe_standalone
-from watchme_analysis.evidence.prober_standalone import (
-    AGENT,
-    CONNECTING,
-    ENOUGH_BYTES,
-    LOOKING_UP,
-    READING,
-    SHAKING_HANDS,
-    WAITING,
-    error_text,
+COLUMNS = (
+    "timestamp",
+    "vantage",
+    "path",
+    "status",
+    "seconds",
+    "error",
+    "dns_s",
+    "connect_s",
+    "tls_s",
+    "ttfb_s",
 )
-
+VANTAGES = ("inside", "host", "outside")
+AGENT = "watchme-probe/1"
+# Until Python 3.9 they were two types.
+TIMEOUTS = (TimeoutError, socket.timeout)
+# Steps of a probe as errors name them.
+LOOKING_UP = "looking up the name"
+CONNECTING = "connecting"
+SHAKING_HANDS = "shaking hands over TLS"
+WAITING = "waiting for the answer"
+READING = "reading the answer"
+# Bytes read of a response: a page that never ends would be read until the time limit, each time.
+ENOUGH_BYTES = 1_000_000
+# Seconds after which the next address of a name is tried as well (RFC 8305, section 8).
+NEXT_ADDRESS_S = 0.25
+# Seconds between two probes of a URL, at least.
 MIN_INTERVAL_S = 1.0
 
 
 def check_url(url: str) -> str:
     """Return the URL when it can be probed.
 
-    Raises
-    ------
-    InputError
-        When it is not an http or https URL with a host, or not written in ASCII.
+    Raises ValueError when it is not an http or https URL with a host, or not written in ASCII.
     """
     if re.search(r"[^!-~]", url):
-        raise InputError(f"{url!r} can't be probed: write it in ASCII without spaces{_in_ascii(url)}.")
+        raise ValueError(f"{url!r} can't be probed: write it in ASCII without spaces{_in_ascii(url)}.")
     try:
         parts = urlsplit(url)
-        usable = (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-        )
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise InputError(
+        raise ValueError(
             f"{url!r} can't be probed: give an http or https URL such as https://example.com/health."
         )
     return url
 
 
 def _in_ascii(url: str) -> str:
-    """Return how a URL is written in ASCII, as the end of a sentence; empty where that is not known."""
+    """Return the ASCII form of a URL as the end of a sentence; empty where that is not known."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode()
@@ -68,188 +100,376 @@ def _in_ascii(url: str) -> str:
     return f", such as {urlunsplit((parts.scheme, host + port, path, query, ''))}"
 
 
-def fetch(url: str, timeout_s: float, headers: Mapping[str, str], insecure: bool = False) -> dict[str, Any]:
-    """Ask for a URL once, over a new connection and past any proxy.
+def read_headers(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the request headers given as ``NAME: VALUE`` or ``@FILE``, a file of such lines.
 
-    Parameters
-    ----------
-    url
-        What to ask for, by GET; redirects are not followed, and of a long answer only the beginning is read.
-    timeout_s
-        Limit for everything together, in seconds.
-    headers
-        Further request headers.
-    insecure
-        Accept any certificate.
-
-    Returns
-    -------
-    dict
-        ``status``, ``seconds``, ``error`` (text), ``dns_s``, ``connect_s``, ``tls_s`` (how long each step
-        took), ``ttfb_s`` (from the start to the first byte). What did not come to pass is None. A server
-        that can't be reached is an answer, not an exception.
+    Raises ValueError for what is no header. A message never repeats a value: it may be a secret.
     """
-    import pycurl
+    found: dict[str, str] = {}
+    for number, pair in enumerate(pairs, 1):
+        lines, where = [pair], f"--header number {number}"
+        if pair.startswith("@"):
+            where = pair[1:]
+            with open(where, encoding="utf-8") as file:  # noqa: PTH123
+                lines = [line for line in file.read().splitlines() if line.strip()]
+        for line in lines:
+            name, colon, value = (part.strip(" \t") for part in line.partition(":"))
+            # A line break would begin another header.
+            if (
+                not colon
+                or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+                or not re.fullmatch(r"[ -~]*", value)
+            ):
+                raise ValueError(f"{where} is no header: write NAME: VALUE, in one line of ASCII.")
+            found[name] = value
+    return found
 
-    curl = pycurl.Curl()
-    try:
-        curl.setopt(pycurl.URL, url)
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PROXY, "")
-        curl.setopt(pycurl.TIMEOUT_MS, round(timeout_s * 1000))
-        # Without it libcurl gives up on connecting after 300 s of its own.
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(timeout_s * 1000))
-        curl.setopt(pycurl.FORBID_REUSE, 1)
-        curl.setopt(pycurl.USERAGENT, AGENT)
-        curl.setopt(pycurl.HTTPHEADER, ["Connection: close", *(f"{k}: {v}" for k, v in headers.items())])
-        read = _Read()
-        curl.setopt(pycurl.WRITEFUNCTION, read)
-        if insecure:
-            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
-            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
-        elif bundle := _certificates():
-            curl.setopt(pycurl.CAINFO, bundle)
-        error = None
+
+def error_text(step: str, error: Exception, timeout_s: float) -> str:
+    """Return the error of a probe with the step in which it came; that of a timeout begins with this word."""
+    if isinstance(error, TIMEOUTS):
+        return f"timeout after {timeout_s:g} s, while {step}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"refused, while {step}"
+    if isinstance(error, http.client.IncompleteRead):
+        return "incomplete: the answer ended early"
+    if type(error) is http.client.BadStatusLine:
+        return f"the answer is no HTTP/1, while {step}"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    # A server chooses this text.
+    text = "".join(c if c.isprintable() else "?" for c in text[:200].strip())
+    return f"{text}, while {step}"
+
+
+class _Reads(io.RawIOBase):
+    """Read from a socket, each time within the remaining time: a header may trickle in, byte by byte."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self.sock, self.left = sock, left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.sock.settimeout(self.left())
+        return self.sock.recv_into(buffer)
+
+
+class _Socket:
+    """The part of a socket that http.client needs; the caller closes the socket itself."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self.sendall = sock.sendall
+        self.makefile = lambda _mode: io.BufferedReader(_Reads(sock, left))
+
+    def close(self) -> None:
+        """Leave the socket open: the response is still to be read."""
+
+
+def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
+    """Return the addresses of a name as getaddrinfo has them, within the remaining time.
+
+    The resolver can't be stopped, so it is left behind in a thread of its own when it takes too long.
+    """
+    found: list[Any] = []
+
+    def look_up() -> None:
         try:
-            curl.perform()
-        except pycurl.error as failure:
-            error = failure if read.size < ENOUGH_BYTES else None
-        return _result(curl, error, timeout_s)
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(left())
+    left()
+    if isinstance(found[0], Exception):
+        raise found[0]
+    addresses: list[Any] = found[0]
+    return addresses
+
+
+def _first_connected(addresses: list[Any], left: Callable[[], float]) -> socket.socket:
+    """Return a socket that is connected to the first address that accepts.
+
+    While an address neither accepts nor refuses, the next ones are tried as well (RFC 8305): many machines
+    have IPv6 addresses that lead nowhere.
+    """
+    problem, rest = OSError("the name has no address"), list(addresses)
+    pending: list[socket.socket] = []
+    with selectors.DefaultSelector() as selector:
+        try:
+            while rest or pending:
+                if rest:
+                    family, kind, proto, _, address = rest.pop(0)
+                    try:
+                        sock = socket.socket(family, kind, proto)
+                    except OSError as error:
+                        problem = error
+                        continue
+                    pending.append(sock)
+                    sock.setblocking(False)
+                    code = sock.connect_ex(address)
+                    if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+                        problem = OSError(code, os.strerror(code))
+                        pending.remove(sock)
+                        sock.close()
+                        continue
+                    selector.register(sock, selectors.EVENT_WRITE)
+                for key, _ in selector.select(min(left(), NEXT_ADDRESS_S) if rest else left()):
+                    ready: Any = key.fileobj
+                    selector.unregister(ready)
+                    pending.remove(ready)
+                    code = ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if code == 0:
+                        connected: socket.socket = ready
+                        return connected
+                    problem = OSError(code, os.strerror(code))
+                    ready.close()
+        finally:
+            for sock in pending:
+                sock.close()
+    raise problem
+
+
+def _connect(host: str, port: int, left: Callable[[], float], result: dict[str, Any]) -> socket.socket:
+    """Look the name up and connect; the step and its duration go into the result."""
+    start = time.perf_counter()
+    addresses = _addresses(host, port, left)
+    result["dns_s"] = time.perf_counter() - start
+    result["step"] = CONNECTING
+    start = time.perf_counter()
+    sock = _first_connected(addresses, left)
+    result["connect_s"] = time.perf_counter() - start
+    return sock
+
+
+@functools.cache
+def _tls_context(insecure: bool) -> ssl.SSLContext:
+    """Return TLS settings with the certificates of the system, read once: reading them takes a while."""
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _request_headers(parts: Any, headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of a request; a user in the URL becomes the Authorization that it stands for."""
+    own = {"User-Agent": AGENT, "Connection": "close"}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        own["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    given = {name.lower() for name in headers}
+    return {**{name: value for name, value in own.items() if name.lower() not in given}, **headers}
+
+
+def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = False) -> dict[str, Any]:
+    """Send one GET request over a new HTTP/1.1 connection, within a time limit for all steps together.
+
+    Returns a dictionary of ``status``, ``seconds``, ``error`` (text), ``dns_s``, ``connect_s``, ``tls_s``
+    (durations of the steps) and ``ttfb_s`` (from the start to the first byte); steps that were not reached
+    are None. A server that can't be reached is a result and raises nothing. The path is sent as it is
+    written, redirects are not followed, and of a long response only the beginning is read.
+    """
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    context = _tls_context(insecure) if tls else None
+    result: dict[str, Any] = dict.fromkeys(("status", "error", "dns_s", "connect_s", "tls_s", "ttfb_s"))
+    result["step"] = LOOKING_UP
+    start = time.perf_counter()
+
+    def left() -> float:
+        rest = timeout_s - (time.perf_counter() - start)
+        if rest <= 0:
+            raise TimeoutError
+        return rest
+
+    sock = None
+    try:
+        sock = _connect(parts.hostname or "", parts.port or (443 if tls else 80), left, result)
+        sock.settimeout(left())
+        if context is not None:
+            result["step"] = SHAKING_HANDS
+            begun = time.perf_counter()
+            sock = context.wrap_socket(sock, server_hostname=parts.hostname)
+            result["tls_s"] = time.perf_counter() - begun
+        result["step"] = WAITING
+        kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port)
+        connection.sock = _Socket(sock, left)
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+        connection.request("GET", target, headers=_request_headers(parts, headers))
+        response = connection.getresponse()
+        result["ttfb_s"] = time.perf_counter() - start
+        result["status"] = response.status
+        result["step"] = READING
+        size = 0
+        # From Python 3.12 on a response that was read to its end closes itself, and the socket with it.
+        while not response.isclosed() and size < ENOUGH_BYTES:
+            # One read is one receive at most, so that a trickle can't outlast the time limit.
+            part = response.read1(65536)
+            size += len(part)
+            if not part:
+                break
+        if response.length and size < ENOUGH_BYTES:
+            raise http.client.IncompleteRead(b"")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        result["error"] = error_text(result["step"], error, timeout_s)
     finally:
-        curl.close()
+        if sock is not None:
+            sock.close()
+    result["seconds"] = time.perf_counter() - start
+    del result["step"]
+    return result
 
 
-class _Read:
-    """Counts what is read, and stops libcurl when it is enough."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def __call__(self, part: bytes) -> int:
-        """Take a part of an answer; return how much of it was taken, less than there is to stop."""
-        self.size += len(part)
-        return len(part) if self.size < ENOUGH_BYTES else 0
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
 
 
-def _certificates() -> str | None:
-    """Return the machine's own certificates, else certifi's; libcurl brings none along."""
-    import certifi
-
-    return ssl.get_default_verify_paths().cafile or certifi.where()
-
-
-def _result(curl: Any, failure: Any, timeout_s: float) -> dict[str, Any]:
-    """Return what a finished transfer has to say; libcurl's times all count from the start."""
-    import pycurl
-
-    looked_up, connected, shaken, first = (
-        curl.getinfo(name) or None
-        for name in (
-            pycurl.NAMELOOKUP_TIME,
-            pycurl.CONNECT_TIME,
-            pycurl.APPCONNECT_TIME,
-            pycurl.STARTTRANSFER_TIME,
-        )
-    )
-    error = None
-    if failure is not None:
-        step = LOOKING_UP if looked_up is None else CONNECTING
-        if connected is not None:
-            is_tls = str(curl.getinfo(pycurl.EFFECTIVE_URL)).lower().startswith("https")
-            step = SHAKING_HANDS if is_tls and shaken is None else WAITING if first is None else READING
-        code, message = failure.args[:2]
-        error = error_text(step, _exception(code, curl.getinfo(pycurl.OS_ERRNO), message), timeout_s)
-    return {
-        "status": curl.getinfo(pycurl.RESPONSE_CODE) or None,
-        "seconds": curl.getinfo(pycurl.TOTAL_TIME),
-        "error": error,
-        "dns_s": looked_up,
-        "connect_s": connected - (looked_up or 0.0) if connected is not None else None,
-        "tls_s": shaken - (connected or 0.0) if shaken is not None else None,
-        "ttfb_s": first,
-    }
+def _ends_a_line(path: str) -> bool:
+    with open(path, "rb") as file:  # noqa: PTH123
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
-def _exception(code: int, number: int, message: str) -> Exception:
-    """Return the exception that says in Python what libcurl's code says."""
-    import pycurl
+def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Append rows to the CSV file, whole lines in one write, with the header first in a new file.
 
-    if code == pycurl.E_OPERATION_TIMEDOUT:
-        return TimeoutError()
-    if code == pycurl.E_PARTIAL_FILE:
-        return http.client.IncompleteRead(b"")
-    if code == pycurl.E_COULDNT_CONNECT and number == errno.ECONNREFUSED:
-        return ConnectionRefusedError()
-    return OSError(message)
+    The file is opened anew each time, so that it may be rotated or removed in between.
+    """
+    text = io.StringIO()
+    with open(path, "a+", encoding="utf-8", newline="") as file:  # noqa: PTH123
+        file.seek(0)
+        header = next(csv.reader([file.readline(4096)]), None)
+        if header and not {"timestamp", "vantage", "seconds"} <= set(header):
+            raise ValueError(f"{path} holds something else than probes: give another file with --output.")
+        if header:
+            # A last line that was cut off must not swallow the first new one.
+            text.write("" if _ends_a_line(path) else "\n")
+        writer = csv.writer(text, lineterminator="\n")
+        if not header:
+            writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow([_cell(row.get(name)) for name in header or COLUMNS])
+        file.write(text.getvalue())
+        file.flush()
 
 
-def standalone_script() -> str:
-    """Return a script that probes with Python's standard library alone."""
-    return Path(probe_standalone.__file__).read_text(encoding="utf-8")
+def probe(vantage: str, url: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """Probe once and return the row."""
+    moment = datetime.now(timezone.utc)  # noqa: UP017
+    stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"timestamp": stamp, "vantage": vantage, "path": urlsplit(url).path or "/", **ask(url)}
 
 
-def curl_lines(
+def run(
     targets: Iterable[tuple[str, str]],
     every_s: float,
-    timeout_s: float,
-    headers: Iterable[str] = (),
-    *,
-    output: str = "probes.csv",
-    insecure: bool = False,
-) -> str:
-    """Return shell lines that probe with curl and write the same columns.
+    for_s: float | None,
+    ask: Callable[[str], dict[str, Any]],
+    write: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+) -> None:
+    """Probe all targets at the same moments until the time is over or the event is set.
 
-    Parameters
-    ----------
-    targets
-        Vantage and URL of each.
-    every_s, timeout_s
-        Pause between probes and time limit of each, in seconds.
-    headers
-        Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed but for ``Host``: the lines
-        read them from variables, since what is printed may end up in a log.
-    output
-        File that they append to.
-    insecure
-        Accept any certificate.
+    A target that has not answered when its next turn comes sits that turn out: there is never more than
+    one probe of a target on its way.
     """
-    unset, options = _curl_headers(headers)
-    options += "-k " * insecure
-    file = shlex.quote(output)
-    # curl's times all count from the start: awk takes the steps apart. Status 000 means no answer.
-    wanted = "%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
-    wanted += "%{time_starttransfer}"
-    awk = (
-        # 63: the answer is longer than what is read of it.
-        '{print $1, $2, ($3 > 0 && $3 != 63 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
-        '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
-    )
-    begin = f"[ -s {file} ] || echo {','.join(probe_standalone.COLUMNS)} >> {file}"
-    # A last line that was cut off must not swallow the first new one.
-    mend = f'[ -z "$(tail -c 1 {file})" ] || echo >> {file}'
-    lines = [*unset, begin, mend, "while :; do"]
-    for vantage, url in targets:
-        path = urlsplit(url).path or "/"
-        prefix = f"%Y-%m-%dT%H:%M:%SZ,{vantage},{path.replace('%', '%%')},"
-        lines.append(
-            # One write for each line, so that a kill leaves none half written.
-            f"  printf '%s%s\\n' \"$(date -u {shlex.quote('+' + prefix)})\" "
-            f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} "
-            f"--max-filesize {ENOUGH_BYTES} -w {shlex.quote(wanted)} "
-            f'{options}{shlex.quote(url)} | awk -F, -v OFS=, {shlex.quote(awk)})" >> {file}'
-        )
-    return "\n".join([*lines, f"  sleep {every_s:g}", "done"])
+    begun = time.monotonic()
+
+    def loop(vantage: str, url: str) -> None:
+        while not stop.is_set():
+            write(probe(vantage, url, ask))
+            spent = time.monotonic() - begun
+            wait = every_s - spent % every_s
+            if for_s is not None and spent + wait >= for_s:
+                return
+            stop.wait(wait)
+
+    threads = [threading.Thread(target=loop, args=target, daemon=True) for target in targets]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) and not stop.is_set():
+        for thread in threads:
+            thread.join(0.2)
 
 
-def _curl_headers(headers: Iterable[str]) -> tuple[list[str], str]:
-    """Return lines that ask for the values that are not printed, and curl's options."""
-    unset, options = [], []
-    for header in headers:
-        name = header.partition(":")[0].strip()
-        if header.startswith("@") or name.lower() == "host":
-            options.append(f"-H {shlex.quote(header)} ")
-            continue
-        variable = re.sub(r"\W", "_", name.upper())
-        unset.append(f': "${{{variable}:?set it to the value of the header {name}}}"')
-        options.append(f'-H "{name}: ${variable}" ')
-    return unset, "".join(options)
+def stop_on_signals() -> threading.Event:
+    """Return an event that Ctrl-C and a polite kill set."""
+    stop = threading.Event()
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), lambda *_: stop.set())
+    return stop
+
+
+class Writer:
+    """Appends each row as it comes and says so on standard error."""
+
+    def __init__(self, path: str, quiet: bool = False) -> None:
+        self.path, self.quiet, self.rows, self.lost = path, quiet, 0, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        """Append a row; where that fails, say so and go on, for the disk may have room again later."""
+        seen = row["error"] or f"{row['status']} in {row['seconds']:.3f} s"
+        with self._lock:
+            try:
+                append(self.path, [row])
+                self.rows += 1
+            except (OSError, ValueError) as error:
+                self.lost += 1
+                seen += f" - NOT WRITTEN: {error}"
+            if not self.quiet:
+                say(f"{row['timestamp']} {row['vantage']} {row['path']} {seen}")
+
+    def summary(self) -> str:
+        """Return how many rows were written, and how many could not be."""
+        lost = f", {self.lost} could not be written" if self.lost else ""
+        return f"{self.rows} probes written to {self.path}{lost}"
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, if there still is one: a terminal may be closed, or a disk full."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and probe."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    add = parser.add_argument
+    add("url", nargs="+", help="such as http://127.0.0.1:8017/health")
+    add("--vantage", choices=VANTAGES, default="inside", help="where this runs (default: inside)")
+    add("--every", type=float, default=10, metavar="S", help="seconds between probes (default: 10)")
+    add("--for", type=float, dest="for_s", metavar="S", help="seconds to go on (default: until Ctrl-C)")
+    add("--timeout", type=float, default=30, metavar="S", help="time limit of a probe (default: 30)")
+    add("--header", action="append", default=[], metavar="H", help="NAME: VALUE, or @FILE of such lines")
+    add("--output", default="probes.csv", help="file to append to (default: probes.csv)")
+    add("--insecure", action="store_true", help="accept any certificate")
+    options = parser.parse_args(arguments)
+    if options.every < MIN_INTERVAL_S or options.timeout <= 0:
+        parser.error("probe at most once a second, with a time limit above 0")
+    writer = Writer(options.output)
+    try:
+        for url in options.url:
+            check_url(url)
+        headers = read_headers(options.header)
+        append(options.output, [])
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+    def ask(url: str) -> dict[str, Any]:
+        return fetch(url, options.timeout, headers, options.insecure)
+
+    targets = [(options.vantage, url) for url in options.url]
+    run(targets, options.every, options.for_s, ask, writer, stop_on_signals())
+    say(writer.summary())
+
+
+if __name__ == "__main__":
+    main()
