@@ -28,7 +28,7 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.inference.findings import Diagnosis, Investigation
-from watchme_analysis.requests.observations import requests
+from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import TABLES, empty
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -145,7 +145,7 @@ def harmless(given: Given) -> bool:
     second later than half at other times.
     """
     start, end = given.truth.get("fault_start"), given.truth.get("fault_end")
-    seen = requests(given.case.table("access_log"), given.case.table("edge_log"))
+    seen = join_requests(given.case.table("access_log"), given.case.table("edge_log"))
     if start is None or end is None or seen.empty:
         return False
     seconds = seen["edge_s"].fillna(seen["nginx_s"])

@@ -90,7 +90,7 @@ BREAKS = (
     ("floors", "stranger.py", "import json", "stranger"),
     (
         "health",
-        "health/window.py",
+        "health/incident.py",
         "import watchme_analysis.health.sections",
         "window -> watchme_analysis.health",
     ),

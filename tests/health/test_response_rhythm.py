@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.health.configuration import differences, routes
-from watchme_analysis.health.response_rhythm import bunched, rhythm
+from watchme_analysis.health.response_rhythm import count_bunched_responses, response_rhythm
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -21,7 +21,7 @@ def even(begin, end, step=0.21):
 
 def test_a_blocked_loop_is_silent_and_then_answers_in_bursts():
     bursts = [30 + 3 * n + 0.002 * k for n in range(1, 10) for k in range(12)]
-    shape = rhythm(moments(even(0, 30) + bursts + even(60, 80)), *BOUNDS)
+    shape = response_rhythm(moments(even(0, 30) + bursts + even(60, 80)), *BOUNDS)
     assert shape.burst_share > 0.8
     assert shape.silent_share > 0.9
     assert shape.longest_silence_s == pytest.approx(3, abs=0.1)
@@ -29,20 +29,20 @@ def test_a_blocked_loop_is_silent_and_then_answers_in_bursts():
 
 
 def test_a_steady_application_is_neither():
-    shape = rhythm(moments(even(0, 90)), *BOUNDS)
+    shape = response_rhythm(moments(even(0, 90)), *BOUNDS)
     assert shape.burst_share < 0.05
     assert shape.silent_share < 0.05
 
 
 def test_no_answer_at_all_is_one_long_silence():
-    shape = rhythm(moments(even(0, 30) + even(60.5, 90)), *BOUNDS)
+    shape = response_rhythm(moments(even(0, 30) + even(60.5, 90)), *BOUNDS)
     assert shape.silent_share == pytest.approx(1)
     assert shape.answers == 0
 
 
 @pytest.mark.parametrize("seconds", [[], list(range(90)), even(30, 60)])
 def test_without_calm_or_fine_times_nothing_is_said(seconds):
-    assert rhythm(moments(seconds), *BOUNDS) is None
+    assert response_rhythm(moments(seconds), *BOUNDS) is None
 
 
 def requests(rows):
@@ -57,15 +57,15 @@ def requests(rows):
 
 def test_answers_of_several_endpoints_that_leave_together_are_a_bunch():
     rows = [(1.0, 4.0, "/a"), (2.0, 4.005, "/b"), (3.0, 4.01, "/a"), (5.0, 7.0, "/a")]
-    assert bunched(requests(rows)) == (3, 4, 1)
+    assert count_bunched_responses(requests(rows)) == (3, 4, 1)
 
 
 def test_answers_of_one_endpoint_or_of_one_moment_are_none():
     alike = [(1.0, 4.0, "/a"), (2.0, 4.005, "/a"), (3.0, 4.01, "/a")]
     at_once = [(3.90, 4.0, "/a"), (3.91, 4.005, "/b"), (3.92, 4.01, "/a")]
-    assert bunched(requests(alike)) == (0, 3, 0)
-    assert bunched(requests(at_once)) == (0, 3, 0)
-    assert bunched(requests([])) == (0, 0, 0)
+    assert count_bunched_responses(requests(alike)) == (0, 3, 0)
+    assert count_bunched_responses(requests(at_once)) == (0, 3, 0)
+    assert count_bunched_responses(requests([])) == (0, 0, 0)
 
 
 def configuration(*locations):

@@ -8,20 +8,20 @@ from PIL import Image
 
 from watchme_analysis.backlog.sections.timeline import PANELS, plot_backlog_timeline
 from watchme_analysis.health.frames import dense_bins
+from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
 from watchme_analysis.health.sections.followed import plot_waterfall
 from watchme_analysis.health.sections.timeline import plot_health_timeline
-from watchme_analysis.health.window import judged
 from watchme_analysis.inference.findings import Evidence, Finding
 from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.present import style
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.queues.baseline import binned
 from watchme_analysis.queues.pipeline import pipelines
-from watchme_analysis.requests.concurrency import follows, open_requests, step_s
+from watchme_analysis.requests.concurrency import latency_lag, open_requests, sampling_step_s
 from watchme_analysis.requests.followed import follow_requests
 from watchme_analysis.requests.layers import layer_shares, layer_times
-from watchme_analysis.requests.observations import observations, phases, requests
+from watchme_analysis.requests.observations import join_requests, observations, phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 from watchme_analysis.schema import TABLES, conform, empty
 from watchme_analysis.window import Window, parse_zone
@@ -61,7 +61,7 @@ def access_log():
 
 
 def observed():
-    frame = judged(observations(requests(access_log(), empty("edge_log")), empty("probes")))
+    frame = judge_observations(observations(join_requests(access_log(), empty("edge_log")), empty("probes")))
     return frame.assign(phase=phases(frame["start"], *SPAN.incident))
 
 
@@ -129,7 +129,7 @@ def test_vantages_are_told_in_the_alternative_text():
 
 
 def test_where_time_goes_names_the_layer_and_its_length():
-    layers = layer_times(requests(access_log(), empty("edge_log")), *SPAN.incident)
+    layers = layer_times(join_requests(access_log(), empty("edge_log")), *SPAN.incident)
     shares = layer_shares(layers, ["/api/health", "/jobs/*"])
     picture = plot_where_time_goes(shares)
     assert "/api/health, incident" in picture.alt
@@ -138,7 +138,7 @@ def test_where_time_goes_names_the_layer_and_its_length():
 
 
 def drawn_layers(log):
-    joined = requests(log, empty("edge_log"))
+    joined = join_requests(log, empty("edge_log"))
     chosen = chosen_requests(layer_times(joined, *SPAN.incident), ["/api/health"])
     return waterfall(follow_requests(joined, empty("app_log")), chosen)
 
@@ -152,12 +152,12 @@ def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
 
 
 def test_in_flight_against_latency_shows_the_lag():
-    joined = requests(access_log(), empty("edge_log"))
+    joined = join_requests(access_log(), empty("edge_log"))
     opened = open_requests(joined)
     rows = observed()
     waits = rows[rows["family"] == "/api/health"].set_index("start")["duration_s"]
     load = ("jobs in the process", waits * 3 + 1)
-    lag = follows(rows, "/api/health", load, step_s(joined))
+    lag = latency_lag(rows, "/api/health", load, sampling_step_s(joined))
     picture = plot_in_flight(opened, rows, load, ("/api/health", lag), SPAN)
     assert {
         "requests open at Nginx, by upstream",
@@ -171,8 +171,8 @@ def test_in_flight_against_latency_shows_the_lag():
 def test_long_paths_are_told_apart_by_their_ends_and_leave_room_for_the_rest():
     log = access_log()
     log = log.assign(path="/one-service-of-several/with-a-prefix" + log["path"])
-    joined = requests(log, empty("edge_log"))
-    rows = judged(observations(joined, empty("probes")))
+    joined = join_requests(log, empty("edge_log"))
+    rows = judge_observations(observations(joined, empty("probes")))
     health = "/one-service-of-several/with-a-prefix/api/health"
     load = ("jobs", rows.set_index("start")["duration_s"])
     layers = layer_times(joined, *SPAN.incident)
@@ -260,11 +260,11 @@ EMPTY_FIGURES = {
     "timeline": lambda: plot_health_timeline(observed().head(0), side_tables(), SPAN),
     "vantages": lambda: plot_vantages(observed().head(0), ["/health"]),
     "where-time-goes": lambda: plot_where_time_goes(
-        layer_shares(layer_times(requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+        layer_shares(layer_times(join_requests(empty("access_log"), empty("edge_log"))), ["/health"]),
     ),
     "waterfall": lambda: plot_waterfall(drawn_layers(empty("access_log")), TOKYO),
     "in-flight": lambda: plot_in_flight(
-        open_requests(requests(empty("access_log"), empty("edge_log"))),
+        open_requests(join_requests(empty("access_log"), empty("edge_log"))),
         observed().head(0),
         ("jobs", pd.Series(dtype=float)),
         ("/health", None),
@@ -321,7 +321,9 @@ def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
 def test_a_log_without_durations_shows_when_requests_failed(drawn):
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
-    frame = judged(observations(requests(conform("access_log", log), empty("edge_log")), empty("probes")))
+    frame = judge_observations(
+        observations(join_requests(conform("access_log", log), empty("edge_log")), empty("probes"))
+    )
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
     assert "Nginx: 60 requests, no durations logged" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)

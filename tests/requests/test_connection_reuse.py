@@ -9,14 +9,14 @@ from watchme_analysis.requests.connection_reuse import (
     overtaken,
 )
 from watchme_analysis.requests.followed import follow_requests
-from watchme_analysis.requests.observations import requests
+from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import empty
 
 HEALTH = "/svc/health"
 
 
 def followed(log, edge_log=None, app_log=None):
-    joined = requests(log, empty("edge_log") if edge_log is None else edge_log)
+    joined = join_requests(log, empty("edge_log") if edge_log is None else edge_log)
     return follow_requests(joined, empty("app_log") if app_log is None else app_log).frame
 
 

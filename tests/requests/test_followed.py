@@ -5,10 +5,10 @@ import pytest
 from worlds.request_rows import USUAL, access, app, asked, at, edge, given_up
 
 from watchme_analysis.requests.app_join import join_app
-from watchme_analysis.requests.concurrency import follows
+from watchme_analysis.requests.concurrency import latency_lag
 from watchme_analysis.requests.followed import FATES, fate_counts, follow_requests
 from watchme_analysis.requests.layers import layer_times
-from watchme_analysis.requests.observations import requests
+from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
 from watchme_analysis.schema import empty
 from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_logs
@@ -26,7 +26,7 @@ def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says(
         {"time": at(2), "kind": "application", "message": f"done request_id={ids[0]}"},
         {"time": at(1), "kind": "application", "message": f"done request_id={ids[1]}"},
     )
-    found = join_app(requests(log, empty("edge_log")), lines).frame
+    found = join_app(join_requests(log, empty("edge_log")), lines).frame
     assert found["app_joined_by"].tolist() == ["id", "id"]
     assert found["app_row"].tolist() == [0, 1]
 
@@ -34,7 +34,7 @@ def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says(
 def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
     log = access(*(asked(1 + n, 0.8) for n in range(5)))
     lines = app(*({"time": at(1.001 + n)} for n in range(5)))
-    found = join_app(requests(log, empty("edge_log")), lines).frame
+    found = join_app(join_requests(log, empty("edge_log")), lines).frame
     assert found["app_row"].tolist() == [0, 1, 2, 3, 4]
     assert set(found["app_joined_by"]) == {"time"}
 
@@ -47,7 +47,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     lines = [
         {"time": at(end - 0.001), "path": f"/{n % 4}", "status": 200} for n, end in enumerate([*ends, 12.5])
     ]
-    joined = follow_requests(requests(access(*inner), empty("edge_log")), app(*lines)).frame.sort_values(
+    joined = follow_requests(join_requests(access(*inner), empty("edge_log")), app(*lines)).frame.sort_values(
         "nginx_line"
     )
     assert joined["app_line"].tolist()[:40] == list(range(1, 41))
@@ -57,7 +57,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
 def test_two_answers_at_one_moment_are_no_sure_pair():
     log = access(*(asked(1 + n, 0.1) for n in range(4)), asked(4.01, 0.1))
     lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
-    found = join_app(requests(log, empty("edge_log")), lines).frame
+    found = join_app(join_requests(log, empty("edge_log")), lines).frame
     assert found["app_joined_by"].tolist() == ["time"] * 3 + ["nearest"] * 2
     assert found["app_candidates"].tolist()[-2:] == [2, 2]
 
@@ -67,7 +67,7 @@ def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]
     log = access(*(asked(moment, 0.2) for moment in moments))
     lines = app(*({"time": at(moment + ahead)} for moment in moments))
-    found = follow_requests(requests(log, empty("edge_log")), lines)
+    found = follow_requests(join_requests(log, empty("edge_log")), lines)
     assert found.skews["application", "Nginx"].ahead_s == pytest.approx(ahead, abs=0.02)
     assert found.frame["app_joined_by"].tolist() == ["time"] * 10
     assert found.frame["app_after_s"].abs().max() < 0.03
@@ -80,7 +80,7 @@ def test_each_upstream_has_the_log_that_fits_it():
     rows += [asked(moment + 0.5, 0.1, upstream_addr=other) for moment in moments]
     lines = [{"time": at(moment + 0.5)} for moment in moments]
     lines += [{"time": at(moment), "service": "second"} for moment in moments]
-    joined = requests(access(*rows), empty("edge_log"))
+    joined = join_requests(access(*rows), empty("edge_log"))
     found = follow_requests(joined, app(*lines)).frame
     named = found.groupby("upstream_addr")["app_service"].unique().map(list).to_dict()
     assert named == {USUAL: ["second"], other: [""]}
@@ -111,7 +111,7 @@ def calm():
 def test_what_became_of_a_request_at_nginx(request_row, record, fate):
     rows, lines = calm()
     rows, lines = [*rows, request_row], [*lines, record, {"time": at(90), "path": "/x"}]
-    found = follow_requests(requests(access(*rows), empty("edge_log")), app(*lines)).frame
+    found = follow_requests(join_requests(access(*rows), empty("edge_log")), app(*lines)).frame
     assert found["fate"].tolist() == ["answered"] * 5 + [fate]
 
 
@@ -126,7 +126,7 @@ def test_what_became_of_a_request_at_nginx(request_row, record, fate):
 )
 def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
     outer = {"start": at(10), "end": at(10.2), "ray_id": "f" * 16, "duration_ms": 200.0}
-    joined = requests(access(asked(5, 0.1), asked(15, 0.1)), edge(outer | row))
+    joined = join_requests(access(asked(5, 0.1), asked(15, 0.1)), edge(outer | row))
     found = follow_requests(joined, empty("app_log")).frame
     assert found.loc[found["seen_edge"], "fate"].tolist() == [fate]
 
@@ -134,7 +134,7 @@ def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
 def test_an_edge_that_gave_up_before_nginx_answered():
     outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
     found = follow_requests(
-        requests(access(asked(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
+        join_requests(access(asked(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
     )
     assert found.frame["fate"].tolist() == ["edge_left"]
 
@@ -143,7 +143,7 @@ def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
     rows, lines = calm()
     rows = [*rows, given_up(20, 5.0), given_up(21, 5.0)]
     found = follow_requests(
-        requests(access(*rows), empty("edge_log")), app(*lines, {"time": at(60), "path": "/x"})
+        join_requests(access(*rows), empty("edge_log")), app(*lines, {"time": at(60), "path": "/x"})
     ).frame
     counts = fate_counts(found.assign(during=found["start"] >= at(10)), ["/svc/health"])
     assert set(counts["fate"]) <= set(FATES)
@@ -184,7 +184,7 @@ def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
 
 def test_the_waterfall_keeps_layers_that_have_no_record():
     rows, lines = calm()
-    joined = requests(access(*rows, given_up(20, 5.0)), empty("edge_log"))
+    joined = join_requests(access(*rows, given_up(20, 5.0)), empty("edge_log"))
     layers = layer_times(joined, at(10), at(30))
     chosen = chosen_requests(layers, ["/svc/health"])
     drawn = waterfall(follow_requests(joined, app(*lines, {"time": at(60), "path": "/x"})), chosen)
@@ -204,7 +204,7 @@ def test_the_waterfall_keeps_layers_that_have_no_record():
 def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a_log(logged, state):
     outer = {"start": at(20), "end": at(30), "status": 522, "ray_id": "a" * 16, "duration_ms": 10_000.0}
     inner = access(*logged) if logged else empty("access_log")
-    followed = follow_requests(requests(inner, edge(outer)), empty("app_log"))
+    followed = follow_requests(join_requests(inner, edge(outer)), empty("app_log"))
     only_edge = followed.frame.index[followed.frame["seen_edge"]][0]
     drawn = waterfall(followed, {"slowest": only_edge}).set_index("layer")
     assert drawn.loc["edge", "state"] == "seen"
@@ -223,7 +223,7 @@ def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
     answers = [{"time": at(end - 0.001), "path": path} for end, path in zip(ends, paths, strict=True)]
     for rows in (inner, outer):
         rows[:] = [row | {"path": f"/svc{path}"} for row, path in zip(rows, paths, strict=True)]
-    followed = follow_requests(requests(access(*inner), edge(*outer)), app(*answers))
+    followed = follow_requests(join_requests(access(*inner), edge(*outer)), app(*answers))
     for label in followed.frame.index[::5]:
         drawn = waterfall(followed, {"slowest": label}).set_index("layer")
         nginx = drawn.loc["nginx"]
@@ -232,7 +232,7 @@ def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
 
 
 def test_without_times_there_is_nothing_to_draw():
-    joined = requests(access({"time": at(1)}), empty("edge_log"))
+    joined = join_requests(access({"time": at(1)}), empty("edge_log"))
     assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}
     assert waterfall(follow_requests(joined, empty("app_log")), {}).empty
 
@@ -255,7 +255,7 @@ def seen(values):
 def test_the_lag_at_which_latency_follows_load_is_found():
     load = [(7 * n * n) % 31 for n in range(80)]
     late = [0.1] * 4 + [0.1 + value / 10 for value in load[:-4]]
-    found = follows(seen(late), "/health", ("jobs", series(load)), 1.0)
+    found = latency_lag(seen(late), "/health", ("jobs", series(load)), 1.0)
     assert found.lag_s == 4.0
     assert found.correlation == pytest.approx(1.0)
     assert found.follows
@@ -264,5 +264,5 @@ def test_the_lag_at_which_latency_follows_load_is_found():
 def test_latency_that_has_nothing_to_do_with_load_follows_nothing():
     load = [(7 * n * n) % 31 for n in range(80)]
     other = [0.1 + ((11 * n * n * n + 3) % 29) / 10 for n in range(80)]
-    assert not follows(seen(other), "/health", ("jobs", series(load)), 1.0).follows
-    assert follows(seen(other), "/health", ("jobs", series([3.0] * 80)), 1.0) is None
+    assert not latency_lag(seen(other), "/health", ("jobs", series(load)), 1.0).follows
+    assert latency_lag(seen(other), "/health", ("jobs", series([3.0] * 80)), 1.0) is None

@@ -5,10 +5,10 @@ import pytest
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.health.frames import baseline_comparison, cliffs_delta, error_counts, status_counts
-from watchme_analysis.health.window import judged
+from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.requests.concurrency import in_flight, pile_up_start
 from watchme_analysis.requests.layers import LAYERS, layer_shares, layer_times
-from watchme_analysis.requests.observations import observations, requests
+from watchme_analysis.requests.observations import join_requests, observations
 from watchme_analysis.requests.waterfall import chosen_requests
 from watchme_analysis.schema import conform, empty
 
@@ -30,7 +30,7 @@ def edge(*rows):
 
 
 def test_requests_are_joined_by_ray_whatever_each_layer_adds_to_it():
-    joined = requests(
+    joined = join_requests(
         access({"time": at(1.0), "request_time_s": 0.1, "edge_ray_id": "8F2A11B022C03344-NRT"}),
         edge({"start": at(0.8), "end": at(1.05), "duration_ms": 250.0, "ray_id": "8f2a11b022c03344"}),
     )
@@ -45,13 +45,13 @@ def test_times_are_times_where_a_layer_has_no_rows(absent):
         "access_log": access({"time": at(1.0), "request_time_s": 0.1}),
         "edge_log": edge({"start": at(0.8), "end": at(1.1)}),
     } | {absent: empty(absent)}
-    joined = requests(**logs)
+    joined = join_requests(**logs)
     times = ["start", "end", "nginx_start", "nginx_end", "edge_start", "edge_end"]
     assert {str(joined[name].dtype) for name in times} == {"datetime64[us, UTC]"}
 
 
 def test_without_a_ray_requests_are_joined_by_path_and_time():
-    joined = requests(
+    joined = join_requests(
         access({"time": at(1.0), "request_time_s": 0.1}, {"time": at(9.0), "path": "/other"}),
         edge({"start": at(0.8), "end": at(1.1), "duration_ms": 300.0, "ray_id": "ab"}),
     )
@@ -71,12 +71,12 @@ def test_requests_of_one_second_are_paired_one_to_one_by_status_and_client():
         }
         for n, status in enumerate((200, 504, 504, 200))
     ]  # fmt: skip
-    joined = requests(access(*inner), edge(*outer))
+    joined = join_requests(access(*inner), edge(*outer))
     assert joined["joined_by"].tolist() == ["time"] * 4
     assert (joined["nginx_status"] == joined["edge_status"]).all()
     assert joined["join_candidates"].tolist() == [1] * 4
     nameless = [row | {"client_addr": "192.0.2.250"} for row in inner]
-    assert requests(access(*nameless), edge(*outer))["join_candidates"].tolist() == [2] * 4
+    assert join_requests(access(*nameless), edge(*outer))["join_candidates"].tolist() == [2] * 4
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 0.5, -3.0])
@@ -99,7 +99,7 @@ def test_clocks_that_are_apart_and_requests_that_are_alike_are_joined_as_they_be
     inner = sorted(inner, key=lambda row: row["time"])
     if stock:
         inner = [row | {"time": row["time"].floor("s"), "request_time_s": None} for row in inner]
-    joined = requests(access(*inner), edge(*outer))
+    joined = join_requests(access(*inner), edge(*outer))
     both = joined[joined["joined_by"].notna()]
     right = both["ray"] == both["request_id"]
     assert right.sum() >= (36 if stock else 40)
@@ -112,7 +112,7 @@ def test_what_a_worker_asked_the_origin_belongs_to_its_callers_request():
     extra = '{"ParentRayID": "aaaaaaaaaaaaaaaa", "WorkerSubrequest": true}'
     quick = worker | {"end": at(0.7), "duration_ms": 100.0, "ray_id": "c" * 16, "extra": extra}
     stray = worker | {"ray_id": "d" * 16, "extra": extra.replace("a" * 16, "e" * 16)}
-    joined = requests(
+    joined = join_requests(
         access({"time": at(1.2), "request_time_s": 0.5, "status": 504, "edge_ray_id": "b" * 16}),
         edge(caller, worker | {"ray_id": "b" * 16, "origin_status": 504, "extra": extra}, quick, stray),
     )
@@ -123,7 +123,7 @@ def test_what_a_worker_asked_the_origin_belongs_to_its_callers_request():
 
 
 def test_a_few_requests_do_not_move_a_clock():
-    joined = requests(
+    joined = join_requests(
         access({"time": at(4.0), "request_time_s": 0.1}), edge({"start": at(0.8), "end": at(1.1)})
     )
     assert joined["joined_by"].isna().all()
@@ -131,7 +131,7 @@ def test_a_few_requests_do_not_move_a_clock():
 
 def test_who_asks_is_told_by_the_user_agent():
     outer = {"start": at(0.8), "end": at(1.1), "user_agent": "checker"}
-    joined = requests(
+    joined = join_requests(
         access(
             {"time": at(1.1), "request_time_s": 0.3, "user_agent": "browser"},
             {"time": at(1.4), "request_time_s": 0.3, "user_agent": "checker"},
@@ -142,7 +142,7 @@ def test_who_asks_is_told_by_the_user_agent():
 
 
 def test_what_the_edge_gave_up_on_is_found_at_nginx_whatever_its_status():
-    joined = requests(
+    joined = join_requests(
         access({"time": at(10), "status": 499, "request_time_s": 4.0}),
         edge({"start": at(6), "end": at(10), "status": 524, "origin_status": 0, "duration_ms": 4000.0}),
     )
@@ -150,7 +150,7 @@ def test_what_the_edge_gave_up_on_is_found_at_nginx_whatever_its_status():
 
 
 def test_a_cached_answer_is_not_taken_for_a_request_to_the_origin():
-    joined = requests(
+    joined = join_requests(
         access({"time": at(10)}),
         edge({"start": at(9.9), "end": at(10), "origin_status": 0, "cache_status": "hit"}),
     )
@@ -158,18 +158,18 @@ def test_a_cached_answer_is_not_taken_for_a_request_to_the_origin():
 
 
 def test_a_request_that_the_origin_never_saw_stands_alone():
-    joined = requests(
+    joined = join_requests(
         empty("access_log"), edge({"start": at(0), "end": at(1), "status": 403, "origin_status": 0})
     )
     assert joined[["seen_edge", "seen_nginx"]].values.tolist() == [[True, False]]
 
 
 def test_no_logs_no_requests():
-    joined = requests(empty("access_log"), empty("edge_log"))
+    joined = join_requests(empty("access_log"), empty("edge_log"))
     assert joined.empty
     assert layer_times(joined).empty
     assert in_flight(joined).empty
-    assert judged(observations(joined, empty("probes"))).empty
+    assert judge_observations(observations(joined, empty("probes"))).empty
 
 
 def test_errors_stand_in_for_a_log_without_times():
@@ -182,8 +182,8 @@ def test_errors_stand_in_for_a_log_without_times():
             ]
         ),
     )
-    untimed = requests(access({"time": at(1)}), empty("edge_log"))
-    timed = requests(access({"time": at(1), "request_time_s": 0.1}), empty("edge_log"))
+    untimed = join_requests(access({"time": at(1)}), empty("edge_log"))
+    timed = join_requests(access({"time": at(1), "request_time_s": 0.1}), empty("edge_log"))
     assert observations(untimed, empty("probes"), errors)["error"].dropna().tolist() == [
         "upstream_timeout_header"
     ]
@@ -212,7 +212,7 @@ def test_layers_split_a_request(times, expected, gave_up):
         "duration_ms": (response + 0.25) * 1000,
         "ray_id": "aa",
     }
-    parts = layer_times(requests(access(row), edge(outer)), at(0), at(20)).iloc[0]
+    parts = layer_times(join_requests(access(row), edge(outer)), at(0), at(20)).iloc[0]
     assert (parts["connect_s"], parts["header_s"], parts["body_s"]) == pytest.approx(expected)
     assert parts["nginx_s"] == pytest.approx(0.05)
     assert parts["edge_s"] == pytest.approx(0.2)
@@ -228,7 +228,7 @@ def test_what_a_server_that_failed_first_took_is_no_time_in_the_body():
         "upstream_addr": "192.0.2.11:80", "upstream_tries": 2,
         "upstream_raw": '{"upstream_header_time": "-, 0.010", "upstream_response_time": "4.99, 0.010"}',
     }  # fmt: skip
-    parts = layer_times(requests(access(row), empty("edge_log"))).iloc[0]
+    parts = layer_times(join_requests(access(row), empty("edge_log"))).iloc[0]
     assert (parts["connect_s"], parts["header_s"], parts["body_s"]) == pytest.approx((0.0, 5.0, 0.0))
 
 
@@ -236,7 +236,7 @@ def test_the_slowest_and_the_typical_request_are_chosen():
     rows = [
         {"time": at(n), "request_time_s": 0.1 * (n + 1), "upstream_response_time_s": 0.1} for n in range(9)
     ]
-    layers = layer_times(requests(access(*rows), empty("edge_log")), at(100), None)
+    layers = layer_times(join_requests(access(*rows), empty("edge_log")), at(100), None)
     chosen = chosen_requests(layers, ["/health"])
     totals = {name: layers.loc[row, "total_s"] for name, row in chosen.items()}
     assert totals == {"slowest": pytest.approx(0.9), "typical": pytest.approx(0.5)}
@@ -248,7 +248,7 @@ def test_requests_in_flight_are_counted_where_they_overlap():
         {"time": at(6.5), "request_time_s": 2.0},
         {"time": at(9.9)},
     ]
-    open_now = in_flight(requests(access(*rows), empty("edge_log"))).set_index("time")["in_flight"]
+    open_now = in_flight(join_requests(access(*rows), empty("edge_log"))).set_index("time")["in_flight"]
     assert open_now[at(3)] == 1
     assert open_now[at(5)] == 2
     assert open_now[at(7)] == 0
@@ -312,13 +312,13 @@ def test_frames_for_figures_agree_with_the_rows():
     rows = [{"time": at(n), "duration_s": 0.1} for n in range(10)]
     rows += [{"time": at(n), "duration_s": 5.0, "status": None, "error": "timeout"} for n in range(10, 16)]
     frame = probes(*rows)
-    observed = judged(observations(requests(empty("access_log"), empty("edge_log")), frame))
+    observed = judge_observations(observations(join_requests(empty("access_log"), empty("edge_log")), frame))
     row = baseline_comparison(observed, at(10), None).iloc[0]
     assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)
     assert row["median_ratio"] == pytest.approx(50)
     assert row["cliffs_delta"] == 1.0
-    still = judged(
-        observations(requests(empty("access_log"), empty("edge_log")), frame.assign(duration_s=0.0))
+    still = judge_observations(
+        observations(join_requests(empty("access_log"), empty("edge_log")), frame.assign(duration_s=0.0))
     )
     assert baseline_comparison(still, at(10), None).iloc[0]["median_ratio"] == 1.0, (
         "nought is as quick as nought"
@@ -345,7 +345,7 @@ def test_a_log_without_connect_times_says_nothing_of_connecting():
         "upstream_addr": "192.0.2.11:80", "status": 504,
     }  # fmt: skip
     good = {**row, "time": at(4), "request_time_s": 0.1, "upstream_response_time_s": 0.1, "status": 200}
-    layers = layer_times(requests(access(good, row), empty("edge_log")))
+    layers = layer_times(join_requests(access(good, row), empty("edge_log")))
     parts = layers.loc[layers["status"] == 504].iloc[0]
     assert pd.isna(parts["connect_s"])
     assert parts["header_s"] == pytest.approx(4.0)
@@ -361,7 +361,7 @@ def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself(
     }
     refused = {"request_time_s": 0.0, "status": 503}
     log = access({"time": at(1)} | passed, *({"time": at(second)} | refused for second in (2, 3, 4)))
-    layers = layer_times(requests(log, empty("edge_log")))
+    layers = layer_times(join_requests(log, empty("edge_log")))
     row = layer_shares(layers, ["/health"]).iloc[0]
     assert (row["requests"], row["header_s"]) == (4, pytest.approx(0.2))
     assert row[[f"{layer}_s" for layer in LAYERS]].sum() == pytest.approx(layers["total_s"].mean())

@@ -97,12 +97,12 @@ def case_show(case: Path, timezone: str) -> None:
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present import console
     from watchme_analysis.schema import TABLES
-    from watchme_analysis.stats.gaps import silent_stretches
+    from watchme_analysis.stats.gaps import silent_intervals
 
     zone = parse_zone(timezone)
     opened = open_case(case)
     gaps = {
-        name: silent_stretches(opened.table(name)[column])
+        name: silent_intervals(opened.table(name)[column])
         for name in opened.tables
         if (column := TABLES[name].time) is not None
     }

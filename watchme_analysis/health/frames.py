@@ -32,7 +32,7 @@ def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
 
     Returns
     -------

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.own_errors import is_health_check
-from watchme_analysis.health.window import MIN_SPAN_S
+from watchme_analysis.health.application_errors import is_health_check
+from watchme_analysis.health.incident import MIN_SPAN_S
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.observations import INNER, OUTER
 
@@ -98,9 +98,9 @@ def refused_at_limit(
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     error_log
         Table ``error_log``.
     routes

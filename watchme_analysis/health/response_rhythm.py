@@ -52,7 +52,7 @@ class Rhythm:
     silence_limit_s: float
 
 
-def rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
+def response_rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
     """Describe the rhythm of answers.
 
     Parameters
@@ -99,13 +99,13 @@ def rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
     )
 
 
-def bunched(slow: pd.DataFrame) -> tuple[int, int, int]:
+def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
     """Find slow answers of several endpoints that were waiting together and left together.
 
     Parameters
     ----------
     slow
-        Rows of :func:`watchme_analysis.requests.observations.requests` that were slow and answered:
+        Rows of :func:`watchme_analysis.requests.observations.join_requests` that were slow and answered:
         ``nginx_start``, ``nginx_end`` (or ``start``, ``end``), ``family``.
 
     Returns
@@ -135,7 +135,7 @@ def held_waits(asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     Parameters
     ----------
     asked
-        Rows of :func:`watchme_analysis.requests.observations.requests` that Nginx passed to one service.
+        Rows of :func:`watchme_analysis.requests.observations.join_requests` that Nginx passed to one service.
 
     Returns
     -------

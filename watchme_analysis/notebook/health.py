@@ -28,7 +28,12 @@ from watchme_analysis.notebook.page import Page
 from watchme_analysis.present.display import FigureView, TableView, table
 from watchme_analysis.present.finding import VerdictView
 from watchme_analysis.present.style import Mark
-from watchme_analysis.requests.concurrency import follows, open_requests, other_jobs, step_s
+from watchme_analysis.requests.concurrency import (
+    latency_lag,
+    open_requests,
+    other_requests_in_flight,
+    sampling_step_s,
+)
 from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection, overtaken
 from watchme_analysis.requests.followed import FATES, FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
@@ -150,8 +155,8 @@ class HealthPage(Page):
         family = self.families[0] if self.families else "/health"
         opened = open_requests(found.joined)
         service = service_name(found, metrics)
-        jobs = other_jobs(opened, metrics, family, found.upstreams.get(family), service)
-        lag = follows(found.observed, family, jobs, step_s(found.joined))
+        jobs = other_requests_in_flight(opened, metrics, family, found.upstreams.get(family), service)
+        lag = latency_lag(found.observed, family, jobs, sampling_step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
 
     def by_connection(self) -> TableView:

@@ -17,7 +17,7 @@ from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, investigate
-from watchme_analysis.stats.gaps import silent_stretches
+from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.window import Window, parse_zone
 
@@ -118,7 +118,7 @@ class Page:
         absent = absent_tables(self.investigation)
         gaps = {}
         for name in _STEADY:
-            stretches = silent_stretches(self.investigation.table(name)[str(TABLES[name].time)])
+            stretches = silent_intervals(self.investigation.table(name)[str(TABLES[name].time)])
             if stretches:
                 gaps[name] = stretches
         return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone)

@@ -1,6 +1,6 @@
 """One request across edge, Nginx and application: joined, followed, split into layers.
 
-Entry point: `observations.requests` (the join), `followed.followed`, `layers.layer_times`.
+Entry point: `observations.join_requests` (the join), `followed.follow_requests`, `layers.layer_times`.
 
 Imports: `access_logs`, `stats` and below.
 

@@ -64,7 +64,7 @@ def join_app(
     Parameters
     ----------
     requests
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     app_log
         Table of the glossary, may be empty.
     inner_paths
@@ -83,13 +83,15 @@ def join_app(
         by_id = _by_id(requests, records)
         for at, record in by_id.items():
             row[at], how[at], count[at] = record, "id", 1
-        asked = _asked(requests, app_log["time"].min(), _inner_names(requests, records, inner_paths or {}))
+        asked = _requests_in_seconds(
+            requests, app_log["time"].min(), _inner_names(requests, records, inner_paths or {})
+        )
         whole = in_whole_seconds(requests["nginx_end"]) and bool(requests["seen_nginx"].any())
         slack_s, fine_s = (SLACK_WHOLE_S, STEP_WHOLE_S) if whole else (SLACK_S, STEP_S)
         answers = records[(records["kind"] == "access") & ~records["row"].isin(by_id.values())]
         left = asked[~asked["at"].isin(by_id)]
         for _, group in left.groupby("target"):
-            service, skew = _whose(group, answers, fine_s)
+            service, skew = _service_of(group, answers, fine_s)
             if service is None:
                 continue
             skews.setdefault(service, skew)
@@ -160,7 +162,7 @@ def _inner_names(requests: pd.DataFrame, records: pd.DataFrame, inner: Mapping[s
     return found
 
 
-def _asked(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.DataFrame:
+def _requests_in_seconds(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.DataFrame:
     """Return the requests that an application may have been asked, times in seconds after ``base``."""
     import numpy as np
     import pandas as pd
@@ -198,7 +200,7 @@ def _asked(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.Da
     return frame[kept]
 
 
-def _whose(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tuple[str | None, Skew]:
+def _service_of(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tuple[str | None, Skew]:
     """Return the service whose log holds the answers to these requests, and its clock's lead."""
     well = group[~group["lost"]].assign(second=group["header"])
     services = answers["service"].unique()
@@ -217,7 +219,7 @@ def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.
     """Pair requests that were answered with records, then those given up on with what is left."""
     well, lost = group[~group["lost"]], group[group["lost"]]
     reach = (well["begin"] - slack_s, well["header"] + slack_s)
-    first = _nearest(
+    first = _nearest_pairs(
         well, mine, possible_pairs(well, mine, reach, ("path", "status"), around=well["header"]), slack_s
     )
     # Who asked these asked the others as well; records of anybody else are no candidates.
@@ -226,10 +228,10 @@ def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.
     if peers:
         rest = rest[rest["client_addr"].isin(peers)]
     reach = (lost["begin"] - slack_s, lost["end"] + MOST_LATE_S)
-    return [first, _in_turn(lost, rest, possible_pairs(lost, rest, reach, ("path",)))]
+    return [first, _pairs_in_turn(lost, rest, possible_pairs(lost, rest, reach, ("path",)))]
 
 
-def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
+def _nearest_pairs(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
     """Take the pairs that lie nearest to each other first, each side once."""
     import numpy as np
 
@@ -241,10 +243,10 @@ def _nearest(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: flo
     rivals, claims = pairs.rivals(sizes)
     rivals[near], claims[near] = pairs.where(near).rivals(sizes)
     how = np.where((rivals == 1) & (claims == 1), "time", "nearest")
-    return _chosen(asked, mine, pairs.where(kept), how[kept], rivals[kept])
+    return _chosen_pairs(asked, mine, pairs.where(kept), how[kept], rivals[kept])
 
 
-def _in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def _pairs_in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Give each request the first record that is left, the longest waiting request first."""
     import numpy as np
 
@@ -252,10 +254,10 @@ def _in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFra
     order = np.lexsort((rest["second"].to_numpy()[pairs.other], lost["begin"].to_numpy()[pairs.one]))
     kept = pairs.taken(order, sizes)
     rivals, _ = pairs.rivals(sizes)
-    return _chosen(lost, rest, pairs.where(kept), np.full(len(kept), "order"), rivals[kept])
+    return _chosen_pairs(lost, rest, pairs.where(kept), np.full(len(kept), "order"), rivals[kept])
 
 
-def _chosen(
+def _chosen_pairs(
     asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, how: Array, candidates: Array
 ) -> pd.DataFrame:
     import pandas as pd

@@ -25,7 +25,7 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     step_s
         Seconds between samples.
 
@@ -131,7 +131,7 @@ class Lag:
         return self.correlation >= FOLLOWS_FROM
 
 
-def step_s(joined: pd.DataFrame) -> float:
+def sampling_step_s(joined: pd.DataFrame) -> float:
     """Return the step in which to sample requests so that a figure can show them."""
     span = (joined["end"].max() - joined["start"].min()).total_seconds() if len(joined) else 0.0
     return float(next((step for step in _STEPS_S if span / step <= _MOST_STEPS), _STEPS_S[-1]))
@@ -139,10 +139,10 @@ def step_s(joined: pd.DataFrame) -> float:
 
 def open_requests(joined: pd.DataFrame) -> pd.DataFrame:
     """Return :func:`watchme_analysis.requests.concurrency.in_flight` at that step."""
-    return in_flight(joined, step_s(joined))
+    return in_flight(joined, sampling_step_s(joined))
 
 
-def other_jobs(
+def other_requests_in_flight(
     opened: pd.DataFrame, host_metrics: pd.DataFrame, family: str, upstream: str | None, service: str
 ) -> tuple[str, pd.Series]:
     """Return what else is in flight beside an endpoint, over time, and what it is in words.
@@ -175,17 +175,17 @@ def other_jobs(
     return "requests of other paths open at the same upstream", others
 
 
-def follows(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], step: float) -> Lag | None:
+def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], step: float) -> Lag | None:
     """Return the lag at which an endpoint's latency goes best with what is in flight.
 
     Parameters
     ----------
     observed
-        Judged observations of :mod:`watchme_analysis.health.window`.
+        Judged observations of :mod:`watchme_analysis.health.incident`.
     family
         The endpoint.
     jobs
-        What :func:`other_jobs` returned.
+        What :func:`other_requests_in_flight` returned.
     step
         Seconds between samples.
 

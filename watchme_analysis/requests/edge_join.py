@@ -20,7 +20,7 @@ _PARENT = r'"ParentRayID": "([0-9a-f]+)"'
 _OF_ORIGIN = ["ray_id", "origin_addr", "origin_status", "origin_duration_ms", "origin_handshake_ms"]
 
 
-def callers_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
+def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
     """Return the requests of callers, with what their Workers' requests met at the origin.
 
     Cloudflare logs both, and the caller's as one that no origin was asked for: the Worker's names it as its
@@ -81,7 +81,7 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     nginx, edge
-        The records' sides as :func:`watchme_analysis.requests.observations.requests` names their columns.
+        Columns of the records as :func:`watchme_analysis.requests.observations.join_requests` names them.
 
     Returns
     -------

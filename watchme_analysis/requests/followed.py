@@ -45,7 +45,7 @@ class FollowedRequests:
     Attributes
     ----------
     frame
-        Frame of :func:`watchme_analysis.requests.observations.requests` with ``app_seen`` (bool),
+        Frame of :func:`watchme_analysis.requests.observations.join_requests` with ``app_seen`` (bool),
         ``app_time`` (time, when the application logged the answer, by its own clock), ``app_status`` (float),
         ``app_after_s`` (float, from Nginx's end to that, clocks aligned; negative: before it),
         ``app_kept`` (boolean, whether it answered over a connection used before; null where no record
@@ -68,7 +68,7 @@ def follow_requests(
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`; further columns are kept.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`; further columns are kept.
     app_log
         Table of the glossary, may be empty.
     inner_paths

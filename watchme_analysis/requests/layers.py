@@ -25,7 +25,7 @@ def logs_connects(joined: pd.DataFrame) -> bool:
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     """
     answered = joined["response_s"].notna() & (joined["nginx_status"] < 400)
     return bool(joined["connect_s"].notna().any() or not answered.any())
@@ -43,7 +43,7 @@ def layer_times(
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     connects_logged
         Whether Nginx logs ``$upstream_connect_time``: only then does its absence tell of an upstream that
         was never connected. None: as the rows of ``joined`` show.
@@ -204,7 +204,7 @@ SENDING_S = 0.4
 MOST = 0.8
 
 
-def slow_senders(joined: pd.DataFrame, side: str) -> pd.Series:
+def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
     """Tell of each request whether a layer waited for its sender alone.
 
     A proxy reads a request with a body whole before it passes it on. Where, for a time, most uploads of an
@@ -213,7 +213,7 @@ def slow_senders(joined: pd.DataFrame, side: str) -> pd.Series:
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     side
         ``edge`` or ``nginx``.
 

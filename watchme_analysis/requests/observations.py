@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.requests.edge_join import callers_requests, pairs_by_ray, pairs_by_time
+from watchme_analysis.requests.edge_join import client_requests, pairs_by_ray, pairs_by_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def floats(values: pd.Series) -> np.ndarray[Any, Any]:
     return values.to_numpy(dtype="float64", na_value=np.nan)  # type: ignore[no-any-return]
 
 
-def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
+def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     """Join the edge's and Nginx's records of the same request.
 
     Parameters
@@ -85,7 +85,7 @@ def requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    nginx, edge = _nginx_side(access_log), _edge_side(callers_requests(edge_log))
+    nginx, edge = _nginx_side(access_log), _edge_side(client_requests(edge_log))
     pairs = pairs_by_ray(nginx, edge)
     left_nginx = nginx.index.difference(pairs["nginx"])
     left_edge = edge.index.difference(pairs["edge"])
@@ -211,7 +211,7 @@ def observations(
     Parameters
     ----------
     joined
-        Frame of :func:`requests`.
+        Frame of :func:`join_requests`.
     probes
         Table ``probes``.
     error_log

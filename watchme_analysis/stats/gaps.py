@@ -16,7 +16,7 @@ _TIMES_USUAL = 20.0
 _LEAST_S = 30.0
 
 
-def silent_stretches(moments: pd.Series) -> list[tuple[datetime, datetime]]:
+def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
     """Return the stretches between neighbouring rows that are far longer than usual.
 
     Parameters

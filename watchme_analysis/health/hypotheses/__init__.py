@@ -2,7 +2,7 @@
 
 Entry point: `diagnosis.diagnose`.
 
-Imports: `health.window`, `health.configuration`, `requests`, `inference` and below.
+Imports: `health.incident`, `health.configuration`, `requests`, `inference` and below.
 
 Never: draws, or reads files.
 """

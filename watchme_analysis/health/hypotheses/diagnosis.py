@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from watchme_analysis.access_logs.routes import route_of
+from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.hypotheses.answers import at_once
 from watchme_analysis.health.hypotheses.apart import told_apart
 from watchme_analysis.health.hypotheses.app import source
@@ -38,8 +39,7 @@ from watchme_analysis.health.hypotheses.vantages import paths, vantages
 from watchme_analysis.health.hypotheses.verdict import conclude
 from watchme_analysis.health.hypotheses.way_to_edge import way_to_edge
 from watchme_analysis.health.hypotheses.weights import NONE_PRIOR, SHRINK, WEIGHTS
-from watchme_analysis.health.own_errors import asked_about
-from watchme_analysis.health.window import BLIP_S, requests_judged
+from watchme_analysis.health.incident import BLIP_S, judge_requests
 from watchme_analysis.inference.findings import (
     Diagnosis,
     Evidence,
@@ -132,7 +132,7 @@ def _all_well(found: Facts) -> Seen:
         outer = outer[outer["family"] == route_of(asked)]
     # A request that edge and Nginx logged is one request.
     once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
-    judged = requests_judged(outer)
+    judged = judge_requests(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in LOGS if found.has(name)), "probes")
     text = f"No endpoint was slow or failing for long: {share(bad, total)} requests and probes were bad."
@@ -142,7 +142,7 @@ def _all_well(found: Facts) -> Seen:
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
     alone = ONE_PLACE if found.has("edge_log") or (asked and table == "probes") else PART_OF_ALL
     # What others went through is no doubt of the endpoint asked about.
-    mine = asked_about(found.observed)
+    mine = monitored_routes(found.observed)
     told = outer[outer["family"].isin(mine)] if mine else outer
     shares = told.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0

@@ -10,14 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
+from watchme_analysis.health.application_errors import application_errors, monitored_routes
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
-from watchme_analysis.health.own_errors import asked_about, own_errors
+from watchme_analysis.health.incident import Incident, find_incident, judge_observations
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
-from watchme_analysis.health.window import Incident, find_incident, judged
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
-from watchme_analysis.requests.layers import slow_senders
-from watchme_analysis.requests.observations import INNER, observations, requests
+from watchme_analysis.requests.layers import slow_uploads
+from watchme_analysis.requests.observations import INNER, join_requests, observations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,20 +183,22 @@ def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd
 
 def facts(inv: Investigation) -> Facts:
     """Gather the facts of an investigation; use as ``inv.once(facts)``."""
-    joined = requests(inv.table("access_log"), inv.table("edge_log"))
-    observed = _one_name(judged(observations(joined, inv.table("probes"), inv.table("error_log"))))
+    joined = join_requests(inv.table("access_log"), inv.table("edge_log"))
+    observed = _one_name(
+        judge_observations(observations(joined, inv.table("probes"), inv.table("error_log")))
+    )
     for side in ("edge", "nginx"):
-        waiting = joined.index[slow_senders(joined, side)]
+        waiting = joined.index[slow_uploads(joined, side)]
         mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
         observed.loc[mine, ["slow", "bad", "strained"]] = False
     asked = inv.options.get("endpoint")
     nginx, edge = routes(inv.table("config_directives"))
     refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
-    about = {route_of(asked)} if asked else asked_about(observed)
+    about = {route_of(asked)} if asked else monitored_routes(observed)
     held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
     observed.loc[held, ["failed", "bad", "strained"]] = False
     incident = find_incident(observed, route_of(asked) if asked else None)
-    own = own_errors(joined, observed, None if asked else incident)
+    own = application_errors(joined, observed, None if asked else incident)
     if own.any():
         observed.loc[own, ["failed", "bad", "strained"]] = False
         incident = find_incident(observed)

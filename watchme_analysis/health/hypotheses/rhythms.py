@@ -9,7 +9,7 @@ from watchme_analysis.health.hypotheses.network import UNREACHABLE
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, quoted, within
-from watchme_analysis.health.response_rhythm import bunched, held_waits, rhythm
+from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.requests.layers import logs_connects
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def rhythms(found: Facts) -> list[Seen]:
     slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
     status = "nginx_status" if found.has("access_log") else "edge_status"
     answered = slow[(slow[status] < 499)]
-    inside, total, bunches = bunched(answered)
+    inside, total, bunches = count_bunched_responses(answered)
     if bunches >= 3 and inside >= 0.5 * total:
         table = "access_log" if found.has("access_log") else "edge_log"
         text = (
@@ -117,7 +117,7 @@ def _by_app_log(found: Facts) -> Seen | None:
     shapes = {
         int(pid): shape
         for pid, group in answers.groupby(answers["pid"].fillna(-1))
-        if (shape := rhythm(group["time"], found.start, found.end)) is not None
+        if (shape := response_rhythm(group["time"], found.start, found.end)) is not None
     }
     if not shapes:
         return None

@@ -10,7 +10,7 @@ from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_fam
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_observed, select
-from watchme_analysis.health.window import requests_judged
+from watchme_analysis.health.incident import judge_requests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ def _inside_split(found: Facts) -> Seen | None:
     """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
     mine = found.affected
     inside = mine[mine["vantage"] == "inside"]
-    callers = requests_judged(mine).groupby("family")["strained"].mean()
+    callers = judge_requests(mine).groupby("family")["strained"].mean()
     probed = inside.groupby("family")["strained"].agg(["size", "mean"])
     clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
     bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
@@ -138,7 +138,7 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
         & found.observed["during"]
         & found.observed["family"].isin(found.families)
     ]
-    outer = requests_judged(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
+    outer = judge_requests(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
     if outer.empty or probes.empty:
         return probes, 1.0
     begun = outer["start"] + pd.Timedelta(seconds=BEFORE_S)

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
 from watchme_analysis.health.hypotheses.lookalikes import Lookalike, deciding_tables
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.process import gauges
 from watchme_analysis.health.hypotheses.second import second_fault, weaker_second, with_pair
 from watchme_analysis.health.hypotheses.weights import BEFORE_APPLICATION, CEILING, OF_PROCESS, SUPPORTED_AT
-from watchme_analysis.health.own_errors import asked_about
-from watchme_analysis.health.window import brief_trouble, requests_judged
+from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.inference.findings import Diagnosis, Finding, Missing, Ranked, Verdict
 from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.requests.concurrency import pile_up_start
@@ -172,7 +172,7 @@ def _spared(found: Facts) -> list[str]:
     """Return the endpoints asked about that the affected process served well all along."""
     if found.inv.options.get("endpoint"):
         return []
-    return sorted(asked_about(found.observed) & set(found.calm_neighbours()))
+    return sorted(monitored_routes(found.observed) & set(found.calm_neighbours()))
 
 
 def _has_mark(found: Facts, entry: Ranked) -> bool:
@@ -190,13 +190,13 @@ def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
     outer = found.outer
     if incident is None:
-        judged = requests_judged(outer)
+        judged = judge_requests(outer)
         bad = share(int(judged["bad"].sum()), len(judged))
         said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
-        brief = brief_trouble(found.observed)
+        brief = find_brief_failure(found.observed)
         return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found), *_held_back(found)])
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
-    failed = int(requests_judged(rows)["failed"].sum())
+    failed = int(judge_requests(rows)["failed"].sum())
     how_many = f"{failed:,d}" if failed else "none"
     bad_of_all = share(int(incident.count), int(incident.base))
     middle, usual = _medians(found)
@@ -278,7 +278,7 @@ def _medians(found: Facts) -> tuple[float, float]:
 def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> str:
     first = ranking[0]
     if verdict == "no_incident":
-        brief = brief_trouble(found.observed)
+        brief = find_brief_failure(found.observed)
         said = "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
         if not set(found.observed["vantage"]) & {"edge", "outside"}:
             said += " This is what Nginx saw: an edge before it may still hold or refuse requests."

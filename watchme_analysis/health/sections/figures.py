@@ -41,7 +41,7 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged` with a ``phase``.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations` with a ``phase``.
     families
         Path families, one panel each in this order, three at most.
     """

@@ -51,7 +51,7 @@ def plot_health_timeline(
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     tables
         ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent; and,
         where a layer saw too many requests for dots, ``bins``, the frame of

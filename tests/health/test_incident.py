@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.window import MIN_SPAN_S, densest_run, find_incident, judged
+from watchme_analysis.health.incident import MIN_SPAN_S, densest_run, find_incident, judge_observations
 from watchme_analysis.requests.observations import phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -43,26 +43,26 @@ def test_without_trouble_there_is_no_run():
 def test_slow_failed_and_refused_are_told_apart():
     rows = [*steady(0, 10), (10, "outside", "/a", 200, 0.9), (11, "outside", "/a", 504, 5.0),
             (12, "outside", "/a", 301, 0.01), (13, "outside", "/a", None, 5.0, "timeout")]  # fmt: skip
-    found = judged(seen(rows)).iloc[-4:]
+    found = judge_observations(seen(rows)).iloc[-4:]
     assert found["slow"].tolist()[0]
     assert list(found["failed"]) == [False, True, True, True]
     assert found["bad"].all()
 
 
 def test_a_path_that_is_always_refused_is_not_failing():
-    found = judged(seen(steady(0, 20, status=404, family="/robots.txt")))
+    found = judge_observations(seen(steady(0, 20, status=404, family="/robots.txt")))
     assert not found["bad"].any()
 
 
 def test_an_outside_that_was_always_slow_is_held_to_the_inside():
     rows = steady(0, 20, duration_s=6.0) + [(second, "inside", "/a", 200, 0.02) for second in range(20)]
-    found = judged(seen(rows))
+    found = judge_observations(seen(rows))
     assert found.loc[found["vantage"] == "outside", "slow"].all()
 
 
 def test_the_window_of_an_incident_with_recovery():
     rows = steady(0, 30) + steady(30, 60, status=504, duration_s=5.0) + steady(60, 90)
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert found.start == START + pd.Timedelta(seconds=30)
     assert found.end == START + pd.Timedelta(seconds=60)
     assert not found.is_open
@@ -71,7 +71,7 @@ def test_the_window_of_an_incident_with_recovery():
 
 
 def test_an_incident_without_recovery_is_open():
-    found = find_incident(judged(seen(steady(0, 30) + steady(30, 60, status=504))))
+    found = find_incident(judge_observations(seen(steady(0, 30) + steady(30, 60, status=504))))
     assert found.is_open
 
 
@@ -79,7 +79,7 @@ def test_waves_with_calm_between_them_are_one_incident():
     rows = steady(0, 30)
     for wave in (30, 50, 70):
         rows += steady(wave, wave + 14, status=504) + steady(wave + 14, wave + 20)
-    found = find_incident(judged(seen(rows + steady(90, 110))))
+    found = find_incident(judge_observations(seen(rows + steady(90, 110))))
     assert found.start == START + pd.Timedelta(seconds=30)
     assert abs((found.end - START).total_seconds() - 84) < 2
 
@@ -88,7 +88,7 @@ def test_thin_trouble_beside_an_incident_is_not_its_end():
     rows = steady(0, 20) + steady(20, 40, status=504)
     for second in range(40, 140):
         rows += steady(second, second + 1, status=504 if second % 4 == 1 else 200)
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert (found.start - START).total_seconds() == 20
     assert abs((found.end - START).total_seconds() - 40) < 5
 
@@ -98,7 +98,7 @@ def test_a_beginning_that_is_a_little_thinner_stays_part_of_the_incident():
     for second in range(8, 40):
         is_bad = second % 3 == 2 or second > 18
         rows += steady(second, second + 1, status=504 if is_bad else 200)
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert (found.start - START).total_seconds() == 8
 
 
@@ -106,13 +106,13 @@ def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner(
     rows = steady(-10, 0)
     for second in range(20):
         rows += steady(second, second + 1, duration_s=0.25 if second % 5 in (0, 3) else 0.02)
-    found = find_incident(judged(seen(rows + steady(20, 40, status=504) + steady(40, 60))))
+    found = find_incident(judge_observations(seen(rows + steady(20, 40, status=504) + steady(40, 60))))
     assert (found.start - START).total_seconds() == 20
 
 
 def test_a_blip_is_no_incident():
     rows = steady(0, 30) + steady(30, 30 + int(MIN_SPAN_S) - 2, status=502) + steady(40, 70)
-    assert find_incident(judged(seen(rows))) is None
+    assert find_incident(judge_observations(seen(rows))) is None
 
 
 def test_a_first_crash_is_the_beginning_of_those_that_follow():
@@ -127,7 +127,7 @@ def test_a_first_crash_is_the_beginning_of_those_that_follow():
         )
         for tenth in range(480)
     ]
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert (found.start - START).total_seconds() == 40
 
 
@@ -136,7 +136,7 @@ def test_thin_trouble_is_found_too():
         (second, "outside", "/a", 504 if 40 <= second < 140 and second % 6 == 0 else 200, 0.02)
         for second in range(200)
     ]
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert abs((found.start - START).total_seconds() - 42) < 1
 
 
@@ -148,11 +148,11 @@ def test_families_probed_on_purpose_come_first():
     logged["row"] = range(len(logged))
     logged["vantage"] = "nginx"
     both = pd.concat([seen(rows), logged]).sort_values("start", kind="stable", ignore_index=True)
-    assert find_incident(judged(both)).families == ("/a", "/b")
+    assert find_incident(judge_observations(both)).families == ("/a", "/b")
 
 
 def test_no_observations_no_incident():
-    assert find_incident(judged(seen(steady(0, 1)).iloc[:0])) is None
+    assert find_incident(judge_observations(seen(steady(0, 1)).iloc[:0])) is None
 
 
 @pytest.mark.parametrize(("second", "phase"), [(5, "baseline"), (15, "incident"), (25, "after")])
@@ -168,7 +168,7 @@ def test_a_little_strain_before_the_trouble_does_not_begin_it():
         (second / 4, "outside", "/a", 200, 0.3 if second < 140 and second % 4 == 0 else 0.02)
         for second in range(160)
     ]
-    found = find_incident(judged(seen(rows + steady(40, 70, status=502))))
+    found = find_incident(judge_observations(seen(rows + steady(40, 70, status=502))))
     assert abs((found.start - START).total_seconds() - 40) < 1
 
 
@@ -178,7 +178,7 @@ def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
     for later in (0.2, 0.4, 0.6, 0.8):
         others = (steady(0, 80), steady(80, 120, 504, 5.0), steady(120, 150))
         rows += [(second + later, how, "/b", *rest) for part in others for second, how, _, *rest in part]
-    found = find_incident(judged(seen(sorted(rows))))
+    found = find_incident(judge_observations(seen(sorted(rows))))
     assert set(found.families) == {"/a", "/b"}
     assert (found.start - START).total_seconds() == pytest.approx(40, abs=2)
 
@@ -186,7 +186,7 @@ def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
 def test_an_incident_that_pauses_begins_with_its_first_part():
     parts = ((0, 60, 200), (60, 72, 504), (72, 112, 200), (112, 150, 504), (150, 180, 200))
     rows = [row for first, last, status in parts for row in steady(first, last, status)]
-    found = find_incident(judged(seen(rows)))
+    found = find_incident(judge_observations(seen(rows)))
     assert (found.start - START).total_seconds() == pytest.approx(60, abs=2)
 
 
@@ -203,6 +203,6 @@ def test_an_endpoint_that_is_bad_past_its_service_ends_the_incident():
         ]
     frame = seen(sorted(rows))
     frame.loc[frame["vantage"] == "nginx", "row"] = range(int((frame["vantage"] == "nginx").sum()))
-    found = find_incident(judged(frame))
+    found = find_incident(judge_observations(frame))
     assert abs((found.start - START).total_seconds() - 30) < 3
     assert abs((found.end - START).total_seconds() - 80) < 3

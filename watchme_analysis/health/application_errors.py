@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.health.window import Incident
+    from watchme_analysis.health.incident import Incident
 
 # What a handler decides on, or stumbles over. Not here: what a proxy may bring about by a wrong path, method
 # or name (redirects, 400, 404, 405), and what a gateway answers that has nobody behind it.
@@ -26,19 +26,19 @@ def is_health_check(family: str) -> bool:
     return bool(_CHECK.search(family))
 
 
-def asked_about(observed: pd.DataFrame) -> set[str]:
+def monitored_routes(observed: pd.DataFrame) -> set[str]:
     """Return the path families asked about: of those probed the ones named like a health check, else all.
 
     Parameters
     ----------
     observed
-        Frame of :func:`watchme_analysis.health.window.judged`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     """
     probed = {str(family) for family in observed.loc[observed["table"] == "probes", "family"]}
     return {family for family in probed if is_health_check(family)} or probed
 
 
-def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
+def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
     """Tell which observations are errors of the application's own that make up an incident.
 
     An application that answers at once is neither stuck nor starved nor cut off: where the endpoint asked
@@ -47,9 +47,9 @@ def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident 
     Parameters
     ----------
     joined
-        Frame of :func:`watchme_analysis.requests.observations.requests`.
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     observed
-        Frame of :func:`watchme_analysis.health.window.judged` of these and of probes.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations` of these and of probes.
     incident
         What was found in it.
 
@@ -62,7 +62,7 @@ def own_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident 
     import pandas as pd
 
     none = pd.Series(False, index=observed.index)
-    asked = asked_about(observed)
+    asked = monitored_routes(observed)
     if incident is None or not asked or asked & set(incident.families):
         return none
     told = joined["upstream_status"].notna().any()

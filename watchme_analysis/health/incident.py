@@ -6,7 +6,7 @@ scan statistic (Kulldorff 1997).
 Which endpoints failed or slowed down, and from when to when.
 
 Each observation is judged against what its own endpoint usually does as seen from its own vantage; the
-incident is the interval in which bad observations are densest (:mod:`watchme_analysis.health.window`).
+incident is the interval in which bad observations are densest (:mod:`watchme_analysis.health.incident`).
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Incident(Interval):
     is_mild: bool = False
 
 
-def judged(seen: pd.DataFrame) -> pd.DataFrame:
+def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     """Judge every observation against the usual of its endpoint and vantage.
 
     Parameters
@@ -301,13 +301,13 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
     return pd.Series(flat.reindex(keys).to_numpy(dtype="float64"), index=seen.index)
 
 
-def requests_judged(observed: pd.DataFrame) -> pd.DataFrame:
+def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
     """Return one row per request or outer probe: bad when any outer layer saw it bad.
 
     Parameters
     ----------
     observed
-        Frame of :func:`judged`.
+        Frame of :func:`judge_observations`.
     """
     import pandas as pd
 
@@ -348,7 +348,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     Parameters
     ----------
     observed
-        Frame of :func:`judged`.
+        Frame of :func:`judge_observations`.
     family
         Look at this family of paths alone.
 
@@ -357,7 +357,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     Incident or None
         None when no endpoint was bad for long enough.
     """
-    rows = requests_judged(observed)
+    rows = judge_requests(observed)
     if family is not None:
         rows = rows[rows["family"] == family]
     runs, is_mild = _runs(rows)
@@ -367,7 +367,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
     probed = set(observed.loc[observed["row"] < 0, "family"])
     during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
-    affected = affected_families(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
+    affected = affected_routes(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
     # What was bad for long before or after the worst was so at other times too: it has a fault of its own.
     longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
     longer = {name: run for name, run in longer.items() if name not in affected}
@@ -420,7 +420,7 @@ def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
     return bool(covered >= COVERED_SHARE * (end - start).total_seconds() and beside >= MIN_SPAN_S)
 
 
-def brief_trouble(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
+def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
     """Return begin, end and number of bad requests where they are densest, however short that was; else None.
 
     For a record without an incident: a restart or reload may fail every caller, for a few seconds.
@@ -428,9 +428,9 @@ def brief_trouble(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | No
     Parameters
     ----------
     observed
-        Frame of :func:`judged`.
+        Frame of :func:`judge_observations`.
     """
-    rows = requests_judged(observed)
+    rows = judge_requests(observed)
     first, last, score = densest_run(rows["bad"].to_numpy(), SCAN_SHARES[0])
     run = rows.iloc[first : last + 1]
     bad = run[run["bad"]]
@@ -461,7 +461,7 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
     return {}, False
 
 
-def affected_families(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
+def affected_routes(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
     """Return the path families that were bad between two moments, most bad requests first.
 
     A family counts when at least a tenth of its requests were bad, or a third strained, and three times the
