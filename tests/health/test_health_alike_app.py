@@ -238,6 +238,7 @@ ALIKE = {
 }
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
 def test_what_looks_alike_is_told_apart_or_left_open(build):
     said = health.diagnose(investigate(build()))
@@ -245,6 +246,7 @@ def test_what_looks_alike_is_told_apart_or_left_open(build):
     assert found in ALIKE[build], said.summary
 
 
+@pytest.mark.slow
 def test_a_verdict_that_hangs_on_one_observation_promises_less():
     """Only the log's words tell a full disk from any other error; a full pool shows in several tables."""
     assert health.diagnose(investigate(disk_of_the_application_is_full())).confidence == 0.89

@@ -19,6 +19,7 @@ def without_upstreams(made):
     return made
 
 
+@pytest.mark.slow
 def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     """503 to callers, at once; the application goes on answering what reaches it."""
 
@@ -34,6 +35,7 @@ def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     assert "nginx_alone" not in outcomes(made)
 
 
+@pytest.mark.slow
 def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
     """502 at once for one path; the application answered it, and does well inside."""
     fate = {"status": 502, "header_s": 0.001, "error": "upstream_invalid"}
@@ -47,6 +49,7 @@ def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
     assert "header_too_big" not in outcomes(made)
 
 
+@pytest.mark.slow
 def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     fate = {"status": 502, "header_s": 0.001, "error": "tls"}
     place = (f"= {HEALTH}", {"proxy_pass": f"https://{USUAL}"})
@@ -97,6 +100,7 @@ def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog,
     assert outcome in outcomes(lossy(backlog))
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("taken", [(), ("probes",)])
 def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
     said = health.diagnose(investigate(without(lossy(None), *taken)))
@@ -118,6 +122,7 @@ def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
     assert "connect_lost" in outcomes(case(lambda path, second: gone, processes=[command]))
 
 
+@pytest.mark.slow
 def test_an_error_log_without_errors_is_not_asked_for():
     made = case(lambda path, second: {"header_s": 2.0 + second % 1} if path == HEALTH else None)
     said = health.diagnose(investigate(made))

@@ -178,6 +178,7 @@ def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):
     assert set(taken(folder, "probes")["vantage"]) == {"inside"}
 
 
+@pytest.mark.slow
 def test_addresses_and_ports_that_the_case_tells_are_filled_in():
     made = next(build for build, cause in SCENARIOS.items() if cause == "nginx_config")()
     for absent, words in (
@@ -188,6 +189,7 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
         assert any(words in how for how in hows), absent
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_for_that_is_there():
     asked = {
         item.what for item in health.diagnose(investigate(case(lambda path, second: None))).missing_evidence

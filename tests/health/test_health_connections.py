@@ -48,6 +48,7 @@ def outcomes(made):
     return {one.outcome for one in investigate(made).once(health.observed)}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT), SERVED])
 def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     said = health.diagnose(investigate(waiting_for_one(needing)))

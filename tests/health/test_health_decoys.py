@@ -31,6 +31,7 @@ def refused(path, second):
     return {"status": 503, "upstream": False, "error": "limit_conn"} if path == HEALTH else None
 
 
+@pytest.mark.slow
 def test_a_start_before_the_trouble_does_not_begin_it():
     made = case(refused)
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -42,6 +43,7 @@ def test_a_start_before_the_trouble_does_not_begin_it():
     assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
 
 
+@pytest.mark.slow
 def test_callers_that_leave_before_the_endpoint_is_late_accuse_nobody():
     made = case(lambda path, second: None)
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -51,6 +53,7 @@ def test_callers_that_leave_before_the_endpoint_is_late_accuse_nobody():
     assert diagnose(made).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_a_prober_that_can_not_resolve_the_name_accuses_nobody():
     made = case(lambda path, second: None)
     probes = made.table("probes")
@@ -78,10 +81,12 @@ def uploads(every):
     return made
 
 
+@pytest.mark.slow
 def test_slow_uploads_of_some_accuse_nobody():
     assert diagnose(uploads(2)).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_an_edge_that_holds_every_upload_is_accused():
     assert diagnose(uploads(1)).cause == "edge_config"
 
@@ -112,6 +117,7 @@ def test_a_dead_server_beside_a_good_one_is_nginx_configuration():
     assert dead in said.ranking[0].finding.detail
 
 
+@pytest.mark.slow
 def test_an_edge_that_gives_up_early_is_told_without_a_common_id():
     """The endpoint needs 0.9 s at all times; the edge waits 0.4 s, and Nginx logs that its caller left."""
 
@@ -129,6 +135,7 @@ def test_an_edge_that_gives_up_early_is_told_without_a_common_id():
     assert diagnose(made).cause == "edge_config"
 
 
+@pytest.mark.slow
 def test_an_nginx_out_of_connections_is_not_the_edge():
     def turned_away(path, second):
         return {"at_nginx": False, "edge_status": 520, "status": 502, "error": "worker_connections"}
@@ -171,6 +178,7 @@ def test_a_container_is_full_at_the_cores_it_is_granted(cpus, full):
     assert any("0.5 cores granted was full" in text for text in seen) is full
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_endpoint_beside_one_of_the_service_is_named():
     def both(path, second):
         if path == HEALTH:
@@ -188,6 +196,7 @@ def without_times(made):
     return without(made, "edge_log")
 
 
+@pytest.mark.slow
 def test_probes_all_along_tell_that_nothing_was_slow_where_the_log_has_no_times():
     made = case(lambda path, second: None)
     assert diagnose(without_times(made)).verdict == "no_incident"
@@ -236,6 +245,7 @@ def renamed(path, second):
     return {"status": 404} if path == HEALTH else None
 
 
+@pytest.mark.slow
 def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing():
     """Nginx's stock log names no upstream; the application's log shows under which path it was asked."""
     made = case(renamed, nginx=((f"= {HEALTH}", {"proxy_pass": f"http://{USUAL}/status/"}), *PLAIN))
@@ -276,6 +286,7 @@ def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, eve
     assert [(one.outcome, one.strength) for one in found] == [(outcome, strength)]
 
 
+@pytest.mark.slow
 def test_a_pool_of_threads_that_was_never_full_was_not_used_up():
     """Endpoints that need a thread are slow, as when what they ask is slow; threads are few all along."""
 
@@ -310,6 +321,7 @@ def slow_jobs(**gauges):
     return made
 
 
+@pytest.mark.slow
 def test_a_process_that_serves_the_health_check_well_is_accused_by_a_mark_of_its_own_alone():
     made = slow_jobs(in_flight=45.0)
     said = diagnose(made)
@@ -319,6 +331,7 @@ def test_a_process_that_serves_the_health_check_well_is_accused_by_a_mark_of_its
     assert diagnose(slow_jobs(in_flight=80.0, threads=45.0)).cause == "app_threadpool"
 
 
+@pytest.mark.slow
 def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check():
     made = case(lambda path, second: None)
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -330,6 +343,7 @@ def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check
     assert said.verdict == "no_incident", said.summary
 
 
+@pytest.mark.slow
 def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
     """A restart fails every caller for a few seconds."""
 
@@ -346,6 +360,7 @@ def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
     assert "within" not in calm.summary[0]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("inside_s", "outcome"), [(0.01, "connect_slow"), (1.0, "queue_short")])
 def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s, outcome):
     """Packets are lost on the way to a server that was started with room for eight connections."""
@@ -368,6 +383,7 @@ def failing(path, status):
     return lambda asked, second: {"status": status, "header_s": 0.03} if asked == path else None
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("answered_before", [False, True])
 def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
     made = case(lambda path, second: None)
@@ -383,6 +399,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
     assert ("Callers left all" in said.summary[0]) is not answered_before
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
 def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
@@ -393,6 +410,7 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     assert diagnose(without(made, "probes")).verdict != "no_incident"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -410,6 +428,7 @@ def test_other_errors_make_an_incident(fault):
     assert diagnose(case(fault)).verdict != "no_incident"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("is_probed", [True, False])
 def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_past_it(is_probed):
     made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)
@@ -417,6 +436,7 @@ def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_p
     assert (said.cause == "nginx_config") is is_probed
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_probed_beside_the_health_check_may_have_errors_of_its_own():
     made = case(failing(REPORT, 500))
     probes = made.table("probes")
@@ -429,6 +449,7 @@ def test_an_endpoint_that_is_probed_beside_the_health_check_may_have_errors_of_i
     assert diagnose(made).verdict != "no_incident"
 
 
+@pytest.mark.slow
 def test_a_container_that_no_host_is_found_at_is_off_the_network():
     """All record long nothing is served, and the health check waits for others in vain."""
 

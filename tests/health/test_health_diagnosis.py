@@ -34,7 +34,14 @@ from watchme_analysis.health.hypotheses.weights import CAUSES, WEIGHTS
 from watchme_analysis.services.diagnose import absent_tables
 
 
-@pytest.fixture(scope="module", params=SCENARIOS, ids=lambda make: make.__name__)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(make, marks=[] if make in (nginx_misdirects, pool_used_up) else [pytest.mark.slow])
+        for make in SCENARIOS
+    ],
+    ids=lambda make: make.__name__,
+)
 def told(request):
     made = request.param()
     inv = investigate(made)
@@ -80,6 +87,7 @@ def test_says_it_in_three_sentences(told):
     assert all(sentence.endswith(".") for sentence in said.summary)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "table", ["probes", "access_log", "error_log", "edge_log", "host_metrics", "app_log", "app_handlers"]
 )
@@ -89,6 +97,7 @@ def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
     assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("build", "table", "alike", "wish"),
     [
@@ -109,6 +118,7 @@ def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_asked_for_f
     assert wish in said.summary[2]
 
 
+@pytest.mark.slow
 def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_threads_apart():
     call = {"file": "app.py", "line": 9, "kind": "blocking_io", "context": "thread_pool", "function": "fetch"}
 
@@ -121,6 +131,7 @@ def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_thread
     assert told("sqlalchemy.create_engine().connect").verdict == "inconclusive"
 
 
+@pytest.mark.slow
 def test_probes_alone_are_no_sure_proof_that_nothing_happened():
     made = case(lambda path, second: None)
     logs = ("access_log", "edge_log", "error_log", "app_log", "host_metrics")
@@ -141,6 +152,7 @@ def test_a_calm_record_has_no_incident():
     assert said.extra["endpoints"] == []
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("known", ["access_log", "edge_log"])
 def test_calm_at_nginx_is_less_of_a_proof_than_calm_at_the_edge(known):
     calm = case(lambda path, second: None)
@@ -158,6 +170,7 @@ def test_a_short_blip_is_no_incident():
     assert health.diagnose(investigate(case(blip))).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_one_slow_client_is_no_incident():
     made = case(lambda path, second: None)
     edge = made.table("edge_log")
@@ -167,6 +180,7 @@ def test_one_slow_client_is_no_incident():
     assert health.diagnose(investigate(made)).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_without_times_calm_is_not_claimed():
     made = case(lambda path, second: None)
     made.table("access_log")["request_time_s"] = None
@@ -191,6 +205,7 @@ def test_the_asked_endpoint_alone_is_looked_at():
     assert health.diagnose(investigate(made, endpoint=REPORT)).extra["endpoints"] == [REPORT]
 
 
+@pytest.mark.slow
 def test_the_detail_names_the_address_that_never_answered():
     said = health.diagnose(investigate(nginx_misdirects()))
     assert "198.51.100.9:8017" in said.ranking[0].finding.detail
@@ -204,6 +219,7 @@ def test_a_second_fault_is_named():
     assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
 
 
+@pytest.mark.slow
 def test_a_calm_inside_alone_names_nobody_before_it():
     """All paths are slow but inside, and nothing tells which of edge, Nginx and network does it."""
     made = case(on_service(header_s=3.0))
@@ -213,6 +229,7 @@ def test_a_calm_inside_alone_names_nobody_before_it():
     assert (said.verdict, said.cause) == ("inconclusive", None)
 
 
+@pytest.mark.slow
 def test_two_faults_that_contradict_each_other_are_both_named():
     """Half of the checks are refused by a limit, the rest wait for a thread, as do callers inside."""
     refused = {"status": 503, "header_s": 0.0, "upstream": False, "error": "limit_req"}
@@ -256,6 +273,7 @@ def test_every_weight_has_a_reason_and_knows_its_causes():
         assert set(weight.by_cause) <= {*CAUSES, "none"}, name
 
 
+@pytest.mark.slow
 def test_bundled_cases(data):
     from watchme_analysis.services.diagnose import diagnose
 
@@ -263,6 +281,7 @@ def test_bundled_cases(data):
     assert diagnose("health", data / "health-healthy").verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_none_of_these_is_refuted_once_a_cause_explains_what_was_seen_and_open_while_none_does():
     def statuses(made):
         ranking = health.diagnose(investigate(made)).ranking
@@ -282,6 +301,7 @@ def container(port):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("port", "is_published"), [("8100", True), ("8199", False)])
 def test_a_port_that_compose_publishes_no_more_speaks_for_the_network(port, is_published):
     made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
@@ -315,6 +335,7 @@ def composed(*lines):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "is_apart"), [("front", False), ("back", True)])
 def test_containers_without_a_common_network_speak_for_the_network(network, is_apart):
     made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))

@@ -41,6 +41,7 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
     return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
 def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     said, seen = renamed(**evidence)
@@ -49,6 +50,7 @@ def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     assert f"asks for {GIVEN} in place of {HEALTH}" in said.ranking[0].finding.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("since", "is_renamed"), [(FAULT[0], True), (0, False)])
 def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_all_times(since, is_renamed):
     """The edge puts a word before every path, beside a fault of the way to the container."""
@@ -67,11 +69,13 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
     assert ({said.cause, said.secondary_cause} == {"edge_config", "docker_network"}) is is_renamed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
 def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)[1]
 
 
+@pytest.mark.slow
 def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     """Each endpoint then fails under a path of its own, none of which holds half of what was lost."""
     made = case(lambda path, second: {"status": 404, "upstream": False})

@@ -55,6 +55,7 @@ def told(made):
     return said, finding, outcomes
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "one",
     [
@@ -80,6 +81,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     assert finding.detail
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "one",
     [
@@ -102,6 +104,7 @@ def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
     assert not any("nread" in text for text in finding.not_covered)
 
 
+@pytest.mark.slow
 def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
     assert set(told(made)[2]) == {"edge_plain"}
@@ -112,6 +115,7 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     assert any("refused" in text for text in finding.not_covered)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "words"),
     [
@@ -128,6 +132,7 @@ def test_what_is_unread_is_said_and_weighs_nothing(one, words):
     assert any(words in text for text in finding.not_covered)
 
 
+@pytest.mark.slow
 def test_the_rule_stands_in_the_verdict():
     said, finding, _ = told(exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots")))
     assert said.cause == "edge_config"
@@ -140,6 +145,7 @@ def test_the_rule_stands_in_the_verdict():
     assert "cache True" in finding.detail
 
 
+@pytest.mark.slow
 def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     def cut(path, second):
         return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
@@ -155,6 +161,7 @@ def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     assert "proxy_read_timeout 0.4 s" in finding.detail
 
 
+@pytest.mark.slow
 def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
     made._frames["edge_log"] = made.table("edge_log").iloc[:0]
@@ -166,6 +173,7 @@ def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     assert any("`http.host`" in text for text in finding.not_covered)
 
 
+@pytest.mark.slow
 def test_nothing_of_a_torn_export_raises():
     torn = [{"expression": 5, "action": 7}, {"targets": {"a": 1}, "actions": "x"}, {"id": "x", "value": None}]
     for value in ({"rules": [None, 3, *torn]}, {"expression": "true", "action": {"mode": {}}}, [], 3):

@@ -45,6 +45,7 @@ def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environmen
     assert pool_tokens(calls, processes(**environment)) == tokens
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("tokens", "threads", "said"),
     [
@@ -101,6 +102,7 @@ def test_handlers_that_hand_work_to_asyncio_share_the_threads_of_its_executor(ca
     assert pool_tokens(app_calls, processes(), known.values()) == tokens
 
 
+@pytest.mark.slow
 def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
     rows = [
         handed_over("asyncio.to_thread"),

@@ -55,6 +55,7 @@ def flooded(
     return made
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("status", [503, 429])
 @pytest.mark.parametrize("always", [False, True])
 def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_told(status, always):
@@ -64,11 +65,13 @@ def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_told(status, alway
     assert f"requests of {SEARCH} with {status}" in said.summary[0]
 
 
+@pytest.mark.slow
 def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_served():
     callers = tuple(f"198.51.100.{number}" for number in range(20))
     assert diagnose(flooded(case(nothing), callers=callers)).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_a_limit_that_refuses_those_who_asked_for_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     made = flooded(case(nothing), spares=False)
@@ -76,6 +79,7 @@ def test_a_limit_that_refuses_those_who_asked_for_no_more_than_usual_is_not_spar
     assert SEARCH in diagnose(made).extra["endpoints"]
 
 
+@pytest.mark.slow
 def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     """The service is refused for all other paths, which the limit does not stand over."""
 
@@ -113,6 +117,7 @@ def test_a_limit_explains_failures_with_its_status_alone():
     assert said.cause != "nginx_config", said.summary
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
@@ -141,6 +146,7 @@ def test_a_dry_run_refuses_nothing():
     assert not investigate(made).once(facts).refused.any()
 
 
+@pytest.mark.slow
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     """One of four requests passes, of as many as are asked for at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}

@@ -49,6 +49,7 @@ def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     assert f"connecting to {USUAL} takes up to 1.80 s" in said.ranking[0].finding.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("host_s", "inside_s"), [(1.8, 1.8), (0.01, 0.001)])
 def test_connects_that_are_alike_do_not(host_s, inside_s):
     said, seen = probed(host_s, inside_s)
@@ -78,6 +79,7 @@ def probes_cut(vantages, during=in_fault, took=0.0004):
     return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
 
 
+@pytest.mark.slow
 def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few():
     said, seen = probes_cut(["host"])
     assert "cut_from_host" in seen
@@ -85,6 +87,7 @@ def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few(
     assert f"the way from the host to {USUAL} cuts connections off" in said.ranking[0].finding.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vantages", "more"),
     [

@@ -40,12 +40,14 @@ def blocks(length, every):
     return case(stuck)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("length", "every"), [(1.0, 7.0), (1.5, 7.0), (2.0, 6.0)])
 def test_short_blocks_now_and_then_are_a_blocked_loop(length, every):
     said = diagnose(blocks(length, every))
     assert (said.verdict, said.cause) == ("supported", "app_event_loop"), said.summary
 
 
+@pytest.mark.slow
 def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cpu():
     poor = ("host_metrics", "probes")
     seen = outcomes(without(blocks(2.0, 6.0), *poor))
@@ -90,6 +92,7 @@ def test_a_wait_is_held_when_others_asked_in_it_and_nobody_was_answered(rows, he
     assert len(waits) == len(found)
 
 
+@pytest.mark.slow
 def test_an_application_that_nobody_reaches_does_not_stop_and_go():
     """Connections fail for seconds, then those made meanwhile are answered together."""
 
@@ -174,6 +177,7 @@ def test_what_a_start_waits_for_does_not_block_those_who_are_served():
     assert list(seen.values()) == [False, True, True]
 
 
+@pytest.mark.slow
 def test_the_variables_of_a_compose_file_set_the_size_of_the_pool():
     made = case(
         lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,

@@ -27,6 +27,7 @@ def only_on_threads(path, second):
     return standing(4)(path, second) if path in (HEALTH, JOBS) else None
 
 
+@pytest.mark.slow
 def test_a_process_that_nothing_holds_and_that_runs_a_little_is_not_given_the_cpu():
     made = still(*AWAITED)
     (seen,) = starved(made)
@@ -63,12 +64,14 @@ def test_what_a_process_uses_while_nobody_waits_says_nothing():
     assert starved(still(*AWAITED, fate=every_other_time, cpu_pct=lambda second: second // 8 % 2))
 
 
+@pytest.mark.slow
 def test_a_loop_that_uses_no_cpu_for_seconds_waits_for_something():
     """What its source calls may hide it."""
     said = health.diagnose(investigate(still(*AWAITED, cpu_pct=lambda second: second % 4 // 3)))
     assert said.cause in (LOOP, None)
 
 
+@pytest.mark.slow
 def test_threads_next_to_the_loop_that_use_the_cpu_starve_it():
     made = still(*OWN_THREAD, cpu_pct=97.0)
     assert "threads next to the loop" in starved(made)[0].statement

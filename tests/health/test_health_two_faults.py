@@ -75,6 +75,7 @@ def handed_over(first, then):
     return fate
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [
@@ -98,6 +99,7 @@ def test_both_are_named_with_what_their_own_requests_show(fault, causes):
     assert said.confidence < 0.97
 
 
+@pytest.mark.slow
 def test_what_all_requests_together_name_leads():
     """A crowded process runs into a limit of Nginx: that shows more clearly than what brings it about."""
     busy = {"cpu_pct": 100.0, "threads": 20.0}
@@ -123,6 +125,7 @@ def test_the_incident_lasts_from_the_first_of_two_faults_to_the_end_of_the_other
     assert len({entry.probability for entry in said.ranking[:2]}) == 1
 
 
+@pytest.mark.slow
 def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
     def fate(path, second):
         if path == HEALTH:
@@ -136,6 +139,7 @@ def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
     assert (said.cause, said.secondary_cause) == (EDGE, None)
 
 
+@pytest.mark.slow
 def test_a_dead_server_that_some_requests_tried_first_beside_a_used_up_pool():
     """A few end at the dead server or at none, as the other had been given up while its pool was full."""
     dead = "192.0.2.99:8100"

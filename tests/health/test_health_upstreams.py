@@ -41,6 +41,7 @@ def passed_to(*servers, answering):
     return made
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("servers", "answering", "is_seen"),
     [

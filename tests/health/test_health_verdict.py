@@ -16,6 +16,7 @@ HANDLERS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
     """The head gives the time at which the pool began to fill; the sentence says what either time means."""
     made = case(
