@@ -39,6 +39,7 @@ print(json.dumps(brought))
 """
 
 
+@pytest.mark.slow
 def test_importing_any_module_loads_no_heavy_library():
     asked = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
     assert asked.returncode == 0, asked.stderr
@@ -65,6 +66,7 @@ def lint_imports(folder):
     )
 
 
+@pytest.mark.slow
 def test_imports_point_down_only():
     checked = lint_imports(ROOT)
     assert checked.returncode == 0, checked.stdout.decode()
@@ -107,6 +109,7 @@ BREAKS = (
 )
 
 
+@pytest.mark.slow
 def test_each_contract_detects_what_breaks_it(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -67,6 +67,7 @@ def test_hooks_call_tools_of_the_environment():
         assert Path(sys.executable).with_name(Path(tool).name).is_file()
 
 
+@pytest.mark.slow
 def test_stored_notebooks_are_canonical():
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     (hook,) = [hook for hook in repository["hooks"] if hook["id"] == "stored-notebooks"]
@@ -95,6 +96,7 @@ def test_the_version_is_defined_once_and_equal_everywhere():
     assert defined == ["version.py"]
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_version_licence_and_type_marker(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -114,6 +114,7 @@ def test_the_backlog_page_accounts_for_what_happened(data):
         assert section._repr_mimebundle_()["text/plain"]
 
 
+@pytest.mark.slow
 def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
     page = notebook.open_backlog(case=str(data / "backlog-dlq"))
     assert sum(int(row[2]) for row in page.dead_letters_by_device().rows) == 991
@@ -132,6 +133,7 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
     assert "still open" in page.verdict().sentence()
 
 
+@pytest.mark.slow
 def test_what_creeps_is_told_in_the_readers_zone(data, monkeypatch):
     says = "Runs of worker went from 1 s to 9 s. It began between 2025-11-06 02:36 and 2025-11-06 07:03 UTC."
     frame = pd.DataFrame({"queue": ["q"], "pattern": ["creeping run time"], "says": [says], "chance": [None]})
@@ -140,6 +142,7 @@ def test_what_creeps_is_told_in_the_readers_zone(data, monkeypatch):
     assert "between 2025-11-06 11:36 and 16:03 Asia/Tokyo" in page.patterns().to_text()
 
 
+@pytest.mark.slow
 def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
     page = notebook.open_backlog(case=str(data / "backlog-49"))
     over_time = page.balance_over_time()
@@ -153,6 +156,7 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opened", [notebook.open_backlog, notebook.open_alarms, notebook.open_what_if])
 def test_every_page_returns_the_rows_behind_a_finding(data, opened):
     """Findings tell the reader to ask `page.sql`."""
@@ -169,6 +173,7 @@ def test_the_verdict_quotes_the_error(data):
     assert error in page.conclusion()._repr_mimebundle_()["text/plain"].replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_a_page_about_one_queue_tells_of_no_other(data):
     whole = notebook.open_backlog(case=str(data / "backlog-dlq"))
     assert whole.messages().rows
@@ -182,6 +187,7 @@ def test_a_page_about_one_queue_tells_of_no_other(data):
     assert {row[0] for section in sections for row in section.rows} <= {"sed-queue"}
 
 
+@pytest.mark.slow
 def test_messages_to_send_again_are_left_for_a_report_only(data, tmp_path, monkeypatch):
     page = notebook.open_backlog(case=str(data / "backlog-dlq"))
     monkeypatch.chdir(tmp_path)

@@ -344,6 +344,7 @@ class Silent:
         pass
 
 
+@pytest.mark.slow
 @by_name
 def test_runs_with_other_parameters_on_another_case(path, data, tmp_path):
     notebook = nbformat.read(path, as_version=4)

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import nbformat
+import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.report.stored_notebooks import canonical, main, text_of, without_notes
@@ -102,6 +103,7 @@ def stored(tmp_path, source):
     return path
 
 
+@pytest.mark.slow
 def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     finding = "application/vnd.watchme.finding+json"
     path = stored(tmp_path, f"display({{'{finding}': {{'cause': 'throttled', 'rows': 12}}}}, raw=True)")
@@ -119,6 +121,7 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     assert re.search(r"FAILED \S*other.ipynb::Cell 0", said)
 
 
+@pytest.mark.slow
 def test_two_runs_store_the_same_bytes(data, tmp_path, monkeypatch):
     source = (
         "from watchme_analysis import notebook\n"
@@ -136,6 +139,7 @@ def test_two_runs_store_the_same_bytes(data, tmp_path, monkeypatch):
     assert runs[0] == runs[1]
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_stores_nothing(tmp_path):
     path = stored(tmp_path, "1 / 0")
     before = path.read_bytes()

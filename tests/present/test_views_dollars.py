@@ -48,6 +48,7 @@ def pictures(page):
     return [getattr(page, name)() for name in drawing]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["health", "backlog", "alarms", "what_if"])
 def test_every_figure_is_drawn_whatever_names_the_evidence_holds(data, tmp_path, drawn, question):
     name = "".join(NAMES[:2])

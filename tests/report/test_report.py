@@ -40,6 +40,7 @@ def result_of(run):
     return json.loads((run / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp_path):
     left = 'from watchme_analysis.files.attachments import attach\nattach("again.jsonl", "{}\\n")'
     folder = notebooks("## What was seen", FIGURE, TABLE, left, "## Answer", answer_cell())
@@ -92,6 +93,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp
     assert [path.name for path in out.iterdir() if path.name.endswith(".part")] == []
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_path):
     broken = notebooks("## Before", FIGURE, "## The trouble", "1 / 0", "## After", answer_cell())
     out = tmp_path / "reports"
@@ -117,6 +119,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_pa
     assert 'class="failed"' in index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -133,6 +136,7 @@ def test_other_ways_to_fail_are_failures_too(source, words, evidence, notebooks,
     assert (run / "report.html").is_file()
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "words",
     [
@@ -151,6 +155,7 @@ def test_bad_input_writes_nothing_and_says_one_sentence(words, evidence, noteboo
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("question", "case", "options"),
     [
@@ -184,6 +189,7 @@ def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_pa
     assert "--out" in err
 
 
+@pytest.mark.slow
 def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
     out = tmp_path / "reports"
     folder = notebooks("import time\ntime.sleep(60)", answer_cell())
@@ -211,6 +217,7 @@ def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
     assert not list(out.glob(".*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, notebooks, tmp_path):
     folder = notebooks("## Slowly", "import time\ntime.sleep(60)", answer_cell())
@@ -230,6 +237,7 @@ def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, no
     assert list((tmp_path / "scratch").glob("watchme-*")) == [], "evidence must not be left lying about"
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
     here, there = pty.openpty()
     process = start(
@@ -252,6 +260,7 @@ def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
     assert b"\n" not in shown
 
 
+@pytest.mark.slow
 def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own(
     evidence, notebooks, tmp_path
 ):
@@ -266,6 +275,7 @@ def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own
     assert "10:00:00 to 10:00:05 Asia/Tokyo" in (runs(out)[0] / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebooks, tmp_path):
     """Neither another environment's kernel spec nor a user's start-up file reaches a report."""
     home = tmp_path / "home"
@@ -290,6 +300,7 @@ def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebook
     assert code == 0, err
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_what_no_notebook_needs(evidence, notebooks, tmp_path):
     """A grammar of addresses, which a library compiles if it can, takes longer than the rest of the start."""
     environment = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}

@@ -15,6 +15,8 @@ from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import answer, diagnosis, write_figures
 
+pytestmark = pytest.mark.slow
+
 # Neither slash nor colon: also for names of queues, functions and files.
 MARKUP = (
     """"'><meta http-equiv="refresh" content="0;url=x"><base href="x"><form action="x"><a href="x"><script>"""
