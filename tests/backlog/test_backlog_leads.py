@@ -9,6 +9,7 @@ from worlds.backlog_world import START, World
 from watchme_analysis.backlog.hypotheses import picture
 from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.work_done import surely_ran
 
@@ -123,6 +124,10 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     assert known.extra["missed_work_certain"]
     assert not unknown.extra["missed_work_certain"]
     assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
+    assert unknown.extra["dead_letters_without_work"] == 40
+    assert "dead_letters_without_work" not in known.extra
+    printed = console._missed(unknown.extra)
+    assert printed == "work missed: unknown, as the data holds no work item for 40 DLQ messages"
 
 
 @pytest.mark.slow

@@ -295,6 +295,9 @@ def _missed(diagnosis: Mapping[str, Any]) -> str:
     if dumps := diagnosis.get("unread_dumps"):
         known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
         return f"{known}, as {', '.join(dumps)} could not be read"
+    if unread := diagnosis.get("dead_letters_without_work"):
+        known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
+        return f"{known}, as the data holds no work item for {counted(unread, 'DLQ message')}"
     return f"{counted(number, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
 
 

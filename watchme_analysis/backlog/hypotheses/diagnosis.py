@@ -185,10 +185,11 @@ def _extra(
         "missed_work": work_pairs(missed),
         "dead_lettered_work": work_pairs(dead),
         **({"unread_dumps": dumps} if (dumps := unread_dumps(inv)) else {}),
+        **({"dead_letters_without_work": unread} if (unread := unread_dead_letters(inv, view)) else {}),
         "waiting_work": work_pairs(work[work["state"] == "waiting"]),
         "missed_work_certain": not lost
-        and not unread_dead_letters(inv, view)
-        and not unread_dumps(inv)
+        and not unread
+        and not dumps
         and bool(missed.empty or not any(item.throttles or item.surplus for item in affected)),
         "incident_start_earliest": None
         if known is None
