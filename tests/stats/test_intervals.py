@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from math import inf, isnan
+from math import inf, isnan, log
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from watchme_analysis.stats.interval_scan import count_elevation, rate_elevation
+from watchme_analysis.stats.interval_scan import (
+    bounds_likelihood,
+    count_elevation,
+    densest_run,
+    likeliest_bounds,
+    rate_elevation,
+)
 from watchme_analysis.stats.intervals import Interval
 
 START = datetime(2025, 12, 11, tzinfo=UTC)
@@ -55,3 +62,17 @@ def test_scans_find_the_raised_part() -> None:
     assert surge is not None
     assert (surge.start, surge.end, surge.count, surge.base) == (grid[100], grid[130], 6000.0, 600.0)
     assert rate_elevation(failures * 0.0, trials, 60) is None
+
+
+def test_the_densest_run_has_the_highest_likelihood_ratio() -> None:
+    is_bad = [False] * 30 + [True, True, False, True, True] * 4 + [False] * 30
+    first, last, score = densest_run(is_bad, (0.5, 0.02))
+    assert (first, last) == (30, 49)
+    assert score == pytest.approx(16 * log(0.5 / 0.02) + 4 * log(0.5 / 0.98))
+    assert densest_run([False] * 9, (0.5, 0.02)) == (0, -1, 0.0)
+
+
+def test_bounds_are_fitted_to_the_shares_inside_and_outside() -> None:
+    is_bad = np.array([False] * 50 + [True] * 20 + [False] * 50)
+    assert likeliest_bounds(is_bad, (40, 80)) == (50, 69)
+    assert bounds_likelihood(is_bad, (50, 69)) > bounds_likelihood(is_bad, (40, 80))

@@ -1,12 +1,8 @@
-"""The run in which bad observations are densest: where an incident begins and ends.
+"""The incident of an endpoint: which requests failed or were slow, on which routes, from when to when.
 
-The contiguous run with the highest sum of log-likelihood ratios: Kadane's maximum subarray over a Bernoulli
-scan statistic (Kulldorff 1997).
-
-Which endpoints failed or slowed down, and from when to when.
-
-Each observation is judged against what its own endpoint usually does as seen from its own vantage; the
-incident is the interval in which bad observations are densest (:mod:`watchme_analysis.health.incident`).
+Each observation is judged against the usual duration of its own route from its own vantage. The incident is
+the interval in which bad observations are densest (:func:`watchme_analysis.stats.interval_scan.densest_run`).
+Tables call a route (path template) ``family``.
 """
 
 from __future__ import annotations
@@ -17,211 +13,47 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
+from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Share of bad observations in an incident and outside of one, for the scan; the second pair finds
-# thin, intermittent trouble.
+# Shares of bad observations inside and outside of an incident, for the scan. The second pair finds trouble
+# that is thin or comes and goes.
 SCAN_SHARES = ((0.5, 0.02), (0.15, 0.01))
+# Shares inside and outside that find the core of a run.
+CORE_SHARES = (0.8, 0.2)
+# Log-likelihood ratio of the scan, at least.
 MIN_SCORE = 8.0
+# Strained observations are weaker evidence than bad ones: an incident of them alone must be this clear.
+MIN_STRAINED_SCORE = 30.0
+# Bad observations of an incident, at least.
 MIN_BAD = 4
-# Anything shorter is a blip: a reload, a garbage collection, a deploy.
+# Seconds from the first to the last bad observation: less is a reload, a garbage collection or a deployment.
 MIN_SPAN_S = 8.0
-# Trouble no longer than this, apart from the rest by so much good time and so many good requests, is a
-# start or reload of its own.
+# Seconds that a start or reload of its own lasts at most, when so much good time (seconds) and so many good
+# requests lie between it and the rest.
 BLIP_S = 4.0
 CALM_S = 6.0
 CALM_ROWS = 5
 # Share of strained observations from which time beside an incident belongs to it, and half its own share.
 DENSE_STRAIN = 0.3
-# Bounds are refined so often at most, and while the run's share is so many times that of the rest.
-REFINED_TIMES, CLEARLY = 10, 2.0
-# Shares that find the core of a run.
-CORE_SHARES = (0.8, 0.2)
-
-
-def densest_run(bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]:
-    """Return first and last index and score of the run where ``bad`` is densest.
-
-    Parameters
-    ----------
-    bad
-        Booleans in order of time.
-    shares
-        Share of bad observations inside and outside of an incident.
-    """
-    inside, outside = shares
-    gain = math.log(inside / outside)
-    loss = math.log((1 - inside) / (1 - outside))
-    best, best_from, best_to = 0.0, 0, -1
-    total, since = 0.0, 0
-    for at, value in enumerate(bad):
-        total += gain if value else loss
-        if total <= 0:
-            total, since = 0.0, at + 1
-        elif total > best:
-            best, best_from, best_to = total, since, at
-    return best_from, best_to, best
-
-
-def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the densest run that lasts, and its score; empty when too weak or too short."""
-    for shares in SCAN_SHARES:
-        first, last, score = densest_run(rows[column].to_numpy(), shares)
-        run = rows.iloc[first : last + 1]
-        if score < least or run[column].sum() < MIN_BAD:
-            continue
-        run = without_blips(run, column)
-        if span_s(run[run[column]]) >= MIN_SPAN_S:
-            return run, score
-    return rows.iloc[:0], 0.0
-
-
-def without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Cut what is short and far from the rest off a run: a start or reload before the trouble itself."""
-    places = run[column].to_numpy().nonzero()[0]
-    if len(places) < 2:
-        return run
-    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
-    left, right = 0, len(places)
-    for _ in range(len(places)):
-        head = _blip(seconds[left:right], places[left:right])
-        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
-        if not head and not tail:
-            break
-        left, right = (left + head, right) if head else (left, right - tail)
-    return run.iloc[places[left] : places[right - 1] + 1]
-
-
-def _blip(seconds: Any, places: Any) -> int:
-    """Return how many leading marks are a blip: few, short, far from a rest that is dense."""
-    import numpy as np
-
-    apart, between = np.diff(seconds), np.diff(places) - 1
-    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
-    if not len(far):
-        return 0
-    count = int(far[0]) + 1
-    rest = apart[count:]
-    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
-    # A rest with such a gap of its own is trouble that comes again and again, from the first time on.
-    is_dense = is_dense and float(rest.max()) < apart[far[0]]
-    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
-    return count if is_dense and is_short else 0
-
-
-def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
-    """Return the run with the strained time before and after it that is dense as well."""
-    for shares in SCAN_SHARES:
-        first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
-        wider = without_blips(pooled.iloc[first : last + 1], "strained")
-        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
-            begin, end = run.index[0], run.index[-1]
-            before, after = wider[wider.index < begin], wider[wider.index > end]
-            dense = max(DENSE_STRAIN, run["strained"].mean() / 2)
-            parts = [part for part in (before, after) if part["strained"].mean() >= dense]
-            return pooled.loc[pooled.index.isin(run.index.union([at for part in parts for at in part.index]))]
-    return run
-
-
-def span_s(bad: pd.DataFrame) -> float:
-    """Return the seconds from the first to the last of some requests."""
-    return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
-
-
-def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
-    """Return the run with the bounds that are likeliest for its own share of bad observations.
-
-    The scan assumes shares that find a run: where nearly all is bad inside, thin trouble beside it looks like
-    part of it, and where little is bad, its ends look like calm. So the shares are taken from the run and
-    from the rest, the scan is made again, and so on until the bounds stay: each step makes the record
-    likelier. That is done from the run and from its core, and the likelier result counts.
-
-    Parameters
-    ----------
-    rows
-        Judged requests in order of time.
-    run
-        Contiguous rows of them, as :func:`scan` returns them.
-    column
-        What counts as bad.
-    """
-    marks = rows[column].to_numpy(dtype=bool)
-    first = int(rows.index.get_loc(run.index[0]))
-    core, until, _ = densest_run(marks, CORE_SHARES)
-    begun = [(first, first + len(run) - 1), *([(core, until)] if until >= core else [])]
-    ends = [_settled(marks, bounds) for bounds in begun]
-    begin, end = max(ends, key=lambda bounds: _likelihood(marks, bounds))
-    # Both bounds were chosen among as many as there are rows: chance alone makes some likelier.
-    if _likelihood(marks, (begin, end)) - _likelihood(marks, begun[0]) < 2 * math.log(len(marks)):
-        return run
-    begin, end = _with_bursts(rows, (begin, end), begun[0], column)
-    found = without_blips(rows.iloc[begin : end + 1], column)
-    return found if span_s(found[found[column]]) >= MIN_SPAN_S else run
-
-
-def _with_bursts(
-    rows: pd.DataFrame, bounds: tuple[int, int], scanned: tuple[int, int], column: str
-) -> tuple[int, int]:
-    """Return bounds widened to what they cut off that is dense and lasts: trouble that paused."""
-    (begin, end), (first, last) = bounds, scanned
-    for left, right in ((first, begin), (end + 1, last + 1)):
-        part = rows.iloc[left:right]
-        start, stop, score = densest_run(part[column].to_numpy(), CORE_SHARES)
-        burst = part.iloc[start : stop + 1]
-        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= MIN_SPAN_S:
-            begin, end = min(begin, left + start), max(end, left + stop)
-    return begin, end
-
-
-def _settled(marks: Any, bounds: tuple[int, int]) -> tuple[int, int]:
-    """Return the bounds that the shares inside and outside of them lead back to."""
-    for _ in range(REFINED_TIMES):
-        inside, outside = _shares(marks, bounds)
-        if inside < CLEARLY * outside:
-            break
-        begin, end, _ = densest_run(marks, (inside, outside))
-        if (begin, end) == bounds:
-            break
-        bounds = (begin, end)
-    return bounds
-
-
-def _shares(marks: Any, bounds: tuple[int, int]) -> tuple[float, float]:
-    """Return the share of marks inside and outside of bounds, half a one more of either kind."""
-    first, last = bounds
-    within, count = int(marks[first : last + 1].sum()), last + 1 - first
-    inside = (within + 0.5) / (count + 1)
-    return inside, (int(marks.sum()) - within + 0.5) / (len(marks) - count + 1)
-
-
-def _likelihood(marks: Any, bounds: tuple[int, int]) -> float:
-    """Return the log-likelihood of marks with one share inside of bounds and another outside."""
-    first, last = bounds
-    within, count = int(marks[first : last + 1].sum()), last + 1 - first
-    rest, others = int(marks.sum()) - within, len(marks) - count
-    parts = zip(_shares(marks, bounds), ((within, count), (rest, others)), strict=True)
-    return sum(bad * math.log(share) + (size - bad) * math.log(1 - share) for share, (bad, size) in parts)
-
-
-# Slow is twice the usual and half a second more: a user notices, a health check may not yet.
+# A request is slow from this many times the usual duration, and so many seconds more: a user notices, a
+# health check may not yet.
 SLOW_RATIO = 2.0
 SLOW_MARGIN_S = 0.5
-# Strained is less than slow: too little to be an incident, enough to belong to one.
+# A request is strained from so many seconds more: too little for an incident, enough to belong to one.
 STRAIN_MARGIN_S = 0.15
-# A quantile low enough that an incident over most of the record does not set the standard.
+# Quantile of the durations that is usual: low enough that a long incident does not set the standard.
 USUAL_QUANTILE = 0.2
-# Strained observations are weaker signs than bad ones: an incident of them alone must be this clear.
-MIN_STRAINED_SCORE = 30.0
-# Good time after the last bad observation that counts as recovery.
+# Seconds of good time after the last bad observation that count as recovery.
 RECOVERY_S = 5.0
-# A family whose own run lasts through so much of the worst one's is part of the incident.
+# A route whose own run lasts through this share of the worst one's is part of the incident.
 COVERED_SHARE = 0.8
-# How curl, getaddrinfo and HTTP clients say that a name could not be resolved.
+# Texts by which curl, getaddrinfo and HTTP clients report that a name could not be resolved.
 UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
-# How a prober says that its own machine has no way to any address of that kind.
+# Texts by which a prober reports that its own machine has no route to any address of that kind.
 NO_WAY_OUT = r"network is unreachable|enetunreach"
 
 
@@ -244,8 +76,129 @@ class Incident(Interval):
     is_mild: bool = False
 
 
+def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the densest lasting run and its log-likelihood ratio; no rows without a clear one.
+
+    Parameters
+    ----------
+    rows
+        Judged requests in order of time.
+    column
+        Boolean column that counts as bad.
+    least
+        Log-likelihood ratio that the run must have.
+    """
+    for shares in SCAN_SHARES:
+        first, last, score = densest_run(rows[column].to_numpy(), shares)
+        run = rows.iloc[first : last + 1]
+        if score < least or run[column].sum() < MIN_BAD:
+            continue
+        run = without_blips(run, column)
+        if span_s(run[run[column]]) >= MIN_SPAN_S:
+            return run, score
+    return rows.iloc[:0], 0.0
+
+
+def without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a run without short bursts far from the rest, such as a reload before the incident."""
+    places = run[column].to_numpy().nonzero()[0]
+    if len(places) < 2:
+        return run
+    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
+    left, right = 0, len(places)
+    for _ in range(len(places)):
+        head = _blip(seconds[left:right], places[left:right])
+        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
+        if not head and not tail:
+            break
+        left, right = (left + head, right) if head else (left, right - tail)
+    return run.iloc[places[left] : places[right - 1] + 1]
+
+
+def _blip(seconds: Any, places: Any) -> int:
+    """Return how many leading bad observations are a blip: few, short, and far from a rest that is dense."""
+    import numpy as np
+
+    apart, between = np.diff(seconds), np.diff(places) - 1
+    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
+    if not len(far):
+        return 0
+    count = int(far[0]) + 1
+    rest = apart[count:]
+    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
+    # A rest with such a gap of its own is trouble that recurs, beginning with its first burst.
+    is_dense = is_dense and float(rest.max()) < apart[far[0]]
+    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
+    return count if is_dense and is_short else 0
+
+
+def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
+    """Return a run extended by the time around it in which strained observations are dense as well."""
+    for shares in SCAN_SHARES:
+        first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
+        wider = without_blips(pooled.iloc[first : last + 1], "strained")
+        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
+            begin, end = run.index[0], run.index[-1]
+            before, after = wider[wider.index < begin], wider[wider.index > end]
+            dense = max(DENSE_STRAIN, run["strained"].mean() / 2)
+            parts = [part for part in (before, after) if part["strained"].mean() >= dense]
+            return pooled.loc[pooled.index.isin(run.index.union([at for part in parts for at in part.index]))]
+    return run
+
+
+def span_s(bad: pd.DataFrame) -> float:
+    """Return the seconds from the first to the last of some requests."""
+    return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
+
+
+def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
+    """Return a run with the bounds that are likeliest for its own share of bad observations.
+
+    The scan assumes fixed shares. Where nearly all is bad inside, thin trouble beside the run looks like part
+    of it; where little is bad, its ends look calm. So the bounds are fitted to the shares inside and outside
+    (:func:`likeliest_bounds`), once from the run and once from its core, and the likelier result counts.
+
+    Parameters
+    ----------
+    rows
+        Judged requests in order of time.
+    run
+        Contiguous rows of them, as :func:`scan` returns them.
+    column
+        Boolean column that counts as bad.
+    """
+    is_bad = rows[column].to_numpy(dtype=bool)
+    first = int(rows.index.get_loc(run.index[0]))
+    core, until, _ = densest_run(is_bad, CORE_SHARES)
+    begun = [(first, first + len(run) - 1), *([(core, until)] if until >= core else [])]
+    ends = [likeliest_bounds(is_bad, bounds) for bounds in begun]
+    begin, end = max(ends, key=lambda bounds: bounds_likelihood(is_bad, bounds))
+    # Both bounds were chosen among as many as there are rows: chance alone makes some likelier.
+    if bounds_likelihood(is_bad, (begin, end)) - bounds_likelihood(is_bad, begun[0]) < 2 * math.log(
+        len(is_bad)
+    ):
+        return run
+    begin, end = _with_bursts(rows, (begin, end), begun[0], column)
+    found = without_blips(rows.iloc[begin : end + 1], column)
+    return found if span_s(found[found[column]]) >= MIN_SPAN_S else run
+
+
+def _with_bursts(
+    rows: pd.DataFrame, bounds: tuple[int, int], scanned: tuple[int, int], column: str
+) -> tuple[int, int]:
+    """Return bounds extended by the dense, lasting bursts of the scanned run that they leave out."""
+    (begin, end), (first, last) = bounds, scanned
+    for left, right in ((first, begin), (end + 1, last + 1)):
+        part = rows.iloc[left:right]
+        start, stop, score = densest_run(part[column].to_numpy(), CORE_SHARES)
+        burst = part.iloc[start : stop + 1]
+        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= MIN_SPAN_S:
+            begin, end = min(begin, left + start), max(end, left + stop)
+    return begin, end
+
+
 def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
-    """Judge every observation against the usual of its endpoint and vantage.
+    """Return the observations judged against the usual duration of their route and vantage.
 
     Parameters
     ----------
@@ -255,12 +208,12 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The same rows with ``usual_s`` (float, the endpoint's usual duration from that vantage),
-        ``limit_s`` (float, from which an answer counts as slow), ``failed`` (bool: no answer, an error,
-        5xx, a 499 unless the caller left before the endpoint was late, or a refusal or redirect where the
-        endpoint usually succeeds; a name that was not resolved, or a prober without a network, is none),
+        The same rows with ``usual_s`` (float, the route's usual duration in seconds from that
+        vantage), ``limit_s`` (float, seconds from which a response counts as slow), ``failed`` (bool),
         ``slow`` (bool), ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less
-        than slow).
+        than slow). Failed are: no response, an error, 5xx, a 499 unless the client left before the response
+        was late, and a refusal or redirect where the route usually succeeds. A name that was not resolved and
+        a prober without a network are no failures of the route.
     """
     found = seen.copy()
     status = found["status"]
@@ -268,7 +221,7 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     left = status == 499
     refused = (status >= 300) & (status != 304) & ~left & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
-    # What the prober could not resolve or send it never asked: that says nothing of the endpoint.
+    # A probe whose name was not resolved, or that was not sent, says nothing about the endpoint.
     unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
     no_way_out = found["error"].str.contains(NO_WAY_OUT, case=False).fillna(False).astype(bool)
     unasked |= no_way_out & found["vantage"].eq("outside").astype(bool)
@@ -278,7 +231,7 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     found["usual_s"] = _usual_s(found, good)
     found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
     found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
-    # A caller that left before the endpoint was late left for reasons of its own.
+    # A client that left before the response was late left for reasons of its own.
     found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
     found["bad"] = found["failed"] | found["slow"]
     strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
@@ -287,14 +240,14 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
-    """Return for every observation what its endpoint usually takes as seen from its vantage, in seconds."""
+    """Return for every observation the usual duration of its route from its vantage, in seconds."""
     import pandas as pd
 
     wide = good.groupby(["family", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
     wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
-    # What answers from a cache is quicker than what is behind it, and no standard for what asks through.
+    # A cache responds faster than the layers behind it and is no standard for requests that pass through.
     usual = wide.cummax(axis=1).where(wide.notna())
-    # Where the inside is quick, an outside that was slow throughout is no standard.
+    # Where the inside is fast, an outside that was slow all the time is no standard.
     usual = usual.clip(upper=(wide["inside"] + SLOW_MARGIN_S).fillna(math.inf), axis=0)
     flat = usual.stack()
     keys = pd.MultiIndex.from_arrays([seen["family"].astype(object), seen["vantage"].astype(object)])
@@ -302,7 +255,7 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
 
 
 def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per request or outer probe: bad when any outer layer saw it bad.
+    """Return one row per request or outer probe, which is bad when it was bad at any outer vantage.
 
     Parameters
     ----------
@@ -334,7 +287,7 @@ def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _one_client(run: pd.DataFrame, column: str) -> bool:
-    """Tell whether all trouble is one client's while others are served well."""
+    """Return True when all bad requests are of one client while others are served well."""
     bad, good = run[run[column]], run[~run[column]]
     if bad["client_addr"].isna().any() or bad["client_addr"].nunique() != 1:
         return False
@@ -343,19 +296,14 @@ def _one_client(run: pd.DataFrame, column: str) -> bool:
 
 
 def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident | None:
-    """Find the incident in judged observations.
+    """Return the incident in judged observations, None when no route was bad for long enough.
 
     Parameters
     ----------
     observed
         Frame of :func:`judge_observations`.
     family
-        Look at this family of paths alone.
-
-    Returns
-    -------
-    Incident or None
-        None when no endpoint was bad for long enough.
+        Route to which the search is limited.
     """
     rows = judge_requests(observed)
     if family is not None:
@@ -368,11 +316,11 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     probed = set(observed.loc[observed["row"] < 0, "family"])
     during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
     affected = affected_routes(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
-    # What was bad for long before or after the worst was so at other times too: it has a fault of its own.
+    # A route that was bad long before or after the worst one has a fault of its own as well.
     longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
     longer = {name: run for name, run in longer.items() if name not in affected}
     affected += longer
-    # What was probed on purpose is what was asked about.
+    # The routes that somebody probes come first: the question is about them.
     affected = sorted(affected, key=lambda name: name not in probed)
     pooled = rows[rows["family"].isin(affected)]
     run, score = scan(pooled, "strained" if is_mild else "bad")
@@ -404,7 +352,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
 
 
 def _goes_on(own: pd.DataFrame, bad: pd.DataFrame) -> bool:
-    """Tell whether an endpoint's own run begins or ends long beside the trouble that it is part of."""
+    """Return True when a route's own run begins long before or ends long after the bad run around it."""
     first, last = own["start"].iloc[0], own["start"].iloc[-1]
     begun, ended = bad["start"].iloc[0], bad["start"].iloc[-1]
     together = (min(last, ended) - max(first, begun)).total_seconds()
@@ -413,7 +361,7 @@ def _goes_on(own: pd.DataFrame, bad: pd.DataFrame) -> bool:
 
 
 def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
-    """Tell whether a run lasts through most of an interval, and much longer."""
+    """Return True when a run covers most of an interval and lasts much longer."""
     first, last = run["start"].iloc[0], run["start"].iloc[-1]
     covered = (min(last, end) - max(first, start)).total_seconds()
     beside = (last - first).total_seconds() - covered
@@ -421,9 +369,10 @@ def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
 
 
 def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:
-    """Return begin, end and number of bad requests where they are densest, however short that was; else None.
+    """Return start, end and count of the densest bad requests of a record without an incident.
 
-    For a record without an incident: a restart or reload may fail every caller, for a few seconds.
+    A restart or reload may fail all clients for a few seconds. None where bad requests are too few, or where
+    all are of one client.
 
     Parameters
     ----------
@@ -440,10 +389,10 @@ def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int]
 
 
 def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bool]:
-    """Return the densest run of each path family that has one, and whether all it shows is strain.
+    """Return the densest run of each route that has one, and whether it consists of strained requests alone.
 
-    Where no family has one of its own, all of them are taken together: trouble of a link or process that is
-    thin in each; last comes time in which most was slower than usual without being slow.
+    Where no route has a run of its own, all are taken together: trouble of a link or process may be thin in
+    each. Last comes time in which most requests were slower than usual without being slow.
     """
     grouped = {str(name): group for name, group in rows.groupby("family")}
     for groups, column, least in (
@@ -462,10 +411,10 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
 
 
 def affected_routes(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
-    """Return the path families that were bad between two moments, most bad requests first.
+    """Return the routes that were bad between two moments, most bad requests first.
 
-    A family counts when at least a tenth of its requests were bad, or a third strained, and three times the
-    share of other times; one seen only once or twice counts when all of it was bad.
+    A route counts when at least a tenth of its requests were bad, or a third strained, and three times the
+    share of other times. A route with one or two requests counts when all of them were bad.
     """
     during = (rows["start"] >= start) & (rows["start"] <= end)
     inside = rows[during].groupby("family")["bad"].agg(["sum", "size"])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.requests.observations import INNER
+from watchme_analysis.stats.correlation import rank_correlation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,10 +223,6 @@ def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series]
 
 
 def _rank_correlation(one: pd.Series, other: pd.Series) -> tuple[float, int]:
-    import numpy as np
-
-    both = one.notna() & other.notna()
-    ranks: list[Any] = [side[both].rank().to_numpy() for side in (one, other)]
-    if both.sum() < _FEWEST or any(rank.std() == 0 for rank in ranks):
-        return float("nan"), int(both.sum())
-    return float(np.corrcoef(*ranks)[0, 1]), int(both.sum())
+    """Return the rank correlation of two series and their common samples; NaN with too few."""
+    samples = int((one.notna() & other.notna()).sum())
+    return (rank_correlation(one, other) if samples >= _FEWEST else math.nan), samples

@@ -1,6 +1,7 @@
-"""Statistics of times and series: interval scan, gaps, clock skew, onsets.
+"""Statistics of times and series: intervals and their scans, correlation, gaps, clock skew, onsets.
 
-Entry point: `interval_scan.scan`, `metric_onsets`, `clock_skew`, `time_pairs`, `gaps`.
+Entry point: `intervals.Interval`; `interval_scan` finds them. `correlation`, `metric_onsets`, `clock_skew`,
+`time_pairs` and `gaps` are one function or two each.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`); numpy, pandas and scipy
 inside of functions.

@@ -1,11 +1,14 @@
-"""Scan statistics: the interval in which something happened more often than elsewhere.
+"""Scan statistics: the interval of time in which events are denser than elsewhere.
 
-The likelihood ratio is Kulldorff's (Communications in Statistics 26, 1997), binomial for failures among
-runs and Poisson for counts against an expected profile, here over intervals of time.
+The likelihood ratio is Kulldorff's (Communications in Statistics 26, 1997). Two shapes of data have a scan
+each: :func:`rate_elevation` and :func:`count_elevation` search counts on a regular grid (binomial for
+failures among trials, Poisson for counts against an expected profile); :func:`densest_run` searches single
+observations of any spacing, in one pass, for given shares inside and outside.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +20,20 @@ if TYPE_CHECKING:
 
 # More candidate bounds than this are first looked at in coarser bins.
 MAX_CANDIDATES = 500
-# Hours whose median tells how busy that part of a day is, and how much busier than usual it may be.
-DAYTIME_HOURS, BUSIEST = 11, 3.0
+# Hours whose median shows how busy that part of a day is.
+DAYTIME_HOURS = 11
+# Times by which a part of a day may be busier than the mean.
+BUSIEST = 3.0
+# Rounds of fitting bounds and shares to each other, at most.
+FITTED_TIMES = 10
+# Times by which the share inside must exceed that outside for another round.
+CLEARLY = 2.0
 
 
 def rate_elevation(
     events: pd.Series, trials: pd.Series, period_s: int, kind: str = "raised_rate"
 ) -> Interval | None:
-    """Return the interval in which events a trial are most clearly raised, or None without events.
+    """Return the interval in which events per trial are most clearly raised, or None without events.
 
     Parameters
     ----------
@@ -32,6 +41,8 @@ def rate_elevation(
         Counts on the same grid; null counts as zero.
     period_s
         Period of the grid.
+    kind
+        Kind of the returned interval.
     """
     return _scan(events, trials, period_s, _binomial, kind)
 
@@ -39,7 +50,17 @@ def rate_elevation(
 def count_elevation(
     counts: pd.Series, expected: pd.Series, period_s: int, kind: str = "raised_count"
 ) -> Interval | None:
-    """Return the interval in which counts most clearly exceed what was expected, or None."""
+    """Return the interval in which counts most clearly exceed the expected ones, or None without events.
+
+    Parameters
+    ----------
+    counts, expected
+        Events and expected events on the same grid; null counts as zero.
+    period_s
+        Period of the grid.
+    kind
+        Kind of the returned interval.
+    """
     return _scan(counts, expected, period_s, _poisson, kind)
 
 
@@ -69,7 +90,7 @@ def expected_arrivals(sent: pd.Series, period_s: int) -> pd.Series:
 
 
 def _busy(values: pd.Series, expected: pd.Series) -> pd.Series:
-    """Return how many times the profile the hours around an interval saw: 1 to :data:`BUSIEST`."""
+    """Return by how many times the hours around an interval exceed the profile: 1 to :data:`BUSIEST`."""
     hourly = values.resample("1h").sum()
     usual = expected.resample("1h").sum()
     ratio = (hourly / usual.where(usual > 0)).rolling(DAYTIME_HOURS, center=True, min_periods=4).median()
@@ -110,7 +131,7 @@ def _poisson(inside: Any, base: Any, total: float, whole: float) -> Any:
 
 
 def _scan(events: pd.Series, base: pd.Series, period_s: int, score: Any, kind: str) -> Interval | None:
-    """Find the best interval, coarse bins first where there are many candidates."""
+    """Return the interval with the highest score; many candidates are searched in coarse bins first."""
     import numpy as np
 
     hits = events.fillna(0.0).to_numpy(dtype=float)
@@ -160,3 +181,74 @@ def _around(places: Any, edge: int, step: int) -> Any:
 
     at = int(np.searchsorted(places, edge))
     return places[max(0, at - step) : at + step + 1]
+
+
+def densest_run(is_bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]:
+    """Return the first and last index and the score of the run in which ``is_bad`` is densest.
+
+    Parameters
+    ----------
+    is_bad
+        Booleans in order of time.
+    shares
+        Share of bad observations inside and outside of the run.
+
+    Returns
+    -------
+    first, last, score
+        The contiguous run with the highest log-likelihood ratio (Kadane's maximum subarray), which is the
+        score; ``last`` is before ``first`` when nothing is bad.
+    """
+    inside, outside = shares
+    gain = math.log(inside / outside)
+    loss = math.log((1 - inside) / (1 - outside))
+    best, best_from, best_to = 0.0, 0, -1
+    total, since = 0.0, 0
+    for at, value in enumerate(is_bad):
+        total += gain if value else loss
+        if total <= 0:
+            total, since = 0.0, at + 1
+        elif total > best:
+            best, best_from, best_to = total, since, at
+    return best_from, best_to, best
+
+
+def likeliest_bounds(is_bad: Any, bounds: tuple[int, int]) -> tuple[int, int]:
+    """Return bounds fitted to the shares of bad observations inside and outside of them.
+
+    The shares are taken from the bounds, the densest run is searched for these shares, and so on until the
+    bounds stay: each round makes the record likelier.
+
+    Parameters
+    ----------
+    is_bad
+        Booleans in order of time.
+    bounds
+        First and last index to begin with.
+    """
+    for _ in range(FITTED_TIMES):
+        inside, outside = _shares(is_bad, bounds)
+        if inside < CLEARLY * outside:
+            break
+        begin, end, _ = densest_run(is_bad, (inside, outside))
+        if (begin, end) == bounds:
+            break
+        bounds = (begin, end)
+    return bounds
+
+
+def _shares(is_bad: Any, bounds: tuple[int, int]) -> tuple[float, float]:
+    """Return the shares inside and outside of bounds, each with half an observation more of either kind."""
+    first, last = bounds
+    within, count = int(is_bad[first : last + 1].sum()), last + 1 - first
+    inside = (within + 0.5) / (count + 1)
+    return inside, (int(is_bad.sum()) - within + 0.5) / (len(is_bad) - count + 1)
+
+
+def bounds_likelihood(is_bad: Any, bounds: tuple[int, int]) -> float:
+    """Return the log-likelihood of booleans with one share inside of bounds and another outside."""
+    first, last = bounds
+    within, count = int(is_bad[first : last + 1].sum()), last + 1 - first
+    rest, others = int(is_bad.sum()) - within, len(is_bad) - count
+    parts = zip(_shares(is_bad, bounds), ((within, count), (rest, others)), strict=True)
+    return sum(bad * math.log(share) + (size - bad) * math.log(1 - share) for share, (bad, size) in parts)
