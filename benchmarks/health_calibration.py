@@ -164,50 +164,43 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """Return the figures as Markdown."""
+    """Return the figures as Markdown: first looks, then all sets with the current rules."""
+    first, cut, crossed = found["unseen"], found["evidence_taken_away"], found["cross_validated"]
+    names, (low, high) = first["of"].split(", "), crossed["factor"]
     sets = [
-        f"| {part['name']} | {part['what']} | {part['cases']} | {part['right']} | {part['wrong']} | "
-        f"{part['open']} |"
+        f"| {part['name']} | {part['cases']} | {part['right']} | {part['wrong']} | {part['open']} |"
         for part in found["sets"]
     ]
-    crossed, cut, first = found["cross_validated"], found["evidence_taken_away"], found["unseen"]
-    low, high = crossed["factor"]
     lines = [
         f"Measured on {found['date']}.",
         "",
-        "| set | what | cases | right | wrong | inconclusive |",
-        "|---|---|--:|--:|--:|--:|",
-        *sets,
+        "### First looks",
         "",
-        f"Left out are {found['harmless']['cases']} injected faults that harmed no caller: no endpoint "
-        "refused, redirected or failed over 2 % more of its requests, or answered over 2 % of them half a "
-        "second later than 99 of 100 at other times, or got half a second slower at its median. In "
-        f"{found['harmless']['no_incident']} of these the verdict was that nothing happened.",
-        "",
-        f"**First looks**: {first['of']} when the rules had not seen them, {first['cases']} verdicts, "
-        f"{first['open']} of them inconclusive; the others (Brier's score {first['brier']:.4f}). Reports "
-        "quote these:",
+        f"{first['cases']} verdicts on recordings that the rules had not seen ({len(names)} sets, {names[0]} to "
+        f"{names[-1]}). {first['open']} are inconclusive; the table counts the others. Brier score: "
+        f"{first['brier']:.4f}.",
         "",
         *_bins(first["bins"]),
         "",
-        "All evidence of all sets by the rules as they are, which have seen them; decided verdicts "
-        f"(Brier's score {found['brier']:.4f}):",
+        "### All sets with the current rules",
         "",
-        *_bins(found["bins"]),
+        "The rules have seen these cases, so the figures show what was learned, not what to expect.",
         "",
-        f"Cross-validated over all of these: the factor that fits the other cases best is {low:g} to "
-        f"{high:g}; Brier's score of the likeliest cause is {crossed['brier']:.4f} with the weights as they "
-        f"are and {crossed['brier_fitted']:.4f} with the factor fitted without the case.",
+        "| set | cases | right | wrong | inconclusive |",
+        "|---|--:|--:|--:|--:|",
+        *sets,
+        "",
+        f"Injected faults that harmed no request are not counted ({found['harmless']['cases']} here). Brier "
+        f"score of the decided verdicts: {found['brier']:.4f}. The factor on all weights that fits the other "
+        f"cases best is {low:g} to {high:g} (cross-validated; 1 means that the weights are neither too bold "
+        "nor too cautious).",
     ]
     if cut["verdicts"]:
         wrong = cut["wrong_from_0.7"]
         lines += [
             "",
-            f"Evidence taken away from {cut['of']}: {cut['verdicts']} verdicts, of which {cut['open']} are "
-            f"inconclusive and {wrong} wrong with a confidence of 0.7 or more "
-            f"({wrong / cut['verdicts']:.1%}); decided ones (Brier's score {cut['brier']:.4f}):",
-            "",
-            *_bins(cut["bins"]),
+            f"With tables removed ({cut['of']}): {cut['verdicts']} verdicts, {cut['open']} inconclusive, "
+            f"{wrong} wrong with a confidence of 0.7 or more ({wrong / cut['verdicts']:.1%}).",
         ]
     return "\n".join(lines)
 
