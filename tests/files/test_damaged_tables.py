@@ -51,6 +51,18 @@ def probes_of(frame):
     return set(zip(frame["time"].map(str), frame["duration_s"], frame["error"].fillna(""), strict=True))
 
 
+def test_a_line_that_is_cut_at_any_byte_is_rejected_alone(tmp_path):
+    names = HEADER.strip().split(",")
+    first, torn, last = (line_of(at, "", names) for at in range(3))
+    # Without its last cell, which may be empty, a line is whole.
+    needed = len(torn.rsplit(",", 2)[0])
+    for size in range(1, needed + 1):
+        frame, found = read_probes(laid(tmp_path, HEADER + first + torn[:size] + "\n" + last))
+        assert frame["line"].tolist() == [2, 4], f"cut after {size} characters"
+        assert [one.line for one in found.rejected] == [3], f"cut after {size} characters"
+
+
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     errors=some.lists(some.sampled_from(ERRORS), min_size=2, max_size=12),

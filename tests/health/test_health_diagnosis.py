@@ -93,6 +93,8 @@ def test_says_it_in_three_sentences(told):
 )
 def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
     made, _, cause = told
+    if made.table(table).empty:
+        return  # nothing is taken away: the verdict is that of test_names_the_cause
     said = health.diagnose(investigate(without(made, table)))
     assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
 
