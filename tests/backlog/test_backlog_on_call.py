@@ -24,27 +24,13 @@ def asked(tmp_path, name, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "seed", "words"),
-    [
-        (
-            "filter drops all",
-            601001,
-            'the mapping\'s filter drops what doesn\'t match {"body": {"kind": ["audio"]}}',
-        ),
-        (
-            "second consumer",
-            601002,
-            "and were deleted: another consumer takes them, or a filter that the mapping had",
-        ),
-        ("looked at in the console", 601003, "and came back: somebody else receives them"),
-    ],
+    ("name", "seed"),
+    [("filter drops all", 601001), ("second consumer", 601002), ("looked at in the console", 601003)],
 )
-def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_path, name, seed, words):
+def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_path, name, seed):
     found, truth = asked(tmp_path, name, seed)
     assert found.cause is None
-    assert words in found.summary[0]
-    assert found.summary[0].endswith("None of 10 causes does that.")
-    assert "FilterCriteria" in found.summary[-1]
+    assert found.confidence < 0.4
     assert found.extra["queues"] == truth["queues_affected"]
     begun = (found.incident_start.timestamp() - _seconds(truth["incident_start"])) / 3600
     # In the night hardly anything is sent that could show it.
@@ -59,6 +45,7 @@ def test_messages_that_went_to_no_run_are_told_and_laid_at_no_causes_door(tmp_pa
 def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
     found, _ = asked(tmp_path, "half the runs, no trail", 601025)
     assert found.cause == "consumer_failing", found.summary
+    assert 0.7 <= found.confidence <= 0.95
 
 
 @pytest.mark.slow
@@ -76,14 +63,15 @@ def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     assert found.cause == "consumer_failing", found.summary
     assert found.extra["change"]["event_name"].startswith("UpdateFunctionConfiguration")
     own = next(item for item in found.ranking if item.finding.cause == "consumer_failing").finding
-    (told,) = [item for item in own.evidence if "MB of memory" in item.statement]
-    assert told.effect == 8.0
+    assert 8.0 in [item.effect for item in own.evidence if item.check == "settings"]
+    assert found.confidence >= 0.9
 
 
 @pytest.mark.slow
 def test_less_memory_without_a_recorded_change_leaves_it_open_whose_the_slowness_is(tmp_path):
     found, _ = asked(tmp_path, "memory lowered", 702001)
     assert found.cause in (None, "consumer_failing"), found.summary
+    assert found.confidence < 0.8
 
 
 @pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.6, 1.0)])
@@ -97,6 +85,7 @@ def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
 def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_all_the_time(tmp_path):
     found, _ = asked(tmp_path, "one receive, glitches", 703001)
     assert found.cause != "arrival_surge", found.summary
+    assert found.confidence < 0.4
     assert found.extra["dead_letters"] > 50
 
 

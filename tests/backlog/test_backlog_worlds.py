@@ -81,7 +81,9 @@ def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
     found, truth = asked(tmp_path, 502, "healthy", stray(6))
     assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6
     assert found.cause == "healthy"
-    assert any("6 of 2,439 messages" in item.statement for item in found.ranking[0].finding.evidence)
+    assert 0.7 <= found.confidence <= 0.95
+    counted = [item.weight for item in found.ranking[0].finding.evidence if item.check == "dead letters"]
+    assert [weight < 0 for weight in counted] == [True]
 
 
 @pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
@@ -92,8 +94,8 @@ def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
 def test_messages_as_close_together_as_chance_rarely_has_them_are_not_told_for_sure(tmp_path):
     found, _ = asked(tmp_path, 515016, "healthy", stray(6))
     assert found.verdict == "inconclusive"
-    told = [item.statement for entry in found.ranking[:2] for item in entry.finding.evidence]
-    assert any("came closer together than in 99 of 100 sets" in text for text in told)
+    assert {entry.finding.cause for entry in found.ranking[:2]} == {"poison_messages", "healthy"}
+    assert 0.4 <= found.confidence <= 0.7
 
 
 def test_a_function_that_ran_well_since_its_last_change_did_not_break_by_itself(tmp_path):
@@ -109,8 +111,10 @@ def test_failures_that_end_without_another_deployment_are_not_named_after_the_on
 def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_path):
     found, _ = asked(tmp_path, 420078, "mapping_disabled")
     assert found.cause == "mapping_disabled"
+    assert found.confidence >= 0.85
     told = [item for entry in found.ranking for item in entry.finding.evidence if item.check == "run time"]
-    assert any("with 5.0 times as many messages each" in item.statement for item in told)
+    assert told
+    assert all(item.weight <= 0 for item in told)
 
 
 def test_runs_that_a_limit_since_lifted_leaves_alone_do_not_tell_that_it_was_not_there(tmp_path):
