@@ -176,8 +176,8 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         "### First looks",
         "",
-        f"{first['cases']} verdicts on recordings that the rules had not seen ({len(names)} sets, {names[0]} to "
-        f"{names[-1]}). {first['open']} are inconclusive; the table counts the others. Brier score: "
+        f"{first['cases']} verdicts on recordings that the rules had not seen ({len(names)} sets, {names[0]} "
+        f"to {names[-1]}). {first['open']} are inconclusive; the table counts the others. Brier score: "
         f"{first['brier']:.4f}.",
         "",
         *_bins(first["bins"]),
