@@ -1,8 +1,8 @@
-"""The application's records of the requests that Nginx, else the edge, logged.
+"""Joins of requests that Nginx, else the edge, logged with the application's own log lines.
 
-uvicorn writes its access line when the response's header leaves, without an id unless the application logs
-one. So a request is looked for by id first, then by path, status and time; what Nginx had given up on is
-looked for among the records that are left over, in turn.
+uvicorn writes its access line when the response header leaves, without an id unless the application logs one.
+So a request is matched by id first, then by path, status and time. Requests that Nginx gave up on are matched
+with the remaining lines in order of time.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# A record may lie this far outside of the request it belongs to, clocks having been aligned.
+# Seconds that a log line may lie outside of its request after the clocks are aligned.
 SLACK_S = 0.06
-# The same, and how finely times are told, where the proxy logs whole seconds.
-SLACK_WHOLE_S, STEP_WHOLE_S = 0.5, 0.1
-# How far two clocks may be apart to be aligned.
+# The same where the proxy logs whole seconds.
+SLACK_WHOLE_S = 0.5
+# Step in which clocks are compared where the proxy logs whole seconds, in seconds.
+STEP_WHOLE_S = 0.1
+# Seconds that two clocks may be apart to be aligned.
 MOST_SKEW_S = 30.0
-# How long after it was given up on a request may still be answered.
+# Seconds after Nginx gave up in which the application may still respond.
 MOST_LATE_S = 300.0
-# Statuses with which a proxy, not the application, ends a request that had no header.
+# Statuses by which a proxy, not the application, ends a request without a response header.
 GAVE_UP = (499, 502, 504)
+# Requests by which a clock is aligned, at least.
 _FEW = 3
 _ID = re.compile(r"(?<![\w-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,32})(?![\w-])", re.I)
 _RAY_LENGTH = 16
@@ -38,18 +41,18 @@ _RAY_LENGTH = 16
 
 @dataclass(frozen=True)
 class AppJoin:
-    """Which record of the application belongs to which request.
+    """The log line of the application that belongs to each request.
 
     Attributes
     ----------
     frame
-        One row per request, with its index: ``app_row`` (int, position in ``app_log``, null where none),
-        ``app_joined_by`` (text: ``id``; ``time``, the only record that fits, or the only one within
-        :data:`SLACK_S` of the answer; ``nearest`` of several;
-        ``order``, given up on and taken in turn; null), ``app_candidates`` (int, records that fit),
-        ``app_log_there`` (bool: the log of the application that was asked covers the moment).
+        One row per request, with its index: ``app_row`` (int, position in ``app_log``; null: none),
+        ``app_joined_by`` (text: ``id``; ``time``, the only line that fits, or the only one within
+        :data:`SLACK_S` of the response; ``nearest`` of several; ``order``, of requests that Nginx gave up on;
+        null), ``app_candidates`` (int, lines that fit), ``app_log_there`` (bool: the log of the application
+        that the request was passed to covers its time).
     skews
-        By service of the log: how far its clock is ahead of the proxy's.
+        Lead of the clock of each service's log over that of the proxy.
     """
 
     frame: pd.DataFrame
@@ -59,7 +62,7 @@ class AppJoin:
 def join_app(
     requests: pd.DataFrame, app_log: pd.DataFrame, inner_paths: Mapping[str, str] | None = None
 ) -> AppJoin:
-    """Find the application's record of each request.
+    """Return the application's log line of each request.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def join_app(
             mine = answers[answers["service"] == service]
             moments = mine["second"] - skew.ahead_s
             there[group["at"]] = group["begin"].between(moments.min() - slack_s, moments.max() + slack_s)
-            # Which late answer is whose can't be told where many are paired by the second alone.
+            # Late responses can't be assigned where many requests share a second.
             followed = group[~group["lost"]] if whole else group
             there[group["at"][~group["at"].isin(followed["at"])]] = False
             for pairs in _paired(followed, mine.assign(second=moments), slack_s):
@@ -132,7 +135,7 @@ def _records(app_log: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_id(requests: pd.DataFrame, records: pd.DataFrame) -> dict[int, int]:
-    """Return position of request to position of the last record that names its ray or request id."""
+    """Return, by position of a request, the position of the last log line with its ray or request id."""
     known: dict[str, int] = {}
     for name in ("ray", "request_id"):
         for at, value in enumerate(requests[name]):
@@ -151,7 +154,7 @@ def _by_id(requests: pd.DataFrame, records: pd.DataFrame) -> dict[int, int]:
 
 
 def _inner_names(requests: pd.DataFrame, records: pd.DataFrame, inner: Mapping[str, str]) -> dict[str, str]:
-    """Return the application's name of each path."""
+    """Return the path under which the application logs each path of the proxy."""
     known = set(records["path"].dropna())
     found = {}
     for path in requests["path"].dropna().unique():
@@ -163,7 +166,7 @@ def _inner_names(requests: pd.DataFrame, records: pd.DataFrame, inner: Mapping[s
 
 
 def _requests_in_seconds(requests: pd.DataFrame, base: Any, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the requests that an application may have been asked, times in seconds after ``base``."""
+    """Return the requests that may have reached an application, with times in seconds after ``base``."""
     import numpy as np
     import pandas as pd
 
@@ -201,7 +204,7 @@ def _requests_in_seconds(requests: pd.DataFrame, base: Any, names: Mapping[str, 
 
 
 def _service_of(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tuple[str | None, Skew]:
-    """Return the service whose log holds the answers to these requests, and its clock's lead."""
+    """Return the service whose log holds the responses to these requests, and the lead of its clock."""
     well = group[~group["lost"]].assign(second=group["header"])
     services = answers["service"].unique()
     best: tuple[str | None, Skew] = (None, NOTHING)
@@ -216,13 +219,13 @@ def _service_of(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tu
 
 
 def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.DataFrame]:
-    """Pair requests that were answered with records, then those given up on with what is left."""
+    """Return pairs of answered requests and log lines, then of given-up requests and the remaining lines."""
     well, lost = group[~group["lost"]], group[group["lost"]]
     reach = (well["begin"] - slack_s, well["header"] + slack_s)
     first = _nearest_pairs(
         well, mine, possible_pairs(well, mine, reach, ("path", "status"), around=well["header"]), slack_s
     )
-    # Who asked these asked the others as well; records of anybody else are no candidates.
+    # The peers of these requests sent the others as well; lines of other peers are no candidates.
     rest = mine[~mine["row"].isin(first["row"])]
     peers = set(mine.loc[mine["row"].isin(first["row"]), "client_addr"].dropna())
     if peers:
@@ -232,13 +235,13 @@ def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.
 
 
 def _nearest_pairs(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
-    """Take the pairs that lie nearest to each other first, each side once."""
+    """Return pairs taken nearest first, each request and each line once."""
     import numpy as np
 
     sizes = len(asked), len(mine)
     apart = abs(mine["second"].to_numpy()[pairs.other] - asked["header"].to_numpy()[pairs.one])
     kept = pairs.taken(np.argsort(apart, kind="stable"), sizes)
-    # A record at the very moment of the answer has only others of that moment for rivals.
+    # A line at the very time of the response competes only with other lines of that time.
     near = apart <= slack_s
     rivals, claims = pairs.rivals(sizes)
     rivals[near], claims[near] = pairs.where(near).rivals(sizes)
@@ -247,7 +250,7 @@ def _nearest_pairs(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_
 
 
 def _pairs_in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
-    """Give each request the first record that is left, the longest waiting request first."""
+    """Return pairs of each request, oldest first, with the first remaining line."""
     import numpy as np
 
     sizes = len(lost), len(rest)

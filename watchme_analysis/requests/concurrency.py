@@ -1,7 +1,4 @@
-"""Requests open at the same time, and what an endpoint's latency does with them.
-
-Whether an endpoint's latency follows what else is in flight, and how long after.
-"""
+"""Requests in flight at the same time, and the lag with which an endpoint's latency follows them."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ STEADY_RISE = 2.0
 
 
 def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
-    """Count requests that Nginx (else the edge) has open, by upstream, over time.
+    """Return the number of requests that Nginx, else the edge, has open, by upstream and time.
 
     Parameters
     ----------
@@ -33,8 +30,8 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``time``, ``upstream`` (text; ``edge`` where no Nginx log tells), ``family``, ``in_flight``
-        (int: requests open at that moment).
+        ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``family`` (text, the route),
+        ``in_flight`` (int: requests open at that time).
     """
     import numpy as np
     import pandas as pd
@@ -60,23 +57,23 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
 
 
 def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:
-    """Return when the steady rise of a gauge that led into an incident began.
+    """Return the start of the steady rise of a gauge that led into an incident.
 
-    A pool of threads fills for a while before the first caller has to wait.
+    A thread pool fills for a while before the first request has to wait.
 
     Parameters
     ----------
     gauge
         Values of a gauge such as the requests open in a process, times as index.
     start
-        When callers first met trouble.
+        Start of the incident.
     reach_s
-        How far before ``start`` the fill may have begun, in seconds.
+        Seconds before ``start`` in which the rise may have begun, at most.
 
     Returns
     -------
     datetime
-        The first moment of the steady rise that led to ``start``; ``start`` itself when there was none.
+        Start of the steady rise; ``start`` itself without one.
     """
     import pandas as pd
 
@@ -91,30 +88,35 @@ def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> d
     return start if begun is None else begun.to_pydatetime()
 
 
-# Samples of a series over the whole record, and the least that says anything.
-_MOST_STEPS, _FEWEST, _OVERLAP = 600, 20, 0.7
+# Samples of a series over the whole record, at most: more can't be drawn.
+_MOST_STEPS = 600
+# Samples that are compared, at least, and as a share of those without a lag.
+_FEWEST = 20
+_OVERLAP = 0.7
+# Lags that are looked at, in seconds.
 MOST_LAG_S = 30.0
-# Two series that have nothing to do with each other still agree by chance.
+# Correlation from which latency follows the load: unrelated series agree by chance up to about this.
 FOLLOWS_FROM = 0.6
+# Sampling steps, in seconds.
 _STEPS_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
 
 
 @dataclass(frozen=True)
 class Lag:
-    """How an endpoint's latency goes with other requests in flight.
+    """Correlation of an endpoint's latency with other requests in flight.
 
     Attributes
     ----------
     family
-        The endpoint.
+        The endpoint's route.
     source
-        What was counted, in words.
+        Description of the counted requests.
     lag_s
         Seconds by which the latency follows (negative: precedes) at the highest correlation.
     correlation
         Spearman's rank correlation there, -1 to 1.
     at_once
-        The same without a lag.
+        Correlation without a lag.
     samples
         Samples compared.
     """
@@ -128,38 +130,38 @@ class Lag:
 
     @property
     def follows(self) -> bool:
-        """Tell whether the latency goes with what is in flight at all."""
+        """True when the latency follows the requests in flight."""
         return self.correlation >= FOLLOWS_FROM
 
 
 def sampling_step_s(joined: pd.DataFrame) -> float:
-    """Return the step in which to sample requests so that a figure can show them."""
+    """Return the sampling step in seconds with which a figure can show the requests."""
     span = (joined["end"].max() - joined["start"].min()).total_seconds() if len(joined) else 0.0
     return float(next((step for step in _STEPS_S if span / step <= _MOST_STEPS), _STEPS_S[-1]))
 
 
 def open_requests(joined: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`watchme_analysis.requests.concurrency.in_flight` at that step."""
+    """Return :func:`in_flight` at the step of :func:`sampling_step_s`."""
     return in_flight(joined, sampling_step_s(joined))
 
 
 def other_requests_in_flight(
     opened: pd.DataFrame, host_metrics: pd.DataFrame, family: str, upstream: str | None, service: str
 ) -> tuple[str, pd.Series]:
-    """Return what else is in flight beside an endpoint, over time, and what it is in words.
+    """Return a description of the other work in flight beside an endpoint, and its amount over time.
 
-    The process's own gauge, which counts work in the background too, where there is one; else the requests of
-    other paths that the same upstream has open. The endpoint's own requests are left out: a slow endpoint
-    piles up by itself.
+    It is the process's own gauge where there is one, which counts background work too, else the requests of
+    other routes that the same upstream has open. The endpoint's own requests are left out, since requests of
+    a slow endpoint pile up by themselves.
 
     Parameters
     ----------
     opened
         Frame of :func:`open_requests`.
     host_metrics
-        Table of the glossary.
+        Table ``host_metrics``.
     family, upstream
-        The endpoint and the address that usually serves it.
+        The endpoint's route and the address that usually serves it.
     service
         Name of the process in ``host_metrics``.
     """
@@ -177,23 +179,23 @@ def other_requests_in_flight(
 
 
 def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], step: float) -> Lag | None:
-    """Return the lag at which an endpoint's latency goes best with what is in flight.
+    """Return the lag at which an endpoint's latency correlates best with other requests in flight.
 
     Parameters
     ----------
     observed
-        Judged observations of :mod:`watchme_analysis.health.incident`.
+        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     family
-        The endpoint.
+        The endpoint's route.
     jobs
-        What :func:`other_requests_in_flight` returned.
+        Result of :func:`other_requests_in_flight`.
     step
         Seconds between samples.
 
     Returns
     -------
     Lag or None
-        None where there are too few samples, or one of the two never changes.
+        None with too few samples, or when one of the two never changes.
     """
     import pandas as pd
 
@@ -213,7 +215,7 @@ def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series]
     found = {}
     for shift in range(-int(MOST_LAG_S / step), int(MOST_LAG_S / step) + 1):
         value, samples = _rank_correlation(latency, load.shift(shift))
-        # A long lag leaves the ends of the record out; what few samples agree on is chance.
+        # A long lag leaves out the ends of the record; few samples agree by chance.
         if samples >= max(_FEWEST, _OVERLAP * compared) and not math.isnan(value):
             found[shift] = (value, samples)
     if not found:

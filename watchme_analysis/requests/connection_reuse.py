@@ -1,8 +1,9 @@
-"""New connections against kept ones: over which a request went, and how either kind fared.
+"""New and keep-alive connections: which kind each request used, and the results of each kind.
 
-Whoever opens a connection needs the way, a free place in the queue of connections, a descriptor and a process
-that accepts; whoever has one needs an answer alone. So trouble that takes new connections only is in one of
-these, and trouble that takes kept ones only is in what kept them: one side or a firewall forgot them.
+A new connection needs a route, a free place in the backlog, a file descriptor and a process that accepts; a
+keep-alive connection needs a response alone. So a fault that affects only new connections lies in one of
+these. A fault that affects only keep-alive connections lies in their state: one side or a firewall dropped
+it.
 """
 
 from __future__ import annotations
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
 
 HOPS = ("to_nginx", "to_app")
 NEW, KEPT, NOT_TOLD = "new", "kept", "not told"
-# Nginx closes an idle connection to its upstream after 60 s unless told otherwise (keepalive_timeout): a
-# port that comes again later belongs to another connection.
+# Nginx closes an idle connection to its upstream after 60 s unless keepalive_timeout is set: a port that
+# comes again later belongs to another connection.
 _KEPT_FOR_S = 60.0
-# Ports come again by chance: of 28,000 (net.ipv4.ip_local_port_range) a few in a hundred within a minute,
-# at ten connections a second. Whose log shows no more than that keeps none.
-_BY_CHANCE, _FEWEST = 0.05, 20
+# Share of reused ports up to which no connection is kept: of 28,000 ports (net.ipv4.ip_local_port_range) a
+# few in a hundred come again by chance within a minute, at ten connections a second.
+_BY_CHANCE = 0.05
+# Requests of an address from which this share is known.
+_FEWEST = 20
 
 
 def keepalive_ports(app_log: pd.DataFrame) -> pd.Series:
-    """Tell which answers an application sent over a connection that had carried another one before.
+    """Return which responses an application sent over a connection that had carried another one before.
 
     Parameters
     ----------
     app_log
-        Table of the glossary; uvicorn's access lines name the port of their peer.
+        Table ``app_log``; uvicorn's access lines name the port of their peer.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def keepalive_ports(app_log: pd.DataFrame) -> pd.Series:
 
 
 def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
-    """Tell over which kind of connection each request came to Nginx, and went on to the application.
+    """Return the kind of connection over which each request came to Nginx and went on to the application.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keep_none(followed: pd.DataFrame) -> Array:
-    """Tell which requests went to an address whose application answers over new connections alone."""
+    """Return which requests went to an address whose application responds over new connections alone."""
     target = followed["upstream_addr"].fillna("")
     known = followed["app_kept"].astype("Float64").groupby(target)
     share, count = target.map(known.mean()), target.map(known.count())
@@ -103,16 +106,16 @@ def _keep_none(followed: pd.DataFrame) -> Array:
 
 
 def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: list[str]) -> pd.DataFrame:
-    """Compare requests over new connections with those over kept ones, outside the incident and in it.
+    """Return counts of requests over new and keep-alive connections, outside of the incident and in it.
 
     Parameters
     ----------
     followed
         As for :func:`connections_used`, with ``during``, ``edge_bad`` and ``nginx_bad`` (bool).
     used
-        What that function returns.
+        Result of that function.
     families
-        Path families, in the order wanted.
+        Routes, in the order wanted.
 
     Returns
     -------
@@ -152,9 +155,10 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
 
 
 def overtaken(followed: pd.DataFrame, used: pd.Series) -> pd.Series:
-    """Tell which bad requests over new connections were overtaken by one over a kept connection.
+    """Return which bad requests over new connections were overtaken by one over a keep-alive connection.
 
-    That one asked for the same endpoint later and had its good answer earlier: whoever answers was free.
+    The overtaking request came to the same endpoint later and had its good response earlier, so the server
+    was free.
 
     Parameters
     ----------

@@ -1,7 +1,4 @@
-"""Requests of callers at an edge whose Workers ask the origin in their name.
-
-Which record of the edge and which of Nginx are of one request.
-"""
+"""Joins of the edge's and Nginx's records of one request, and of Workers' subrequests with their client's."""
 
 from __future__ import annotations
 
@@ -16,20 +13,20 @@ if TYPE_CHECKING:
 
 _SUBREQUEST = r'"WorkerSubrequest": true'
 _PARENT = r'"ParentRayID": "([0-9a-f]+)"'
-# What only the request to the origin knows of it, and the ray that the origin gets.
+# Columns that only the subrequest to the origin fills, and the ray that the origin gets.
 _OF_ORIGIN = ["ray_id", "origin_addr", "origin_status", "origin_duration_ms", "origin_handshake_ms"]
 
 
 def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
-    """Return the requests of callers, with what their Workers' requests met at the origin.
+    """Return the requests of clients, with the origin's part taken from their Workers' subrequests.
 
-    Cloudflare logs both, and the caller's as one that no origin was asked for: the Worker's names it as its
-    parent. Of several the one that took longest counts.
+    Cloudflare logs both, and the client's request as one that reached no origin; the subrequest names it as
+    its parent. Of several subrequests the slowest counts.
 
     Parameters
     ----------
     edge_log
-        Table of the glossary.
+        Table ``edge_log``.
     """
     more = edge_log["extra"].fillna("")
     parents = more.str.extract(_PARENT, expand=False).where(more.str.contains(_SUBREQUEST, regex=False))
@@ -44,22 +41,30 @@ def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
     return callers.assign(**{name: callers[name].mask(met, found[name]) for name in _OF_ORIGIN})
 
 
-# Two records of one request that carry no common id must end within this time of each other; a log with
-# whole seconds needs more.
+# Seconds between the ends of two records of one request without a common id, at most; a log with whole
+# seconds needs more.
 JOIN_TOLERANCE_S = 1.0
 JOIN_TOLERANCE_WHOLE_S = 2.0
-# Right pairs lie so near to each other: as near as the way between the two allows, and whole seconds.
-STEP_S, STEP_WHOLE_S = 0.02, 0.1
-# Records whose distance differs by less fit as well.
-ALIKE_S, ALIKE_WHOLE_S = 0.02, 0.5
-# Clocks are aligned by this many requests at least, and this share of all, and no further than this.
-_FEW, _SHARE, MOST_SKEW_S = 10, 0.3, 5.0
-# Cache statuses of an edge that asked nobody.
+# Seconds within which right pairs agree: the network path between the two, and whole seconds.
+STEP_S = 0.02
+STEP_WHOLE_S = 0.1
+# Records whose distance differs by fewer seconds fit as well.
+ALIKE_S = 0.02
+ALIKE_WHOLE_S = 0.5
+# Requests by which clocks are aligned, at least, and their share of all.
+_FEW = 10
+_SHARE = 0.3
+# Seconds that two clocks may be apart to be aligned.
+MOST_SKEW_S = 5.0
+# Cache statuses of responses for which the edge contacted no origin.
 CACHED = ("hit", "stale", "updating", "revalidated")
 
 
 def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    """Pair what carries the same ray, in turn where it occurs more than once; columns as below."""
+    """Return pairs of records with the same ray, in order where it occurs several times.
+
+    Parameters and columns are those of :func:`pairs_by_time`.
+    """
     import pandas as pd
 
     def numbered(frame: pd.DataFrame, side: str) -> pd.DataFrame:
@@ -72,11 +77,11 @@ def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    """Pair what carries no common ray: alike in all that both logged, and nearest to each other in time.
+    """Return pairs of records without a common ray that agree in all logged fields, nearest in time first.
 
-    Method, path and status must agree, the user agent where both logs have it, client and query where they
-    have any in common, for Nginx may log the edge's address. The clocks are aligned first. An edge that gave
-    up knows no status of the origin: what is left over is compared by method and path alone.
+    Method, path and status must agree, the user agent where both logs have it, and client and query where
+    they have any in common, since Nginx may log the edge's address. The clocks are aligned first. An edge
+    that gave up knows no status of the origin, so the remaining records are compared by method and path.
 
     Parameters
     ----------
@@ -114,7 +119,7 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
-    """Return what else must agree: an edge passes user agents on, and may put its own address for others'."""
+    """Return the further columns that must agree; an edge may log clients that Nginx sees as its address."""
     agents = ["user_agent"] if left["user_agent"].notna().any() and right["user_agent"].notna().any() else []
     shared = [
         name for name in ("client_addr", "query") if set(left[name].dropna()) & set(right[name].dropna())
@@ -123,7 +128,7 @@ def _compared(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
 
 
 def _nearest(one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], *, whole: bool) -> pd.DataFrame:
-    """Take the pairs that lie nearest to each other first, each record once."""
+    """Return pairs taken nearest first, each record once."""
     import numpy as np
     import pandas as pd
 
@@ -151,9 +156,10 @@ def _nearest(one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], *, who
 
 
 def _ends(log: pd.DataFrame, side: str, status: pd.Series, base: Any) -> pd.DataFrame:
-    """Return when each request began and ended, in seconds after ``base``, with what tells requests apart.
+    """Return start and end of each request in seconds after ``base``, with the columns that are compared.
 
-    Of whole seconds the middle counts, or, as Nginx writes its lines in turn, the line's place in its second.
+    A time in whole seconds stands for its middle, or, as Nginx writes its lines in order, for the line's
+    place in its second.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""One request followed through edge, Nginx and application, and what became of it."""
+"""Requests followed through edge, Nginx and application, each with its fate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watchme_analysis.stats.clock_skew import Skew, nested_skew
 if TYPE_CHECKING:
     import pandas as pd
 
-# What became of a request, from the outside in.
+# Fates of a request, from the outside in, with their descriptions.
 FATES = {
     "edge_answered": "the edge answered, the origin was not asked",
     "edge_in_vain": "the edge passed it on, Nginx has no record of it",
@@ -29,18 +29,19 @@ FATES = {
     "answered": "answered through all layers that were asked",
     "not_followed": "the origin's log does not cover it",
 }
-# Statuses by which a gateway says that what it asked did not answer properly.
+# Statuses by which a gateway reports that its upstream did not respond properly.
 GATEWAY = (499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
-# Clocks and logs of milliseconds agree no better than this.
+# Seconds within which clocks and logs of milliseconds agree.
 _EPSILON_S = 0.05
-# An answer was cut off when it stood so long after its header and brought less than this share of what its
-# path brings at once: its status, sent before, still says that all is well.
-_STOOD_S, _CUT_SHARE = 0.4, 0.5
+# A response was cut off when its body took longer than these seconds and had less than this share of the
+# bytes that its path usually has; its status, sent before, is still a success.
+_STOOD_S = 0.4
+_CUT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class FollowedRequests:
-    """Requests followed through all layers.
+    """Requests with their log lines at all layers, and the skews of the layers' clocks.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class FollowedRequests:
         :class:`watchme_analysis.requests.app_join.AppJoin` has them), ``app_service``, ``app_file``,
         ``app_line``, and ``fate`` (text, of :data:`FATES`).
     skews
-        How far the first clock is ahead of the second, by names such as ``Nginx`` and ``edge``.
+        Lead of the first clock over the second, by names such as ``Nginx`` and ``edge``.
     """
 
     frame: pd.DataFrame
@@ -63,14 +64,14 @@ class FollowedRequests:
 def follow_requests(
     joined: pd.DataFrame, app_log: pd.DataFrame, inner_paths: Mapping[str, str] | None = None
 ) -> FollowedRequests:
-    """Follow each request from the edge through Nginx into the application.
+    """Return each request with its log lines from the edge through Nginx to the application.
 
     Parameters
     ----------
     joined
         Frame of :func:`watchme_analysis.requests.observations.join_requests`; further columns are kept.
     app_log
-        Table of the glossary, may be empty.
+        Table ``app_log``, may be empty.
     inner_paths
         As for :func:`watchme_analysis.requests.app_join.join_app`.
     """
@@ -131,7 +132,7 @@ def _fates(frame: pd.DataFrame) -> Any:
 
 
 def _cut_short(frame: pd.DataFrame) -> Any:
-    """Tell which answers stopped after the header: slow in the body, and far shorter than at other times."""
+    """Return which responses stopped after the header: a slow body, and far shorter than usual."""
     body = floats(frame["response_s"]) - floats(frame["header_s"])
     whole = frame["nginx_bytes"].where((body <= _STOOD_S) & (floats(frame["nginx_status"]) < 300))
     usual = floats(whole.groupby(frame["path"]).transform("median"))
@@ -139,14 +140,14 @@ def _cut_short(frame: pd.DataFrame) -> Any:
 
 
 def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
-    """Count what became of requests, by endpoint.
+    """Return the number of requests by route and fate.
 
     Parameters
     ----------
     followed
-        :attr:`Followed.frame` with ``during`` (bool: begun within the incident).
+        :attr:`FollowedRequests.frame` with ``during`` (bool: begun within the incident).
     families
-        Path families to count, in the order wanted.
+        Routes to count, in the order wanted.
 
     Returns
     -------
@@ -178,7 +179,7 @@ def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
 
 
 def _name(row: pd.Series) -> str:
-    """Return by what a request is found again."""
+    """Return the id or the log line by which a request can be found."""
     import pandas as pd
 
     if pd.notna(row["ray"]):

@@ -1,9 +1,4 @@
-"""Where a request's time went: the edge, Nginx, connecting, waiting for the header, reading the body.
-
-How much of an endpoint's time each layer takes, on average.
-
-Requests whose time was their sender's: uploads that were answered at once when they had arrived.
-"""
+"""Durations by layer: the edge, Nginx, connecting, waiting for the header, reading the body; slow uploads."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ LAYERS = ("edge", "nginx", "connect", "header", "body")
 
 
 def logs_connects(joined: pd.DataFrame) -> bool:
-    """Tell whether Nginx logs connect times: an upstream that answered well was connected.
+    """Return True when Nginx logs connect times: an upstream that responded well was connected.
 
     Parameters
     ----------
@@ -38,15 +33,15 @@ def layer_times(
     *,
     connects_logged: bool | None = None,
 ) -> pd.DataFrame:
-    """Split each request's time into what each layer added.
+    """Return the time that each layer added to each request.
 
     Parameters
     ----------
     joined
         Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     connects_logged
-        Whether Nginx logs ``$upstream_connect_time``: only then does its absence tell of an upstream that
-        was never connected. None: as the rows of ``joined`` show.
+        True when Nginx logs ``$upstream_connect_time``: only then a missing value means an upstream that was
+        never connected. None: as the rows of ``joined`` show.
 
     Returns
     -------
@@ -198,17 +193,17 @@ def _status_class(status: str) -> str:
     return "4xx" if status.startswith("4") else "1xx–3xx"
 
 
-# How much longer than the layer behind it a layer must have had a request.
+# Seconds that a layer must have had a request longer than the layer behind it.
 SENDING_S = 0.4
-# A share of an endpoint's uploads from which it is no longer a matter of some senders.
+# Share of slow uploads of a route from which the layer is the reason, and not single clients.
 MOST = 0.8
 
 
 def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
-    """Tell of each request whether a layer waited for its sender alone.
+    """Return which requests took long because a layer waited for the client's upload.
 
-    A proxy reads a request with a body whole before it passes it on. Where, for a time, most uploads of an
-    endpoint take long, whoever sends them, it is the layer that holds them.
+    A proxy reads a request body as a whole before it passes the request on. When most uploads of a route take
+    long for a time, whatever the client, the layer holds them, and none of them counts.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
-"""The vantages from which a request is observed, and their order along its path.
+"""Requests joined across the edge and Nginx, and the observations of endpoints from every vantage.
 
-The phase of a moment relative to an incident.
-
-One request followed through the edge and Nginx, and every observation of an endpoint in one frame.
+Vantages in order along a request's path: ``outside`` (probes through the edge), ``edge``, ``nginx``, ``host``
+(probes past Nginx) and ``inside`` (probes in the container). Tables call a route ``family``.
 """
 
 from __future__ import annotations
@@ -16,13 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+# Vantages that see the requests of clients.
 OUTER = ("outside", "edge", "nginx")
-
-
-# Vantages past Nginx, where no caller stands.
+# Vantages past Nginx, where only probes come from.
 INNER = ("inside", "host")
-
-
 INNER_FIRST = (*INNER, "nginx", "edge", "outside")
 
 
@@ -42,7 +38,7 @@ def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
 _TIME = "datetime64[us, UTC]"
 # $connection_requests among the variables of a format that have no column of their own.
 _CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
-# What Nginx's error log says of a request that went badly.
+# Kinds of error log lines on failed requests.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
     "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable", "no_live_upstream",
@@ -57,12 +53,12 @@ def floats(values: pd.Series) -> np.ndarray[Any, Any]:
 
 
 def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
-    """Join the edge's and Nginx's records of the same request.
+    """Return the edge's and Nginx's records, joined where they are of the same request.
 
     Parameters
     ----------
     access_log, edge_log
-        Tables of the glossary, either may be empty.
+        Tables of these names, either may be empty.
 
     Returns
     -------
@@ -199,14 +195,14 @@ def _edge_side(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ray(ids: pd.Series) -> pd.Series:
-    """Cut a ray id to what all layers log of it: no data centre suffix, 16 characters."""
+    """Return ray ids as all layers log them: without the data centre's suffix, 16 characters."""
     return ids.str.split("-").str[0].str.slice(0, 16).str.lower()
 
 
 def observations(
     joined: pd.DataFrame, probes: pd.DataFrame, error_log: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return what every vantage saw of every endpoint, one row per request and vantage.
+    """Return the observations of every endpoint from every vantage, one row per request and vantage.
 
     Parameters
     ----------
@@ -285,7 +281,7 @@ def observations(
 
 
 def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
-    """Return failed requests that the error log tells of, with the time at which they failed."""
+    """Return the failed requests of the error log, with the time at which they failed."""
     import pandas as pd
 
     rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]

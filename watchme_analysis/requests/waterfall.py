@@ -1,4 +1,4 @@
-"""Where single requests spent their time, layer by layer: the slowest one and a typical one."""
+"""Time spans of single requests by layer, for the slowest and a typical request."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _Row = tuple[str, float, float, float, float, str]
 
 
 def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]:
-    """Return the slowest request of some families, and the one of median time of its kind else.
+    """Return the slowest request of some routes, and a typical request of the same route.
 
     Parameters
     ----------
     layers
         Frame of :func:`watchme_analysis.requests.layers.layer_times`.
     families
-        Path families, such as those of an incident.
+        Routes, such as those of an incident.
 
     Returns
     -------
     dict
-        ``slowest`` and ``typical`` (of the same family where that was asked outside the incident) to the
-        row's label in ``layers``, as far as there are any.
+        Labels in ``layers`` of ``slowest`` and ``typical`` (median duration outside of the incident, of the
+        same route where it has such requests), as far as there are any.
     """
     rows = layers[layers["family"].isin(families) & layers["total_s"].notna()]
     if rows.empty:
@@ -48,11 +48,11 @@ def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]
 
 
 def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFrame:
-    """Return the layers of some requests, also those that did not see them.
+    """Return the time span of some requests in each layer, also of layers that did not see them.
 
-    All times are on the outermost layer's clock, from the request's start; what another clock logged is
-    moved by the difference of the two clocks. Nginx's upstream times are laid to the end of its request: it
-    waits before it asks (for the body, a limit or a cache lock), and reads while it sends.
+    All times count from the request's start on the outermost layer's clock; times of other clocks are shifted
+    by the skew. Nginx's upstream times end with its request: it waits before it contacts the upstream (for
+    the body, a limit or a cache lock), and reads while it sends.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFram
 
 
 def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
-    """Return what to take off Nginx's times of a request, so that they are on the edge's clock.
+    """Return the seconds to subtract from Nginx's times of a request to have them on the edge's clock.
 
     Of times in whole seconds one that took less is moved to where the edge waited for it.
     """

@@ -1,4 +1,4 @@
-"""How far two clocks are apart, from what both logged of the same requests."""
+"""Skew of two clocks, estimated from log records of the same requests."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Differences of clocks that belong together lie within a step of each other.
+# Seconds within which the differences of right pairs agree.
 STEP_S = 0.02
-# Zero is believed unless another difference explains this many times as many pairs.
+# A skew of zero is assumed unless another one explains this many times as many pairs.
 PEAK_RATIO = 1.5
-# A pile this many times the spread of what meets by chance is none.
+# A peak must exceed the standard deviation of chance pairs this many times.
 _NOISE = 5.0
-# What meets by chance at a step is seen at so many steps to either side.
+# Steps to either side of a peak from which the number of chance pairs is taken.
 _AROUND = 50
-# A pile is looked at so many times as finely for where its pairs meet.
+# Parts of a step in which a peak's pairs are located.
 _FINER = 10
-# Records of one log that are asked, and of the other that are looked at for each.
-ASKED, _MOST_EACH = 500, 4000
-# Share of pairs left out at each end: joined wrongly, or logged late.
+# Records of the first log that are compared, and records of the second log for each of them, at most.
+ASKED = 500
+_MOST_EACH = 4000
+# Share of pairs left out at each end: wrong pairs, or records that were logged late.
 _STRAY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """How far one clock is ahead of another.
+    """The lead of one clock over another.
 
     Attributes
     ----------
     ahead_s
-        Seconds, the middle of what the pairs allow; NaN when nothing is known.
+        Seconds, the middle of the range that the pairs allow; NaN when unknown.
     margin_s
-        How far the truth may lie to either side of it.
+        Half of that range, in seconds.
     pairs
-        Requests that it rests on.
+        Number of requests from which it was estimated.
     """
 
     ahead_s: float
@@ -53,7 +54,7 @@ NOTHING = Skew(float("nan"), float("nan"), 0)
 
 
 def nested_skew(inner: tuple[pd.Series, pd.Series], outer: tuple[pd.Series, pd.Series]) -> Skew:
-    """Return how far the clock of an inner layer is ahead of that of the layer around it.
+    """Return the lead of an inner layer's clock over that of the layer around it.
 
     An inner layer begins after the outer one and ends before it, so each pair bounds the difference from both
     sides, as two messages that cross do (F. Cristian, "Probabilistic clock synchronization", 1989).
@@ -77,18 +78,18 @@ def nested_skew(inner: tuple[pd.Series, pd.Series], outer: tuple[pd.Series, pd.S
 def skew_of_logs(
     one: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], step_s: float, most_s: float
 ) -> Skew:
-    """Return how far the clock of the second log is ahead, from all records that may be of one request.
+    """Return the lead of the second log's clock, from all records that may be of one request.
 
     Parameters
     ----------
     one, other
-        Frames with the keys and ``second`` (float, when a record was written).
+        Frames with the keys and ``second`` (float, the time of a record in seconds).
     keys
         Columns in which records of one request agree.
     step_s
-        How finely the logs tell times.
+        Resolution of the logs' times, in seconds.
     most_s
-        How far the clocks may be apart.
+        Largest skew that is looked for, in seconds.
     """
     import numpy as np
 
@@ -104,20 +105,20 @@ def skew_of_logs(
 
 
 def peak_skew(differences_s: Array, step_s: float = STEP_S) -> Skew:
-    """Return the difference of two clocks at which the differences of possible pairs pile up.
+    """Return the skew at which the time differences of possible pairs have their peak.
 
     Parameters
     ----------
     differences_s
-        Of every event of one clock to every event of the other that may be the same, in seconds: wrong pairs
-        spread out, right ones meet.
+        Time differences in seconds of every event of one clock to every event of the other that may be the
+        same. Differences of wrong pairs spread out, those of right pairs agree.
     step_s
-        How near to each other right ones lie.
+        Seconds within which the differences of right pairs agree.
 
     Returns
     -------
     Skew
-        Its ``pairs`` are those beyond what would meet there by chance.
+        Its ``pairs`` are those beyond the number expected by chance.
     """
     import numpy as np
 
@@ -127,7 +128,7 @@ def peak_skew(differences_s: Array, step_s: float = STEP_S) -> Skew:
     steps -= steps.min() - _AROUND - 1
     zero = int(steps[0]) - int(np.round(differences_s[0] / step_s))
     counts = np.pad(np.bincount(steps), (0, _AROUND + 1))
-    # A pile that lies on a border of two steps is one pile.
+    # A peak on the border of two steps is one peak.
     piles = np.convolve(counts, [1, 1, 1], mode="same")
     top = int(piles.argmax())
     if _AROUND <= zero < len(piles) - _AROUND:
@@ -142,7 +143,7 @@ def peak_skew(differences_s: Array, step_s: float = STEP_S) -> Skew:
 
 
 def _centre(near: Array, step_s: float, chance: float) -> float:
-    """Return where most of the right pairs of a pile meet, or its middle where they meet nowhere."""
+    """Return the difference of most right pairs of a peak, or its median where they do not agree."""
     import numpy as np
 
     steps = np.round(near / step_s).astype("int64")
@@ -154,7 +155,7 @@ def _centre(near: Array, step_s: float, chance: float) -> float:
 
 
 def _by_chance(piles: Array, place: int) -> float:
-    """Return how many wrong pairs meet about there."""
+    """Return the number of wrong pairs expected about a step."""
     import numpy as np
 
     return float(np.median(piles[place - _AROUND : place + _AROUND + 1]))

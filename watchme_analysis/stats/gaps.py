@@ -1,4 +1,4 @@
-"""Stretches of time in which a table that should have rows has none."""
+"""Gaps: intervals without rows in a table that usually has them, and lost points of metrics."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-# A series that has a point in so many of the intervals in which its like have one should have it in all.
+# Share of the intervals with points of related series in which a series must have points to be expected in
+# all.
 USUALLY_PUBLISHED = 0.9
-# A stretch without rows is silent when it lasts this many times the 90th percentile of the spacings, and this
-# long.
+# A gap lasts at least this many times the 90th percentile of the spacings, and so many seconds.
 _TIMES_USUAL = 20.0
 _LEAST_S = 30.0
 
 
 def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
-    """Return the stretches between neighbouring rows that are far longer than usual.
+    """Return the gaps between neighbouring rows that are far longer than usual.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
     Returns
     -------
     list of (start, end)
-        Last row before and first row after each stretch, in order of time. Rows that are rare by nature
-        have long spacings, so a low count of rows alone makes no gap.
+        Last row before and first row after each gap, in order of time. Rows that are rare by nature have long
+        spacings, so a low count of rows alone makes no gap.
     """
     import pandas as pd
 
@@ -44,7 +44,7 @@ def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
 
 
 def lost_points(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
-    """Return where one of some series lacks a point that was due.
+    """Return the intervals in which one of several series lacks an expected point.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def lost_points(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
     Returns
     -------
     pandas.Series
-        True in an interval that lacks a point of a series which has one in nearly all intervals (nine in ten)
-        in which any of the series has. A series that names only what is above zero lacks nothing.
+        True in an interval without a point of a series that has one in nine of ten intervals in which any of
+        the series has one. A series that is published only above zero lacks nothing.
     """
     known = frame[list(columns)].notna()
     published = known.any(axis=1)

@@ -1,11 +1,10 @@
-"""Onsets in one metric by itself: when an hour of it, or two, look like none of the days before.
+"""Onsets in a single metric: times from which an hour or two differ from all hours of the days before.
 
-Six features of the last hour (last value, mean, spread, highest, lowest, change against the hour before) are
-each ranked among all that the same feature showed over the last days. The empirical probability of so
-extreme a value is the feature's surprise, in natural logarithms; what lies beyond everything seen adds to it
-by how far beyond it lies. The mean of the six decides, so that one odd value is no onset. The same is asked
-of the last two hours, in which what is odd for long stands out from what is odd for a moment, and the more
-surprising of the two counts. Nothing is assumed of the metric's distribution.
+Six features of the last hour (last value, mean, spread, highest, lowest, change from the hour before) are
+ranked among all values of the same feature over the last days. The empirical probability of such an extreme
+value, as a negative natural logarithm, is the feature's surprise; values beyond all earlier ones add to it in
+proportion to their distance. The mean of the six decides, so that one outlier is no onset. The same is done
+for the last two hours, and the greater surprise counts. No distribution of the metric is assumed.
 """
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEATURES = ("last", "mean", "std", "max", "min", "change")
-# Before this part of the history has been seen, nothing is surprising.
+# Share of the history that must be known before anything is surprising.
 LEAST_HISTORY = 0.15
-# Inside this share of the history at either end no rank is counted: it would surprise nobody.
+# Share of the history at either end beyond which a rank is computed; other ranks can't be surprising.
 TAIL = 0.05
 
 
 @dataclass(frozen=True)
 class OnsetRule:
-    """When a stretch counts as an onset.
+    """Thresholds of an onset.
 
     Attributes
     ----------
     hours
-        Lengths of the windows that are looked at.
+        Lengths of the windows that are compared.
     days
-        How far back it is compared with.
+        Length of the history.
     surprise
-        From which mean surprise of the features on: 4.9 is like one in 130 for each of them at once.
+        Mean surprise of the features, at least; 4.9 is a probability of 1 in 130 for each of them.
     beyond, most_beyond
-        What lying beyond the history adds: ``beyond`` for each time the history's range (5th to 95th
-        percentile), up to ``most_beyond`` ranges.
+        Surprise added for each range of the history (5th to 95th percentile) by which a value lies beyond it,
+        and the number of ranges that count, at most.
     quiet_hours
-        How long it must have been quiet before an onset is a new one.
+        Hours without surprise after which an onset is a new one.
     """
 
     hours: tuple[float, ...] = (1.0, 2.0)
@@ -54,16 +53,16 @@ class OnsetRule:
 
 @dataclass(frozen=True)
 class Onset:
-    """An onset.
+    """The start of unusual values of a metric.
 
     Attributes
     ----------
     time
-        Start of the first interval at which the hour, or two, up to it was surprising.
+        Start of the first interval up to which one or two hours were surprising.
     surprise
         Mean surprise of the features.
     uncertainty_s
-        Length of an interval: within it nothing tells when.
+        Length of an interval, in seconds.
     """
 
     time: datetime
@@ -77,15 +76,15 @@ def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Ons
     Parameters
     ----------
     series
-        Values by time (UTC), regular but for gaps; a gap stays a gap and is no value. Order and repeated
-        points do not matter: of points with one time the last counts.
+        Values by time (UTC) on a regular grid, which may have gaps. Order does not matter; of points with the
+        same time the last counts.
     rule
-        Window, history and how surprising.
+        Thresholds.
 
     Returns
     -------
     tuple of Onset
-        In order of time. Nothing is reported before a part of the history has been seen.
+        In order of time; none before a share of the history is known.
     """
     import pandas as pd
 
@@ -107,22 +106,22 @@ def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Ons
 
 
 def onset_surprise(known: pd.Series, rule: OnsetRule, hours: float) -> pd.DataFrame:
-    """Return by time and feature how surprising the last hours were.
+    """Return the surprise of the last hours by time and feature.
 
     Parameters
     ----------
     known
         Values by time, in order, without nulls.
     rule
-        What to compare with.
+        Thresholds.
     hours
         Length of the window.
 
     Returns
     -------
     pandas.DataFrame
-        :data:`FEATURES`: minus the logarithm of the two-sided empirical probability, plus what lies beyond.
-        Zero in windows that can't reach the rule's surprise, whose ranks are not counted.
+        :data:`FEATURES`: the negative logarithm of the two-sided empirical probability, plus the addition
+        for values beyond the history. Zero in windows that can't reach the rule's surprise.
     """
     import numpy as np
     import pandas as pd
@@ -136,7 +135,7 @@ def onset_surprise(known: pd.Series, rule: OnsetRule, hours: float) -> pd.DataFr
     width = np.maximum(above - below, 0.02 * np.maximum(high.abs(), low.abs())) + 1e-12
     beyond = (np.maximum(features - high, low - features) / width).clip(0.0, rule.most_beyond) * rule.beyond
     outside = (features > above) | (features < below)
-    # The most that ranks could add tells where counting them is worth while.
+    # Ranks are computed only where they could reach the threshold.
     possible = np.where(outside, np.log((past + 1) / 2), np.log(1 / (2 * TAIL))) + beyond.fillna(0.0)
     places = np.flatnonzero((possible.mean(axis=1) >= rule.surprise) & high.notna().all(axis=1))
     values, added = features.to_numpy(dtype=float), beyond.to_numpy(dtype=float)
@@ -148,7 +147,7 @@ def onset_surprise(known: pd.Series, rule: OnsetRule, hours: float) -> pd.DataFr
 
 
 def _features(known: pd.Series, hour: int) -> pd.DataFrame:
-    """Return the features of the window up to each point; null where it has a gap in it."""
+    """Return the features of the window up to each point; null for a window with a gap."""
     import pandas as pd
 
     rolled = known.rolling(hour, min_periods=hour)
@@ -163,7 +162,7 @@ def _features(known: pd.Series, hour: int) -> pd.DataFrame:
             "change": mean - mean.shift(hour),
         }
     )
-    # An hour with a gap in it spans more than an hour, and is none to compare.
+    # A window with a gap spans more time than the others.
     stamps = known.index.to_series()
     spans = (stamps - stamps.shift(2 * hour - 1)).dt.total_seconds()
     usual = stamps.diff().median().total_seconds()

@@ -1,4 +1,4 @@
-"""Pairs of records of two logs that may be of the same request: alike in some keys, near in time."""
+"""Pairs of records of two logs that may be of the same request: equal in some keys, near in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Records looked at for one.
+# Records of the second log that are compared with each record of the first, at most.
 _MOST = 400
 
 
@@ -24,7 +24,7 @@ class Pairs:
     other: Array
 
     def taken(self, order: Array, sizes: tuple[int, int]) -> Array:
-        """Return the places of the pairs to keep, each record once, the first in ``order`` first."""
+        """Return the indices of the pairs to keep, taken in ``order``, each record once."""
         import numpy as np
 
         free_one, free_other = (np.ones(size, bool) for size in sizes)
@@ -36,7 +36,7 @@ class Pairs:
         return np.array(kept, dtype="int64")
 
     def rivals(self, sizes: tuple[int, int]) -> tuple[Array, Array]:
-        """Return for each pair how many pairs its first and its second record are in."""
+        """Return for each pair the numbers of pairs that contain its first and its second record."""
         import numpy as np
 
         first, second = np.bincount(self.one, minlength=sizes[0]), np.bincount(self.other, minlength=sizes[1])
@@ -48,12 +48,12 @@ class Pairs:
 
 
 def in_whole_seconds(moments: pd.Series) -> bool:
-    """Tell whether a log has no fractions of seconds."""
+    """Return True when no time has a fraction of a second."""
     return bool((moments.dropna().dt.microsecond == 0).all())
 
 
 def place_in_second(moments: pd.Series, file: pd.Series, line: pd.Series) -> pd.Series:
-    """Return where in its second each record of a log in whole seconds, lines in turn, was written."""
+    """Return the fraction of its second at which each record was written."""
     turn = line.groupby([file, moments], dropna=False)
     return (turn.rank() - 0.5) / turn.transform("size")
 
@@ -67,7 +67,7 @@ def possible_pairs(
     around: Array | None = None,
     most: int = _MOST,
 ) -> Pairs:
-    """Return which records agree in all keys, the second's ``second`` within the first's bounds.
+    """Return the pairs that agree in all keys with the second record's time within the first's bounds.
 
     Parameters
     ----------
@@ -78,10 +78,10 @@ def possible_pairs(
     keys
         Columns that both frames have; a null agrees with a null alone.
     around
-        Where more than ``most`` records fit, those nearest to this ``second`` are looked at; the first ones
-        when None.
+        Where more than ``most`` records fit, the ones nearest to this time are compared; the earliest when
+        None.
     most
-        Records looked at for each row of ``one``.
+        Records of ``other`` compared with each row of ``one``, at most.
     """
     import numpy as np
     import pandas as pd
