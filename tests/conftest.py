@@ -1,3 +1,4 @@
+import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -5,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from worlds.small_evidence import ACCESS, PROBES
+
+from watchme_analysis.config import KEYS, PREFIX
 
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile(
@@ -16,6 +19,10 @@ settings.load_profile("project")
 # the commands that tests start and stop would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests expect the settings of the repository's watchme.toml.
+for key in KEYS:
+    os.environ.pop(PREFIX + key.upper(), None)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"

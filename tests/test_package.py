@@ -75,6 +75,7 @@ def test_imports_point_down_only():
 # Contract, module that is changed, line that breaks the contract, words of the complaint about it.
 BREAKS = (
     ("floors", "errors.py", "import watchme_analysis.schema", "errors -> watchme_analysis.schema"),
+    ("floors", "config.py", "import watchme_analysis.window", "config -> watchme_analysis.window"),
     ("floors", "case/__init__.py", "import watchme_analysis.cli", "case -> watchme_analysis.cli"),
     (
         "floors",

@@ -9,6 +9,7 @@ matplotlib and duckdb are imported by the functions that use them.
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
 - asking AWS: ``Aws``, ``get_log_rows``, ``InsightsQuery``, ``get_metrics``, ``Metric``, ``Expression``
+- settings of ``watchme.toml``: ``load_config``
 - how rows were obtained: ``Retrieval``; the base of all errors: ``WatchmeError``; ``__version__``
 """
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.metrics import Metric as Metric
     from watchme_analysis.cloudwatch.metrics import get_metrics as get_metrics
     from watchme_analysis.cloudwatch.session import Aws as Aws
+    from watchme_analysis.config import load_config as load_config
     from watchme_analysis.errors import WatchmeError as WatchmeError
     from watchme_analysis.inference.findings import Diagnosis as Diagnosis
     from watchme_analysis.notebook import open_alarms as open_alarms
@@ -56,6 +58,7 @@ _PUBLIC = {
         "get_metrics",
     ),
     "cloudwatch.session": ("Aws",),
+    "config": ("load_config",),
     "errors": ("WatchmeError",),
     "inference.findings": ("Diagnosis",),
     "notebook": (

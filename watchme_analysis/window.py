@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError
 
-DEFAULT_ZONE = "Asia/Tokyo"  # the team's, in which times are shown and read unless told otherwise
-
 _SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)", re.ASCII)
 _LONGEST = timedelta(days=36525)
 # So many characters of a text that can't be used are shown.

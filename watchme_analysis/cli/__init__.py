@@ -37,6 +37,7 @@ _COMMANDS = {
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
     "resend": "resend:resend",
+    "config": "config:config_group",
 }
 
 

@@ -13,8 +13,9 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
+from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
-from watchme_analysis.window import DEFAULT_ZONE, parse_span, parse_time, parse_zone
+from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
 _TOP = 20
@@ -82,12 +83,7 @@ lines was understood, the reading was stopped, or with --strict any line was rej
     metavar="FILE",
     help="Error log whose lines to show with their requests; those beside the logs unless given, or none.",
 )
-@click.option(
-    "--timezone",
-    default=DEFAULT_ZONE,
-    show_default=True,
-    help="Zone of the times shown, and of --since and --until.",
-)
+@timezone_option
 @click.option(
     "--log-timezone",
     help="Zone of logged times that name none.  [default: of error logs that of the access logs, else UTC]",

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import echo, show_line
-from watchme_analysis.window import DEFAULT_ZONE, Window, parse_time, parse_zone
+from watchme_analysis.window import Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
@@ -34,7 +35,7 @@ def aws_options(command: F) -> F:
         (
             click.option("--since", default="24h", show_default=True, help="Start: ISO 8601, or a span ago."),
             click.option("--until", default="now", show_default=True, help="End of the window."),
-            click.option("--timezone", default=DEFAULT_ZONE, show_default=True, help="Zone of bare times."),
+            timezone_option,
             click.option("--max-scan-gb", type=click.FloatRange(min=0), default=100.0, show_default=True,
                          help="Refuse log queries that would scan more."),
             click.option("--usd-per-gb", type=click.FloatRange(min=0), default=0.005, show_default=True,

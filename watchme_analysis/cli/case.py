@@ -12,9 +12,10 @@ import click
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import echo, echo_data, show_line
+from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.shell_quoting import shell_path
-from watchme_analysis.window import DEFAULT_ZONE, parse_zone
+from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +38,10 @@ Examples:
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option(
     "--timezone",
-    help="Zone of times written without one, such as Asia/Tokyo; UTC unless given. A time_zone in case.toml "
-    f"wins over it. Also the zone of the times shown, {DEFAULT_ZONE} unless given.",
+    metavar="ZONE",
+    help="Time zone of logged times without one, such as Europe/Berlin; UTC by default. A time_zone in "
+    "case.toml takes precedence. Also the zone of the times shown; by default time_zone of "
+    f"{FILE}, else UTC.",
 )
 def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     """Turn a FOLDER of raw evidence into a CASE.
@@ -51,7 +54,7 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
 
-    zone = parse_zone(timezone or DEFAULT_ZONE)
+    zone = parse_zone(timezone or load_config().time_zone)
     progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
     report = import_folder(folder, case, progress=progress, zone_name=timezone)
     if progress is not None:

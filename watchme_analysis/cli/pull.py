@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.options import profile_option, region_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.shell_quoting import shell_path
@@ -30,8 +31,8 @@ Examples:
 @click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
 @click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
 @click.option("--log-group", "log_groups", multiple=True, help="Further log group, pulled whole.")
-@click.option("--profile", help="Profile of the AWS configuration.")
-@click.option("--region", help="Region; the profile's if not given.")
+@profile_option
+@region_option
 @click.option(
     "--dlq-sample",
     type=click.IntRange(min=0),

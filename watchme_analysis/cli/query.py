@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.options import configured
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.formats import counted
@@ -66,8 +67,20 @@ Examples:
 @click.argument("name")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")
-@click.option("--profile", "profiles", multiple=True, help="Profile; several are asked at once.")
-@click.option("--region", "regions", multiple=True, help="Region; several are asked at once.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    callback=configured("profile"),
+    help="AWS profile; several are queried at once.",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    callback=configured("region"),
+    help="AWS region; several are queried at once.",
+)
 @click.option(
     "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
 )

@@ -13,7 +13,7 @@ from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
 from watchme_analysis.notebook.what_if import WhatIfPage
-from watchme_analysis.window import DEFAULT_ZONE, parse_time
+from watchme_analysis.window import parse_time
 
 __all__ = [
     "AlarmPage",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def open_health(
-    *, case: str, since: str = "", until: str = "", timezone: str = DEFAULT_ZONE, endpoint: str = ""
+    *, case: str, since: str = "", until: str = "", timezone: str = "", endpoint: str = ""
 ) -> HealthPage:
     """Open a case for the question why an endpoint times out.
 
@@ -40,7 +40,8 @@ def open_health(
         Bounds of the window looked at: ISO 8601 (in ``timezone`` when without a zone) or a span such as
         ``2h`` before the case's end; the case's own when empty.
     timezone
-        IANA name of the zone in which times are shown.
+        IANA name of the zone in which times are shown; ``time_zone`` of ``watchme.toml``, else UTC, when
+        empty.
     endpoint
         Path to look at; found from the data when empty.
 
@@ -55,7 +56,7 @@ def open_health(
 
 
 def open_backlog(
-    *, case: str, since: str = "", until: str = "", timezone: str = DEFAULT_ZONE, queue: str = ""
+    *, case: str, since: str = "", until: str = "", timezone: str = "", queue: str = ""
 ) -> BacklogPage:
     """Open a case for the question why a queue backs up; parameters as for :func:`open_health`.
 
@@ -74,7 +75,7 @@ def open_alarms(
     case: str,
     since: str = "",
     until: str = "",
-    timezone: str = DEFAULT_ZONE,
+    timezone: str = "",
     queue: str = "",
     **alarms: str,
 ) -> AlarmPage:
@@ -103,7 +104,7 @@ def open_what_if(
     case: str,
     since: str = "",
     until: str = "",
-    timezone: str = DEFAULT_ZONE,
+    timezone: str = "",
     queue: str = "",
     **runs: int,
 ) -> WhatIfPage:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation, registered
 from watchme_analysis.present.coverage import coverage_table, losses_table
@@ -37,7 +38,7 @@ def open_page(
     for name, value in zip(names, (case, *bounds, timezone, subject), strict=True):
         if not isinstance(value, str):
             raise InputError(f"The parameter {name} is {value!r}: give a text, empty for none.")
-    zone = parse_zone(timezone)
+    zone = parse_zone(timezone or load_config().time_zone)
     investigation = investigate(
         question,
         _resolved(case),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
@@ -18,7 +19,7 @@ from watchme_analysis.queues.error_kinds import error_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case
 from watchme_analysis.queues.retries import retries
 from watchme_analysis.queues.work_done import Failed, failed_with, surely_ran, work_done
-from watchme_analysis.window import DEFAULT_ZONE, parse_time, parse_zone
+from watchme_analysis.window import parse_time, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +62,8 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     import pandas as pd
 
     messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
-    # A daily analysis belongs to one of the team's days.
-    place = parse_zone(DEFAULT_ZONE)
+    # The local date of work is a day of the configured time zone.
+    place = parse_zone(load_config().time_zone)
     by_queue = {item.flow.queue: item for item in signs}
     by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
     done, failed = work_done(tables), failed_with(tables)
@@ -188,7 +189,7 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
         recorded = key
     if local is None and recorded is not None:
         try:
-            # A bare date is a day already; a time without a zone is the team's.
+            # A bare date is a day already; a time without a zone is in the configured one.
             text = str(recorded)
             local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
         except InputError:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.window import DEFAULT_ZONE, parse_zone
+from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
@@ -149,7 +150,7 @@ def plan(
     if question != ALL and question not in known:
         raise InputError(f"No notebook answers {question!r}: ask {', '.join([*known, ALL])}.")
     given = {name: value for name, value in options.items() if value is not None}
-    given.setdefault("timezone", DEFAULT_ZONE)
+    given.setdefault("timezone", load_config().time_zone)
     parse_zone(given["timezone"])
     requests = []
     for path in cases:

@@ -1,0 +1,172 @@
+"""Settings: their precedence, their sources, and what is said of invalid ones."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli.config import config_group
+from watchme_analysis.config import KEYS, Config, load_config
+from watchme_analysis.errors import InputError
+
+
+@pytest.fixture
+def places(tmp_path):
+    """A working directory two levels below a project, and a user's configuration folder."""
+    work = tmp_path / "project" / "cases" / "last-night"
+    work.mkdir(parents=True)
+    (tmp_path / "config" / "watchme").mkdir(parents=True)
+    return work
+
+
+def write(places, project="", user=""):
+    (places.parents[1] / "watchme.toml").write_text(project)
+    (places.parents[2] / "config" / "watchme" / "watchme.toml").write_text(user)
+
+
+def load(places, **environ):
+    return load_config(places, {"XDG_CONFIG_HOME": str(places.parents[2] / "config"), **environ})
+
+
+def test_without_any_file_times_are_utc_and_aws_decides(places):
+    assert load(places) == Config("UTC", "en", None, None, dict.fromkeys(KEYS, "default"))
+
+
+def test_each_key_comes_from_the_first_source_that_states_it(places):
+    write(
+        places,
+        'time_zone = "Europe/Berlin"\nregion = "eu-central-1"\n',
+        'time_zone = "America/Lima"\nregion = "us-east-1"\nprofile = "reader"\n',
+    )
+    found = load(places, WATCHME_REGION="ap-northeast-1", WATCHME_LANGUAGE="ja", LANG="en_GB.UTF-8")
+    assert (found.time_zone, found.language, found.profile, found.region) == (
+        "Europe/Berlin", "ja", "reader", "ap-northeast-1",
+    )  # fmt: skip
+    assert found.sources == {
+        "time_zone": str(places.parents[1] / "watchme.toml"),
+        "language": "WATCHME_LANGUAGE",
+        "profile": str(places.parents[2] / "config" / "watchme" / "watchme.toml"),
+        "region": "WATCHME_REGION",
+    }
+
+
+def test_the_nearest_file_upwards_counts(places):
+    write(places, 'time_zone = "Europe/Berlin"')
+    (places / "watchme.toml").write_text('time_zone = "Asia/Seoul"')
+    assert load(places).time_zone == "Asia/Seoul"
+    assert load(places.parent).time_zone == "Europe/Berlin"
+
+
+def test_the_users_folder_is_below_home_without_xdg(places):
+    (places / ".config" / "watchme").mkdir(parents=True)
+    (places / ".config" / "watchme" / "watchme.toml").write_text('time_zone = "Asia/Seoul"')
+    assert load_config(places.parent, {"HOME": str(places)}).time_zone == "Asia/Seoul"
+    assert load_config(places.parent, {}).time_zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("environ", "language", "source"),
+    [
+        ({"LANG": "ja_JP.UTF-8"}, "ja", "LANG"),
+        ({"LANG": "ja_JP.UTF-8", "LC_ALL": "en_US.UTF-8"}, "en", "LC_ALL"),
+        ({"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "ja", "LANG"),
+        ({"LANG": "de_DE.UTF-8"}, "en", "default"),
+        ({"LC_ALL": "C"}, "en", "default"),
+    ],
+)
+def test_the_language_is_that_of_the_locale(places, environ, language, source):
+    found = load(places, **environ)
+    assert (found.language, found.sources["language"]) == (language, source)
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"])
+def test_aws_variables_are_stronger_than_a_file(places, variable):
+    write(places, 'profile = "reader"\nregion = "eu-central-1"')
+    found = load(places, **{variable: "other"})
+    assert (found.profile, found.sources["profile"]) == (None, variable)
+    assert found.region == "eu-central-1"
+    assert load(places, **{variable: "other", "WATCHME_PROFILE": "mine"}).profile == "mine"
+    assert load(places, AWS_DEFAULT_REGION="us-east-1").region is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('zone = "UTC"', "has the unknown key 'zone': the keys are time_zone, language, profile, region."),
+        ("time_zone = 9", "time_zone is 9, but must be the IANA name of a time zone, such as"),
+        ('time_zone = "Asia/Tokio"', "time_zone is 'Asia/Tokio', but must be the IANA name"),
+        ('time_zone = "../../etc/passwd"', "but must be the IANA name"),
+        ('language = "de"', 'language is \'de\', but must be "en" or "ja".'),
+        ("profile = [1, 2]", r"profile is \[1, 2\], but must be the name of a profile"),
+        ('region = "Tokyo"', "region is 'Tokyo', but must be an AWS region, such as"),
+        ("time_zone", "can't be read: Expected '='"),
+        ("a = " + "[" * 20_000, "can't be read"),
+        ('profile = ["' + "x" * 1000 + '"]', "profile is .{60}…, but"),
+    ],
+)
+def test_an_invalid_file_is_one_sentence_that_names_it(places, text, said):
+    write(places, text)
+    with pytest.raises(InputError, match=rf"project/watchme\.toml.*{said}") as error:
+        load(places)
+    assert "\n" not in str(error.value)
+
+
+def test_an_invalid_variable_is_named(places):
+    with pytest.raises(InputError, match=r"^WATCHME_TIME_ZONE: time_zone is 'Mars', but must be"):
+        load(places, WATCHME_TIME_ZONE="Mars")
+
+
+def test_an_unreadable_file_is_named(places):
+    (places / "watchme.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"last-night/watchme\.toml can't be read: 'utf-8' codec"):
+        load(places)
+
+
+def test_show_prints_each_value_and_its_source(places, monkeypatch):
+    write(places, 'time_zone = "Europe/Berlin"')
+    monkeypatch.chdir(places)
+    monkeypatch.setenv("WATCHME_REGION", "eu-central-1")
+    shown = CliRunner().invoke(config_group, ["show"], catch_exceptions=False).stdout.splitlines()
+    file = str(places.parents[1] / "watchme.toml")
+    assert shown[1].split() == ["time_zone", "Europe/Berlin", file]
+    printed = json.loads(CliRunner().invoke(config_group, ["show", "--json"]).stdout)
+    assert printed["time_zone"] == {"value": "Europe/Berlin", "source": file}
+    assert printed["region"] == {"value": "eu-central-1", "source": "WATCHME_REGION"}
+
+
+def test_commands_and_pages_use_the_setting(places, monkeypatch, data):
+    from watchme_analysis.cli.diagnose import diagnose
+    from watchme_analysis.notebook import open_health
+
+    write(places, 'time_zone = "Europe/Berlin"')
+    monkeypatch.chdir(places)
+    case = str(data / "health-healthy")
+    assert "Europe/Berlin" in CliRunner().invoke(diagnose, ["health", case], catch_exceptions=False).stdout
+    assert "UTC" in CliRunner().invoke(diagnose, ["health", case, "--timezone", "UTC"]).stdout
+    assert str(open_health(case=case).zone) == "Europe/Berlin"
+    assert str(open_health(case=case, timezone="UTC").zone) == "UTC"
+
+
+def test_profile_and_region_reach_the_aws_session(places, monkeypatch):
+    import click
+
+    from watchme_analysis.cli.options import profile_option, region_option
+
+    @click.command()
+    @profile_option
+    @region_option
+    def show(profile, region):
+        click.echo(f"{profile} {region}")
+
+    for name in (
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    write(places, 'profile = "reader"\nregion = "eu-central-1"')
+    monkeypatch.chdir(places)
+    assert CliRunner().invoke(show).stdout == "reader eu-central-1\n"
+    assert CliRunner().invoke(show, ["--region", "us-east-1"]).stdout == "reader us-east-1\n"

@@ -1,0 +1,43 @@
+"""The command ``watchme config``: settings in force and where they come from."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from watchme_analysis.cli.terminal import echo, echo_json
+
+
+@click.group("config")
+def config_group() -> None:
+    """Show the settings of watchme.toml and the environment."""
+
+
+@config_group.command(
+    "show",
+    epilog="""\b
+Examples:
+  watchme config show
+  WATCHME_TIME_ZONE=Europe/Berlin watchme config show --json""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def config_show(as_json: bool) -> None:
+    """Print each setting with its value and source.
+
+    An option of a command takes precedence over everything printed here. Then come environment variables
+    (WATCHME_TIME_ZONE and so on), watchme.toml in the working directory or its parents, watchme.toml in
+    ~/.config/watchme, and the default. docs/configuration.md describes the keys.
+    """
+    from watchme_analysis.config import KEYS, load_config
+    from watchme_analysis.present.plain_lines import aligned
+
+    config = load_config()
+    if as_json:
+        shown = {key: {"value": getattr(config, key), "source": config.sources[key]} for key in KEYS}
+        echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
+        return
+    rows = [
+        (key, getattr(config, key) or "chosen by AWS's own settings", config.sources[key]) for key in KEYS
+    ]
+    echo(aligned(("setting", "value", "source"), rows, words=(0, 1, 2)))
