@@ -92,7 +92,7 @@ def test_the_page_on_calibration_states_the_figures_that_ship():
     assert f"Measured on {found['date']}." in text
     for part in found["sets"]:
         assert f"| {part['name']} | {part['cases']} | {part['right']} |" in text
-    for one in (*found["bins"], *found["unseen"]["bins"]):
+    for one in found["unseen"]["bins"]:
         assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
 
 
