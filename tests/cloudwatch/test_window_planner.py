@@ -75,6 +75,7 @@ def uneven(seed):
     return offsets
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("known", "usual", "most"), [(True, 1.4, 3), (False, 1.8, 4)])
 def test_bursts_of_all_kinds_are_scanned_about_once(known, usual, most):
     found = []
