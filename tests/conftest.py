@@ -1,6 +1,7 @@
 import os
 import signal
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,31 @@ def evidence(tmp_path):
 def data():
     """The folder of bundled cases."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def bundled(data, tmp_path_factory):
+    """Return a function that imports a bundled case by its name, each case once."""
+    from watchme_analysis.case.importer import import_folder
+
+    home = tmp_path_factory.mktemp("cases")
+    return cache(lambda name: import_folder(data / name, home / name).case)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the list of figures that are drawn."""
+    from watchme_analysis.present import style
+
+    figures = []
+    finish = style.finish
+
+    def kept(figure, name, alt):
+        figures.append(figure)
+        return finish(figure, name, alt)
+
+    monkeypatch.setattr(style, "finish", kept)
+    return figures
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import registered
 from watchme_analysis.services.diagnose import diagnose
@@ -16,20 +15,13 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 ALL = sorted(path.name for name in ("health", "backlog") for path in DATA.glob(f"{name}-*"))
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory):
-    """Import a bundled case once a module."""
-    home = tmp_path_factory.mktemp("cases")
-    return lambda name: import_folder(DATA / name, home / name).case
-
-
 @pytest.mark.parametrize("name", ALL)
-def test_every_file_is_taken_and_every_line_read(imported, name):
-    inputs = imported(name).manifest["inputs"]
+def test_every_file_is_taken_and_every_line_read(bundled, name):
+    inputs = bundled(name).manifest["inputs"]
     left = sorted(entry["file"] for entry in inputs if not entry["source"])
     assert left == ["README.md"]
     assert [entry["file"] for entry in inputs if entry["source"] and entry["reason"]] == []
-    assert imported(name).manifest["tables"].get("rejected_lines", {}).get("rows", 0) == 0
+    assert bundled(name).manifest["tables"].get("rejected_lines", {}).get("rows", 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -40,22 +32,22 @@ def test_every_file_is_taken_and_every_line_read(imported, name):
         ("backlog-49", "backlog", "downstream_slow"),
     ],
 )
-def test_names_the_cause_of_an_incident(imported, name, question, cause):
-    found = diagnose(question, imported(name)).to_dict()
+def test_names_the_cause_of_an_incident(bundled, name, question, cause):
+    found = diagnose(question, bundled(name)).to_dict()
     assert (found["verdict"], found["cause"]) == ("supported", cause)
     assert found["ranking"][0]["evidence"]
     assert found["incident"]["start"]
 
 
 @pytest.mark.parametrize(("name", "question"), [("health-healthy", "health"), ("backlog-healthy", "backlog")])
-def test_finds_nothing_on_a_quiet_system(imported, name, question):
-    found = diagnose(question, imported(name)).to_dict()
+def test_finds_nothing_on_a_quiet_system(bundled, name, question):
+    found = diagnose(question, bundled(name)).to_dict()
     assert found["verdict"] == "no_incident"
     assert json.dumps(found)
 
 
-def test_counts_the_dead_letters_that_nobody_was_told_about(imported):
-    found = diagnose("backlog", imported("backlog-dlq")).to_dict()
+def test_counts_the_dead_letters_that_nobody_was_told_about(bundled):
+    found = diagnose("backlog", bundled("backlog-dlq")).to_dict()
     with gzip.open(DATA / "backlog-dlq/queues/asr-queue-dlq-messages.json.gz") as file:
         messages = json.load(file)["Messages"]
     devices = {json.loads(message["Body"])["device_id"] for message in messages}
@@ -65,8 +57,8 @@ def test_counts_the_dead_letters_that_nobody_was_told_about(imported):
 
 
 @pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49"])
-def test_the_commands_that_collect_more_can_be_typed_as_they_stand(imported, name):
-    found = diagnose(name.partition("-")[0], imported(name)).to_dict()
+def test_the_commands_that_collect_more_can_be_typed_as_they_stand(bundled, name):
+    found = diagnose(name.partition("-")[0], bundled(name)).to_dict()
     lines = [line for item in found["missing_evidence"] for line in item["how"].splitlines()]
     typed = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("watchme ")]
     assert typed
@@ -75,9 +67,9 @@ def test_the_commands_that_collect_more_can_be_typed_as_they_stand(imported, nam
 
 
 @pytest.mark.parametrize(("question", "name"), [("health", "health-threadpool"), ("backlog", "backlog-dlq")])
-def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(imported, question, name):
+def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(bundled, question, name):
     said = {
-        entry.finding.cause: entry.finding.not_covered for entry in diagnose(question, imported(name)).ranking
+        entry.finding.cause: entry.finding.not_covered for entry in diagnose(question, bundled(name)).ranking
     }
     for entry in registered(question):
         assert entry.cannot_see, entry.cause
