@@ -1,7 +1,8 @@
 """Ruff's ASYNC rules as a second opinion on what blocks inside of coroutine functions.
 
 The own call graph follows calls through plain functions, which the rules don't; the rules know standard
-library calls that the list of blocking calls doesn't. See https://docs.astral.sh/ruff/rules/#flake8-async-async.
+library calls that the list of blocking calls doesn't. See
+https://docs.astral.sh/ruff/rules/#flake8-async-async.
 """
 
 from __future__ import annotations

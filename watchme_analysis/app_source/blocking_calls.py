@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
-from watchme_analysis.app_source.syntax import COMPREHENSIONS, keywords_of, last_name, written
+from watchme_analysis.app_source.syntax import COMPREHENSIONS, keywords_of, last_name, source_text
 
 
 @cache
@@ -88,21 +88,25 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
         Numbers that names of the module stand for.
     """
     if isinstance(node, ast.While):
-        test = written(node.test)
+        test = source_text(node.test)
         # A test of other things as well ends when these do.
         if not isinstance(node.test, ast.Compare) or not _CLOCK.search(test) or _waits(node):
             return None
-        called = " ".join(written(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
+        called = " ".join(source_text(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
         return None if "sleep" in called else f"while {test}"
     if isinstance(node, COMPREHENSIONS):
         lengths = [_range_length(part.iter, constants) for part in node.generators]
         heavy = math.prod(map(_assumed, lengths)) >= HEAVY_STEPS and any(n is not None for n in lengths)
         first = node.generators[0]
-        return f"for {written(first.target)} in {written(first.iter)}" if heavy and not _waits(node) else None
+        return (
+            f"for {source_text(first.target)} in {source_text(first.iter)}"
+            if heavy and not _waits(node)
+            else None
+        )
     if isinstance(node, ast.For):
         ranges = [n for n in ast.walk(node) if isinstance(n, ast.For) and _length(n, constants) is not None]
         if ranges and not _waits(node) and _steps(node, constants) >= HEAVY_STEPS:
-            return f"for {written(node.target)} in {written(node.iter)}"
+            return f"for {source_text(node.target)} in {source_text(node.iter)}"
     return None
 
 

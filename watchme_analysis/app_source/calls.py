@@ -1,10 +1,8 @@
-"""The numbers that names stand for: constants of a module, and what callers may ask a handler for.
-
-What runs where: an application's own call graph from its handlers to the calls that block.
+"""The call graph of an application, from its handlers to blocking calls, with the place where each runs.
 
 The rules of FastAPI and Starlette: an ``async def`` handler runs on the event loop and a ``def`` handler in
-the thread pool (40 tokens of anyio); a background task runs after the answer, on the loop when it is a
-coroutine function and in the thread pool when it is not; a dependency runs like a handler.
+the thread pool (40 tokens of anyio). A background task runs after the response, on the loop when it is a
+coroutine function and in the thread pool when it is not. A dependency runs like a handler.
 """
 
 from __future__ import annotations
@@ -24,15 +22,15 @@ from watchme_analysis.app_source.blocking_calls import (
     timeout_s,
     tries_only,
 )
-from watchme_analysis.app_source.handler import Handler, Need
+from watchme_analysis.app_source.handler import Handler, ScopedExpression
 from watchme_analysis.app_source.middleware import hooks_of
-from watchme_analysis.app_source.names import Project, dependency, gives_at_once
+from watchme_analysis.app_source.names import Project, dependency_of, returns_plain_value
 from watchme_analysis.app_source.routes import Routes
 from watchme_analysis.app_source.syntax import Function, Module, last_name, parameters_of
 
 
 def constants_of(module: Module) -> dict[str, float]:
-    """Return the numbers that names of a module are bound to."""
+    """Return the numbers to which names of a module are bound."""
     found: dict[str, float] = {}
     for node in module.tree.body:
         if isinstance(node, ast.Assign):
@@ -47,17 +45,18 @@ def constants_of(module: Module) -> dict[str, float]:
     return found
 
 
-def asked_for(function: Function, constants: dict[str, float]) -> dict[str, float]:
-    """Return what callers may ask for by a handler's whole numbers, by name: many, or as FastAPI bounds it.
+def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> dict[str, float]:
+    """Return the largest values that clients may pass in a handler's integer parameters, by name.
 
-    Numbers that the handler compares or sets anew are left out: it may bound them itself.
+    It is the bound that FastAPI enforces (``le``, ``lt``), else a number that makes a loop heavy. Parameters
+    that the handler compares or assigns are left out, since it may bound them itself.
 
     Parameters
     ----------
     function
         A handler.
     constants
-        Numbers that names of its module stand for.
+        Numbers of its module's names.
     """
     parts = list(ast.walk(function.node))
     bounded = {one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
@@ -80,13 +79,15 @@ def asked_for(function: Function, constants: dict[str, float]) -> dict[str, floa
     return found
 
 
-LOOP, POOL = "event_loop", "thread_pool"
+# Where a function runs, as in the column ``context`` of ``app_calls``.
+LOOP = "event_loop"
+POOL = "thread_pool"
 PROCESS = "process_pool"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """A call of interest in a function."""
+class CallSite:
+    """A call that blocks, waits or uses a shared resource."""
 
     line: int
     call: str
@@ -95,11 +96,11 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """A call of an own function: which, and how it is run.
+class CallEdge:
+    """A call of an own function, and how it is run.
 
-    ``how`` is ``call`` (where the caller runs), ``dependency``, ``stream`` (while the answer is sent),
-    ``background``, ``task``, ``thread`` or ``process``.
+    ``how`` is ``call`` (where the caller runs), ``dependency``, ``stream`` (while the response is sent),
+    ``background``, ``task``, ``thread``, ``pool`` or ``process``.
     """
 
     target: Function
@@ -107,17 +108,17 @@ class Edge:
 
 
 @dataclass(slots=True)
-class Body:
-    """What a function does."""
+class FunctionBody:
+    """The calls in a function: blocking calls, own functions, and functions left to the background."""
 
-    sites: list[Site] = field(default_factory=list)
-    edges: list[Edge] = field(default_factory=list)
+    sites: list[CallSite] = field(default_factory=list)
+    edges: list[CallEdge] = field(default_factory=list)
     background: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """A function reached from a handler or task, where it runs, and the way to it."""
+class ReachedFunction:
+    """A function reached from a handler or task, where it runs, and the chain of calls."""
 
     function: Function
     origin: str
@@ -126,32 +127,32 @@ class Reached:
 
 
 class Calls:
-    """Bodies of a project's functions and how they are reached."""
+    """The call graph of a project."""
 
     def __init__(self, project: Project, routes: Routes) -> None:
         self.project = project
         self.routes = routes
         self.handlers: list[Handler] = routes.handlers()
         self.hooks = hooks_of(routes)
-        # What inclusions and routers demand of each handler, beside its own parameters.
-        self._needs: dict[Function, list[Need]] = {}
+        # Dependencies that routers add to each handler, beside those of its own parameters.
+        self._router_dependencies: dict[Function, list[ScopedExpression]] = {}
         for handler in self.handlers:
-            self._needs.setdefault(handler.function, []).extend(handler.needs)
+            self._router_dependencies.setdefault(handler.function, []).extend(handler.dependencies)
         self._constants = {name: constants_of(module) for name, module in project.modules.items()}
-        self._bodies: dict[Function, Body] = {}
+        self._bodies: dict[Function, FunctionBody] = {}
         self._by_file: dict[str, list[Function]] = {}
         for function in project.functions.values():
             self._by_file.setdefault(function.module.file, []).append(function)
 
-    def body(self, function: Function) -> Body:
-        """Return what a function does, read once."""
+    def body(self, function: Function) -> FunctionBody:
+        """Return the calls in a function, read once."""
         if function not in self._bodies:
-            self._bodies[function] = Body()
+            self._bodies[function] = FunctionBody()
             self._read(function, self._bodies[function])
         return self._bodies[function]
 
-    def add(self, file: str, site: Site) -> None:
-        """Add a call that something else found, unless one is known on its line already."""
+    def add(self, file: str, site: CallSite) -> None:
+        """Add a call that ruff found, unless a call on its line is known already."""
         holders = [
             function
             for function in self._by_file.get(file, ())
@@ -162,27 +163,27 @@ class Calls:
             if all(known.line != site.line or known.kind == "async_wait" for known in body.sites):
                 body.sites.append(site)
 
-    def reached(self) -> list[Reached]:
-        """Return every function reached, each origin and context once, by the shortest way."""
+    def reached(self) -> list[ReachedFunction]:
+        """Return every reached function, once for each origin and context, by the shortest chain."""
         starts = [
-            Reached(
+            ReachedFunction(
                 h.function, f"{h.method} {h.path}", LOOP if h.function.is_async else POOL, (h.function.name,)
             )
             for h in self.handlers
         ]
         starts += [
-            Reached(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
+            ReachedFunction(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
             for h in self.handlers
-            for need in h.needs
+            for need in h.dependencies
             if (needed := self._dependency(need)) is not None
         ]
         starts += [
-            Reached(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
+            ReachedFunction(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
             for f in self.hooks.middlewares
         ]
-        starts += [Reached(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.hooks.startups]
+        starts += [ReachedFunction(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.hooks.startups]
         seen: set[tuple[Function, str, str]] = set()
-        found: list[Reached] = []
+        found: list[ReachedFunction] = []
         queue = deque(starts)
         while queue:
             at = queue.popleft()
@@ -193,14 +194,14 @@ class Calls:
             found.append(at)
             for edge in self.body(at.function).edges:
                 context = _context(at.context, edge)
-                queue.append(Reached(edge.target, at.origin, context, (*at.chain, edge.target.name)))
+                queue.append(ReachedFunction(edge.target, at.origin, context, (*at.chain, edge.target.name)))
         return found
 
-    def _read(self, function: Function, body: Body) -> None:
+    def _read(self, function: Function, body: FunctionBody) -> None:
         module = function.module
         constants = self._constants[module.name]
-        if function in self._needs:
-            constants = constants | asked_for(function, constants)
+        if function in self._router_dependencies:
+            constants = constants | caller_chosen_numbers(function, constants)
         nodes = function.nodes
         awaited = {id(node.value) for node in nodes if isinstance(node, ast.Await)}
         in_async_with = {
@@ -220,13 +221,13 @@ class Calls:
                 loop = heavy_loop(node, constants)
                 if loop is not None:
                     inside_loop |= {id(inner) for inner in ast.walk(node)}
-                    body.sites.append(Site(node.lineno, loop, "cpu", None))
+                    body.sites.append(CallSite(node.lineno, loop, "cpu", None))
             elif isinstance(node, ast.With):
                 for item in node.items:
                     dotted = self.project.resolve(item.context_expr, function, module) or ""
                     if is_thread_lock(dotted):
                         body.sites.append(
-                            Site(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
+                            CallSite(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
                         )
             elif isinstance(node, ast.Call):
                 waited = id(node) in awaited or id(node) in in_async_with
@@ -236,7 +237,7 @@ class Calls:
         self,
         node: ast.Call,
         function: Function,
-        body: Body,
+        body: FunctionBody,
         state: tuple[bool, bool, list[tuple[Function, str, set[int]]]],
     ) -> None:
         awaited, taken, deferred = state
@@ -244,18 +245,20 @@ class Calls:
         if dotted is None:
             return
         for target, how, _ in deferred:
-            body.edges.append(Edge(target, how))
+            body.edges.append(CallEdge(target, how))
             if how in ("background", "task", "pool"):
                 body.background.append(target.name)
         own = self._callee(dotted)
         if own is not None:
-            if not taken and not (awaited and gives_at_once(own)):
-                body.edges.append(Edge(own, "call"))
+            if not taken and not (awaited and returns_plain_value(own)):
+                body.edges.append(CallEdge(own, "call"))
             return
         kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
         if kind is not None:
             constants = self._constants[function.module.name]
-            body.sites.append(Site(node.lineno, dotted.lstrip("?"), kind, timeout_s(node, dotted, constants)))
+            body.sites.append(
+                CallSite(node.lineno, dotted.lstrip("?"), kind, timeout_s(node, dotted, constants))
+            )
 
     @staticmethod
     def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
@@ -268,11 +271,11 @@ class Calls:
         if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
             return "process_pool"
         kind = None if tries_only(node) else kind_of(dotted, awaited)
-        # Only what is not the project's own is worth a row as something waited for.
+        # Only calls of other packages get a row as awaited calls.
         return None if kind == "async_wait" and "." not in dotted else kind
 
     def _callee(self, dotted: str) -> Function | None:
-        """Return the own function that runs when a described value is called."""
+        """Return the own function that a call of a described value runs."""
         found = self.project.functions.get(dotted)
         if found is not None:
             return found
@@ -281,40 +284,44 @@ class Calls:
             return None
         return self.project.method(owner, "__call__" if dotted.endswith("()") else "__init__")
 
-    def _dependencies(self, function: Function) -> Iterator[Edge]:
-        """Yield what FastAPI calls before the function, from ``Depends`` in parameters and decorators."""
+    def _dependencies(self, function: Function) -> Iterator[CallEdge]:
+        """Yield the functions that FastAPI calls first, from ``Depends`` in parameters and decorators."""
         if isinstance(function.node, ast.Lambda):
             return
         found = [
             need
             for argument, default in parameters_of(function)
-            if (need := dependency(self.project, argument.annotation, default, function)) is not None
+            if (need := dependency_of(self.project, argument.annotation, default, function)) is not None
         ]
         for decorator in function.node.decorator_list:
             for node in ast.walk(decorator):
                 if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
-                    found += [Need(name, function.module, function.outer) for name in node.args[:1]]
+                    found += [
+                        ScopedExpression(name, function.module, function.outer) for name in node.args[:1]
+                    ]
         for need in found:
             target = self._dependency(need)
             if target is not None:
-                yield Edge(target, "dependency")
+                yield CallEdge(target, "dependency")
 
-    def _threaded(self, function: Function, edges: list[Edge]) -> list[Site]:
-        """Return that a coroutine waits for threads of the pool, where FastAPI runs plain dependencies."""
+    def _threaded(self, function: Function, edges: list[CallEdge]) -> list[CallSite]:
+        """Return a call site where a coroutine waits for the thread pool, in which plain dependencies run."""
         needed = [edge.target for edge in edges] + [
-            target for need in self._needs.get(function, ()) if (target := self._dependency(need)) is not None
+            target
+            for need in self._router_dependencies.get(function, ())
+            if (target := self._dependency(need)) is not None
         ]
         if not function.is_async or all(target.is_async for target in needed):
             return []
-        return [Site(function.node.lineno, "fastapi.Depends", "thread_pool", None)]
+        return [CallSite(function.node.lineno, "fastapi.Depends", "thread_pool", None)]
 
-    def _dependency(self, need: Need) -> Function | None:
-        """Return the own function that FastAPI calls for a dependency."""
+    def _dependency(self, need: ScopedExpression) -> Function | None:
+        """Return the own function of a dependency."""
         dotted = self.project.resolve(need.node, need.scope, need.module)
         return self._callee(dotted) if dotted else None
 
     def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
-        """Yield own functions that a call hands over to be run elsewhere, how, and the nodes used up."""
+        """Yield the own functions that a call schedules elsewhere, how, and the ids of their nodes."""
         dotted = self.project.resolve(node.func, function, function.module) or ""
         last = dotted.rpartition(".")[2]
         arguments: list[ast.expr] = list(node.args)
@@ -350,7 +357,7 @@ class Calls:
             yield target, how, used
 
     def _streamed(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
-        """Yield the own generator that an answer is made of; a plain one runs on threads, part by part."""
+        """Yield the own generator of a streamed response; a plain one runs on threads, part by part."""
         content = next((k.value for k in node.keywords if k.arg == "content"), None) or next(
             iter(node.args), None
         )
@@ -359,14 +366,14 @@ class Calls:
             yield target, "stream", used
 
     def _target(self, node: ast.expr, function: Function) -> tuple[Function | None, set[int]]:
-        """Return the own function meant by ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``.
+        """Return the own function of ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``, and node ids.
 
-        A name may stand for a coroutine or generator that was made before, and has not run yet.
+        A name may stand for a coroutine or generator that was created before and has not run yet.
         """
         used = {id(node)}
         made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(made, ast.Call):
-            # One step: `work = partial(work)` would lead round in a circle.
+            # One step only: `work = partial(work)` is a circle.
             dotted = self.project.resolve(made.func, function, function.module) or ""
             target, used_there = self._callee(dotted), {id(made)}
             if target is not None and (target.is_async or target.is_generator):
@@ -384,8 +391,8 @@ class Calls:
         return self._callee(dotted), used
 
 
-def _context(caller: str, edge: Edge) -> str:
-    """Return where a function runs that is reached over an edge."""
+def _context(caller: str, edge: CallEdge) -> str:
+    """Return where the target of a call edge runs."""
     if caller == PROCESS or edge.how == "process":
         return PROCESS
     if edge.how == "call":

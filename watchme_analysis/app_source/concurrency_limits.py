@@ -1,4 +1,4 @@
-"""How much may run or be connected at once: sizes of pools, limiters and semaphores that a source sets.
+"""Concurrency limits in source: sizes of pools, limiters and semaphores.
 
 The calls are listed in ``concurrency_limits.toml`` beside this module. Besides these, ``total_tokens`` may be
 set on anyio's limiter, which holds the threads that plain handlers run on, and an executor may become
@@ -18,14 +18,15 @@ from pathlib import Path
 from watchme_analysis.app_source.routes import Routes, scopes
 from watchme_analysis.app_source.syntax import Function, Module, last_name
 
+# Names that may lead to others before a search ends.
 _DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: where it is set, by which call, how high, and which environment variable may set it.
+    """A limit: place, call, size, and the environment variable that may set it.
 
-    ``size`` is None where the source alone does not tell it.
+    ``size`` is None where the source does not state it.
     """
 
     module: Module
@@ -114,7 +115,7 @@ class _Finder:
                 sizes.append(size)
                 variables += [variable] if variable else []
             elif at < len(rule.defaults):
-                # What `**settings` brings along may set it as well.
+                # `**settings` may set it as well.
                 sizes.append(None if unknown else rule.defaults[at])
         if sizes:
             known = [size for size in sizes if size is not None]
@@ -138,7 +139,7 @@ def _argument(call: ast.Call, name: str, position: int | None) -> ast.expr | Non
 def _number_of(
     node: ast.expr | None, routes: Routes, module: Module, scope: Function | None, depth: int
 ) -> tuple[int | None, str | None]:
-    """Return the number that an expression is unless set otherwise, and the variable that may set it."""
+    """Return the default number of an expression, and the environment variable that may override it."""
     where = (routes, module, scope, depth - 1)
     if node is None or depth <= 0:
         return None, None
@@ -158,7 +159,7 @@ def _number_of(
 
 
 def _unwrapped(node: ast.Call | ast.Subscript) -> tuple[ast.expr | None, str | None]:
-    """Return what ``int(x)`` and ``os.environ.get(NAME, x)`` are of, and the variable that they read."""
+    """Return the inner expression of ``int(x)`` or ``os.environ.get(NAME, x)``, and the variable it reads."""
     if isinstance(node, ast.Subscript):
         named = last_name(node.value) == "environ" and isinstance(node.slice, ast.Constant)
         return None, str(node.slice.value) if named else None  # type: ignore[attr-defined]
@@ -169,7 +170,7 @@ def _unwrapped(node: ast.Call | ast.Subscript) -> tuple[ast.expr | None, str | N
 
 
 def _settings_variable(node: ast.expr, routes: Routes, module: Module, scope: Function | None) -> str | None:
-    """Return the variable that pydantic's settings read a field from: it goes by the field's name."""
+    """Return the environment variable of a field of pydantic settings, which has the field's name."""
     if not isinstance(node, ast.Attribute):
         return None
     owner = routes.project.class_of(routes.project.resolve(node.value, scope, module) or "")

@@ -1,4 +1,4 @@
-"""HTTP handlers of an application, and the routes and inclusions that they follow from."""
+"""Records of handlers, routes and mounted routers, and of expressions with their place in the source."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from watchme_analysis.app_source.syntax import Function, Module
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What ``Depends`` names in the dependencies of an application, a router or an inclusion."""
+class ScopedExpression:
+    """An expression with the module and function in which its names are looked up."""
 
     node: ast.expr
     module: Module
@@ -19,28 +19,28 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler: its function, HTTP method, route with all prefixes, declared status, what routers need."""
+    """A handler: function, HTTP method, path with all prefixes, declared status, router dependencies."""
 
     function: Function
     method: str
     path: str
     status: int | None
     line: int
-    needs: tuple[Need, ...] = ()
+    dependencies: tuple[ScopedExpression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """That a router is part of another or of an application: under which prefix, with which needs."""
+    """A router's place in its parent, another router or an application: prefix and dependencies."""
 
     parent: str
     prefix: str
-    needs: tuple[Need, ...] = ()
+    dependencies: tuple[ScopedExpression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route as declared: on which application or router, with which path of its own."""
+    """A route as declared on an application or router, with its path below their prefixes."""
 
     owner: str
     function: Function

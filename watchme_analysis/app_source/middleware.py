@@ -1,4 +1,4 @@
-"""What runs around handlers: middleware, handlers of exceptions, and what runs when an application starts."""
+"""Middleware, exception handlers and start-up functions of an application."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from watchme_analysis.app_source.syntax import Function, Module, keywords_of, la
 
 @dataclass(slots=True)
 class Hooks:
-    """Functions that run around every request, and those that run at the start."""
+    """Functions that run around requests, and functions that run when the application starts."""
 
     middlewares: list[Function] = field(default_factory=list)
     startups: list[Function] = field(default_factory=list)
 
 
 def hooks_of(routes: Routes) -> Hooks:
-    """Return what a project registers besides its handlers."""
+    """Return the middleware, exception handlers and start-up functions of a project."""
     found = Hooks()
     for function in routes.project.functions.values():
         names = {last_name(node.func) for node in function.decorators if isinstance(node, ast.Call)}
@@ -34,7 +34,7 @@ def hooks_of(routes: Routes) -> Hooks:
 
 
 def _registered(call: ast.Call, routes: Routes, module: Module, scope: Function | None, found: Hooks) -> None:
-    """Add what a call registers: ``add_middleware(..)`` and the like, or ``FastAPI(lifespan=..)``."""
+    """Add the functions that a call registers, such as ``add_middleware(..)`` or ``FastAPI(lifespan=..)``."""
     keywords = keywords_of(call)
     name = last_name(call.func)
     startups: list[ast.expr] = []
@@ -54,7 +54,7 @@ def _registered(call: ast.Call, routes: Routes, module: Module, scope: Function 
 
 
 def _middleware(call: ast.Call, routes: Routes, module: Module, scope: Function | None) -> list[Function]:
-    """Return the functions of a middleware: a class's ``__call__`` and ``dispatch``, or one handed to it."""
+    """Return the functions of a middleware: ``__call__`` and ``dispatch`` of its class, or its argument."""
     handed = next((keyword.value for keyword in call.keywords if keyword.arg == "dispatch"), None)
     functions = [routes.function_of(handed, module, scope)]
     dotted = routes.project.resolve(call.args[0], scope, module) if call.args else None

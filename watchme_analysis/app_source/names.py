@@ -1,17 +1,13 @@
-"""What the imports of a project's modules mean: its own modules, or packages from elsewhere.
+"""Resolving names in Python source: what an expression stands for, found without running anything.
 
-What an application keeps in its state, as Starlette has it: ``app.state.x`` and what a lifespan yields.
+An expression is described by the dotted name that made its value: after ``s3 = boto3.client("s3")``,
+``s3.get_object`` resolves to ``boto3.client().get_object``. A call ends with ``()``, an element of a
+collection with ``[]``, and a name that can't be resolved keeps its spelling behind a question mark.
 
-What a parameter of a handler is: what its dependency gives, or an instance of its type.
-
-``session: SessionDep`` means the alias ``SessionDep = Annotated[Session, Depends(get_session)]`` of the
-module that defines it, and what that alias names stands there.
-
-Python source as a project: modules, functions, and what a name stands for, without running anything.
-
-A value is described by the dotted name that made it: after ``s3 = boto3.client("s3")`` the expression
-``s3.get_object`` stands for ``boto3.client().get_object``. What can't be told is named as written, with a
-question mark in front.
+:class:`Project` is the entry point. It follows, in this order: names bound in functions and modules
+(:mod:`watchme_analysis.app_source.syntax`), imports (:class:`ProjectNames`), parameters by their annotation,
+default or FastAPI dependency (:func:`parameter_value`), attributes of classes and of an application's state
+(:func:`state_attributes`), and what functions return.
 """
 
 from __future__ import annotations
@@ -20,9 +16,9 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from watchme_analysis.app_source.handler import Need
+from watchme_analysis.app_source.handler import ScopedExpression
 from watchme_analysis.app_source.syntax import (
     Class,
     Function,
@@ -38,210 +34,20 @@ from watchme_analysis.app_source.syntax import (
     own_nodes,
     parameters_of,
     plain_type,
+    source_text,
     statements_below,
-    written,
     yielded_type,
 )
 
-
-def imports_of(module: Module, own: OwnNames) -> dict[str, str]:
-    """Return the dotted name that each imported name of a module stands for.
-
-    Parameters
-    ----------
-    module
-        The importing module.
-    own
-        The names that the project's modules have.
-    """
-    found: dict[str, str] = {}
-    for node in module.import_nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                target = alias.name if alias.asname else alias.name.partition(".")[0]
-                found[alias.asname or target] = own.meant(target, module, ())
-        else:
-            base = node.module or ""
-            if node.level:
-                package = module.package.split(".") if module.package else []
-                up = package[: len(package) - node.level + 1]
-                base = ".".join([*up, *([base] if base else [])])
-            else:
-                base = own.meant(base, module, tuple(alias.name for alias in node.names))
-            for alias in node.names:
-                found[alias.asname or alias.name] = f"{base}.{alias.name}" if base else alias.name
-    return found
-
-
-class OwnNames:
-    """The names that a project's modules have.
-
-    Parameters
-    ----------
-    modules
-        All modules of the project by dotted name.
-    defined
-        Dotted names of the project's functions and classes.
-    """
-
-    def __init__(self, modules: Mapping[str, Module], defined: set[str]) -> None:
-        self.modules = modules
-        self.defined = defined
-        # Every folder and module that something lies below.
-        self.folders = {
-            ".".join(parts[:length])
-            for parts in (name.split(".") for name in modules)
-            for length in range(1, len(parts))
-        }
-
-    def meant(self, name: str, importer: Module, wanted: tuple[str, ...]) -> str:
-        """Return the project's own module that an absolute import means, else the name itself.
-
-        The folder that the application is started from is not known, so that each folder above the
-        importing file is tried, nearest first. A module that has not what is wanted of it only goes by the
-        same name as a package from elsewhere, such as ``core/redis.py``.
-        """
-        folders = importer.package.split(".") if importer.package else []
-        for length in range(len(folders), -1, -1):
-            candidate = ".".join([*folders[:length], name])
-            is_there = candidate in self.modules or candidate in self.folders
-            if is_there and candidate != importer.name and all(self.has(candidate, one) for one in wanted):
-                return candidate
-        return name
-
-    def has(self, candidate: str, name: str) -> bool:
-        """Tell whether a module or folder has a name: bound, defined, imported or a module below it."""
-        below = f"{candidate}.{name}"
-        if name == "*" or below in self.modules or below in self.folders or below in self.defined:
-            return True
-        module = self.modules.get(candidate)
-        if module is None:
-            return False
-        return name in module.bindings or not {name, "*"}.isdisjoint(module.imported_names)
-
-
-Kept = tuple[ast.expr, Function | None, Module]
-
-
-def kept_in_state(modules: Iterable[Module], functions: Iterable[Function]) -> dict[str, Kept]:
-    """Return by name the expression that a state's attribute is bound to, and where it stands.
-
-    Handlers find under ``request.app.state`` and ``request.state`` what a start, a lifespan or a middleware
-    put there. The first that is more than a constant counts.
-    """
-    found: dict[str, Kept] = {}
-    scopes = [(module.nodes, None, module) for module in modules]
-    for nodes, scope, module in [*scopes, *((one.nodes, one, one.module) for one in functions)]:
-        for node in nodes:
-            for name, value in _kept(node, scope):
-                if name not in found or isinstance(found[name][0], ast.Constant):
-                    found[name] = (value, scope, module)
-    return found
-
-
-def _kept(node: ast.AST, scope: Function | None) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            if isinstance(target, ast.Attribute) and last_name(target.value) == "state":
-                yield target.attr, node.value
-    elif isinstance(node, ast.Yield) and isinstance(node.value, ast.Dict) and _is_lifespan(scope):
-        for key, value in zip(node.value.keys, node.value.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield key.value, value
-
-
-def _is_lifespan(scope: Function | None) -> bool:
-    return scope is not None and any(last_name(one) == "asynccontextmanager" for one in scope.decorators)
-
-
-if TYPE_CHECKING:
-    pass
-
-# How often an alias may be imported from a module that imports it itself.
-_REEXPORTS = 4
-
-
-def annotated(
-    project: Project, parameter: tuple[ast.expr | None, ast.expr | None], scope: Function, depth: float
-) -> str | None:
-    """Return what a parameter, by its annotation and default, stands for; None when that can't be told."""
-    annotation, default = parameter
-    need = dependency(project, annotation, default, scope)
-    if need is not None:
-        value = project.resolve(need.node, need.scope, need.module, depth)
-        made = project.called(value, depth) if value is not None else None
-        known = made is not None and not made.startswith("?")
-        if known and "[]" not in str(made):
-            return made
-    at = _meant(project, annotation, scope)
-    kind = plain_type(at.node) if at is not None else None
-    value = project.resolve(kind, at.scope, at.module, depth) if kind is not None and at is not None else None
-    return f"{value}()" if value is not None and not value.startswith("?") else None
-
-
-def dependency(
-    project: Project, annotation: ast.expr | None, default: ast.expr | None, scope: Function
-) -> Need | None:
-    """Return what FastAPI's ``Depends`` names for a parameter, in its default or in ``Annotated``, and where.
-
-    ``Depends()`` without a name means the parameter's type.
-    """
-    at = _meant(project, annotation, scope)
-    written = Need(default, scope.module, scope.outer) if default is not None else None
-    for candidate in (written, at):
-        for node in ast.walk(candidate.node) if candidate is not None else ():
-            if isinstance(node, ast.Call) and last_name(node.func) in ("Depends", "Security"):
-                named = [keyword.value for keyword in node.keywords if keyword.arg == "dependency"]
-                inner = next(iter([*node.args[:1], *named]), None)
-                if inner is not None and candidate is not None:
-                    return Need(inner, candidate.module, candidate.scope)
-                kind = plain_type(at.node) if at is not None else None
-                return Need(kind, at.module, at.scope) if kind is not None and at is not None else None
-    return None
-
-
-def _meant(project: Project, annotation: ast.expr | None, scope: Function) -> Need | None:
-    """Return an annotation, or what it is an alias of, and where that stands."""
-    if annotation is None:
-        return None
-    found = None
-    if isinstance(annotation, ast.Name):
-        found = _alias(project, annotation.id, scope.module, _REEXPORTS)
-    elif isinstance(annotation, ast.Attribute):
-        module = project.modules.get(project.resolve(annotation.value, scope.outer, scope.module) or "")
-        found = _alias(project, annotation.attr, module, _REEXPORTS) if module is not None else None
-    return found or Need(annotation, scope.module, scope.outer)
-
-
-def _alias(project: Project, name: str, module: Module, depth: int) -> Need | None:
-    """Return the subscript, such as ``Annotated[..]``, that a module binds a name to or imports under it."""
-    bound = module.bindings.get(name)
-    if bound is not None or depth <= 0:
-        return Need(bound, module, None) if isinstance(bound, ast.Subscript) else None
-    owner, _, attribute = module.imports.get(name, "").rpartition(".")
-    holder = project.modules.get(owner)
-    return _alias(project, attribute, holder, depth - 1) if holder is not None else None
-
-
-_AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
-
-
-def gives_at_once(function: Function) -> bool:
-    """Tell whether a function says that it returns what can't be awaited.
-
-    Where such a call is awaited, another function is meant: clients often exist twice, with the same methods.
-    """
-    node = function.node
-    if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:
-        return False
-    return not _AWAITABLE.search(written(node.returns))
-
-
-# How many names may lead to others. A step along one expression, which ends by itself, costs less of it:
-# `session.query(..).filter(..).first()` has six.
+# Names that may lead to others before a search ends.
 _DEPTH = 12
+# Cost of a step along one expression, which ends by itself: `session.query(..).filter(..).first()` has six.
 _STEP = 0.1
-# Expressions that stand for what is inside of them.
+# Modules through which an alias may be imported before the search ends.
+_REEXPORTS = 4
+# Return types of functions whose result may be awaited.
+_AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
+# Expressions that stand for an inner expression.
 _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
     ast.Await: lambda node: node.value,
     ast.Starred: lambda node: node.value,
@@ -251,7 +57,7 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
 
 
 class Project:
-    """The modules of a folder and what their names stand for.
+    """The modules, functions and classes of a folder, and what their names stand for.
 
     Parameters
     ----------
@@ -278,10 +84,10 @@ class Project:
         for kind in self.classes.values():
             for base in {base_name(node) for node in kind.bases}:
                 self._by_base.setdefault(base, []).append(kind)
-        own = OwnNames(self.modules, {*self.functions, *self.classes})
+        own = ProjectNames(self.modules, {*self.functions, *self.classes})
         for module in self.modules.values():
             module.imports = imports_of(module, own)
-        self._state = kept_in_state(self.modules.values(), self.functions.values())
+        self._state = state_attributes(self.modules.values(), self.functions.values())
 
     def _collect(
         self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
@@ -306,20 +112,28 @@ class Project:
                 self._collect(module, child, prefix, owner, outer)
 
     def _add_function(self, function: Function) -> None:
-        """Add a function by its name, which is that of the last; a property is what reading it gives."""
+        """Add a function by its name; the last of several counts, and of a property its getter."""
         name, line = function.qualname, function.node.lineno
         earlier = self.functions.get(name)
         if earlier is not None and is_setter(function):
             name = f"{name}@{line}"
         elif earlier is not None:
-            # Handlers of one name are each registered all the same.
+            # Handlers of the same name are registered each.
             self.functions[f"{name}@{earlier.node.lineno}"] = earlier
         self.functions[name] = function
 
     def resolve(
         self, node: ast.expr | None, scope: Function | None, module: Module, depth: float = _DEPTH
     ) -> str | None:
-        """Return the dotted name of what an expression stands for; None for what has no name."""
+        """Return the dotted name of what an expression stands for; None for an expression without one.
+
+        Parameters
+        ----------
+        node, scope, module
+            The expression and the function and module in which it stands.
+        depth
+            Steps that are left before the search ends.
+        """
         if depth < _DEPTH:
             return self._resolve(node, scope, module, depth)
         key = (node, scope, module)
@@ -339,7 +153,7 @@ class Project:
             return self._resolve_name(node.id, scope, module, depth)
         is_super = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
         if is_super or not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
-            return self._above(scope) if is_super else None
+            return self._super_instance(scope) if is_super else None
         base = self.resolve(node.func if isinstance(node, ast.Call) else node.value, *scoped)
         if base is None or isinstance(node, ast.Subscript):
             # ``Repository[User]`` is the class itself.
@@ -350,8 +164,8 @@ class Project:
             else self.called(base, depth - 1)
         )
 
-    def _above(self, scope: Function | None) -> str | None:
-        """Return what ``super()`` stands for: an instance of the project's class next above."""
+    def _super_instance(self, scope: Function | None) -> str | None:
+        """Return what ``super()`` stands for: an instance of the next base class of the project."""
         while scope is not None and scope.owner is None:
             scope = scope.outer
         lineage = self._lineage(self.classes[scope.owner]) if scope is not None and scope.owner else []
@@ -371,9 +185,9 @@ class Project:
             if (parameter := self._parameter(name, at, depth)) is not None:
                 return parameter
             at = at.outer
-        return self.member(module.name, name, depth) if self._binds(module, name) else name
+        return self.member(module.name, name, depth) if self._is_bound(module, name) else name
 
-    def _binds(self, module: Module, name: str) -> bool:
+    def _is_bound(self, module: Module, name: str) -> bool:
         dotted = f"{module.name}.{name}"
         return (
             name in module.bindings
@@ -387,7 +201,7 @@ class Project:
         for argument, default in parameters_of(function):
             if argument.arg == name:
                 written = (argument.annotation, default)
-                return annotated(self, written, function, depth - 1) or f"?{name}"
+                return parameter_value(self, written, function, depth - 1) or f"?{name}"
         extra = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
         return f"?{name}" if name in extra else None
 
@@ -399,7 +213,8 @@ class Project:
         if base in self.modules:
             return self._module_member(self.modules[base], name, depth)
         if base.endswith(".state") and name in self._state:
-            value = self.resolve(*self._state[name], depth - 1)
+            kept = self._state[name]
+            value = self.resolve(kept.node, kept.scope, kept.module, depth - 1)
             return value if value is not None and not value.startswith("?") else dotted
         owner = self.class_of(base)
         return (self._class_member(owner, name, depth) if owner is not None else None) or dotted
@@ -420,7 +235,7 @@ class Project:
         if method is not None:
             is_property = any(last_name(one).endswith("property") for one in method.decorators)
             return self.called(method.qualname, depth - 1) if is_property else method.qualname
-        for holder in [*self._lineage(owner), *self._heirs(owner)]:
+        for holder in [*self._lineage(owner), *self._subclasses(owner)]:
             if name in holder.own:
                 value, scope = holder.own[name]
                 return self.resolve(value, scope, scope.module, depth - 1)
@@ -452,11 +267,11 @@ class Project:
         """Return the dotted names of all classes that one inherits from, also those of other packages."""
         return [name for at in self._lineage(owner) for name in self._bases(at)]
 
-    def _is_known(self, value: str) -> bool:
-        """Tell whether a described value is of a kind that is known, so that no annotation tells more.
+    def _has_known_type(self, value: str) -> bool:
+        """Return True when the type of a described value is known, so that an annotation adds nothing.
 
-        An element of a collection is not, nor what a plain name stands for: a built-in, or bound in a way
-        that was not read. What begins in the project has to end in a class of it.
+        It is unknown for an element of a collection and for a plain name (a built-in, or a binding that was
+        not read). A name that begins in the project must end in a class of the project.
         """
         if "." not in value or value.startswith("?") or "[]" in value:
             return False
@@ -468,25 +283,25 @@ class Project:
         return not is_own or self.class_of(value) is not None
 
     def attribute(self, owner: Class, name: str) -> tuple[ast.expr | None, Module]:
-        """Return what a class attribute is bound to, in the class or a base, and the module of that."""
+        """Return the expression of a class attribute, of the class or a base, and its module."""
         holders = [at for at in self._lineage(owner) if name in at.attributes]
         return (holders[0].attributes[name], holders[0].module) if holders else (None, owner.module)
 
-    def _heirs(self, owner: Class) -> list[Class]:
-        """Return the classes that name this one as a base: what ``self`` may be in its methods."""
+    def _subclasses(self, owner: Class) -> list[Class]:
+        """Return the subclasses of a class, of which ``self`` may be an instance."""
         named = self._by_base.get(owner.qualname.rpartition(".")[2], [])
         return [heir for heir in named if heir is not owner and owner in self._lineage(heir)]
 
     def method(self, owner: Class, name: str) -> Function | None:
-        """Return a method, its own or of a base class; for an abstract one that of a class which has it."""
+        """Return a method of a class or its bases; for an abstract method, that of a subclass."""
         found = next((c.methods[name] for c in self._lineage(owner) if name in c.methods), None)
         if found is None or not is_abstract(found):
             return found
-        made = (heir.methods[name] for heir in self._heirs(owner) if name in heir.methods)
+        made = (heir.methods[name] for heir in self._subclasses(owner) if name in heir.methods)
         return next((method for method in made if not is_abstract(method)), found)
 
     def called(self, value: str, depth: float = _DEPTH) -> str:
-        """Return what calling a described value gives: what an own function returns, where it can be told."""
+        """Return what a call of a described value stands for: the result of an own function if known."""
         function = self.functions.get(value)
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
@@ -494,11 +309,199 @@ class Project:
         for node in function.nodes:
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 result = self.resolve(node.value, function, function.module, depth - 2)
-                if result is not None and self._is_known(result):
+                if result is not None and self._has_known_type(result):
                     return result
         if function.node.returns is not None:
             written = (yielded_type(function.node.returns), None)
-            declared = annotated(self, written, function, depth - 2)
+            declared = parameter_value(self, written, function, depth - 2)
             if declared is not None and "." in declared:
                 return declared
         return result if result is not None and not result.startswith("?") else f"{value}()"
+
+
+class ProjectNames:
+    """The names that exist in a project's modules.
+
+    Parameters
+    ----------
+    modules
+        All modules of the project by dotted name.
+    defined
+        Dotted names of the project's functions and classes.
+    """
+
+    def __init__(self, modules: Mapping[str, Module], defined: set[str]) -> None:
+        self.modules = modules
+        self.defined = defined
+        # Folders and packages that contain modules.
+        self.folders = {
+            ".".join(parts[:length])
+            for parts in (name.split(".") for name in modules)
+            for length in range(1, len(parts))
+        }
+
+    def own_module(self, name: str, importer: Module, wanted: tuple[str, ...]) -> str:
+        """Return the project's own module that an absolute import means, else the name itself.
+
+        The folder from which the application is started is unknown, so each folder above the importing file
+        is tried, nearest first. A module without the wanted names only shares its name with an installed
+        package, as ``core/redis.py`` does.
+        """
+        folders = importer.package.split(".") if importer.package else []
+        for length in range(len(folders), -1, -1):
+            candidate = ".".join([*folders[:length], name])
+            is_there = candidate in self.modules or candidate in self.folders
+            if is_there and candidate != importer.name and all(self.has(candidate, one) for one in wanted):
+                return candidate
+        return name
+
+    def has(self, candidate: str, name: str) -> bool:
+        """Return True when a module or folder binds, defines, imports or contains a name."""
+        below = f"{candidate}.{name}"
+        if name == "*" or below in self.modules or below in self.folders or below in self.defined:
+            return True
+        module = self.modules.get(candidate)
+        if module is None:
+            return False
+        return name in module.bindings or not {name, "*"}.isdisjoint(module.imported_names)
+
+
+def imports_of(module: Module, own: ProjectNames) -> dict[str, str]:
+    """Return the dotted name that each imported name of a module stands for.
+
+    Parameters
+    ----------
+    module
+        The importing module.
+    own
+        Names of the project's modules, which absolute imports may mean.
+    """
+    found: dict[str, str] = {}
+    for node in module.import_nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                target = alias.name if alias.asname else alias.name.partition(".")[0]
+                found[alias.asname or target] = own.own_module(target, module, ())
+        else:
+            base = node.module or ""
+            if node.level:
+                package = module.package.split(".") if module.package else []
+                up = package[: len(package) - node.level + 1]
+                base = ".".join([*up, *([base] if base else [])])
+            else:
+                base = own.own_module(base, module, tuple(alias.name for alias in node.names))
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{base}.{alias.name}" if base else alias.name
+    return found
+
+
+def parameter_value(
+    project: Project, parameter: tuple[ast.expr | None, ast.expr | None], scope: Function, depth: float
+) -> str | None:
+    """Return what a parameter stands for by its dependency or its type; None when unknown.
+
+    ``parameter`` is its annotation and its default.
+    """
+    annotation, default = parameter
+    need = dependency_of(project, annotation, default, scope)
+    if need is not None:
+        value = project.resolve(need.node, need.scope, need.module, depth)
+        made = project.called(value, depth) if value is not None else None
+        known = made is not None and not made.startswith("?")
+        if known and "[]" not in str(made):
+            return made
+    at = _unaliased(project, annotation, scope)
+    kind = plain_type(at.node) if at is not None else None
+    value = project.resolve(kind, at.scope, at.module, depth) if kind is not None and at is not None else None
+    return f"{value}()" if value is not None and not value.startswith("?") else None
+
+
+def dependency_of(
+    project: Project, annotation: ast.expr | None, default: ast.expr | None, scope: Function
+) -> ScopedExpression | None:
+    """Return the callable that ``Depends`` names for a parameter, in its default or in ``Annotated``.
+
+    ``Depends()`` without an argument means the parameter's type. An alias counts as what it stands for:
+    ``SessionDep = Annotated[Session, Depends(get_session)]``.
+    """
+    at = _unaliased(project, annotation, scope)
+    written = ScopedExpression(default, scope.module, scope.outer) if default is not None else None
+    for candidate in (written, at):
+        for node in ast.walk(candidate.node) if candidate is not None else ():
+            if isinstance(node, ast.Call) and last_name(node.func) in ("Depends", "Security"):
+                named = [keyword.value for keyword in node.keywords if keyword.arg == "dependency"]
+                inner = next(iter([*node.args[:1], *named]), None)
+                if inner is not None and candidate is not None:
+                    return ScopedExpression(inner, candidate.module, candidate.scope)
+                kind = plain_type(at.node) if at is not None else None
+                return (
+                    ScopedExpression(kind, at.module, at.scope)
+                    if kind is not None and at is not None
+                    else None
+                )
+    return None
+
+
+def _unaliased(project: Project, annotation: ast.expr | None, scope: Function) -> ScopedExpression | None:
+    """Return an annotation, or the expression that it is an alias of, with its place."""
+    if annotation is None:
+        return None
+    found = None
+    if isinstance(annotation, ast.Name):
+        found = _alias(project, annotation.id, scope.module, _REEXPORTS)
+    elif isinstance(annotation, ast.Attribute):
+        module = project.modules.get(project.resolve(annotation.value, scope.outer, scope.module) or "")
+        found = _alias(project, annotation.attr, module, _REEXPORTS) if module is not None else None
+    return found or ScopedExpression(annotation, scope.module, scope.outer)
+
+
+def _alias(project: Project, name: str, module: Module, depth: int) -> ScopedExpression | None:
+    """Return the subscript, such as ``Annotated[..]``, that a module binds to a name or imports as it."""
+    bound = module.bindings.get(name)
+    if bound is not None or depth <= 0:
+        return ScopedExpression(bound, module, None) if isinstance(bound, ast.Subscript) else None
+    owner, _, attribute = module.imports.get(name, "").rpartition(".")
+    holder = project.modules.get(owner)
+    return _alias(project, attribute, holder, depth - 1) if holder is not None else None
+
+
+def state_attributes(modules: Iterable[Module], functions: Iterable[Function]) -> dict[str, ScopedExpression]:
+    """Return by name the expressions to which attributes of a Starlette state are bound.
+
+    Handlers read from ``request.app.state`` and ``request.state`` what start-up code, a lifespan or a
+    middleware stored there. The first expression that is more than a constant counts.
+    """
+    found: dict[str, ScopedExpression] = {}
+    scopes = [(module.nodes, None, module) for module in modules]
+    for nodes, scope, module in [*scopes, *((one.nodes, one, one.module) for one in functions)]:
+        for node in nodes:
+            for name, value in _state_assignments(node, scope):
+                if name not in found or isinstance(found[name].node, ast.Constant):
+                    found[name] = ScopedExpression(value, module, scope)
+    return found
+
+
+def _state_assignments(node: ast.AST, scope: Function | None) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Attribute) and last_name(target.value) == "state":
+                yield target.attr, node.value
+    elif isinstance(node, ast.Yield) and isinstance(node.value, ast.Dict) and _is_lifespan(scope):
+        for key, value in zip(node.value.keys, node.value.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value, value
+
+
+def _is_lifespan(scope: Function | None) -> bool:
+    return scope is not None and any(last_name(one) == "asynccontextmanager" for one in scope.decorators)
+
+
+def returns_plain_value(function: Function) -> bool:
+    """Return True when a function declares a result that can't be awaited.
+
+    An awaited call of it means another function: many clients exist twice, with the same methods.
+    """
+    node = function.node
+    if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:
+        return False
+    return not _AWAITABLE.search(source_text(node.returns))

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.app_source.async_rules import async_rule_findings
-from watchme_analysis.app_source.calls import LOOP, POOL, Calls, Site
+from watchme_analysis.app_source.calls import LOOP, POOL, Calls, CallSite
 from watchme_analysis.app_source.concurrency_limits import limits
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.routes import Routes
@@ -145,7 +145,7 @@ def _read_folder(root: Path, state: State) -> _Folder:
                 folder.rejected[name] = rejected
         calls = analyse(trees)
         for found in rules.result():
-            calls.add(found.file, Site(found.line, found.call, found.kind, None))
+            calls.add(found.file, CallSite(found.line, found.call, found.kind, None))
         for table, rows in zip(TABLES, (handler_rows(calls), call_rows(calls)), strict=True):
             for row in rows:
                 folder.rows.setdefault((table, row["file"]), []).append(row)

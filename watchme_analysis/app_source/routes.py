@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from watchme_analysis.app_source.handler import Handler, Link, Need, Route
+from watchme_analysis.app_source.handler import Handler, Link, Route, ScopedExpression
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.syntax import (
     Function,
@@ -15,7 +15,7 @@ from watchme_analysis.app_source.syntax import (
     keywords_of,
     last_name,
     parameters_of,
-    written,
+    source_text,
 )
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
@@ -25,7 +25,7 @@ _APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
 
 
 def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
-    """Yield each module's and each function's own nodes."""
+    """Yield the nodes of each module and of each function, without those of functions inside."""
     for module in project.modules.values():
         yield module, None, module.nodes
     for function in list(project.functions.values()):
@@ -33,13 +33,13 @@ def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast
 
 
 class Routes:
-    """All routes of a project."""
+    """The routes of a project, collected from decorators, route lists and registration calls."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._routes: list[Route] = []
         self._prefixes: dict[str, str] = {}
-        self._needs: dict[str, tuple[Need, ...]] = {}
+        self._router_dependencies: dict[str, tuple[ScopedExpression, ...]] = {}
         self._parents: dict[str, list[Link]] = defaultdict(list)
         for function in list(project.functions.values()):
             self._decorated(function)
@@ -49,23 +49,23 @@ class Routes:
                     self._application(node, module, scope)
                 if isinstance(node, ast.Call):
                     self._registration(node, module, scope)
-                    self._handed_over(node, module, scope)
+                    self._register_argument(node, module, scope)
 
     def handlers(self) -> list[Handler]:
         """Return the handlers, one per method and full path, by file and line."""
         found = []
         for route in self._routes:
-            for prefix, needs in self._ways(route.owner, ()):
+            for prefix, dependencies in self._mounts_of(route.owner, ()):
                 path = re.sub(r"/{2,}", "/", prefix + route.path) or "/"
                 found += [
-                    Handler(route.function, method, path, route.status, route.line, needs)
+                    Handler(route.function, method, path, route.status, route.line, dependencies)
                     for method in route.methods
                 ]
         unique = {(h.function, h.method, h.path): h for h in found}
         return sorted(unique.values(), key=lambda h: (h.function.module.file, h.line, h.method, h.path))
 
     def identity(self, node: ast.expr, module: Module, scope: Function | None) -> str:
-        """Return a name for the application or router that an expression means, the same in every module."""
+        """Return the name of the application or router of an expression, equal in all modules."""
         if isinstance(node, ast.Name):
             at = scope
             if node.id == "self" and scope is not None and scope.owner is not None:
@@ -76,15 +76,15 @@ class Routes:
                 at = at.outer
             return self._follow(module, node.id)
         if isinstance(node, ast.Attribute):
-            base = self.project.resolve(node.value, scope, module) or written(node.value)
+            base = self.project.resolve(node.value, scope, module) or source_text(node.value)
             if base in self.project.modules:
                 return self._follow(self.project.modules[base], node.attr)
             return f"{base}.{node.attr}"
         returned = self._returned(node, module, scope) if isinstance(node, ast.Call) else None
-        return returned or written(node)
+        return returned or source_text(node)
 
     def _returned(self, call: ast.Call, module: Module, scope: Function | None) -> str | None:
-        """Return the identity of what an own function makes and returns by name."""
+        """Return the identity of the application or router that an own function makes and returns."""
         maker = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
         if maker is None:
             return None
@@ -94,7 +94,7 @@ class Routes:
         return None
 
     def _follow(self, module: Module, name: str, depth: int = 8) -> str:
-        """Return where a module's name is really bound, through imports and plain aliases."""
+        """Return the module and name at which a name is bound, through imports and plain aliases."""
         target = module.imports.get(name)
         if target is not None and name not in module.bindings and depth:
             owner, _, attribute = target.rpartition(".")
@@ -104,7 +104,7 @@ class Routes:
         return f"{module.name}.{name}"
 
     def text(self, node: ast.expr | None, module: Module, scope: Function | None, depth: int = 8) -> str:
-        """Return a path's text; what can't be told stands as ``{expression}``."""
+        """Return the text of a path; unknown parts appear as ``{expression}``."""
         where = (module, scope, depth)
         if node is None or isinstance(node, ast.Constant):
             return "" if node is None else str(node.value)
@@ -135,44 +135,46 @@ class Routes:
         holder = self.project.modules.get(name)
         return (holder.bindings.get(attribute), holder) if holder is not None else (None, module)
 
-    def _ways(self, owner: str, seen: tuple[str, ...]) -> list[tuple[str, tuple[Need, ...]]]:
-        """Return the prefixes that lead to an application or router, each with what is needed on the way."""
-        own, needs = self._prefixes.get(owner, ""), self._needs.get(owner, ())
+    def _mounts_of(self, owner: str, seen: tuple[str, ...]) -> list[tuple[str, tuple[ScopedExpression, ...]]]:
+        """Return each full prefix of an application or router, with the dependencies of all its parents."""
+        own, dependencies = self._prefixes.get(owner, ""), self._router_dependencies.get(owner, ())
         found = [
-            (f"{above}{link.prefix}{own}", (*before, *link.needs, *needs))
+            (f"{above}{link.prefix}{own}", (*before, *link.dependencies, *dependencies))
             for link in self._parents.get(owner, [])
             if link.parent not in seen
-            for above, before in self._ways(link.parent, (*seen, owner))
+            for above, before in self._mounts_of(link.parent, (*seen, owner))
         ]
-        return found or [(own, needs)]
+        return found or [(own, dependencies)]
 
-    def _needs_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> tuple[Need, ...]:
-        """Return what ``dependencies=[Depends(..)]`` names."""
+    def _dependencies_of(
+        self, node: ast.expr | None, module: Module, scope: Function | None
+    ) -> tuple[ScopedExpression, ...]:
+        """Return the callables that ``dependencies=[Depends(..)]`` names."""
         node = self._list(node, module, scope)
         calls = [entry for entry in node.elts if isinstance(entry, ast.Call)] if node is not None else []
         named = [call for call in calls if last_name(call.func) in ("Depends", "Security") and call.args]
-        return tuple(Need(call.args[0], module, scope) for call in named)
+        return tuple(ScopedExpression(call.args[0], module, scope) for call in named)
 
     def _list(self, node: ast.expr | None, module: Module, scope: Function | None) -> ast.List | None:
-        """Return a list as written, or that a name is bound to."""
+        """Return a list literal, or the one that a name is bound to."""
         if isinstance(node, ast.Name | ast.Attribute):
             node, _ = self.binding(node, module, scope)
         return node if isinstance(node, ast.List) else None
 
     def is_application_call(self, call: ast.Call, module: Module, scope: Function | None) -> bool:
-        """Tell whether a call makes an application or router."""
+        """Return True when a call makes an application or router."""
         return self._makes_application(self.project.resolve(call, scope, module) or "")
 
     def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
         value = self.project.resolve(node, scope, module) or ""
         if self._makes_application(value):
             return True
-        # Of unknown origin (a parameter, a missing module), but named like one.
+        # A value of unknown origin (a parameter, a missing module) counts by its name.
         name = last_name(node)
         return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
 
     def _makes_application(self, value: str) -> bool:
-        """Tell whether a described value is an application or router, or of a class made from one."""
+        """Return True for a described application or router, or an instance of a subclass."""
         if not value.endswith("()"):
             return False
         owner = self.project.class_of(value)
@@ -181,7 +183,7 @@ class Routes:
 
     def _decorated(self, function: Function) -> None:
         for decorator in function.decorators:
-            call = _handed_on(decorator) if isinstance(decorator, ast.Call) else None
+            call = _unwrapped_registration(decorator) if isinstance(decorator, ast.Call) else None
             target = call.func if call else decorator
             if not isinstance(target, ast.Attribute) or call is None:
                 continue
@@ -211,7 +213,7 @@ class Routes:
         self._routes.append(Route(owner, function, methods, path, status, function.node.lineno))
 
     def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
-        """Note the prefix, routes and dependencies that an application or router is made with."""
+        """Record the prefix, routes and dependencies with which an application or router is made."""
         call = node.value
         assert isinstance(call, ast.Call)
         value = self.project.resolve(call, scope, module) or ""
@@ -219,27 +221,27 @@ class Routes:
             return
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         owner = self.identity(target, module, scope)
-        # What a class of its own registers on ``self`` belongs to each instance.
+        # Routes that a class registers on ``self`` belong to each instance.
         self._parents[value].append(Link(owner, ""))
-        # As does what a function made.
+        # Routes of an application that a function makes belong to the name that holds it.
         returned = self._returned(call, module, scope)
         if returned is not None:
             self._parents[returned].append(Link(owner, ""))
-        # It may be made on the way into a function that returns what it is given.
-        inner = [given for _, given in self._given(call, module, scope) if isinstance(given, ast.Call)]
+        # The application may be an argument of a function that returns it.
+        inner = [given for _, given in self._arguments_of(call, module, scope) if isinstance(given, ast.Call)]
         made = next((one for one in inner if self.is_application_call(one, module, scope)), call)
         for keyword in made.keywords:
             if keyword.arg == "prefix":
                 self._prefixes[owner] = self.text(keyword.value, module, scope)
             elif keyword.arg == "dependencies":
-                self._needs[owner] = self._needs_of(keyword.value, module, scope)
+                self._router_dependencies[owner] = self._dependencies_of(keyword.value, module, scope)
             elif keyword.arg == "routes":
-                self._listed(keyword.value, owner, module, scope)
+                self._read_route_list(keyword.value, owner, module, scope)
 
-    def _given(
+    def _arguments_of(
         self, call: ast.Call, module: Module, scope: Function | None
     ) -> Iterator[tuple[str, ast.expr]]:
-        """Yield what an own function is called with: the identity of its parameter, and the expression."""
+        """Yield the arguments of a call of an own function: parameter identity and expression."""
         target = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
         if target is None or not (call.args or call.keywords):
             return
@@ -248,14 +250,14 @@ class Routes:
         for name, given in [*zip(names, call.args, strict=False), *named]:
             yield f"{target.qualname}.{name}", given
 
-    def _handed_over(self, call: ast.Call, module: Module, scope: Function | None) -> None:
-        """Note that what a function registers on its parameter belongs to the router that it is given."""
-        for parameter, given in self._given(call, module, scope):
+    def _register_argument(self, call: ast.Call, module: Module, scope: Function | None) -> None:
+        """Record that routes registered on a parameter belong to the router that is passed as argument."""
+        for parameter, given in self._arguments_of(call, module, scope):
             if isinstance(given, ast.Name | ast.Attribute) and self._is_application(given, module, scope):
                 self._parents[parameter].append(Link(self.identity(given, module, scope), ""))
 
-    def _listed(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
-        """Read Starlette's ``routes=[Route(..), Mount(..)]``."""
+    def _read_route_list(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
+        """Record the routes of Starlette's ``routes=[Route(..), Mount(..)]``."""
         listed = self._list(routes, module, scope)
         for entry in listed.elts if listed is not None else ():
             if not isinstance(entry, ast.Call):
@@ -270,7 +272,7 @@ class Routes:
                 if "routes" in keywords:
                     inner = f"{owner}{path}"
                     self._parents[inner].append(Link(owner, path))
-                    self._listed(keywords["routes"], inner, module, scope)
+                    self._read_route_list(keywords["routes"], inner, module, scope)
                 elif second is not None:
                     self._parents[self.identity(second, module, scope)].append(Link(owner, path))
 
@@ -300,7 +302,7 @@ class Routes:
                 self._add(owner, function, call, kind, where)
 
     def _registration(self, call: ast.Call, module: Module, scope: Function | None) -> None:
-        """Read ``include_router``, ``mount``, ``add_api_route`` and the like."""
+        """Record the routes of ``include_router``, ``mount``, ``add_api_route`` and the like."""
         if not isinstance(call.func, ast.Attribute):
             return
         name, keywords = call.func.attr, keywords_of(call)
@@ -310,8 +312,8 @@ class Routes:
             first = call.args[0] if call.args else keywords.get("path")
             prefix = keywords.get("prefix") if name == "include_router" else first
             if child is not None:
-                needs = self._needs_of(keywords.get("dependencies"), module, scope)
-                link = Link(owner, self.text(prefix, module, scope), needs)
+                dependencies = self._dependencies_of(keywords.get("dependencies"), module, scope)
+                link = Link(owner, self.text(prefix, module, scope), dependencies)
                 self._parents[self.identity(child, module, scope)].append(link)
         elif name in ("add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route"):
             target = (
@@ -323,7 +325,7 @@ class Routes:
             self._endpoint(target, owner, call, (module, scope), "websocket" in name)
 
     def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
-        """Return the project's function that an expression names."""
+        """Return the own function that an expression stands for."""
         dotted = self.project.resolve(node, scope, module) if node is not None else None
         if dotted is None:
             return None
@@ -332,8 +334,8 @@ class Routes:
         return found or (self.project.method(owner, "__call__") if owner is not None else None)
 
 
-def _handed_on(call: ast.Call) -> ast.Call:
-    """Return the registration meant by a decorator such as ``@protected(router.get, "/path")``."""
+def _unwrapped_registration(call: ast.Call) -> ast.Call:
+    """Return the registration inside of a decorator such as ``@protected(router.get, "/path")``."""
     first = call.args[0] if call.args else None
     if not isinstance(first, ast.Attribute) or first.attr not in _METHODS:
         return call
@@ -345,8 +347,8 @@ def _placeholder(node: ast.expr) -> str:
 
 
 def _status(node: ast.expr | None) -> int | None:
-    """Return a status code given as a number or as a name such as ``status.HTTP_202_ACCEPTED``."""
+    """Return a status code written as a number or as a name such as ``status.HTTP_202_ACCEPTED``."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return node.value
-    named = re.search(r"HTTP_(\d{3})", written(node)) if node is not None else None
+    named = re.search(r"HTTP_(\d{3})", source_text(node)) if node is not None else None
     return int(named[1]) if named else None

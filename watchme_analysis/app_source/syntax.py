@@ -54,14 +54,14 @@ class Function:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """What runs when it is called; its decorators, defaults and annotations don't."""
+        """Nodes that run when it is called, without its decorators, defaults and annotations."""
         body = self.node.body
         return own_nodes(body if isinstance(body, list) else [body])
 
 
 @dataclass(eq=False)
 class Class:
-    """A class: bases as written, class attributes, attributes set on ``self``, methods."""
+    """A class: bases as written, class attributes, attributes set on ``self`` (``own``), methods."""
 
     qualname: str
     module: Module
@@ -73,7 +73,7 @@ class Class:
 
 @dataclass(eq=False)
 class Module:
-    """A file: its dotted name, the package that relative imports count from, and what it binds."""
+    """A file: dotted name, package from which relative imports count, imports and bindings."""
 
     name: str
     package: str
@@ -84,7 +84,7 @@ class Module:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """What runs when it is imported."""
+        """Nodes that run when it is imported."""
         return own_nodes(self.tree.body)
 
     @cached_property
@@ -97,24 +97,24 @@ class Module:
 
     @cached_property
     def imported_names(self) -> set[str]:
-        """The names that its imports bind; ``*`` among them where it takes all of a module."""
+        """Names that its imports bind, with ``*`` for a star import."""
         aliases = (alias for node in self.import_nodes for alias in node.names)
         return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
 
 
-# What has a body of its own, which runs at another time.
+# Nodes whose body runs at another time.
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-# Fields that hold no node which anybody looks for.
+# Fields without nodes that are looked for.
 _PLAIN = {"ctx", "op", "ops", "id", "attr", "name", "names", "arg", "module", "level", "type_comment"}
 _KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
-# Fields of each kind of node that may hold others, the last one first.
+# Fields of each kind of node that may contain others, last first.
 _FIELDS: dict[type, tuple[str, ...]] = {
     kind: tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
     for kind in _KINDS
     if not issubclass(kind, (ast.Constant, *_CLOSED))
 }
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-# The kinds that anybody looks for.
+# Kinds of nodes that are looked for.
 _WANTED = {
     ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.Global, ast.Return, ast.Yield, ast.YieldFrom,
     ast.Await, ast.Call, ast.For, ast.While, ast.With, ast.AsyncWith, *COMPREHENSIONS,
@@ -130,8 +130,7 @@ _STATEMENTS: dict[type, tuple[str, ...]] = {
 def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
     """Return nodes and all below them, in order, without going into functions and classes.
 
-    Only the kinds of nodes that anybody looks for are returned. A project has millions of nodes, so that this
-    is a plain loop.
+    Only kinds that are looked for are returned. A project has millions of nodes, so this is a plain loop.
     """
     found = []
     waiting: list[Any] = [*nodes]
@@ -151,12 +150,12 @@ def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
 
 
 def statements_below(node: ast.AST) -> list[ast.AST]:
-    """Return the statements directly inside of one, with the branches of ``try`` and ``match``."""
+    """Return the statements directly inside of a statement, with branches of ``try`` and ``match``."""
     return [below for name in _STATEMENTS.get(type(node), ()) for below in getattr(node, name)]
 
 
-def written(node: ast.AST) -> str:
-    """Return source for a node; nothing for one too deeply nested."""
+def source_text(node: ast.AST) -> str:
+    """Return the source of a node; an empty text when it is nested too deeply."""
     try:
         return ast.unparse(node)
     except RecursionError:
@@ -164,14 +163,14 @@ def written(node: ast.AST) -> str:
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the name of ``name`` and ``x.y.name``, or what stands behind the last dot of anything else."""
+    """Return the last name of ``name`` or ``x.y.name``; of other expressions the text after the last dot."""
     if isinstance(node, ast.Name):
         return node.id
-    return node.attr if isinstance(node, ast.Attribute) else written(node).rpartition(".")[2]
+    return node.attr if isinstance(node, ast.Attribute) else source_text(node).rpartition(".")[2]
 
 
 def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
-    """Return what a call is given by name; what stands behind two stars is under None."""
+    """Return the keyword arguments of a call; those of ``**`` are under None."""
     return {keyword.arg: keyword.value for keyword in call.keywords}
 
 
@@ -184,7 +183,7 @@ def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     return pairs + list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
 
 
-# Types whose parameter is what they hold or give: their values are of no class of the project's own.
+# Generic types whose parameter is the type of their elements or results.
 _COLLECTIONS = {
     "list", "dict", "set", "frozenset", "tuple", "type", "sequence", "iterable", "iterator", "mapping",
     "union",
@@ -210,19 +209,19 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
     return node
 
 
-# What a generator is declared to give: as a dependency or in ``with``, its value is what it yields.
+# Generator types: as a dependency or in ``with``, the value is the yielded one.
 _GENERATORS = {"Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable"}
 
 
 def yielded_type(node: ast.expr) -> ast.expr:
-    """Return the type ``T`` of ``Generator[T, ..]`` and the like; any other as it is."""
+    """Return the type ``T`` of ``Generator[T, ..]`` and the like; other types unchanged."""
     if isinstance(node, ast.Subscript) and last_name(node.value) in _GENERATORS:
         return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
     return node
 
 
 def _declared(node: ast.AnnAssign) -> ast.expr | None:
-    """Return what an annotated name is bound to; where that is nothing yet, an instance of its type."""
+    """Return the value of an annotated assignment; without a value, a call of its type."""
     if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
         return node.value
     kind = plain_type(node.annotation)
@@ -232,7 +231,7 @@ def _declared(node: ast.AnnAssign) -> ast.expr | None:
 
 
 def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
-    """Return the expression that each plain name is bound to: the first one that is more than a constant."""
+    """Return the expression bound to each plain name: the first one that is more than a constant."""
     found: dict[str, ast.expr] = {}
     for node in nodes:
         targets: list[ast.expr] = []
@@ -264,7 +263,7 @@ _NOTHING = ast.Constant(value=None)
 
 
 def bind_globals(function: Function) -> None:
-    """Bind in the module what a function binds to names that it declares global."""
+    """Bind names that a function declares global in its module."""
     for node in function.nodes:
         for name in node.names if isinstance(node, ast.Global) else ():
             if name in function.bindings:
@@ -277,17 +276,17 @@ def base_name(node: ast.expr) -> str:
 
 
 def is_abstract(function: Function) -> bool:
-    """Tell whether a method is left to those who inherit it."""
+    """Return True for an abstract method."""
     return any(last_name(decorator).endswith("abstractmethod") for decorator in function.decorators)
 
 
 def is_setter(function: Function) -> bool:
-    """Tell whether a function sets or deletes a property."""
+    """Return True for the setter or deleter of a property."""
     return any(last_name(decorator) in ("setter", "deleter") for decorator in function.decorators)
 
 
 def add_method(owner: Class, function: Function) -> None:
-    """Add a method to its class, with what it binds to attributes of ``self``."""
+    """Add a method to its class, with the attributes that it sets on ``self``."""
     if not is_setter(function):
         owner.methods[function.node.name] = function  # type: ignore[union-attr]
     for node in function.nodes:
