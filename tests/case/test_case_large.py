@@ -13,8 +13,6 @@ from watchme_analysis.errors import CaseError
 from watchme_analysis.files.evidence_file import RawFile, Spill
 from watchme_analysis.schema import conform
 
-pytestmark = pytest.mark.slow
-
 
 def line(at, path="/a"):
     time = f"11/Dec/2025:10:{at % 7:02}:{at * 17 % 60:02} +0900"
@@ -35,6 +33,7 @@ def folder(tmp_path):
     return found
 
 
+@pytest.mark.slow
 def test_spilled_rows_are_those_held(folder, tmp_path):
     held = import_folder(folder, tmp_path / "held").case
     spilled = import_folder(folder, tmp_path / "spilled", spill_from=1).case
