@@ -1,4 +1,4 @@
-"""Which calls block, wait, burn CPU or use up something shared.
+"""Kinds of calls: blocking, awaiting, computing for long, or using a shared resource.
 
 The calls are listed in ``blocking_calls.toml`` beside this module, by the dotted name that
 :class:`~watchme_analysis.app_source.names.Project` finds for them. An awaited call is never
@@ -59,7 +59,7 @@ def kind_of(dotted: str, awaited: bool) -> str | None:
 
 
 def tries_only(call: ast.Call) -> bool:
-    """Tell whether a call asks for a lock or an item and does not wait for it."""
+    """Return True when a call requests a lock or an item without waiting for it."""
     given = keywords_of(call)
     last = last_name(call.func)
     if last == "acquire":
@@ -70,12 +70,12 @@ def tries_only(call: ast.Call) -> bool:
 
 
 def is_thread_lock(dotted: str) -> bool:
-    """Tell whether a value used in ``with`` is a lock that blocks its thread."""
+    """Return True when a value used in ``with`` is a lock that blocks its thread."""
     return _LOCKS.fullmatch(dotted) is not None
 
 
 def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
-    """Return a loop that computes for long without awaiting, as written; None when it is none.
+    """Return the source of a loop that computes for long without awaiting; None for other statements.
 
     A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
     loops inside included, or when it waits for the clock in a circle.
@@ -115,7 +115,7 @@ def _waits(node: ast.AST) -> bool:
 
 
 def _steps(node: ast.AST, constants: dict[str, float]) -> float:
-    """Return how many steps a statement takes, loops inside included: at least one."""
+    """Return the number of steps of a statement with its inner loops, one at least."""
     inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
     lengths: list[float | None] = []
     if isinstance(node, ast.For):
@@ -126,7 +126,7 @@ def _steps(node: ast.AST, constants: dict[str, float]) -> float:
 
 
 def _assumed(length: float | None) -> float:
-    """Return how many steps count: of an unknown range a hundred, of a collection ten.
+    """Return the assumed number of steps: 100 for an unknown range, 10 for a collection.
 
     So a loop over all pairs is heavy, and one over the parts of each thing is not.
     """

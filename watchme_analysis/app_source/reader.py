@@ -41,7 +41,7 @@ TABLES = ("app_handlers", "app_calls")
 
 @dataclass(slots=True)
 class _Folder:
-    """What the source of a folder says: rows by table and file, and why files gave none."""
+    """The rows of a folder's source by table and file, and the files that could not be read."""
 
     root: Path
     state: State
@@ -154,7 +154,7 @@ def _read_folder(root: Path, state: State) -> _Folder:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from going again and again through millions of nodes that all live."""
+    """Pause garbage collection while millions of nodes are created, all of which stay alive."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -169,7 +169,7 @@ _last: list[_Folder] = []
 
 
 def _folder(raw: RawFile) -> _Folder:
-    """Return what the source of the file's folder says.
+    """Return the rows of the file's folder.
 
     A file that is asked for again begins another import: then the folder is listed anew, and read anew if
     any file has changed.
@@ -191,12 +191,12 @@ def _folder(raw: RawFile) -> _Folder:
 
 @cache
 def _no_rows(table: str) -> pd.DataFrame:
-    """Return the one empty frame that all files without a handler or such a call share: most of a project."""
+    """Return the empty frame that all files without handlers and blocking calls share."""
     return empty(table)
 
 
 def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
-    """Read a file of Python source, together with the modules of the same folder that it works with.
+    """Return the tables of a file of Python source, resolved together with the modules of its folder.
 
     Returns
     -------

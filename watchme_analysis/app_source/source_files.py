@@ -1,8 +1,7 @@
-"""Formatted strings of Python 3.12 in the words of older ones.
+"""Source files of an application, found by name, and their syntax trees on any Python version.
 
-Since PEP 701 the expressions in a formatted string may hold its own quotes, backslashes and line breaks.
-
-Which files of a folder are an application's Python source, and their syntax trees.
+Since PEP 701 (Python 3.12) the expressions of an f-string may contain its own quotes, backslashes and line
+breaks. On older versions such f-strings are replaced, so that the rest of the file can be parsed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _STRING = re.compile(rb"#[^\n]*|(?<!\w)(?P<prefix>[A-Za-z]{0,2})(?P<quote>'''|\"
 
 
 def older_fstrings(data: bytes) -> bytes:
-    """Return source in which an empty string stands for each formatted one that can't be read, line by line.
+    """Return source with an empty string in place of each unreadable f-string, on the same lines.
 
     What its expressions call is lost, and the rest of the file is not.
     """
@@ -93,7 +92,7 @@ _IMPORTED = re.compile(
 
 
 def is_source(path: PurePosixPath) -> bool:
-    """Tell whether a file of a folder is of the application, by its name."""
+    """Return True when a file belongs to the application by its name."""
     hidden = any(part.startswith(".") for part in path.parts)
     return (
         not hidden and not _SKIPPED & set(path.parts[:-1]) and not path.name.startswith(("test_", "conftest"))
@@ -186,7 +185,7 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
 
 
 def _in_older_words(data: bytes) -> bytes:
-    """Return source in the words of Python 3.11, line by line where it stood.
+    """Return source that Python 3.11 can parse, with every statement on its line.
 
     Type parameters and ``type`` statements (3.12) and several exceptions without parentheses (3.14) say
     nothing about what runs.
@@ -202,7 +201,7 @@ def _in_older_words(data: bytes) -> bytes:
 
 
 def _closing(data: bytes, at: int) -> int:
-    """Return the place after the bracket that closes the one at a place."""
+    """Return the position after the bracket that closes the one at a position."""
     depth = 0
     for place in range(at, len(data)):
         depth += (data[place] in b"[(") - (data[place] in b"])")

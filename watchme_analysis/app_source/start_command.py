@@ -1,9 +1,8 @@
-"""A command line that starts an application server, as a shell or a container would take it.
+"""Start commands of application servers: uvicorn, gunicorn, hypercorn, granian and FastAPI's own command.
 
-How an application server is started: command lines of uvicorn, gunicorn and their like.
-
-A file holds command lines as a shell would take them. A comment line before a command may name the
-service and the address that it listens on: ``# behavior, 172.28.0.11``.
+Reads files of command lines as a shell takes them, and the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile. A
+comment before a command may name the service and the address on which it listens: ``# behavior,
+172.28.0.11``.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
-# Servers of which options are read; other words before a server's name are programs that run it.
+# Servers whose options are read; words before a server's name are programs that run it.
 _SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
-# Programs that only write down what is behind them, install it or end it.
+# Programs that only print, install or stop the server that follows them.
 _NO_RUNNERS = {"echo", "printf", "pip", "pip3", "pkill", "killall", "grep", "which"}
 _SHELLS = {"sh", "bash", "ash", "dash"}
 _UVICORN = {
@@ -62,7 +61,7 @@ _GRANIAN = {
     "--backlog": "backlog",
     "--backpressure": "limit_concurrency",
 }
-# What a server does unless told otherwise, where that is not what uvicorn does.
+# Defaults of servers that differ from those of uvicorn.
 _OWN: dict[str, dict[str, int | float]] = {
     "gunicorn": {"timeout_keep_alive_s": 2.0},
     "hypercorn": {"backlog": 100},
@@ -88,7 +87,7 @@ _INTEGERS = {"port", "workers", "limit_concurrency", "backlog"}
 
 
 def parse_command(command: str) -> dict[str, Any] | None:
-    """Read one command line.
+    """Return the settings of a command line that starts an application server.
 
     Parameters
     ----------
@@ -155,7 +154,7 @@ def _split(words: list[str]) -> Iterator[list[str]]:
 
 
 def _server_at(words: list[str]) -> int | None:
-    """Return where a command names the server that it starts: at its head, or behind what runs it."""
+    """Return the position of the server's name in a command: first, or after programs that run it."""
     programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
     if next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS:
         return None
@@ -167,7 +166,7 @@ def _server_at(words: list[str]) -> int | None:
 
 
 def _expanded(word: str, environment: Mapping[str, str]) -> str:
-    """Return a word with the variables that are known, or have a default in place: ``${PORT:-8000}``."""
+    """Return a word with known variables and defaults (``${PORT:-8000}``) replaced."""
 
     def value(variable: re.Match[str]) -> str:
         name, default = variable[1] or variable[3], variable[2]
@@ -214,7 +213,7 @@ def _value(option: str, column: str, value: str) -> str | int | float:
 
 
 def _from_environment(found: dict[str, Any], server: str, environment: dict[str, str]) -> None:
-    """Fill in what uvicorn and gunicorn read from variables when the option is not given."""
+    """Add the settings that uvicorn and gunicorn read from variables when an option is missing."""
     if "workers" not in found and environment.get("WEB_CONCURRENCY", "").isdigit():
         found["workers"] = int(environment["WEB_CONCURRENCY"])
     if server in ("uvicorn", "fastapi"):
@@ -243,7 +242,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _comment(text: str) -> dict[str, str]:
-    """Return service and address that a comment such as ``# behavior, 172.28.0.11`` names."""
+    """Return the service and the address of a comment such as ``# behavior, 172.28.0.11``."""
     found: dict[str, str] = {}
     for word in re.split(r"[,\s()]+", text.lstrip("# \t")):
         if _ADDRESS.match(word):
@@ -254,7 +253,7 @@ def _comment(text: str) -> dict[str, str]:
 
 
 def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[pd.DataFrame, Retrieval]:
-    """Read a file of command lines.
+    """Return the table ``app_processes`` and the retrieval of a file of command lines.
 
     Parameters
     ----------
@@ -312,7 +311,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
 
 
 def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row whose variables are masked where they look like secrets, in the command as well."""
+    """Return a row with secrets masked in its variables and in its command."""
     given = json.loads(row["environment"])
     masked = mask_secrets(given)
     command = row["command"]
@@ -322,7 +321,7 @@ def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame, Retrieval]:
-    """Read the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile, with its ``ENV`` lines.
+    """Return the process that the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile starts, with its variables.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Logs of uvicorn and the application behind it, in the shapes that Python's logging gives them."""
+"""Logs of uvicorn and of the application that it serves, in the formats of Python's logging."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class _Record(NamedTuple):
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether the content is text that an application could have logged."""
+    """Return True when the content is text that an application may have logged."""
     return all(b"\0" not in unpadded(line) for line in raw.head(512).split(b"\n"))
 
 
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read an application's log into the table ``app_log``.
+    """Return the table ``app_log`` and the retrieval of an application's log.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def _continues(text: str, record: _Record, under_way: bool) -> bool:
-    """Tell whether a line that begins no record belongs to the one before.
+    """Return True when a line without a record's start belongs to the record before.
 
     What follows an error or stands in a traceback does; other plain text, such as a ``print``, is a record of
     its own.
@@ -223,7 +223,7 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
 
 
 def _reading(record: _Record, message: str) -> dict[str, object]:
-    """Return what the message says: kind, and an access record's parts."""
+    """Return the kind of a message, and the parts of an access line."""
     access = _ACCESS.match(record.message)
     level = record.fields.get("level")
     if access is not None:

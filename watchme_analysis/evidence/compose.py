@@ -1,14 +1,8 @@
-"""Docker Compose files: the settings of each service, flattened to dotted paths.
+"""Docker Compose files: settings by service, files that override each other, and what containers may use.
 
-Compose files that belong together: a file and the one that overrides it.
-
-Follows https://docs.docker.com/reference/compose-file/merge/: a later file's value goes over an earlier
-one's, lists of ports and the like grow, and commands are replaced as a whole.
-
-What a compose file says of each service: network, ports, limits, and when its health check gives up.
-
-Follows https://docs.docker.com/reference/compose-file/services/ and
-https://docs.docker.com/reference/dockerfile/#healthcheck for the defaults.
+Files are merged as https://docs.docker.com/reference/compose-file/merge/ says: the value of a later file
+replaces that of an earlier one, lists of ports and the like grow, and commands are replaced as a whole.
+Defaults of health checks follow https://docs.docker.com/reference/dockerfile/#healthcheck.
 """
 
 from __future__ import annotations
@@ -54,7 +48,7 @@ def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
 
 
 def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read a compose file.
+    """Return the table and the retrieval of a compose file.
 
     Returns
     -------
@@ -181,7 +175,7 @@ _GROWS = re.compile(r"(ports|expose|networks|dns|volumes|devices)\.(\d+)(.*)")
 
 
 def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the files that are read as one, the one that is overridden first.
+    """Return the files of one project in the order in which they override each other.
 
     Docker reads ``compose.override.yml`` beside ``compose.yml`` by itself. Another variant, such as
     ``compose.prod.yml``, is taken to be in force where it is the only one.
@@ -237,7 +231,7 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A container's own health check.
+    """The health check of a container.
 
     Attributes
     ----------
@@ -271,7 +265,7 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class ComposeService:
-    """A service of a compose file.
+    """A service of merged compose files.
 
     Attributes
     ----------
@@ -346,7 +340,7 @@ def _extended(
     service: str,
     seen: tuple[str, ...] = (),
 ) -> Mapping[str, Any]:
-    """Return the settings of a service over those of the one that it extends, if that is at hand."""
+    """Return the settings of a service merged over those of the service that it extends, where available."""
     values = by_file[file][service]
     other = str(values.get("extends.service") or values.get("extends") or "")
     source = values.get("extends.file")
@@ -358,7 +352,7 @@ def _extended(
 
 
 def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return earlier settings without the limits that a later file sets, in whichever form."""
+    """Return earlier settings without the limits that a later file sets in either form."""
     anew = {path for paths in _LIMITS.values() if any(map(later.get, paths)) for path in paths}
     return {path: value for path, value in earlier.items() if path not in anew}
 
@@ -412,7 +406,7 @@ def _health(values: Mapping[str, Any]) -> HealthCheck | None:
 
 
 def _items(values: Mapping[str, Any], path: str) -> list[str]:
-    """Return a setting that is a text, a list or a mapping, as a list: the items, or a mapping's names."""
+    """Return a text, a list or a mapping as a list of items or of the mapping's names."""
     if path in values:
         only = values[path]
         return [] if only in (None, [], {}) else [str(only)]

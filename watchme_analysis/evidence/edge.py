@@ -1,4 +1,4 @@
-"""HTTP requests as the edge recorded them: JSON lines named as Cloudflare Logpush names them.
+"""HTTP requests logged by the edge: JSON lines with the field names of Cloudflare Logpush.
 
 Source: https://developers.cloudflare.com/logs/reference/log-fields/zone/http_requests/
 """
@@ -55,7 +55,7 @@ _KNOWN = set(_FIELDS) | set(_TIMES)
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether one of the first lines is an object with at least three of the fields."""
+    """Return True when one of the first lines is an object with at least three of the fields."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:20]
     if not lines:
         return SOURCES[0].knows_name(raw)
@@ -71,7 +71,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read the edge's requests into the table ``edge_log``.
+    """Return the table ``edge_log`` and the retrieval of a log of the edge.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
 
 
 def _duration_ms(start: int, end: int, ttfb_ms: object) -> float | None:
-    """Return how long a request took, from its times in microseconds.
+    """Return the duration of a request in milliseconds, from its times in microseconds.
 
     Whole seconds, as ``rfc3339`` and ``unix`` give them, are up to a second off: where they agree with the
     time to the first byte that far, it says more, and a second between them alone says nothing.

@@ -1,8 +1,8 @@
-"""Expressions of an edge's rules, as Cloudflare exports them, asked of one request.
+"""Expressions of an edge's rules, in Cloudflare's language, evaluated for a request.
 
-Follows https://developers.cloudflare.com/ruleset-engine/rules-language/. What a record of requests does not
-tell (a bot score, a named list, a cookie) is unknown: an answer is then True or False where the rest decides,
-else None, with the names of what would decide.
+Follows https://developers.cloudflare.com/ruleset-engine/rules-language/. Fields that a log does not have (a
+bot score, a named list, a cookie) are unknown. The result is True or False where the known fields decide,
+else None with the names of the fields that would decide.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an expression says of a request.
+    """The result of an expression for a request.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value, or the names of what it hangs on when it is not known."""
+    """A value, or the names of the fields on which an unknown value depends."""
 
     value: Any = None
     unknown: frozenset[str] = frozenset()
@@ -81,7 +81,7 @@ _Ask = Callable[[Mapping[str, Any]], _Value]
 
 
 def wildcard(pattern: str, text: str, *, ignore_case: bool) -> bool:
-    r"""Tell whether a text fits a pattern in which ``*`` stands for anything and ``\*`` for a star."""
+    r"""Return True when a text matches a pattern in which ``*`` stands for anything and ``\*`` for a star."""
     parts = re.split(r"(\\[*\\]|\*)", pattern)
     made = "".join(
         ".*" if part == "*" else re.escape(part[1:] if part in (r"\*", r"\\") else part) for part in parts
@@ -90,7 +90,7 @@ def wildcard(pattern: str, text: str, *, ignore_case: bool) -> bool:
 
 
 def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
-    """Read an expression; return what it says of a request.
+    """Return a function that evaluates an expression for a request.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _tokens(text: str) -> list[tuple[str, Any]]:
 
 
 def _unescaped(text: str) -> str:
-    r"""Return a quoted text plainly; a backslash before anything else (``\.``, ``\*``) stays."""
+    r"""Return a quoted text without its escapes; other backslashes (``\.``, ``\*``) stay."""
     return re.sub(r"\\(?:x([0-9a-fA-F]{2})|([\"\\]))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text)
 
 
@@ -156,7 +156,7 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "the end")
 
     def take(self, *words: str) -> bool:
-        """Step over one of the words if it comes next."""
+        """Consume one of the words if it comes next, and return it."""
         if self.peek()[0] == "word" and self.peek()[1] in words:
             self.at += 1
             return True
@@ -248,7 +248,7 @@ class _Reader:
 
 
 def _join(word: str, values: list[_Value]) -> _Value:
-    """Join answers; what is unknown matters only where the rest leaves it open."""
+    """Return the combined result; unknown parts matter only where the known ones do not decide."""
     known = [bool(value.value) for value in values if not value.unknown]
     unknown = frozenset().union(*(value.unknown for value in values))
     if word == "and" and not all(known):

@@ -1,8 +1,8 @@
-"""Rules of an edge's exported settings: whom they concern and what they do to a request.
+"""Rules of an edge's exported settings: which requests they match, and their effect on them.
 
-Reads what Cloudflare's interface returns for rulesets (``expression``, ``action``, ``action_parameters``),
-page rules (``targets``, ``actions``), firewall and rate limiting rules of old, and zone settings, wherever
-they stand in an export. What can't be read is kept and named.
+Reads Cloudflare API responses with rulesets (``expression``, ``action``, ``action_parameters``), page rules
+(``targets``, ``actions``), firewall and rate limiting rules of the former kind, and zone settings, at any
+place of an export. Parts that can't be read are kept and named.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class EdgeRule:
 
 
 def edge_rules_of(settings: pd.DataFrame) -> tuple[EdgeRule, ...]:
-    """Return the rules in the order of the export; one that is switched off has no effect.
+    """Return the rules in the order of the export; a disabled rule has no effect.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _put(tree: dict[str, Any], parts: list[str], value: Any) -> None:
 
 
 def _nodes(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every mapping of an export with its dotted path, the outer ones first."""
+    """Yield every mapping of an export with its dotted path, outer mappings first."""
     if isinstance(node, dict):
         yield ".".join(path), node
         for name, child in node.items():
@@ -166,7 +166,7 @@ def _methods(node: Mapping[str, Any]) -> set[str]:
 
 
 def _by_pattern(patterns: list[str], methods: set[str]) -> Callable[[Mapping[str, Any]], Answer]:
-    """Return what URL patterns with ``*`` say of a request; a pattern without a host is a path."""
+    """Return the result of URL patterns with ``*`` for a request; a pattern without a host is a path."""
 
     def concerns(fields: Mapping[str, Any]) -> Answer:
         path, host = fields.get("http.request.uri.path"), fields.get("http.host")
@@ -192,7 +192,7 @@ def _by_pattern(patterns: list[str], methods: set[str]) -> Callable[[Mapping[str
 
 
 def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
-    """Return what a rule does that can spoil a request, the statuses it shows as, and what is unread."""
+    """Return the effect of a rule that can fail or delay a request, its statuses, and unread parts."""
     action = node.get("action")
     mode = str(action.get("mode") if isinstance(action, dict) else action or "")
     if mode in _HARMLESS_ACTIONS:
@@ -215,7 +215,7 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
 
 
 def _given(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a rule or page sets, by name."""
+    """Return the settings of a rule or page rule by name."""
     given = node.get("action_parameters")
     settings = dict(given) if isinstance(given, dict) else {}
     for entry in _items(node.get("actions")):
@@ -239,7 +239,7 @@ def _can_spoil(name: str, value: Any) -> bool:
 
 
 def _zone_effect(name: str, value: Any) -> str:
-    """Return what a zone's setting can do to every request; most do nothing that spoils one."""
+    """Return the effect of a zone setting that can fail or delay every request; most have none."""
     if name == "proxy_read_timeout":
         return f"proxy_read_timeout {value} s"
     if name == "security_level" and value == "under_attack":

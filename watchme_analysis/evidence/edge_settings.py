@@ -21,7 +21,7 @@ _KINDS = ({"phase", "kind"}, {"targets", "actions"}, {"id", "value", "editable"}
 
 
 def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read an export such as Cloudflare's zone settings and rules.
+    """Return the table and the retrieval of an export such as Cloudflare's zone settings and rules.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def _refusal(value: Any) -> str | None:
-    """Return why an answer of the interface holds no settings; empty where a phase has none; else None."""
+    """Return why an API response holds no settings; empty where a phase has none; else None."""
     if not isinstance(value, dict) or value.get("success") is not False:
         return None
     errors = value.get("errors")

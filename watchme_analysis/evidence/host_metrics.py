@@ -20,7 +20,7 @@ _MISSING = {"", "-", "nan", "null", "none", "n/a"}
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether the header names a time and something else that is no probe."""
+    """Return True when the header names a time and values, and not the columns of probes."""
     header = header_of(raw)
     return not header or (
         any(name in header for name in TIME_NAMES) and len(header) > 1 and "vantage" not in header
@@ -28,7 +28,7 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read samples into the tidy table ``host_metrics``, a row for each value of each sample.
+    """Return the table ``host_metrics``, with a row for each value of each sample, and the retrieval.
 
     Parameters
     ----------

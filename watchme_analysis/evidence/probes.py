@@ -19,7 +19,7 @@ _PARTS = ("dns_s", "connect_s", "tls_s", "ttfb_s")
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether the header names a time, a vantage point and a duration."""
+    """Return True when the header names a time, a vantage and a duration."""
     header = header_of(raw)
     if not header:
         return SOURCES[0].knows_name(raw)
@@ -31,7 +31,7 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read probes into the table ``probes``.
+    """Return the table ``probes`` and the retrieval of a file of probes.
 
     Parameters
     ----------

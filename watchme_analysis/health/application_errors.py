@@ -1,4 +1,4 @@
-"""Errors that are an application's own doing: answered at once, on endpoints beside the one asked about."""
+"""Errors of the application itself: fast error responses on endpoints other than the monitored one."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
     from watchme_analysis.health.incident import Incident
 
-# What a handler decides on, or stumbles over. Not here: what a proxy may bring about by a wrong path, method
-# or name (redirects, 400, 404, 405), and what a gateway answers that has nobody behind it.
+# Statuses that a handler returns, or with which it fails. Not here: statuses that a proxy may cause by a
+# wrong path, method or name (redirects, 400, 404, 405), and those of a gateway without an upstream.
 _OWN = (401, 403, 409, 410, 422, 429, 500, 501)
-# The application's as well where the log tells its status from Nginx's, which refuses by it what is too much.
+# Statuses of limits in Nginx, too, which count where the log has the upstream's status.
 _PASSED_ON = (503,)
-# What a path of a health check is called by custom.
+# Usual names of health checks.
 _CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.IGNORECASE)
 # Share of an incident's bad requests that must be such errors.
 _MOST = 0.9
 
 
 def is_health_check(family: str) -> bool:
-    """Tell whether a path is named as health checks are by custom."""
+    """Return True when a route has a name of health checks."""
     return bool(_CHECK.search(family))
 
 
 def monitored_routes(observed: pd.DataFrame) -> set[str]:
-    """Return the path families asked about: of those probed the ones named like a health check, else all.
+    """Return the monitored routes: the probed ones that are named like a health check, else all probed ones.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ def monitored_routes(observed: pd.DataFrame) -> set[str]:
 
 
 def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
-    """Tell which observations are errors of the application's own that make up an incident.
+    """Return which observations are the application errors that make up an incident.
 
-    An application that answers at once is neither stuck nor starved nor cut off: where the endpoint asked
-    about did well, that is a fault of another handler.
+    An application that responds fast is not blocked, has resources and is reachable: where the monitored
+    endpoint is well, such errors are a fault of another handler.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations` of these and of probes.
     incident
-        What was found in it.
+        The incident in them.
 
     Returns
     -------
     pandas.Series
-        Booleans on the index of ``observed``; all False where the incident is more than such errors, where an
-        endpoint asked about is affected, and without probes.
+        Booleans on the index of ``observed``. All are False where the incident contains other failures, where
+        a monitored endpoint is affected, and without probes.
     """
     import pandas as pd
 
@@ -72,7 +72,7 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     mine = observed["family"].isin(incident.families) & observed["bad"]
     passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
     passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)
-    # Whose callers all leave, whenever they ask, takes longer than they wait: of its usual nothing is known.
+    # A route whose clients always leave takes longer than they wait, so its usual status is unknown.
     answered = set(observed.loc[observed["status"] < 400, "family"])
     passed_on |= (observed["status"] == 499) & ~observed["family"].isin(answered)
     own = passed_on & ~observed["slow"] & mine

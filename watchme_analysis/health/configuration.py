@@ -1,15 +1,8 @@
-"""The address behind the name by which a configuration knows an upstream.
+"""Locations of Nginx and of the edge, compared path by path, with the handlers and upstreams behind them.
 
-Nginx resolves the names of its configuration when it starts, and logs addresses: the one that requests of a
-location went to is the name's, where there is one alone.
-
-The locations of a configuration as the ``/health`` question compares them.
-
-Which location serves a path, and what holds there, is for
-:mod:`watchme_analysis.nginx_conf.routing` to say; here
-two locations are compared by what can spoil a request.
-
-Configurations and source as the ``/health`` question lays them side by side, a column for each path.
+:mod:`watchme_analysis.nginx_conf.routing` finds the location that serves a path. Here, locations are compared
+by the settings that can fail or delay a request. Nginx resolves host names when it starts and logs addresses,
+so the address of a name is taken from the requests of its locations, where there is only one.
 """
 
 from __future__ import annotations
@@ -37,7 +30,7 @@ if TYPE_CHECKING:
 def resolved_names(
     routes: Routes, logs: Iterable[pd.DataFrame], app_processes: pd.DataFrame
 ) -> dict[str, str]:
-    """Return ``address:port`` by the ``name:port`` of the configuration, where it can be told.
+    """Return ``address:port`` by the ``name:port`` of the configuration, where it is known.
 
     Parameters
     ----------
@@ -80,7 +73,7 @@ def _port(address: str) -> str:
     return address.rpartition(":")[2]
 
 
-# Directives of a location that decide how a request fares; all others are decoration here.
+# Directives of a location that can fail or delay a request.
 _RELEVANT = """
 proxy_pass fastcgi_pass uwsgi_pass grpc_pass root alias return rewrite try_files deny allow auth_request
 auth_basic proxy_connect_timeout proxy_read_timeout proxy_send_timeout send_timeout limit_req limit_conn
@@ -96,7 +89,7 @@ Settings = dict[str, tuple[tuple[str, ...], ...]]
 
 @dataclass(frozen=True)
 class Location:
-    """A location block with what holds in it.
+    """A location block with the settings in force.
 
     Attributes
     ----------
@@ -144,11 +137,11 @@ class Routes:
 
     @cached_property
     def places(self) -> list[dict[str, Any]]:
-        """The layer's locations, one mapping each: paths by the hundred are looked up in them."""
+        """The layer's locations as mappings, built once: paths by the hundred are looked up in them."""
         return places_of(self.frame, self.layer)
 
     def __bool__(self) -> bool:
-        """Tell whether the layer's configuration is there."""
+        """Return True when the layer's configuration is available."""
         return bool((self.frame["layer"] == self.layer).any())
 
     def serving(self, path: str) -> Location | None:
@@ -167,12 +160,12 @@ class Routes:
         return self._serving([row for row in self.places if row["location_id"] != place.number], path)
 
     def servers(self, path: str) -> list[dict[str, Any]]:
-        """Return ``address`` and ``options`` of each server that a path is passed on to, as far as known."""
+        """Return ``address`` and ``options`` of the known servers to which a path is passed."""
         row = route_among(self.places, path)
         return (row or {}).get("upstream_servers") or []
 
     def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return, by path, the path under which the application is asked; nothing where it is not known."""
+        """Return the application's path of each path, as far as known."""
         if not self:
             return {}
         routed = {path: route_among(self.places, path) for path in paths}
@@ -230,7 +223,7 @@ def _text(values: tuple[tuple[str, ...], ...] | None) -> str | None:
 
 
 _WHERE = "served by"
-# Settings worth a row even where all paths agree, and Nginx's own value where none is written.
+# Settings that have a row even where all paths agree, with Nginx's default.
 _ALWAYS = {
     "proxy_connect_timeout": "60s",
     "proxy_read_timeout": "60s",
@@ -238,13 +231,13 @@ _ALWAYS = {
 }
 _OWN = " (Nginx's own)"
 _NOT_FOLLOWED = "not followed"
-# Calls that keep the thread or the loop which makes them.
+# Kinds of calls that block their thread or event loop.
 _BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 _COLUMNS = ("layer", "setting", "differs", "line")
 
 
 def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> pd.DataFrame:
-    """Return what is in force for each path at Nginx and at the edge.
+    """Return the settings in force for each path at Nginx and at the edge.
 
     Parameters
     ----------
@@ -308,7 +301,7 @@ def _said(place: dict[str, Any]) -> dict[str, str]:
 
 
 def _limit(limit: dict[str, Any]) -> str:
-    """Return a limit in words, with the key of its zone: it says who shares it."""
+    """Return the text of a limit with the key of its zone, by which clients share it."""
     key = f"for each {limit['key']}" if limit.get("key") else f"in the zone {limit['zone']}"
     if "connections" in limit:
         connections = "connection" if str(limit["connections"]) == "1" else "connections"
@@ -319,7 +312,7 @@ def _limit(limit: dict[str, Any]) -> str:
 
 
 def _compared(name: str, path: str, value: str | None) -> str | None:
-    """Return what must be equal for two paths to be treated alike: for the path asked, what was taken off."""
+    """Return the value by which two paths are compared; of the upstream's path, the part that was removed."""
     if value is not None and name == "as":
         return path.removesuffix(value) if path.endswith(value) else value
     return value.removesuffix(_OWN) if value is not None else None
@@ -330,7 +323,7 @@ def _default(name: str) -> str | None:
 
 
 def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.DataFrame:
-    """Return for each handler how it runs, what may block in it, and what it leaves to the background.
+    """Return for each handler where it runs, its blocking calls and its background tasks.
 
     Parameters
     ----------
@@ -370,7 +363,7 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
     return pd.DataFrame(rows, columns=columns).sort_values("route", ignore_index=True)
 
 
-# So many calls are named for a handler, those nearest to it.
+# Calls that are named for a handler, nearest first.
 _NAMED_CALLS = 6
 
 

@@ -1,8 +1,4 @@
-"""Requests summed up in equal steps, for logs of which single requests can't be told apart in a figure.
-
-What changed, and when, as far as logs and CloudTrail tell.
-
-Frames that figures and tables of the ``/health`` question show; see each function for its columns.
+"""Frames of the figures and tables of the health page: time steps, changes, comparisons and counts.
 
 ``start`` and ``end`` of an incident are aware moments or None: without a start no row has a phase, and
 without an end the incident lasts to the end of the data.
@@ -20,7 +16,7 @@ from watchme_analysis.requests.observations import phases
 if TYPE_CHECKING:
     import pandas as pd
 
-# Requests from which dots of a layer hide each other.
+# Requests of a layer from which single dots hide each other in a figure.
 DENSE = 8000
 _MOST_STEPS = 180
 _SHORT_STEPS_S = (1, 2, 5, 10, 30)
@@ -79,7 +75,7 @@ _APART_S = 2.0
 
 
 def change_marks(changes: pd.DataFrame, error_log: pd.DataFrame, app_log: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes that were recorded, in order of time.
+    """Return the changes in logs and CloudTrail, in order of time.
 
     Parameters
     ----------
@@ -116,14 +112,14 @@ def _by(user: str) -> str:
 
 
 def _firsts(times: pd.Series) -> list[object]:
-    """Return the first moment of each cluster of lines."""
+    """Return the first time of each cluster of lines."""
     ordered = times.dropna().sort_values()
     apart = ordered.diff().dt.total_seconds()
     return list(ordered[apart.isna() | (apart > _APART_S)])
 
 
 def cliffs_delta(first: Any, second: Any) -> float:
-    """Return Cliff's delta: how much likelier the second sample is larger than smaller, -1 to 1.
+    """Return Cliff's delta: the probability that the second sample is larger, less that it is smaller.
 
     Follows N. Cliff, "Dominance statistics", Psychological Bulletin 114 (1993); NaN without data.
     """
@@ -138,7 +134,7 @@ def cliffs_delta(first: Any, second: Any) -> float:
 
 
 def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime | None) -> pd.DataFrame:
-    """Compare each endpoint from each vantage before and after with during the incident.
+    """Return a comparison of the incident with the time around it, by route and vantage.
 
     Parameters
     ----------
@@ -194,7 +190,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
 def status_counts(
     observed: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Count statuses by vantage, endpoint and phase.
+    """Return counts of statuses by vantage, route and phase.
 
     Returns
     -------
@@ -221,7 +217,7 @@ def status_counts(
 def error_counts(
     error_log: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Count the lines of Nginx's error log by kind, path and upstream.
+    """Return counts of lines of Nginx's error log by kind, path and upstream.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Requests that Nginx refused at a limit (``limit_req``, ``limit_conn``), and those that a limit held back.
+"""Requests that Nginx refused at a limit (``limit_req``, ``limit_conn``), and refusals that protected others.
 
-A limit explains the failures that have its status, on the paths that Nginx's error log names for it, while it
-does so. Sources: the documentation of ngx_http_limit_req_module and of ngx_http_limit_conn_module.
+A limit explains the failures that have its status, on the paths for which Nginx's error log names it, at
+these times. Sources: the documentation of ngx_http_limit_req_module and of ngx_http_limit_conn_module.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DEFAULT = 503.0
 _UNKNOWN = (_DEFAULT, 429.0)
 # A log line has whole seconds, and a request begins before it ends.
 _SLACK_S = 1.0
-# Served requests of other callers from which on they are seen to be served.
+# Served requests of other clients by which they count as served.
 _FEWEST_SERVED = 3
 
 
@@ -43,7 +43,7 @@ def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Its rows without those of a dry run, with ``family`` (path family) and ``delays`` (bool: the request
+        Its rows without those of a dry run, with ``family`` (route) and ``delays`` (bool: the request
         was delayed, not refused).
     """
     lines = error_log[error_log["kind"].isin(KINDS) & error_log["path"].notna()]
@@ -55,12 +55,12 @@ def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
 
 
 def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
-    """Return the statuses with which the limits of one path family refuse, as far as known.
+    """Return the statuses with which the limits of a route refuse requests, as far as known.
 
     Parameters
     ----------
     lines
-        Lines of :func:`limit_lines` on this family.
+        Lines of :func:`limit_lines` on this route.
     routes
         Nginx's configuration.
     """
@@ -75,7 +75,7 @@ def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
 
 
 def delays_requests(lines: pd.DataFrame, routes: Routes) -> bool:
-    """Tell whether the limits of one path family delay requests before they refuse any.
+    """Return True when the limits of a route delay requests before they refuse any.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def delays_requests(lines: pd.DataFrame, routes: Routes) -> bool:
 def refused_at_limit(
     observed: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFrame, routes: Routes
 ) -> pd.Series:
-    """Tell which observations are requests that a limit of Nginx refused.
+    """Return which observations are requests that a limit of Nginx refused.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def refused_at_limit(
 def held_back(
     observed: pd.DataFrame, refused: pd.Series, error_log: pd.DataFrame, is_asked: Callable[[str], bool]
 ) -> pd.Series:
-    """Tell which refused requests were beyond what their path is usually asked for.
+    """Return which refused requests exceeded the usual load of their route.
 
     A limit that does its work refuses what is too much and harms nobody else. It does in either of two cases.
     The path was served as much as it is asked for at other times, and no caller of those times was refused
@@ -147,7 +147,7 @@ def held_back(
     refused
         Its result.
     is_asked
-        Tells whether a path family is one that the question is about. A health check that is refused is a
+        Returns True for a route that the question is about. A health check that is refused is a
         fault, however much it was asked for.
 
     Returns
@@ -184,7 +184,7 @@ def held_back(
 
 
 def _refused_usual(rows: pd.DataFrame, others: pd.DataFrame, refused: pd.Series, longer: float) -> bool:
-    """Tell whether a caller of other times was refused that asked for no more than then.
+    """Return True when a usual client was refused without sending more requests than at other times.
 
     ``longer`` is how many times as long as those times the limit refused.
     """
@@ -195,7 +195,7 @@ def _refused_usual(rows: pd.DataFrame, others: pd.DataFrame, refused: pd.Series,
 
 
 def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) -> bool:
-    """Tell whether each refused caller asked for more than any caller that was not refused."""
+    """Return True when each refused client sent more requests than any client that was not refused."""
     if rows["client_addr"].isna().any():
         return False
     counts = rows["client_addr"].value_counts()
@@ -206,7 +206,7 @@ def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) ->
 
 
 def _span(lines: pd.DataFrame) -> tuple[Any, Any]:
-    """Return from when to when a limit refused, as an access log may have it."""
+    """Return the start and end of the refusals of a limit, as an access log may have them."""
     import pandas as pd
 
     slack = pd.Timedelta(seconds=_SLACK_S)

@@ -1,7 +1,7 @@
-"""The rhythm of an application's answers: steady, or silent and then many at once.
+"""The rhythm of an application's responses: steady, or silent and then many at once.
 
-An event loop that is blocked answers nothing, whatever the path, and when the block ends everything that
-waited goes out within milliseconds. Slowness by load alone is steady.
+A blocked event loop sends no response, whatever the path, and when the block ends all waiting responses leave
+within milliseconds. Slowness by load alone is steady.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-# Answers closer together than this leave in one turn of the loop.
+# Seconds between responses that leave in one turn of the event loop, at most.
 BURST_S = 0.01
-# Answers of one bunch that come through a proxy are further apart.
+# The same for responses that come through a proxy.
 BUNCH_S = 0.02
-# A wait for an answer must be this long to tell, and so many others must have asked in it, so long before
-# its end that they would have been answered.
-WAIT_S, OTHERS, AHEAD_S = 0.3, 2, 0.1
-# A silence must be longer than this and than the usual gap to count.
+# Seconds of a wait that counts, at least.
+WAIT_S = 0.3
+# Other requests that must have arrived in it, and the seconds before its end that they needed for a response.
+OTHERS = 2
+AHEAD_S = 0.1
+# Seconds of a silence, at least; it must be longer than the usual gap as well.
 SILENCE_S = 0.4
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How an application's answers are spread over the incident and over the rest.
+    """The distribution of an application's responses over the incident and over the rest.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class Rhythm:
 
 
 def response_rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhythm | None:
-    """Describe the rhythm of answers.
+    """Return the rhythm of responses, None when it is not known.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def response_rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhyth
 
 
 def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
-    """Find slow answers of several endpoints that were waiting together and left together.
+    """Return counts of slow responses of several routes that waited together and left together.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
 
 
 def held_waits(asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Find long waits for a service in which it answered nobody though others asked it as well.
+    """Return long waits for a service, and whether it responded to no other request meanwhile.
 
     Parameters
     ----------

@@ -1,23 +1,13 @@
-"""Patterns of an Nginx configuration, written for PCRE, as Python reads them.
+"""Routing of a request as Nginx does it: server, location, rewrites, upstream and the path that it gets.
 
-The settings in force at a server or location of an Nginx configuration.
+Follows https://nginx.org/en/docs/http/request_processing.html,
+https://nginx.org/en/docs/http/ngx_http_core_module.html#location and
+https://nginx.org/en/docs/http/ngx_http_rewrite_module.html.
 
-What the rewrites of an Nginx server or location make of a path.
-
-Follows https://nginx.org/en/docs/http/ngx_http_rewrite_module.html.
-
-How Nginx finds the server and the location for a request.
-
-Follows https://nginx.org/en/docs/http/ngx_http_core_module.html#location and
-https://nginx.org/en/docs/http/request_processing.html.
-
-Where an Nginx location passes requests on to, and the path that it asks there.
-
-Which location of an Nginx configuration serves a path, and what is in force there.
-
-Rewrites are followed, and the named locations to which ``try_files`` and ``error_page`` lead. Not covered,
-and said so in ``not_covered``: ``if`` blocks, files that ``try_files`` may find, and upstreams that are
-named by variables.
+:func:`effective_locations` lists the servers and locations of a configuration with the settings in force, and
+:func:`route` returns the one that serves a path. Rewrites are followed, and the named locations to which
+``try_files`` and ``error_page`` lead. Not covered, and named in ``not_covered``: ``if`` blocks, files that
+``try_files`` may find, and upstreams that are named by variables.
 """
 
 from __future__ import annotations
@@ -43,7 +33,7 @@ _CLASSES = {
 
 @lru_cache(maxsize=4096)
 def python_pattern(pattern: str) -> str:
-    r"""Return a PCRE pattern as Python writes it: names of groups, ``\z``, ``[[:alpha:]]``, late ``(?i)``."""
+    r"""Return a PCRE pattern in Python syntax: names of groups, ``\z``, ``[[:alpha:]]``, late ``(?i)``."""
     pattern = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", pattern)
     pattern = re.sub(r"\[:(\w+):\]", lambda named: _CLASSES.get(named[1], named[0]), pattern)
     pattern = pattern.replace(r"\z", r"\Z")
@@ -53,7 +43,7 @@ def python_pattern(pattern: str) -> str:
 
 
 def found(pattern: str, text: str, flags: int = 0) -> re.Match[str] | None:
-    """Return where a PCRE pattern is found first; None where it is not, or can't be read by Python."""
+    """Return the first match of a PCRE pattern; None without one, or when Python can't read the pattern."""
     try:
         return re.search(python_pattern(pattern), text, flags)
     except re.error:
@@ -136,7 +126,7 @@ def _port(listen: str) -> int | None:
 
 
 def _matters(directive: Block) -> bool:
-    """Tell whether a directive may change how a request is served; answering CORS preflights does not."""
+    """Return True when a directive may change how a request is served; CORS preflight responses do not."""
     return directive.args[:1] != ("$request_method",) or "OPTIONS" not in directive.args
 
 
@@ -206,12 +196,12 @@ class Rewritten:
 
     @property
     def stays(self) -> bool:
-        """Whether the path stays as it is from then on: ``proxy_pass`` doesn't put its own URI in place."""
+        """True when the path no longer changes: ``proxy_pass`` doesn't put its own URI in place."""
         return self.ended and not self.searches and self.status is None
 
 
 def rewritten(rewrites: Iterable[Sequence[str]], path: str) -> Rewritten:
-    """Return what a block's ``rewrite`` statements, in their order, make of a path."""
+    """Return a path after the ``rewrite`` statements of a block, in their order."""
     searches = False
     for pattern, replacement, *flags in rewrites:
         match = found(pattern, path)
@@ -229,18 +219,18 @@ def rewritten(rewrites: Iterable[Sequence[str]], path: str) -> Rewritten:
 
 
 def captures(match: re.Match[str]) -> dict[str, str]:
-    """Return what a match gives to variables: ``$1`` and those of named groups."""
+    """Return the variables that a match sets: ``$1`` and those of named groups."""
     numbered = {str(at): text or "" for at, text in enumerate(match.groups(), 1)}
     return numbered | {name: text or "" for name, text in match.groupdict().items()}
 
 
 def filled(text: str, variables: Mapping[str, str]) -> str:
-    """Return a text with the variables that are known; ``$name`` and ``${name}`` mean the same."""
+    """Return a text with known variables replaced; ``$name`` and ``${name}`` mean the same."""
     return re.sub(r"\$(?:\{(\w+)\}|(\d|[A-Za-z_]\w*))", lambda m: variables.get(m[1] or m[2], m[0]), text)
 
 
 Location = dict[str, Any]
-# A request for such a location's path without its last slash is redirected to it.
+# Directives by which a location passes requests on; a path without the last slash is redirected to it.
 _PASSING = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass")
 _UNFIT = (9, 0)
 
@@ -267,7 +257,7 @@ def choose_server(rows: Sequence[Location], host: str | None) -> Location | None
 
 
 def _fit(pattern: str, name: str) -> tuple[int, int]:
-    """Return how well a server name fits: exact, wildcard in front, behind (longest first), regex, not."""
+    """Return the rank of a server name: exact, leading wildcard, trailing wildcard, regex, no match."""
     if pattern == name or (pattern.startswith(".") and name == pattern[1:]):
         return 0, 0
     if pattern.startswith(("*.", ".")) and name.endswith(pattern.lstrip("*")):
@@ -335,7 +325,7 @@ def resolved_target(block: Block, target: str) -> str:
 
 
 def upstream_servers(target: str | None, tree: Block) -> list[dict[str, Any]] | None:
-    """Return ``address`` and ``options`` of each server that a resolved target passes on to.
+    """Return ``address`` and ``options`` of each server of a resolved target.
 
     None where nothing is passed on, or a variable decides to whom.
     """
@@ -357,14 +347,14 @@ def upstream_servers(target: str | None, tree: Block) -> list[dict[str, Any]] | 
 
 
 def with_port(address: str, port: int) -> str:
-    """Return an address with its port, the default one where it names none."""
+    """Return an address with its port, by default that of its scheme."""
     if address.startswith("unix:") or re.search(r":\d+$", re.sub(r"^\[.*\]", "", address)):
         return address
     return f"{address}:{port}"
 
 
 def upstream_path(location: dict[str, Any], path: str, asked: str, stays: bool = False) -> str | None:
-    """Return the path that a location's upstream is asked for, without a query.
+    """Return the path that a location's upstream gets, without a query.
 
     Parameters
     ----------
@@ -420,7 +410,7 @@ def upstream_addresses(location: dict[str, Any]) -> set[str]:
     return addresses
 
 
-# So often is a location looked for anew before nginx gives up with 500.
+# Rounds of looking for a location after which nginx gives up with 500.
 _CYCLES = 10
 _INTEGERS = ("line", "server_id", "location_id", "parent_location_id", "return_status")
 
@@ -508,7 +498,7 @@ def route(
 
 
 def route_among(rows: Sequence[Location], path: str, host: str | None = None) -> Location | None:
-    """Return what :func:`route` does, of locations that were taken out of the frame once for many paths.
+    """Return the result of :func:`route` for locations that were read from the frame once, for many paths.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""An Nginx configuration as a tree, and which directives are in force in a block of it.
+"""An Nginx configuration as a tree of blocks, and the directives in force in each block.
 
-A directive is in force where it stands and in the blocks inside, until a block inside states it anew: then
-only what that block states counts, also for directives that may stand several times. What acts where it
-stands alone (``proxy_pass``, ``return``, ``rewrite``, ``try_files``) is not handed down.
+A directive is in force in its block and in the blocks inside, until an inner block states it again: then only
+the inner statements count, also for directives that may be repeated. Directives that act only in their own
+block (``proxy_pass``, ``return``, ``rewrite``, ``try_files``) are not inherited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-# Act only in the block in which they stand.
+# Directives that act only in the block in which they stand.
 NOT_INHERITED = frozenset(
     {
         "alias",
@@ -91,7 +91,7 @@ def configuration_tree(directives: pd.DataFrame, layer: str) -> Block:
             int(row["id"]), row["file"], int(row["line"]), row["directive"], tuple(json.loads(row["args"]))
         )
         parent = row["parent"]
-        # An id without its parent can't come from our reader, but may from a case cut by hand.
+        # A case that was edited by hand may lack a parent.
         block.parent = top if pd.isna(parent) else blocks.get(int(parent), top)
         block.parent.children.append(block)
         blocks[block.number] = block

@@ -118,7 +118,7 @@ def layer_shares(layers: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
     layers
         Frame of :func:`watchme_analysis.requests.layers.layer_times`.
     families
-        Path families, in the order wanted.
+        Routes, in the order wanted.
 
     Returns
     -------

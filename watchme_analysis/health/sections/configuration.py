@@ -1,4 +1,4 @@
-"""Tables of what is configured: locations of the paths, handlers in the source, processes and containers."""
+"""Tables of the configuration: locations of the paths, handlers in the source, processes and containers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HANDLER_HEADS = {
 
 
 def settings_table(frame: pd.DataFrame, paths: Sequence[str]) -> TableView:
-    """Return what is in force for each path, what differs marked.
+    """Return the settings in force for each path, with differences marked.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ _SHOWN_HANDLERS = 30
 
 
 def code_table(frame: pd.DataFrame, asked: Collection[str] = ()) -> TableView:
-    """Return how each handler runs and what may block in it.
+    """Return where each handler runs and which calls may block in it.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def code_table(frame: pd.DataFrame, asked: Collection[str] = ()) -> TableView:
 def processes_table(
     processes: pd.DataFrame, services: Sequence[ComposeService], memory_mb: dict[str, float]
 ) -> TableView:
-    """Return how each process is started, what its container may use, and when its health check gives up.
+    """Return the start command of each process, its container's limits, and its health check.
 
     Parameters
     ----------
@@ -182,5 +182,5 @@ def _health_rows(service: ComposeService) -> list[tuple[str, str]]:
 
 
 def unhealthy_after(check: HealthCheck) -> str:
-    """Return how long after a fault begins a container counts as unhealthy."""
+    """Return the time after which a container with a fault counts as unhealthy."""
     return f"{format_duration(check.soonest_s)} to {format_duration(check.latest_s)} of failures"

@@ -1,7 +1,4 @@
-"""Figures of a health question beside its timeline: the vantages, and where the time goes.
-
-Requests in flight against the latency of an endpoint.
-"""
+"""Figures of the health page beside its timeline: vantages, time by layer, requests in flight and latency."""
 
 from __future__ import annotations
 
@@ -36,14 +33,14 @@ _LONGEST = 26
 
 
 def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView:
-    """Plot how long every request took, by endpoint, vantage and phase.
+    """Plot the duration of every request by route, vantage and phase.
 
     Parameters
     ----------
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations` with a ``phase``.
     families
-        Path families, one panel each in this order, three at most.
+        Routes, one panel each in this order, three at most.
     """
     chosen = [family for family in families if (observed["family"] == family).any()][:_FAMILIES]
     known = observed[observed["family"].isin(chosen) & observed["duration_s"].notna()]
@@ -254,7 +251,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, across: str) -> None:
 
 
 def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found: Lag | None) -> None:
-    """Draw each request's latency over what else was in flight, as long before as fits best."""
+    """Draw each request's latency over the other requests in flight, at the best lag."""
     import pandas as pd
 
     words, series = jobs

@@ -1,4 +1,4 @@
-"""Single requests followed through the layers, and what became of all of them."""
+"""Single requests followed through the layers, and the fates of all requests."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
 
 
 def _label(axis: Axes, row: Any, place: int, last: float) -> None:
-    """Write beside or in a row what can't be read off its bar."""
+    """Write the label of a row beside or in its bar."""
     text = _words(row)
     known = row.state in ("seen", "gave up")
     end = row.to_s if known else 0.0
@@ -180,7 +180,7 @@ def _second(value: float) -> str:
 
 
 def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> TableView:
-    """Return what became of the requests, by endpoint.
+    """Return the fates of requests by route.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> 
 
 
 def clocks(skews: Mapping[tuple[str, str], Skew]) -> str:
-    """Return how far the layers' clocks are apart, in a sentence."""
+    """Return a sentence on the skews of the layers' clocks."""
     if not skews:
         return "How far the layers' clocks are apart is not known."
     said = []

@@ -75,7 +75,7 @@ _BY_CONNECTION = (
 
 
 def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int]) -> TableView:
-    """Return how requests over new connections fared beside those over kept ones.
+    """Return results of requests over new and over keep-alive connections.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _bad(row: Any) -> str:
 
 
 def status_table(frame: pd.DataFrame) -> TableView:
-    """Return counts of answers by class of status, baseline → incident in one cell.
+    """Return counts of responses by class of status, baseline → incident in one cell.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def plot_health_timeline(
     span
         Window, zone, incident and changes.
     families
-        Path families to bring out; the others turn grey. All stand out when empty.
+        Routes to bring out; the others turn grey. All stand out when empty.
     """
     if observed.empty and all(tables[name].empty for name in ("error_log", "app_log", "host_metrics")):
         return style.empty_figure("timeline", "the case has no probes, logs or host metrics in this window")
