@@ -14,13 +14,22 @@ from click import Argument, Choice, Command, Context, Group
 import tasks
 import watchme_analysis
 from watchme_analysis.case.case_folder import Case
+from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.cli import cli
+from watchme_analysis.files.evidence_file import RawFile
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "watchme_analysis"
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/**/*.md", ".github/**/*.md", "data/README.md", "benchmarks/**/*.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        ".github/**/*.md",
+        ".github/ISSUE_TEMPLATE/*.yml",
+        "data/README.md",
+        "benchmarks/**/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 # The changelog tells of earlier versions: its links must work, its names may be of their time.
@@ -293,3 +302,15 @@ def test_the_architecture_page_lists_the_floors_that_are_checked():
     page = text_of("docs/architecture.md").partition("<!-- floors -->")[2].partition("<!-- /floors -->")[0]
     shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")]
     assert [sorted(row) for row in shown] == [sorted(layer.split(" | ")) for layer in layers]
+
+
+def test_the_page_on_evidence_covers_every_reader():
+    page = text_of("docs/evidence.md")
+    named = re.findall(r"`([^`]+)`", page.partition("## Files")[2].partition("**Time zones.**")[0])
+    files = [name for name in named if re.search(r"\.\w+\*?$|^Dockerfile$", name)]
+    files = [f"functions/NAME{name}" if name.startswith("-") else name for name in files]
+    raw = [RawFile(ROOT, name.replace("*", "-x", 1).replace("*", "")) for name in files]
+    unnamed = [
+        source.name for source in sources() if source.patterns and not any(map(source.knows_name, raw))
+    ]
+    assert unnamed == []
