@@ -128,6 +128,7 @@ nested = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(nested)
 def test_ordinary_json_is_read_as_it_is(value):
     assert json_value(json.dumps(value)) == value

@@ -70,6 +70,7 @@ def test_of_several_errors_the_headline_names_the_share_of_the_one_that_leads():
     assert f"({error['count']:,d} of {error['total']:,d} logged errors)" in ask(world).summary[0]
 
 
+@pytest.mark.slow
 def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
     secret = "hunter2-" * 20
     world = World()
@@ -197,6 +198,7 @@ def test_more_arrivals_than_the_function_takes():
     assert minutes(found.incident_end) == 735
 
 
+@pytest.mark.slow
 def test_a_run_time_that_creeps_up_over_days():
     world = World(96)
     for minute in range(1, 96 * 60, 30):
@@ -208,6 +210,7 @@ def test_a_run_time_that_creeps_up_over_days():
     assert abs(minutes(found.incident_start) - 1800) < 300
 
 
+@pytest.mark.slow
 def test_with_no_log_a_deployment_is_less_sure_where_runs_got_as_far_as_good_ones():
     sure = []
     for seconds in (0.1, 1.2):
@@ -254,6 +257,7 @@ def test_without_any_metric_nobody_says_that_all_is_well():
     assert found.verdict == "inconclusive"
 
 
+@pytest.mark.slow
 def test_evidence_carries_its_numbers_and_queries():
     found = ask(deployed())
     statements = [item for entry in found.ranking for item in entry.finding.evidence]

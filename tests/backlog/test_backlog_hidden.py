@@ -36,6 +36,7 @@ def made(visibility_s=43_200.0, running=1.0, changed=690):
     return world
 
 
+@pytest.mark.slow
 def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
     told = found()
     assert (told.verdict, told.cause) == ("supported", "visibility_misconfig")

@@ -97,7 +97,7 @@ def slow_for_most_of_the_window():
     return world
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("make", "cause", "secondary"),
     [

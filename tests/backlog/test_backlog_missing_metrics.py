@@ -89,6 +89,7 @@ def test_logged_errors_stand_in_for_counted_ones(data, tmp_path):
     assert found.cause == "consumer_failing"
 
 
+@pytest.mark.slow
 def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     assert ask(World()).verdict == "no_incident"
     for namespace in ("AWS/SQS", "AWS/Lambda"):

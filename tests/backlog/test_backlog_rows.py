@@ -11,6 +11,8 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import investigate
 
+pytestmark = pytest.mark.slow
+
 BUNDLED = ("backlog-49", "backlog-dlq", "backlog-healthy")
 
 
@@ -27,7 +29,6 @@ def check(inv):
     return found
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
     check(Investigation(bundled(name), "backlog"))
@@ -37,7 +38,6 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
     check(investigate("backlog", bundled("backlog-49"), since="30h"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(CAUSES)), ids=lambda place: CAUSES[place])
 def test_every_statement_of_a_made_up_world_gives_its_rows(tmp_path, place):
     make(700 + place, tmp_path / "raw")

@@ -33,6 +33,7 @@ def test_sql_runs_over_the_tables_in_utc(case):
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
 
 
+@pytest.mark.slow
 def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
     outside, table, other = (
         tmp_path / "secret.csv",

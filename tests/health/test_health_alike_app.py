@@ -238,7 +238,7 @@ ALIKE = {
 }
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
 def test_what_looks_alike_is_told_apart_or_left_open(build):
     said = health.diagnose(investigate(build()))

@@ -100,7 +100,7 @@ def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog,
     assert outcome in outcomes(lossy(backlog))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [(), ("probes",)])
 def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
     said = health.diagnose(investigate(without(lossy(None), *taken)))

@@ -360,7 +360,7 @@ def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
     assert "within" not in calm.summary[0]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("inside_s", "outcome"), [(0.01, "connect_slow"), (1.0, "queue_short")])
 def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s, outcome):
     """Packets are lost on the way to a server that was started with room for eight connections."""
@@ -383,7 +383,7 @@ def failing(path, status):
     return lambda asked, second: {"status": status, "header_s": 0.03} if asked == path else None
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("answered_before", [False, True])
 def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
     made = case(lambda path, second: None)
@@ -399,7 +399,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
     assert ("Callers left all" in said.summary[0]) is not answered_before
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
 def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
@@ -410,7 +410,7 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     assert diagnose(without(made, "probes")).verdict != "no_incident"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -428,7 +428,7 @@ def test_other_errors_make_an_incident(fault):
     assert diagnose(case(fault)).verdict != "no_incident"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("is_probed", [True, False])
 def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_past_it(is_probed):
     made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)

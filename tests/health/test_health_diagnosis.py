@@ -87,7 +87,7 @@ def test_says_it_in_three_sentences(told):
     assert all(sentence.endswith(".") for sentence in said.summary)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table", ["probes", "access_log", "error_log", "edge_log", "host_metrics", "app_log", "app_handlers"]
 )
@@ -99,7 +99,7 @@ def test_less_evidence_never_makes_a_sure_wrong_cause(told, table):
     assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "table", "alike", "wish"),
     [
@@ -154,7 +154,7 @@ def test_a_calm_record_has_no_incident():
     assert said.extra["endpoints"] == []
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("known", ["access_log", "edge_log"])
 def test_calm_at_nginx_is_less_of_a_proof_than_calm_at_the_edge(known):
     calm = case(lambda path, second: None)

@@ -41,7 +41,7 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
     return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
 def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     said, seen = renamed(**evidence)

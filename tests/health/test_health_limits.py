@@ -55,7 +55,7 @@ def flooded(
     return made
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 429])
 @pytest.mark.parametrize("always", [False, True])
 def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_told(status, always):
@@ -117,7 +117,7 @@ def test_a_limit_explains_failures_with_its_status_alone():
     assert said.cause != "nginx_config", said.summary
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
