@@ -1,4 +1,4 @@
-"""How a table was obtained: what was asked, what came, what is missing."""
+"""Accounting of a table: its source and query, its rows, and the input that became no row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watchme_analysis.errors import AccountingError
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A piece of input that could not become a row.
+    """A line or file that could not become a row.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Rejected:
     line
         Line number, counted from 1; 0 when the whole file or its tail is meant.
     reason
-        Why it was rejected, in words.
+        Reason of the rejection.
     text
         The text itself, undecodable bytes escaped; cut at 2000 characters.
     size_bytes
@@ -36,14 +36,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What a ``get_``, ``read_`` or ``parse_`` function did.
+    """The accounting of a ``get_``, ``read_`` or ``parse_`` function.
 
     Attributes
     ----------
     source
         Name of the source, such as ``nginx_access`` or ``cloudwatch_metrics``.
     origin
-        File name, or the service and the query asked.
+        File name, or the service and its query.
     rows
         Rows of the frame.
     lines, blank_lines
@@ -55,17 +55,17 @@ class Retrieval:
     filtered
         Rows outside the selected window or columns' values; ``left_out`` in JSON.
     rejected
-        What could not become a row; of very many, the first.
+        Input that could not become a row; of very many, the first.
     start, end
-        First and last moment found (UTC), None without rows.
+        First and last time of the rows (UTC), None without rows.
     truncated
         True when rows are known or likely to be missing; ``notes`` says why.
     query
-        What was asked, where something was asked.
+        Query, where the source has one.
     bytes_scanned, cost_usd
-        What the service scanned and its price, where it says so.
+        Bytes that the service scanned, and their price in USD, where it reports them.
     cached_at
-        When the answer was taken from the service, if it came from a cache.
+        Time of the service's response that was read from a cache.
     notes
         Sentences for the reader of a report.
     """
@@ -89,12 +89,12 @@ class Retrieval:
 
     @property
     def rejected_lines(self) -> int:
-        """Lines rejected, including those of which no text was kept; a lost tail is no line."""
+        """Number of rejected lines, also those whose text was not kept; a lost tail is no line."""
         return (self.lines or 0) - self.rows - self.blank_lines - self.joined_lines - self.filtered
 
     @property
     def rejected_count(self) -> int:
-        """Pieces rejected: lines, also those of which no text was kept, and lost tails."""
+        """Number of rejected lines, also those whose text was not kept, and of lost tails."""
         return len(self.rejected) if self.lines is None else max(len(self.rejected), self.rejected_lines)
 
     def with_notes(self, *notes: str) -> Retrieval:

@@ -1,6 +1,6 @@
-"""The glossary: every table of a case, its columns, their units and what null means.
+"""The data dictionary: every table of a case with its columns, their units and the meaning of null.
 
-The glossary outranks the code: a source that yields another column is wrong. Column kinds are
+The data dictionary outranks the code: a source that yields another column is wrong. Column kinds are
 
 ========== ============================== =========================================================
 kind       pandas dtype                   meaning
@@ -100,11 +100,11 @@ status | int | status sent to the client
 body_bytes | int | $body_bytes_sent, else $bytes_sent
 request_length_bytes | int | $request_length
 request_time_s | float | from the first byte of the client to the last byte sent
-upstream_connect_time_s | float | sum over the tries of time to connect | not asked, or not connected
+upstream_connect_time_s | float | sum over the tries of time to connect | no upstream, or not connected
 upstream_header_time_s | float | sum over the tries of time to the response header | no header came
-upstream_response_time_s | float | sum over the tries of time to the response's end | not asked
-upstream_addr | text | address of the last upstream tried | not asked
-upstream_status | int | status of the last upstream tried | not asked
+upstream_response_time_s | float | sum over the tries of time to the response's end | no upstream
+upstream_addr | text | address of the last upstream tried | no upstream
+upstream_status | int | status of the last upstream tried | no upstream
 upstream_tries | int | upstreams tried | no upstream variable in the format
 upstream_raw | json | the upstream variables as logged, where there was more than one try | one try or none
 cache_status | text | $upstream_cache_status
@@ -160,8 +160,8 @@ body_bytes | int | EdgeResponseBytes
 ttfb_ms | float | EdgeTimeToFirstByteMs
 duration_ms | float | end minus start; of times in whole seconds ttfb_ms, where it agrees with them; null: unknown
 cache_status | text | CacheCacheStatus, lower case
-origin_addr | text | OriginIP | the origin was not asked
-origin_status | int | OriginResponseStatus; 0 means not asked or no answer
+origin_addr | text | OriginIP | the edge contacted no origin
+origin_status | int | OriginResponseStatus; 0 means no request to the origin, or no response
 origin_duration_ms | float | OriginResponseDurationMs
 origin_handshake_ms | float | OriginTCPHandshakeDurationMs
 extra | json | other fields of the line | none
@@ -177,9 +177,9 @@ extra | json | other fields of the line | none
             + """
 time | time | start of the probe
 vantage | text | inside (the container's own network), host (before Nginx), outside (through the edge)
-path | text | path asked
-status | int | status received | no answer
-duration_s | float | time to the end of the answer, or to giving up
+path | text | path of the request
+status | int | status received | no response
+duration_s | float | time to the end of the response, or to the timeout
 error | text | what the client said | no error
 dns_s | float | name look-up
 connect_s | float | TCP connect
@@ -337,17 +337,17 @@ expression | text | metric math | a plain metric
 time | time | start of the interval
 value | float | the value
 status | text | StatusCode of the series: Complete, PartialData, InternalError, Forbidden
-completeness | text | value, zero, or not_settled: asked so early that it may still change; a missing point has no row here (metric_queries.missing counts them, sources.metric_intervals.completeness lists them)
+completeness | text | value, zero, or not_settled: queried so early that it may still change; a missing point has no row here (metric_queries.missing counts them, sources.metric_intervals.completeness lists them)
 """
         ),
         "time",
     ),
     Table(
         "metric_queries",
-        "One CloudWatch series that was asked for, whether or not points came.",
+        "One CloudWatch series that was queried, with or without points.",
         _columns(
             """
-file | text | file that answered | no answer
+file | text | file of the response | no response
 id | text | id of the query
 label | text | label as returned
 namespace | text | namespace | a metric math expression
@@ -358,11 +358,11 @@ stat | text | statistic
 period_s | int | period
 expression | text | metric math | a plain metric
 points | int | points returned
-missing | int | settled intervals of the window asked that have no point | the window asked is not known
-start | time | start of the window asked | not known
-end | time | end of the window asked | not known
-asked_at | time | when it was asked | not known
-status | text | StatusCode | no answer
+missing | int | settled intervals of the queried window without a point | the queried window is not known
+start | time | start of the queried window | not known
+end | time | end of the queried window | not known
+asked_at | time | when it was queried | not known
+status | text | StatusCode | no response
 """
         ),
     ),
@@ -371,20 +371,20 @@ status | text | StatusCode | no answer
         "One CloudWatch Logs Insights query and how completely it was answered.",
         _columns(
             """
-file | text | file of the answer | no answer
+file | text | file of the response | no response
 query_name | text | name of the output file without its ending
 log_group | text | log group
 function | text | function whose log group it is (/aws/lambda/NAME) | another log group
 query | text | the query
-start | time | start of the window asked
-end | time | end of the window asked
+start | time | start of the queried window
+end | time | end of the queried window
 rows | int | rows returned
 limit | int | limit in force: in the query, else the API's default
 records_matched | float | statistics.recordsMatched
 records_scanned | float | statistics.recordsScanned
 bytes_scanned | float | statistics.bytesScanned
 cost_usd | float | price of that: as stated when it was pulled, else the list price in us-east-1
-cached_at | time | when the part was asked that a pull took from its cache | all was asked then
+cached_at | time | when the part was queried that a pull took from its cache | no part came from a cache
 status | text | Complete, Running, Failed, Cancelled, Timeout, ..
 truncated | bool | rows are missing: the limit was reached below recordsMatched, or the query did not complete
 """
@@ -461,7 +461,7 @@ group_id | text | MessageGroupId
 deduplication_id | text | MessageDeduplicationId
 device_id | text | device_id of a JSON body | the body names none
 work_key | text | recorded_at, else local_date, of a JSON body | the body names none
-message_attributes | json | MessageAttributes, those of the sender | it set none, or they were not asked for
+message_attributes | json | MessageAttributes, those of the sender | it set none, or they were not requested
 attributes | json | all system attributes
 """
         ),
@@ -484,8 +484,8 @@ code_sha256 | text | CodeSha256
 last_modified | time | LastModified
 state | text | State
 last_update_status | text | LastUpdateStatus
-reserved_concurrency | int | ReservedConcurrentExecutions | none reserved, or not asked: see `concurrency_known`
-concurrency_known | bool | whether get-function-concurrency was asked
+reserved_concurrency | int | ReservedConcurrentExecutions | none reserved, or not queried: see `concurrency_known`
+concurrency_known | bool | whether get-function-concurrency was called
 log_group | text | LoggingConfig.LogGroup, else /aws/lambda/NAME
 environment | json | environment variables, secrets masked
 """
@@ -596,7 +596,7 @@ TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
 
 
 def table_schema(name: str) -> Table:
-    """Return a table's entry in the glossary.
+    """Return a table's entry in the data dictionary.
 
     Raises
     ------
@@ -610,7 +610,7 @@ def table_schema(name: str) -> Table:
 
 
 def empty(name: str) -> pd.DataFrame:
-    """Return a table without rows that has the glossary's columns and dtypes."""
+    """Return a table without rows, with the columns and dtypes of the data dictionary."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -619,20 +619,20 @@ def empty(name: str) -> pd.DataFrame:
 
 
 def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with exactly the glossary's columns, in order and dtype.
+    """Return the frame with exactly the columns of the data dictionary, in order and dtype.
 
     Parameters
     ----------
     name
         Table.
     frame
-        Any frame; a column that it lacks becomes null, one that the glossary lacks is an error, so that
+        Any frame; a column that it lacks becomes null, a column that the data dictionary lacks is an error, so that
         nothing is dropped in silence.
 
     Raises
     ------
     InputError
-        When the frame has a column that the glossary doesn't know, or a value that doesn't fit its kind.
+        When the frame has a column that the data dictionary doesn't have, or a value that doesn't fit its kind.
     """
     import pandas as pd
 

@@ -56,7 +56,7 @@ class Window:
         return (self.end - self.start).total_seconds()
 
     def contains(self, moment: datetime) -> bool:
-        """Tell whether an aware moment lies in ``start <= moment < end``."""
+        """Return True when an aware time lies in ``start <= moment < end``."""
         return self.start <= moment < self.end
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ def _short(text: str) -> str:
 
 
 def _known(moment: datetime, text: str) -> datetime:
-    """Return an aware moment in UTC; the text names it where it is outside of the years that can be kept."""
+    """Return an aware time in UTC; an error names its text when the year can't be stored."""
     try:
         found = moment.astimezone(UTC)
     except OverflowError:
@@ -95,7 +95,7 @@ def _known(moment: datetime, text: str) -> datetime:
 
 
 def parse_span(text: str) -> timedelta:
-    """Return the length of a span such as ``90s``, ``2h``, ``1d12h``, ``500ms``.
+    """Return the time span of a text such as ``90s``, ``2h``, ``1d12h``, ``500ms``.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def parse_span(text: str) -> timedelta:
 
 
 def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = None) -> datetime:
-    """Return the UTC moment of an ISO 8601 time, an epoch, or a span before now.
+    """Return the UTC time of an ISO 8601 time, an epoch, or a span before now.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def resolved_names(
     logs
         Frames with ``path`` and ``upstream_addr`` of requests that Nginx passed on.
     app_processes
-        Table of the glossary: a start command that is a service's tells its name and address.
+        Table of the data dictionary; start commands of a service name its address.
     """
     import pandas as pd
 
@@ -193,7 +193,7 @@ def routes(config_directives: pd.DataFrame) -> tuple[Routes, Routes]:
     Parameters
     ----------
     config_directives
-        Table of the glossary, may be empty.
+        Table of the data dictionary, may be empty.
     """
     frame = effective_locations(config_directives)
     return Routes(frame, "nginx"), Routes(frame, "edge")
@@ -242,7 +242,7 @@ def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> p
     Parameters
     ----------
     config_directives
-        Table of the glossary, may be empty.
+        Table of the data dictionary, may be empty.
     paths
         Paths as callers ask for them.
 

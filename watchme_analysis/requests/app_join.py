@@ -69,7 +69,7 @@ def join_app(
     requests
         Frame of :func:`watchme_analysis.requests.observations.join_requests`.
     app_log
-        Table of the glossary, may be empty.
+        Table of the data dictionary, may be empty.
     inner_paths
         The path under which the application is asked, by path outside, as the proxy's configuration says;
         where it says nothing, the longest end of the path that the application logged.
