@@ -249,7 +249,7 @@ class Aws:
             wait = self.backoff(attempt)
             last = attempt + 1 == self.pace.attempts or time.monotonic() + wait > self.until
             # The message of a service may quote a query, so only its code is logged.
-            code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
+            code = (getattr(cause, "response", None) or {}).get("Error", {}).get("Code", type(cause).__name__)
             if not problem.retryable or isinstance(problem, BusyError) or last:
                 _LOG.info("%s: failed with %s, not retried", action, code)
                 raise problem from cause
