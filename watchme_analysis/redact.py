@@ -1,8 +1,8 @@
-"""Secrets out of what is shown: passwords, tokens, keys and the names in e-mail addresses.
+"""Masking of secrets in displayed text: passwords, tokens, keys and the names in e-mail addresses.
 
 Logs hold more than they should: a token in a query string, a password in an error, an address in a path. A
-case keeps evidence as it was; reports and answers are mailed, printed and pasted, so that what they quote
-goes through here.
+case keeps evidence as it was; reports and diagnoses are mailed, printed and pasted, so that quoted evidence
+is masked here.
 
 Mask first and truncate afterwards (:func:`shortened`): the part of a secret before a cut is often not
 recognizable as one. Masking takes time in proportion to the length of the text, whatever it holds, as
@@ -61,7 +61,7 @@ _NUMBER = re.compile(r"-?\d[\d.,]*$")
 _REFERENCE = re.compile(r"\$\{\w{1,64}\}|\$[A-Z][A-Z0-9_]{0,64}$|%[sdr]$|%\(\w{1,64}\)s")
 _VARIABLE = re.compile(r"\$[a-z]\w{0,64}$")
 _NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false", "nan"})
-# What goes on after "password:" in a sentence.
+# Words that follow "password:" in a sentence.
 _SENTENCE = re.compile(
     r"(?:must|is|was|are|were|be|should|may|can|cannot|could|required|invalid|incorrect|wrong|too|not|expected|has"
     r"|have|does|contains|needs|missing|expired|the|an?|no|at|in|of|for)$",
@@ -87,7 +87,7 @@ _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
-        # What is a word like any other outside of a query string.
+        # Names that are ordinary words outside of a query string.
         (
             rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
             rf"\g<name>={MASK}",
@@ -126,7 +126,7 @@ _RULES = tuple(
         r"(?<![A-Za-z0-9])AIza[\w-]{8,}",
     )
 )
-# What any of the rules needs; most texts have none of it, and are told so in one look.
+# Parts of which every rule needs one; most texts have none, which one search shows.
 _HINT = re.compile(
     r"[@=]|://|%40|eyJ|AKIA|ASIA|bearer|basic|authori|cookie|key|pass|pwd|pw|pin|otp|secret|token|credential|sig"
     r"|sess|jwt|dsn|webhook|slack|xox|xapp|gh[pousr]_|github_pat|glpat|npm_|k_live|k_test|whsec|sk-|aiza|-----begin",
@@ -242,7 +242,7 @@ def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
 
 
 def _is_secret_field(name: Any, item: Any) -> bool:
-    """Tell whether a field's value is a secret by the field's name."""
+    """Return True when a field's value is a secret by the field's name."""
     if not isinstance(name, str) or item is None or isinstance(item, bool | Mapping) or "/" in name:
         return False
     found = _NAME.search(f"{name}=")
@@ -360,7 +360,7 @@ def _bare(text: str, found: re.Match[str]) -> tuple[int, int]:
 
 
 def _is_secret_word(found: re.Match[str], word: str, *, direct: bool) -> bool:
-    """Tell whether a word after a name looks like a secret; ``direct`` is ``name=word``."""
+    """Return True when a word after a name looks like a secret; ``direct`` is ``name=word``."""
     if word.lower() in _NOTHING or _REFERENCE.match(word):
         return False
     if _NUMBER.match(word):
@@ -376,7 +376,7 @@ def _is_secret_word(found: re.Match[str], word: str, *, direct: bool) -> bool:
 
 
 def _is_count(found: re.Match[str], number: str) -> bool:
-    """Tell whether a number after a name counts or times something, and is no secret."""
+    """Return True when a number after a name counts or times something, and is no secret."""
     name = next(found[kind] for kind in ("header", "password", "token", "short") if found[kind])
     if name.lower().endswith("s") and name.lower() != "pass":
         return bool(found["token"]) or len(number) <= _LONGEST_COUNT
@@ -386,7 +386,7 @@ def _is_count(found: re.Match[str], number: str) -> bool:
 
 
 def _of_path(text: str, at: int) -> bool:
-    """Tell whether a word is the end of a path, such as ``/api/token``, of which something is said."""
+    """Return True when a word is the end of a path, such as ``/api/token``, of which something is said."""
     back = at
     while back > max(0, at - _BACK) and (text[back - 1].isalnum() or text[back - 1] in "_.-"):
         back -= 1

@@ -148,7 +148,7 @@ def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
     values = [_at_most(argument, constants) for argument in node.args]
     if not values or any(value is None for value in values):
         least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
-        # What is gone through block by block is long.
+        # Data processed block by block is long.
         by_blocks = len(node.args) > 2 and (_at_most(node.args[2], constants) or 0) >= _BLOCK
         return max(least, _BLOCKS) if least > 1000 or by_blocks else -1
     known = [value for value in values if value is not None]

@@ -39,7 +39,7 @@ class Function:
 
     @property
     def is_async(self) -> bool:
-        """Whether it is a coroutine function."""
+        """True for a coroutine function."""
         return isinstance(self.node, ast.AsyncFunctionDef)
 
     @property
@@ -49,7 +49,7 @@ class Function:
 
     @property
     def is_generator(self) -> bool:
-        """Whether calling it runs nothing yet, as it yields."""
+        """True when a call of it runs nothing yet, since it yields."""
         return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self.nodes)
 
     @cached_property

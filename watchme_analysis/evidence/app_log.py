@@ -28,7 +28,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _DOCKER = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ?")
 _COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]* +\| ")
 _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
-# What stands between the time and the message, in any order: level, process, logger, their separators.
+# Fields between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
 # With the function and the line that logged, where a format names them.

@@ -76,13 +76,13 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Parameters
     ----------
     raw
-        JSON lines. Times are RFC 3339 texts or epochs of any unit, told apart by size.
+        JSON lines. Times are RFC 3339 texts or epochs of any unit, distinguished by size.
 
     Returns
     -------
     frame, retrieval
-        A line that is no object, or whose time or number is none, is rejected; fields that the table has no
-        column for stand in ``extra``.
+        A line that is not an object, or has an invalid time or number, is rejected; fields that the table has
+        no column for stand in ``extra``.
     """
     account = TextAccounting(raw, "edge_requests", "edge_log")
     for at, line in enumerate(split_lines(raw.content.data.removeprefix(b"\xef\xbb\xbf")), 1):

@@ -50,7 +50,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class UnreadableError(ValueError):
-    """What stands in an expression could not be read; the text says what and where."""
+    """An expression can't be read; the text names the part and its place."""
 
 
 @dataclass(frozen=True)

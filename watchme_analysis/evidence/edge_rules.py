@@ -20,7 +20,7 @@ from watchme_analysis.redact import shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-# What actions of rules answer with, by status; an action without statuses can show in any way.
+# Statuses of the responses of actions; an action without statuses can show in any way.
 _REFUSED, _MOVED = (401, 403, 404, 409, 429, 500, 503), (301, 302, 303, 307, 308)
 _ACTIONS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("block", "challenge", "js_challenge", "managed_challenge", "serve_error"), _REFUSED),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# What the interface answers where a zone has no rules of a phase: nothing to read, and no failure.
+# Text of an API response for a zone without rules of a phase, which is no failure.
 _NO_RULES = "could not find entrypoint ruleset"
 # Names that rules, page rules and settings of a zone have together, each set of one kind.
 _KINDS = ({"phase", "kind"}, {"targets", "actions"}, {"id", "value", "editable"})

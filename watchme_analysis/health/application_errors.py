@@ -65,10 +65,10 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     asked = monitored_routes(observed)
     if incident is None or not asked or asked & set(incident.families):
         return none
-    told = joined["upstream_status"].notna().any()
-    status = joined["upstream_status" if told else "nginx_status"]
+    has_upstream = joined["upstream_status"].notna().any()
+    status = joined["upstream_status" if has_upstream else "nginx_status"]
     status = status.where(joined["seen_nginx"], joined["origin_status"])
-    statuses = (*_OWN, *_PASSED_ON) if told else _OWN
+    statuses = (*_OWN, *_PASSED_ON) if has_upstream else _OWN
     mine = observed["family"].isin(incident.families) & observed["bad"]
     passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
     passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)

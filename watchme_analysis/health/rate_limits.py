@@ -81,7 +81,7 @@ def delays_requests(lines: pd.DataFrame, routes: Routes) -> bool:
     ----------
     lines, routes
         As for :func:`statuses_of`. Lines on delays are logged a level lower than those on refusals, so that a
-        log may lack them; the configuration tells it as well.
+        log may lack them; the configuration has it as well.
     """
     if lines["delays"].any():
         return True

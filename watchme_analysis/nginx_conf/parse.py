@@ -380,7 +380,7 @@ def _looks_like(raw: RawFile) -> bool:
 
 
 def _looks_like_part(raw: RawFile) -> bool:
-    """Tell whether a file of any name is a whole server, or what a main configuration includes."""
+    """Return True when a file of any name is a whole server, or what a main configuration includes."""
     if Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}:
         return False
     if _WHOLE_SERVER.search(raw.head()) is not None:

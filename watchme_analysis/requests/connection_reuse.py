@@ -63,8 +63,8 @@ def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``to_nginx`` and ``to_app`` (text: ``new``, ``kept``, ``not told``; null where the request did not
-        go there), with the index of ``followed``. To Nginx, ``$connection_requests`` tells, else the edge's
-        handshake with its origin; to the application its log, by the port of the peer, else
+        go there), with the index of ``followed``. To Nginx, it is known from ``$connection_requests``, else
+        the edge's handshake with its origin; to the application its log, by the port of the peer, else
         ``$upstream_connect_time``: one of 0.000 is that of a kept connection, or of a new one that took less
         than half a millisecond, unless the application's log shows that none is kept.
     """

@@ -167,7 +167,7 @@ def readable_name(name: str) -> str:
 
 
 def has_odd_bytes(text: str) -> bool:
-    """Tell whether a text holds bytes that are not UTF-8, as Python gives them in names of files."""
+    """Return True when a text holds bytes that are not UTF-8, as Python gives them in names of files."""
     return any("\udc80" <= char <= "\udcff" for char in text)
 
 
