@@ -10,8 +10,7 @@ from worlds.backlog_world import World
 
 from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.inference.findings import Evidence, Finding, Investigation
-from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.inference.findings import Investigation
 
 KNOWN = {name: rest for name, *rest in PLAN}
 
@@ -72,13 +71,6 @@ def test_less_memory_without_a_recorded_change_leaves_it_open_whose_the_slowness
     found, _ = asked(tmp_path, "memory lowered", 702001)
     assert found.cause in (None, "consumer_failing"), found.summary
     assert found.confidence < 0.8
-
-
-@pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.6, 1.0)])
-def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
-    told, ruled_out = (Evidence("", table="metrics", rows=1, weight=value) for value in (hint, -20.0))
-    first, _ = weigh([Finding("a", (told,)), Finding("b", (ruled_out,))], may_be_another=True)
-    assert first.probability == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.slow
