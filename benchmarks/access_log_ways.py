@@ -53,7 +53,7 @@ def _literal(text: str) -> str:
 
 def watchme(path: Path) -> int:
     """Our reader: every column of the table, every line accounted for."""
-    from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="numba"))
     return len(frame)
@@ -61,7 +61,7 @@ def watchme(path: Path) -> int:
 
 def watchme_arrow(path: Path) -> int:
     """Our reader without numba."""
-    from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 
     frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="arrow"))
     return len(frame)
@@ -70,10 +70,10 @@ def watchme_arrow(path: Path) -> int:
 def aggregate(path: Path, engine: str = "numba") -> int:
     """Our streaming aggregate, as ``watchme access`` makes it."""
     from watchme_analysis.access_logs.engine.chunk import Selection
-    from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
     from watchme_analysis.access_logs.summary import AccessSummary, columns_for
 
-    summary = AccessSummary(by_loop=engine == "numba")
+    summary = AccessSummary(compiled=engine == "numba")
     for chunk in AccessScan([path], LogOptions(FORMAT, engine=engine), Selection(columns_for("path"))):
         summary.add(chunk.table)
     summary.by_key(), summary.total(), summary.upstreams(), summary.slowest()

@@ -15,7 +15,7 @@ READ_A_LOG = """
 import gc, json, os, sys
 import pyarrow as pa
 import watchme_analysis
-from watchme_analysis.access_logs.logs import AccessScan
+from watchme_analysis.access_logs.scan import AccessScan
 
 
 def settings():

@@ -17,8 +17,8 @@ TYPE_CHECKING = False  # checkers take it for typing's, which takes longer to lo
 
 if TYPE_CHECKING:
     from watchme_analysis.access_logs.engine.chunk import Selection as Selection
-    from watchme_analysis.access_logs.logs import LogOptions as LogOptions
-    from watchme_analysis.access_logs.logs import read_access_logs as read_access_logs
+    from watchme_analysis.access_logs.scan import LogOptions as LogOptions
+    from watchme_analysis.access_logs.scan import read_access_logs as read_access_logs
     from watchme_analysis.case.case_folder import Case as Case
     from watchme_analysis.case.importer import import_folder as import_folder
     from watchme_analysis.case.opening import open_case as open_case

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.athena import LAST_ENTRY, athena_table, java_pattern
 from watchme_analysis.access_logs.formats.column_sources import split_list
-from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
-from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.request_line import SQL_REQUEST, split_request
 
@@ -93,8 +94,8 @@ def test_the_view_takes_the_last_try(value):
 def test_the_format_of_a_log_is_found(tmp_path):
     (tmp_path / "access.log").write_text('192.0.2.7 "/a" 200\n' * 3 + "junk\n")
     options = LogOptions('$remote_addr "$uri" $status')
-    assert AccessScan([tmp_path], options).likeliest_format().names == ("remote_addr", "uri", "status")
+    assert AccessScan([tmp_path], options).most_common_format().names == ("remote_addr", "uri", "status")
 
     (tmp_path / "access.log").write_text('{"request": "GET / HTTP/1.1", "status": 200}\n')
     with pytest.raises(FormatError, match="--format"):
-        AccessScan([tmp_path]).likeliest_format()
+        AccessScan([tmp_path]).most_common_format()

@@ -12,8 +12,8 @@ from worlds.access_samples import TIMED
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.apache import VHOST_COMBINED, compile_apache
-from watchme_analysis.access_logs.formats.log_format import STOCK, LogFormat, compile_format
+from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
+from watchme_analysis.access_logs.formats.stock import stock_format
 
 UNQUOTED = (
     '$remote_addr [$time_iso8601] "$request" $status rt=$request_time urt=$upstream_response_time '
@@ -26,8 +26,8 @@ JSON = (
     '"us":"$upstream_status","host":"$host","http_host":"$http_host","agent":"$http_user_agent"}'
 )
 FORMATS = [
-    compile_format(STOCK["combined"], name="combined"),
-    compile_format(STOCK["main"], name="main"),
+    stock_format("combined"),
+    stock_format("main"),
     compile_format(TIMED, name="timed"),
     compile_format(UNQUOTED, name="unquoted"),
     compile_format(JSON, "json", "json"),
@@ -279,7 +279,7 @@ def test_a_last_line_that_is_surely_whole_is_a_row():
         assert (len(chunk.table), chunk.rejected, chunk.has_line_end) == (2, [], False)
 
 
-COMMON = compile_format(STOCK["common"], name="common")
+COMMON = stock_format("common")
 SHORT = LINE.partition(b' "-"')[0]
 
 
@@ -288,7 +288,9 @@ def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT + b"\n" + LINE)
 
     assert chunk.table["line"].to_pylist() == [1, 2, 3, 5]
-    assert [(one.line, one.reason) for one in chunk.rejected] == [(4, "it may be a torn line of combined")]
+    assert [(one.line, one.reason) for one in chunk.rejected] == [
+        (4, "it may be a truncated line of combined")
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -349,7 +351,7 @@ def test_bare_texts_and_requests_said_twice_need_no_second_look(engine, text, li
 
     chunk, exact = (Engine([plan], UTC, engine=one).read((line + b"\n") * 5) for one in (engine, "exact"))
 
-    assert chunk.exact == 0
+    assert chunk.reference_lines == 0
     same(chunk, exact)
     row = chunk.table.to_pylist()[0]
     assert (row["method"], row["path"], row["query"]) in [("GET", "/a", "b=c")]
@@ -368,7 +370,7 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_what_is_left_of_a_line_is_not_read_in_another_format(engine):
-    formats = [FORMATS[0], compile_apache(VHOST_COMBINED, "vhost_combined")]
+    formats = [FORMATS[0], stock_format("vhost_combined")]
     line = LINE.replace(b"192.0.2.7", b"::1")
 
     chunk = Engine(formats, UTC, engine=engine).read(line * 3 + b"::1 - a" + line)
@@ -402,7 +404,7 @@ def test_a_time_shows_where_another_line_begins(engine, text, line):
 
     assert chunk.table["line"].to_pylist() == [1, 4]
     # Nothing else in these texts looks like a time, so that the plain lines need no second look.
-    assert chunk.exact == (2 if engine != "exact" else 4)
+    assert chunk.reference_lines == (2 if engine != "exact" else 4)
 
 
 WIDE = {
@@ -444,7 +446,7 @@ def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
 
     for data, seen_again in ((b"".join(lines), 0), (b"".join(doubtful), len(doubtful))):
         chunk, exact = (Engine([plan], UTC, engine=one).read(data) for one in ("numba", "exact"))
-        assert chunk.exact == seen_again
+        assert chunk.reference_lines == seen_again
         same(chunk, exact)
         assert not chunk.rejected
 
@@ -452,7 +454,7 @@ def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
 def test_the_shape_of_json_lines_is_seen_where_their_texts_are_beyond_ascii():
     line = '{"ts":"2025-12-11T10:10:30+09:00","status":200,"uri":"/a","user_agent":"監視"}\n'.encode()
 
-    assert Engine([], UTC, engine="numba").read(line * 5).exact == 0
+    assert Engine([], UTC, engine="numba").read(line * 5).reference_lines == 0
 
 
 def test_plain_lines_need_no_second_look():
@@ -460,7 +462,7 @@ def test_plain_lines_need_no_second_look():
 
     chunk = Engine(FORMATS[1:2], UTC).read(line * 100)
 
-    assert chunk.exact == 0
+    assert chunk.reference_lines == 0
     assert json.loads(chunk.table["extra"][0].as_py()) == {"http_x_forwarded_for": "198.51.100.7"}
     assert chunk.table["time"].type == pa.timestamp("us", "UTC")
 
@@ -476,7 +478,7 @@ def test_a_line_that_the_first_format_fits_is_matched_but_once(monkeypatch):
     plain, short = LogFormat.match, compile_format("$status $request_time")
     monkeypatch.setattr(LogFormat, "match", match)
     data = b"".join(b"%d 0.123\n" % status for status in range(200, 220))
-    chunk = Engine([short, compile_format(STOCK["common"])], UTC, engine="arrow").read(data)
+    chunk = Engine([short, compile_format(stock_format("common").text)], UTC, engine="arrow").read(data)
 
-    assert (len(chunk.table), chunk.exact) == (20, 0)
+    assert (len(chunk.table), chunk.reference_lines) == (20, 0)
     assert sorted(matched) == data.splitlines()

@@ -14,6 +14,7 @@ from worlds.access_fuzz import SECONDS, SEED, differences, rounds, rounds_for, s
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.formats.apache import compile_apache
 from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_format
 
 CORPUS = [
     json.loads(line) for line in Path(__file__).with_name("access_corpus.jsonl").read_text().splitlines()
@@ -50,7 +51,7 @@ def test_what_was_found_once_stays_mended(case, decode):
 
 
 def test_the_comparison_sees_a_wrong_cell(monkeypatch):
-    from watchme_analysis.access_logs.engine import arrow as access_arrow
+    from watchme_analysis.access_logs.engine import arrow_parser as access_arrow
 
     line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
     monkeypatch.setattr(access_arrow, "_DASH", b"+")
@@ -59,6 +60,5 @@ def test_the_comparison_sees_a_wrong_cell(monkeypatch):
 
 
 def line_format():
-    from watchme_analysis.access_logs.formats.log_format import STOCK
 
-    return STOCK["combined"]
+    return stock_format("combined").text

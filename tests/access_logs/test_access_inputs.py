@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from watchme_analysis.access_logs import logs as access_logs
 from watchme_analysis.access_logs import parquet as access_parquet
+from watchme_analysis.access_logs import scan as access_logs
 from watchme_analysis.access_logs.input import Input
-from watchme_analysis.access_logs.logs import AccessScan, read_access_logs
 from watchme_analysis.access_logs.parquet import ParquetFile, write_parquet
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import TruncatedError
 

@@ -9,7 +9,7 @@ from worlds.access_log_lines import FORMAT, log_lines
 
 SOURCES = Path(__file__).parents[2] / "watchme_analysis"
 RUN = (
-    "import sys; from watchme_analysis.access_logs.engine.jit_cache import cache_folder, is_compiled; "
+    "import sys; from watchme_analysis.access_logs.engine.compilation import cache_folder, is_compiled; "
     "print(cache_folder()); print(is_compiled()); assert 'numba' not in sys.modules"
 )
 
@@ -30,8 +30,8 @@ def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     (folder / "access" / f"line_loop.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
     assert run(RUN, tmp_path) == [before, "True"]
 
-    vectors = tmp_path / "watchme_analysis" / "sources" / "access" / "vectors.py"
-    vectors.write_text(vectors.read_text() + "\n")
+    source = tmp_path / "watchme_analysis" / "access_logs" / "engine" / "simd.py"
+    source.write_text(source.read_text() + "\n")
 
     after, is_compiled = run(RUN, tmp_path)
     assert (after != before, is_compiled) == (True, "False")
@@ -44,11 +44,12 @@ def test_what_a_log_needs_is_compiled_apart_and_its_lines_before_arrow_is_loaded
 import sys
 from numba.core import config
 folder = config.CACHE_DIR
-from watchme_analysis.sources.access import first_run, gather, jit_cache, lines
-first_run.take_apart()
-print(config.CACHE_DIR == folder, jit_cache.is_compiled(), "pyarrow" in sys.modules)
-first_run.put_together()
-functions = [lines.parse_lines, *(one for one in vars(gather).values() if hasattr(one, "signatures"))]
+from watchme_analysis.access_logs.engine import column_loops, compilation, line_loop
+compilation.take_apart()
+print(config.CACHE_DIR == folder, compilation.is_compiled(), "pyarrow" in sys.modules)
+compilation.put_together()
+loops = [one for one in vars(column_loops).values() if hasattr(one, "signatures")]
+functions = [line_loop.parse_lines, *loops]
 def compiled():
     return {{one.__name__: len(one.signatures) for one in functions}}
 before = compiled()
@@ -56,6 +57,6 @@ from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from datetime import UTC
 Engine([compile_format({FORMAT!r})], UTC).read({text!r})
-print(before == compiled(), all(before[one] for one in ("parse_lines", "gather", "put")))
+print(before == compiled(), all(before[one] for one in ("parse_lines", "copy_texts", "insert_texts")))
 """
     assert run(code) == ["True True False", "True True"]

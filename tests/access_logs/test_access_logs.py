@@ -16,7 +16,7 @@ import pytest
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.log_format import stock_formats
+from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.input import Input
 from watchme_analysis.access_logs.line_blocks import (
     ROOM_BYTES,
@@ -27,7 +27,7 @@ from watchme_analysis.access_logs.line_blocks import (
     blocks_of,
     in_order,
 )
-from watchme_analysis.access_logs.logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import TruncatedError, filling, unpacked, unpacking
 
@@ -525,23 +525,23 @@ READ_BY_LOOP = {"combined": (line(1), True), "S3": (S3, False), "W3C": (W3C, Fal
 
 @pytest.mark.parametrize(("written", "loop"), READ_BY_LOOP.values(), ids=READ_BY_LOOP)
 def test_the_loop_is_loaded_only_for_lines_that_it_reads(tmp_path, monkeypatch, written, loop):
-    monkeypatch.setattr("watchme_analysis.access_logs.logs.FAST_FROM", 1)
+    monkeypatch.setattr("watchme_analysis.access_logs.scan.FAST_FROM", 1)
     (tmp_path / "access.log").write_bytes(written)
 
     scan = AccessScan([tmp_path / "access.log"])
 
-    assert scan.uses_loop is loop
+    assert scan.uses_compiled_parser is loop
     assert [chunk.lines for chunk in scan] == [written.count(b"\n")]
-    assert AccessScan([tmp_path / "access.log"], LogOptions(engine="numba")).uses_loop
+    assert AccessScan([tmp_path / "access.log"], LogOptions(engine="numba")).uses_compiled_parser
 
 
 def test_a_log_is_looked_into_once_to_tell_whether_the_loop_reads_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.access_logs.logs.FAST_FROM", 1)
+    monkeypatch.setattr("watchme_analysis.access_logs.scan.FAST_FROM", 1)
     (tmp_path / "access.log").write_bytes(S3)
     scan = AccessScan([tmp_path / "access.log"])
     asked = []
     head = Input.head
     monkeypatch.setattr(Input, "head", lambda one, *size: asked.append(one.name) or head(one, *size))
 
-    assert not scan.uses_loop and len(list(scan)) == 1
+    assert not scan.uses_compiled_parser and len(list(scan)) == 1
     assert len(asked) == 1

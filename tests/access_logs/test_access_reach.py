@@ -1,7 +1,7 @@
 import gzip
 from datetime import UTC, datetime
 
-from watchme_analysis.access_logs.logs import AccessScan
+from watchme_analysis.access_logs.scan import AccessScan
 
 
 def line(minute):
@@ -16,18 +16,18 @@ def test_logs_reach_from_their_first_request_to_their_last(tmp_path):
     (tmp_path / "access.log").write_text("junk\n" + "".join(map(line, range(20, 50))) * 9 + line(59) + "torn")
     (tmp_path / "access.log.1").write_text(line(7) + line(19))
 
-    assert AccessScan([tmp_path]).reach() == (at(7), at(59))
+    assert AccessScan([tmp_path]).time_range() == (at(7), at(59))
 
 
 def test_packed_logs_tell_where_they_begin_alone(tmp_path):
     (tmp_path / "access.log").write_text(line(20) + line(40))
     (tmp_path / "access.log.1.gz").write_bytes(gzip.compress((line(7) + line(19)).encode()))
 
-    assert AccessScan([tmp_path]).reach() == (at(7), None)
+    assert AccessScan([tmp_path]).time_range() == (at(7), None)
 
 
 def test_logs_without_requests_reach_nowhere(tmp_path):
     (tmp_path / "access.log").write_text("junk\n")
     (tmp_path / "access.log.1").write_text("")
 
-    assert AccessScan([tmp_path]).reach() == (None, None)
+    assert AccessScan([tmp_path]).time_range() == (None, None)

@@ -10,8 +10,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from watchme_analysis.access_logs.input import REQUEST_BYTES
-from watchme_analysis.access_logs.logs import read_access_logs
 from watchme_analysis.access_logs.parquet import ParquetFile
+from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.errors import InputError
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'

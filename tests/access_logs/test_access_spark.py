@@ -14,8 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from watchme_analysis.access_logs.athena import athena_table
 from watchme_analysis.access_logs.filters import RequestFilter
-from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
-from watchme_analysis.access_logs.logs import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.access_logs.spark import SparkScan, SparkSettings, parts_of, spark_session
 from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.errors import InputError
@@ -124,7 +125,7 @@ def test_a_split_set_is_the_whole_set(settings, torn_set, tmp_path):
         assert sum(at < cut < plain.index(b"\n", at) for cut in cuts) >= count
 
     spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
-    summary = spark.gather(AccessSummary)
+    summary = spark.aggregate(AccessSummary)
     assert spark.write(str(tmp_path / "rows")) == summary.requests
     frame = pd.read_parquet(tmp_path / "rows")
 
@@ -146,11 +147,11 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, 
         bucket.put_object(Bucket="logs", Key=f"web/{name}", Body=data)
 
     spark = SparkScan(AccessScan(["s3://logs/web/"], OPTIONS), settings)
-    summary = spark.gather(partial(AccessSummary, "status"))
+    summary = spark.aggregate(partial(AccessSummary, "status"))
     assert spark.write("s3://logs/out/") == summary.requests
     few = RequestFilter(only=(("status", "200"),))
     assert spark.write("s3://logs/few/", few.of) == summary.statuses()[200]
-    assert spark.gather(partial(AccessSummary, "status", few)).statuses() == {200: summary.statuses()[200]}
+    assert spark.aggregate(partial(AccessSummary, "status", few)).statuses() == {200: summary.statuses()[200]}
 
     expected, retrievals = local(["s3://logs/web/"])
     assert spark.retrievals() == retrievals
@@ -169,7 +170,7 @@ def test_an_input_that_goes_away_is_accounted_for_and_the_others_are_read(settin
     spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
     (tmp_path / "access.log").unlink()
 
-    assert spark.gather(AccessSummary).requests == 3
+    assert spark.aggregate(AccessSummary).requests == 3
     gone, other = spark.retrievals()
     assert (gone.rows, gone.truncated) == (0, True)
     assert [one.reason for one in gone.rejected] == ["it was gone before it was read"]
@@ -181,7 +182,7 @@ def test_no_lines_are_no_error(settings, tmp_path):
 
     spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
 
-    assert spark.gather(AccessSummary).requests == 0
+    assert spark.aggregate(AccessSummary).requests == 0
     assert spark.write(str(tmp_path / "rows")) == 0
     assert [(one.lines, one.rows) for one in spark.retrievals()] == [(0, 0)]
 

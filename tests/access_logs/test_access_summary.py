@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from worlds.access_samples import requests
 
 from watchme_analysis.access_logs.filters import RequestFilter
-from watchme_analysis.access_logs.routes import route_of, routes_by_loop
+from watchme_analysis.access_logs.routes import compiled_routes, route_of
 from watchme_analysis.access_logs.summary import AccessSummary, columns_for
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import array_of
@@ -206,17 +206,17 @@ paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda 
 @given(st.lists(paths, max_size=12), st.integers(0, 3))
 def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
     values = array_of(given_paths, "text").slice(cut)
-    found = routes_by_loop(values)
+    found = compiled_routes(values)
     assert found.to_pylist() == [one if one is None else route_of(one) for one in given_paths[cut:]]
 
 
 def test_a_summary_by_the_loop_is_the_same():
-    by_loop, by_pattern = AccessSummary(by_loop=True), AccessSummary()
-    for summary in (by_loop, by_pattern):
+    compiled, by_pattern = AccessSummary(compiled=True), AccessSummary()
+    for summary in (compiled, by_pattern):
         for path in ("/v1/results/54b49bfd9d25", "/é/1", None, "/health", "/é/2"):
             summary.add(requests({"path": path}, {"path": "/jobs/7", "request_time_s": 0.5}))
-    assert by_loop.by_key().equals(by_pattern.by_key())
-    assert by_loop.by_key().num_rows == 5
+    assert compiled.by_key().equals(by_pattern.by_key())
+    assert compiled.by_key().num_rows == 5
 
 
 @pytest.mark.parametrize("most", [0, -1])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
 from watchme_analysis.access_logs.formats.apache import compile_apache, looks_like_apache
-from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 from watchme_analysis.errors import FormatError
 
 COMBINED = r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""

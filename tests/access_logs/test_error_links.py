@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.access_logs.access_log import read_access_log
-from watchme_analysis.access_logs.error_links import errors_to_requests
 from watchme_analysis.access_logs.error_log import read_error_log
+from watchme_analysis.access_logs.error_requests import errors_to_requests
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.schema import conform, empty
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from watchme_analysis.access_logs import error_requests
 from watchme_analysis.access_logs import summary_json as report
-from watchme_analysis.access_logs.error_links import errors_to_requests
 from watchme_analysis.access_logs.error_requests import (
     LINK_COLUMNS,
     ErrorCandidates,
     errors_by_kind,
+    errors_to_requests,
     errors_with_requests,
     within,
 )

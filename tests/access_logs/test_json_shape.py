@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.engine.times import is_zoned_time, moments_of
-from watchme_analysis.access_logs.formats.json_shape import shape_of
-from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
+from watchme_analysis.access_logs.formats.json_log import shape_of
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.time_columns import is_zoned_time, moments_of
 
 PLAIN = {
     "time": "2025-12-11T10:10:30+09:00",
@@ -42,7 +43,7 @@ def read(data, engine, formats=None):
 def test_lines_alike_need_no_second_look(engine, time):
     line = json.dumps({**PLAIN, "time": time}).encode() + b"\n"
     chunk = read(line * 200, engine)
-    assert (len(chunk.table), chunk.exact) == MODES[engine]
+    assert (len(chunk.table), chunk.reference_lines) == MODES[engine]
     row = chunk.table.to_pylist()[-1]
     assert row["time"] == datetime.fromisoformat(time)
     assert (row["method"], row["path"], row["query"]) == ("GET", "/v1/results/54b49bfd9d25", "n=1")
@@ -61,7 +62,7 @@ def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
     ]
     chunk = read(line * 200 + b"".join(strange), engine)
 
-    assert (len(chunk.table), chunk.exact) == (203, 203 + 1 if engine == "exact" else 4)
+    assert (len(chunk.table), chunk.reference_lines) == (203, 203 + 1 if engine == "exact" else 4)
     assert [one.line for one in chunk.rejected] == [201]
     shown = [json.loads(row["extra"])["attempt"] for row in chunk.table.to_pylist()[-4:]]
     assert shown == ["12", "-1", "12.0", "1234567890123456"]
@@ -184,7 +185,7 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
 
 def test_times_with_parts_of_a_second_are_read_without_pandas():
     code = (
-        "import sys, numpy as np; from watchme_analysis.access_logs.engine.times import moments_at;"
+        "import sys, numpy as np; from watchme_analysis.files.time_columns import moments_at;"
         "buf = np.frombuffer(b'2025-12-11T10:10:30.5Z' + b'bad', np.uint8);"
         "starts, ends = np.array([0, 22, -1], np.int32), np.array([22, 25, 0], np.int32);"
         "moments, known = moments_at(buf, starts, ends);"

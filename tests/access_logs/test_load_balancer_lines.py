@@ -6,17 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 from worlds.access_fuzz import SECONDS, SEED, damaged, differences, rounds_for
-from worlds.access_samples import ARN, HTTPS
+from worlds.access_samples import HTTPS, UNSENT
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.log_format import stock_formats
-
-UNSENT = (
-    "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 [2001:db8::7]:2817 - "
-    '-1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "a \\"b\\" c" - - '
-    f'{ARN} "Root=1-58337364-23a8c76965a2ef7629b185e3" "-" "-" 0 2018-11-30T22:22:48.364000Z "forward" "-" '
-    '"TargetConnectionError" "-" "-" "-" "-"'
-)
+from watchme_analysis.access_logs.formats.stock import stock_formats
 
 
 def read(*lines, engine="exact"):
@@ -79,7 +72,7 @@ ALIKE = [
 def test_lines_with_the_same_fields_are_read_in_columns(engine):
     data = "".join(f"{line}\n" for line in [HTTPS, *ALIKE]).encode()
 
-    assert read(HTTPS, *ALIKE, engine=engine).exact == 0
+    assert read(HTTPS, *ALIKE, engine=engine).reference_lines == 0
     assert differences(stock_formats(), data) == []
 
 

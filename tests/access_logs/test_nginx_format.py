@@ -1,9 +1,10 @@
 import pytest
 
-from watchme_analysis.access_logs.formats.log_format import STOCK, compile_format
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_format
 from watchme_analysis.errors import FormatError
 
-COMBINED = compile_format(STOCK["combined"], name="combined")
+COMBINED = stock_format("combined")
 LINE = b'192.0.2.7 - ann [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5"'
 
 
@@ -132,10 +133,10 @@ def test_a_list_of_addresses_that_nothing_encloses_is_one_value():
 def test_two_lines_run_into_one_are_none(address):
     line = address + b' - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1'
 
-    assert compile_format(STOCK["common"]).match(line)
+    assert compile_format(stock_format("common").text).match(line)
     # A part of an address before another one may make a third of them.
     for cut in range(len(address) + 1, len(line) - 1):
-        assert compile_format(STOCK["common"]).match(line[:cut] + line) is None
+        assert compile_format(stock_format("common").text).match(line[:cut] + line) is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,9 @@ def test_bytes_that_a_crash_leaves_are_of_no_value(escape, torn):
 
 
 def test_a_format_that_another_begins_with_is_known():
-    common, combined, main = (compile_format(STOCK[name]) for name in ("common", "combined", "main"))
+    common, combined, main = (
+        compile_format(stock_format(name).text) for name in ("common", "combined", "main")
+    )
 
     assert common.begins(combined) and combined.begins(main) and common.begins(main)
     assert not combined.begins(common) and not common.begins(common)

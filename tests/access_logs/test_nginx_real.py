@@ -19,9 +19,9 @@ from worlds.nginx import NGINX, await_listening, free_port, temp_paths
 
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.error_links import errors_to_requests
 from watchme_analysis.access_logs.error_log import read_error_log
-from watchme_analysis.access_logs.logs import LogOptions, read_access_logs
+from watchme_analysis.access_logs.error_requests import errors_to_requests
+from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
 pytestmark = [pytest.mark.nginx, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]

@@ -5,21 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.log_format import stock_formats
+from watchme_analysis.access_logs.formats.stock import STOCK_FORMATS, stock_formats
 
-INGRESS = (
-    '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET /health HTTP/1.1" 504 160 "-" "curl/8.5.0" 81 30.002 '
-    "[shop-api-80] [] 192.0.2.20:8017, 192.0.2.21:8017 0, 0 15.001, 15.001 504, 504 0f1e2d3c"
-)
-UNSENT = (
-    '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET / HTTP/1.1" 404 146 "-" "curl/8.5.0" 73 0.000 '
-    "[upstream-default-backend] [] - - - - 4b5a69"
-)
-HEALTHD = '1765415430.250"/health"504"30.002"30.001"192.0.2.7, 192.0.2.8'
-VHOST = (
-    'api.example.com 192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET /health HTTP/1.1" 200 15 "-" '
-    '"curl/8.5.0" "192.0.2.20:8017"'
-)
+SAMPLES = {found.name: found.samples for found in STOCK_FORMATS}
+INGRESS, UNSENT = SAMPLES["upstreaminfo"]
+(HEALTHD,) = SAMPLES["healthd"]
+(VHOST,) = SAMPLES["vhost"]
 engines = pytest.mark.parametrize("engine", ENGINES[1:])
 
 

@@ -8,44 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.log_format import stock_formats
-from watchme_analysis.access_logs.formats.text_proxies import text_values
+from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.formats.text_proxies import PROXIES, text_values
 
-ENVOY = (
-    '[2025-12-11T01:10:00.310Z] "POST /api/v1/locations?x=1 HTTP/2" 204 - 154 0 30226 100 "192.0.2.28" '
-    '"say "hi" twice" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "api.example.com" "tcp://192.0.2.20:80"'
-)
-ISTIO = (
-    '[2025-12-11T01:10:00.409Z] "GET /health HTTP/1.1" 504 UT response_timeout - "-" 0 24 5000 - "-" '
-    '"curl/8.5.0" "84961386-6d84-929d-98bd-c5aee93b5c88" "api:8000" "192.0.2.20:8017" '
-    "outbound|8000||api 192.0.2.7:41854 192.0.2.8:80 192.0.2.9:37652 outbound_.8000 default"
-)
-HAPROXY = (
-    "192.0.2.7:33317 [11/Dec/2025:10:10:00.655] http-in~ static/srv1 10/20/30/69/30139 504 2750 - - sH-- "
-    '1/1/1/1/0 0/0 {api.example.com|curl} {} "GET /health?x=1 HTTP/1.1"'
-)
-REFUSED = (
-    "192.0.2.7:33318 [11/Dec/2025:10:10:00.655] http-in static/<NOSRV> 10/-1/-1/-1/109 503 212 - - SC-- "
-    '1/1/1/1/0 0/0 "<BADREQ>"'
-)
-TRAEFIK = (
-    '192.0.2.7 - bob [11/Dec/2025:01:10:00 +0000] "GET /health HTTP/1.1" 502 12 "-" "curl/8" 2 "api@docker" '
-    '"http://192.0.2.20:8017" 30001ms'
-)
-S3 = (
-    f"{'7' * 64} example-bucket [11/Dec/2025:01:10:00 +0000] 192.0.2.7 {'7' * 64} 3E57427F3EXAMPLE "
-    'REST.GET.OBJECT a/b.wav "GET /example-bucket/a/b.wav?x HTTP/1.1" 404 NoSuchKey 113 - 70 69 "-" '
-    '"S3Console/0.4" - s9lzHYrFp76ZVxRcpX9= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader '
-    "example-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -"
-)
-CLASSIC = (
-    "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 192.0.2.20:80 0.000086 1.001048 0.001337 200 200 0 "
-    '57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.38.0" DHE-RSA-AES128-SHA TLSv1.2'
-)
-UNSENT = (
-    "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 - -1 -1 -1 503 0 0 0 "
-    '"GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -'
-)
+SAMPLES = {proxy.name: proxy.samples for proxy in PROXIES}
+ENVOY, ISTIO = SAMPLES["Envoy"]
+HAPROXY, REFUSED = SAMPLES["HAProxy"]
+(TRAEFIK,) = SAMPLES["Traefik"]
+(S3,) = SAMPLES["S3 server access log"]
+CLASSIC, UNSENT = SAMPLES["Classic Load Balancer"]
 LINES = {
     "Envoy": ENVOY,
     "Istio": ISTIO,

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.access_logs.engine import first_run, jit_cache
-from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.access import access
 from watchme_analysis.cli.access_run import progress_words

@@ -7,9 +7,9 @@ import pytest
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.error_log import looks_like, read_error_log
-from watchme_analysis.access_logs.formats.apache import VHOST_COMBINED, compile_apache
-from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
-from watchme_analysis.access_logs.logs import AccessScan, read_access_logs
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import prefix_size
 
@@ -41,7 +41,7 @@ prefixes = pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
 
 def read(lines, engine="exact", formats=None):
     data = "".join(f"{line}\n" for line in lines).encode()
-    formats = formats or [*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined")]
+    formats = formats or stock_formats()
     return Engine(formats, UTC, engine=engine).read(data)
 
 
@@ -55,7 +55,7 @@ def test_what_stands_before_the_lines_is_taken_off(prefix, engine):
 
     assert len(chunk.table) == 97
     assert chunk.table.to_pylist() == plain.table.to_pylist()
-    assert (chunk.blank, chunk.exact) == (1, 100 if engine == "exact" else 3)
+    assert (chunk.blank, chunk.reference_lines) == (1, 100 if engine == "exact" else 3)
     assert [(one.line, one.text) for one in chunk.rejected] == [
         (51, f"{prefix}started".encode()),
         (61, f"{prefix}it is no request".encode()),
@@ -68,7 +68,7 @@ def test_json_behind_a_prefix_is_read_quickly(engine):
     chunk = read([f"web-1  | {line}"] * 50, engine)
 
     assert chunk.table["path"].to_pylist() == ["/a"] * 50
-    assert chunk.exact == (50 if engine == "exact" else 0)
+    assert chunk.reference_lines == (50 if engine == "exact" else 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

@@ -347,7 +347,7 @@ def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:
     """
     import pyarrow.parquet as pq
 
-    from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 
     sidecar = truth or log
     written = pq.read_table(sidecar.with_suffix(".truth.parquet"), memory_map=True)

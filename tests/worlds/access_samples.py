@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from watchme_analysis.access_logs.formats.load_balancer import SAMPLES
 from watchme_analysis.access_logs.summary import columns_for
 
 TIMED = (
@@ -9,14 +10,7 @@ TIMED = (
     '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
     '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status"'
 )
-ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
-HTTPS = (
-    "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 192.0.2.20:80 "
-    '0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.46.0" '
-    f'ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {ARN} "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" '
-    '"arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
-    '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
-)
+HTTPS, UNSENT = SAMPLES
 TIME = pa.timestamp("us", "UTC")
 TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
 TYPES |= dict.fromkeys(("request_time_s", "upstream_response_time_s"), pa.float64())

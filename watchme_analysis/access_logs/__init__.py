@@ -1,12 +1,13 @@
 """Access and error logs in any format: frames, summaries, Parquet, Athena and Spark.
 
-Entry point: `logs.read_access_logs` (a frame), `logs.AccessScan` (chunk by chunk),
+Entry point: `scan.read_access_logs` (a frame), `scan.AccessScan` (block by block),
 `summary.AccessSummary`, `error_log`.
 
 Imports: `nginx_conf`, `files`, `text` and below.
 
 Never: knows a case, a question or AWS; drops a line without counting it.
 
-`formats` turns a log format into a plan, `engine` applies the plan to bytes, `accounting` counts every
-line.
+`formats` compiles log formats, `engine` parses blocks of bytes, `accounting` counts every line. `access_log`
+and `error_log` read single files of a case, `scan` reads sets of logs of any size, and `spark` does so on
+many machines.
 """

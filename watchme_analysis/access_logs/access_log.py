@@ -17,8 +17,8 @@ from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
-from watchme_analysis.access_logs.logs import chunks_of
 from watchme_analysis.access_logs.parquet import write_parquet
+from watchme_analysis.access_logs.scan import chunks_of
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import split_lines
@@ -50,7 +50,7 @@ def looks_like(raw: RawFile) -> bool:
     except FormatError:
         # Let the reader say what is wrong with the stated format.
         return True
-    reader.look_at(lines)
+    reader.prepare(lines)
     for line in lines:
         try:
             reader.row(line)

@@ -134,7 +134,7 @@ def unreadable_log(one: Input, reader: ReferenceParser) -> Retrieval | None:
     for at, lines in _lines_all_over(one, one.size):
         if not at and lines[:1] and lines[0].startswith((*PACKED_MAGIC, b"#")):
             return None
-        reader.look_at(lines)
+        reader.prepare(lines)
         for number, line in enumerate(lines, 1):
             if not line.strip(b" \t\0"):
                 continue

@@ -39,22 +39,22 @@ def routes_of(paths: list[str]) -> list[str]:
     return route_of(joined).split("\n")
 
 
-def routes_by_loop(paths: pa.Array) -> pa.Array:
+def compiled_routes(paths: pa.Array) -> pa.Array:
     """Return :func:`route_of` of every path by the compiled loop, which needs numba; null stays null."""
     import numpy as np
     import pyarrow.compute as pc
 
-    from watchme_analysis.access_logs.engine.route_loop import families
+    from watchme_analysis.access_logs.engine.route_loop import replace_ids
 
     offsets, texts = text_parts(paths)
     data, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty_like(offsets)
-    doubtful = np.empty(len(paths), bool)
-    doubts = families(texts, offsets, data, bounds, doubtful)
+    ambiguous = np.empty(len(paths), bool)
+    count = replace_ids(texts, offsets, data, bounds, ambiguous)
     found = text_array(bounds, data, ~nulls_of(paths))
-    if not doubts:
+    if not count:
         return found
-    exact = routes_of(paths.filter(bool_array(doubtful)).to_pylist())
-    return pc.replace_with_mask(found, bool_array(doubtful), array_of(exact, "text"))
+    exact = routes_of(paths.filter(bool_array(ambiguous)).to_pylist())
+    return pc.replace_with_mask(found, bool_array(ambiguous), array_of(exact, "text"))
 
 
 def route_templates(paths: pd.Series) -> pd.Series:

@@ -1,13 +1,8 @@
-"""Access logs in parts that may be read apart from one another: ranges of plain files, packed files whole.
+"""Access logs scanned by Spark, part by part on many machines, with the same parsers as the local scan.
 
-A session of Spark, where pyspark and Java are at hand.
-
-Access logs scanned by Spark: the local scan's plan, engine and account, part by part on many machines.
-
-The driver lists and cuts the inputs; a task reads its part (an input, or a range of a plain file or object)
-through the same code as the local scan, and answers with what it gathered and its account of the lines.
-Nothing goes through Spark's own readers. Executors need this package, and must see files under the same names
-as the driver does.
+The driver lists the inputs and cuts them into parts: byte ranges of plain files and objects, compressed files
+whole. A task reads its part and returns an aggregate of the rows and the account of the lines. Spark's own
+readers are not used. Executors need this package, and must see files under the same names as the driver.
 """
 
 from __future__ import annotations
@@ -28,8 +23,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeVar
 from watchme_analysis.access_logs.accounting import AccessLogAccounting
 from watchme_analysis.access_logs.input import REQUEST_BYTES, Input
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, blocks_from
-from watchme_analysis.access_logs.logs import AccessScan, chunks_of
 from watchme_analysis.access_logs.parquet import write_parquet
+from watchme_analysis.access_logs.scan import AccessScan, chunks_of
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.files.decompress import PACKED_MAGIC, filling
 
@@ -214,17 +209,17 @@ def reason_of(error: Exception) -> str:
 _ANSWER = "at long, answer binary"
 
 
-class Gatherer(Protocol):
-    """What takes in the rows of a scan; what was gathered of parts adds up."""
+class Aggregate(Protocol):
+    """An aggregate of the rows of a scan; aggregates of parts add up."""
 
     def add(self, table: pa.Table) -> None:
-        """Take in rows."""
+        """Add rows."""
 
     def merge(self, other: Self) -> None:
-        """Take in what another has gathered."""
+        """Add the aggregate of another part."""
 
 
-Gathered = TypeVar("Gathered", bound=Gatherer)
+Aggregated = TypeVar("Aggregated", bound=Aggregate)
 
 
 class SparkScan:
@@ -254,7 +249,7 @@ class SparkScan:
         self._parts = parts_of(scan.inputs, self._settings.part_bytes)
         self._accounts: list[AccessLogAccounting] = []
 
-    def gather(self, new: Callable[[], Gathered]) -> Gathered:
+    def aggregate(self, new: Callable[[], Aggregated]) -> Aggregated:
         """Return what all rows come to.
 
         Parameters
@@ -270,8 +265,8 @@ class SparkScan:
             When Spark gives up.
         """
         whole = new()
-        for gathered in self._run(partial(_gathered, new)):
-            whole.merge(gathered)
+        for found in self._run(partial(_aggregated, new)):
+            whole.merge(found)
         return whole
 
     def write(self, folder: str, keep: Keep | None = None) -> int:
@@ -386,11 +381,11 @@ def _read(
     return account, value
 
 
-def _gathered(new: Callable[[], Gathered], _: int, tables: Iterator[pa.Table]) -> Gathered:
-    gathered = new()
+def _aggregated(new: Callable[[], Aggregated], _: int, tables: Iterator[pa.Table]) -> Aggregated:
+    found = new()
     for table in tables:
-        gathered.add(table)
-    return gathered
+        found.add(table)
+    return found
 
 
 def _written(folder: str, keep: Keep | None, at: int, tables: Iterator[pa.Table]) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.grouped_sums import MEASURES, GroupedSums, KeySums, Names, sums_by
 from watchme_analysis.access_logs.latency_histogram import Histograms, most_off_pct, quantiles
-from watchme_analysis.access_logs.routes import routes_by_loop, routes_of
+from watchme_analysis.access_logs.routes import compiled_routes, routes_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import array_of, nulls_of, number_array, numbers_of, whole
 
@@ -70,7 +70,7 @@ class AccessSummary:
         How many of the slowest requests are kept.
     requests, untimed
         How many requests are counted, and how many are not since they have no time to be compared.
-    by_loop
+    compiled
         Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
 
     Raises
@@ -82,7 +82,7 @@ class AccessSummary:
     by: str = "path"
     choice: RequestFilter = field(default_factory=RequestFilter)
     keep_slowest: int = 10
-    by_loop: bool = False
+    compiled: bool = False
     requests: int = 0
     untimed: int = 0
     _by_key: KeySums = field(default_factory=KeySums)
@@ -243,8 +243,8 @@ class AccessSummary:
         if self.by in BY_TIME:
             values = pc.strftime(pc.floor_temporal(values, unit=self.by), "%Y-%m-%dT%H:%MZ")
         texts = whole(values if values.type == pa.large_string() else values.cast(pa.large_string()))
-        if self.by == "path" and self.by_loop:
-            return self._by_key.keys.numbers(routes_by_loop(texts), list, "-")
+        if self.by == "path" and self.compiled:
+            return self._by_key.keys.numbers(compiled_routes(texts), list, "-")
         return self._by_key.keys.numbers(texts, routes_of if self.by == "path" else list, "-")
 
     def _slow_from_s(self) -> float:

@@ -141,7 +141,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **asked: Any) -
     found = run(scan, partial(AccessSummary, asked["by"], choice, asked["top"] or _SLOWEST), asked)
     report = access_report(found.summary, found.retrievals, scan.notes, asked["sort"])
     if report["left_out"] and not report["rows"]:
-        report["reach"] = plain(dict(zip(("start", "end"), scan.reach(), strict=True)))
+        report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))
     if found.errors is not None:
         report["errors"] = found.errors
     if as_json:

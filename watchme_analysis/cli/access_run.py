@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from watchme_analysis.access_logs.engine.chunk import Chunk
     from watchme_analysis.access_logs.error_requests import ErrorCandidates
     from watchme_analysis.access_logs.filters import RequestFilter
-    from watchme_analysis.access_logs.logs import AccessScan
+    from watchme_analysis.access_logs.scan import AccessScan
     from watchme_analysis.access_logs.summary import AccessSummary
     from watchme_analysis.files.evidence_file import RawFile
     from watchme_analysis.retrieval import Retrieval
@@ -59,7 +59,7 @@ def make_scan(
     """Return the scan of the files as the command's options ask for it; the window in microseconds."""
     from watchme_analysis.access_logs.engine.chunk import Selection
     from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
-    from watchme_analysis.access_logs.logs import AccessScan, LogOptions
+    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
     from watchme_analysis.access_logs.summary import columns_for
 
     columns = columns_for(asked["by"], choice)
@@ -74,7 +74,7 @@ def make_scan(
     )
     scan = AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
     # Who states the format may know that what can be read comes late.
-    scan.leaves_strange = asked["log_format"] is None
+    scan.skips_unreadable = asked["log_format"] is None
     return scan
 
 
@@ -92,7 +92,7 @@ def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> 
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
     """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
-    from watchme_analysis.access_logs.engine.memory import load_with_less_memory
+    from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
     from watchme_analysis.cli.process_settings import loaded_objects_excluded
 
@@ -101,10 +101,10 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     # Error logs are read as frames, and loading pandas takes a fifth of the memory that a scan does.
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
-    summary.by_loop = scan.uses_loop
-    if summary.by_loop:
+    summary.compiled = scan.uses_compiled_parser
+    if summary.compiled:
         _make_ready()
-    load_with_less_memory(loop=summary.by_loop)
+    load_with_less_memory(loop=summary.compiled)
     written = _written_columns(scan, asked)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
@@ -127,8 +127,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
 
 def _make_ready() -> None:
     """Have the loop compiled where that was never done, and say what one waits for, on a terminal only."""
-    from watchme_analysis.access_logs.engine.first_run import compile_in_subprocesses
-    from watchme_analysis.access_logs.engine.jit_cache import is_compiled
+    from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses, is_compiled
 
     if is_compiled():
         return
@@ -159,7 +158,7 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
         if not equals:
             raise click.UsageError(f"--spark wants NAME=VALUE, such as spark.master=yarn, not {name!r}.")
     spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
-    summary = spark.gather(new)
+    summary = spark.aggregate(new)
     keep = partial(_counted, summary.choice, _written_columns(scan, asked))
     if asked["parquet"] is not None and not spark.write(asked["parquet"], keep):
         raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
@@ -169,11 +168,11 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
 def athena_ddl(files: Sequence[str], asked: Asked) -> str:
     """Return the Athena table of logs that are written like the files, or in the format that is stated."""
     from watchme_analysis.access_logs.athena import athena_table
-    from watchme_analysis.access_logs.logs import AccessScan, LogOptions, formats_of
+    from watchme_analysis.access_logs.scan import AccessScan, LogOptions, formats_of
 
     options = LogOptions(asked["log_format"], asked["nginx_conf"])
     if files:
-        log_format = AccessScan(files, options).likeliest_format()
+        log_format = AccessScan(files, options).most_common_format()
     elif asked["log_format"]:
         log_format = formats_of(None, options).formats[0]
     else:

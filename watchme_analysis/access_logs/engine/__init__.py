@@ -1,13 +1,15 @@
-"""The parsers of access logs: one reference parser, and two fast ones that must agree with it.
+"""The parsers of access logs: one reference parser, and two fast parsers that must agree with it.
 
-Entry point: `engine.Engine`, which reads one block into a `chunk.Chunk`; `reference_parser.LineReader` is
-exact and slow.
+Entry point: `engine.Engine`, which parses one block into a `chunk.Chunk`.
+
+- `reference_parser`: one line at a time; correct and slow. The fast parsers leave ambiguous lines to it.
+- `compiled_parser` (with numba): `line_loop` over lines, `value_loops` for times, numbers, request lines and
+  other values, `column_loops` from spans to columns, `simd` for many bytes at once, `columns` for the table.
+  `jit` and `compilation` compile and keep them. `route_loop` replaces ids in paths.
+- `arrow_parser` (without numba): whole columns with numpy and Arrow.
+- `program`: a format as slots for both fast parsers.
 
 Imports: `access_logs.formats`, `files` and below; numba only in the modules that `jit` compiles.
 
-Never: decides which lines are wanted beyond a `Selection`, or differs from the reference parser.
-
-With numba: `program` (the format as slots), `line_loop`, `request_line_loop`, `route_loop`, `kernel`,
-`gather` and `vectors` (the compiled loops), `compiled` (their caller). Without numba: `arrow`. Both leave
-ambiguous lines to the reference parser, and `columns` puts all of them into one table.
+Never: selects rows beyond a `Selection`, or differs from the reference parser.
 """

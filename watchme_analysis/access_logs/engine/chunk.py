@@ -84,7 +84,7 @@ class Chunk(NamedTuple):
     """A chunk, read: ``lines == rows + len(rejected) + blank + filtered``.
 
     ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
-    lines of each format, and ``exact`` those that the reference parser read.
+    lines of each format, and ``reference_lines`` those that the reference parser read.
     ``has_line_end`` is False when the last line has no line end.
     """
 
@@ -94,7 +94,7 @@ class Chunk(NamedTuple):
     blank: int
     filtered: int
     formats: Counter[str]
-    exact: int
+    reference_lines: int
     has_line_end: bool
 
 

@@ -112,29 +112,29 @@ class Columns:
         import numpy as np
         import pyarrow as pa
 
-        mix = Mix.of(rows, further)
+        merged_rows = MergedRows.of(rows, further)
         asked = [column for column in columns if column not in constants]
         numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
-        held = room_for(len(numeric), len(mix.lines), kind=np.int64)
-        built = mix.numbers(numeric, held, self._fill(numeric, mix.lines, held))
+        held = room_for(len(numeric), len(merged_rows.lines), kind=np.int64)
+        built = merged_rows.numbers(numeric, held, self._fill(numeric, merged_rows.lines, held))
         spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}
-        built.update(mix.texts(self._parsed.buf, spans))
+        built.update(merged_rows.texts(self._parsed.buf, spans))
         for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
             if column in asked:
-                built[column] = mix.merged(column, of(rows))
+                built[column] = merged_rows.merged(column, of(rows))
         for column in set(columns) & set(constants):
-            built[column] = repeated(constants[column], len(mix.lines))
+            built[column] = repeated(constants[column], len(merged_rows.lines))
         return pa.table([built[column] for column in columns], names=list(columns))
 
     def _fill(self, columns: Sequence[str], lines: Array, held: Array) -> set[str]:
         """Write the numbers of lines, one column to each row of what is held; return what anything fills."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import take
+        from watchme_analysis.access_logs.engine.column_loops import copy_numbers
 
         sources = {column: self._sources(column) for column in columns}
         first = [one[0].ctypes.data if one else 0 for one in sources.values()]
-        take(np.array(first, np.int64), lines, held)
+        copy_numbers(np.array(first, np.int64), lines, held)
         for room, (column, found) in zip(held, sources.items(), strict=True):
             for other in found[1:]:
                 np.copyto(room, other[lines], where=room == NULL)
@@ -177,7 +177,7 @@ class Columns:
         """Return offsets and bytes of JSON objects of variables in rows."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import gather_objects, measure_objects
+        from watchme_analysis.access_logs.engine.column_loops import measure_objects, write_objects
 
         keys = [f'"{name}": '.encode() for name in names]
         joined = np.frombuffer(b"".join(keys), np.uint8)
@@ -185,13 +185,13 @@ class Columns:
         offsets = np.empty(len(rows) + 1, np.int64)
         measure_objects(self._parsed.buf, spans, rows, bounds, offsets)
         data = np.empty(offsets[-1], np.uint8)
-        gather_objects(self._parsed.buf, spans, rows, (joined, bounds), (offsets, data))
+        write_objects(self._parsed.buf, spans, rows, (joined, bounds), (offsets, data))
         return offsets, data
 
     def _extra(self, rows: Array) -> pa.Array:
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import same_text
+        from watchme_analysis.access_logs.engine.column_loops import same_text
 
         names = self._program.further
         if not names:
@@ -255,7 +255,7 @@ class Spans(NamedTuple):
     ends: Array
 
 
-class Mix(NamedTuple):
+class MergedRows(NamedTuple):
     """How rows of a chunk and further ones stand between each other.
 
     Attributes
@@ -273,15 +273,15 @@ class Mix(NamedTuple):
     further: pa.Table
 
     @classmethod
-    def of(cls, rows: Array, further: pa.Table) -> Mix:
+    def of(cls, rows: Array, further: pa.Table) -> MergedRows:
         """Put further rows, which are few, where they belong between those of some lines."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import weave
+        from watchme_analysis.access_logs.engine.column_loops import merge_indexes
 
         lines = numbers_of(further["line"]) - 1
         woven, places = np.empty(len(rows) + len(lines), np.int64), np.empty_like(lines)
-        weave(rows, lines, woven, places)
+        merge_indexes(rows, lines, woven, places)
         return cls(woven, places, further)
 
     def numbers(self, columns: Sequence[str], held: Array, filled: Collection[str]) -> dict[str, pa.Array]:
@@ -299,7 +299,7 @@ class Mix(NamedTuple):
         """
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import valid_numbers
+        from watchme_analysis.access_logs.engine.column_loops import valid_numbers
 
         count = len(self.lines)
         are_floats = np.array([KINDS[column] == "float" for column in columns], bool)
@@ -334,8 +334,8 @@ class Mix(NamedTuple):
         """
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.gather import gather, measure, put
-        from watchme_analysis.access_logs.engine.vectors import WIDTH
+        from watchme_analysis.access_logs.engine.column_loops import copy_texts, insert_texts, measure_texts
+        from watchme_analysis.access_logs.engine.simd import WIDTH
 
         count = len(self.lines)
         given = {column: whole(self.further[column]) for column in columns if len(self.places)}
@@ -358,14 +358,14 @@ class Mix(NamedTuple):
         places = np.array([[one.ctypes.data for one in spans] for spans in filled.values()], np.int64)
         sizes, widths, missing = np.empty((3, len(filled)), np.int64)
         bits = np.empty((len(filled), (count + 7) // 8), np.uint8)
-        measure(places, self.lines, sizes, widths, bits, missing)
+        measure_texts(places, self.lines, sizes, widths, bits, missing)
         # Offsets of texts of one width are known, and shared; the others' are filled in.
         vary = widths < 0
         slots = np.where(vary, np.cumsum(vary) - 1, -1)
         offsets = room_for(int(np.count_nonzero(vary)), count + 1, kind=np.int64)
         ends = np.cumsum(sizes + WIDTH)
         data = room_for(int(ends[-1]), kind=np.uint8)
-        gather(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
+        copy_texts(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
         for at, column in enumerate(filled):
             if missing[at] == count:
                 found[column] = nulls(count, arrow_type("text"))
@@ -374,7 +374,7 @@ class Mix(NamedTuple):
             stand = offsets[slots[at]] if vary[at] else even_offsets(count, int(widths[at]))
             if column in given:
                 bounds, texts = text_parts(given[column])
-                put(texts, bounds, self.places, stand, room)
+                insert_texts(texts, bounds, self.places, stand, room)
             found[column] = text_array(stand, room[:-WIDTH], Bits(bits[at], int(missing[at])))
         return found
 

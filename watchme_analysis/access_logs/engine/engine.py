@@ -1,6 +1,6 @@
-"""The plan that most lines of a sample are of.
+"""Blocks of an access log into tables: by a fast parser, and ambiguous lines by the reference parser.
 
-Chunks of an access log into tables: the compiled loop first, what it doubts by the exact way.
+The format of a block is that of most lines of a sample. All engines return the same rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from watchme_analysis.access_logs.engine.columns import rows_table
 from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
 from watchme_analysis.access_logs.engine.program import Program, compile_program
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
-from watchme_analysis.access_logs.formats.json_shape import shape_of
+from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.load_balancer import TYPES, load_balancer_plan
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from watchme_analysis.access_logs.engine.compiled import CompiledLines
+    from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
 
     Array = np.ndarray[Any, Any]
 
     Bounds = tuple[Array, Array]
 
-# Lines of no format begin so whose plan can be told by one of them.
+# Beginnings of lines without a configured format whose format follows from one line.
 _SHAPED = (b"{", *TYPES)
 
 
 def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
-    """Return the plan that most lines of a sample are of, None for lines that only the exact way reads.
+    """Return the format of most lines of a sample, None for lines that only the reference parser reads.
 
     Parameters
     ----------
@@ -63,14 +63,18 @@ def _plan_of(line: bytes, reader: ReferenceParser) -> LogFormat | None:
     return shape_of(line, reader.keys) if line.startswith(b"{") else load_balancer_plan(line)
 
 
-# Below this many bytes loading the compiled loop costs more than it saves.
+# Bytes below which loading the compiled parser costs more than it saves.
 FAST_FROM = 16 << 20
-# How lines are read: by the best way that is installed; by a loop that numba compiles; by Arrow in columns;
-# one by one.
+# How lines are read: by the fastest parser that is installed, by loops that numba compiles, by Arrow in whole
+# columns, or one by one by the reference parser.
 ENGINES = ("auto", "numba", "arrow", "exact")
+# Lines of a block whose formats are compared.
 _SAMPLE = 32
-# So many lines of a chunk, and such a share of it, are hardly all torn where a shorter format would end.
-_MANY_TORN, _SHARE_TORN = 3, 0.002
+# Lines of a block that may be truncated lines of a longer format are rejected below this count and this share
+# of the block; more of them are hardly all truncated at the same place.
+_MOST_TRUNCATED = 3
+_TRUNCATED_SHARE = 0.002
+# The byte of a carriage return.
 _RETURN = 13
 _CUT = "it has no line end, so that its last value may be cut"
 
@@ -81,7 +85,7 @@ def _has_numba() -> bool:
 
 
 def chosen_engine(asked: str) -> str:
-    """Return the engine to use: the one asked for, for ``auto`` the compiled loop where it can be used.
+    """Return the engine to use: the stated one, for ``auto`` the compiled parser where numba is installed.
 
     Raises
     ------
@@ -98,16 +102,16 @@ def chosen_engine(asked: str) -> str:
 
 
 class Engine:
-    """Reads chunks of whole lines; chunks may be read at the same time in several threads.
+    """Parses blocks of whole lines; several threads may parse blocks at the same time.
 
     Parameters
     ----------
     formats
-        Formats that may have written the lines, the likeliest first.
+        Formats that may have written the lines, the most probable first.
     zone
         Zone of times written without one.
     selection
-        What is asked.
+        Columns, time window and path prefix.
     engine
         A word of :data:`ENGINES`; all give the same rows.
     decode
@@ -149,34 +153,34 @@ class Engine:
         lines = len(bounds[0])
         reader = ReferenceParser(self._formats, self._zone, fields=block.fields)
         sample = _lines(buf, bounds, _sample_rows(lines))
-        reader.look_at(sample)
+        reader.prepare(sample)
         given = constants or {}
         chunk = buf[:size], bounds
         program = self._program_for(len(sample), reader)
         if program is None:
-            return self._exact(chunk, np.arange(lines), reader, given)
-        # A line without its end may be a part of one, and is for the exact way.
+            return self._by_reference(chunk, np.arange(lines), reader, given)
+        # A line without its end may be truncated, and is left to the reference parser.
         whole = lines - (not _has_line_end(chunk[0]))
         bounds = bounds[0][:whole], bounds[1][:whole]
         if reader.prefixed:
             bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
         quick = (
             self._compiled(program, buf, bounds)
-            if self._engine == "numba" and program.fits_loop
+            if self._engine == "numba" and program.fits_compiled_parser
             else self._columnar(program, chunk[0], bounds, given)
         )
-        doubtful = self._exact(chunk, np.append(quick.others, np.arange(whole, lines)), reader, given)
+        ambiguous = self._by_reference(chunk, np.append(quick.others, np.arange(whole, lines)), reader, given)
         if self._decode:
-            table = quick.table(given, doubtful.table[:0])
-            table = merged(unescaped_table(table, program.log_format.escape), doubtful.table)
+            table = quick.table(given, ambiguous.table[:0])
+            table = merged(unescaped_table(table, program.log_format.escape), ambiguous.table)
         else:
-            table = quick.table(given, doubtful.table)
+            table = quick.table(given, ambiguous.table)
         name = program.log_format.name or program.log_format.text
-        return doubtful._replace(
+        return ambiguous._replace(
             table=table,
             lines=lines,
-            filtered=quick.read - len(quick.rows) + doubtful.filtered,
-            formats=doubtful.formats + Counter({name: quick.read}),
+            filtered=quick.read - len(quick.rows) + ambiguous.filtered,
+            formats=ambiguous.formats + Counter({name: quick.read}),
         )
 
     def _bounds(self, buf: Array, size: int) -> Bounds:
@@ -185,7 +189,7 @@ class Engine:
 
         if self._engine != "numba":
             return _line_bounds(buf[:size])
-        from watchme_analysis.access_logs.engine.compiled import line_bounds
+        from watchme_analysis.access_logs.engine.compiled_parser import line_bounds
 
         starts, ends = line_bounds(buf, size)
         if _has_line_end(buf[:size]):
@@ -195,25 +199,25 @@ class Engine:
         return np.append(starts, start), np.append(ends, stop)
 
     def _compiled(self, program: Program, buf: Array, bounds: Bounds) -> CompiledLines:
-        from watchme_analysis.access_logs.engine.compiled import CompiledLines
+        from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
 
         return CompiledLines(program, buf, bounds, self._selection)
 
     def _columnar(self, program: Program, buf: Array, bounds: Bounds, constants: dict[str, Any]) -> _Columnar:
-        from watchme_analysis.access_logs.engine.arrow import arrow_table
+        from watchme_analysis.access_logs.engine.arrow_parser import arrow_table
 
         table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
         return _Columnar(len(table), self._selection.filtered(table), others)
 
-    def uses_loop(self, lines: Sequence[bytes]) -> bool:
-        """Tell whether the compiled loop reads most lines like those given."""
+    def uses_compiled_parser(self, lines: Sequence[bytes]) -> bool:
+        """Return whether the compiled parser reads most of such lines."""
         reader = ReferenceParser(self._formats, self._zone)
-        reader.look_at(lines)
+        reader.prepare(lines)
         program = self._program_for(len(lines), reader)
-        return self._engine == "numba" and program is not None and program.fits_loop
+        return self._engine == "numba" and program is not None and program.fits_compiled_parser
 
     def _program_for(self, size: int, reader: ReferenceParser) -> Program | None:
-        """Return how to read what most lines of a sample of a size are, or None for line by line."""
+        """Return the program for the format of most lines of a sample, None for the reference parser."""
         plan = most_common_plan(size, reader)
         return None if plan is None else self._program(plan)
 
@@ -226,20 +230,20 @@ class Engine:
     def _suits(self, program: Program | None) -> bool:
         if program is None or self._engine == "exact":
             return False
-        from watchme_analysis.access_logs.engine.arrow import can_read
+        from watchme_analysis.access_logs.engine.arrow_parser import can_read
 
-        return (self._engine == "numba" and program.fits_loop) or can_read(program)
+        return (self._engine == "numba" and program.fits_compiled_parser) or can_read(program)
 
-    def _exact(
+    def _by_reference(
         self, chunk: tuple[Array, Bounds], rows: Array, reader: ReferenceParser, constants: dict[str, Any]
     ) -> Chunk:
         buf, bounds = chunk
         found: list[dict[str, Any]] = []
         rejected: list[RejectedLine] = []
-        doubted: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
+        shorter: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
         blank = filtered = 0
         for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
-            if not reader.written(line).strip(b" \t\0") or reader.is_directive(line):
+            if not reader.strip_prefix(line).strip(b" \t\0") or reader.is_directive(line):
                 blank += 1
                 continue
             # A write after a truncation leaves NUL bytes before the line.
@@ -261,26 +265,27 @@ class Engine:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
             if log_format is not None and log_format.begins(reader.formats[0]):
-                torn = RejectedLine(int(row) + 1, f"it may be a torn line of {reader.formats[0].name}", line)
-                doubted.setdefault(log_format, []).append((found[-1], torn))
-        for log_format, pairs in doubted.items():
-            if len(pairs) < max(_MANY_TORN, _SHARE_TORN * len(bounds[0])):
+                reason = f"it may be a truncated line of {reader.formats[0].name}"
+                truncated = RejectedLine(int(row) + 1, reason, line)
+                shorter.setdefault(log_format, []).append((found[-1], truncated))
+        for log_format, pairs in shorter.items():
+            if len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * len(bounds[0])):
                 reader.used[log_format.name or log_format.text] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
-                rejected = sorted([*rejected, *(torn for _, torn in pairs)])
+                rejected = sorted([*rejected, *(line for _, line in pairs)])
         table = rows_table(found, self._selection.needed)
         return Chunk(table, rejected, len(rows), blank, filtered, reader.used, len(rows), _has_line_end(buf))
 
 
 class _Columnar(NamedTuple):
-    """What Arrow read of a chunk, with the names that the compiled loop has for it."""
+    """The rows that Arrow parsed of a block; the same interface as :class:`CompiledLines`."""
 
     read: int
     rows: pa.Table
     others: Array
 
     def table(self, _constants: dict[str, Any], further: pa.Table) -> pa.Table:
-        """Return the rows asked for and further ones between them."""
+        """Return the selected rows, with further rows at their places."""
         return merged(self.rows, further)
 
 

@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from watchme_analysis.access_logs.engine import kernel
 from watchme_analysis.access_logs.engine.jit import compiled
-from watchme_analysis.access_logs.engine.kernel import int64
-from watchme_analysis.access_logs.engine.request_line_loop import split_request
-from watchme_analysis.access_logs.engine.vectors import (
+from watchme_analysis.access_logs.engine.simd import (
     WIDTH,
     byte_at,
     leading_digits,
@@ -19,13 +16,35 @@ from watchme_analysis.access_logs.engine.vectors import (
     matches,
     place_of,
 )
-
-_INT, _DECIMAL, _MSEC = kernel.INT, kernel.DECIMAL, kernel.MSEC
-_TIME_LOCAL, _TIME_ISO = kernel.TIME_LOCAL, kernel.TIME_ISO
-_ADDRESS, _TOKEN, _QUOTED, _TEXT = kernel.ADDRESS, kernel.TOKEN, kernel.QUOTED, kernel.TEXT
-_LIST_TIME, _LIST_ADDRESS = kernel.LIST_TIME, kernel.LIST_ADDRESS
-_REQUEST, _TARGET = kernel.REQUEST, kernel.TARGET
-_NULL = kernel.NULL
+from watchme_analysis.access_logs.engine.value_loops import (
+    ADDRESS,
+    INT,
+    LIST_ADDRESS,
+    LIST_TIME,
+    MICRO,
+    MSEC,
+    NULL,
+    POWERS,
+    QUOTED,
+    REQUEST,
+    TARGET,
+    TEXT,
+    TIME_ISO,
+    TIME_LOCAL,
+    TOKEN,
+    enclosed_end,
+    follows,
+    int64,
+    may_be_two,
+    number_end,
+    read_list,
+    repeats,
+    split_request,
+    text_end,
+    time_iso,
+    time_local,
+    token_end,
+)
 
 
 @compiled
@@ -51,31 +70,31 @@ def find_lines(buf: Any, size: int, starts: Any, ends: Any) -> Any:
 def _null_size(at: int, end: int, literal: Any, json: bool) -> Any:
     """Return the length of a value that stands for none (``-``, in JSON also nothing), -1 for another."""
     is_last = literal[3] == 0
-    if json and not is_last and kernel.follows(at, end, literal):
+    if json and not is_last and follows(at, end, literal):
         return 0
     if byte_at(at) == 45 and at < end:
         if is_last:
             return 1 if at + 1 == end else -1
-        return 1 if kernel.follows(at + 1, end, literal) else -1
+        return 1 if follows(at + 1, end, literal) else -1
     return -1
 
 
 @compiled
 def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
-    """Return where a time ends (-1 in doubt) and its moment; ``known`` is where one stood, and its moment.
+    """Return where a time ends (-1 when ambiguous) and its moment; ``known`` holds the same of the last.
 
     Requests come by the thousand a second, so that most times repeat the one before.
     """
-    size = 26 if kind == _TIME_LOCAL else 25
-    if kernel.repeats(at, known[0], size):
+    size = 26 if kind == TIME_LOCAL else 25
+    if repeats(at, known[0], size):
         return at + size, known[1]
-    if kind == _TIME_LOCAL:
-        moment = kernel.time_local(at, end)
+    if kind == TIME_LOCAL:
+        moment = time_local(at, end)
     else:
-        moment = kernel.time_iso(at, end)
-        if moment != _NULL and byte_at(at + 19) == 90:
+        moment = time_iso(at, end)
+        if moment != NULL and byte_at(at + 19) == 90:
             size = 20
-    if moment == _NULL:
+    if moment == NULL:
         return -1, moment
     known[0], known[1] = at if size > 20 else -1, moment
     return at + size, moment
@@ -83,15 +102,15 @@ def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
 
 @compiled
 def _read_number(at: int, kind: int) -> Any:
-    """Return where a number ends (-1 in doubt), its whole value, and its decimal."""
-    stop, value, whole, places = kernel.number_end(at)
+    """Return where a number ends (-1 when ambiguous), its whole value, and its decimal."""
+    stop, value, whole, places = number_end(at)
     if whole == 0 or places > 6:
-        return -1, _NULL, np.nan
-    if kind == _INT:
+        return -1, NULL, np.nan
+    if kind == INT:
         return (stop if places == 0 and whole <= 15 else -1), value, np.nan
-    if kind == _MSEC:
-        return (stop if places > 0 and whole <= 10 else -1), value * kernel.MICRO[places], np.nan
-    return (stop if whole <= 9 else -1), value, value / kernel.POWERS[places]
+    if kind == MSEC:
+        return (stop if places > 0 and whole <= 10 else -1), value * MICRO[places], np.nan
+    return (stop if whole <= 9 else -1), value, value / POWERS[places]
 
 
 @compiled
@@ -125,7 +144,7 @@ def _is_address(at: int, end: int) -> Any:
             run = 0
             continue
         if char == 46:
-            # One of IPv4 within one of IPv6 is for the exact way.
+            # One of IPv4 within one of IPv6 is left to the reference parser.
             four, six = four and run > 0, False
             dots += 1
             run = 0
@@ -146,23 +165,23 @@ def _is_address(at: int, end: int) -> Any:
 
 @compiled
 def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any:
-    """Return where a text, a word or an address ends, -1 in doubt."""
+    """Return where a text, a word or an address ends, -1 when ambiguous."""
     kind, role, json = kinds
     begin = at
-    if kind == _QUOTED:
+    if kind == QUOTED:
         # What a request line is taken apart at, other characters may stand for.
-        return kernel.enclosed_end(at, end, not json, role == 0)
-    if kind == _ADDRESS and literal[3] > 0:
+        return enclosed_end(at, end, not json, role == 0)
+    if kind == ADDRESS and literal[3] > 0:
         stop = _ipv4_end(at)
         if stop >= 0 and byte_at(stop) == byte_at(literal[2]):
             return stop
-    if kind == _ADDRESS or kind == _TOKEN:
-        stop = kernel.token_end(at, end, byte_at(literal[2]) if literal[3] > 0 else 0)
-        if kind == _ADDRESS and stop >= 0 and not _is_address(at, stop):
+    if kind == ADDRESS or kind == TOKEN:
+        stop = token_end(at, end, byte_at(literal[2]) if literal[3] > 0 else 0)
+        if kind == ADDRESS and stop >= 0 and not _is_address(at, stop):
             return -1
     else:
-        stop = kernel.text_end(at, end, literal, kind != _TEXT)
-        if stop >= 0 and opening[3] > 0 and kernel.may_be_two(begin, stop, literal, opening):
+        stop = text_end(at, end, literal, kind != TEXT)
+        if stop >= 0 and opening[3] > 0 and may_be_two(begin, stop, literal, opening):
             return -1
     if json:
         for place in range(at, stop):
@@ -187,8 +206,8 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
         is a request or a target, whether it is a number of JSON (``bool``), slot of its span, of its whole
         number, of its decimal, of the span of a whole list (-1: not asked for).
     limits
-        Whether the escape is JSON's (empty values are null, escapes doubtful), the length from which a line
-        is doubtful, the slot of the first of the five spans of the request (-1: not asked for), whether no
+        Whether the escape is JSON's (empty values are null, escapes ambiguous), the length from which a line
+        is ambiguous, the slot of the first of the five spans of the request (-1: not asked for), whether no
         other variable can stand in for a part of the request, and the plan's ``start_sign``.
     out
         ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
@@ -212,7 +231,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
     for line in range(len(line_starts)):
         at, end = place + line_starts[line], place + line_ends[line]
         good[line] = False
-        if end - at > longest or not kernel.follows(at, end, opening):
+        if end - at > longest or not follows(at, end, opening):
             continue
         at += literal_at[1]
         tries = 0
@@ -222,22 +241,22 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
             literal = words[index + 1], masks[index + 1], literal_place + literal_at[index + 1], literal_size
             begin = at
             first, last = at, at
-            number, decimal = _NULL, np.nan
+            number, decimal = NULL, np.nan
             null_size = _null_size(at, end, literal, json)
-            if null_size >= 0 and not (_LIST_TIME <= kind <= _LIST_ADDRESS and null_size > 0):
+            if null_size >= 0 and not (LIST_TIME <= kind <= LIST_ADDRESS and null_size > 0):
                 # nginx always knows the time.
-                at = -1 if _MSEC <= kind <= _TIME_ISO else at + null_size
+                at = -1 if MSEC <= kind <= TIME_ISO else at + null_size
                 last = at if null_size == 0 else begin
-            elif kind == _TIME_LOCAL or kind == _TIME_ISO:
-                at, number = _read_time(at, end, kind, known_times[kind - _TIME_LOCAL])
+            elif kind == TIME_LOCAL or kind == TIME_ISO:
+                at, number = _read_time(at, end, kind, known_times[kind - TIME_LOCAL])
                 last = at
-            elif kind <= _MSEC:
+            elif kind <= MSEC:
                 at, number, decimal = _read_number(at, kind)
                 last = at
-            elif _LIST_TIME <= kind <= _LIST_ADDRESS:
-                at, count, total, number, first, last = kernel.read_list(at, end, kind)
+            elif LIST_TIME <= kind <= LIST_ADDRESS:
+                at, count, total, number, first, last = read_list(at, end, kind)
                 tries = max(tries, count)
-                if total != _NULL:
+                if total != NULL:
                     decimal = total / 1e6
                 if last - first == 1 and byte_at(first) == 45:
                     last = first
@@ -246,15 +265,15 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 last = at
             if bare[index] and (null_size >= 0 or _is_padded(begin)):
                 at = -1
-            if at < 0 or at > end or not kernel.follows(at, end, literal):
+            if at < 0 or at > end or not follows(at, end, literal):
                 at = -1
                 break
             if role != 0:
                 method_end, path, mark, stop = begin, last, last, last
                 if last > begin:
-                    method_end, path, mark, stop = split_request(begin, last, role == _REQUEST)
+                    method_end, path, mark, stop = split_request(begin, last, role == REQUEST)
                 # For a part that is missing another variable may stand in.
-                is_whole = mark > path and (role == _TARGET or last > stop > method_end > begin)
+                is_whole = mark > path and (role == TARGET or last > stop > method_end > begin)
                 if method_end < 0 or not (is_alone or is_whole):
                     at = -1
                     break
@@ -268,7 +287,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                     ends[request_slot + 2, line] = stop - place
                     starts[request_slot + 3, line] = stop + 1 - place if stop + 1 < last else -1
                     ends[request_slot + 3, line] = last - place
-                    is_garbage = last > begin and method_end == begin and role == _REQUEST
+                    is_garbage = last > begin and method_end == begin and role == REQUEST
                     starts[request_slot + 4, line] = begin - place if is_garbage else -1
                     ends[request_slot + 4, line] = last - place
             if span_slots[index] >= 0:

@@ -66,7 +66,7 @@ class Program:
         return column_sources(known_names(self.log_format))
 
     @cached_property
-    def fits_loop(self) -> bool:
+    def fits_compiled_parser(self) -> bool:
         """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
         if isinstance(self.log_format, DerivedFormat):
             return False
@@ -82,7 +82,7 @@ class Program:
         """Literals, their bounds and first bytes, kinds and slots as the loop wants them."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.vectors import WORD
+        from watchme_analysis.access_logs.engine.simd import WORD
 
         literals = self.log_format.literals
         bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
@@ -113,36 +113,35 @@ class Program:
         return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
 
     def _role(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import kernel
+        from watchme_analysis.access_logs.engine import value_loops
 
         if variable.name != self.sources.request:
             return 0
-        return kernel.REQUEST if variable.name == "request" else kernel.TARGET
+        return value_loops.REQUEST if variable.name == "request" else value_loops.TARGET
 
     def _kind(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import kernel
+        from watchme_analysis.access_logs.engine import value_loops as loops
 
         if variable.kind == "list":
-            return {"upstream_status": kernel.LIST_STATUS, "upstream_addr": kernel.LIST_ADDRESS}.get(
-                variable.name, kernel.LIST_TIME
-            )
+            lists = {"upstream_status": loops.LIST_STATUS, "upstream_addr": loops.LIST_ADDRESS}
+            return lists.get(variable.name, loops.LIST_TIME)
         if variable.kind == "text":
             if not variable.quoted:
-                return kernel.TEXT
-            return kernel.UNESCAPED if self.log_format.escape == "none" else kernel.QUOTED
+                return loops.TEXT
+            return loops.UNESCAPED if self.log_format.escape == "none" else loops.QUOTED
         return {
-            "int": kernel.INT,
-            "decimal": kernel.DECIMAL,
-            "msec": kernel.MSEC,
-            "time_local": kernel.TIME_LOCAL,
-            "time_iso8601": kernel.TIME_ISO,
-            "address": kernel.ADDRESS,
-            "token": kernel.TOKEN,
+            "int": loops.INT,
+            "decimal": loops.DECIMAL,
+            "msec": loops.MSEC,
+            "time_local": loops.TIME_LOCAL,
+            "time_iso8601": loops.TIME_ISO,
+            "address": loops.ADDRESS,
+            "token": loops.TOKEN,
         }[variable.kind]
 
 
 def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | None:
-    """Return the program that yields the columns, None when the format is one for the exact way alone.
+    """Return the program that yields the columns, None when the format is one for the reference parser alone.
 
     Parameters
     ----------
@@ -177,7 +176,7 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
 
 
 def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
-    """Tell whether the compiled loop finds a value's end, before the literal, where the exact way does."""
+    """Return whether the compiled loop finds a value's end where the reference parser does."""
     # What follows a list may look like what stands between its items.
     if variable.kind == "list" and (variable.name not in UPSTREAM or literal.startswith((b",", b" :"))):
         return False
@@ -188,7 +187,7 @@ def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
 
 
 def _is_plain(log_format: LogFormat) -> bool:
-    """Tell whether the loop reads the format as the exact way does, line for line."""
+    """Tell whether the loop reads the format as the reference parser does, line for line."""
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False

@@ -60,7 +60,7 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
         return None
     names, known = log_format.names, found.lastindex
     further = len(names) > _MOST_NESTED
-    if log_format.is_torn(line):
+    if log_format.is_corrupt(line):
         where = "it holds NUL bytes, which a crash leaves"
     elif known == _MOST_NESTED and further:
         where = f"behind ${names[known - 1]}"
@@ -149,7 +149,7 @@ class ReferenceParser:
             Why the line is no request.
         """
         reason = ""
-        line = self.written(line)
+        line = self.strip_prefix(line)
         if self.is_directive(line):
             raise ValueError("a directive, which says what the lines below it hold")
         if self.fields is not None:
@@ -212,20 +212,20 @@ class ReferenceParser:
         except ValueError:
             return None
 
-    def written(self, line: bytes) -> bytes:
+    def strip_prefix(self, line: bytes) -> bytes:
         """Return what the program wrote of a line."""
         line = line.removeprefix(BYTE_ORDER_MARK)
         return line[prefix_size(line) :] if self.prefixed else line
 
-    def look_at(self, sample: Iterable[bytes]) -> None:
+    def prepare(self, sample: Iterable[bytes]) -> None:
         """Find out from a sample whether lines are below directives, or prefixed; then as :meth:`sort_by`."""
         lines = list(sample)
         if self.fields is None and lines:
-            self.fields = W3cFields().after(self.written(lines[0]))
+            self.fields = W3cFields().after(self.strip_prefix(lines[0]))
         if self.fields is not None:
             return
         self.prefixed = 2 * sum(map(self._has_prefix, lines)) > len(lines)
-        self.sort_by(map(self.written, lines))
+        self.order_formats(map(self.strip_prefix, lines))
 
     def _has_prefix(self, line: bytes) -> bool:
         size = prefix_size(line)
@@ -239,7 +239,7 @@ class ReferenceParser:
         # A load balancer's line begins with a time as well.
         return text_values(line, self.zone) is None
 
-    def sort_by(self, sample: Iterable[bytes]) -> None:
+    def order_formats(self, sample: Iterable[bytes]) -> None:
         """Try first the format that most lines of a sample are of; ties and the others stay in order."""
         lines = list(sample)
         best, self.others = None, lines

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from watchme_analysis.access_logs.engine.jit import compiled
-from watchme_analysis.access_logs.engine.kernel import int64
+from watchme_analysis.access_logs.engine.value_loops import int64
 
 _SLASH, _DASH, _STAR = 47, 45, 42
 _UUID_SIZE = 36
 
 
 @compiled
-def families(texts: Any, offsets: Any, data: Any, bounds: Any, doubtful: Any) -> Any:
+def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any) -> Any:
     """Fill in the families of paths as :func:`watchme_analysis.access_logs.routes.route_of` tells them.
 
     Parameters
@@ -21,20 +21,20 @@ def families(texts: Any, offsets: Any, data: Any, bounds: Any, doubtful: Any) ->
         Paths as UTF-8, one behind the other, and where they begin and the last one ends.
     data, bounds
         Room for as many bytes and bounds.
-    doubtful
-        Which paths hold a line feed or what is no ASCII, and are for the exact way: ``bool[paths]``.
+    ambiguous
+        Which paths hold a line feed or a character beyond ASCII, and are left to `route_of`: ``bool[paths]``.
 
     Returns
     -------
     int
-        How many paths are doubtful.
+        How many paths are ambiguous.
     """
-    to, doubts = int64(0), 0
+    to, count = int64(0), 0
     bounds[0] = 0
     for index in range(len(offsets) - 1):
         stop = offsets[index + 1]
         first = offsets[index]
-        doubtful[index] = False
+        ambiguous[index] = False
         while True:
             # A part up to a slash, counted while it is copied.
             begin = to
@@ -54,7 +54,7 @@ def families(texts: Any, offsets: Any, data: Any, bounds: Any, doubtful: Any) ->
                 elif char == _DASH:
                     dashes += 1
                 elif char >= 128 or char == 10:
-                    doubtful[index] = True
+                    ambiguous[index] = True
             size = at - first
             plain = digits + hexes
             is_id = digits > 0 and (
@@ -74,8 +74,8 @@ def families(texts: Any, offsets: Any, data: Any, bounds: Any, doubtful: Any) ->
             to += 1
             first = at + 1
         bounds[index + 1] = to
-        doubts += doubtful[index]
-    return doubts
+        count += ambiguous[index]
+    return count
 
 
 @compiled

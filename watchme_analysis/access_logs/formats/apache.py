@@ -18,8 +18,6 @@ from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.field_values import microseconds
 
-VHOST_COMBINED = r'%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"'
-
 _DIRECTIVE = re.compile(
     r"%(?:!?\d{3}(?:,\d{3})*)?(?P<which>[<>])?(?:\{(?P<of>[^}]*)\})?"
     r"(?P<code>\^F[BU]|\^t[io]|[A-Za-z])"

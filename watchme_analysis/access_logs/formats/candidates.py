@@ -1,4 +1,4 @@
-"""The log formats that may have written an access log, the likeliest first."""
+"""The log formats that may have written an access log, the most probable first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from watchme_analysis.access_logs.formats.apache import (
-    VHOST_COMBINED,
-    apache_directives,
-    compile_apache,
-    looks_like_apache,
-)
-from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format, stock_formats
+from watchme_analysis.access_logs.formats.apache import apache_directives, compile_apache, looks_like_apache
+from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
+from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded
@@ -75,9 +71,7 @@ def candidate_formats(raw: RawFile) -> Candidates:
             _take(directive, raw, configured, (named_first, named), notes)
         if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
             notes.append(f"{config.name} defines no log_format.")
-    stock = {
-        found.name: found for found in (*stock_formats(), compile_apache(VHOST_COMBINED, "vhost_combined"))
-    }
+    stock = {found.name: found for found in stock_formats()}
     # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
     known = {**stock, **configured}
     if not configured or not set(named_first + named) <= set(known):

@@ -40,7 +40,7 @@ class Derivation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DerivedFormat(LogFormat):
-    """A plan, read in columns alone, of lines that the exact way reads by a function of their own."""
+    """A plan, read in columns alone, of lines that the reference parser reads by a function of their own."""
 
     derivation: Derivation = field(kw_only=True)
 

@@ -30,16 +30,19 @@ class Proxy:
         Variable of each key.
     per_second
         Parts of a second in which it writes times.
-    start
-        Key of the time at which a request began; None where the time logged is that of its end.
     duration
         Key of how long it took.
+    samples
+        Lines that it writes.
+    start
+        Key of the time at which a request began; None where the time logged is that of its end.
     """
 
     marks: frozenset[str]
     variables: Mapping[str, str]
     per_second: float
     duration: str
+    samples: tuple[str, ...]
     start: str | None = None
 
 
@@ -70,6 +73,17 @@ PROXIES = (
         per_second=1e9,
         duration="Duration",
         start="StartUTC",
+        samples=(
+            '{"ClientAddr":"192.0.2.7:31073","ClientHost":"192.0.2.7","ClientPort":"31073",'
+            '"ClientUsername":"-","DownstreamContentSize":75,"DownstreamStatus":404,"Duration":1964899,'
+            '"OriginContentSize":75,"OriginDuration":1694568,"OriginStatus":404,"Overhead":270331,'
+            '"RequestHost":"api.example.com","RequestMethod":"GET","RequestPath":"/500?x=1",'
+            '"RequestProtocol":"HTTP/1.1","RetryAttempts":0,"RouterName":"web@docker",'
+            '"ServiceAddr":"192.0.2.20:3000","ServiceURL":{"Scheme":"http","User":null,'
+            '"Host":"192.0.2.20:3000","ForceQuery":false},"StartUTC":"2025-02-28T12:11:34.10912886Z",'
+            '"entryPointName":"http","level":"info","msg":"","request_User-Agent":"curl/8.5.0",'
+            '"time":"2025-02-28T12:11:34Z"}',
+        ),
     ),
     Proxy(
         marks=frozenset({"request.method", "request.uri", "status", "duration"}),
@@ -89,6 +103,14 @@ PROXIES = (
         },
         per_second=1.0,
         duration="duration",
+        samples=(
+            '{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request",'
+            '"request":{"remote_ip":"127.0.0.1","remote_port":"41342","client_ip":"192.0.2.7",'
+            '"proto":"HTTP/2.0","method":"GET","host":"localhost","uri":"/a?b=1",'
+            '"headers":{"User-Agent":["curl/7.82.0"],"X-Forwarded-For":["192.0.2.7","192.0.2.8"]},'
+            '"tls":{"resumed":false,"version":772,"proto":"h2"}},"bytes_read":0,"user_id":"",'
+            '"duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"]}}',
+        ),
     ),
     Proxy(
         marks=frozenset({"start_time", "response_code", "duration"}),
@@ -110,6 +132,15 @@ PROXIES = (
         per_second=1e3,
         duration="duration",
         start="start_time",
+        samples=(
+            '{"authority":"api.example.com","bytes_received":0,"bytes_sent":91,'
+            '"downstream_local_address":"192.0.2.30:8080",'
+            '"downstream_remote_address":"[2001:db8::7]:47250","duration":5004,"method":"GET",'
+            '"path":"/health","protocol":"HTTP/1.1","request_id":"a4cadca4-662f-4a9c-9a8e-1d2f3a4b5c6d",'
+            '"response_code":504,"response_flags":"UT","start_time":"2025-12-11T01:10:30.250Z",'
+            '"upstream_cluster":"outbound|80||api","upstream_host":"192.0.2.20:8080",'
+            '"upstream_service_time":null,"user_agent":"curl/8.5.0","x_forwarded_for":null}',
+        ),
     ),
 )
 _TIMES = ("request_time", "upstream_response_time")

@@ -1,12 +1,10 @@
-"""Lines of an Application Load Balancer's access log.
+"""The access log of an Application Load Balancer.
+
+:func:`load_balancer_values` is the reference, for one line. :func:`load_balancer_plan` does the same for
+whole columns of lines whose times and addresses are written as documented; other lines are left to it.
 
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html.
 New fields are added at the end of a line from time to time.
-
-Lines of an Application Load Balancer in whole columns: the plan of lines with the fields that one has.
-
-What :func:`load_balancer_values` works out line by line is worked out here for a chunk, of lines whose times
-and addresses are written as documented; the others are left to it.
 """
 
 from __future__ import annotations
@@ -15,13 +13,13 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.engine.times import moments_of
 from watchme_analysis.access_logs.formats.derived import Derivation, DerivedFormat, Texts
 from watchme_analysis.access_logs.formats.json_proxies import without_port
 from watchme_analysis.access_logs.formats.log_variables import Variable, kind_of
 from watchme_analysis.files.arrow_arrays import nulls_of, scalar_of, truths_of, where
 from watchme_analysis.files.field_values import microseconds, number
 from watchme_analysis.files.lines import decoded
+from watchme_analysis.files.time_columns import moments_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +28,24 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 NAME = "Application Load Balancer"
+_ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
+# Lines of the format.
+SAMPLES = (
+    (
+        "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 "
+        '192.0.2.20:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" '
+        f'"curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {_ARN} "Root=1-58337281-1d84f3d73c47ec4e58577259" '
+        '"www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
+        '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
+    ),
+    # It was sent to no target.
+    (
+        "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 [2001:db8::7]:2817 - "
+        '-1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "a \\"b\\" c" - - '
+        f'{_ARN} "Root=1-58337364-23a8c76965a2ef7629b185e3" "-" "-" 0 2018-11-30T22:22:48.364000Z '
+        '"forward" "-" "TargetConnectionError" "-" "-" "-" "-"'
+    ),
+)
 TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
 _FIELD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"]+')
 AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
@@ -105,7 +121,7 @@ _HOST = rf"\A{AUTHORITY.pattern.replace('(', '(?P<host>', 1)}"
 
 
 def load_balancer_plan(line: bytes) -> DerivedFormat | None:
-    """Return the plan of lines with the fields that a line has, None for what only the exact way reads."""
+    """Return the plan of lines with the fields of a line, None where only the reference parser reads them."""
     fields = fields_of(line)
     if fields is None or not _LEAST <= len(fields) <= len(NAMES):
         return None
@@ -147,7 +163,7 @@ def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
         "upstream_response_time": parts[1],
     }
     sure = truths_of(pc.match_substring_regex(texts("type"), _TYPE))
-    # A time that isn't there, or of another shape, may be one to the exact way.
+    # A time that isn't there, or of another shape, may be one to the reference parser.
     sure &= ~nulls_of(taken) | nulls_of(created)
     for one in (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ","))):
         sure &= truths_of(one, null=True)

@@ -32,23 +32,7 @@ _ESCAPES = ("default", "json", "none")
 _ESCAPING = ("default", "json", "apache")
 # Lines beyond this are matched with values that can't hold spaces, so that no line takes quadratic time.
 LONG_LINE = 1 << 16
-
-STOCK = {
-    "combined": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-    '"$http_referer" "$http_user_agent"',
-    # The format of nginx.org's packages.
-    "main": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-    '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"',
-    "common": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent',
-    # Of Kubernetes' ingress-nginx, of Elastic Beanstalk's health logs, and of the image nginx-proxy.
-    "upstreaminfo": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-    '"$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] '
-    "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time "
-    "$upstream_status $req_id",
-    "healthd": '$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for',
-    "vhost": '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-    '"$http_referer" "$http_user_agent" "$upstream_addr"',
-}
+_EXAMPLE = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 
 
 @dataclass(frozen=True)
@@ -171,7 +155,7 @@ class LogFormat:
         # Far quicker than a pattern to tell that a line is of another format.
         if not line.startswith(self.literals[0]) or not line.endswith(self.literals[-1]):
             return None
-        if self._longest_literal not in line or self.is_torn(line):
+        if self._longest_literal not in line or self.is_corrupt(line):
             return None
         is_long = len(line) > LONG_LINE
         if is_long and not self._has_literals(line):
@@ -195,7 +179,7 @@ class LogFormat:
         """Tell whether a variable's values may hold whatever could end them."""
         return variable.kind == "text" and not (variable.quoted and self.escape != "none")
 
-    def is_torn(self, line: bytes) -> bool:
+    def is_corrupt(self, line: bytes) -> bool:
         """Tell whether a line holds NUL bytes, which a crash leaves and the escaping doesn't."""
         return self.escape in _ESCAPING and b"\0" in line
 
@@ -297,7 +281,7 @@ def assemble(name: str, text: str, escape: Escape, literals: list[str], names: l
             )
     if not names:
         raise FormatError(
-            f"The log_format {name or text!r} has no variable: give a format such as {STOCK['common']!r}."
+            f"The log_format {name or text!r} has no variable: give a format such as {_EXAMPLE!r}."
         )
     variables = tuple(map(_variable, names, literals, literals[1:]))
     plain = tuple(literal.encode() for literal in literals)
@@ -309,8 +293,3 @@ def _variable(name: str, before: str, after: str) -> Variable:
     kind = kind_of(name)
     # A host, say, may hold what no word does, and where it is enclosed that does no harm.
     return Variable(name, "text" if quoted and kind == "token" else kind, quoted)
-
-
-def stock_formats() -> list[LogFormat]:
-    """Return the formats that need no configuration."""
-    return [compile_format(text, name=name) for name, text in STOCK.items()]

@@ -45,16 +45,22 @@ class TextProxy:
         client's own text may hold some.
     beginning
         What only a line's beginning looks like: where it stands inside of one, two are run into one.
+    samples
+        Lines that it writes.
+    units_per_s
+        Units per second of its times; None where ``complete`` makes seconds of them.
     complete
         Fills in what follows from the groups, times in seconds.
     ending
-        What every line ends with: far sooner told than that the shape doesn't fit.
+        The end of every line, which is compared sooner than the whole shape.
     """
 
     name: str
     shape: str
     beginning: re.Pattern[str]
-    complete: Callable[[Values], None]
+    samples: tuple[str, ...]
+    units_per_s: float | None = None
+    complete: Callable[[Values], None] | None = None
     ending: str = ""
 
     @cached_property
@@ -68,28 +74,9 @@ class TextProxy:
         return re.compile(self.shape.replace(".*?", '[^"]*'), re.DOTALL)
 
 
-def _milliseconds(values: Values) -> None:
-    for name in ("request_time", "upstream_response_time"):
-        values[name] = _seconds(values.get(name))
-
-
-def _seconds(milliseconds: str | None) -> str | None:
-    count = number(milliseconds)
-    return None if count is None else f"{count / 1000:.3f}"
-
-
-def _envoy(values: Values) -> None:
-    _milliseconds(values)
-    # Before version 1.10 the address of an upstream began with its scheme.
-    address = values["upstream_addr"]
-    values["upstream_addr"] = address.removeprefix("tcp://") if address else None
-
-
-def _traefik(values: Values) -> None:
-    _milliseconds(values)
-    # The whole URL of the server that was asked.
-    address = values["upstream_addr"]
-    values["upstream_addr"] = address.partition("://")[2] or address if address else None
+def _seconds(count: str | None, units_per_s: float) -> str | None:
+    found = number(count)
+    return None if found is None else f"{found / units_per_s:.3f}"
 
 
 def _haproxy(values: Values) -> None:
@@ -137,7 +124,15 @@ PROXIES = (
             r"(?P<requested_server_name>\S+) (?P<route_name>\S+))?"
         ),
         re.compile(rf'\[{_ISO}\] "'),
-        _envoy,
+        (
+            '[2025-12-11T01:10:00.310Z] "POST /api/v1/locations?x=1 HTTP/2" 204 - 154 0 30226 100 '
+            '"192.0.2.28" "say "hi" twice" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "api.example.com" "tcp://192.0.2.20:80"',
+            # Istio
+            '[2025-12-11T01:10:00.409Z] "GET /health HTTP/1.1" 504 UT response_timeout - "-" 0 24 5000 - "-" '
+            '"curl/8.5.0" "84961386-6d84-929d-98bd-c5aee93b5c88" "api:8000" "192.0.2.20:8017" '
+            "outbound|8000||api 192.0.2.7:41854 192.0.2.8:80 192.0.2.9:37652 outbound_.8000 default",
+        ),
+        units_per_s=1e3,
     ),
     TextProxy(
         "HAProxy",
@@ -151,7 +146,14 @@ PROXIES = (
             r'"(?P<request>[^"]*)"(?: \S+/\S+/\S+/\S+/\S+ (?P<ssl>\S+/\S+/\S+))?'
         ),
         re.compile(rf"\[{_CLF}(?:\.\d+)?\] \S+ [^\s/]+/\S+ -?\d+/-?\d+/"),
-        _haproxy,
+        (
+            "192.0.2.7:33317 [11/Dec/2025:10:10:00.655] http-in~ static/srv1 10/20/30/69/30139 504 2750 - - "
+            'sH-- 1/1/1/1/0 0/0 {api.example.com|curl} {} "GET /health?x=1 HTTP/1.1"',
+            # No server was available.
+            "192.0.2.7:33318 [11/Dec/2025:10:10:00.655] http-in static/<NOSRV> 10/-1/-1/-1/109 503 212 - - "
+            'SC-- 1/1/1/1/0 0/0 "<BADREQ>"',
+        ),
+        complete=_haproxy,
     ),
     TextProxy(
         "Traefik",
@@ -162,8 +164,12 @@ PROXIES = (
             r"(?P<request_time>\d+)ms"
         ),
         re.compile(rf'\[{_CLF} [+-]\d{{4}}\] "'),
-        _traefik,
-        "ms",
+        (
+            '192.0.2.7 - bob [11/Dec/2025:01:10:00 +0000] "GET /health HTTP/1.1" 502 12 "-" "curl/8" 2 '
+            '"api@docker" "http://192.0.2.20:8017" 30001ms',
+        ),
+        units_per_s=1e3,
+        ending="ms",
     ),
     TextProxy(
         "S3 server access log",
@@ -177,7 +183,13 @@ PROXIES = (
             r'(?: [^\s"]+)*'
         ),
         re.compile(rf"\[{_CLF} [+-]\d{{4}}\] \S+ \S+ \S+ [A-Z]"),
-        _milliseconds,
+        (
+            f"{'7' * 64} example-bucket [11/Dec/2025:01:10:00 +0000] 192.0.2.7 {'7' * 64} 3E57427F3EXAMPLE "
+            'REST.GET.OBJECT a/b.wav "GET /example-bucket/a/b.wav?x HTTP/1.1" 404 NoSuchKey 113 - 70 69 "-" '
+            '"S3Console/0.4" - s9lzHYrFp76ZVxRcpX9= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader '
+            "example-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -",
+        ),
+        units_per_s=1e3,
     ),
     TextProxy(
         "Classic Load Balancer",
@@ -189,7 +201,15 @@ PROXIES = (
             r"(?P<ssl_protocol>\S+))?"
         ),
         re.compile(rf"{_ISO} \S+ \S+:\d+ \S+ [\d.-]+ [\d.-]+ [\d.-]+ "),
-        _classic,
+        (
+            "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 192.0.2.20:80 0.000086 1.001048 0.001337 "
+            '200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.38.0" '
+            "DHE-RSA-AES128-SHA TLSv1.2",
+            # It was sent to no server.
+            "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 - -1 -1 -1 503 0 0 0 "
+            '"GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -',
+        ),
+        complete=_classic,
     ),
 )
 
@@ -223,7 +243,14 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
         if first is not None and proxy.beginning.search(text, first.start() + 1):
             raise ValueError("another line begins inside of it")
         values = {name: None if value in _NOTHING else value for name, value in found.groupdict().items()}
-        proxy.complete(values)
+        if proxy.units_per_s is not None:
+            for name in ("request_time", "upstream_response_time"):
+                values[name] = _seconds(values.get(name), proxy.units_per_s)
+        if proxy.complete is not None:
+            proxy.complete(values)
+        if values.get("upstream_addr"):
+            # Traefik logs a URL, and so did Envoy before version 1.10.
+            values["upstream_addr"] = re.sub(r"^[a-z]+://(?=.)", "", values["upstream_addr"] or "")
         values["msec"] = end_of(values.pop("start"), values.get("request_time"), zone)
         if values.get("remote_addr"):
             values["remote_addr"] = without_port(values["remote_addr"])

@@ -1,16 +1,16 @@
-"""A chunk of an access log by the compiled loop: what it takes without doubt, and which lines it leaves."""
+"""The compiled parser of access logs: unambiguous lines into columns; the others are listed, not parsed."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.access_logs.engine.column_loops import has_prefix, partition_lines
 from watchme_analysis.access_logs.engine.columns import Columns, Parsed
-from watchme_analysis.access_logs.engine.gather import has_prefix, split
 from watchme_analysis.access_logs.engine.line_loop import find_lines, parse_lines
 from watchme_analysis.access_logs.engine.program import Program
-from watchme_analysis.access_logs.engine.times import moments_at
 from watchme_analysis.files.arrow_arrays import room_for
+from watchme_analysis.files.time_columns import moments_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +25,9 @@ _SHORT_LINE = 80
 
 
 class CompiledLines:
-    """The lines of a chunk, taken apart by the compiled loop.
+    """The lines of a block, taken apart by the compiled loop.
 
-    To be used up before the same thread reads another chunk: what was found lies in memory that is kept.
+    Must be used before the same thread parses another block, since its arrays are reused.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class CompiledLines:
     Attributes
     ----------
     read
-        How many lines leave no doubt.
+        Number of unambiguous lines.
     rows
-        Indexes of those that are asked for.
+        Indexes of those that are selected.
     others
-        Indexes of the lines that do.
+        Indexes of the ambiguous lines.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class CompiledLines:
         if "time_text" in program.ints:
             _read_times(program, buf, out, lines)
         good, others = np.empty((2, lines), np.int64)
-        self.read = split(out[0][:lines], good, others)
+        self.read = partition_lines(out[0][:lines], good, others)
         good, self.others = good[: self.read], others[: lines - self.read]
         self._columns = Columns(Parsed(buf, *out[1:]), program)
         self._needed = selection.needed
@@ -74,7 +74,7 @@ class CompiledLines:
 
 
 def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:
-    """Fill in the moments of times that the loop takes for texts, and doubt lines in which they are none."""
+    """Parse times that the loop takes for texts; lines in which they are no times become ambiguous."""
     import numpy as np
 
     good, starts, ends, ints, _ = out
@@ -119,7 +119,7 @@ def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> A
 
 
 class _Space(threading.local):
-    """What the loop writes to, kept by each thread: fresh memory for each chunk costs as much as the loop."""
+    """Output arrays of the loop, reused by each thread: new ones for each block cost as much as the loop."""
 
     def __init__(self) -> None:
         import numpy as np

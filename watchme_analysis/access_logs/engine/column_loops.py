@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from watchme_analysis.access_logs.engine.jit import compiled, compiled_for_little
-from watchme_analysis.access_logs.engine.kernel import NULL, int64
-from watchme_analysis.access_logs.engine.vectors import (
+from watchme_analysis.access_logs.engine.simd import (
     NEAR,
     WIDTH,
     copy_bytes,
@@ -15,6 +14,7 @@ from watchme_analysis.access_logs.engine.vectors import (
     touch,
     word_at,
 )
+from watchme_analysis.access_logs.engine.value_loops import NULL, int64
 
 _UNSIGNED = int64(2**63 - 1)
 _INFINITY = int64(0x7FF0 << 48)
@@ -23,7 +23,7 @@ _AT_ONCE = 2048
 
 
 @compiled
-def split(is_good: Any, good: Any, others: Any) -> Any:
+def partition_lines(is_good: Any, good: Any, others: Any) -> Any:
     """Fill in the indexes of what is good and of what isn't, and return how many are good."""
     count = 0
     for index in range(len(is_good)):
@@ -34,7 +34,7 @@ def split(is_good: Any, good: Any, others: Any) -> Any:
 
 
 @compiled
-def weave(rows: Any, further: Any, woven: Any, places: Any) -> None:
+def merge_indexes(rows: Any, further: Any, woven: Any, places: Any) -> None:
     """Fill in both of two ascending rows of numbers in order, and where the further ones come to stand."""
     taken = 0
     for index in range(len(woven)):
@@ -48,7 +48,7 @@ def weave(rows: Any, further: Any, woven: Any, places: Any) -> None:
 
 
 @compiled
-def take(sources: Any, rows: Any, taken: Any) -> None:
+def copy_numbers(sources: Any, rows: Any, taken: Any) -> None:
     """Fill in the numbers of several columns in the rows given.
 
     ``sources`` says at which place the numbers of eight bytes of a column stand, 0 for one that is left as it
@@ -93,7 +93,7 @@ def valid_numbers(values: Any, are_floats: Any, bits: Any, missing: Any) -> None
 
 
 @compiled
-def measure(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: Any) -> None:
+def measure_texts(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: Any) -> None:
     """Fill in how many bytes the texts of several spans in the rows given have, and which are no null.
 
     Parameters
@@ -133,7 +133,7 @@ def measure(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: 
 
 
 @compiled
-def reach(spans: Any, first: int, last: int) -> Any:
+def text_extent(spans: Any, first: int, last: int) -> Any:
     """Return where the first text of a line begins and the last one of another, nothing without either."""
     begin, end = _UNSIGNED, int64(0)
     for column in range(len(spans)):
@@ -144,7 +144,7 @@ def reach(spans: Any, first: int, last: int) -> Any:
 
 
 @compiled
-def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
+def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
     """Copy the texts of several spans in the rows given to where they come to stand.
 
     Parameters
@@ -152,7 +152,7 @@ def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: A
     buf
         The chunk, and ``ROOM_BYTES`` more.
     spans, rows
-        As for :func:`measure`.
+        As for :func:`measure_texts`.
     slots
         Which of the offsets are a span's, -1 when they are known: ``int64[spans]``.
     offsets
@@ -167,7 +167,7 @@ def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: A
     # All columns of some rows, then those of the next: what they are read from is still at hand.
     for first in range(0, len(rows), _AT_ONCE):
         behind = min(first + _AT_ONCE, len(rows))
-        low, high = reach(spans, rows[first], rows[behind - 1])
+        low, high = text_extent(spans, rows[first], rows[behind - 1])
         # In order, memory is read ahead by itself. Column by column it would be waited for, text by text:
         # most of the time that all of this takes.
         for near in range(low, high, NEAR):
@@ -192,7 +192,7 @@ def gather(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: A
 
 
 @compiled_for_little
-def put(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) -> None:
+def insert_texts(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) -> None:
     """Copy texts that stand one behind the other to the places given of a row."""
     for index in range(len(places)):
         at = offsets[places[index]]
@@ -236,7 +236,7 @@ def has_prefix(buf: Any, spans: Any, rows: Any, prefix: Any, found: Any) -> None
 def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any) -> None:
     """Fill in where JSON objects of several spans in the rows given come to stand; empty without a value.
 
-    ``name_at`` bounds the names as :func:`gather_objects` takes them.
+    ``name_at`` bounds the names as :func:`write_objects` takes them.
     """
     starts, ends = spans
     offsets[0] = 0
@@ -254,7 +254,7 @@ def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any)
 
 
 @compiled
-def gather_objects(buf: Any, spans: Any, rows: Any, keys: Any, target: Any) -> None:
+def write_objects(buf: Any, spans: Any, rows: Any, keys: Any, target: Any) -> None:
     """Write JSON objects of several spans in the rows given to where they come to stand.
 
     ``keys`` are the quoted names with their colon as one ``uint8[..]``, and their bounds; ``target`` is the

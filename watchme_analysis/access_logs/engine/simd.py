@@ -39,10 +39,10 @@ def plain_run(_typing: Any, at: Any, low: Any, stop: Any, other: Any) -> Any:
         # Unsigned, so that what is below the least is very large.
         above = builder.sub(chars, least)
         most = builder.sub(_spread(builder, ir.Constant(_BYTE, 126)), least)
-        strange = builder.icmp_unsigned(">", above, most)
-        strange = builder.or_(strange, builder.icmp_unsigned("==", chars, first))
-        strange = builder.or_(strange, builder.icmp_unsigned("==", chars, second))
-        return _first_bit(builder, strange)
+        unexpected = builder.icmp_unsigned(">", above, most)
+        unexpected = builder.or_(unexpected, builder.icmp_unsigned("==", chars, first))
+        unexpected = builder.or_(unexpected, builder.icmp_unsigned("==", chars, second))
+        return _first_bit(builder, unexpected)
 
     return types.int64(types.int64, types.uint8, types.uint8, types.uint8), generate
 
@@ -139,8 +139,8 @@ def leading_digits(_typing: Any, at: Any) -> Any:
         here = builder.xor(_load(builder, given[0], _WORD), constant(0x3030303030303030))
         # What is no digit is 10 or more now; a carry into the byte behind it doesn't matter.
         above = builder.or_(here, builder.add(here, constant(0x0606060606060606)))
-        strange = builder.and_(above, constant(0xF0F0F0F0F0F0F0F0 - (1 << 64)))
-        bits = builder.cttz(strange, ir.Constant(ir.IntType(1), 0))
+        unexpected = builder.and_(above, constant(0xF0F0F0F0F0F0F0F0 - (1 << 64)))
+        bits = builder.cttz(unexpected, ir.Constant(ir.IntType(1), 0))
         count = builder.lshr(bits, constant(3))
         # What is no digit moves out at the top; what comes in below are zeros, which lead.
         unused = builder.sub(constant(64), builder.shl(count, constant(3)))

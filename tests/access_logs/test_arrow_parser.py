@@ -6,7 +6,7 @@ import sys
 
 from worlds.access_samples import HTTPS, TIMED
 
-from watchme_analysis.access_logs.formats.log_format import STOCK
+from watchme_analysis.access_logs.formats.stock import stock_format
 
 # Formats, None for what needs none, and a line of each: with several tries, escapes, what is said twice.
 LOGS = (
@@ -15,7 +15,8 @@ LOGS = (
         '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a?b HTTP/1.1" 200 12 "-" "c\\x22" 1765415430.123 '
         '7f - 0.230 "0.001, 0.002" "-" "0.001, 0.230" "192.0.2.8:80, 192.0.2.9:80" "502, 200"',
     ),
-    (STOCK["upstreaminfo"], '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1 "-" "c" '
+    (stock_format("upstreaminfo").text,
+     '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1 "-" "c" '
      "3 0.1 [pool] [] 192.0.2.8:80 1 0.1 200 7f"),
     ('"$request" $uri $status $time_iso8601 $host $http_host',
      '"GET /a HTTP/1.1" /b 200 2025-12-11T10:10:30Z a b'),
@@ -25,15 +26,16 @@ LOGS = (
 READ = """
 import json, sys
 from datetime import UTC
+from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.engine.engine import Engine, Selection
-from watchme_analysis.access_logs.formats.log_format import compile_format, stock_formats
+from watchme_analysis.access_logs.formats.log_format import compile_format
 
 for text, line in json.loads(sys.argv[1]):
     formats = [compile_format(text)] if text else stock_formats()
     selection = Selection(since=0, until=2**60, path_prefix="/")
     engine = Engine(formats, UTC, selection, engine="arrow", decode=True)
     chunk = engine.read(f"{line}\\n".encode(), {"file": "a.log", "service": None})
-    print(len(chunk.table), chunk.exact)
+    print(len(chunk.table), chunk.reference_lines)
 print(*sorted({"numba", "pandas"} & set(sys.modules)))
 """
 

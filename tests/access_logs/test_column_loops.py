@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchme_analysis.access_logs.engine import gather as gathered
-from watchme_analysis.access_logs.engine.kernel import NULL
-from watchme_analysis.access_logs.engine.vectors import WIDTH
+from watchme_analysis.access_logs.engine import column_loops as gathered
+from watchme_analysis.access_logs.engine.simd import WIDTH
+from watchme_analysis.access_logs.engine.value_loops import NULL
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES
 
 texts = st.one_of(st.none(), st.binary(max_size=70))
@@ -23,7 +23,7 @@ def bits_of(is_valid):
 @given(st.lists(st.booleans(), max_size=40))
 def test_good_and_other_lines_are_told_apart(is_good):
     good, others = np.empty((2, len(is_good)), np.int64)
-    count = gathered.split(np.array(is_good, bool), good, others)
+    count = gathered.partition_lines(np.array(is_good, bool), good, others)
     assert good[:count].tolist() == [at for at, one in enumerate(is_good) if one]
     assert others[: len(is_good) - count].tolist() == [at for at, one in enumerate(is_good) if not one]
 
@@ -33,7 +33,7 @@ def test_further_rows_stand_where_their_lines_do(are_further):
     lines = np.arange(len(are_further)) * 3
     further = lines[np.array(are_further, bool)]
     woven, places = np.empty_like(lines), np.empty_like(further)
-    gathered.weave(lines[~np.array(are_further, bool)], further, woven, places)
+    gathered.merge_indexes(lines[~np.array(are_further, bool)], further, woven, places)
     assert woven.tolist() == lines.tolist()
     assert places.tolist() == [at for at, one in enumerate(are_further) if one]
 
@@ -42,7 +42,7 @@ def test_numbers_are_taken_from_where_their_column_stands():
     whole, decimal = np.arange(10, 20), np.arange(10) / 4
     taken = np.full((3, 4), 7)
     places = np.array([whole.ctypes.data, 0, decimal.ctypes.data])
-    gathered.take(places, np.array([9, 0, 3, 3]), taken)
+    gathered.copy_numbers(places, np.array([9, 0, 3, 3]), taken)
     assert taken[0].tolist() == [19, 10, 13, 13]
     assert taken[1].tolist() == [7, 7, 7, 7]
     assert taken[2].view(np.float64).tolist() == [2.25, 0.0, 0.75, 0.75]
@@ -76,11 +76,11 @@ def test_texts_come_to_stand_one_behind_the_other(lines):
     rows = np.arange(len(lines))[::-1].copy()
     sizes, widths, missing = np.empty((3, 2), np.int64)
     bits = np.empty((2, (len(rows) + 7) // 8), np.uint8)
-    gathered.measure(spans, rows, sizes, widths, bits, missing)
+    gathered.measure_texts(spans, rows, sizes, widths, bits, missing)
     rooms = [np.empty(size + WIDTH, np.uint8) for size in sizes]
     offsets = np.empty((2, len(rows) + 1), np.int64)
     targets = np.array([room.ctypes.data for room in rooms])
-    gathered.gather(buf, spans, rows, np.arange(2), offsets, targets)
+    gathered.copy_texts(buf, spans, rows, np.arange(2), offsets, targets)
     for at in range(2):
         column = [lines[row][at] for row in rows]
         lengths = [len(text or b"") for text in column]
@@ -96,10 +96,10 @@ def test_what_lines_hold_is_reached_from_the_first_text_to_the_last():
     # A column a row, a line a column; the last line's texts stand elsewhere.
     starts = np.array([[40, 100, -7], [30, -1, -1], [-1, 120, -2]], np.int32)
     spans = np.array([[column.ctypes.data, 0] for column in starts])
-    assert gathered.reach(spans, 0, 1) == (30, 120)
-    assert gathered.reach(spans, 1, 1) == (100, 120)
+    assert gathered.text_extent(spans, 0, 1) == (30, 120)
+    assert gathered.text_extent(spans, 1, 1) == (100, 120)
     for first, last in ((0, 2), (2, 1), (2, 2)):
-        low, high = gathered.reach(spans, first, last)
+        low, high = gathered.text_extent(spans, first, last)
         assert len(range(low, high)) == 0
 
 
@@ -111,7 +111,7 @@ def test_offsets_that_are_known_are_not_filled_in():
     spans, rows = np.array([[starts.ctypes.data, ends.ctypes.data]]), np.arange(5000)
     room = np.empty(len(texts) + WIDTH, np.uint8)
     nowhere = np.empty((0, 5001), np.int64)
-    gathered.gather(buf, spans, rows, np.array([-1]), nowhere, np.array([room.ctypes.data]))
+    gathered.copy_texts(buf, spans, rows, np.array([-1]), nowhere, np.array([room.ctypes.data]))
     assert room[: len(texts)].tobytes() == texts
 
 
@@ -121,8 +121,8 @@ def test_room_is_left_for_texts_that_are_put_in():
     spans, rows = np.array([[starts.ctypes.data, ends.ctypes.data]]), np.arange(3)
     sizes, widths, missing = np.empty((3, 1), np.int64)
     offsets, bits = np.empty((1, 4), np.int64), np.empty((1, 1), np.uint8)
-    gathered.measure(spans, rows, sizes, widths, bits, missing)
+    gathered.measure_texts(spans, rows, sizes, widths, bits, missing)
     data = np.empty(sizes[0] + WIDTH, np.uint8)
-    gathered.gather(buf, spans, rows, np.zeros(1, np.int64), offsets, np.array([data.ctypes.data]))
-    gathered.put(np.frombuffer(b"1234", np.uint8), np.array([0, 4]), np.array([1]), offsets[0], data)
+    gathered.copy_texts(buf, spans, rows, np.zeros(1, np.int64), offsets, np.array([data.ctypes.data]))
+    gathered.insert_texts(np.frombuffer(b"1234", np.uint8), np.array([0, 4]), np.array([1]), offsets[0], data)
     assert (data[:10].tobytes(), missing[0], bits[0, 0]) == (b"abc1234def", 0, 0b111)

@@ -50,7 +50,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def first_time(one: Input, reader: ReferenceParser) -> int | None:
     """Return the time of a log's first request, microseconds since the epoch; None where none is near."""
     lines = split_lines(one.head())
-    reader.look_at(lines[:_FIRST_LINES])
+    reader.prepare(lines[:_FIRST_LINES])
     return _first(lines, reader)
 
 
@@ -64,7 +64,7 @@ def last_time(one: Input, reader: ReferenceParser) -> int | None:
             return None
         stream.seek(max(0, one.size - _TAIL_BYTES))
         tail = stream.read(_TAIL_BYTES)
-    reader.look_at(split_lines(head)[:_FIRST_LINES])
+    reader.prepare(split_lines(head)[:_FIRST_LINES])
     return _first(reversed(split_lines(tail)), reader)
 
 
@@ -178,7 +178,7 @@ class AccessScan:
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
         # Whether a large log of which no line can be read is left after a look at some of them.
-        self.leaves_strange = False
+        self.skips_unreadable = False
         self._pays: dict[str, bool] = {}
         self._stream: BinaryIO | None = None
 
@@ -198,7 +198,7 @@ class AccessScan:
         """Variables of the formats that may have written the logs."""
         return {name for found in self._candidates.values() for one in found.formats for name in one.names}
 
-    def reach(self) -> tuple[datetime | None, datetime | None]:
+    def time_range(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and last time in the logs, whatever is selected; see :func:`time_range_of`."""
         return time_range_of((one, self._reader(one)) for one in self.inputs)
 
@@ -212,7 +212,7 @@ class AccessScan:
                 return timezone(-offset if sign == b"-" else offset)
         return UTC
 
-    def likeliest_format(self) -> LogFormat:
+    def most_common_format(self) -> LogFormat:
         """Return the format that most of the first input's first lines are of.
 
         Raises
@@ -223,7 +223,7 @@ class AccessScan:
         for one in self.inputs:
             lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
             reader = self._reader(one)
-            reader.sort_by(lines)
+            reader.order_formats(lines)
             if any(reader.formats[0].match(line) for line in lines):
                 return reader.formats[0]
         names = ", ".join(one.name for one in self.inputs)
@@ -241,7 +241,7 @@ class AccessScan:
         return first + int(1.1 * first * unpacked / self.block_bytes)
 
     @property
-    def uses_loop(self) -> bool:
+    def uses_compiled_parser(self) -> bool:
         """Whether the compiled loop reads any of it, so that numba is at hand."""
         return any(self._engine_name(one) == "numba" for one in self.inputs)
 
@@ -261,7 +261,7 @@ class AccessScan:
         # Loading numba takes its time, and 100 MB.
         if one.name not in self._pays:
             lines = split_lines(_large_head(one, one.size))
-            self._pays[one.name] = self._engine(one, name).uses_loop(lines)
+            self._pays[one.name] = self._engine(one, name).uses_compiled_parser(lines)
         return name if self._pays[one.name] else "arrow"
 
     def account_for(self, one: Input) -> AccessLogAccounting:
@@ -289,7 +289,7 @@ class AccessScan:
             self._stream = one.open()
             return self._stream
 
-        left = unreadable_log(one, self._reader(one)) if self.leaves_strange else None
+        left = unreadable_log(one, self._reader(one)) if self.skips_unreadable else None
         if left is not None:
             self.retrievals.append(left)
             return

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from watchme_analysis.access_logs.engine import vectors
-from watchme_analysis.access_logs.engine.kernel import run_end
+from watchme_analysis.access_logs.engine import simd as vectors
+from watchme_analysis.access_logs.engine.value_loops import run_end
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES
 
 chars = st.sampled_from(b"\x00\n\r\x1f !\"'09AZ\\az~\x7f\x80\xc3\xff")

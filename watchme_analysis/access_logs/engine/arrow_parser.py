@@ -1,14 +1,10 @@
-"""Chunks of an access log by numpy and Arrow alone: for machines without numba.
+"""The parser of access logs for machines without numba: whole columns with numpy and Arrow.
 
-Values are cut out of the chunk in whole columns, held to the plan's own pattern of their kind, and converted
-by Arrow or, where few differ, by the exact way's functions. A line with a value in doubt is left to the exact
-way.
-
-Where a format's values stand in the lines of a chunk, found by numpy alone.
-
-Only lines without any doubt are taken: printable ASCII, as many quotation marks and tabs as the format
-has, every literal in its place, nothing like a line's beginning in a text that nothing encloses. Whether a
-value is one of its kind is for the reader of the values to check.
+:func:`find_spans` locates the values in the lines of a block. It takes only unambiguous lines: of printable
+ASCII, with the format's number of quotation marks and tabs, every literal at its place, and nothing
+like the beginning of a line in an unenclosed text. :func:`arrow_table` cuts the values out, checks them
+against the pattern of their kind, and converts them. Lines with an ambiguous value are left to the reference
+parser.
 """
 
 from __future__ import annotations
@@ -18,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.access_logs.engine.columns import KINDS
 from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, Program
-from watchme_analysis.access_logs.engine.times import moments_of
 from watchme_analysis.access_logs.formats.column_sources import (
     DURATIONS,
     QUERIES,
@@ -48,6 +43,7 @@ from watchme_analysis.files.arrow_arrays import (
 )
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.request_line import PLAIN_REQUEST, PLAIN_TARGET
+from watchme_analysis.files.time_columns import moments_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,14 +64,14 @@ _PLAIN_NUMBER = 15
 
 
 class ArrowTable(NamedTuple):
-    """The rows of a chunk that are beyond doubt, and the indexes of its other lines."""
+    """The rows of the unambiguous lines of a block, and the indexes of its other lines."""
 
     table: pa.Table
-    doubtful: Array
+    ambiguous: Array
 
 
 def can_read(program: Program) -> bool:
-    """Tell whether lines of a program's format can be read here."""
+    """Return whether Arrow can parse lines of a program's format."""
     return can_find(program.log_format)
 
 
@@ -111,20 +107,20 @@ def arrow_table(
         for column in columns
     ]
     table = pa.table(arrays, names=list(columns))
-    doubtful = np.ones(len(bounds[0]), bool)
-    doubtful[found.rows[values.sure]] = False
-    if not values.sure.all():
-        table = table.filter(bool_array(values.sure))
-    return ArrowTable(table, np.flatnonzero(doubtful))
+    ambiguous = np.ones(len(bounds[0]), bool)
+    ambiguous[found.rows[values.unambiguous]] = False
+    if not values.unambiguous.all():
+        table = table.filter(bool_array(values.unambiguous))
+    return ArrowTable(table, np.flatnonzero(ambiguous))
 
 
 class _Values:
-    """The values of lines that were taken apart, by column; ``sure`` tells which lines are beyond doubt."""
+    """The values of lines that were taken apart, by column; ``unambiguous`` says which lines to keep."""
 
     def __init__(self, program: Program, buf: Array, found: FoundSpans) -> None:
         import numpy as np
 
-        self.sure = np.ones(len(found.rows), bool)
+        self.unambiguous = np.ones(len(found.rows), bool)
         self._program = program
         self._log_format = program.log_format
         self._buf = buf
@@ -138,14 +134,14 @@ class _Values:
             self._nothing.append(self._log_format.derivation.nothing)
             made, sure = self._log_format.derivation.make(self._text)
             self._texts.update(made)
-            self.sure &= sure
+            self.unambiguous &= sure
 
     def check(self, variable: Variable) -> None:
-        """Doubt the lines in which a variable's value is none of its kind."""
+        """Leave lines to the reference parser whose value of a variable is not of its kind."""
         import pyarrow.compute as pc
 
         if variable.name == "time_text":
-            self._doubt_unless(pc.is_valid(self._times(variable.name)))
+            self._require(pc.is_valid(self._times(variable.name)))
         if variable.kind == "text":
             return
         values = self._text(variable.name)
@@ -153,16 +149,16 @@ class _Values:
         fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
         # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
         never_null = variable.name in TIMES or self._log_format.is_bare(variable)
-        self._doubt_unless(fits, null=not never_null)
+        self._require(fits, null=not never_null)
         if variable.kind in ("int", "decimal"):
             is_short = pc.less_equal(pc.binary_length(values), scalar_of(_PLAIN_NUMBER, "int"))
-            self._doubt_unless(is_short, null=True)
+            self._require(is_short, null=True)
         if variable.name in TIMES:
-            self._doubt_unless(pc.is_valid(self._times(variable.name)))
+            self._require(pc.is_valid(self._times(variable.name)))
         elif not self._log_format.writes_nothing:
             at = self._log_format.names.index(variable.name)
             empty = self._found.starts[at] == self._found.ends[at]
-            self.sure &= ~empty
+            self.unambiguous &= ~empty
 
     def column(self, column: str) -> pa.Array:
         """Return a column of ``access_log``."""
@@ -194,10 +190,10 @@ class _Values:
         else:
             texts = [self._text(name) for name in self._program.texts.get(column, ())]
             found = pc.coalesce(*texts) if texts else None
-        return nulls(len(self.sure), arrow_type(kind)) if found is None else found
+        return nulls(len(self.unambiguous), arrow_type(kind)) if found is None else found
 
-    def _doubt_unless(self, sure: pa.Array, *, null: bool = False) -> None:
-        self.sure &= truths_of(sure, null=null)
+    def _require(self, sure: pa.Array, *, null: bool = False) -> None:
+        self.unambiguous &= truths_of(sure, null=null)
 
     def _text(self, name: str) -> pa.Array:
         """Return a variable's values; empty ones and ``-`` are null."""
@@ -217,8 +213,8 @@ class _Values:
         return self._texts[name]
 
     def _number(self, name: str, kind: str) -> pa.Array:
-        """Return a variable's values as numbers, those in doubt null."""
-        return where(self.sure, self._text(name)).cast("int64" if kind == "int" else "float64")
+        """Return a variable's values as numbers, ambiguous ones null."""
+        return where(self.unambiguous, self._text(name)).cast("int64" if kind == "int" else "float64")
 
     def _times(self, name: str) -> pa.Array:
         """Return microseconds since the epoch, null where a value is no time."""
@@ -264,7 +260,7 @@ class _Values:
                 # For what is missing another variable may stand in.
                 if not self._target_may_be_replaced:
                     sure = pc.or_(sure, pc.is_null(values))
-                self._doubt_unless(sure)
+                self._require(sure)
                 found = {field.name: split.field(field.name) for field in split.type}
                 found = {one: where(pc.is_valid(split), part) for one, part in found.items()}
                 found["query"] = unless_empty(found["query"])
@@ -275,20 +271,20 @@ class _Values:
         return self._parts
 
     def _upstream(self) -> dict[str, pa.Array]:
-        """Return the columns of the upstreams: of one try by Arrow, of several by the exact way."""
+        """Return the columns of the upstreams: of one try by Arrow, of several by the reference."""
         import numpy as np
         import pyarrow.compute as pc
 
         if self._upstreams is not None:
             return self._upstreams
         logged = {name: self._text(name) for name in self._program.sources.upstream}
-        several = np.zeros(len(self.sure), bool)
-        asked = np.zeros(len(self.sure), bool)
+        several = np.zeros(len(self.unambiguous), bool)
+        asked = np.zeros(len(self.unambiguous), bool)
         for name, values in logged.items():
             single = pc.match_substring_regex(values, _ONE_TRY[name])
             several |= ~truths_of(single, null=True)
             asked |= ~nulls_of(values)
-        single = ~several & self.sure
+        single = ~several & self.unambiguous
         found: dict[str, pa.Array] = {}
         for column in _UPSTREAM_COLUMNS if logged else ():
             kind = arrow_type(KINDS[column])
@@ -298,7 +294,7 @@ class _Values:
             )
         if logged:
             found["upstream_tries"] = number_array(asked.astype(np.int64))
-        rows = np.flatnonzero(several & self.sure)
+        rows = np.flatnonzero(several & self.unambiguous)
         if len(rows):
             further = self._several_tries(logged, rows)
             mask = np.zeros(len(several), bool)
@@ -318,7 +314,7 @@ class _Values:
             try:
                 found.append(upstream_columns(values))
             except ValueError:
-                self.sure[row] = False
+                self.unambiguous[row] = False
                 found.append({})
         return found
 
@@ -327,7 +323,7 @@ class _Values:
         import pyarrow.compute as pc
 
         if self._target_may_be_replaced:
-            # Whether another stands in for what is missing is for the exact way to tell.
+            # The reference parser decides what replaces a missing target.
             self._request()
         pieces = []
         for name in self._program.further:
@@ -337,7 +333,7 @@ class _Values:
             escaped = pc.replace_substring(values, "\\", "\\\\")
             pieces.append(pc.coalesce(joined(f', "{name}": "', escaped, '"'), scalar_of("", "text")))
         if not pieces:
-            return nulls(len(self.sure), arrow_type("text"))
+            return nulls(len(self.unambiguous), arrow_type("text"))
         inside = unless_empty(pc.utf8_slice_codeunits(joined(*pieces), start=len(", ")))
         return joined("{", inside, "}")
 
@@ -399,7 +395,7 @@ def _shows_end(variable: Variable, literal: bytes, *, is_last: bool) -> bool:
 
 
 def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> FoundSpans:
-    """Return the lines without doubt and where their values stand.
+    """Return the unambiguous lines and where their values stand.
 
     Parameters
     ----------
@@ -447,8 +443,8 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
     taken = (ends > starts) & (ends - starts <= LONG_LINE)
     # What begins with a space or a tab may be blank.
     taken &= buf[np.minimum(starts, len(buf) - 1)] > _SPACE
-    strange = np.flatnonzero(odd)
-    taken &= np.searchsorted(strange, starts) == np.searchsorted(strange, ends)
+    unexpected = np.flatnonzero(odd)
+    taken &= np.searchsorted(unexpected, starts) == np.searchsorted(unexpected, ends)
     for byte in marks:
         places = np.flatnonzero(buf == byte)
         expected = sum(literal.count(byte) for literal in log_format.literals)

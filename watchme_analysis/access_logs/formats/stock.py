@@ -1,0 +1,101 @@
+"""Log formats that programs use without a configuration, each with lines that it writes.
+
+A further format is one more row of the table: its name, how it is written, and its sample lines.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal, NamedTuple
+
+from watchme_analysis.access_logs.formats.apache import compile_apache
+from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
+
+
+class StockFormat(NamedTuple):
+    """A format that needs no configuration.
+
+    Attributes
+    ----------
+    name
+        Its name, which ``log_format = "NAME"`` in a ``case.toml`` may state.
+    text
+        A ``log_format`` of Nginx or a ``LogFormat`` of Apache.
+    samples
+        Lines of the format.
+    dialect
+        Whose format it is.
+    """
+
+    name: str
+    text: str
+    samples: tuple[str, ...]
+    dialect: Literal["nginx", "apache"] = "nginx"
+
+
+_COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+_COMBINED = f'{_COMMON} "$http_referer" "$http_user_agent"'
+_SAMPLE = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167'
+# In the order in which they are tried.
+STOCK_FORMATS = (
+    StockFormat("combined", _COMBINED, (f'{_SAMPLE} "-" "curl/8.5.0"',)),
+    # Of nginx.org's packages.
+    StockFormat(
+        "main",
+        f'{_COMBINED} "$http_x_forwarded_for"',
+        (f'{_SAMPLE} "-" "curl/8.5.0" "192.0.2.8, 192.0.2.9"',),
+    ),
+    StockFormat("common", _COMMON, (_SAMPLE,)),
+    # Of Kubernetes' ingress-nginx.
+    StockFormat(
+        "upstreaminfo",
+        f"{_COMBINED} $request_length $request_time [$proxy_upstream_name] "
+        "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time "
+        "$upstream_status $req_id",
+        (
+            '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET /health HTTP/1.1" 504 160 "-" "curl/8.5.0" 81 '
+            "30.002 [shop-api-80] [] 192.0.2.20:8017, 192.0.2.21:8017 0, 0 15.001, 15.001 504, 504 0f1e2d3c",
+            # No upstream was asked.
+            '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET / HTTP/1.1" 404 146 "-" "curl/8.5.0" 73 '
+            "0.000 [upstream-default-backend] [] - - - - 4b5a69",
+        ),
+    ),
+    # Of Elastic Beanstalk's health logs.
+    StockFormat(
+        "healthd",
+        '$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for',
+        ('1765415430.250"/health"504"30.002"30.001"192.0.2.7, 192.0.2.8',),
+    ),
+    # Of the image nginx-proxy.
+    StockFormat(
+        "vhost",
+        f'$host {_COMBINED} "$upstream_addr"',
+        (
+            'api.example.com 192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET /health HTTP/1.1" 200 15 "-" '
+            '"curl/8.5.0" "192.0.2.20:8017"',
+        ),
+    ),
+    # Of Debian's Apache, with other virtual hosts.
+    StockFormat(
+        "vhost_combined",
+        r'%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
+        (f'www.example.com:443 {_SAMPLE} "-" "curl/8.5.0"',),
+        "apache",
+    ),
+)
+
+
+@cache
+def stock_format(name: str) -> LogFormat:
+    """Return the stock format of a name, compiled."""
+    found = next(one for one in STOCK_FORMATS if one.name == name)
+    return (
+        compile_apache(found.text, name)
+        if found.dialect == "apache"
+        else compile_format(found.text, name=name)
+    )
+
+
+def stock_formats() -> list[LogFormat]:
+    """Return the formats that need no configuration, in the order in which they are tried."""
+    return [stock_format(found.name) for found in STOCK_FORMATS]
