@@ -34,8 +34,9 @@ SAMPLES = (
     (
         "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 "
         '192.0.2.20:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" '
-        f'"curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {_ARN} "Root=1-58337281-1d84f3d73c47ec4e58577259" '
-        '"www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
+        f'"curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {_ARN} '
+        '"Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" '
+        '"arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
         '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
     ),
     # It was sent to no target.
