@@ -9,7 +9,7 @@ from worlds.access_log_lines import FORMAT, log_lines
 
 SOURCES = Path(__file__).parents[2] / "watchme_analysis"
 RUN = (
-    "import sys; from watchme_analysis.access_logs.engine.compilation import cache_folder, is_compiled; "
+    "import sys; from watchme_analysis.access_logs.engine.compile_cache import cache_folder, is_compiled; "
     "print(cache_folder()); print(is_compiled()); assert 'numba' not in sys.modules"
 )
 
@@ -44,9 +44,9 @@ def test_what_a_log_needs_is_compiled_apart_and_its_lines_before_arrow_is_loaded
 import sys
 from numba.core import config
 folder = config.CACHE_DIR
-from watchme_analysis.access_logs.engine import column_loops, compilation, line_loop
+from watchme_analysis.access_logs.engine import column_loops, compilation, compile_cache, line_loop
 compilation.take_apart()
-print(config.CACHE_DIR == folder, compilation.is_compiled(), "pyarrow" in sys.modules)
+print(config.CACHE_DIR == folder, compile_cache.is_compiled(), "pyarrow" in sys.modules)
 compilation.put_together()
 loops = [one for one in vars(column_loops).values() if hasattr(one, "signatures")]
 functions = [line_loop.parse_lines, *loops]

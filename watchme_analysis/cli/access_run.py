@@ -127,7 +127,8 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
 
 def _make_ready() -> None:
     """Have the loop compiled where that was never done, and say what one waits for, on a terminal only."""
-    from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses, is_compiled
+    from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses
+    from watchme_analysis.access_logs.engine.compile_cache import is_compiled
 
     if is_compiled():
         return

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from numba import njit
 from numba.core import config as _config
 
-from watchme_analysis.access_logs.engine.compilation import cache_folder
+from watchme_analysis.access_logs.engine.compile_cache import cache_folder
 
 # Any to the type checker: numba sets its options when it is loaded.
 config: Any = _config
