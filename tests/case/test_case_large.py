@@ -105,8 +105,9 @@ def test_the_head_of_a_large_file_is_all_that_is_read(tmp_path, pack):
 @pytest.mark.parametrize("rows", [1, 7, 100])
 def test_rows_are_in_order_whatever_is_held_at_a_time(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(time_order, "STRETCH_ROWS", rows)
+    # Half of the times are whole seconds, at which one stretch ends and the next begins.
     times = [
-        pd.Timestamp("2025-12-11T01:00:00Z") + pd.Timedelta(milliseconds=at * 7919 % 9000) for at in range(60)
+        pd.Timestamp("2025-12-11T01:00:00Z") + pd.Timedelta(milliseconds=at * 3500 % 9000) for at in range(60)
     ]
     made = [
         {"file": str(at % 2), "line": at, "time": None if at % 10 == 3 else times[at]} for at in range(60)
