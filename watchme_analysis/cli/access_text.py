@@ -1,9 +1,4 @@
-"""What the parts of a page about access logs share: its width and zone, tables, times and sentences.
-
-Lines of error logs beside access logs, as a person reads them on a terminal.
-
-The report of access logs as a person reads it on a terminal.
-"""
+"""Text of the terminal page of ``watchme access``: tables of requests, and of the error logs beside them."""
 
 from __future__ import annotations
 
@@ -16,8 +11,8 @@ from typing import Any
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
-from watchme_analysis.present.plain_lines import aligned, cut, page_width, squeezed
-from watchme_analysis.text.formats import counted
+from watchme_analysis.present.text_table import align_rows, terminal_width, truncate, truncate_middle
+from watchme_analysis.text.formats import counted, format_percent, format_time
 
 Report = Mapping[str, Any]
 
@@ -39,14 +34,14 @@ class Page:
         Columns that a line should not exceed.
     zone
         Zone of the times shown.
-    moment
-        How they are written: no more of the date than differs.
+    skipped
+        Characters of the date that all times of the page share and that are not repeated.
     """
 
     top: int
     width: int
     zone: tzinfo
-    moment: str
+    skipped: int
 
 
 def table_of(
@@ -57,12 +52,12 @@ def table_of(
     Where it is too wide the first column, which names what a line is about, is cut short.
     """
     first = max(len(row[0]) for row in rows)
-    whole = aligned(header, rows, words)
+    whole = align_rows(header, rows, words)
     over = max(map(len, whole.splitlines())) - page.width
     if over <= 0:
         return whole
     room = max(_LEAST_WIDTH, first - over)
-    return aligned(header, [[squeezed(row[0], room), *row[1:]] for row in rows], words)
+    return align_rows(header, [[truncate_middle(row[0], room), *row[1:]] for row in rows], words)
 
 
 def wrapped(text: str, page: Page, rest: str = "") -> str:
@@ -89,7 +84,7 @@ def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
         lines.append(f"{one['name']}: {counted(one['rejected'], 'line')} rejected ({share}), such as")
     for item in one["first_rejected"][:_REJECTED_SHOWN]:
         if item["line"]:
-            lines.append(cut(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
+            lines.append(truncate(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
         else:
             # What is torn off is no line.
             lines.append(f"  {item['reason']}")
@@ -100,14 +95,7 @@ def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
 
 def moment_of(moment: str | None, page: Page) -> str:
     """Return a time as the page shows times."""
-    return clock(moment, page.zone, page.moment)
-
-
-def clock(moment: str | None, zone: tzinfo, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return a time of a zone, a dash for none."""
-    if moment is None:
-        return "-"
-    return datetime.fromisoformat(moment).astimezone(zone).strftime(form)
+    return "-" if moment is None else format_time(moment, page.zone)[page.skipped :]
 
 
 def as_seconds(value: float | None) -> str:
@@ -115,15 +103,9 @@ def as_seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def as_percent(value: float | None, unit: str = "%") -> str:
-    """Return a share; what is not quite nothing or everything doesn't look like it."""
-    if value is None:
-        return "-"
-    if 0 < value < 0.05:
-        return f"<0.1{unit}"
-    if 99.95 <= value < 100:
-        return f">99.9{unit}"
-    return f"{value:.1f}{unit}"
+def as_percent(value: float | None) -> str:
+    """Return a percentage with one decimal place, a dash for none."""
+    return "-" if value is None else format_percent(value / 100, 1)
 
 
 def as_word(value: object) -> str:
@@ -165,7 +147,7 @@ def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
         for row in kinds
     ]
     header = ["kind", "errors", "linked", "first", "last", *(["timed"] if partly else []), "p50 s"]
-    first, *table = aligned(header, rows, words=(0, 3, 4)).splitlines()
+    first, *table = align_rows(header, rows, words=(0, 3, 4)).splitlines()
     lines = [first]
     for row, line in zip(kinds, table, strict=True):
         about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
@@ -180,7 +162,7 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
     shown = linked[-page.top :]
     rows = [
         [
-            squeezed(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
+            truncate_middle(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
             moment_of(row["time"], page),
             row["kind"],
             as_word(row["status"]),
@@ -224,9 +206,9 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
     zone
         Zone of the times shown.
     """
-    ends = [clock(report["window"][name], zone) for name in ("start", "end")]
-    moment = "%H:%M:%S" if ends[0][:10] == ends[1][:10] else "%m-%d %H:%M:%S"
-    page = Page(top, max(60, page_width()), zone, moment)
+    ends = [format_time(report["window"][name], zone) for name in ("start", "end")]
+    skipped = len("2025-12-11 ") if ends[0][:10] == ends[1][:10] else len("2025-")
+    page = Page(top, max(60, terminal_width()), zone, skipped)
     parts = [_heading(report, page)]
     if report["requests"]:
         parts += [_shares(report, page), _groups(report, page), _failures(report, page)]
@@ -246,7 +228,7 @@ def _heading(report: Report, page: Page) -> str:
     ]
     lines = []
     if window["start"]:
-        start, end = (clock(window[name], page.zone) for name in ("start", "end"))
+        start, end = (format_time(window[name], page.zone) for name in ("start", "end"))
         lines.append(f"{start} .. {end} {page.zone}")
     logs = counted(len(report["inputs"]), "log")
     lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(told)}")
@@ -267,7 +249,7 @@ def _reach(report: Report, page: Page) -> str:
     start, end = (report.get("reach", {}).get(name) for name in ("start", "end"))
     if start is None:
         return ""
-    first, last = clock(start, page.zone), clock(end, page.zone)
+    first, last = format_time(start, page.zone), format_time(end, page.zone)
     return f": the logs begin at {first}" if end is None else f": the logs reach from {first} to {last}"
 
 
@@ -316,7 +298,7 @@ def _groups(report: Report, page: Page) -> str:
             for name in shown:
                 times += [f"{row[f'{name}timed']:,}"] if name in partly else []
                 times += [as_seconds(row[name + one]) for one in _TIMES]
-            share = as_percent(row["share_pct"], "")
+            share = as_percent(row["share_pct"]).removesuffix("%")
             sent = [f"{row['bytes'] / 1e6:,.1f}"] if by_bytes else []
             rows.append([_key(row, report, page), f"{row['requests']:,}", share, *sent, *times])
         return table_of(header, rows, page)
@@ -375,12 +357,12 @@ def _slowest(report: Report, page: Page) -> str:
         return ""
     rows = [
         [
-            squeezed(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
+            truncate_middle(f"{as_word(row['method'])} {as_word(row['path'])}", REQUEST_WIDTH),
             moment_of(row["time"], page),
             as_seconds(row["request_time_s"]),
             as_seconds(row["upstream_response_time_s"]),
             as_word(row["status"]),
-            squeezed(as_word(row["upstream_addr"]), _ADDRESS_WIDTH),
+            truncate_middle(as_word(row["upstream_addr"]), _ADDRESS_WIDTH),
         ]
         for row in report["slowest"][: page.top]
     ]
@@ -406,7 +388,7 @@ def _upstreams(report: Report, page: Page) -> str:
 def _key(row: Report, report: Report, page: Page) -> str:
     key = str(row["key"])
     if report["by"] in BY_TIME and key[:4].isdigit():
-        first, *last = (clock(one, page.zone).removesuffix(":00") for one in key.split(_TO))
+        first, *last = (format_time(one, page.zone).removesuffix(":00") for one in key.split(_TO))
         # The day of the last is said where it is another.
         return " .. ".join([first, *(one.removeprefix(first[:11]) for one in last)])
-    return squeezed(key, _KEY_WIDTH)
+    return truncate_middle(key, _KEY_WIDTH)

@@ -11,6 +11,7 @@ import click
 from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.formats import format_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,8 +150,8 @@ def _when(start: datetime | None, seen: Detection | None, zone: tzinfo, is_calm:
         "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
     )
     if seen is not None:
-        noticed = f"people had noticed by {seen.at.astimezone(zone):%Y-%m-%d %H:%M}: {seen.how}"
-    return [f"incident from {start.astimezone(zone):%Y-%m-%d %H:%M} ({zone})", noticed]
+        noticed = f"people had noticed by {format_time(seen.at, zone, seconds=False)}: {seen.how}"
+    return [f"incident from {format_time(start, zone, seconds=False)} ({zone})", noticed]
 
 
 def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
@@ -168,7 +169,7 @@ def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
 
 def _table(frame: Any, zone: Any) -> str:
     """Lay out the back-test for a terminal."""
-    from watchme_analysis.present.plain_lines import fitted
+    from watchme_analysis.present.text_table import fit_table
 
     def cell(value: Any, column: str) -> str:
         import pandas as pd
@@ -176,7 +177,7 @@ def _table(frame: Any, zone: Any) -> str:
         if value is None or pd.isna(value):
             return "-"
         if column in ("first", "cleared"):
-            return f"{value.astimezone(zone):%m-%d %H:%M}"
+            return format_time(value, zone, seconds=False)[len("2025-") :]
         if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
             return f"{value:.1f}"
         return "yes" if value is True else "no" if value is False else str(value)
@@ -187,4 +188,4 @@ def _table(frame: Any, zone: Any) -> str:
         [cell(value, column) for value, column in zip(row, shown, strict=True)]
         for row in frame[shown].to_numpy()
     ]
-    return fitted(heads, rows, titles=2)
+    return fit_table(heads, rows, titles=2)

@@ -152,7 +152,7 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
         echo_data(found.to_csv(index=False))
         return
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
-    echo(console.table(rows.to_numpy().tolist(), list(found.columns)))
+    echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
     left = len(found) - len(rows)
     echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
 

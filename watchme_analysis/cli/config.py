@@ -30,7 +30,7 @@ def config_show(as_json: bool) -> None:
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
     from watchme_analysis.config import KEYS, load_config
-    from watchme_analysis.present.plain_lines import aligned
+    from watchme_analysis.present.text_table import align_rows
 
     config = load_config()
     if as_json:
@@ -40,4 +40,4 @@ def config_show(as_json: bool) -> None:
     rows = [
         (key, getattr(config, key) or "chosen by AWS's own settings", config.sources[key]) for key in KEYS
     ]
-    echo(aligned(("setting", "value", "source"), rows, words=(0, 1, 2)))
+    echo(align_rows(("setting", "value", "source"), rows, words=(0, 1, 2)))

@@ -76,13 +76,13 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     """
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present.console import filled
-    from watchme_analysis.present.plain_lines import fitted as fitted_table
+    from watchme_analysis.present.text_table import fit_table as fitted_table
     from watchme_analysis.simulation import scenarios as model
     from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
     from watchme_analysis.simulation.figures import figures_note, measures_rows
 
     measured: Recorded | None = None
-    fitted: Model | None = None
+    fit_table: Model | None = None
     notes: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
     if case is None:
@@ -100,14 +100,16 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         wanted = model.scenarios(settings, load)
     else:
         opened = open_case(case)
-        fitted = _model(opened, queue, api_slots, options["cores"])
+        fit_table = _model(opened, queue, api_slots, options["cores"])
         spared = _spared(opened, queue, options["timezone"])
-        wanted, measured, notes = fitted.scenarios, fitted.in_all, fitted.notes
-        names = [flow.queue for flow in fitted.flows]
+        wanted, measured, notes = fit_table.scenarios, fit_table.in_all, fit_table.notes
+        names = [flow.queue for flow in fit_table.flows]
         title = f"{' and '.join(names)}{', added up' if names[1:] else ''}; fitted to {case}"
     found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
-    near = () if fitted is None else fitted.agreements(found[0])
-    own = [each.settings for each in fitted.fits] if fitted is not None else [found[0].scenario.settings]
+    near = () if fit_table is None else fit_table.agreements(found[0])
+    own = (
+        [each.settings for each in fit_table.fits] if fit_table is not None else [found[0].scenario.settings]
+    )
     notes = (*dict.fromkeys(map(configured, own)), *notes)
     loud = (*warnings(found), *doubts(near))
     if options["as_json"]:

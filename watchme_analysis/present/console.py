@@ -6,20 +6,29 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from numbers import Integral, Real
 from typing import Any
-
-from tabulate import tabulate
 
 from watchme_analysis.inference.weighing import aftermath
 from watchme_analysis.present.finding import OPEN_FROM
-from watchme_analysis.present.plain_lines import fitted
-from watchme_analysis.text.formats import as_sentence, counted, format_duration, localised
+from watchme_analysis.present.text_table import align_rows, fit_table
+from watchme_analysis.text.formats import (
+    as_sentence,
+    counted,
+    format_duration,
+    format_number,
+    format_time,
+    localised,
+)
 
 # Notes of a table shown below a diagnosis.
 _MOST_NOTES = 3
 # Files named of which the same is to be said.
 _MOST_NAMES = 3
+# Columns of the widest line of text.
 _WIDEST = 100
+# Significant figures of numbers in tables of query results.
+_FIGURES = 6
 
 
 def width() -> int:
@@ -39,17 +48,32 @@ def filled(text: str, indent: str = "", rest: str | None = None) -> str:
     )
 
 
-def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
-    """Return rows as aligned text; None becomes ``-``, numbers stand right."""
-    return tabulate(rows, headers=headers, missingval="-", disable_numparse=False, intfmt=",")
+def value_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows of values as aligned lines: columns of numbers to the right, others to the left.
+
+    Numbers have up to six significant figures and grouped thousands, a missing value is ``-``.
+    """
+    numeric = {
+        at
+        for at, column in enumerate(zip(*rows, strict=True))
+        if all(value is None or _is_number(value) for value in column)
+    }
+    words = [at for at in range(len(headers)) if at not in numeric]
+    return align_rows(headers, [[_value_text(value) for value in row] for row in rows], words)
 
 
-def local(moment: str | datetime | None, zone: tzinfo) -> str | None:
-    """Return a moment in a zone to the second, or None."""
-    if moment is None:
-        return None
-    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _value_text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return f"{int(value):,d}"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return format_number(float(value), _FIGURES)
+    return str(value).replace("\n", " ⏎ ")
 
 
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
@@ -81,7 +105,7 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
         [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
         for (name, part), window in zip(taken, windows, strict=True)
     ]
-    lines = [fitted(["file", "table", "rows", "rejected", head], rows, (1, 4))]
+    lines = [fit_table(["file", "table", "rows", "rejected", head], rows, (1, 4))]
     return "\n".join(
         [
             *lines,
@@ -119,7 +143,10 @@ def _headed(head: str, lines: Sequence[str]) -> list[str]:
 
 def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
     """Return a head and, for each entry, its first and last time, without the date or year that all share."""
-    bounds = [(local(entry["start"], zone), local(entry["end"], zone)) for entry in entries]
+    bounds = [
+        tuple(format_time(entry[bound], zone) if entry[bound] else None for bound in ("start", "end"))
+        for entry in entries
+    ]
     days = {moment[:10] for pair in bounds for moment in pair if moment}
     years = {day[:4] for day in days}
     shared = min(days) if len(days) == 1 else min(years) if len(years) == 1 else ""
@@ -158,7 +185,9 @@ def case_text(
         lines.append(f"title    {manifest['title']}")
     if manifest.get("window"):
         window = manifest["window"]
-        lines.append(f"window   {local(window['start'], zone)} .. {local(window['end'], zone)} ({zone})")
+        lines.append(
+            f"window   {format_time(window['start'], zone)} .. {format_time(window['end'], zone)} ({zone})"
+        )
     tables = manifest["tables"]
     lines += ["", _coverage_text(tables, zone)]
     lines += _headed(
@@ -178,7 +207,7 @@ def case_text(
     lines += [
         "",
         "How it was obtained:",
-        fitted(["file", "tables", "bytes", "sha256"], obtained, (1,)),
+        fit_table(["file", "tables", "bytes", "sha256"], obtained, (1,)),
     ]
     odd = [_bullet(f"{entry['file']}: {entry['reason']}") for entry in manifest["inputs"] if entry["reason"]]
     lines += ["", *odd] if odd else []
@@ -223,7 +252,8 @@ def diagnosis_text(
     about = []
     incident = diagnosis["incident"]
     if incident["start"]:
-        start, end = (local(incident[bound], zone) for bound in ("start", "end"))
+        start = format_time(incident["start"], zone)
+        end = format_time(incident["end"], zone) if incident["end"] else None
         about.append(
             f"incident  {start} .. {end} ({zone})"
             if end
@@ -279,7 +309,7 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
     ]
     if diagnosis.get("change"):
         change = diagnosis["change"]
-        moment = local(change.get("time"), zone)
+        moment = format_time(change.get("time"), zone)
         lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
     if diagnosis["question"] == "backlog":
         lines.append(
@@ -306,12 +336,7 @@ def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
         [entry["cause"], f"{entry['probability']:.2f}", entry["status"], f"{entry['log_odds']:+.1f}"]
         for entry in ranking
     ]
-    return tabulate(
-        rows,
-        headers=["cause", "probability", "status", "weight of evidence"],
-        disable_numparse=True,
-        colalign=("left", "right", "left", "right"),
-    )
+    return align_rows(["cause", "probability", "status", "weight of evidence"], rows, words=(0, 2))
 
 
 def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
@@ -340,4 +365,4 @@ def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:
         [name, f"{entry['rows']:,d}", f"{entry['rejected']:,d}", "yes" if entry["truncated"] else "-", window]
         for (name, entry), window in zip(coverage.items(), windows, strict=True)
     ]
-    return fitted(["table", "rows", "rejected", "cut off", head], rows, (4,))
+    return fit_table(["table", "rows", "rejected", "cut off", head], rows, (4,))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.present.text_table import align_rows
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
 
@@ -116,17 +117,9 @@ class TableView:
             )
             for row in self.rows
         ]
-        lines = [self.heads, *plain] if plain else []
-        widths = [max((len(line[place]) for line in lines), default=0) for place in range(len(self.heads))]
-
-        def write(line: tuple[str, ...]) -> str:
-            cells = (
-                text.rjust(width) if place in self.numeric else text.ljust(width)
-                for place, (text, width) in enumerate(zip(line, widths, strict=True))
-            )
-            return "  ".join(cells).rstrip()
-
-        return "\n".join([self.caption, *map(write, lines), *([self.note] if self.note else [])])
+        words = [place for place in range(len(self.heads)) if place not in self.numeric]
+        table = [align_rows(self.heads, plain, words)] if plain else []
+        return "\n".join([self.caption, *table, *([self.note] if self.note else [])])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.to_html(), "text/plain": self.to_text()}

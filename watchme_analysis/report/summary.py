@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
 from watchme_analysis import errors
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.weighing import aftermath
-from watchme_analysis.text.formats import in_zone
+from watchme_analysis.text.formats import MISSING, format_percent, format_span, format_time, in_zone
 from watchme_analysis.window import parse_zone
 
 VERDICTS = {
@@ -19,7 +19,6 @@ VERDICTS = {
     "inconclusive": "inconclusive",
     "no_incident": "no incident",
 }
-_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
     failed = status != "ok"
     incident = found.get("incident") or {}
     looked_at = result.get("window") or {}
-    cause = f"{found.get('cause') or _NONE}{aftermath(found.get('secondary_cause'))}"
+    cause = f"{found.get('cause') or MISSING}{aftermath(found.get('secondary_cause'))}"
     seconds = result.get("seconds")
     return ResultFacts(
         question=str(result.get("question", "")),
@@ -84,11 +83,11 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         mark=str(status) if failed else str(found.get("verdict")),
         verdict=str(status) if failed else VERDICTS.get(str(found.get("verdict")), str(found.get("verdict"))),
         cause=cause,
-        confidence=f"{100 * found['confidence']:.0f} %" if "confidence" in found else _NONE,
-        incident=span(incident.get("start"), incident.get("end"), zone),
-        window=span(looked_at.get("start"), looked_at.get("end"), zone),
-        made=moment(result.get("started_at"), zone),
-        seconds=_NONE if seconds is None else f"{seconds:.1f} s",
+        confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
+        incident=format_span(incident.get("start"), incident.get("end"), zone),
+        window=format_span(looked_at.get("start"), looked_at.get("end"), zone),
+        made=format_time(result.get("started_at"), zone, names_zone=True),
+        seconds=MISSING if seconds is None else f"{seconds:.1f} s",
         answer=tuple(result.get("answer") or ()),
         summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
         track_record=_track_record(result),
@@ -120,22 +119,3 @@ def _zone(result: Mapping[str, Any]) -> tzinfo:
         return parse_zone(str((result.get("parameters") or {}).get("timezone") or "UTC"))
     except InputError:
         return UTC
-
-
-def moment(text: str | None, zone: tzinfo) -> str:
-    """Return an ISO time in a zone, which is named; a dash for None."""
-    if not text:
-        return _NONE
-    return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
-
-
-def span(start: str | None, end: str | None, zone: tzinfo) -> str:
-    """Return a stretch of time in a zone, which is named once; a dash without a start."""
-    if not start:
-        return _NONE
-    first = datetime.fromisoformat(start).astimezone(zone)
-    if not end:
-        return f"{first:%Y-%m-%d %H:%M:%S} {zone}, still open at the end of the data"
-    last = datetime.fromisoformat(end).astimezone(zone)
-    form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S"
-    return f"{first:%Y-%m-%d %H:%M:%S} to {last:{form}} {zone}"

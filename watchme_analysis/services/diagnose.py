@@ -12,7 +12,7 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing, registered
-from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.formats import as_sentence, format_time
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
@@ -151,7 +151,8 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
 def _said(start: datetime, end: datetime, zone: tzinfo | None) -> str:
     """Return a span of time in the zone that it was asked for in."""
     shown = zone or UTC
-    return f"{start.astimezone(shown):%Y-%m-%d %H:%M} to {end.astimezone(shown):%Y-%m-%d %H:%M} ({shown})"
+    first, last = (format_time(moment, shown, seconds=False) for moment in (start, end))
+    return f"{first} to {last} ({shown})"
 
 
 def _check_subject(case: Case, name: str, subject: str) -> None:

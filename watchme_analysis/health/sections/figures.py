@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
-from watchme_analysis.present.plain_lines import squeezed
+from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.formats import format_duration, format_number
 
@@ -116,7 +116,7 @@ def plot_where_time_goes(shares: pd.DataFrame) -> FigureView:
 
     bars = [
         (
-            f"{squeezed(row.family, _LONGEST)}, {row.phase}: {row.requests:,d}",
+            f"{truncate_middle(row.family, _LONGEST)}, {row.phase}: {row.requests:,d}",
             [(layer, getattr(row, f"{layer}_s")) for layer in LAYERS],
         )
         for row in shares.itertuples()
@@ -207,7 +207,7 @@ def plot_in_flight(
     source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
     _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
     _lines(axes[1], opened, "family", f"requests open at {source}, by path")
-    title = f"latency of {squeezed(family, 40)}"
+    title = f"latency of {truncate_middle(family, 40)}"
     style.title(axes[2], title)
     _dots(axes[2], rows, "start")
     axes[2].set_ylabel("duration")
@@ -226,7 +226,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
     for place, name in enumerate(names):
         axis.plot(
             wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
-            label=f"{squeezed(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
+            label=f"{truncate_middle(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
         style.absent(axis, "never two at once at a sample")

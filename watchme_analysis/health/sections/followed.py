@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
-from watchme_analysis.present.plain_lines import squeezed
+from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.text.formats import format_duration, format_number
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> FigureView:
     for axis, (name, rows) in zip(axes, groups, strict=True):
         first = rows.iloc[0]
         moment = first["start"].tz_convert(zone)
-        what = squeezed(first["what"], _LONGEST)
+        what = truncate_middle(first["what"], _LONGEST)
         style.title(axis, f"{name}: {what}, {moment:%m-%d %H:%M:%S}")
         _draw(axis, rows)
     axes[-1].set_xlabel(f"time since the request began (requests' times in {zone})")

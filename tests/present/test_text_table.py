@@ -1,6 +1,6 @@
 import pytest
 
-from watchme_analysis.present.plain_lines import fitted
+from watchme_analysis.present.text_table import fit_table
 
 HEADER = ("queue", "function", "late by minutes", "note")
 ROWS = [
@@ -46,21 +46,21 @@ mail  sender
 )
 def test_a_table_gives_way_to_the_terminal_in_steps(columns, shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert fitted(HEADER, ROWS, (3,), titles=2) == shown
+    assert fit_table(HEADER, ROWS, (3,), titles=2) == shown
 
 
 def test_a_title_wider_than_the_terminal_is_wrapped(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     rows = [("ten times the load with all measures", "1")]
-    assert fitted(("measure", "lost"), rows) == (
+    assert fit_table(("measure", "lost"), rows) == (
         "measure\n  lost\nten times the load\n    with all\n    measures\n     1"
     )
 
 
 def test_a_table_of_no_rows_is_its_header():
-    assert fitted(("a", "b"), []) == "a  b"
+    assert fit_table(("a", "b"), []) == "a  b"
 
 
 def test_japanese_takes_two_columns_a_character():
-    lines = fitted(["file", "rows"], [["生ログ.log", "12"], ["access.log", "3"]]).splitlines()
+    lines = fit_table(["file", "rows"], [["生ログ.log", "12"], ["access.log", "3"]]).splitlines()
     assert lines == ["file        rows", "生ログ.log    12", "access.log     3"]

@@ -13,22 +13,22 @@ _UNLIMITED = 130
 _HEAD_WIDTH = 8
 
 
-def page_width() -> int:
+def terminal_width() -> int:
     """Return the columns of the terminal; those that tables may take where there is none."""
     return shutil.get_terminal_size((_UNLIMITED, 24)).columns
 
 
-def columns(text: str) -> int:
+def display_width(text: str) -> int:
     """Return the columns that a text takes on a terminal: two for each Japanese character."""
     return len(text) if text.isascii() else len(text) + sum(east_asian_width(one) in "WF" for one in text)
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
+def align_rows(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
     """Return aligned lines, the header first: columns of words to the left, the others to the right."""
     return "\n".join(_lines([header, *rows], words))
 
 
-def fitted(
+def fit_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (), *, titles: int = 1
 ) -> str:
     """Return rows as aligned lines that are no wider than the page, as far as their cells let them.
@@ -46,13 +46,13 @@ def fitted(
         How many of the first columns say what a row is about.
     """
     left = {*range(titles), *words}
-    page = page_width()
+    page = terminal_width()
     whole = _lines([header, *rows], left)
-    if max(map(columns, whole)) <= page:
+    if max(map(display_width, whole)) <= page:
         return "\n".join(whole)
     heads = _stacked_heads(header, rows)
     table = _lines([*heads, *rows], left)
-    if max(map(columns, table)) <= page:
+    if max(map(display_width, table)) <= page:
         return "\n".join(table)
     below = _lines(
         [*(head[titles:] for head in heads), *(row[titles:] for row in rows)], {at - titles for at in left}
@@ -77,23 +77,22 @@ def _stacked_heads(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list
 
 
 def _lines(rows: Sequence[Sequence[str]], words: Iterable[int]) -> list[str]:
-    # Not by tabulate, whose headers take two columns more than they need.
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = zip(row, widths, strict=True)
-        spaced = ((cell, " " * (width - columns(cell))) for cell, width in cells)
+        spaced = ((cell, " " * (width - display_width(cell))) for cell, width in cells)
         padded = (cell + space if at in words else space + cell for at, (cell, space) in enumerate(spaced))
         lines.append("  ".join(padded).rstrip())
     return lines
 
 
-def cut(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Return the beginning of a text."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def squeezed(text: str, width: int) -> str:
+def truncate_middle(text: str, width: int) -> str:
     """Return a text without its middle: paths that begin alike differ at their ends."""
     begin = (width - 1) // 2
     return text if len(text) <= width else f"{text[:begin]}…{text[begin + 1 - width :]}"
