@@ -21,9 +21,10 @@ settings.load_profile("project")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tests expect the settings of the repository's watchme.toml.
+# The same settings for every test, whatever its working directory and whoever runs it.
 for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)
+os.environ[PREFIX + "TIME_ZONE"] = "Asia/Tokyo"
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"

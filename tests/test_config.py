@@ -125,6 +125,7 @@ def test_an_unreadable_file_is_named(places):
 def test_show_prints_each_value_and_its_source(places, monkeypatch):
     write(places, 'time_zone = "Europe/Berlin"')
     monkeypatch.chdir(places)
+    monkeypatch.delenv("WATCHME_TIME_ZONE")
     monkeypatch.setenv("WATCHME_REGION", "eu-central-1")
     shown = CliRunner().invoke(config_group, ["show"], catch_exceptions=False).stdout.splitlines()
     file = str(places.parents[1] / "watchme.toml")
@@ -140,6 +141,7 @@ def test_commands_and_pages_use_the_setting(places, monkeypatch, data):
 
     write(places, 'time_zone = "Europe/Berlin"')
     monkeypatch.chdir(places)
+    monkeypatch.delenv("WATCHME_TIME_ZONE")
     case = str(data / "health-healthy")
     assert "Europe/Berlin" in CliRunner().invoke(diagnose, ["health", case], catch_exceptions=False).stdout
     assert "UTC" in CliRunner().invoke(diagnose, ["health", case, "--timezone", "UTC"]).stdout

@@ -7,6 +7,7 @@ matplotlib and duckdb are imported by the functions that use them.
 - evidence: ``import_folder``, ``open_case``, ``Case``, ``Window``
 - answers: ``diagnose``, ``Diagnosis``
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
+- reports with an index: ``write_reports``
 - access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
 - asking AWS: ``Aws``, ``get_log_rows``, ``InsightsQuery``, ``get_metrics``, ``Metric``, ``Expression``
 - settings of ``watchme.toml``: ``load_config``
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
     from watchme_analysis.notebook import open_what_if as open_what_if
+    from watchme_analysis.report.run import write_reports as write_reports
     from watchme_analysis.retrieval import Retrieval as Retrieval
     from watchme_analysis.services.diagnose import diagnose as diagnose
     from watchme_analysis.version import __version__ as __version__
@@ -67,6 +69,7 @@ _PUBLIC = {
         "open_health",
         "open_what_if",
     ),
+    "report.run": ("write_reports",),
     "retrieval": ("Retrieval",),
     "services.diagnose": ("diagnose",),
     "version": ("__version__",),

@@ -460,7 +460,6 @@ def test_an_error_log_that_may_not_be_read_is_left_out(log, tmp_path, monkeypatc
 )
 def test_which_errors_are_shown(log, tmp_path, monkeypatch, options, kinds):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WATCHME_TIME_ZONE", "Asia/Tokyo")
     (tmp_path / "error.log").write_text(LOCAL_ERROR * 2)
     (tmp_path / "other.log").write_text(LOCAL_ERROR)
 

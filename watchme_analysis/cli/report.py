@@ -16,7 +16,7 @@ from watchme_analysis.report.request import ALL
 from watchme_analysis.services.diagnose import QUESTIONS
 
 NOTEBOOK_FAILED = 1
-# Asked of a backlog, each with a notebook of its own; `all` leaves them out.
+# Further questions about a backlog, which `all` leaves out.
 FURTHER = ("alarms", "what-if")
 # jsonschema, which papermill loads, uses this module for formats of addresses that no notebook has. Its
 # import compiles a grammar, which takes longer than all other imports of papermill.
@@ -41,7 +41,7 @@ Examples:
 @endpoint_option
 @click.option(
     "--queue",
-    help="backlog, alarms, what-if: the queue that is asked about; found from the data if not given.",
+    help="backlog, alarms, what-if: queue to examine; the affected one by default.",
 )
 @click.option(
     "--out",
@@ -53,49 +53,49 @@ Examples:
 @click.option(
     "--notebooks",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of notebooks to run; those of this project if not given.",
+    help="Folder of the notebooks to run; by default those of this project.",
 )
 def report(
     question: str, cases: tuple[Path, ...], out: Path, notebooks: Path | None, **options: str | None
 ) -> int:
-    """Write the report of one or more CASEs: a page with figures, findings and next steps.
+    """Write a report of each CASE: a page with figures, findings and next steps.
 
-    Runs the question's notebook over each CASE (a case or a folder of raw evidence); `all` asks what each
-    case holds evidence for, health and backlog. Of a backlog, `alarms` asks which alarm would have told, and
-    `what-if` what each countermeasure would have done.
+    The notebook of the question runs over each CASE (a case or a folder of raw evidence). `all` reports on
+    health and backlog, as far as a case holds evidence for them. `alarms` back-tests alarms on a backlog,
+    `what-if` simulates countermeasures.
 
-    Every run gets a folder of its own below --out with report.html, the executed
-    notebook, result.json and the figures as PNG; index.html there lists all runs, newest first.
+    Each report is a folder below --out with report.html, the executed notebook, result.json and the figures
+    as PNG. index.html in --out lists all reports, newest first.
 
-    Exits with 0 when all reports are whole, 1 when a notebook failed (the report is kept as far as it came,
-    and the index says so), 2 on bad input, with nothing written.
+    Exit codes: 0 all reports are complete; 1 a notebook failed (its report is kept as far as it came and
+    marked in the index); 2 bad input, nothing was written.
     """
     from watchme_analysis.cli.process_settings import absent_module
     from watchme_analysis.report.html_page import INDEX
-    from watchme_analysis.report.kernel import Kernels
-    from watchme_analysis.report.request import plan
-    from watchme_analysis.report.run import make_reports, shared_imports
+    from watchme_analysis.report.run import write_reports
 
-    with shared_imports(), Kernels() as kernels:
-        requests = plan(question, cases, options, notebooks)
-        with absent_module(_ADDRESS_GRAMMAR):
-            import papermill  # noqa: F401
-        results = make_reports(requests, out.absolute(), Teller(len(requests)), kernels)
+    with absent_module(_ADDRESS_GRAMMAR):
+        results = write_reports(
+            question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options
+        )
     echo(f"Index: {out / INDEX}")
     return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
 
 
-class Teller:
-    """Says on standard error how reports come on: one changing line on a terminal, plain lines elsewhere."""
+class ReportProgress:
+    """Prints the progress of reports on standard error: one status line on a terminal, else plain lines."""
 
-    def __init__(self, reports: int) -> None:
-        self._reports = reports
-        self._done = 0
+    def __init__(self) -> None:
+        self._reports = self._done = 0
         self._terminal = sys.stderr.isatty()
         self._section = ""
 
+    def planned(self, reports: int) -> None:
+        """Remember the number of reports."""
+        self._reports = reports
+
     def cell(self, request: Any, number: int, cells: int, title: str) -> None:
-        """Say that a cell begins."""
+        """Print which cell of which report runs."""
         which = f"[{self._done + 1}/{self._reports}] " if self._reports > 1 else ""
         line = f"{which}{request.question} {request.case.name}: cell {number} of {cells}"
         line += f", {title}" if title else ""
@@ -107,7 +107,7 @@ class Teller:
         self._section = title
 
     def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
-        """Say where a report lies and what it found."""
+        """Print the verdict of a report and its path."""
         from watchme_analysis.present.console import filled
         from watchme_analysis.report.html_page import PAGE
         from watchme_analysis.report.summary import facts
@@ -126,7 +126,7 @@ class Teller:
 
 
 def _short(path: Path) -> str:
-    """Return a path from the working directory; whole where it lies elsewhere."""
+    """Return a path relative to the working directory if it is below, else the whole path."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -139,7 +139,7 @@ Example:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
-    """Open JupyterLab on the notebooks; ARGUMENTS such as --no-browser go to JupyterLab."""
+    """Open the notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on."""
     from watchme_analysis.report.request import notebooks_folder
 
     command = lab_command(notebooks_folder(), arguments)

@@ -1,4 +1,4 @@
-"""Running the reports that were asked for."""
+"""Reports: notebooks run headless over cases, one folder for each run."""
 
 from __future__ import annotations
 
@@ -23,25 +23,87 @@ from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, left_by
-from watchme_analysis.report.request import Request, read_notebook
+from watchme_analysis.report.request import Request, plan, read_notebook
 from watchme_analysis.version import __version__
 
 _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
 
 
 class Progress(Protocol):
-    """Who is told how a report comes on."""
+    """Receiver of the progress of reports; a command prints it."""
+
+    def planned(self, reports: int) -> None:
+        """Receive the number of reports to write, once all inputs are checked."""
 
     def cell(self, request: Request, number: int, cells: int, title: str) -> None:
-        """Say that a code cell begins, ``number`` of ``cells``, under the heading ``title``."""
+        """Receive that code cell ``number`` of ``cells`` starts, below the heading ``title``."""
 
     def done(self, request: Request, folder: Path, result: Mapping[str, Any]) -> None:
-        """Say that a report lies in its folder."""
+        """Receive the folder of a finished report and its result."""
+
+
+class NoProgress:
+    """A receiver that does nothing with the progress."""
+
+    def planned(self, reports: int) -> None:
+        """Do nothing."""
+
+    def cell(self, request: Request, number: int, cells: int, title: str) -> None:
+        """Do nothing."""
+
+    def done(self, request: Request, folder: Path, result: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+def write_reports(
+    question: str,
+    cases: Sequence[str | Path],
+    out: str | Path = "reports",
+    *,
+    notebooks: Path | None = None,
+    progress: Progress | None = None,
+    **parameters: str | None,
+) -> list[dict[str, Any]]:
+    """Write the reports of cases below a folder, with an index of all reports there.
+
+    Parameters
+    ----------
+    question
+        ``health``, ``backlog``, ``alarms``, ``what-if``, or ``all``: health and backlog, as far as each case
+        holds evidence for them.
+    cases
+        Cases or folders of raw evidence.
+    out
+        Folder of all reports; made when missing.
+    notebooks
+        Folder of the notebooks to run; those of the project unless given.
+    progress
+        Receives the progress.
+    parameters
+        ``since``, ``until``, ``timezone`` and other parameters of the notebook, such as ``queue``; None for
+        its default.
+
+    Returns
+    -------
+    list of dict
+        The ``result.json`` of each report; ``status`` is ``ok`` or ``failed``.
+
+    Raises
+    ------
+    InputError, CaseError
+        When a parameter, a case or the folder can't be used. Nothing is written then.
+    """
+    progress = progress or NoProgress()
+    # The first kernel starts while the inputs are checked.
+    with shared_imports(), Kernels() as kernels:
+        requests = plan(question, cases, parameters, notebooks)
+        progress.planned(len(requests))
+        return make_reports(requests, Path(out).absolute(), progress, kernels)
 
 
 @contextmanager
 def shared_imports() -> Iterator[None]:
-    """Import raw folders where the kernels find them again, as long as the block lasts."""
+    """Share imports of raw evidence with the kernels while the block lasts."""
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as home:
         before = os.environ.get(IMPORTS_VARIABLE)
         os.environ[IMPORTS_VARIABLE] = home
@@ -57,7 +119,7 @@ def shared_imports() -> Iterator[None]:
 def make_reports(
     requests: Sequence[Request], reports: Path, progress: Progress, kernels: Kernels
 ) -> list[dict[str, Any]]:
-    """Make reports, one after the other; return their results.
+    """Make the reports one after the other and return their results.
 
     Parameters
     ----------
@@ -66,9 +128,9 @@ def make_reports(
     reports
         Folder of all reports; made when missing.
     progress
-        Who is told.
+        Receives the progress.
     kernels
-        Where the notebooks' kernels come from.
+        Kernels for the notebooks.
 
     Raises
     ------
@@ -170,7 +232,7 @@ class Execution:
     path
         Where the executed notebook is written, cell by cell.
     progress
-        Who is told.
+        Receives the progress.
     kernel
         Manager of the kernel.
     notebook
