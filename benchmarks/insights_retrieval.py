@@ -79,23 +79,23 @@ for line in sys.stdin:
 OURS = """
 import json, resource, sys, time
 from datetime import datetime, timedelta
-from watchme_analysis.cloudwatch.session import Aws, Place
+from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 from watchme_analysis.cloudwatch.insights.run import run_query
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
-from watchme_analysis.cloudwatch.insights.scan_cost import incoming, planned
-from watchme_analysis.cloudwatch.insights.frame import answer_frame
+from watchme_analysis.cloudwatch.insights.scan_cost import incoming_volumes, with_scan_estimate
+from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.window import Window
 import boto3, pandas
 start, group, cap, known = json.loads(sys.argv[1])
 start = datetime.fromisoformat(start)
 window = Window(start, start + timedelta(hours=1))
 began = time.monotonic()
-aws = Aws(Place(region="ap-southeast-2"))
+aws = Aws(SessionTarget(region="ap-southeast-2"))
 query = InsightsQuery("fields @timestamp, @message", (group,), window)
 if known:
-    query = planned(query, incoming(aws, [group], window))
-answer = run_query(aws, query, cap=cap)
-frame = answer_frame(answer)
+    query = with_scan_estimate(query, incoming_volumes(aws, [group], window))
+answer = run_query(aws, query, row_limit=cap)
+frame = result_frame(answer)
 wall = time.monotonic() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"wall": wall, "peak": peak, "rows": len(frame), "told": answer.truncated,
@@ -134,12 +134,12 @@ def best(build):
     print(len(cells) / min(times))
 """
 OUR_FRAME = """
-from watchme_analysis.cloudwatch.insights.query_api import Answer, InsightsQuery, rows_of
-from watchme_analysis.cloudwatch.insights.frame import answer_frame
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult, rows_from_cells
+from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.window import Window
 query = InsightsQuery("fields @timestamp, @message", ("g",), Window(start, start + timedelta(hours=1)))
 import pandas
-best(lambda: answer_frame(Answer(query, rows_of(cells))))
+best(lambda: result_frame(QueryResult(query, rows_from_cells(cells))))
 """
 PEER_FRAME = """
 import awswrangler.cloudwatch as cloudwatch

@@ -12,7 +12,7 @@ from worlds.aws_front import FAST
 from watchme_analysis.cli import cli
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions, query_cached
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
-from watchme_analysis.cloudwatch.response_cache import ResponseStore
+from watchme_analysis.cloudwatch.response_cache import ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.window import Window
 
@@ -44,10 +44,10 @@ def test_calls_waits_and_queries_are_logged_without_evidence(front, query, caplo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     caplog.set_level(logging.DEBUG, "watchme_analysis")
     front.faults["StartQuery"].extend(["throttle", "busy"])
-    asking = QueryOptions(ResponseStore(tmp_path, "account/region"))
+    options = QueryOptions(ResponseCache(ResponseStore(tmp_path, "account/region")))
 
     for _ in range(2):
-        (answer,) = query_cached(Aws(pace=FAST), [query], asking)
+        (answer,) = query_cached(Aws(rate_limits=FAST), [query], options)
         assert len(answer.rows) == 1
 
     identity = next(iter(front.queries))
@@ -70,14 +70,14 @@ def test_a_refused_call_is_logged_by_its_code(front, query, caplog):
     caplog.set_level(logging.INFO, "watchme_analysis")
     front.faults["StartQuery"].append("denied")
     with pytest.raises(Exception, match="AccessDenied"):
-        query_cached(Aws(pace=FAST), [query], QueryOptions())
+        query_cached(Aws(rate_limits=FAST), [query], QueryOptions())
     assert has(caplog, "INFO", "logs:StartQuery", "AccessDenied", "not retried")
 
 
 def test_a_stopped_query_is_logged(front, query, caplog):
     caplog.set_level(logging.INFO, "watchme_analysis")
     front.polls = 10_000
-    query_cached(Aws(pace=FAST), [query], QueryOptions(deadline_s=0.2))
+    query_cached(Aws(rate_limits=FAST), [query], QueryOptions(deadline_s=0.2))
     assert has(caplog, "INFO", "run ends early", "Timeout")
     assert has(caplog, "INFO", next(iter(front.queries)), "stopped")
 

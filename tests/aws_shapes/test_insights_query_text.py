@@ -1,16 +1,16 @@
 import pytest
 
 from watchme_analysis.aws_shapes.insights_query_text import (
-    ascending,
-    bounded,
     column_kinds,
     columns_known,
     columns_of,
     counting_query,
-    leaves_none_out,
+    filter_applies_to_all,
+    is_ascending,
+    is_unfiltered,
     query_limit,
     split_commands,
-    why_whole,
+    unsplittable_reason,
     with_timestamp,
 )
 
@@ -43,7 +43,7 @@ def test_commands_and_limits():
     ],
 )
 def test_queries_over_single_events_can_be_split(query):
-    assert why_whole(query) is None
+    assert unsplittable_reason(query) is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_queries_over_single_events_can_be_split(query):
     ],
 )
 def test_queries_over_several_events_cannot_and_say_why(query, word):
-    assert word in why_whole(query)
+    assert word in unsplittable_reason(query)
 
 
 def test_columns():
@@ -103,18 +103,18 @@ def test_counting_and_order():
     assert counting_query(query, 60).startswith(
         "fields a | filter a > 1 | stats count(*) as n by bin(60s) as b"
     )
-    assert ascending(query)
-    assert not ascending("fields a")
+    assert is_ascending(query)
+    assert not is_ascending("fields a")
 
 
 def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
-    assert bounded("filter a > 1 | stats count(*) by b | sort b | limit 3")
-    assert not bounded("pattern @message | diff")
-    assert not bounded("source logGroups() | fields @message")
-    assert not bounded("filter a in (SOURCE 'g' | fields a) | stats count(*)")
+    assert filter_applies_to_all("filter a > 1 | stats count(*) by b | sort b | limit 3")
+    assert not filter_applies_to_all("pattern @message | diff")
+    assert not filter_applies_to_all("source logGroups() | fields @message")
+    assert not filter_applies_to_all("filter a in (SOURCE 'g' | fields a) | stats count(*)")
 
 
 def test_without_a_filter_each_event_is_a_row():
-    assert leaves_none_out("fields a | parse @message 'x *' as x | sort @timestamp asc | display x")
-    assert not leaves_none_out("fields a | filter a > 1")
-    assert not leaves_none_out("filterIndex a = 1 | fields a")
+    assert is_unfiltered("fields a | parse @message 'x *' as x | sort @timestamp asc | display x")
+    assert not is_unfiltered("fields a | filter a > 1")
+    assert not is_unfiltered("filterIndex a = 1 | fields a")

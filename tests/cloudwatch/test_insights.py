@@ -34,7 +34,7 @@ def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):
 
 @pytest.fixture
 def aws():
-    return Aws(pace=FAST)
+    return Aws(rate_limits=FAST)
 
 
 def counted(offsets_ms, bin_s=60):
@@ -56,7 +56,7 @@ def test_one_query_and_one_poll_more_than_needed(front, aws):
     answer = run_query(aws, ask(**counted(range(0, 60_000, 100))))
     assert numbers(answer) == list(range(600))
     assert not answer.truncated
-    assert (answer.started, answer.matched, answer.scanned) == (1, 600, 600)
+    assert (answer.queries_started, answer.records_matched, answer.records_scanned) == (1, 600, 600)
     assert answer.bytes_scanned > 0
     assert front.calls["GetQueryResults"] == 2
 
@@ -81,7 +81,7 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
     spread = random.Random(4)
     offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(900))
     load(front, offsets)
-    answer = run_query(aws, ask(text), cap=100)
+    answer = run_query(aws, ask(text), row_limit=100)
     got = [offsets[number] for number in numbers(answer)]
     assert Counter(numbers(answer)) == Counter(range(900))
     assert got == sorted(got, reverse=text != RAW)
@@ -100,15 +100,15 @@ def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_secon
     front.end_is_whole_second = whole_second
     load(front, [*range(0, 60_000, 100), *range(60_000, 61_000, 10)])
     text = f"fields @timestamp, @message | sort @timestamp {order}"
-    answer = run_query(aws, ask(text, end=START + timedelta(minutes=1)), cap=90)
+    answer = run_query(aws, ask(text, end=START + timedelta(minutes=1)), row_limit=90)
     assert sorted(numbers(answer)) == list(range(600))
-    assert (answer.truncated, answer.matched) == (False, 600)
+    assert (answer.truncated, answer.records_matched) == (False, 600)
 
 
 def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
     load(front, offsets)
-    answer = run_query(aws, ask(), cap=100)
+    answer = run_query(aws, ask(), row_limit=100)
     assert Counter(numbers(answer)) == Counter(range(len(offsets)))
     assert not answer.truncated
 
@@ -121,14 +121,14 @@ def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front,
     load(front, offsets)
     text = f"fields @timestamp, @message | sort @timestamp {order}"
     for counts in (counted(offsets), {"counts": ()}):
-        answer = run_query(Aws(pace=FAST), ask(text, **counts), cap=100)
+        answer = run_query(Aws(rate_limits=FAST), ask(text, **counts), row_limit=100)
         assert Counter(numbers(answer)) == Counter(range(len(offsets)))
         assert not answer.truncated
 
 
 def test_a_burst_in_one_millisecond_says_truncated(front, aws):
     load(front, [0, *([60_000] * 300), 120_000])
-    answer = run_query(aws, ask(), cap=100)
+    answer = run_query(aws, ask(), row_limit=100)
     assert answer.truncated
     assert any("one millisecond" in note for note in answer.notes)
     assert {0, 301} <= set(numbers(answer))
@@ -141,17 +141,17 @@ def test_a_burst_in_one_millisecond_says_truncated(front, aws):
 )
 def test_other_queries_are_never_split(front, aws, text):
     load(front, range(0, 3_600_000, 1000))
-    answer = run_query(aws, ask(text), cap=10_000)
-    assert answer.started == 1
+    answer = run_query(aws, ask(text), row_limit=10_000)
+    assert answer.queries_started == 1
     assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
 
 
 def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
     load(front, range(0, 300_000, 1000))
-    answer = run_query(aws, ask("stats count(*) as n by @message"), cap=100)
-    assert (len(answer.rows), answer.truncated, answer.started) == (100, True, 1)
+    answer = run_query(aws, ask("stats count(*) as n by @message"), row_limit=100)
+    assert (len(answer.rows), answer.truncated, answer.queries_started) == (100, True, 1)
     assert any("stats looks at several events together" in note for note in answer.notes)
-    limited = run_query(aws, ask("stats count(*) as n by @message | limit 100"), cap=100)
+    limited = run_query(aws, ask("stats count(*) as n by @message | limit 100"), row_limit=100)
     assert (len(limited.rows), limited.truncated) == (100, False)
     assert "limit" not in front.started[-1]
 
@@ -160,13 +160,13 @@ def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(
     front.counted_over = 5
     load(front, range(0, 300_000, 1000))
     answer = run_query(aws, ask())
-    assert (len(answer.rows), answer.truncated, answer.started) == (300, True, 1)
+    assert (len(answer.rows), answer.truncated, answer.queries_started) == (300, True, 1)
     assert any("300 rows came, and CloudWatch counts 305: ask again" in note for note in answer.notes)
     # As many rows as come at most may be all there are: only what follows them tells.
     front.counted_over = 0
-    answer = run_query(aws, ask(), cap=300)
+    answer = run_query(aws, ask(), row_limit=300)
     assert (sorted(numbers(answer)), answer.truncated) == (list(range(300)), False)
-    assert answer.started == 2
+    assert answer.queries_started == 2
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -189,14 +189,14 @@ def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whol
     front.end_is_whole_second = whole_second
     offsets = range(500, 3_600_000, 1000)
     load(front, offsets)
-    answer = run_query(aws, ask(**counted(offsets)), cap=400)
+    answer = run_query(aws, ask(**counted(offsets)), row_limit=400)
     assert Counter(numbers(answer)) == Counter(range(3600))
     assert not answer.truncated
     # One event tells which it is; the last second of each window is then all that may be owed.
-    assert answer.scanned <= 3600 + 1
-    assert answer.started <= (13 if whole_second else 12 + 1 + 11)
+    assert answer.records_scanned <= 3600 + 1
+    assert answer.queries_started <= (13 if whole_second else 12 + 1 + 11)
     started = len(front.started)
-    again = run_query(aws, ask(**counted(offsets)), cap=400)
+    again = run_query(aws, ask(**counted(offsets)), row_limit=400)
     assert (again.started, again.scanned, len(front.started)) == (12, 3600, started + 12)
 
 
@@ -205,45 +205,45 @@ def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, wh
     front.end_is_whole_second = whole_second
     offsets = range(0, 3_600_000, 1000)
     load(front, offsets)
-    answer = run_query(aws, ask(**counted(offsets)), cap=100)
+    answer = run_query(aws, ask(**counted(offsets)), row_limit=100)
     assert Counter(numbers(answer)) == Counter(range(3600))
     assert not answer.truncated
     windows = 60
-    assert answer.started <= windows + aws.pace.concurrent_queries
-    assert answer.scanned <= 3600 + windows + aws.pace.concurrent_queries
+    assert answer.queries_started <= windows + aws.rate_limits.concurrent_queries
+    assert answer.records_scanned <= 3600 + windows + aws.rate_limits.concurrent_queries
 
 
 def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front, aws):
     offsets = range(0, 3_600_000, 500)
     load(front, offsets)
     text = "fields @timestamp, @message | filter @message like /77$/"
-    answer = run_query(aws, ask(text, **counted(offsets)), cap=100)
+    answer = run_query(aws, ask(text, **counted(offsets)), row_limit=100)
     assert sorted(numbers(answer)) == list(range(77, 7200, 100))
-    assert answer.scanned <= 1.05 * 7200
-    assert answer.started <= 6
+    assert answer.records_scanned <= 1.05 * 7200
+    assert answer.queries_started <= 6
 
 
 def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
     load(front, range(0, 3_600_000, 100))
-    answer = run_query(aws, ask(counts=()), cap=1000)
+    answer = run_query(aws, ask(counts=()), row_limit=1000)
     assert numbers(answer) == list(range(36_000))
-    assert answer.scanned <= 1.1 * 36_000
-    assert answer.started <= 60
+    assert answer.records_scanned <= 1.1 * 36_000
+    assert answer.queries_started <= 60
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws, known):
     offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
     load(front, offsets)
-    answer = run_query(aws, ask(**(counted(offsets) if known else {"counts": ()})), cap=10_000)
+    answer = run_query(aws, ask(**(counted(offsets) if known else {"counts": ()})), row_limit=10_000)
     assert sorted(numbers(answer)) == list(range(len(offsets)))
-    assert answer.scanned <= 2 * len(offsets)
+    assert answer.records_scanned <= 2 * len(offsets)
 
 
 def test_a_short_window_is_asked_whole(front, aws):
     load(front, range(0, 40_000, 1000))
     answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
-    assert (len(answer.rows), answer.started) == (40, 1)
+    assert (len(answer.rows), answer.queries_started) == (40, 1)
 
 
 def test_a_timeout_is_asked_again_in_halves(front, aws):
@@ -318,7 +318,7 @@ def test_few_slots_are_shared(front, aws):
     front.slots = 2
     front.polls = 2
     load(front, range(0, 3_600_000, 1000))
-    answers = run_queries(aws, [ask() for _ in range(6)], cap=1000)
+    answers = run_queries(aws, [ask() for _ in range(6)], row_limit=1000)
     assert [len(answer.rows) for answer in answers] == [3600] * 6
 
 
@@ -335,7 +335,7 @@ def test_the_deadline_stops_what_runs_and_says_so(front, aws):
 def test_at_the_ceiling_nothing_more_is_asked(front, aws):
     offsets = range(500, 3_600_000, 1000)
     load(front, offsets)
-    (answer,) = run_queries(aws, [ask(**counted(offsets))], cap=100, max_scan_bytes=20_000)
+    (answer,) = run_queries(aws, [ask(**counted(offsets))], row_limit=100, max_scan_bytes=20_000)
     assert (answer.truncated, answer.status) == (True, "Stopped")
     assert any("more than the ceiling" in note for note in answer.notes)
     assert 20_000 < answer.bytes_scanned < 80_000
@@ -345,13 +345,13 @@ def test_at_the_ceiling_nothing_more_is_asked(front, aws):
 def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
     load(front, range(10))
     front.faults["StartQuery"].extend([None] + ["throttle"] * 20)
-    answers = run_queries(Aws(pace=replace(FAST, concurrent_queries=1)), [ask(), ask()])
+    answers = run_queries(Aws(rate_limits=replace(FAST, concurrent_queries=1)), [ask(), ask()])
     assert [(len(answer.rows), answer.truncated) for answer in answers] == [(10, False), (0, True)]
     assert any("It broke off: logs:StartQuery" in note for note in answers[1].notes)
 
 
 def test_throttled_calls_slow_down_and_recover(front):
-    aws = Aws(pace=replace(FAST, gap_s=1e-4))
+    aws = Aws(rate_limits=replace(FAST, gap_s=1e-4))
     front.faults["StartQuery"].extend(["throttle"] * 3)
     load(front, [0])
     run_query(aws, ask())
@@ -360,11 +360,11 @@ def test_throttled_calls_slow_down_and_recover(front):
 
 
 def test_a_deadline_ends_a_series_of_throttled_calls(front):
-    patient = replace(FAST, attempts=10_000, backoff_s=0.05, longest_backoff_s=0.05)
+    patient = replace(FAST, attempts=10_000, backoff_s=0.05, max_backoff_s=0.05)
     front.faults["StartQuery"].extend(["throttle"] * 10_000)
     load(front, [0])
     with pytest.raises(RetryableServiceError, match="time after time: try again later"):
-        run_query(Aws(pace=patient), ask(), deadline_s=0.3)
+        run_query(Aws(rate_limits=patient), ask(), deadline_s=0.3)
     assert front.calls["StartQuery"] < 1000
 
 
@@ -379,7 +379,7 @@ def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
     with pytest.raises(CancelledError):
         run_queries(aws, [ask(), ask()], progress=give_up)
     assert sorted(front.stopped) == ["query-0", "query-1"]
-    other = Aws(pace=FAST)
+    other = Aws(rate_limits=FAST)
     front.stopped.clear()
     front.faults["GetQueryResults"].extend([None] * 3 + ["denied"])
     with pytest.raises(ServiceError):
@@ -446,7 +446,7 @@ def test_a_slow_query_is_polled_ever_less(front):
     front.polls = 8
     load(front, [0])
     began = time.monotonic()
-    run_query(Aws(pace=RateLimits(gap_s=0, first_poll_s=0.02, longest_poll_s=10)), ask())
+    run_query(Aws(rate_limits=RateLimits(gap_s=0, first_poll_s=0.02, max_poll_s=10)), ask())
     # A quarter of its age between polls: eight more polls take at least 0.02 * 1.25**8 in theory.
     assert time.monotonic() - began > 0.1
     assert front.calls["GetQueryResults"] == 9
@@ -508,8 +508,8 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more)
     text = f"fields @timestamp, @message | sort @timestamp {order}"
     query = ask(text, end=START + timedelta(minutes=10), **counts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outlook, "_WORTH", worth)
-        answer = run_query(Aws(pace=FAST), query, cap=cap)
+        patch.setattr(outlook, "_EVENTS_PER_QUERY", worth)
+        answer = run_query(Aws(rate_limits=FAST), query, row_limit=cap)
     got = numbers(answer)
     assert len(got) == len(set(got))
     times = [row["@timestamp"] for row in answer.rows]

@@ -6,20 +6,20 @@ import pandas as pd
 import pytest
 from worlds.aws_front import FAST
 
-from watchme_analysis.aws_shapes.metric_points import filled, read_answers
-from watchme_analysis.cloudwatch.cli_output import write_answer
+from watchme_analysis.aws_shapes.metric_points import fill_intervals, read_answers
+from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.cloudwatch.metrics import (
     COLUMNS,
     MAX_POINTS,
     Expression,
     Metric,
     batches,
-    catalogue,
-    get_metric_data,
+    fetch_metric_data,
+    finest_period_s,
     get_metrics,
-    kept_metric_data,
+    incident_metrics,
+    metric_data_cached,
     metric_queries,
-    period_for,
 )
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws
@@ -41,7 +41,7 @@ def account(front):
     ("days", "period"), [(0, 60), (14.9, 60), (15.1, 300), (62, 300), (64, 3600), (454, 3600), (500, 86_400)]
 )
 def test_periods_by_age(days, period):
-    assert period_for(NOW - timedelta(days=days), NOW) == period
+    assert finest_period_s(NOW - timedelta(days=days), NOW) == period
 
 
 def test_every_point_comes_once_whatever_the_pages(account):
@@ -49,8 +49,8 @@ def test_every_point_comes_once_whatever_the_pages(account):
     second = int(start.timestamp())
     account.metrics[SENT] = {second + 60 * n: n for n in range(300)}
     account.points_per_call = 70
-    queries = metric_queries(catalogue(["sed-queue"], [], []), 60)
-    answer = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))
+    queries = metric_queries(incident_metrics(["sed-queue"], [], []), 60)
+    answer = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
     series = {result["Id"]: result for result in answer["MetricDataResults"]}
     assert len(series) == len(queries)
     assert series["m0"]["Values"] == [float(n) for n in range(300)]
@@ -65,19 +65,19 @@ def test_an_expired_period_has_no_points_and_the_chosen_one_has(account):
     window = Window(start, start + timedelta(hours=1))
 
     def values(period):
-        queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], period)
-        return get_metric_data(Aws(pace=FAST), queries, window)["MetricDataResults"][0]["Values"]
+        queries = metric_queries(incident_metrics(["sed-queue"], [], [])[:1], period)
+        return fetch_metric_data(Aws(rate_limits=FAST), queries, window)["MetricDataResults"][0]["Values"]
 
     assert values(60) == []
-    assert values(period_for(start, NOW)) == [5.0] * 12
+    assert values(finest_period_s(start, NOW)) == [5.0] * 12
 
 
 def test_percentiles(account):
     start = NOW - timedelta(hours=1)
     duration = ("AWS/Lambda", "Duration", (("FunctionName", "sed-worker"),))
     account.metrics[duration] = {int(start.timestamp()): list(range(1, 101))}
-    queries = metric_queries(catalogue([], ["sed-worker"], []), 60)
-    answer = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))
+    queries = metric_queries(incident_metrics([], ["sed-worker"], []), 60)
+    answer = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
     by_stat = {
         query["MetricStat"]["Stat"]: result["Values"]
         for query, result in zip(queries, answer["MetricDataResults"], strict=True)
@@ -88,7 +88,7 @@ def test_percentiles(account):
 
 def test_batches_keep_within_the_limits_and_references_together():
     spread = random.Random(2)
-    wanted = catalogue([f"q{n}" for n in range(120)], [], [])
+    wanted = incident_metrics([f"q{n}" for n in range(120)], [], [])
     queries = metric_queries(wanted, 3600)
     for number in range(0, 900, 45):
         other = spread.randrange(len(wanted))
@@ -109,7 +109,7 @@ def test_batches_keep_within_the_limits_and_references_together():
 def test_metric_math_goes_with_what_it_refers_to_and_is_whole(account):
     start = NOW - timedelta(hours=1)
     second = int(start.timestamp())
-    wanted = catalogue([f"q{n}" for n in range(80)], [], [])
+    wanted = incident_metrics([f"q{n}" for n in range(80)], [], [])
     account.metrics = {
         ("AWS/SQS", name, (("QueueName", "q0"),)): {second + 60 * n: n + more for n in range(60)}
         for name, more in (("NumberOfMessagesSent", 1), ("NumberOfMessagesDeleted", 0))
@@ -118,7 +118,7 @@ def test_metric_math_goes_with_what_it_refers_to_and_is_whole(account):
     queries = [*metric_queries(wanted, 60), expression]
     assert len(batches(queries, Window(start, NOW))) == 2
     account.points_per_call = 50
-    answer = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))
+    answer = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
     series = {result["Id"]: result for result in answer["MetricDataResults"]}
     assert series["left"]["Values"] == [1.0] * 60
     times = series["m0"]["Timestamps"]
@@ -132,15 +132,17 @@ def test_a_tidy_frame_of_any_metrics(front):
     second = int(start.timestamp())
     front.metrics[SENT] = {second: 0, second + 60: 3}
     wanted = [Metric(*SENT, "Sum"), Metric(*SENT, "Maximum"), Metric("Own", "Nothing", (), "Average")]
-    frame, retrieval = get_metrics(Aws(pace=FAST), wanted, Window(start, start + timedelta(minutes=4)))
+    frame, retrieval = get_metrics(Aws(rate_limits=FAST), wanted, Window(start, start + timedelta(minutes=4)))
     assert list(frame.columns) == list(COLUMNS)
     assert frame.completeness.tolist() == ["zero", "value", "missing", "missing"] * 2 + ["missing"] * 4
     assert frame.value.dropna().tolist() == [0, 3, 0, 3]
     assert set(frame.period_s) == {60}
     assert (retrieval.rows, retrieval.truncated) == (12, False)
-    late, _ = get_metrics(Aws(pace=FAST), wanted[:1], Window(now - timedelta(minutes=5), now), period_s=300)
+    late, _ = get_metrics(
+        Aws(rate_limits=FAST), wanted[:1], Window(now - timedelta(minutes=5), now), period_s=300
+    )
     assert set(late.completeness) == {"not_settled"}
-    assert get_metrics(Aws(pace=FAST), [], Window(start, now), period_s=60)[0].empty
+    assert get_metrics(Aws(rate_limits=FAST), [], Window(start, now), period_s=60)[0].empty
 
 
 def test_metric_math_is_a_series_among_the_metrics_that_it_refers_to(front):
@@ -154,7 +156,7 @@ def test_metric_math_is_a_series_among_the_metrics_that_it_refers_to(front):
         Metric(*SENT, "p50"),
         Expression("m3 + 1"),
     ]
-    frame, retrieval = get_metrics(Aws(pace=FAST), wanted, Window(start, start + timedelta(minutes=3)))
+    frame, retrieval = get_metrics(Aws(rate_limits=FAST), wanted, Window(start, start + timedelta(minutes=3)))
     found = {
         (metric if pd.isna(stat) else stat): list(rows.value.fillna(-1))
         for (metric, stat), rows in frame.groupby(["metric", "stat"], dropna=False)
@@ -172,8 +174,8 @@ def test_an_expression_of_several_series_gives_each_by_its_label(monkeypatch):
     point = {"Id": "m0", "Timestamps": [window.start.isoformat()], "StatusCode": "Complete"}
     series = [{**point, "Label": label, "Values": [value]} for label, value in (("a", 1.0), ("b", 2.0))]
     answer = {"MetricDataResults": series, "Messages": [], "Asked": {"At": NOW.isoformat()}}
-    monkeypatch.setattr("watchme_analysis.cloudwatch.metrics.kept_metric_data", lambda *_: answer)
-    frame, _ = get_metrics(Aws(pace=FAST), [Expression("SEARCH('x', 'Sum')")], window, period_s=60)
+    monkeypatch.setattr("watchme_analysis.cloudwatch.metrics.metric_data_cached", lambda *_: answer)
+    frame, _ = get_metrics(Aws(rate_limits=FAST), [Expression("SEARCH('x', 'Sum')")], window, period_s=60)
     found = frame[frame.completeness == "value"]
     assert found[["metric", "value"]].to_numpy().tolist() == [["a", 1.0], ["b", 2.0]]
 
@@ -183,10 +185,10 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     start = now - timedelta(minutes=30)
     second = int(start.timestamp())
     front.metrics[SENT] = {second: 0, second + 60: 3, second + 29 * 60: 1}
-    queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], 60)
-    write_answer(tmp_path, "metrics/metric-data-queries.json", queries)
-    answer = kept_metric_data(Aws(pace=FAST), queries, Window(start, now), ResponseCache())
-    write_answer(tmp_path, "metrics/a.json", answer)
+    queries = metric_queries(incident_metrics(["sed-queue"], [], [])[:1], 60)
+    write_response(tmp_path, "metrics/metric-data-queries.json", queries)
+    answer = metric_data_cached(Aws(rate_limits=FAST), queries, Window(start, now), ResponseCache())
+    write_response(tmp_path, "metrics/a.json", answer)
     points, asked = (piece.frame for piece in read_answers(RawFile(tmp_path, "metrics/a.json")))
     assert points.completeness.tolist() == ["zero", "value", "not_settled"]
     # The clock may have gone on by a minute since.
@@ -198,11 +200,13 @@ def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
     start = (now - timedelta(hours=5)).replace(second=0)
     second = int(start.timestamp())
     front.metrics[SENT] = {second + 60 * n: n for n in range(300)}
-    queries = metric_queries(catalogue(["sed-queue"], [], [])[:1], 60)
+    queries = metric_queries(incident_metrics(["sed-queue"], [], [])[:1], 60)
     store = ResponseStore(tmp_path, "here")
 
     def ask(end, **how):
-        return kept_metric_data(Aws(pace=FAST), queries, Window(start, end), ResponseCache(store, **how))
+        return metric_data_cached(
+            Aws(rate_limits=FAST), queries, Window(start, end), ResponseCache(store, **how)
+        )
 
     hour = start + timedelta(seconds=3630)
     first = ask(hour)
@@ -227,8 +231,8 @@ def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
 def test_faults_on_the_way(account):
     account.metrics[SENT] = {int((NOW - timedelta(hours=1)).timestamp()): 7}
     account.faults["GetMetricData"].extend(["throttle", "reset", "500"])
-    queries = metric_queries(catalogue(["sed-queue"], [], []), 60)
-    answer = get_metric_data(Aws(pace=FAST), queries, Window(NOW - timedelta(hours=2), NOW))
+    queries = metric_queries(incident_metrics(["sed-queue"], [], []), 60)
+    answer = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(NOW - timedelta(hours=2), NOW))
     assert answer["MetricDataResults"][0]["Values"] == [7.0]
 
 
@@ -259,7 +263,7 @@ def test_a_start_within_an_interval_gives_the_intervals_of_the_clock(account, pe
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=4)
     account.metrics[SENT] = {int(hour.timestamp()) + 60 * n: 1 for n in range(180)}
     window = Window(hour + timedelta(minutes=7, seconds=33), hour + timedelta(hours=2))
-    frame, _ = get_metrics(Aws(pace=FAST), [Metric(*SENT, "Sum")], window, period_s=period)
+    frame, _ = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window, period_s=period)
     assert set(frame.completeness) == {"value"}
     assert set(frame.value) == {period / 60}
     assert frame.time.iloc[0] == pd.Timestamp(window.start).floor(f"{period}s")
@@ -268,7 +272,9 @@ def test_a_start_within_an_interval_gives_the_intervals_of_the_clock(account, pe
 def test_points_of_intervals_beside_the_clock_are_not_missing():
     window = Window(NOW - timedelta(minutes=33), NOW - timedelta(minutes=3))
     times = pd.date_range(window.start, periods=6, freq="5min", unit="us")
-    frame = filled(pd.Series([1.0, 0.0, 2.0, None, 3.0, 4.0], index=times).dropna(), window, 300, None)
+    frame = fill_intervals(
+        pd.Series([1.0, 0.0, 2.0, None, 3.0, 4.0], index=times).dropna(), window, 300, None
+    )
     assert frame.completeness.tolist() == ["value", "zero", "value", "missing", "value", "value"]
 
 
@@ -278,20 +284,20 @@ def test_a_token_that_no_longer_holds_starts_over(account):
     account.points_per_call = 25
     account.faults["GetMetricData"].extend([None, "bad token"])
     queries = metric_queries([Metric(*SENT, "Sum")], 60)
-    (result,) = get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))["MetricDataResults"]
+    (result,) = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))["MetricDataResults"]
     assert result["Values"] == [float(n) for n in range(60)]
     account.faults["GetMetricData"].extend([None, "bad token", None, "bad token"])
     with pytest.raises(ServiceError, match="InvalidNextToken"):
-        get_metric_data(Aws(pace=FAST), queries, Window(start, NOW))
+        fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
 
 
 def test_what_refers_to_all_goes_with_all_and_selects_go_alone():
     window = Window(NOW - timedelta(hours=1), NOW)
-    wanted = metric_queries(catalogue([f"q{n}" for n in range(40)], [], []), 60)
+    wanted = metric_queries(incident_metrics([f"q{n}" for n in range(40)], [], []), 60)
     total = {"Id": "total", "Expression": "SUM(METRICS())"}
     assert len(batches([*wanted, total], window)) == 1
     with pytest.raises(InputError, match=r"641 metric queries refer to each other .* split"):
-        batches([*metric_queries(catalogue([f"q{n}" for n in range(80)], [], []), 60), total], window)
+        batches([*metric_queries(incident_metrics([f"q{n}" for n in range(80)], [], []), 60), total], window)
     selects = [
         {"Id": f"s{n}", "Expression": 'SELECT MAX(Errors) FROM "AWS/Lambda"', "Period": 60} for n in (1, 2)
     ]
@@ -300,8 +306,8 @@ def test_what_refers_to_all_goes_with_all_and_selects_go_alone():
 
 def test_a_call_asks_for_no_more_points_than_come_at_once(account):
     account.metrics[SENT] = {int((NOW - timedelta(days=14)).timestamp()): 1}
-    queries = metric_queries(catalogue([f"q{n}" for n in range(20)], [], []), 60)
-    get_metric_data(Aws(pace=FAST), queries, Window(NOW - timedelta(days=14), NOW))
+    queries = metric_queries(incident_metrics([f"q{n}" for n in range(20)], [], []), 60)
+    fetch_metric_data(Aws(rate_limits=FAST), queries, Window(NOW - timedelta(days=14), NOW))
     points = [
         sum((call["EndTime"] - call["StartTime"]) / 60 for _ in call["MetricDataQueries"])
         for call in account.asked

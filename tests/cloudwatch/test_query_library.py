@@ -6,7 +6,7 @@ from worlds.aws_front import FAST
 
 from watchme_analysis.aws_shapes.insights_query_text import columns_of
 from watchme_analysis.cloudwatch.insights.cached import get_log_rows
-from watchme_analysis.cloudwatch.insights.frame import answer_frame, typed_frame
+from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
 from watchme_analysis.cloudwatch.insights.run import run_query
@@ -43,7 +43,7 @@ def run(front):
     def ask(name, **parameters):
         text = library_query(name).filled(parameters or GIVEN.get(name))
         window = Window(START, START + timedelta(hours=1))
-        return answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window)))
+        return result_frame(run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), window)))
 
     return ask
 
@@ -82,7 +82,7 @@ def test_runs_that_were_killed_are_among_the_errors(front):
     front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
     window = Window(START, START + timedelta(hours=1))
     asked = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
-    assert answer_frame(run_query(Aws(pace=FAST), asked))["@message"].tolist() == [killed, gone]
+    assert result_frame(run_query(Aws(rate_limits=FAST), asked))["@message"].tolist() == [killed, gone]
 
 
 def test_parameters_are_checked():
@@ -162,9 +162,11 @@ def test_an_empty_answer_has_the_same_columns_of_the_same_types(front, text):
     line += "Max Memory Used: 67 MB\t"
     front.engine.load(GROUP, [(start + 60_000 * n, line, "s") for n in range(3)])
     window = Window(START, START + timedelta(minutes=10))
-    filled = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), window), cap=2))
+    filled = result_frame(
+        run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), window), row_limit=2)
+    )
     before = Window(START - timedelta(minutes=10), START)
-    empty = answer_frame(run_query(Aws(pace=FAST), InsightsQuery(text, (GROUP,), before)))
+    empty = result_frame(run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), before)))
     assert (len(filled) > 0, len(empty)) == (True, 0)
     expected = filled.dtypes.drop("@initDuration", errors="ignore")
     assert empty.dtypes[expected.index].to_dict() == expected.to_dict()
@@ -177,7 +179,7 @@ def test_flattened_messages_overwrite_nothing(front):
         GROUP, [(int(START.timestamp() * 1000), message, "s"), (int(START.timestamp() * 1000), "plain", "s")]
     )
     query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(START, START + timedelta(1)))
-    frame = answer_frame(run_query(Aws(pace=FAST), query), flatten=True)
+    frame = result_frame(run_query(Aws(rate_limits=FAST), query), flatten=True)
     assert list(frame.columns[:3]) == ["@timestamp", "@message", "@ptr"]
     assert frame["@timestamp"].notna().all()
     assert frame["message.record.n"].dropna().tolist() == [3]
@@ -189,9 +191,9 @@ def test_rows_come_with_what_they_cost(front):
     front.engine.load(GROUP, [(1000 * (second + n), "x" * 974, "s") for n in range(1000)])
     start = datetime.fromtimestamp(second, UTC)
     query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(start, start + timedelta(hours=1)))
-    frame, retrieval = get_log_rows(Aws(pace=FAST), query, usd_per_gb=2.0)
+    frame, retrieval = get_log_rows(Aws(rate_limits=FAST), query, usd_per_gb=2.0)
     assert (len(frame), retrieval.rows, retrieval.truncated) == (1000, 1000, False)
     assert retrieval.bytes_scanned == 1e6
     assert retrieval.cost_usd == pytest.approx(0.002)
     with pytest.raises(InputError, match="--max-scan-gb"):
-        get_log_rows(Aws(pace=FAST), query, max_scan_gb=1e-4)
+        get_log_rows(Aws(rate_limits=FAST), query, max_scan_gb=1e-4)

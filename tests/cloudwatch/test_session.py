@@ -5,8 +5,8 @@ import re
 import pytest
 from botocore.session import get_session
 
-from watchme_analysis.cloudwatch.account_state import TRAIL_KEPT
-from watchme_analysis.cloudwatch.insights.query_api import HIGHEST_LIMIT, MAX_GROUPS, OPEN
+from watchme_analysis.cloudwatch.account_state import TRAIL_RETENTION
+from watchme_analysis.cloudwatch.insights.query_api import MAX_LIMIT, MAX_LOG_GROUPS, UNFINISHED_STATUSES
 from watchme_analysis.cloudwatch.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
 from watchme_analysis.cloudwatch.session import ACTIONS, SAMPLING_ACTIONS, Aws, SessionTarget
 from watchme_analysis.errors import ServiceError
@@ -22,8 +22,8 @@ def text(documentation):
 
 def test_start_query():
     asked = model("logs").operation_model("StartQuery").input_shape.members
-    assert asked["limit"].metadata["max"] == HIGHEST_LIMIT
-    assert f"up to {MAX_GROUPS} log groups" in text(asked["logGroupNames"].documentation)
+    assert asked["limit"].metadata["max"] == MAX_LIMIT
+    assert f"up to {MAX_LOG_GROUPS} log groups" in text(asked["logGroupNames"].documentation)
     for bound in ("startTime", "endTime"):
         assert "range is inclusive" in text(asked[bound].documentation)
         assert "number of seconds" in text(asked[bound].documentation)
@@ -36,7 +36,7 @@ def test_get_query_results():
     operation = model("logs").operation_model("GetQueryResults")
     statuses = set(operation.output_shape.members["status"].enum)
     # The others end a query; a status that is new here needs a decision.
-    assert statuses == OPEN | {"Complete", "Failed", "Cancelled", "Timeout"}
+    assert statuses == UNFINISHED_STATUSES | {"Complete", "Failed", "Cancelled", "Timeout"}
     statistics = set(operation.output_shape.members["statistics"].members)
     assert statistics >= {"recordsMatched", "recordsScanned", "bytesScanned", "estimatedBytesSkipped"}
     rows = text(operation.output_shape.members["statistics"].members["resultCount"].documentation)
@@ -82,7 +82,7 @@ def test_what_a_sample_of_messages_relies_on():
 def test_changes_are_looked_up_for_so_long_and_by_one_attribute():
     operation = model("cloudtrail").operation_model("LookupEvents")
     whole = text(operation.documentation)
-    assert f"within the last {TRAIL_KEPT.days} days" in whole
+    assert f"within the last {TRAIL_RETENTION.days} days" in whole
     assert "limited to two per second" in whole
     assert "can contain only one item" in text(
         operation.input_shape.members["LookupAttributes"].documentation

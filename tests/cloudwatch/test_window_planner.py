@@ -31,7 +31,7 @@ def retrieve(offsets, *, known=True, cap=1000, whole=True, order="asc", takes=0.
     with pytest.MonkeyPatch.context() as patch:
         for module in (retrieval, flight):
             patch.setattr(module, "time", model)
-        answer = retrieval.run_query(model, query, cap=cap)
+        answer = retrieval.run_query(model, query, row_limit=cap)
     numbers = [int(row["@ptr"]) for row in answer.rows]
     assert len(numbers) == len(set(numbers))
     if not answer.truncated:
@@ -100,14 +100,14 @@ def burst(rows, width_ms, seed):
 @pytest.mark.parametrize("width_ms", [1000, 4000, 15_000, 60_000])
 @pytest.mark.parametrize("times", [1.3, 4, 10])
 def test_a_burst_in_a_known_minute_is_scanned_once_where_queries_are_worth_it(width_ms, times, monkeypatch):
-    monkeypatch.setattr(outlook, "_WORTH", 0)
+    monkeypatch.setattr(outlook, "_EVENTS_PER_QUERY", 0)
     found, most = [], 0
     for seed in range(8):
         how = {"whole": seed % 2 == 0, "order": "asc" if seed % 3 else "desc"}
         _, answer, scanned = retrieve(burst(round(1000 * times), width_ms, seed), **how)
         assert not answer.truncated
         found.append(scanned)
-        most = max(most, answer.started)
+        most = max(most, answer.queries_started)
     # Windows of a crowded second itself are planned to be four fifths full.
     assert sum(found) / len(found) <= (1.25 if width_ms == 1000 else 1.05)
     assert max(found) <= (1.45 if width_ms == 1000 else 1.2)
@@ -116,16 +116,16 @@ def test_a_burst_in_a_known_minute_is_scanned_once_where_queries_are_worth_it(wi
 
 def test_few_queries_are_made_where_little_is_to_be_saved():
     _, answer, _ = retrieve(burst(4000, 4000, 1))
-    assert answer.started < 30
+    assert answer.queries_started < 30
     # So many crowded minutes are no burst, and one whose rows lie evenly is cut evenly.
     evenly = [60_000 * minute + n * 12 for minute in range(10) for n in range(5000)]
     assert retrieve(evenly)[1].started < 100
 
 
 def test_a_minute_whose_rows_lie_evenly_is_cut_evenly(monkeypatch):
-    monkeypatch.setattr(outlook, "_WORTH", 0)
+    monkeypatch.setattr(outlook, "_EVENTS_PER_QUERY", 0)
     _, answer, scanned = retrieve([600_000 + n * 12 for n in range(5000)])
-    assert answer.started <= 4 + 2 * 7
+    assert answer.queries_started <= 4 + 2 * 7
     assert scanned <= 1.05
 
 
@@ -135,13 +135,13 @@ def test_neighbours_share_no_second(whole):
     model, answer, _ = retrieve(offsets, cap=400, whole=whole)
     # One event is scanned twice: it tells how far an end reaches.
     assert Counter(model.scanned.values()) in ({1: 3600}, {1: 3599, 2: 1})
-    assert model.learned == {"insights_end_is_whole": whole}
+    assert model.service_facts == {"insights_end_includes_second": whole}
     assert not answer.truncated
 
 
 def test_nothing_is_learned_from_nothing():
     model, answer, _ = retrieve([])
-    assert (answer.rows, model.learned, len(model.queries)) == ([], {}, 1)
+    assert (answer.rows, model.service_facts, len(model.queries)) == ([], {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_a_query_is_polled_as_its_length_asks_for(takes, most_polls, most_late):
 def test_later_queries_are_polled_when_the_first_ones_let_expect():
     offsets = [500 + 1000 * n for n in range(3600)]
     model, answer, _ = retrieve(offsets, cap=100, takes=2)
-    assert answer.started >= 60
+    assert answer.queries_started >= 60
     # The first ten are polled as if nothing was known, the others about twice each.
-    assert model.polls <= 8 * 10 + 2.5 * (answer.started - 10)
+    assert model.polls <= 8 * 10 + 2.5 * (answer.queries_started - 10)
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,6 @@ def test_later_queries_are_polled_when_the_first_ones_let_expect():
     ],
 )
 def test_parts_meet_at_whole_seconds_where_they_are_wide_and_share_few_where_not(span, width, cuts):
-    assert [part.from_ms for part in QueryWindow(*span).cut_at(QueryWindow(*span).steps(width))[1:]] == cuts
+    assert [
+        part.from_ms for part in QueryWindow(*span).cut_at(QueryWindow(*span).cut_points(width))[1:]
+    ] == cuts

@@ -30,7 +30,7 @@ send_again(lines, journal, _aws_by_region(None))
 
 
 def aws_of(region):
-    return Aws(pace=RateLimits(gap_s=0, attempts=1, backoff_s=0.001, longest_backoff_s=0.001))
+    return Aws(rate_limits=RateLimits(gap_s=0, attempts=1, backoff_s=0.001, max_backoff_s=0.001))
 
 
 @pytest.fixture

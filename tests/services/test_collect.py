@@ -15,7 +15,7 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.cloudwatch.account_state import sample_messages
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
-from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseStore
+from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.services.collect import Request, pull
@@ -122,7 +122,7 @@ def request(**more):
 
 
 def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
-    aws = Aws(pace=FAST)
+    aws = Aws(rate_limits=FAST)
     pulled = pull(aws, request(), tmp_path / "case")
     assert pulled.failures == {}
     case = pulled.report.case
@@ -163,7 +163,7 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
 
 
 def test_dead_letters_stay_where_they_are(account, tmp_path):
-    first = pull(Aws(pace=FAST), request(sample=7), tmp_path / "case")
+    first = pull(Aws(rate_limits=FAST), request(sample=7), tmp_path / "case")
     assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
     assert not any("hidden" in note for note in first.notes)
     sqs = boto3.client("sqs")
@@ -174,7 +174,7 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
         "0",
     )
     sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
-    second = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    second = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
@@ -184,7 +184,7 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     account.faults["ReceiveMessage"].extend([None, *[fault] * 20])
     with pytest.raises(ServiceError):
-        sample_messages(Aws(pace=FAST), url, 25)
+        sample_messages(Aws(rate_limits=FAST), url, 25)
     account.faults.clear()
     state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
@@ -203,7 +203,7 @@ def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp
         sqs.send_message(
             QueueUrl=dlq, MessageBody="{}", MessageGroupId="d1-sed", MessageDeduplicationId=str(n)
         )
-    pulled = pull(Aws(pace=FAST), Request(WINDOW, queues=("v2.fifo",)), tmp_path / "case")
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("v2.fifo",)), tmp_path / "case")
     read = len(pulled.report.case.table("queue_messages"))
     assert read
     if read < 24:  # a real queue hands out no more of a group than ten at once
@@ -221,7 +221,7 @@ def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, cap
         "sum": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
     }
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"device_id": "d"}), MessageAttributes=given)
-    pull(Aws(pace=FAST), request(), tmp_path / "case")
+    pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     (kept,) = open_case(tmp_path / "case").table("queue_messages").message_attributes
     assert json.loads(kept)["trace"] == given["trace"]
     assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
@@ -242,20 +242,20 @@ def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(acco
     monkeypatch.setattr(Aws, "call", failing)
     url = boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     with pytest.raises(ServiceError, match=r"stay hidden .* none is lost: .* InternalError"):
-        sample_messages(Aws(pace=FAST), url, 10)
+        sample_messages(Aws(rate_limits=FAST), url, 10)
     left[0] = 2
-    assert len(sample_messages(Aws(pace=FAST), url, 10)) == 10
+    assert len(sample_messages(Aws(rate_limits=FAST), url, 10)) == 10
 
 
 def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
-    notes = pull(Aws(pace=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
+    notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
     assert any("CloudTrail's events of the last 90 days" in note for note in notes)
     assert any("alarms of the last 30 days" in note for note in notes)
 
 
 def test_the_raw_answers_give_the_same_case(account, tmp_path):
-    pull(Aws(pace=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
+    pull(Aws(rate_limits=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
     imported = import_folder(tmp_path / "raw", tmp_path / "again").case
     pulled = open_case(tmp_path / "case")
     assert imported.tables == pulled.tables
@@ -274,7 +274,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
         return make(self, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noted)
-    monkeypatch.setattr("watchme_analysis.cloudwatch.session._SLOW", {})
+    monkeypatch.setattr("watchme_analysis.cloudwatch.session._GAP_FACTORS", {})
     account.polls = 10**6
     cases = [tmp_path / "one", tmp_path / "two"]
     assert run(capsys, "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
@@ -304,7 +304,7 @@ def allowed(capsys, *words):
 def test_a_part_that_fails_costs_no_other(account, tmp_path):
     account.faults["LookupEvents"].append("denied")
     del account.engine.tables[GROUP]
-    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     assert set(pulled.failures) == {"changes (CloudTrail)", f"logs of {GROUP}"}
     case = pulled.report.case
     assert case.table("changes").empty
@@ -316,17 +316,17 @@ def test_a_part_that_fails_costs_no_other(account, tmp_path):
 def test_passing_faults_are_waited_out(account, tmp_path):
     for operation in ("GetMetricData", "GetQueueUrl", "ReceiveMessage", "DescribeAlarms", "LookupEvents"):
         account.faults[operation].extend(["throttle", "reset", "500"])
-    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     assert pulled.failures == {}
 
 
 def test_what_is_named_must_exist(account, tmp_path):
     with pytest.raises(NotFoundError, match="check name, region and profile"):
-        pull(Aws(pace=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
+        pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
     with pytest.raises(InputError, match="Nothing is named"):
-        pull(Aws(pace=FAST), Request(WINDOW), tmp_path / "case")
+        pull(Aws(rate_limits=FAST), Request(WINDOW), tmp_path / "case")
     with pytest.raises(NotFoundError, match=r"nobody.*check name, region and profile"):
-        pull(Aws(pace=FAST), Request(WINDOW, functions=("nobody",)), tmp_path / "case")
+        pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("nobody",)), tmp_path / "case")
     assert not (tmp_path / "case").exists()
 
 
@@ -341,7 +341,7 @@ def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypat
         return [] if "FunctionName" in asked else found
 
     monkeypatch.setattr(Aws, "pages", aliased)
-    pulled = pull(Aws(pace=FAST), request(), tmp_path / "case")
+    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     mappings = pulled.report.case.table("event_source_mappings")
     assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
 
@@ -350,44 +350,50 @@ def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(ServiceError, match="log in, or give another --profile"):
-        pull(Aws(pace=FAST), request(), tmp_path / "case")
+        pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
 
 
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
     with pytest.raises(InputError, match=r"15.000 GB, about 0.0750 USD .* --max-scan-gb"):
-        pull(Aws(pace=FAST), request(max_scan_gb=10), tmp_path / "case")
+        pull(Aws(rate_limits=FAST), request(max_scan_gb=10), tmp_path / "case")
     assert not account.started
-    pull(Aws(pace=FAST), request(max_scan_gb=20), tmp_path / "case")
+    pull(Aws(rate_limits=FAST), request(max_scan_gb=20), tmp_path / "case")
 
 
 def test_kept_answers_are_not_asked_again(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
-    first = pull(Aws(pace=FAST), request(asking=QueryOptions(store)), tmp_path / "one")
+    first = pull(Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "one")
     started = len(account.started)
     assert started == 3
-    second = pull(Aws(pace=FAST), request(asking=QueryOptions(store)), tmp_path / "two")
+    second = pull(
+        Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "two"
+    )
     assert len(account.started) == started
     assert second.bytes_scanned == 0
     events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
     pd.testing.assert_frame_equal(*events)
     assert first.bytes_scanned > 0
-    pull(Aws(pace=FAST), request(asking=QueryOptions(store, refresh=True)), tmp_path / "three")
+    pull(
+        Aws(rate_limits=FAST),
+        request(options=QueryOptions(ResponseCache(store, refresh=True))),
+        tmp_path / "three",
+    )
     assert len(account.started) == 2 * started
 
 
 def test_a_later_end_asks_the_rest_alone(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     middle = START + timedelta(seconds=500)
-    asking = QueryOptions(store)
+    options = QueryOptions(ResponseCache(store))
     pull(
-        Aws(pace=FAST),
-        Request(Window(START, middle), functions=("sed-worker",), asking=asking),
+        Aws(rate_limits=FAST),
+        Request(Window(START, middle), functions=("sed-worker",), options=options),
         tmp_path / "one",
     )
     account.started.clear()
-    pull(Aws(pace=FAST), Request(WINDOW, functions=("sed-worker",), asking=asking), tmp_path / "two")
+    pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("sed-worker",), options=options), tmp_path / "two")
     errors = [asked for asked in account.started if "ERROR" in asked["queryString"]]
     assert [asked["startTime"] for asked in errors] == [int(middle.timestamp())]
     events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
@@ -397,22 +403,26 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
 def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     named = {"functions": ("sed-worker",)}
-    pull(Aws(pace=FAST), Request(WINDOW, **named, asking=QueryOptions(store)), tmp_path / "one")
+    pull(
+        Aws(rate_limits=FAST),
+        Request(WINDOW, **named, options=QueryOptions(ResponseCache(store))),
+        tmp_path / "one",
+    )
     calls = sum(account.calls.values())
-    offline = QueryOptions(store, offline=True)
-    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=offline), tmp_path / "two")
+    offline = QueryOptions(ResponseCache(store, offline=True))
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, **named, options=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
     assert len(pulled.report.case.table("log_events")) > 500
     tables = [open_case(tmp_path / name) for name in ("one", "two")]
     for table in tables[0].tables:
         if table not in {"log_queries", "metric_queries"}:
             pd.testing.assert_frame_equal(*(case.table(table) for case in tables))
-    later = Request(Window(START - timedelta(hours=1), NOW), **named, asking=offline)
-    missing = pull(Aws(pace=FAST), later, tmp_path / "three").failures
+    later = Request(Window(START - timedelta(hours=1), NOW), **named, options=offline)
+    missing = pull(Aws(rate_limits=FAST), later, tmp_path / "three").failures
     assert set(missing) == {"metrics", "alarm history", "changes (CloudTrail)", f"logs of {GROUP}"}
     assert all("ask once without --offline" in why for why in missing.values())
     with pytest.raises(CacheMissError, match="queues and functions"):
-        pull(Aws(pace=FAST), Request(WINDOW, functions=("other",), asking=offline), tmp_path / "four")
+        pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("other",), options=offline), tmp_path / "four")
 
 
 def run(capsys, *arguments):
@@ -462,7 +472,7 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
 
 def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
     account.polls = 10**9
-    pulled = pull(Aws(pace=FAST), request(asking=QueryOptions(deadline_s=0.2)), tmp_path / "case")
+    pulled = pull(Aws(rate_limits=FAST), request(options=QueryOptions(deadline_s=0.2)), tmp_path / "case")
     assert "The deadline passed" in pulled.failures["sed-worker-errors"]
     assert pulled.report.case.table("log_queries").truncated.all()
 
@@ -489,7 +499,11 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     account.metrics[counted] = dict(Counter((at + 100 * n) // 60_000 * 60 for n in range(600)))
     account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
     named = {"instances": ("i-1",), "log_groups": ("/ecs/api",)}
-    pulled = pull(Aws(pace=FAST), Request(WINDOW, **named, asking=QueryOptions(cap=400)), tmp_path / "case")
+    pulled = pull(
+        Aws(rate_limits=FAST),
+        Request(WINDOW, **named, options=QueryOptions(row_limit=400)),
+        tmp_path / "case",
+    )
     assert pulled.failures == {}
     case = pulled.report.case
     assert set(case.table("metrics").value) == {97.0}

@@ -18,7 +18,7 @@ from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.insights_engine import Engine, MalformedError
 
 FAST = RateLimits(
-    gap_s=0, first_poll_s=0, longest_poll_s=0.01, backoff_s=0.002, longest_backoff_s=0.01, long_poll_s=0
+    gap_s=0, first_poll_s=0, max_poll_s=0.01, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0
 )
 
 

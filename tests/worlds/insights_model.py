@@ -34,7 +34,7 @@ class Model:
 
     def __init__(self, moments, whole=True, takes=0.0):
         self.moments, self.whole, self.takes = sorted(moments), whole, takes
-        self.pace, self.learned = RateLimits(), {}
+        self.rate_limits, self.service_facts = RateLimits(), {}
         self.now, self.queries, self.polls = 0.0, [], 0
         self.scanned = Counter()  # how often the events of a second were scanned
 

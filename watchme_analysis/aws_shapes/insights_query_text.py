@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 Row = dict[str, str]
-
+# StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query states one.
+DEFAULT_LIMIT = 10_000
 
 # Commands that treat each event alone, so that windows put together give what the whole gives.
 _EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
@@ -98,7 +99,7 @@ def query_limit(query: str | None) -> int | None:
     return found[-1] if found else None
 
 
-def why_whole(query: str) -> str | None:
+def unsplittable_reason(query: str) -> str | None:
     """Return the reason for which a query can't be split by time, None when it can.
 
     A query can be split when putting its windows' rows one after another provably gives the rows of the
@@ -138,7 +139,7 @@ def _named(command: str, name: str) -> str | None:
     return next((column for column in _IDENTITY if shown.get(column, column) != column), None)
 
 
-def bounded(query: str) -> bool:
+def filter_applies_to_all(query: str) -> bool:
     """Tell whether a filter in front of a query bounds all that it looks at.
 
     ``diff`` looks at the time before as well, ``join`` and subqueries at other events, ``source`` must stand
@@ -148,12 +149,12 @@ def bounded(query: str) -> bool:
     return {command_name(command) for command in commands} <= _BOUNDED and not any(map(_nests, commands))
 
 
-def leaves_none_out(query: str) -> bool:
+def is_unfiltered(query: str) -> bool:
     """Tell whether each event is a row, as nothing filters them."""
     return {command_name(command) for command in split_commands(query)} <= _ALL_EVENTS
 
 
-def ascending(query: str) -> bool:
+def is_ascending(query: str) -> bool:
     """Tell whether the oldest rows come first; without a sort the newest do."""
     for command in split_commands(query):
         found = _SORT.fullmatch(command)

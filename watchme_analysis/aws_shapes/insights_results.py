@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.insights_query_text import query_limit
+from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_limit
 from watchme_analysis.aws_shapes.lambda_messages import Reading, read_message
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
 from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd, format_size, format_usd
@@ -34,8 +34,6 @@ from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unp
 if TYPE_CHECKING:
     import pandas as pd
 
-# StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query says one.
-DEFAULT_LIMIT = 10_000
 _READING = tuple(field.name for field in fields(Reading))
 _OWN_FIELDS = frozenset({"@timestamp", "@message", "@logStream", "@requestId", "@ptr", "@log"})
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def intervals(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
+def interval_starts(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
     """Return the starts of the intervals that a window touches, by the clock or so many seconds after it."""
     import pandas as pd
 
@@ -73,7 +73,9 @@ def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetim
     return int(starts.searchsorted(last, side="right"))
 
 
-def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime | None) -> pd.DataFrame:
+def fill_intervals(
+    values: pd.Series, window: Window, period_s: int, asked_at: datetime | None
+) -> pd.DataFrame:
     """Return every interval of a series with what is known of it.
 
     Parameters
@@ -95,7 +97,7 @@ def filled(values: pd.Series, window: Window, period_s: int, asked_at: datetime 
     """
     import pandas as pd
 
-    grid = intervals(window.start, window.end, period_s, _phase_s(values, period_s))
+    grid = interval_starts(window.start, window.end, period_s, _phase_s(values, period_s))
     frame = pd.DataFrame({"time": grid, "value": values.reindex(grid).astype("Float64").array})
     known = frame["value"].notna()
     kinds = pd.Series("value", index=frame.index, dtype="string")
@@ -187,7 +189,7 @@ def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:
     """Return the settled intervals without a point, None where window or period is not known."""
     if row["start"] is None or row["end"] is None or row["period_s"] is None:
         return None
-    grid = intervals(row["start"], row["end"], row["period_s"])
+    grid = interval_starts(row["start"], row["end"], row["period_s"])
     settled = grid[: settled_intervals(grid, row["period_s"], row["asked_at"])]
     return int((~settled.isin(frame["time"])).sum())
 

@@ -66,16 +66,18 @@ def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any
     asked
         What is asked, JSON-ready.
     """
-    keeper = asking.keeper()
-    identity = ["window", *asked, options["since"], options["until"], options["timezone"]]
-    kept = keeper.kept(identity) if asking.offline else None
-    if kept is not None:
-        return Window(*map(datetime.fromisoformat, keeper.use(kept)))
+    from watchme_analysis.cloudwatch.response_cache import request_identity
+
+    cache = asking.cache
+    identity = request_identity("window", *asked, options["since"], options["until"], options["timezone"])
+    entry = cache.load(identity) if cache.offline else None
+    if entry is not None:
+        return Window(*map(datetime.fromisoformat, entry.value))
     zone = parse_zone(options["timezone"])
     now = datetime.now(UTC)
     end = min(parse_time(options["until"], zone, now), now)
     window = Window(parse_time(options["since"], zone, now), end)
-    keeper.save(identity, [window.start.isoformat(), window.end.isoformat()])
+    cache.save(identity, [window.start.isoformat(), window.end.isoformat()])
     return window
 
 
@@ -84,7 +86,7 @@ def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
 
     Raises
     ------
-    NotKeptError
+    CacheMissError
         When offline nothing is kept of the profile and region.
     ServiceError
         When AWS can't be asked.
@@ -94,13 +96,13 @@ def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = options["cache"] or home / "watchme" / "answers"
-    keeper = ResponseCache(ResponseStore(folder, "accounts"), offline=options["offline"])
-    profile = aws.place.profile or os.environ.get("AWS_PROFILE") or "default"
-    account = keeper.get(f"the account of {aws.place}", [profile, aws.region], aws.account)
+    accounts = ResponseCache(ResponseStore(folder, "accounts"), offline=options["offline"])
+    profile = aws.target.profile or os.environ.get("AWS_PROFILE") or "default"
+    account = accounts.get(f"the account of {aws.target}", [profile, aws.region], aws.account)
     return QueryOptions(
-        ResponseStore(folder, f"{account}/{aws.region}"),
-        options["refresh"],
-        options["offline"],
+        ResponseCache(
+            ResponseStore(folder, f"{account}/{aws.region}"), options["refresh"], options["offline"]
+        ),
         deadline_s=options["deadline"],
         max_scan_bytes=options["max_scan_gb"] * 1e9,
     )

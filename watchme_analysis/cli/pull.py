@@ -56,7 +56,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     What is pulled is kept, so that the same command with --offline gives the case again without AWS. Exits
     with 1 when a part could not be had; the case holds the others, and says what is missing.
     """
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget, policy
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget, iam_policy
     from watchme_analysis.services.collect import Request
     from watchme_analysis.services.collect import pull as pull_case
 
@@ -64,7 +64,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     if sample is None:
         sample = 0 if question == "health" else 1000
     if options["print_policy"]:
-        echo_json(json.dumps(policy(sampling=sample > 0), indent=2))
+        echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
         return 0
     if question is None:
         raise click.UsageError("Say what to pull: health or backlog.")
@@ -78,7 +78,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         sample=sample,
         max_scan_gb=options["max_scan_gb"],
         usd_per_gb=options["usd_per_gb"],
-        asking=asking,
+        options=asking,
     )
     target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
     progress = Progress()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
-    from watchme_analysis.cloudwatch.insights.query_api import Answer, InsightsQuery
+    from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
     from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery
     from watchme_analysis.cloudwatch.session import Aws
 
@@ -99,7 +99,7 @@ def run(name: str, **options: Any) -> int:
     """
     import pandas as pd
 
-    from watchme_analysis.cloudwatch.insights.cached import in_groups, query_cached, query_targets
+    from watchme_analysis.cloudwatch.insights.cached import queries_by_groups, query_cached, query_targets
     from watchme_analysis.cloudwatch.insights.query_library import library_query
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
@@ -112,10 +112,10 @@ def run(name: str, **options: Any) -> int:
             places[_label(aws)] = aws
     progress = Progress()
 
-    def ask_one(aws: Aws) -> list[Answer]:
+    def ask_one(aws: Aws) -> list[QueryResult]:
         asking = asking_of(options, aws)
         window = window_of(options, asking, ["query", text, *options["log_groups"]])
-        queries = in_groups(text, _groups(item, options, aws, asking), window, item.name)
+        queries = queries_by_groups(text, _groups(item, options, aws, asking), window, item.name)
         if not options["offline"]:
             queries = _planned(queries, options, aws, progress.say)
         return query_cached(aws, queries, asking, progress)
@@ -141,9 +141,9 @@ def run(name: str, **options: Any) -> int:
 def _label(aws: Aws) -> str:
     """Return profile and region as one word, also where they can't be told."""
     try:
-        return "/".join(filter(None, [aws.place.profile, aws.region]))
+        return "/".join(filter(None, [aws.target.profile, aws.region]))
     except ServiceError:
-        return "/".join(filter(None, [aws.place.profile, aws.place.region])) or "default"
+        return "/".join(filter(None, [aws.target.profile, aws.target.region])) or "default"
 
 
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: QueryOptions) -> list[str]:
@@ -151,10 +151,10 @@ def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: Query
     groups = list(options["log_groups"])
     if not groups:
         prefix = item.log_groups.split("*")[0]
-        known = asking.keeper().get(
+        known = asking.cache.get(
             f"log groups below {prefix}",
             [],
-            lambda: aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix),
+            lambda: aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix),
         )
         groups = item.groups_among([group["logGroupName"] for group in known])
     if not groups:
@@ -196,30 +196,30 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _frames(answers: list[Answer], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
+def _frames(answers: list[QueryResult], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
     """Yield the rows of a place's answers; where there are several, columns name place and log groups."""
-    from watchme_analysis.cloudwatch.insights.cached import put_together, spread_label
-    from watchme_analysis.cloudwatch.insights.frame import answer_frame
+    from watchme_analysis.cloudwatch.insights.cached import log_groups_label, merge_results
+    from watchme_analysis.cloudwatch.insights.frame import result_frame
 
-    joined = put_together(answers)
+    joined = merge_results(answers)
     for answer in joined:
-        frame = answer_frame(answer, flatten=flatten)
+        frame = result_frame(answer, flatten=flatten)
         if len(joined) > 1:
-            frame.insert(0, "log_groups", spread_label(answer.query))
+            frame.insert(0, "log_groups", log_groups_label(answer.query))
         if place is not None:
             frame.insert(0, "place", place)
         yield frame
 
 
-def _tell(place: str, answers: list[Answer], usd_per_gb: float) -> None:
+def _tell(place: str, answers: list[QueryResult], usd_per_gb: float) -> None:
     """Say of each answer of a place how many rows came, and what they cost."""
     from watchme_analysis.aws_shapes.prices import format_scan_cost
-    from watchme_analysis.cloudwatch.insights.cached import spread_label
+    from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
     for answer in answers:
-        where = place if len(answers) == 1 else f"{place}, {spread_label(answer.query)}"
+        where = place if len(answers) == 1 else f"{place}, {log_groups_label(answer.query)}"
         missing = ", rows are missing" if answer.truncated else ""
-        queries, rows = counted(answer.started, "query", "queries"), counted(len(answer.rows), "row")
+        queries, rows = counted(answer.queries_started, "query", "queries"), counted(len(answer.rows), "row")
         echo(
             f"{where}: {rows}{missing}; {queries} scanned "
             f"{format_scan_cost(answer.bytes_scanned, usd_per_gb)}",

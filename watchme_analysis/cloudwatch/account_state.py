@@ -1,4 +1,7 @@
-"""State of queues, functions, alarms and their changes, asked live in the shapes that the CLI prints."""
+"""Retrieve queues, functions, alarms and recorded changes live, in the shapes that the AWS CLI prints.
+
+Facts about the calls: API references of SQS, Lambda, CloudWatch and CloudTrail.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,19 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.window import Window
 
-# LookupEvents reaches so far back, DescribeAlarmHistory so far.
-TRAIL_KEPT = timedelta(days=90)
-HISTORY_KEPT = timedelta(days=30)
-# What began an incident may have been changed days before it showed.
+# Age of the oldest events that LookupEvents returns.
+TRAIL_RETENTION = timedelta(days=90)
+# Age of the oldest entries that DescribeAlarmHistory returns.
+HISTORY_RETENTION = timedelta(days=30)
+# The change that caused an incident may precede its first symptoms by days, so changes are looked up from
+# this long before the window.
 CHANGES_BEFORE = timedelta(days=7)
-_SAMPLE_HIDDEN_S = 120
+# Visibility timeout in seconds of messages that are read as a sample, so that each is returned once.
+_SAMPLE_VISIBILITY_S = 120
+# Messages that one ReceiveMessage or ChangeMessageVisibilityBatch call takes.
+_BATCH = 10
+# Attempts to make a batch of messages visible again.
+_VISIBILITY_ATTEMPTS = 3
 
 
 @dataclass
@@ -30,15 +40,15 @@ class Scope:
     Attributes
     ----------
     queues
-        Attributes by queue name, dead-letter queues included.
+        Attributes by queue name, including dead-letter queues.
     urls
         URL by queue name.
     functions
-        Names of the functions.
+        Function names.
     mappings
-        Event source mappings by function.
+        Event source mappings by function name.
     dead_letter
-        Names of the queues that are the dead-letter queue of another.
+        Names of those queues that are the dead-letter queue of another.
     """
 
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -48,17 +58,19 @@ class Scope:
     dead_letter: list[str] = field(default_factory=list)
 
 
-def discover(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope:
-    """Return what belongs to queues and functions: mappings lead from one to the other, redrive to DLQs.
+def discover_scope(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope:
+    """Return the queues and functions that belong to the named ones.
+
+    Event source mappings lead from queues to functions and back, redrive policies to dead-letter queues.
 
     Raises
     ------
     NotFoundError
-        When a queue or function that was named doesn't exist.
+        When a named queue or function does not exist.
     """
     scope = Scope()
     for name in functions:
-        # Lambda lists no mappings of a function that doesn't exist, without a word.
+        # For a function that does not exist, ListEventSourceMappings returns an empty list and no error.
         aws.call("lambda", "get_function_configuration", FunctionName=resource_name(name))
         _add_function(aws, scope, resource_name(name))
     for name in queues:
@@ -73,8 +85,8 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
     if name in scope.queues:
         return
     scope.urls[name] = str(aws.call("sqs", "get_queue_url", QueueName=name)["QueueUrl"])
-    answer = aws.call("sqs", "get_queue_attributes", QueueUrl=scope.urls[name], AttributeNames=["All"])
-    attributes = answer.get("Attributes", {})
+    response = aws.call("sqs", "get_queue_attributes", QueueUrl=scope.urls[name], AttributeNames=["All"])
+    attributes = response.get("Attributes", {})
     scope.queues[name] = attributes
     redrive = parsed(attributes.get("RedrivePolicy"))
     target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
@@ -83,13 +95,13 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
         _add_queue(aws, scope, dead_letter)
         if dead_letter not in scope.dead_letter:
             scope.dead_letter.append(dead_letter)
-    mappings = aws.pages(
+    mappings = aws.items(
         "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]
     )
     for mapping in mappings:
         function = resource_name(str(mapping.get("FunctionArn")))
         _add_function(aws, scope, function)
-        # Those of a version or alias are not among the function's own.
+        # Mappings of a version or alias are not listed for the function itself.
         known = scope.mappings[function]
         if mapping.get("UUID") not in {other.get("UUID") for other in known}:
             known.append(mapping)
@@ -99,123 +111,120 @@ def _add_function(aws: Aws, scope: Scope, name: str) -> None:
     if name in scope.functions:
         return
     scope.functions.append(name)
-    scope.mappings[name] = aws.pages(
+    scope.mappings[name] = aws.items(
         "lambda", "list_event_source_mappings", "EventSourceMappings", FunctionName=name
     )
 
 
-def get_function(aws: Aws, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a function's configuration and its reserved concurrency ({} for none)."""
+def describe_function(aws: Aws, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configuration of a function and its reserved concurrency ({} when none is reserved)."""
     configuration = aws.call("lambda", "get_function_configuration", FunctionName=name)
     return configuration, aws.call("lambda", "get_function_concurrency", FunctionName=name)
 
 
-def sample_messages(aws: Aws, url: str, most: int) -> list[dict[str, Any]]:
-    """Return messages of a dead-letter queue without taking them out of it.
+def sample_messages(aws: Aws, url: str, max_messages: int) -> list[dict[str, Any]]:
+    """Return messages of a dead-letter queue and leave them in it.
 
-    Messages are hidden while they are read, so that each comes once, and made visible again afterwards,
-    also when reading fails. Reading counts as a receive: the receive count returned includes it.
+    Messages are invisible to others while they are read, so that each is returned once. They are made visible
+    again afterwards, also when reading fails. Reading counts as a receive, which the returned receive count
+    includes.
 
     Parameters
     ----------
     aws
         Account and region.
     url
-        URL of the queue. Never a queue with a redrive policy of its own: reading would move messages on.
-    most
-        Messages to read at most.
+        URL of the queue. It must not have a redrive policy of its own: reading would move its messages on.
+    max_messages
+        Largest number of messages to read.
     """
     messages: dict[str, dict[str, Any]] = {}
     handles: list[str] = []
-    empty = False
+    was_empty = False
     try:
-        while len(messages) < most:
-            answer = aws.call(
+        while len(messages) < max_messages:
+            response = aws.call(
                 "sqs",
                 "receive_message",
                 QueueUrl=url,
-                MaxNumberOfMessages=min(10, most - len(messages)),
-                VisibilityTimeout=_SAMPLE_HIDDEN_S,
-                WaitTimeSeconds=aws.pace.long_poll_s if empty else 0,
+                MaxNumberOfMessages=min(_BATCH, max_messages - len(messages)),
+                VisibilityTimeout=_SAMPLE_VISIBILITY_S,
+                WaitTimeSeconds=aws.rate_limits.long_poll_s if was_empty else 0,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-            received = answer.get("Messages", [])
-            if empty and not received:
+            received = response.get("Messages", [])
+            if was_empty and not received:
                 break
-            # A poll that doesn't wait asks some of SQS's servers alone, so that an empty answer is no proof.
-            empty = not received
+            # A short poll samples only some of SQS's servers, so an empty response proves nothing by itself.
+            was_empty = not received
             handles += [message["ReceiptHandle"] for message in received]
             messages.update((message["MessageId"], message) for message in received)
     finally:
-        _show_again(aws, url, handles)
-    return [_as_printed(message) for message in messages.values()]
+        _make_visible(aws, url, handles)
+    return [_as_cli_prints(message) for message in messages.values()]
 
 
-def _show_again(aws: Aws, url: str, handles: Sequence[str]) -> None:
-    """Make messages visible again; a batch that fails costs no other, and is told in the end."""
+def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
+    """Make messages visible again; a batch that fails does not affect the others, but raises an error."""
     problem: object = None
-    for at in range(0, len(handles), 10):
+    for at in range(0, len(handles), _BATCH):
         entries = [
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-            for number, handle in enumerate(handles[at : at + 10])
+            for number, handle in enumerate(handles[at : at + _BATCH])
         ]
         try:
-            problem = _shown(aws, url, entries) or problem
+            problem = _batch_problem(aws, url, entries) or problem
         except ServiceError as error:
             problem = error
     if problem is not None:
         raise ServiceError(
-            f"Messages that were read stay hidden for {_SAMPLE_HIDDEN_S} s at most, none is lost: {problem}"
+            f"Messages that were read stay hidden for {_SAMPLE_VISIBILITY_S} s at most, none is lost: "
+            f"{problem}"
         )
 
 
-def _shown(aws: Aws, url: str, entries: list[dict[str, Any]], tries: int = 3) -> str | None:
-    """Make a batch visible again; return what kept some of it from that."""
-    answer = aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
-    # Where the fault is the sender's, its time to be hidden is over already.
-    failed = {item["Id"]: item for item in answer.get("Failed", []) if not item.get("SenderFault")}
-    if not failed:
-        return None
-    if tries <= 1:
-        return f"sqs:ChangeMessageVisibility said {next(iter(failed.values())).get('Code')}"
-    return _shown(aws, url, [entry for entry in entries if entry["Id"] in failed], tries - 1)
+def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | None:
+    """Make a batch of messages visible again; return the reason why some are not, None when all are."""
+    for _ in range(_VISIBILITY_ATTEMPTS):
+        response = aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
+        # A SenderFault means that the visibility timeout has already expired.
+        failed = {item["Id"]: item for item in response.get("Failed", []) if not item.get("SenderFault")}
+        if not failed:
+            return None
+        entries = [entry for entry in entries if entry["Id"] in failed]
+    return f"sqs:ChangeMessageVisibility said {next(iter(failed.values())).get('Code')}"
 
 
-def _as_printed(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as the CLI prints it, without its handle, which is of no more use."""
+def _as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as the CLI prints it, without its receipt handle, which has expired."""
     attributes = {
-        name: {part: _base64(value) if isinstance(value, bytes) else value for part, value in item.items()}
+        name: {
+            part: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for part, value in item.items()
+        }
         for name, item in message.get("MessageAttributes", {}).items()
     }
     kept = {name: value for name, value in message.items() if name != "ReceiptHandle"}
     return {**kept, "MessageAttributes": attributes} if attributes else kept
 
 
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+def describe_alarms(aws: Aws) -> dict[str, Any]:
+    """Return all metric and composite alarms, as DescribeAlarms lists them."""
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    pages = list(aws.pages("cloudwatch", "describe_alarms", AlarmTypes=kinds))
+    return {f"{kind}s": [alarm for page in pages for alarm in page.get(f"{kind}s", [])] for kind in kinds}
 
 
-def get_alarms(aws: Aws) -> dict[str, Any]:
-    """Return all metric and composite alarms."""
-    found: dict[str, Any] = {"MetricAlarms": [], "CompositeAlarms": []}
-    parameters: dict[str, Any] = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
-    while True:
-        answer = aws.call("cloudwatch", "describe_alarms", **parameters)
-        for key in found:
-            found[key] += answer.get(key, [])
-        token = answer.get("NextToken")
-        if not token:
-            return found
-        parameters["NextToken"] = token
+def describe_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
+    """Return the history of all alarms in a window, latest first.
 
-
-def get_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
-    """Return what alarms did in a window; metric and composite ones are asked for one after the other."""
+    One DescribeAlarmHistory call returns either metric or composite alarms.
+    """
     items = [
         item
         for kind in ("MetricAlarm", "CompositeAlarm")
-        for item in aws.pages(
+        for item in aws.items(
             "cloudwatch",
             "describe_alarm_history",
             "AlarmHistoryItems",
@@ -227,11 +236,15 @@ def get_alarm_history(aws: Aws, window: Window) -> dict[str, Any]:
     return {"AlarmHistoryItems": sorted(items, key=lambda item: item["Timestamp"], reverse=True)}
 
 
-def get_changes(aws: Aws, window: Window) -> dict[str, Any]:
-    """Return CloudTrail's events of calls that change queues, functions, mappings or alarms, each once."""
+def lookup_changes(aws: Aws, window: Window) -> dict[str, Any]:
+    """Return CloudTrail's events of calls that change queues, functions, mappings or alarms, each once.
+
+    The events of :data:`~watchme_analysis.aws_shapes.cloudtrail.LOOKED_UP_EVENTS` are looked up from
+    ``CHANGES_BEFORE`` the window to its end.
+    """
     events: dict[str, dict[str, Any]] = {}
     for name in LOOKED_UP_EVENTS:
-        found = aws.pages(
+        found = aws.items(
             "cloudtrail",
             "lookup_events",
             "Events",

@@ -1,4 +1,4 @@
-"""Answers that were asked live, in the files that the AWS CLI would have written."""
+"""Write responses that were retrieved live as the files that the AWS CLI would have written."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.responses import iso_time
-from watchme_analysis.cloudwatch.insights.query_api import Answer, InsightsQuery
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
 
-_BIG = 100_000
+# JSON documents longer than this many bytes are compressed.
+_GZIP_FROM_BYTES = 100_000
 
 
-def write_answer(folder: Path, name: str, value: Any) -> None:
-    """Write an answer as JSON below a folder, gzipped when it is long.
+def write_response(folder: Path, name: str, value: Any) -> None:
+    """Write a response as JSON below a folder; a long one is compressed with gzip.
 
     Parameters
     ----------
     folder
         Folder of the evidence.
     name
-        Relative name without ``.gz``.
+        Relative file name without ``.gz``.
     value
-        Answer of boto3, times included.
+        Response of boto3, including datetimes.
     """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, indent=1, ensure_ascii=False, default=iso_time).encode()
-    if len(text) > _BIG:
+    if len(text) > _GZIP_FROM_BYTES:
         path = path.with_name(path.name + ".gz")
         text = gzip.compress(text, 6, mtime=0)
     path.write_bytes(text)
 
 
 def query_entry(
-    query: InsightsQuery, answer: Answer | None, usd_per_gb: float | None = None
+    query: InsightsQuery, result: QueryResult | None, usd_per_gb: float | None = None
 ) -> dict[str, Any]:
-    """Return an entry of ``queries.json``; its limit is what the answer's rows would have to reach.
+    """Return the entry of ``queries.json`` for a query.
 
-    Beside what StartQuery takes it says at what price was scanned, and when the part was asked that came
-    from the cache.
+    Besides the parameters of StartQuery it holds the price of scanning one GB and the time at which a cached
+    part was retrieved. The ``limit`` of a truncated result is its number of rows, so that a reader finds the
+    limit reached.
     """
     entry: dict[str, Any] = {
         "logGroupName": query.log_groups[0],
@@ -49,24 +51,24 @@ def query_entry(
         "queryString": query.text,
         "output": f"{query.name}.json",
     }
-    if answer is not None and query.whole is None:
-        entry["limit"] = max(1, len(answer.rows)) if answer.truncated else None
-    if answer is not None:
+    if result is not None and query.unsplittable_reason is None:
+        entry["limit"] = max(1, len(result.rows)) if result.truncated else None
+    if result is not None:
         entry["usdPerGb"] = usd_per_gb
-        entry["cachedAt"] = answer.cached_at
+        entry["cachedAt"] = result.cached_at
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def query_answer(answer: Answer) -> dict[str, Any]:
-    """Return an answer as GetQueryResults would have, all pages in one."""
-    results = [[{"field": name, "value": value} for name, value in row.items()] for row in answer.rows]
-    matched = answer.matched if answer.matched is not None else len(answer.rows)
-    if answer.truncated and answer.status == "Complete":
-        # More matched than came; by how much is not always known.
-        matched = max(matched, len(answer.rows) + 1)
+def query_response(result: QueryResult) -> dict[str, Any]:
+    """Return a result in the shape of GetQueryResults, all pages in one."""
+    results = [[{"field": name, "value": value} for name, value in row.items()] for row in result.rows]
+    matched = result.records_matched if result.records_matched is not None else len(result.rows)
+    if result.truncated and result.status == "Complete":
+        # More events matched than rows were returned; how many more is not always known.
+        matched = max(matched, len(result.rows) + 1)
     statistics = {
         "recordsMatched": float(matched),
-        "recordsScanned": answer.scanned,
-        "bytesScanned": answer.bytes_scanned,
+        "recordsScanned": result.records_scanned,
+        "bytesScanned": result.bytes_scanned,
     }
-    return {"results": results, "statistics": statistics, "status": answer.status}
+    return {"results": results, "statistics": statistics, "status": result.status}

@@ -1,11 +1,11 @@
-"""CloudWatch metrics asked live: which, at what period, complete, in the shape that the CLI prints.
+"""Retrieve CloudWatch metrics: live or through the cache, as a tidy frame.
 
-API facts: GetMetricData in the CloudWatch API reference (500 queries and 100,800 points a call, newest
-first unless asked, retention by period, start rounded down).
+:func:`get_metrics` returns one row per interval of each series and distinguishes missing, zero and not yet
+settled. :func:`fetch_metric_data` returns the responses of GetMetricData as the CLI prints them, and
+:func:`metric_data_cached` the same through the cache: settled points are retrieved once, the tail again.
 
-CloudWatch metrics asked through the cache: settled points once, the tail again.
-
-CloudWatch metrics asked live, as a tidy frame that tells missing, zero and not settled yet apart.
+Facts about the call: GetMetricData in the CloudWatch API reference (500 queries and 100,800 points a call,
+newest first by default, retention by period, start rounded down).
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.metric_points import filled
+from watchme_analysis.aws_shapes.metric_points import fill_intervals
 from watchme_analysis.aws_shapes.responses import as_json
-from watchme_analysis.cloudwatch.response_cache import (
-    POINTS_KEPT_AFTER,
-    CacheMissError,
-    ResponseCache,
-    cache_miss,
-)
+from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval
@@ -32,9 +27,15 @@ from watchme_analysis.window import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+# Queries and points that one GetMetricData call takes.
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
-# Finest period in seconds that is kept, by age.
+# Some points arrive hours late, and retrieving them again costs next to nothing: points younger than this are
+# not taken from the cache.
+_SETTLED_AFTER = timedelta(hours=3)
+# A page token may expire between two pages; the pages are then read once more from the first.
+_PAGING_ATTEMPTS = 2
+# Age up to which points are kept -> their finest period in seconds.
 RETENTION = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
 
 _QUEUE = (
@@ -64,18 +65,30 @@ _INSTANCE = (
     ("NetworkOut", "Sum"),
     ("StatusCheckFailed", "Maximum"),
 )
+# Namespace, dimension and metrics of each kind of resource.
 _KINDS = (
     ("AWS/SQS", "QueueName", _QUEUE),
     ("AWS/Lambda", "FunctionName", _FUNCTION),
     ("AWS/EC2", "InstanceId", _INSTANCE),
 )
-_ALL = re.compile(r"\bMETRICS\s*\(")
-_NAME = re.compile(r"\b[a-z]\w*\b")
+# Metric math that refers to all other metrics, and names of other queries.
+_ALL_METRICS = re.compile(r"\bMETRICS\s*\(")
+_QUERY_NAME = re.compile(r"\b[a-z]\w*\b")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric to ask for: what the glossary's ``metrics`` says of a series."""
+    """Metric of CloudWatch.
+
+    Attributes
+    ----------
+    namespace, metric
+        Such as ``AWS/SQS`` and ``NumberOfMessagesSent``.
+    dimensions
+        Pairs of name and value.
+    stat
+        Statistic, such as ``Sum`` or ``p99``.
+    """
 
     namespace: str
     metric: str
@@ -85,38 +98,40 @@ class Metric:
 
 @dataclass(frozen=True)
 class Expression:
-    """Metric math over what is asked with it, which it calls m0, m1, and so on by its place.
+    """Metric math over the metrics of the same call, which are named m0, m1, … by their position.
 
     Attributes
     ----------
     text
-        Such as ``100 * m1 / m0``.
+        Expression such as ``100 * m1 / m0``.
     label
-        What the series is called; the text unless given.
+        Label of the series; the text unless given.
     """
 
     text: str
     label: str = ""
 
 
-def catalogue(queues: Sequence[str], functions: Sequence[str], instances: Sequence[str]) -> list[Metric]:
-    """Return the metrics that an incident of queues, functions and instances needs."""
+def incident_metrics(
+    queues: Sequence[str], functions: Sequence[str], instances: Sequence[str]
+) -> list[Metric]:
+    """Return the metrics that are pulled for queues, functions and EC2 instances."""
     return [
         Metric(namespace, metric, ((dimension, name),), stat)
-        for (namespace, dimension, wanted), names in zip(_KINDS, (queues, functions, instances), strict=True)
+        for (namespace, dimension, pairs), names in zip(_KINDS, (queues, functions, instances), strict=True)
         for name in names
-        for metric, stat in wanted
+        for metric, stat in pairs
     ]
 
 
-def period_for(start: datetime, now: datetime) -> int:
-    """Return the finest period in seconds that CloudWatch still keeps for a start; one day past all."""
+def finest_period_s(start: datetime, now: datetime) -> int:
+    """Return the finest period in seconds that CloudWatch keeps for a window's start; one day beyond all."""
     age = now - start
     return next((period for oldest, period in RETENTION if age <= oldest), 86_400)
 
 
 def metric_queries(metrics: Sequence[Metric | Expression], period_s: int) -> list[dict[str, Any]]:
-    """Return GetMetricData's queries for metrics and metric math, named m0, m1, and so on."""
+    """Return the queries of GetMetricData for metrics and metric math, with the ids m0, m1 and so on."""
     return [
         {"Id": f"m{number}", **_query(item, period_s), "ReturnData": True}
         for number, item in enumerate(metrics)
@@ -134,22 +149,22 @@ def _query(item: Metric | Expression, period_s: int) -> dict[str, Any]:
     return {"MetricStat": {"Metric": metric, "Period": period_s, "Stat": item.stat}}
 
 
-def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:
-    """Return the answer for any number of queries, pages and batches put together.
+def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:
+    """Return the response for any number of queries, with all pages and batches combined.
 
     Parameters
     ----------
     aws
         Account and region.
     queries
-        As GetMetricData takes them; metric math is kept in one call with what it refers to.
+        Queries of GetMetricData; metric math stays in one call with the queries that it refers to.
     window
         Half-open; CloudWatch rounds its start down to the period.
 
     Raises
     ------
     ServiceError
-        When CloudWatch refuses.
+        When CloudWatch refuses the call.
     """
     series: dict[tuple[str, str], dict[str, Any]] = {}
     messages: list[Any] = []
@@ -160,42 +175,34 @@ def get_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window)
             "EndTime": window.end,
             "ScanBy": "TimestampAscending",
         }
-        for answer in _pages(aws, parameters):
-            messages.extend(answer.get("Messages", []))
-            for result in answer.get("MetricDataResults", []):
+        for page in _pages(aws, parameters):
+            messages.extend(page.get("Messages", []))
+            for result in page.get("MetricDataResults", []):
                 _append(series, result)
     return {"MetricDataResults": list(series.values()), "Messages": messages}
 
 
 def _aligned(start: datetime, period_s: int) -> datetime:
-    """Return the start of the interval that a moment lies in.
+    """Return the start of the interval of a period that a time lies in.
 
-    CloudWatch rounds a start down by its age, not by the period, so that the intervals of a start in the
-    middle of one are not those of the clock.
+    CloudWatch rounds a start by its age, not by the period. From a start within an interval it returns
+    intervals that do not start at multiples of the period.
     """
     return start - timedelta(seconds=start.timestamp() // 1 % period_s, microseconds=start.microsecond)
 
 
-def _pages(aws: Aws, parameters: dict[str, Any], tries: int = 2) -> list[dict[str, Any]]:
-    """Return all pages of an answer, read anew from the first where a token no longer holds."""
-    pages: list[dict[str, Any]] = []
-    token: str | None = None
-    while True:
-        more: dict[str, Any] = {"NextToken": token} if token else {}
+def _pages(aws: Aws, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    for attempt in range(_PAGING_ATTEMPTS):
         try:
-            pages.append(aws.call("cloudwatch", "get_metric_data", **parameters, **more))
+            return list(aws.pages("cloudwatch", "get_metric_data", **parameters))
         except ServiceError as error:
-            if token is None or tries <= 1 or "InvalidNextToken" not in str(error):
+            if attempt + 1 == _PAGING_ATTEMPTS or "InvalidNextToken" not in str(error):
                 raise
-            return _pages(aws, parameters, tries - 1)
-        following = pages[-1].get("NextToken")
-        if not following or following == token:
-            return pages
-        token = following
+    raise AssertionError  # pragma: no cover - the loop returns or raises
 
 
 def _append(series: dict[tuple[str, str], dict[str, Any]], result: dict[str, Any]) -> None:
-    """Add a page of a series; the last page's status is the series'."""
+    """Append a page of a series; its status replaces that of earlier pages."""
     known = series.setdefault(
         (result["Id"], result.get("Label", "")), {**result, "Timestamps": [], "Values": []}
     )
@@ -205,10 +212,10 @@ def _append(series: dict[tuple[str, str], dict[str, Any]], result: dict[str, Any
 
 
 def batches(queries: Sequence[dict[str, Any]], window: Window) -> list[list[dict[str, Any]]]:
-    """Return the queries in batches that a call takes: at most 500, and as many points as come at once.
+    """Return the queries in batches of at most 500 queries and 100,800 points, as one call takes them.
 
-    Metric math stays with what it refers to, and no two Metrics Insights queries (``SELECT ..``) share a
-    call, as CloudWatch wants it.
+    Metric math stays with the queries that it refers to, and no two Metrics Insights queries (``SELECT ..``)
+    share a call, as CloudWatch requires.
 
     Raises
     ------
@@ -250,7 +257,7 @@ def _with_references(queries: Sequence[dict[str, Any]]) -> list[list[dict[str, A
     groups: dict[int, list[dict[str, Any]]] = {number: [query] for number, query in enumerate(queries)}
     for query in queries:
         expression = _expression(query)
-        names = list(home) if _ALL.search(expression) else _NAME.findall(expression)
+        names = list(home) if _ALL_METRICS.search(expression) else _QUERY_NAME.findall(expression)
         for name in names:
             here, there = home[query["Id"]], home.get(name)
             if there is None or there == here:
@@ -261,77 +268,78 @@ def _with_references(queries: Sequence[dict[str, Any]]) -> list[list[dict[str, A
     return list(groups.values())
 
 
-def kept_metric_data(
-    aws: Aws, queries: Sequence[dict[str, Any]], window: Window, keeper: ResponseCache
+def metric_data_cached(
+    aws: Aws, queries: Sequence[dict[str, Any]], window: Window, cache: ResponseCache
 ) -> dict[str, Any]:
-    """Return GetMetricData's answer, what is settled of it from the cache where that has it.
+    """Return the response of :func:`fetch_metric_data`, with settled points from the cache.
 
     Parameters
     ----------
     aws, queries, window
-        As :func:`watchme_analysis.cloudwatch.metrics.get_metric_data` takes them.
-    keeper
-        Cache, and whether to ask.
+        As for :func:`fetch_metric_data`.
+    cache
+        Cache of the account and region.
 
     Returns
     -------
     dict
-        The answer, times as ISO texts, and under ``Asked`` the window and when its last part was asked.
+        The response with times as ISO 8601 text, and under ``Asked`` the window and the time at which its
+        last part was retrieved.
 
     Raises
     ------
-    NotKeptError
-        When a part must be asked and asking is forbidden.
+    CacheMissError
+        When a part has to be retrieved and the cache is offline.
     """
-    identity = ["metrics", list(queries), window.start.isoformat()]
-    entry = keeper.kept(identity)
-    covered = window.start
-    answer: dict[str, Any] = {"MetricDataResults": [], "Messages": []}
+    identity = request_identity("metrics", list(queries), start=window.start)
+    entry = cache.load(identity)
+    covered_until = window.start
+    response: dict[str, Any] = {"MetricDataResults": [], "Messages": []}
     taken_at = datetime.now(UTC)
     if entry is not None:
-        covered = datetime.fromisoformat(entry.value["end" if keeper.offline else "until"])
-        answer = _before(keeper.use(entry)["answer"], min(covered, window.end))
-    if entry is not None and covered >= window.end:
+        covered_until = cache.covered_until(entry)
+        response = _before(cache.use(entry)["answer"], min(covered_until, window.end))
+    if entry is not None and covered_until >= window.end:
         taken_at = entry.taken_at
-    elif keeper.offline:
-        raise CacheMissError(f"{cache_miss('metrics', Window(covered, window.end))}.")
     else:
-        answer = _joined(answer, get_metric_data(aws, queries, Window(covered, window.end)))
-        if _is_complete(answer):
+        rest = Window(covered_until, window.end)
+        cache.check_online("metrics", rest)
+        response = _joined(response, fetch_metric_data(aws, queries, rest))
+        if _is_complete(response):
             settled = max(window.start, _settled(queries, window, taken_at))
             ends = {"until": settled.isoformat(), "end": window.end.isoformat()}
-            keeper.save(identity, {**ends, "answer": answer})
+            cache.save(identity, {**ends, "answer": response})
     bounds = {"StartTime": window.start.isoformat(), "EndTime": window.end.isoformat()}
-    return {**answer, "Asked": {**bounds, "At": taken_at.isoformat()}}
+    return {**response, "Asked": {**bounds, "At": taken_at.isoformat()}}
 
 
 def _settled(queries: Sequence[dict[str, Any]], window: Window, now: datetime) -> datetime:
-    """Return up to when points are kept: they no longer change, and the rest begins with an interval."""
-    settled = now - POINTS_KEPT_AFTER
+    """Return the end of the points that no longer change, at the start of an interval."""
+    settled = now - _SETTLED_AFTER
     if any("Expression" in query for query in queries):
-        # Some functions of metric math look at the whole window.
+        # Some functions of metric math depend on the whole window.
         return window.end if window.end <= settled else window.start
     longest = max((int(query["MetricStat"]["Period"]) for query in queries), default=60)
     last_end = window.end + timedelta(seconds=-window.end.timestamp() % longest)
     return last_end if last_end <= settled else settled - timedelta(seconds=settled.timestamp() % longest)
 
 
-def _is_complete(answer: dict[str, Any]) -> bool:
-    return all(result["StatusCode"] == "Complete" for result in answer["MetricDataResults"])
+def _is_complete(response: dict[str, Any]) -> bool:
+    return all(result["StatusCode"] == "Complete" for result in response["MetricDataResults"])
 
 
-def _before(answer: dict[str, Any], end: datetime) -> dict[str, Any]:
-    """Return the points of intervals that begin before an end."""
+def _before(response: dict[str, Any], end: datetime) -> dict[str, Any]:
+    """Return the response without points of intervals that start at ``end`` or later."""
     results = []
-    for result in answer["MetricDataResults"]:
+    for result in response["MetricDataResults"]:
         points = zip(result["Timestamps"], result["Values"], strict=True)
         kept = [(moment, value) for moment, value in points if datetime.fromisoformat(moment) < end]
         results.append({**result, "Timestamps": [m for m, _ in kept], "Values": [v for _, v in kept]})
-    return {**answer, "MetricDataResults": results}
+    return {**response, "MetricDataResults": results}
 
 
 def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """Return the points of two answers for windows that follow one another."""
+    """Return the points of two responses whose windows follow one another."""
     series = {(result["Id"], result["Label"]): result for result in older["MetricDataResults"]}
     for result in newer["MetricDataResults"]:
         before = series.get((result["Id"], result["Label"]))
@@ -345,6 +353,7 @@ def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+# Columns of :func:`get_metrics`.
 COLUMNS = ("namespace", "metric", "dimensions", "stat", "period_s", "time", "value", "completeness")
 
 
@@ -354,76 +363,88 @@ def get_metrics(
     window: Window,
     *,
     period_s: int | None = None,
-    keeper: ResponseCache | None = None,
+    cache: ResponseCache | None = None,
 ) -> tuple[pd.DataFrame, Retrieval]:
-    """Return metrics as one row for each interval of each series.
+    """Return metrics with one row per interval of each series, and how they were obtained.
 
     Parameters
     ----------
     aws
         Account and region.
     metrics
-        What to ask for, any number; metric math may refer to any of the others.
+        Any number of metrics; metric math may refer to any of the others.
     window
-        Half-open; CloudWatch rounds its start down to the period.
+        Half-open window; CloudWatch rounds its start down to the period.
     period_s
-        Period in seconds; the finest that CloudWatch still keeps for the window's start unless given.
-    keeper
-        Cache, and whether to ask; nothing is kept unless given.
+        Period in seconds; the finest that CloudWatch keeps for the window's start unless given.
+    cache
+        Cache of the account and region; nothing is stored unless given.
 
     Returns
     -------
     frame
         ``namespace``, ``metric``, ``dimensions`` (JSON), ``stat``, ``period_s``, ``time`` (start of the
-        interval), ``value`` (null where no point came) and ``completeness``: ``value``, ``zero``,
-        ``missing`` or ``not_settled`` (no point, or one that may still change). Metric math has its label
-        for a metric, and no namespace, dimensions or stat.
+        interval), ``value`` (null without a point) and ``completeness``: ``value``, ``zero``, ``missing`` or
+        ``not_settled`` (no point, or a point that may still change). A row of metric math has its label as
+        ``metric``, and no namespace, dimensions or stat.
     retrieval
-        How it was obtained; truncated where CloudWatch did not return all points.
+        How the rows were obtained; truncated when CloudWatch did not return all points.
 
     Raises
     ------
     ServiceError
-        When CloudWatch refuses.
+        When CloudWatch refuses the call.
     """
     import pandas as pd
 
-    period = period_s or period_for(window.start, datetime.now(UTC))
-    answer = kept_metric_data(aws, metric_queries(metrics, period), window, keeper or ResponseCache())
-    asked_at = datetime.fromisoformat(answer["Asked"]["At"])
-    results: dict[str, list[dict[str, Any]]] = {f"m{number}": [] for number in range(len(metrics))}
-    for result in answer["MetricDataResults"]:
+    period = period_s or finest_period_s(window.start, datetime.now(UTC))
+    queries = metric_queries(metrics, period)
+    response = metric_data_cached(aws, queries, window, cache or ResponseCache())
+    asked_at = datetime.fromisoformat(response["Asked"]["At"])
+    results: dict[str, list[dict[str, Any]]] = {query["Id"]: [] for query in queries}
+    for result in response["MetricDataResults"]:
         results.setdefault(result["Id"], []).append(result)
-    parts = []
-    for item, series in zip(metrics, results.values(), strict=False):
-        for result in series or [{"Label": "", "Timestamps": [], "Values": []}]:
-            moments = pd.Series(result["Timestamps"], dtype="object")
-            times = pd.DatetimeIndex(pd.to_datetime(moments, utc=True, format="ISO8601")).as_unit("us")
-            values = pd.Series(result["Values"], index=times, dtype="Float64")
-            part = filled(values, window, period, asked_at)
-            for name, value in _identity(item, result).items():
-                part[name] = pd.Series(value, index=part.index, dtype="string")
-            part["period_s"] = period
-            parts.append(part[list(COLUMNS)])
+    no_points = {"Label": "", "Timestamps": [], "Values": []}
+    parts = [
+        _series_frame(item, result, window, period, asked_at)
+        for item, series in zip(metrics, results.values(), strict=False)
+        for result in series or [no_points]
+    ]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    short = sorted(
-        {result["Id"] for result in answer["MetricDataResults"] if result["StatusCode"] != "Complete"}
+    incomplete = sorted(
+        {result["Id"] for result in response["MetricDataResults"] if result["StatusCode"] != "Complete"}
     )
-    notes = [f"CloudWatch did not return all points of {key}." for key in short]
-    notes += [f"CloudWatch said {item.get('Code')}: {item.get('Value')}" for item in answer["Messages"]]
+    notes = [f"CloudWatch did not return all points of {key}." for key in incomplete]
+    notes += [f"CloudWatch said {item.get('Code')}: {item.get('Value')}" for item in response["Messages"]]
     return frame, Retrieval(
         "cloudwatch_metrics",
-        f"GetMetricData in {aws.where}",
+        f"GetMetricData in {aws.target_name}",
         rows=len(frame),
         start=window.start,
         end=window.end,
-        truncated=bool(short),
+        truncated=bool(incomplete),
         notes=tuple(notes),
     )
 
 
+def _series_frame(
+    item: Metric | Expression, result: dict[str, Any], window: Window, period_s: int, asked_at: datetime
+) -> pd.DataFrame:
+    """Return the rows of one series."""
+    import pandas as pd
+
+    texts = pd.Series(result["Timestamps"], dtype="object")
+    times = pd.DatetimeIndex(pd.to_datetime(texts, utc=True, format="ISO8601")).as_unit("us")
+    values = pd.Series(result["Values"], index=times, dtype="Float64")
+    frame = fill_intervals(values, window, period_s, asked_at)
+    for name, value in _identity(item, result).items():
+        frame[name] = pd.Series(value, index=frame.index, dtype="string")
+    frame["period_s"] = period_s
+    return frame[list(COLUMNS)]
+
+
 def _identity(item: Metric | Expression, result: dict[str, Any]) -> dict[str, str | None]:
-    """Return what tells a series from others; an expression such as SEARCH gives several, by their labels."""
+    """Return the columns that identify a series; series of an expression (SEARCH) differ by label."""
     if isinstance(item, Expression):
         label = result["Label"] or item.label or item.text
         return {"namespace": None, "metric": label, "dimensions": None, "stat": None}

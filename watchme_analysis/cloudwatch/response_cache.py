@@ -1,4 +1,9 @@
-"""Answers of AWS kept on disk: what can't change any more is asked once, the rest is there offline."""
+"""Store responses of AWS on disk: what can no longer change is retrieved once, and all of it works offline.
+
+Users: :meth:`ResponseCache.get` for whole responses (state of queues, alarms, changes), and
+``cloudwatch.metrics`` and ``insights.cached`` for responses that grow with their window: of those, the
+settled part is kept and only the tail is retrieved again.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,79 +23,101 @@ from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
-# Some points of metrics come hours late, and asking for them again costs next to nothing.
-POINTS_KEPT_AFTER = timedelta(hours=3)
+# gzip level of entries; higher levels take longer and save little.
+_GZIP_LEVEL = 6
 
 
 class CacheMissError(ServiceError):
-    """What was asked for offline was never asked before."""
+    """A response was requested offline and is not in the cache."""
 
 
 class CacheEntry(NamedTuple):
-    """A kept answer, as JSON gives it back, and when it was asked."""
+    """Response in the cache.
+
+    Attributes
+    ----------
+    value
+        The response as JSON returns it. A response that grows with its window has ``until`` (end of what can
+        no longer change) and ``end`` (end of the window), both ISO 8601.
+    taken_at
+        Time at which it was retrieved.
+    """
 
     value: Any
     taken_at: datetime
 
 
+def request_identity(*parts: Any, start: datetime | None = None, end: datetime | None = None) -> list[Any]:
+    """Return the identity of a request, under which its response is stored.
+
+    Parameters
+    ----------
+    parts
+        Kind of request and its parameters, JSON-ready.
+    start, end
+        Bounds of its window. Without an end, requests that end later share the entry.
+    """
+    return [*parts, *(bound.isoformat() for bound in (start, end) if bound is not None)]
+
+
 @dataclass(frozen=True)
 class ResponseStore:
-    """Kept answers of one account and region, each under the hash of what was asked.
+    """Folder of responses of one account and region, each stored under the hash of its request's identity.
 
     Attributes
     ----------
     folder
-        Where they lie.
-    place
-        Account and region that they are of.
+        Folder of the entries.
+    account_region
+        Account and region that the responses are from.
     """
 
     folder: Path
-    place: str
+    account_region: str
 
     def _path(self, identity: Sequence[Any]) -> Path:
-        text = json.dumps([self.place, *identity], sort_keys=True)
+        text = json.dumps([self.account_region, *identity], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         return self.folder / digest[:2] / f"{digest}.json.gz"
 
     def load(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return what is kept under an identity (JSON-ready), None when nothing is or it can't be read."""
+        """Return the entry of a request; None when there is none or it cannot be read."""
         path = self._path(identity)
-        # An identity may hold the text of a query, so an entry is logged by its hash.
+        # An identity may contain the text of a query, so the log names an entry by its hash.
         try:
             data = json.loads(gzip.decompress(path.read_bytes()))
-            kept = CacheEntry(data["value"], datetime.fromisoformat(data["taken_at"]))
+            entry = CacheEntry(data["value"], datetime.fromisoformat(data["taken_at"]))
         except (OSError, ValueError, KeyError, EOFError) as error:
             _LOG.debug("cache miss: entry %.12s (%s)", path.name, type(error).__name__)
             return None
         _LOG.debug("cache hit: entry %.12s, taken at %s", path.name, data["taken_at"])
-        return kept
+        return entry
 
     def save(self, identity: Sequence[Any], value: Any, now: datetime) -> Any:
-        """Keep an answer and return it as it will be read again: times as ISO texts."""
+        """Store a response and return it as it will be loaded again: times as ISO 8601 text."""
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
         _LOG.debug("cache write: entry %.12s, %d characters", path.name, len(text))
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Answers hold what was logged, which is nobody else's business.
-        write_atomically(path, gzip.compress(text.encode(), 6), mode=0o600)
+        # Responses contain log messages, so other users of the machine must not read them.
+        write_atomically(path, gzip.compress(text.encode(), _GZIP_LEVEL), mode=0o600)
         return json.loads(text)["value"]
 
 
 @dataclass
 class ResponseCache:
-    """Asks, or takes what is kept.
+    """Returns responses from the store, or retrieves and stores them.
 
     Attributes
     ----------
     store
-        Where answers are kept; None keeps none.
+        Store of the account and region; None stores nothing.
     refresh
-        Ask anew what is kept.
+        True retrieves everything again.
     offline
-        Ask nothing.
+        True retrieves nothing: a response that is not stored raises :class:`CacheMissError`.
     oldest
-        When the oldest answer was asked that was taken instead of asking.
+        Time at which the oldest response was retrieved that was used instead of a call; None without any.
     """
 
     store: ResponseStore | None = None
@@ -98,52 +125,63 @@ class ResponseCache:
     offline: bool = False
     oldest: datetime | None = field(default=None, init=False)
 
-    def kept(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return what may be used of what is kept."""
+    def load(self, identity: Sequence[Any]) -> CacheEntry | None:
+        """Return the entry of a request; None when there is none, and always with ``refresh``."""
         return None if self.store is None or self.refresh else self.store.load(identity)
 
     def use(self, entry: CacheEntry) -> Any:
-        """Return an entry's value and remember its age."""
+        """Return an entry's value and note its age in ``oldest``."""
         self.oldest = min(self.oldest or entry.taken_at, entry.taken_at)
         return entry.value
 
-    def save(self, identity: Sequence[Any], value: Any) -> Any:
-        """Keep an answer that was asked now."""
-        return value if self.store is None else self.store.save(identity, value, datetime.now(UTC))
+    def covered_until(self, entry: CacheEntry) -> datetime:
+        """Return up to when an entry that grows with its window may be used.
+
+        Online this is the end of what can no longer change; offline it is the end of what was retrieved.
+        """
+        return datetime.fromisoformat(entry.value["end" if self.offline else "until"])
+
+    def save(self, identity: Sequence[Any], value: Any, now: datetime | None = None) -> Any:
+        """Store a response that was retrieved now (or at ``now``) and return it as JSON returns it."""
+        return value if self.store is None else self.store.save(identity, value, now or datetime.now(UTC))
+
+    def check_online(self, name: str, window: Window | None = None) -> None:
+        """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
+        if self.offline:
+            bounds = f" for {window}" if window else ""
+            raise CacheMissError(f"The cache lacks {name}{bounds}: ask once without --offline.")
 
     def get(
-        self, what: str, identity: Sequence[Any], ask_for: Callable[[], Any], window: Window | None = None
+        self,
+        name: str,
+        parameters: Sequence[Any],
+        retrieve: Callable[[], Any],
+        window: Window | None = None,
     ) -> Any:
-        """Return an answer, asked unless it is kept and can't have changed.
+        """Return a whole response: from the store if it can no longer have changed, else retrieved.
 
         Parameters
         ----------
-        what
-            What is asked, for the reader.
-        identity
-            What tells it from other answers, JSON-ready.
-        ask_for
-            Asks.
+        name
+            Name of the request for the reader; part of its identity.
+        parameters
+            Further parts of its identity, JSON-ready.
+        retrieve
+            Retrieves the response.
         window
-            Window of an answer that a window bounds; None for the state of now, which is asked each time.
+            Window that bounds the response; None for a current state, which is retrieved each time.
 
         Raises
         ------
-        NotKeptError
-            When it is not kept and asking is forbidden.
+        CacheMissError
+            When it is not stored and the cache is offline.
         """
-        bounds = [window.start.isoformat(), window.end.isoformat()] if window else []
-        whole = [what, *identity, *bounds]
-        entry = self.kept(whole)
-        settled = entry is not None and window is not None and entry.taken_at >= window.end + SETTLED_AFTER
-        if entry is not None and (settled or self.offline):
-            return self.use(entry)
-        if self.offline:
-            raise CacheMissError(f"{cache_miss(what, window)}.")
-        return self.save(whole, ask_for())
-
-
-def cache_miss(what: str, window: Window | None = None) -> str:
-    """Return the sentence, without its end, that says what the cache lacks."""
-    asked = f" for {window}" if window else ""
-    return f"The cache lacks {what}{asked}: ask once without --offline"
+        start, end = (window.start, window.end) if window else (None, None)
+        identity = request_identity(name, *parameters, start=start, end=end)
+        entry = self.load(identity)
+        if entry is not None:
+            is_settled = window is not None and entry.taken_at >= window.end + SETTLED_AFTER
+            if is_settled or self.offline:
+                return self.use(entry)
+        self.check_online(name, window)
+        return self.save(identity, retrieve())

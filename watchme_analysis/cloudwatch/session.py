@@ -1,8 +1,8 @@
-"""Calls to AWS: paced, retried with jitter, counted as IAM actions, their errors in one sentence.
+"""Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
-botocore's own retries are off, so that every call that goes out is one that was decided here.
-
-The permissions that asking AWS needs.
+The retries of botocore are switched off (ADR 14): every call that goes out is decided here, so that Ctrl-C
+ends a wait at once, a deadline ends the retries, and a call that must not be sent twice is not. The module
+also holds the IAM policy that ``watchme pull`` and ``watchme query`` need.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import random
 import re
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.redact import shortened
 
 _LOG = logging.getLogger(__name__)
-_THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
-_FOR_A_WHILE = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
+_THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
+# Error codes of a service that is unavailable for a while, whatever the HTTP status is.
+_UNAVAILABLE_CODES = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
+# Error code -> next step for the reader.
 _NEXT_STEPS = tuple(
     (re.compile(pattern), next_step)
     for pattern, next_step in (
@@ -31,7 +34,7 @@ _NEXT_STEPS = tuple(
             r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthentication",
             "log in again, or give another --profile",
         ),
-        # A clock that is minutes off spoils the signature of every call.
+        # The signature of a call contains its time, so a clock that is minutes off invalidates it.
         (r"Signature|RequestExpired|TooSkewed", "check this machine's clock, or log in again"),
         (
             r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess",
@@ -39,43 +42,47 @@ _NEXT_STEPS = tuple(
         ),
     )
 )
-# Calls with a quota of two a second, for which the gap is wider so many times.
-_SLOW = {"cloudtrail:LookupEvents": 5}
-# A call that was throttled keeps at most so many gaps, and comes back to one as it goes well.
-_SLOWEST = 16.0
-# Parameters that name what a call is about.
-_NAMES = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
+# Calls with a lower quota (LookupEvents: two a second) get a gap that is wider by this factor.
+_GAP_FACTORS = {"cloudtrail:LookupEvents": 5}
+# Largest factor by which throttling widens the gap between calls; it shrinks again as calls succeed.
+_MAX_SLOWDOWN = 16.0
+# Share of the slowdown that is left after a successful call.
+_RECOVERY = 0.9
+# Characters of a service's error text that are quoted; a gateway may respond with a whole page.
+_MAX_ERROR_TEXT = 300
+# Parameters that name the resource of a call.
+_RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 _NO_REGION = "No region is configured: give --region, or set AWS_REGION."
-# IAM actions that are not named like the call.
-_ACTIONS = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
+# IAM actions whose names differ from the operation's.
+_ACTION_NAMES = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
 
 
 class ThrottledError(RetryableServiceError):
-    """More calls a second than the service takes."""
+    """The service throttles the calls."""
 
 
 class BusyError(RetryableServiceError):
-    """The account runs as many queries as it may at once."""
+    """The account runs as many Logs Insights queries as it may at once."""
 
 
 class NotFoundError(ServiceError):
-    """A queue, function or log group that doesn't exist."""
+    """A queue, function or log group does not exist."""
 
 
 class CancelledError(ServiceError):
-    """The work was given up from outside."""
+    """The work was cancelled from outside."""
 
 
 @dataclass(frozen=True)
 class SessionTarget:
-    """Where to ask.
+    """Account and region.
 
     Attributes
     ----------
     profile, region
-        As the AWS CLI takes them; the environment's and the configuration's unless given.
+        As for the AWS CLI; None takes those of the environment and the configuration.
     endpoint_url
-        Another endpoint for every service, such as a local one.
+        Another endpoint for all services, such as a local one.
     """
 
     profile: str | None = None
@@ -88,30 +95,33 @@ class SessionTarget:
 
 @dataclass(frozen=True)
 class RateLimits:
-    """How fast to ask; all lengths in seconds.
+    """Limits on the number and the pace of calls; all durations in seconds.
 
     Attributes
     ----------
     gap_s
-        Least time between two calls of one operation, as each has a quota of its own. It doubles with
-        each throttled call, since quotas differ by region and are shared with others, and shrinks again.
+        Least time between two calls of one operation, as each operation has a quota of its own. It doubles
+        with each throttled call, since quotas differ by region and are shared with others, and shrinks again.
     concurrent_queries
-        Queries in flight at once. An account has about 100, shared with dashboards.
-    first_poll_s, longest_poll_s
-        Wait before the first poll of a query and the longest one; in between a quarter of its age, which
-        costs a query of seconds about one poll and one of minutes a few calls a minute.
-    backoff_s, longest_backoff_s, attempts
-        Full jitter doubles up from the first to the longest wait; tries before giving up.
+        Logs Insights queries that run at once. An account has about 100 slots, shared with dashboards.
+    first_poll_s, max_poll_s
+        Time before the first poll of a query, and the longest time between two polls. In between, a quarter
+        of the query's age: a query of seconds costs about one poll, one of minutes a few calls a minute.
+    backoff_s, max_backoff_s
+        Full jitter: a random wait of at most ``backoff_s``, doubled with each attempt up to
+        ``max_backoff_s``.
+    attempts
+        Attempts of one call before its error is raised.
     long_poll_s
-        Wait for a message where a queue seems to be empty.
+        ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
     """
 
     gap_s: float = 0.1
     concurrent_queries: int = 10
     first_poll_s: float = 0.3
-    longest_poll_s: float = 15.0
+    max_poll_s: float = 15.0
     backoff_s: float = 0.3
-    longest_backoff_s: float = 10.0
+    max_backoff_s: float = 10.0
     attempts: int = 8
     long_poll_s: int = 1
 
@@ -122,55 +132,63 @@ class Aws:
 
     Attributes
     ----------
-    place, pace
-        Where and how fast to ask.
+    target
+        Account and region.
+    rate_limits
+        Limits on the number and the pace of calls.
     actions
         IAM actions that were called so far.
     calls
-        Calls that went out so far, tries included.
+        Calls sent so far, including repeated attempts.
     cancelled
-        Set from outside to give up.
-    until
-        Moment of the monotonic clock after which nothing is tried once more.
-    learned
-        What the answers told of how a service behaves.
+        Set from outside to cancel the work: waits end, and the next call raises :class:`CancelledError`.
+    retry_until
+        Monotonic time in seconds after which no call is repeated.
+    service_facts
+        Undocumented behaviour of services that was found out by calls, by name.
     """
 
-    place: SessionTarget = field(default_factory=SessionTarget)
-    pace: RateLimits = field(default_factory=RateLimits)
+    target: SessionTarget = field(default_factory=SessionTarget)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
     actions: set[str] = field(default_factory=set)
     calls: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
-    until: float = math.inf
-    learned: dict[str, Any] = field(default_factory=dict)
+    retry_until: float = math.inf
+    service_facts: dict[str, Any] = field(default_factory=dict)
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: dict[str, float] = field(default_factory=dict, repr=False)
-    _slower: dict[str, float] = field(default_factory=dict, repr=False)
+    _slowdown: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def region(self) -> str:
-        """Region that is asked; a :class:`ServiceError` says that none is configured."""
-        name = self.client("sts").meta.region_name
-        if name in (None, "aws-global"):  # the latter is what STS alone makes of none
-            raise ServiceError(_NO_REGION)
-        return str(name)
-
-    @property
-    def where(self) -> str:
-        """Region and profile in words, the region looked up where none was given."""
-        try:
-            return str(SessionTarget(self.place.profile, self.region))
-        except ServiceError:
-            return str(self.place)
-
-    def account(self) -> str:
-        """Return the id of the account that is asked, which needs no permission.
+        """Name of the region.
 
         Raises
         ------
         ServiceError
-            When nobody is logged in.
+            When no region is configured.
+        """
+        name = self.client("sts").meta.region_name
+        if name in (None, "aws-global"):  # STS works without a region and then reports aws-global
+            raise ServiceError(_NO_REGION)
+        return str(name)
+
+    @property
+    def target_name(self) -> str:
+        """Region and profile in words; the region is looked up where none was given."""
+        try:
+            return str(SessionTarget(self.target.profile, self.region))
+        except ServiceError:
+            return str(self.target)
+
+    def account(self) -> str:
+        """Return the id of the account; the call needs no permission.
+
+        Raises
+        ------
+        ServiceError
+            When there are no valid credentials.
         """
         return str(self.call("sts", "get_caller_identity")["Account"])
 
@@ -180,7 +198,7 @@ class Aws:
         Raises
         ------
         ServiceError
-            When profile or region can't be told.
+            When the profile does not exist or no region is configured.
         """
         if service not in self._clients:
             from botocore.config import Config
@@ -189,122 +207,132 @@ class Aws:
             config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
             try:
                 if self._session is None:
-                    self._session = _session(self.place)
+                    self._session = _boto3_session(self.target)
                 self._clients[service] = self._session.client(
-                    service, config=config, endpoint_url=self.place.endpoint_url
+                    service, config=config, endpoint_url=self.target.endpoint_url
                 )
             except (BotoCoreError, ValueError) as error:
                 raise ServiceError(
-                    f"AWS can't be asked ({_plain(error)}): give --profile and --region, or configure them."
+                    f"AWS can't be asked ({_one_line(error)}): give --profile and --region, or configure "
+                    "them."
                 ) from error
         return self._clients[service]
 
-    def beside(self, service: str) -> Aws:
-        """Return another that asks a service with the same credentials, for a thread of its own."""
-        other = Aws(self.place, self.pace)
-        # Clients may be used by several threads, but not made by them.
+    def clone(self, service: str) -> Aws:
+        """Return another instance with the same credentials that calls a service in a thread of its own."""
+        other = Aws(self.target, self.rate_limits)
+        # boto3's clients may be shared by threads, but not created by several at once.
         other._clients = {name: self.client(name) for name in (service, "sts")}
         other._session = self._session
         return other
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call an operation (boto3's method name) and return its answer without metadata.
+        """Call an operation (boto3's method name) and return its response without metadata.
 
         Raises
         ------
         BusyError
-            When the account's queries are used up; not retried here, for others may be polled meanwhile.
+            When the account has no free query slot. Not retried here: other queries may be polled meanwhile.
         NotFoundError
-            When what is asked about doesn't exist.
+            When the resource does not exist.
         RetryableServiceError
-            When throttling, server errors or resets outlast all tries.
+            When throttling, server errors or connection errors outlast all attempts.
         ServiceError
-            When AWS refuses.
+            When AWS refuses the call.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         client = self.client(service)
         action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-        action = _ACTIONS.get(action, action)
-        for attempt in range(self.pace.attempts):
+        action = _ACTION_NAMES.get(action, action)
+        attempts = self.rate_limits.attempts
+        for attempt in range(attempts):
             self._wait_turn(action)
             self.actions.add(action)
             self.calls += 1
-            _LOG.debug("%s: attempt %d of %d", action, attempt + 1, self.pace.attempts)
+            _LOG.debug("%s: attempt %d of %d", action, attempt + 1, attempts)
             try:
-                answer: dict[str, Any] = getattr(client, operation)(**parameters)
+                response: dict[str, Any] = getattr(client, operation)(**parameters)
             except ClientError as error:
-                problem = self._refusal(_named(action, parameters), error)
+                problem = self._service_problem(_with_resource(action, parameters), error)
                 cause: Exception = error
             except BotoCoreError as error:
-                problem = self._breakage(action, error)
+                problem = self._client_problem(action, error)
                 cause = error
             else:
-                answer.pop("ResponseMetadata", None)
+                response.pop("ResponseMetadata", None)
                 _LOG.debug("%s: answered", action)
-                self._slower[action] = max(1.0, 0.9 * self._slower.get(action, 1.0))
-                return answer
+                self._slowdown[action] = max(1.0, _RECOVERY * self._slowdown.get(action, 1.0))
+                return response
             if isinstance(problem, ThrottledError):
-                self._slower[action] = min(_SLOWEST, 2 * self._slower.get(action, 1.0))
-            wait = self.backoff(attempt)
-            last = attempt + 1 == self.pace.attempts or time.monotonic() + wait > self.until
+                self._slowdown[action] = min(_MAX_SLOWDOWN, 2 * self._slowdown.get(action, 1.0))
+            wait_s = self.backoff(attempt)
+            is_last = attempt + 1 == attempts or time.monotonic() + wait_s > self.retry_until
             # The message of a service may quote a query, so only its code is logged.
-            code = (getattr(cause, "response", None) or {}).get("Error", {}).get("Code", type(cause).__name__)
-            if not problem.retryable or isinstance(problem, BusyError) or last:
+            # A connection error has the attribute response, which is None.
+            details = getattr(cause, "response", None) or {}
+            code = details.get("Error", {}).get("Code", type(cause).__name__)
+            if not problem.retryable or isinstance(problem, BusyError) or is_last:
                 _LOG.info("%s: failed with %s, not retried", action, code)
                 raise problem from cause
-            _LOG.info("%s: failed with %s, next attempt in %.2f s", action, code, wait)
-            self.sleep(wait)
+            _LOG.info("%s: failed with %s, next attempt in %.2f s", action, code, wait_s)
+            self.sleep(wait_s)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
-        """Return the items of all pages of an operation, which are listed under a key."""
-        names = {
-            "cloudtrail": "NextToken",
-            "cloudwatch": "NextToken",
-            "lambda": "Marker",
-            "logs": "nextToken",
-        }
-        name = names[service]
-        found: list[Any] = []
-        while True:
-            answer = self.call(service, operation, **parameters)
-            found.extend(answer.get(key, []))
-            token = answer.get("NextMarker" if service == "lambda" else name)
-            if not token or token == parameters.get(name):
-                return found
-            parameters[name] = token
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield the responses of all pages of an operation.
+
+        botocore's description of the operation names its tokens; each page is one :meth:`call`, with its
+        pace, retries and errors.
+        """
+        from botocore.exceptions import PaginationError
+        from botocore.paginate import Paginator
+
+        meta = self.client(service).meta
+        name = meta.method_to_api_mapping[operation]
+        config = _model_loader().load_service_model(service, "paginators-1")["pagination"][name]
+        model = meta.service_model.operation_model(name)
+        paginator = Paginator(partial(self.call, service, operation), config, model)
+        try:
+            yield from paginator.paginate(**parameters)
+        except PaginationError as error:
+            raise ServiceError(f"{service}:{name} in {self.target_name}: {_one_line(error)}.") from error
+
+    def items(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+        """Return the items under ``key`` of all pages of an operation."""
+        pages = self.pages(service, operation, **parameters)
+        return [item for page in pages for item in page.get(key, [])]
 
     def backoff(self, attempt: int) -> float:
-        """Return a wait in seconds before the next try, with full jitter."""
-        ceiling = min(self.pace.longest_backoff_s, self.pace.backoff_s * 2**attempt)
-        return random.uniform(0, ceiling)
+        """Return the wait in seconds before the next attempt, with full jitter."""
+        limits = self.rate_limits
+        return random.uniform(0, min(limits.max_backoff_s, limits.backoff_s * 2**attempt))
 
     def sleep(self, seconds: float) -> None:
-        """Wait, or raise CancelledError as soon as the work is given up."""
+        """Sleep; raise :class:`CancelledError` as soon as the work is cancelled."""
         if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
             raise CancelledError("The work was given up.")
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
-        slower = _SLOW.get(action, 1) * self._slower.get(action, 1.0)
-        self._next_call[action] = turn + self.pace.gap_s * slower
+        factor = _GAP_FACTORS.get(action, 1) * self._slowdown.get(action, 1.0)
+        self._next_call[action] = turn + self.rate_limits.gap_s * factor
         _LOG.debug("%s: may be called in %.2f s", action, max(0.0, turn - time.monotonic()))
         self.sleep(turn - time.monotonic())
 
-    def _refusal(self, action: str, error: Any) -> ServiceError:
+    def _service_problem(self, action: str, error: Any) -> ServiceError:
+        """Return the error of a call that the service refused."""
         detail = error.response.get("Error", {})
-        code, said = str(detail.get("Code", "")), str(detail.get("Message", ""))
-        text = shortened(
-            " ".join(re.sub(r"<[^>]*>", " ", said).split()), 300
-        )  # a gateway answers with a page
+        code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
+        text = shortened(" ".join(re.sub(r"<[^>]*>", " ", message).split()), _MAX_ERROR_TEXT)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        said = f"{action} in {self.where} said {code}: {text}".rstrip(": .")
+        said = f"{action} in {self.target_name} said {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":
             return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
-        if _THROTTLED.search(code) or status >= 500 or code in _FOR_A_WHILE:
-            kind = ThrottledError if _THROTTLED.search(code) else RetryableServiceError
-            return kind(f"{said}, time after time: try again later.")
+        if _THROTTLING_CODE.search(code):
+            return ThrottledError(f"{said}, time after time: try again later.")
+        if status >= 500 or code in _UNAVAILABLE_CODES:
+            return RetryableServiceError(f"{said}, time after time: try again later.")
         for pattern, next_step in _NEXT_STEPS:
             if pattern.search(code):
                 return ServiceError(f"{said}: {next_step}.")
@@ -312,7 +340,8 @@ class Aws:
             return NotFoundError(f"{said}: check name, region and profile.")
         return ServiceError(f"{said}: check what was asked (names, parameters, window).")
 
-    def _breakage(self, action: str, error: Exception) -> ServiceError:
+    def _client_problem(self, action: str, error: Exception) -> ServiceError:
+        """Return the error of a call that got no response, or could not be sent."""
         from botocore.exceptions import (
             ConnectionClosedError,
             EndpointConnectionError,
@@ -322,49 +351,52 @@ class Aws:
         )
         from botocore.parsers import ResponseParserError
 
-        gone = (HTTPClientError, ConnectionClosedError, EndpointConnectionError, ResponseStreamingError)
-        if isinstance(error, (*gone, ResponseParserError)):
-            return RetryableServiceError(
-                f"{action} in {self.where} didn't answer ({_plain(error)}): check the network, try again."
-            )
+        no_response = (
+            HTTPClientError,
+            ConnectionClosedError,
+            EndpointConnectionError,
+            ResponseStreamingError,
+            ResponseParserError,
+        )
+        where, text = f"{action} in {self.target_name}", _one_line(error)
+        if isinstance(error, no_response):
+            return RetryableServiceError(f"{where} didn't answer ({text}): check the network, try again.")
         if isinstance(error, NoRegionError):
             return ServiceError(_NO_REGION)
-        return ServiceError(
-            f"{action} in {self.where} can't be called ({_plain(error)}): log in, or give another --profile."
-        )
+        return ServiceError(f"{where} can't be called ({text}): log in, or give another --profile.")
 
 
-def _named(action: str, parameters: dict[str, Any]) -> str:
-    """Return a call with the name of what it is about, which an error of AWS often leaves out."""
-    name = next((parameters[key] for key in _NAMES if key in parameters), None)
+def _with_resource(action: str, parameters: dict[str, Any]) -> str:
+    """Return a call with the name of its resource, which an error of AWS often leaves out."""
+    name = next((parameters[key] for key in _RESOURCE_PARAMETERS if key in parameters), None)
     return f"{action} ({name})" if name else action
 
 
 @cache
-def _models() -> Any:
-    """Return the reader of AWS's service models, which keeps the large ones that it has read."""
+def _model_loader() -> Any:
+    """Return the loader of AWS's service models, shared by all sessions since it caches the large models."""
     from botocore.loaders import create_loader
 
     return create_loader()
 
 
-def _session(place: SessionTarget) -> Any:
+def _boto3_session(target: SessionTarget) -> Any:
     import boto3
     from botocore.session import get_session
 
     core = get_session()
-    core.register_component("data_loader", _models())
-    # The AWS CLI obeys this variable, boto3 does not.
-    region = place.region or os.environ.get("AWS_REGION")
-    return boto3.Session(botocore_session=core, profile_name=place.profile, region_name=region)
+    core.register_component("data_loader", _model_loader())
+    # The AWS CLI obeys AWS_REGION, boto3 does not.
+    region = target.region or os.environ.get("AWS_REGION")
+    return boto3.Session(botocore_session=core, profile_name=target.profile, region_name=region)
 
 
-def _plain(error: Exception) -> str:
-    """Return an error's text in one line."""
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-# What `watchme pull` and `watchme query` call; a test holds it equal to what they called.
+# IAM actions that `watchme pull` and `watchme query` call; a test compares them with the calls that were
+# made.
 ACTIONS = (
     "cloudtrail:LookupEvents",
     "cloudwatch:DescribeAlarmHistory",
@@ -373,19 +405,26 @@ ACTIONS = (
     "lambda:GetFunctionConcurrency",
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",
-    "logs:DescribeLogGroups",  # for `watchme query`, and for sizes that no metric tells
+    "logs:DescribeLogGroups",  # for `watchme query`, and for the size of log groups without a metric
     "logs:GetQueryResults",
     "logs:StartQuery",
     "logs:StopQuery",
     "sqs:GetQueueAttributes",
     "sqs:GetQueueUrl",
-    "sts:GetCallerIdentity",  # always allowed; listed so that nothing that is called is left out
+    "sts:GetCallerIdentity",  # always allowed; listed so that the list is complete
 )
+# Further actions for reading messages of a dead-letter queue.
 SAMPLING_ACTIONS = ("sqs:ChangeMessageVisibility", "sqs:ReceiveMessage")
 
 
-def policy(sampling: bool = True) -> dict[str, Any]:
-    """Return the least IAM policy that a pull needs, as a JSON-ready dictionary."""
+def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
+    """Return the least IAM policy that a pull needs, as a JSON-ready dictionary.
+
+    Parameters
+    ----------
+    sampling
+        Whether messages of dead-letter queues are read.
+    """
     statements = [
         {"Sid": "WatchmeRead", "Effect": "Allow", "Action": sorted(ACTIONS), "Resource": "*"},
     ]

@@ -1,9 +1,8 @@
-"""Something slow asked of AWS while other things are asked.
+"""Pull the evidence of an incident from AWS into a case.
 
-From boto3 to a case: asks what an incident needs and writes it in the shapes that an import reads.
-
-The raw answers are laid in a folder as the AWS CLI would print them and imported, so that a case that was
-pulled can't be told from one that was brought.
+:func:`pull` retrieves the state of queues and functions, metrics, alarms, recorded changes and logs. The raw
+responses are written to a folder as the AWS CLI would print them and imported from there, so that a pulled
+case does not differ from one whose evidence was collected by hand (ADR 8).
 """
 
 from __future__ import annotations
@@ -22,22 +21,27 @@ from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_us
 from watchme_analysis.case.importer import ImportReport, import_folder
 from watchme_analysis.cloudwatch.account_state import (
     CHANGES_BEFORE,
-    HISTORY_KEPT,
-    TRAIL_KEPT,
+    HISTORY_RETENTION,
+    TRAIL_RETENTION,
     Scope,
-    discover,
-    get_alarm_history,
-    get_alarms,
-    get_changes,
-    get_function,
+    describe_alarm_history,
+    describe_alarms,
+    describe_function,
+    discover_scope,
+    lookup_changes,
     sample_messages,
 )
-from watchme_analysis.cloudwatch.cli_output import write_answer
+from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
-from watchme_analysis.cloudwatch.insights.incident_queries import ask_logs, pull_queries
+from watchme_analysis.cloudwatch.insights.incident_queries import pull_queries, run_log_queries
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.scan_cost import check_ceiling, estimate_scan, with_scan_estimate
-from watchme_analysis.cloudwatch.metrics import catalogue, kept_metric_data, metric_queries, period_for
+from watchme_analysis.cloudwatch.metrics import (
+    finest_period_s,
+    incident_metrics,
+    metric_data_cached,
+    metric_queries,
+)
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
@@ -45,20 +49,20 @@ from watchme_analysis.window import Window
 
 
 class BackgroundCall:
-    """Asks one service in a thread of its own, and gives up when its context ends.
+    """Runs calls to a slow service in a thread of its own, while others run; cancelled when its context ends.
 
     Parameters
     ----------
     aws
-        Account and region; its credentials are used, so that nobody is asked for a second factor twice.
+        Account and region; the thread shares its credentials, so that a second factor is requested once.
     service
-        Service that is asked.
+        Service that is called.
     work
-        What to do; it is given an :class:`Aws` of its own.
+        Function to run; it receives an :class:`Aws` of its own.
     """
 
     def __init__(self, aws: Aws, service: str, work: Callable[[Aws], None]) -> None:
-        self._main, self._aws = aws, aws.beside(service)
+        self._main, self._aws = aws, aws.clone(service)
         self._pool = ThreadPoolExecutor(1)
         self._future = self._pool.submit(work, self._aws)
 
@@ -72,26 +76,26 @@ class BackgroundCall:
         self._main.calls += self._aws.calls
 
     def finish(self) -> None:
-        """Wait for it, and raise what it raised."""
+        """Wait until the work is done; raise its error if it failed."""
         self._future.result()
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to pull.
+    """Request of a pull.
 
     Attributes
     ----------
     window
-        Window of metrics and logs.
+        Window of metrics, alarm history and logs.
     queues, functions, instances, log_groups
-        Names to begin with; what belongs to them is found.
+        Names to start from; the queues and functions that belong to them are found.
     sample
-        Dead-letter messages to read of each queue at most; 0 reads none.
+        Largest number of messages to read of each dead-letter queue; 0 reads none.
     max_scan_gb, usd_per_gb
-        Ceiling of what log queries may scan, and the price of scanning in the region.
-    asking
-        Cache, and deadline and cap of the log queries.
+        Ceiling in GB of what log queries may scan, and the price of scanning one GB in the region.
+    options
+        Cache, and deadline and row limit of the log queries.
     """
 
     window: Window
@@ -102,25 +106,25 @@ class Request:
     sample: int = 1000
     max_scan_gb: float = 100.0
     usd_per_gb: float = USD_PER_GB
-    asking: QueryOptions = field(default_factory=QueryOptions)
+    options: QueryOptions = field(default_factory=QueryOptions)
 
 
 @dataclass
 class Pulled:
-    """What a pull brought.
+    """Outcome of a pull.
 
     Attributes
     ----------
     report
-        The case and whether it changed.
+        The case, and whether it changed.
     scope
-        Queues and functions that were found to belong together.
+        Queues and functions that belong together.
     failures
-        Sentence for each part that could not be had, by the part's name.
+        For each part that could not be retrieved, the sentence that says why.
     notes
         Sentences for the reader.
     bytes_scanned, usd
-        What log queries scanned, and its price.
+        Bytes that log queries scanned, and their price in USD.
     """
 
     report: ImportReport
@@ -140,45 +144,45 @@ def pull(
     progress: Callable[[str], None] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> Pulled:
-    """Ask AWS for all that a request needs and write a case of it.
+    """Retrieve everything that a request needs and write a case.
 
-    A part that can't be had doesn't cost the others: it is named with the reason. What was named in the
-    request must exist.
+    A part that cannot be retrieved does not affect the others: it is reported with the reason. The resources
+    named in the request must exist.
 
     Parameters
     ----------
     aws
         Account and region.
     request
-        What to pull.
+        Request of the pull.
     case
         Folder of the case to write.
     raw
-        Folder that keeps the raw answers; they are dropped after the import unless given.
+        New folder that keeps the raw responses; they are deleted after the import unless it is given.
     progress
-        Called with what is being asked.
+        Called with the name of the part that is being retrieved.
     announce
-        Called with what log queries will scan at most, before they do.
+        Called with a sentence on what log queries will scan at most, before they do.
 
     Raises
     ------
     InputError
-        When nothing is named, or log queries would scan more than the ceiling.
+        When the request names nothing, or log queries would scan more than the ceiling.
     ServiceError
-        When AWS can't be asked, or nothing could be had.
+        When AWS cannot be called, or nothing could be retrieved.
     """
     if not (request.queues or request.functions or request.instances or request.log_groups):
         raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
     if raw is not None:
         if raw.exists() and any(raw.iterdir()):
             raise InputError(f"The folder {raw} is not empty: give a new one for the raw answers.")
-        return _Pull(aws, request, raw, progress, announce).into(case)
+        return _Pull(aws, request, raw, progress, announce).write(case)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
-        return _Pull(aws, request, Path(folder), progress, announce).into(case)
+        return _Pull(aws, request, Path(folder), progress, announce).write(case)
 
 
 class _Pull:
-    """One pull under way: what it writes and what it could not have."""
+    """One pull: retrieves the parts in turn, writes them to a folder, and notes failures."""
 
     def __init__(
         self,
@@ -191,92 +195,92 @@ class _Pull:
         self.aws, self.request, self.folder = aws, request, folder
         self.progress = progress or (lambda _: None)
         self.announce = announce or (lambda _: None)
-        self.keeper = request.asking.keeper()
+        self.cache = request.options.cache
         self.scope = Scope()
         self.failures: dict[str, str] = {}
         self.notes: list[str] = []
-        self.scanned = 0.0
+        self.bytes_scanned = 0.0
 
-    def into(self, case: Path) -> Pulled:
-        """Ask for everything, cheapest and most telling first, and import it."""
+    def write(self, case: Path) -> Pulled:
+        """Retrieve all parts, state first and logs last, and import them into a case."""
         request = self.request
         self.progress("queues and functions")
-        self.scope = self._discovered()
-        self._note_what_is_forgotten()
+        self.scope = self._scope()
+        self._note_retention()
         with BackgroundCall(self.aws, "cloudtrail", self._changes) as changes:
-            self._ask(request)
+            self._retrieve_parts()
             self._part("changes (CloudTrail)", changes.finish)
         self._settings()
-        if self._has_nothing():
+        if self._is_empty():
             raise ServiceError("Nothing could be had: " + " ".join(dict.fromkeys(self.failures.values())))
-        if request.asking.offline and self.keeper.oldest is not None:
-            oldest = self.keeper.oldest.isoformat(timespec="seconds")
+        if self.cache.offline and self.cache.oldest is not None:
+            oldest = self.cache.oldest.isoformat(timespec="seconds")
             self.notes.append(f"Offline: nothing was asked, state is as of {oldest}.")
         report = import_folder(self.folder, case)
-        usd = cost_usd(self.scanned, request.usd_per_gb)
-        return Pulled(report, self.scope, self.failures, self.notes, self.scanned, usd)
+        usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
+        return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd)
 
-    def _note_what_is_forgotten(self) -> None:
-        """Note what AWS no longer holds of the window, as it answers like nothing had happened."""
+    def _note_retention(self) -> None:
+        """Note which records AWS no longer holds; its responses are empty as if nothing had happened."""
         age = datetime.now(UTC) - self.request.window.start
-        if age + CHANGES_BEFORE > TRAIL_KEPT:
+        if age + CHANGES_BEFORE > TRAIL_RETENTION:
             self.notes.append(
-                f"Only CloudTrail's events of the last {TRAIL_KEPT.days} days can be looked up, and changes "
-                f"from {CHANGES_BEFORE.days} days before the window on are asked for."
+                f"Only CloudTrail's events of the last {TRAIL_RETENTION.days} days can be looked up, and "
+                f"changes from {CHANGES_BEFORE.days} days before the window on are asked for."
             )
-        if age > HISTORY_KEPT:
+        if age > HISTORY_RETENTION:
             self.notes.append(
-                f"CloudWatch keeps what happened to alarms of the last {HISTORY_KEPT.days} days."
+                f"CloudWatch keeps what happened to alarms of the last {HISTORY_RETENTION.days} days."
             )
 
-    def _has_nothing(self) -> bool:
-        """Tell whether nothing came of what was named; what the account has anyway is no case."""
+    def _is_empty(self) -> bool:
+        """Return True when nothing was retrieved for the named resources; alarms alone make no case."""
         groups = self.request.log_groups
         found = self.scope.queues or self.scope.functions or self.request.instances
         if not found and all(f"logs of {group}" in self.failures for group in groups):
             return True
         return all(path.name == "queries.json" for path in self.folder.rglob("*.json*"))
 
-    def _ask(self, request: Request) -> None:
-        """Ask for what is known of the scope, one part after the other."""
+    def _retrieve_parts(self) -> None:
+        """Retrieve all parts except the recorded changes, one after the other."""
         self._state()
         self._part("metrics", self._metrics)
-        window = request.window
-        self._record("alarms", "alarms.json", partial(get_alarms, self.aws))
-        history = partial(get_alarm_history, self.aws, window)
+        window = self.request.window
+        self._record("alarms", "alarms.json", partial(describe_alarms, self.aws))
+        history = partial(describe_alarm_history, self.aws, window)
         self._record("alarm history", "alarm-history.json", history, window)
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
-        """Ask for recorded changes, at two calls a second."""
+        """Retrieve the recorded changes (two calls a second); runs in a thread of its own."""
         window = self.request.window
-        keeper = self.request.asking.keeper()
-        changes = keeper.get("changes (CloudTrail)", [], partial(get_changes, aws, window), window)
+        cache = replace(self.cache)
+        changes = cache.get("changes (CloudTrail)", [], partial(lookup_changes, aws, window), window)
         self._write("cloudtrail.json", changes)
-        if keeper.oldest is not None:
-            self.keeper.oldest = min(self.keeper.oldest or keeper.oldest, keeper.oldest)
+        if cache.oldest is not None:
+            self.cache.oldest = min(self.cache.oldest or cache.oldest, cache.oldest)
 
-    def _discovered(self) -> Scope:
+    def _scope(self) -> Scope:
         request = self.request
         named = [sorted(request.queues), sorted(request.functions)]
         return Scope(
-            **self.keeper.get(
+            **self.cache.get(
                 "queues and functions",
                 named,
-                lambda: asdict(discover(self.aws, request.queues, request.functions)),
+                lambda: asdict(discover_scope(self.aws, request.queues, request.functions)),
             )
         )
 
-    def _part(self, name: str, ask_for: Callable[[], None]) -> None:
-        """Ask for a part; its failure is noted and costs no other part."""
+    def _part(self, name: str, retrieve: Callable[[], None]) -> None:
+        """Retrieve a part; its failure is noted and does not affect other parts."""
         self.progress(name)
         try:
-            ask_for()
+            retrieve()
         except ServiceError as error:
             self.failures[name] = str(error)
 
     def _write(self, name: str, value: Any) -> None:
-        write_answer(self.folder, name, value)
+        write_response(self.folder, name, value)
 
     def _state(self) -> None:
         for name, attributes in self.scope.queues.items():
@@ -289,8 +293,8 @@ class _Pull:
     def _function(self, name: str) -> None:
         mappings = {"EventSourceMappings": self.scope.mappings[name]}
         self._write(f"functions/{name}-mappings.json", mappings)
-        configuration, concurrency = self.keeper.get(
-            f"function {name}", [], lambda: get_function(self.aws, name)
+        configuration, concurrency = self.cache.get(
+            f"function {name}", [], lambda: describe_function(self.aws, name)
         )
         self._write(f"functions/{name}.json", configuration)
         self._write(f"functions/{name}-concurrency.json", concurrency)
@@ -302,7 +306,7 @@ class _Pull:
                 f"{name} has a redrive policy of its own, so reading would move its messages on."
             )
             return
-        messages = self.keeper.get(
+        messages = self.cache.get(
             f"messages of {name}",
             [],
             lambda: sample_messages(self.aws, self.scope.urls[name], self.request.sample),
@@ -326,45 +330,47 @@ class _Pull:
 
     def _metrics(self) -> None:
         request = self.request
-        wanted = catalogue(list(self.scope.queues), self.scope.functions, request.instances)
-        if not wanted:
+        metrics = incident_metrics(list(self.scope.queues), self.scope.functions, request.instances)
+        if not metrics:
             return
-        queries = metric_queries(wanted, period_for(request.window.start, datetime.now(UTC)))
+        queries = metric_queries(metrics, finest_period_s(request.window.start, datetime.now(UTC)))
         self._write("metrics/metric-data-queries.json", queries)
-        answer = kept_metric_data(self.aws, queries, request.window, self.keeper)
-        self._write("metrics/metrics.json", answer)
+        response = metric_data_cached(self.aws, queries, request.window, self.cache)
+        self._write("metrics/metrics.json", response)
 
-    def _record(self, name: str, file: str, ask_for: Callable[[], Any], window: Window | None = None) -> None:
-        """Write what the account recorded: the state of now, or what happened in a window."""
-        self._part(name, lambda: self._write(file, self.keeper.get(name, [], ask_for, window)))
+    def _record(
+        self, name: str, file: str, retrieve: Callable[[], Any], window: Window | None = None
+    ) -> None:
+        """Retrieve and write a record of the account: its current state, or the events of a window."""
+        self._part(name, lambda: self._write(file, self.cache.get(name, [], retrieve, window)))
 
     def _logs(self) -> None:
-        """Ask each function's and each named log group's queries."""
+        """Run the log queries of the functions and of the named log groups."""
         request = self.request
         queries = pull_queries(self.scope.functions, request.log_groups, request.window)
-        if queries and not request.asking.offline:
+        if queries and not self.cache.offline:
             self._part("estimate of the logs", lambda: self._plan(queries))
         self.progress("logs")
-        asking = replace(request.asking, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
-        logs = ask_logs(self.aws, queries, asking, request.usd_per_gb, self._log_progress)
-        for name, answer in logs.answers.items():
-            self._write(f"logs/{name}.json", answer)
-        if logs.listed:
-            self._write("logs/queries.json", logs.listed)
+        options = replace(request.options, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
+        logs = run_log_queries(self.aws, queries, options, request.usd_per_gb, self._log_progress)
+        for name, response in logs.responses.items():
+            self._write(f"logs/{name}.json", response)
+        if logs.query_entries:
+            self._write("logs/queries.json", logs.query_entries)
         self.failures |= logs.failures
         self.notes += logs.notes
-        self.scanned += logs.scanned
+        self.bytes_scanned += logs.bytes_scanned
 
     def _log_progress(self, text: str) -> None:
         self.progress(f"logs: {text}")
 
     def _plan(self, queries: dict[str, list[InsightsQuery]]) -> None:
-        """Plan queries by what came into their groups, and refuse them above the ceiling."""
-        known, sizes = estimate_scan(self.aws, list(queries), self.request.window)
+        """Add the scan estimates of their log groups to the queries; raise an error above the ceiling."""
+        volumes, sizes = estimate_scan(self.aws, list(queries), self.request.window)
         total = 0.0
-        for group, own in queries.items():
-            own[:] = [with_scan_estimate(query, known) for query in own]
-            total += len(own) * sizes[group]
+        for group, group_queries in queries.items():
+            group_queries[:] = [with_scan_estimate(query, volumes) for query in group_queries]
+            total += len(group_queries) * sizes[group]
         price = self.request.usd_per_gb
         check_ceiling(total, self.request.max_scan_gb, price)
         if total:
@@ -374,7 +380,7 @@ class _Pull:
         request, window = self.request, self.request.window
         named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
         title = f"{', '.join(named)} in {self.aws.region}"
-        if self.failures:  # whoever opens the case later has not seen what the command said
+        if self.failures:  # named in the case as well, as a later reader did not see the command's output
             title += f"; could not be had: {', '.join(self.failures)}"
         start, end = window.start.isoformat(), window.end.isoformat()
         text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'

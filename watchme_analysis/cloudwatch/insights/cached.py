@@ -1,9 +1,10 @@
-"""Answers of Logs Insights kept on disk, so that what can't change any more is paid for once.
+"""Run Logs Insights queries through the cache: what can no longer change is scanned and paid for once.
 
-An entry holds the rows of a query from the start of its window up to a moment after which events may
-still have been on their way. Asked again with a later end, only the rest is asked.
+A cache entry holds the rows of a query from the start of its window up to a moment after which events may
+still have been on their way. When the query runs again with a later end, only the rest is scanned.
 
-Logs Insights asked through the cache, and in several accounts and regions at once.
+Entry points: :func:`get_log_rows` (one query, with scan estimate and ceiling), :func:`query_cached`
+(several), :func:`query_targets` (several accounts and regions at once).
 """
 
 from __future__ import annotations
@@ -12,24 +13,28 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.insights_query_text import Row, ascending
+from watchme_analysis.aws_shapes.insights_query_text import Row, is_ascending
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER
-from watchme_analysis.cloudwatch.insights.frame import answer_frame, retrieval_of
-from watchme_analysis.cloudwatch.insights.query_api import HIGHEST_LIMIT, MAX_GROUPS, Answer, InsightsQuery
-from watchme_analysis.cloudwatch.insights.run import run_queries
-from watchme_analysis.cloudwatch.insights.scan_cost import check_ceiling, estimate_scan, with_scan_estimate
-from watchme_analysis.cloudwatch.response_cache import (
-    CacheMissError,
-    ResponseCache,
-    ResponseStore,
-    cache_miss,
+from watchme_analysis.cloudwatch.insights.frame import result_frame, retrieval_of
+from watchme_analysis.cloudwatch.insights.query_api import (
+    MAX_LIMIT,
+    MAX_LOG_GROUPS,
+    InsightsQuery,
+    QueryResult,
 )
+from watchme_analysis.cloudwatch.insights.run import run_queries
+from watchme_analysis.cloudwatch.insights.scan_cost import (
+    check_ceiling,
+    estimate_scan,
+    with_scan_estimate,
+)
+from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.window import Window
@@ -39,78 +44,137 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class CachedAnswer:
-    """A kept answer.
+class QueryOptions:
+    """Cache and limits of queries.
 
     Attributes
     ----------
-    until
-        End of what can't change any more.
-    end
-        End of what was asked; what lies beyond ``until`` is for offline use.
-    rows
-        Rows in the query's order.
-    statistics
-        What the answer's retrieval said.
-    taken_at
-        When it was asked.
+    cache
+        Cache of the account and region; by default nothing is stored.
+    row_limit
+        Largest number of rows that one StartQuery call may return.
+    deadline_s
+        Seconds after which running queries are stopped.
+    max_scan_bytes
+        Scan ceiling in bytes, whatever the estimate was.
     """
 
-    until: datetime
-    end: datetime
-    rows: list[Row]
-    statistics: dict[str, Any]
-    taken_at: datetime
+    cache: ResponseCache = field(default_factory=ResponseCache)
+    row_limit: int = MAX_LIMIT
+    deadline_s: float = 900
+    max_scan_bytes: float = math.inf
 
 
-def load_entry(store: ResponseStore, query: InsightsQuery) -> CachedAnswer | None:
-    """Return what is kept of a query, None when nothing is or it can't be read."""
-    kept = store.load(_identity(query))
-    if kept is None:
-        return None
-    value = kept.value
-    until, end = (datetime.fromisoformat(value[name]) for name in ("until", "end"))
-    return CachedAnswer(until, end, value["rows"], value["statistics"], kept.taken_at)
+def get_log_rows(
+    aws: Aws,
+    query: InsightsQuery,
+    options: QueryOptions | None = None,
+    *,
+    max_scan_gb: float = 100.0,
+    usd_per_gb: float = USD_PER_GB,
+) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the rows of a query and how they were obtained; the scan is estimated and limited beforehand.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    query
+        Query to run.
+    options
+        Cache, deadline and row limit; the defaults of :class:`QueryOptions` unless given.
+    max_scan_gb, usd_per_gb
+        Ceiling in GB of what the query may scan, and the price of scanning one GB in the region.
+
+    Returns
+    -------
+    frame, retrieval
+        As :func:`watchme_analysis.cloudwatch.insights.frame.result_frame` and ``retrieval_of`` describe.
+
+    Raises
+    ------
+    InputError
+        When the query would scan more than the ceiling.
+    ServiceError
+        When the service refuses the query.
+    """
+    options = options or QueryOptions()
+    if not options.cache.offline:
+        incoming, sizes = estimate_scan(aws, query.log_groups, query.window)
+        check_ceiling(sum(sizes.values()), max_scan_gb, usd_per_gb)
+        query = with_scan_estimate(query, incoming)
+    options = replace(options, max_scan_bytes=max_scan_gb * BYTES_PER_GB)
+    result = query_cached(aws, [query], options)[0]
+    return result_frame(result), retrieval_of(result, usd_per_gb)
 
 
-def save_answer(store: ResponseStore, answer: Answer, now: datetime) -> None:
-    """Keep a complete answer, and say of it up to when it is settled."""
-    query = answer.query
-    start, end = query.window.start, query.window.end
-    if answer.truncated:
-        return
-    until = min(end, now - SETTLED_AFTER)
-    if query.whole is not None and until < end:
-        until = start
-    if query.whole is None and any("@timestamp" not in row for row in answer.rows):
-        return
-    value = {
-        "until": max(until, start),
-        "end": end,
-        "statistics": {"matched": answer.matched, "scanned": answer.scanned},
-        "rows": answer.rows,
-    }
-    store.save(_identity(query), value, now)
+def query_cached(
+    aws: Aws,
+    queries: Sequence[InsightsQuery],
+    options: QueryOptions,
+    progress: Callable[[str], None] | None = None,
+) -> list[QueryResult]:
+    """Return results in the queries' order, settled parts from the cache where it has them.
+
+    Raises
+    ------
+    CacheMissError
+        When a query has to run and the cache is offline.
+    ServiceError
+        When the service refuses every query that has to run.
+    """
+    cache = options.cache
+    entries: dict[int, CacheEntry] = {}
+    to_run: dict[int, InsightsQuery] = {}
+    for index, query in enumerate(queries):
+        entry = cache.load(_identity(query))
+        rest = query if entry is None else _uncovered(query, cache.covered_until(entry))
+        if rest is not None:
+            to_run[index] = rest
+        if entry is not None and rest is not query:
+            entries[index] = entry
+    for query in to_run.values():
+        cache.check_online(query.name or repr(query.text), query.window)
+    _LOG.info("queries: %d, with a cache entry: %d, to run: %d", len(queries), len(entries), len(to_run))
+    now = datetime.now(UTC)
+    run_results = run_queries(
+        aws,
+        list(to_run.values()),
+        row_limit=options.row_limit,
+        deadline_s=options.deadline_s,
+        max_scan_bytes=options.max_scan_bytes,
+        progress=progress,
+    )
+    fresh = dict(zip(to_run, run_results, strict=True))
+    results = []
+    for index, query in enumerate(queries):
+        if index in entries:
+            result = _with_cached_part(query, entries[index], fresh.get(index))
+        else:
+            result = fresh[index]
+        if index in fresh:
+            _save(cache, result, now)
+        results.append(result)
+    return results
 
 
 def _identity(query: InsightsQuery) -> list[Any]:
-    identity: list[Any] = [query.text, sorted(query.log_groups), query.window.start.isoformat()]
-    if query.whole is not None:
-        # Only windows of events put together give the whole, so anything else is kept by its end too.
-        identity.append(query.window.end.isoformat())
-    return identity
+    # Only the rows of a splittable query can be extended, so others are stored with their end as well.
+    end = query.window.end if query.unsplittable_reason is not None else None
+    return request_identity(query.text, sorted(query.log_groups), start=query.window.start, end=end)
 
 
-def rest_of(query: InsightsQuery, entry: CachedAnswer, offline: bool) -> InsightsQuery | None:
-    """Return what is left to ask of a query, None when the entry covers it all."""
-    covered = entry.end if offline else entry.until
-    if covered >= query.window.end:
+def _uncovered(query: InsightsQuery, covered_until: datetime) -> InsightsQuery | None:
+    """Return the query for the rest of its window; None when the cache covers the window."""
+    if covered_until >= query.window.end:
         return None
-    if covered == query.window.start:
+    if covered_until == query.window.start:
         return query
-    window = Window(covered, query.window.end)
+    window = Window(covered_until, query.window.end)
     first = int(window.start.timestamp()) - query.counts_bin_s
     counts = tuple((second, rows) for second, rows in query.counts if second > first)
     if query.counts and not counts:
@@ -118,223 +182,116 @@ def rest_of(query: InsightsQuery, entry: CachedAnswer, offline: bool) -> Insight
     return replace(query, window=window, counts=counts)
 
 
-def answer_of(query: InsightsQuery, entry: CachedAnswer, rest: Answer | None) -> Answer:
-    """Return the answer that an entry and the answer for what was left give together."""
+def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult | None) -> QueryResult:
+    """Return the result of a query from its cache entry and the result for the rest of its window."""
     end = query.window.end if rest is None else rest.query.window.start
-    inside = [row for row in entry.rows if query.whole is not None or _time(row) < end]
-    answer = Answer(query, inside, matched=float(len(inside)))
-    if query.whole is not None:
-        answer.matched = entry.statistics.get("matched")
-    answer.scanned = float(entry.statistics.get("scanned") or 0)
-    answer.cached_at = entry.taken_at
-    answer.notes.append(f"Read from the cache up to {end.isoformat()} (asked {entry.taken_at.isoformat()}).")
+    is_splittable = query.unsplittable_reason is None
+    statistics = entry.value["statistics"]
+    rows: list[Row] = [row for row in entry.value["rows"] if not is_splittable or _time(row) < end]
+    result = QueryResult(query, rows)
+    result.records_matched = float(len(rows)) if is_splittable else statistics.get("matched")
+    result.records_scanned = float(statistics.get("scanned") or 0)
+    result.cached_at = entry.taken_at
+    result.notes.append(f"Read from the cache up to {end.isoformat()} (asked {entry.taken_at.isoformat()}).")
     if rest is not None:
-        rows = [inside, rest.rows] if ascending(query.text) else [rest.rows, inside]
-        answer.rows = [row for part in rows for row in part]
-        answer.matched = len(inside) + (rest.matched if rest.matched is not None else len(rest.rows))
-        answer.status, answer.truncated = rest.status, rest.truncated
-        answer.scanned += rest.scanned
+        result.rows = [*rows, *rest.rows] if is_ascending(query.text) else [*rest.rows, *rows]
+        rest_matched = rest.records_matched if rest.records_matched is not None else len(rest.rows)
+        result.records_matched = len(rows) + rest_matched
+        result.status, result.truncated = rest.status, rest.truncated
+        result.records_scanned += rest.records_scanned
         # The cached part was paid for before.
-        answer.bytes_scanned, answer.started = rest.bytes_scanned, rest.started
-        answer.notes += rest.notes
-    return answer
+        result.bytes_scanned, result.queries_started = rest.bytes_scanned, rest.queries_started
+        result.notes += rest.notes
+    return result
+
+
+def _save(cache: ResponseCache, result: QueryResult, now: datetime) -> None:
+    """Store a complete result that was retrieved at ``now``, with the end of what can no longer change."""
+    query = result.query
+    start, end = query.window.start, query.window.end
+    if result.truncated:
+        return
+    if query.unsplittable_reason is None and any("@timestamp" not in row for row in result.rows):
+        return
+    until = min(end, now - SETTLED_AFTER)
+    if query.unsplittable_reason is not None and until < end:
+        until = start
+    value = {
+        "until": max(until, start),
+        "end": end,
+        "statistics": {"matched": result.records_matched, "scanned": result.records_scanned},
+        "rows": result.rows,
+    }
+    cache.save(_identity(query), value, now)
 
 
 def _time(row: Row) -> datetime:
     return datetime.fromisoformat(row["@timestamp"]).replace(tzinfo=UTC)
 
 
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class QueryOptions:
-    """How queries are asked.
-
-    Attributes
-    ----------
-    store
-        Where settled answers are kept; None keeps none.
-    refresh
-        Ask anew what is kept.
-    offline
-        Ask nothing: take what is kept alone.
-    cap
-        Rows that one query may return.
-    deadline_s
-        Seconds after which what runs is stopped.
-    max_scan_bytes
-        Ceiling of what queries may scan, whatever was foreseen.
-    """
-
-    store: ResponseStore | None = None
-    refresh: bool = False
-    offline: bool = False
-    cap: int = HIGHEST_LIMIT
-    deadline_s: float = 900
-    max_scan_bytes: float = math.inf
-
-    def keeper(self) -> ResponseCache:
-        """Return what asks for anything else than log queries in the same way."""
-        return ResponseCache(self.store, self.refresh, self.offline)
-
-
-def query_cached(
-    aws: Aws,
-    queries: Sequence[InsightsQuery],
-    asking: QueryOptions,
-    progress: Callable[[str], None] | None = None,
-) -> list[Answer]:
-    """Return answers in the queries' order, settled parts from the cache where it has them.
-
-    Raises
-    ------
-    NotKeptError
-        When a query must be asked and asking is forbidden.
-    ServiceError
-        When the service refuses a query.
-    """
-    store = asking.store
-    kept = {
-        number: entry
-        for number, query in enumerate(queries)
-        if store is not None and not asking.refresh and (entry := load_entry(store, query)) is not None
-    }
-    left: dict[int, InsightsQuery] = {}
-    for number, query in enumerate(queries):
-        rest = rest_of(query, kept[number], asking.offline) if number in kept else query
-        if rest is not None:
-            left[number] = rest
-        if rest is query:
-            kept.pop(number, None)
-    if left and asking.offline:
-        query = next(iter(left.values()))
-        raise CacheMissError(f"{cache_miss(query.name or repr(query.text), query.window)}.")
-    _LOG.info("queries: %d, with a cache entry: %d, to run: %d", len(queries), len(kept), len(left))
-    now = datetime.now(UTC)
-    asked = run_queries(
-        aws,
-        list(left.values()),
-        cap=asking.cap,
-        deadline_s=asking.deadline_s,
-        max_scan_bytes=asking.max_scan_bytes,
-        progress=progress,
-    )
-    fresh = dict(zip(left, asked, strict=True))
-    answers = []
-    for number, query in enumerate(queries):
-        answer = fresh.get(number)
-        if number in kept:
-            answer = answer_of(query, kept[number], answer)
-        assert answer is not None
-        if store is not None and number in fresh:
-            save_answer(store, answer, now)
-        answers.append(answer)
-    return answers
-
-
-def get_log_rows(
-    aws: Aws,
-    query: InsightsQuery,
-    asking: QueryOptions = QueryOptions(),
-    *,
-    max_scan_gb: float = 100.0,
-    usd_per_gb: float = USD_PER_GB,
-) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the rows of a query, planned and paid for knowingly, and how they were obtained.
-
-    Parameters
-    ----------
-    aws
-        Account and region.
-    query
-        What to ask.
-    asking
-        Cache, deadline and cap.
-    max_scan_gb, usd_per_gb
-        Ceiling of what the query may scan, and the price of scanning in the region.
-
-    Returns
-    -------
-    frame, retrieval
-        As :func:`watchme_analysis.cloudwatch.insights.frame.answer_frame` and ``retrieval_of`` say.
-
-    Raises
-    ------
-    InputError
-        When more would be scanned than allowed.
-    ServiceError
-        When the service refuses the query.
-    """
-    if not asking.offline:
-        known, size = estimate_scan(aws, query.log_groups, query.window)
-        check_ceiling(sum(size.values()), max_scan_gb, usd_per_gb)
-        query = with_scan_estimate(query, known)
-    asking = replace(asking, max_scan_bytes=max_scan_gb * BYTES_PER_GB)
-    answer = query_cached(aws, [query], asking)[0]
-    return answer_frame(answer), retrieval_of(answer, usd_per_gb)
-
-
-def in_groups(text: str, log_groups: Sequence[str], window: Window, name: str = "") -> list[InsightsQuery]:
-    """Return queries over any number of log groups, 50 in each."""
+def queries_by_groups(
+    text: str, log_groups: Sequence[str], window: Window, name: str = ""
+) -> list[InsightsQuery]:
+    """Return queries over any number of log groups, at most 50 in each."""
     return [
-        InsightsQuery(text, tuple(log_groups[at : at + MAX_GROUPS]), window, name)
-        for at in range(0, len(log_groups), MAX_GROUPS)
+        InsightsQuery(text, tuple(log_groups[at : at + MAX_LOG_GROUPS]), window, name)
+        for at in range(0, len(log_groups), MAX_LOG_GROUPS)
     ]
 
 
-def spread_label(query: InsightsQuery) -> str:
-    """Return the log groups of a query in a few words."""
+def log_groups_label(query: InsightsQuery) -> str:
+    """Return the log group of a query, or the first and the last of several."""
     first, last = query.log_groups[0], query.log_groups[-1]
     return first if first == last else f"{first} .. {last}"
 
 
-def put_together(answers: Sequence[Answer]) -> list[Answer]:
-    """Return answers to one query over several fifties of log groups as one, where that gives the whole.
+def merge_results(results: Sequence[QueryResult]) -> list[QueryResult]:
+    """Return the results of :func:`queries_by_groups` as one result, where that gives the whole.
 
-    Rows of single events come in the order of time; other answers, such as of ``stats``, stay apart.
+    Rows of single events are merged in order of time. Results that look at several events, such as those of
+    ``stats``, stay separate.
     """
-    first = answers[0].query
-    if len(answers) == 1 or first.whole is not None:
-        return list(answers)
+    first = results[0].query
+    if len(results) == 1 or first.unsplittable_reason is not None:
+        return list(results)
     rows = merge(
-        *(answer.rows for answer in answers),
+        *(result.rows for result in results),
         key=lambda row: row.get("@timestamp", ""),
-        reverse=not ascending(first.text),
+        reverse=not is_ascending(first.text),
     )
-    return [Answer(first, list(rows))]
+    return [QueryResult(first, list(rows))]
 
 
 def query_targets(
-    places: Mapping[str, Aws], ask_one: Callable[[Aws], list[Answer]]
-) -> tuple[dict[str, list[Answer]], dict[str, str]]:
-    """Ask several accounts and regions at once.
+    targets: Mapping[str, Aws], query_one: Callable[[Aws], list[QueryResult]]
+) -> tuple[dict[str, list[QueryResult]], dict[str, str]]:
+    """Query several accounts and regions at once.
 
     Parameters
     ----------
-    places
+    targets
         Accounts and regions by name.
-    ask_one
-        Asks one of them.
+    query_one
+        Queries one of them.
 
     Returns
     -------
-    answers, failures
-        Answers by place, and for each place that failed the sentence that says why. An interrupt stops
-        what runs everywhere.
+    results, failures
+        Results by target, and for each target that failed the sentence that says why. An interrupt stops the
+        running queries of all targets.
     """
-    answers: dict[str, list[Answer]] = {}
+    results: dict[str, list[QueryResult]] = {}
     failures: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
-        futures = {name: pool.submit(ask_one, aws) for name, aws in places.items()}
+    with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
+        futures = {name: pool.submit(query_one, aws) for name, aws in targets.items()}
         try:
             for name, future in futures.items():
                 try:
-                    answers[name] = future.result()
+                    results[name] = future.result()
                 except WatchmeError as error:
                     failures[name] = str(error)
         except BaseException:
-            for aws in places.values():
+            for aws in targets.values():
                 aws.cancelled.set()
             raise
-    return answers, failures
+    return results, failures

@@ -1,4 +1,4 @@
-"""Rows of Logs Insights as a typed frame."""
+"""Convert the rows of Logs Insights, which are text, to a typed frame, and a result to its Retrieval."""
 
 from __future__ import annotations
 
@@ -9,81 +9,85 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, columns_known, columns_of
 from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd
-from watchme_analysis.cloudwatch.insights.query_api import Answer
+from watchme_analysis.cloudwatch.insights.query_api import QueryResult
 from watchme_analysis.retrieval import Retrieval
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+# Forms that all values of a column must have to be read as times, whole numbers or numbers.
 _TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
 _WHOLE = r"^-?(?:0|[1-9]\d*)$"
 _MILLISECONDS = r"^\d{13}$"
+# Whole numbers of 16 digits or more lose digits as floating point numbers.
 _LONG = r"^-?[1-9]\d{15,}$"
-_FLAT = "message."
+# Prefix of the columns that ``flatten`` adds.
+_FLATTENED = "message."
 _NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 
 
-def answer_frame(answer: Answer, *, flatten: bool = False) -> pd.DataFrame:
-    """Return an answer's rows with typed columns.
+def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
+    """Return the rows of a query result with typed columns.
 
     Parameters
     ----------
-    answer
-        Answer of a query.
+    result
+        Result of a query.
     flatten
-        Add a column ``message.NAME`` for each field of messages that are JSON objects. Fields never
+        True adds a column ``message.NAME`` for each field of messages that are JSON objects. Fields never
         overwrite a column: ``timestamp`` of a message becomes ``message.timestamp``.
 
     Returns
     -------
     DataFrame
-        Columns as the query names them, ``@`` kept, the same with and without rows as far as the query's
-        text says. A column is a time (UTC), whole numbers, numbers or text: as the query's text says
-        (``@timestamp``, ``bin(..)``, ``count(..)``, ``@message``), else by all of its values. Whole numbers
-        beyond 64 bits, or among fractions that would cost them digits, stay text. Missing is null.
+        Columns named as in the query, including ``@``; as far as the query's text determines them, they are
+        the same with and without rows. A column holds times (UTC), whole numbers, numbers or text: as the
+        query's text determines (``@timestamp``, ``bin(..)``, ``count(..)``, ``@message``), else by all of its
+        values. Whole numbers beyond 64 bits, or among fractions that would cost them digits, stay text.
+        Missing values are null.
     """
-    text = answer.query.text
+    text = result.query.text
     columns = columns_of(text)
     known = set(columns)
-    rows: Sequence[Row | dict[str, Any]] = answer.rows
+    rows: Sequence[Row | dict[str, Any]] = result.rows
     if flatten:
-        rows = [_flattened(row) for row in answer.rows]
+        rows = [_flattened(row) for row in result.rows]
     names = list(dict.fromkeys([*columns, *chain.from_iterable(rows)]))
     if columns_known(text):
-        # Windows are cut by a time that may not have been asked for.
-        names = [name for name in names if name in known or name.startswith(_FLAT)]
+        # @timestamp was added to split the query, even if the query does not return it.
+        names = [name for name in names if name in known or name.startswith(_FLATTENED)]
     return typed_frame(names, rows, column_kinds(text))
 
 
-def retrieval_of(answer: Answer, usd_per_gb: float = USD_PER_GB) -> Retrieval:
-    """Return how an answer was obtained: what was asked, scanned and paid, and whether rows are missing."""
+def retrieval_of(result: QueryResult, usd_per_gb: float = USD_PER_GB) -> Retrieval:
+    """Return the Retrieval of a query result: query, bytes scanned, cost, and whether rows are missing."""
     return Retrieval(
         "cloudwatch_logs",
-        ", ".join(answer.query.log_groups),
-        rows=len(answer.rows),
-        start=answer.query.window.start,
-        end=answer.query.window.end,
-        truncated=answer.truncated,
-        query=answer.query.text,
-        bytes_scanned=answer.bytes_scanned,
-        cost_usd=cost_usd(answer.bytes_scanned, usd_per_gb),
-        cached_at=answer.cached_at,
-        notes=tuple(answer.notes),
+        ", ".join(result.query.log_groups),
+        rows=len(result.rows),
+        start=result.query.window.start,
+        end=result.query.window.end,
+        truncated=result.truncated,
+        query=result.query.text,
+        bytes_scanned=result.bytes_scanned,
+        cost_usd=cost_usd(result.bytes_scanned, usd_per_gb),
+        cached_at=result.cached_at,
+        notes=tuple(result.notes),
     )
 
 
 def typed_frame(
     names: Sequence[str], rows: Sequence[dict[str, Any]], kinds: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Return rows of text as a frame whose columns are typed by what is known of them, else by their values.
+    """Return rows of text as a frame with typed columns.
 
     Parameters
     ----------
     names
-        Columns.
+        Columns of the frame.
     rows
-        Texts by column.
+        Text by column.
     kinds
         Kind of each column where it is known, see
         :func:`watchme_analysis.aws_shapes.insights_query_text.column_kinds`; the kind of other
@@ -96,18 +100,18 @@ def typed_frame(
 
 
 def _typed(values: list[Any], kind: str | None) -> pd.Series:
-    """Return texts as times, whole numbers, numbers or texts, whichever all of them are."""
+    """Return a column of text as times, numbers or text, by its kind or else by all of its values."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = pa.array(values, pa.string())
-    bare = texts.null_count == len(texts)
+    is_empty = texts.null_count == len(texts)
 
     def fits(wanted: str, pattern: str) -> bool:
-        # null in no text; otherwise nulls are passed over.
+        # pc.all skips nulls; for a column of nulls alone it returns null, so only the known kind counts.
         matching = pc.all(pc.match_substring_regex(texts, pattern)).as_py() is True
-        return kind == wanted if bare else matching and kind != "text"
+        return kind == wanted if is_empty else matching and kind != "text"
 
     if fits("time", _TIME):
         times = pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
@@ -126,7 +130,7 @@ def _typed(values: list[Any], kind: str | None) -> pd.Series:
 
 
 def _loses_digits(texts: pa.Array) -> bool:
-    """Tell whether whole numbers among others are longer than a fraction holds."""
+    """Return True when a column holds whole numbers with more digits than a floating point number keeps."""
     import pyarrow.compute as pc
 
     return pc.any(pc.match_substring_regex(texts, _LONG)).as_py() is True

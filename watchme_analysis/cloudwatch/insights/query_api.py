@@ -1,7 +1,7 @@
-"""CloudWatch Logs Insights, one query: what to ask, start, poll, fetch.
+"""One Logs Insights query: StartQuery, GetQueryResults and StopQuery.
 
-:mod:`watchme_analysis.cloudwatch.insights.run` makes complete answers of it. API facts: StartQuery,
-GetQueryResults and StopQuery in the CloudWatch Logs API reference.
+:mod:`watchme_analysis.cloudwatch.insights.run` combines many of them to a complete result. Facts about the
+calls: CloudWatch Logs API reference.
 """
 
 from __future__ import annotations
@@ -14,38 +14,44 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from watchme_analysis.aws_shapes.insights_query_text import Row, why_whole
+from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, Row, unsplittable_reason
 from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.window import Window
 
-MAX_GROUPS = 50
-HIGHEST_LIMIT = 100_000
-# What a query returns unless asked, and what some return whatever they are asked.
-USUAL_LIMIT = 10_000
-OPEN = frozenset({"Scheduled", "Running", "Unknown"})
+# Log groups that one query may name (StartQuery).
+MAX_LOG_GROUPS = 50
+# Largest ``limit`` that StartQuery accepts.
+MAX_LIMIT = 100_000
+# Statuses of a query whose rows are not complete yet.
+UNFINISHED_STATUSES = frozenset({"Scheduled", "Running", "Unknown"})
 
 
 @dataclass(frozen=True)
 class InsightsQuery:
-    """A query to ask.
+    """A query, its log groups and its window.
 
     Attributes
     ----------
     text
-        In the Logs Insights language.
+        Query in the Logs Insights language.
     log_groups
         Names or ARNs, at most 50.
     window
-        Half-open, as everywhere; StartQuery's ends are inclusive.
+        Half-open window. (StartQuery's bounds are inclusive; they are derived from it.)
     name
-        How the answer is called.
+        Name of the result.
     counts
-        Upper bounds of the rows per bin (start in epoch seconds, rows), where something knows them
-        beforehand; they plan the windows of a query that one answer can't hold.
+        Upper bounds of the rows per bin (start in epoch seconds, rows) where they are known beforehand. They
+        plan the windows of a query whose rows exceed the row limit.
     counts_bin_s
         Width of those bins in seconds.
+
+    Raises
+    ------
+    InputError
+        For no log group, or more than 50.
     """
 
     text: str
@@ -56,45 +62,47 @@ class InsightsQuery:
     counts_bin_s: int = 60
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.log_groups) <= MAX_GROUPS:
+        if not 1 <= len(self.log_groups) <= MAX_LOG_GROUPS:
             raise InputError(
-                f"A query takes 1 to {MAX_GROUPS} log groups, not {len(self.log_groups)}: ask in several."
+                f"A query takes 1 to {MAX_LOG_GROUPS} log groups, not {len(self.log_groups)}: "
+                "run several queries."
             )
 
     @property
-    def span(self) -> QueryWindow:
-        """The window in milliseconds."""
+    def query_window(self) -> QueryWindow:
+        """The window in epoch milliseconds."""
         start, end = self.window.start.timestamp() * 1000, self.window.end.timestamp() * 1000
-        return QueryWindow(math.floor(start), math.ceil(end), part=False)
+        return QueryWindow(math.floor(start), math.ceil(end), is_part=False)
 
     @property
-    def whole(self) -> str | None:
-        """Why the query can't be split, None when it can."""
-        return why_whole(self.text)
+    def unsplittable_reason(self) -> str | None:
+        """Reason why the query cannot be split by time; None when it can."""
+        return unsplittable_reason(self.text)
 
 
 @dataclass
-class Answer:
-    """What came of a query.
+class QueryResult:
+    """Rows of a query, with how they were obtained.
 
     Attributes
     ----------
     query
-        What was asked.
+        The query.
     rows
         Rows as returned, field to value, in the query's order.
     status
-        Complete, or what kept it from being so.
+        ``Complete``, or the reason why it is not: a status of GetQueryResults, ``Refused``, ``Broken off`` or
+        ``Stopped``.
     truncated
-        Rows are known or likely to be missing; the notes say why.
-    matched
-        Events that matched, None when the service didn't say.
-    scanned, bytes_scanned
-        Sum over all queries that were started for it.
-    started
-        Queries started for it, counts included.
+        True when rows are known or likely to be missing; the notes say why.
+    records_matched
+        Events that matched; None when the service did not say.
+    records_scanned, bytes_scanned
+        Sums over all queries that were started for it.
+    queries_started
+        Queries started for it, including those that count.
     cached_at
-        When the part was asked that came from the cache, None without.
+        Time at which the cached part was retrieved; None without a cached part.
     notes
         Sentences for the reader.
     """
@@ -103,52 +111,55 @@ class Answer:
     rows: list[Row] = field(default_factory=list)
     status: str = "Complete"
     truncated: bool = False
-    matched: float | None = None
-    scanned: float = 0.0
+    records_matched: float | None = None
+    records_scanned: float = 0.0
     bytes_scanned: float = 0.0
-    started: int = 0
+    queries_started: int = 0
     cached_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
 
-    def incomplete(self, why: str, status: str | None = None) -> None:
-        """Mark the answer as incomplete."""
+    def mark_incomplete(self, reason: str, status: str | None = None) -> None:
+        """Mark the result as incomplete and note the reason once."""
         self.truncated = True
         if status is not None:
             self.status = status
-        if why not in self.notes:
-            self.notes.append(why)
+        if reason not in self.notes:
+            self.notes.append(reason)
 
 
 @dataclass(frozen=True)
-class Result:
-    """A finished query: rows of all pages, its status and statistics."""
+class FinishedQuery:
+    """Status, rows of all pages and statistics of one finished query, as GetQueryResults returned them."""
 
     status: str
     rows: list[Row]
     statistics: dict[str, Any]
 
     @property
-    def matched(self) -> float | None:
-        """Events that matched."""
+    def records_matched(self) -> float | None:
+        """Events that matched; None when the service did not say."""
         value = self.statistics.get("recordsMatched")
         return float(value) if value is not None else None
 
     @property
-    def at_usual_limit(self) -> bool:
-        """Whether the rows are as many as a lower limit than the one asked lets come."""
-        return bool(self.rows) and len(self.rows) % USUAL_LIMIT == 0
+    def is_at_default_limit(self) -> bool:
+        """True when the number of rows suggests the default limit instead of the limit of the call."""
+        return bool(self.rows) and len(self.rows) % DEFAULT_LIMIT == 0
 
     @property
-    def lacks(self) -> str | None:
-        """What the service counted more of than came; its own count of rows stands before that of matches."""
-        counted = self.statistics.get("resultCount", self.matched)
+    def shortfall(self) -> str | None:
+        """Clause that says how many rows are missing by the service's own count; None when none are.
+
+        ``resultCount`` counts rows and takes precedence over ``recordsMatched``, which counts events.
+        """
+        counted = self.statistics.get("resultCount", self.records_matched)
         if counted is None or counted <= len(self.rows):
             return None
         return f"{len(self.rows):,} rows came, and CloudWatch counts {counted:,.0f}"
 
 
 def start_query(
-    aws: Aws, query: InsightsQuery, text: str, seconds: tuple[int, int], limit: int | None
+    aws: Aws, query: InsightsQuery, text: str, bounds_s: tuple[int, int], limit: int | None
 ) -> str:
     """Start a query and return its id.
 
@@ -157,13 +168,13 @@ def start_query(
     aws
         Account and region.
     query
-        Whose log groups are asked.
+        Query whose log groups are searched.
     text
-        What is asked of them.
-    seconds
-        First and last epoch second that is asked, both included.
+        Text to run, which may be narrowed to a part of the query's window.
+    bounds_s
+        First and last epoch second, both included.
     limit
-        Rows to return at most; None leaves it to the text.
+        Largest number of rows to return; None when the text states a limit.
 
     Raises
     ------
@@ -172,12 +183,12 @@ def start_query(
     ServiceError
         When the service refuses, such as for a malformed query.
     """
-    identifiers = any(group.startswith("arn:") for group in query.log_groups)
+    has_arns = any(group.startswith("arn:") for group in query.log_groups)
     parameters: dict[str, Any] = {
-        "logGroupIdentifiers" if identifiers else "logGroupNames": list(query.log_groups),
+        "logGroupIdentifiers" if has_arns else "logGroupNames": list(query.log_groups),
         "queryString": text,
-        "startTime": seconds[0],
-        "endTime": seconds[1],
+        "startTime": bounds_s[0],
+        "endTime": bounds_s[1],
     }
     if limit is not None:
         parameters["limit"] = limit
@@ -185,73 +196,76 @@ def start_query(
 
 
 def poll_query(aws: Aws, query_id: str) -> dict[str, Any]:
-    """Return GetQueryResults' first page; rows of a query that still runs are partial, and left out."""
-    return _results(aws, queryId=query_id)
+    """Return the first page of GetQueryResults, with rows under ``rows``.
 
-
-def _results(aws: Aws, **parameters: str) -> dict[str, Any]:
-    """Return a page of GetQueryResults, its rows under ``rows``.
-
-    botocore walks each of the cells through its model, which takes several times as long as reading them;
-    rows are therefore taken out before it reads the rest.
+    The rows of a running query are partial and left out.
     """
+    return _results_page(aws, queryId=query_id)
+
+
+def _results_page(aws: Aws, **parameters: str) -> dict[str, Any]:
+    # botocore checks each cell against its model, which takes several times as long as reading the JSON. The
+    # rows are therefore taken out before botocore parses the rest.
     events = aws.client("logs").meta.events
-    events.register("before-parse.cloudwatch-logs.GetQueryResults", _take_rows, unique_id="watchme-rows")
+    events.register("before-parse.cloudwatch-logs.GetQueryResults", _extract_rows, unique_id="watchme-rows")
     page = aws.call("logs", "get_query_results", **parameters)
     if "rows" not in page:
-        page["rows"] = rows_of(page.pop("results", []))
+        page["rows"] = rows_from_cells(page.pop("results", []))
     return page
 
 
-def _take_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take the rows of an answer out of its body; botocore calls this before it reads the body."""
+def _extract_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Move the rows from the response body to ``rows``; botocore calls this before it parses the body."""
     if response_dict.get("status_code") != 200:
         return
     try:
         page = json.loads(response_dict["body"])
         results = page.pop("results")
-        rows = rows_of(results) if page.get("status") not in OPEN else []
+        rows = rows_from_cells(results) if page.get("status") not in UNFINISHED_STATUSES else []
     except (ValueError, KeyError, TypeError, AttributeError):
-        return  # not as expected: botocore may know better
+        return  # an unexpected body is left to botocore, which reports what is wrong with it
     response_dict["body"] = json.dumps(page).encode()
     customized_response_dict["rows"] = rows
 
 
-def fetch_pages(aws: Aws, query_id: str, first: dict[str, Any]) -> Result:
-    """Return a finished query's rows of all pages.
+def fetch_pages(aws: Aws, query_id: str, first_page: dict[str, Any]) -> FinishedQuery:
+    """Return the rows of all pages of a finished query.
 
-    A token expires after an hour; the pages are then read again from the first.
+    A page token expires after an hour; the pages are then read once more from the first.
     """
+    page = first_page
     for attempt in range(2):
-        rows = list(first["rows"])
-        token = first.get("nextToken")
+        rows = list(page["rows"])
+        token = page.get("nextToken")
         try:
             while token:
-                page = _results(aws, queryId=query_id, nextToken=token)
-                rows.extend(page["rows"])
-                following = page.get("nextToken")
-                token = following if following != token else None
+                following = _results_page(aws, queryId=query_id, nextToken=token)
+                rows.extend(following["rows"])
+                token = following.get("nextToken") if following.get("nextToken") != token else None
         except ServiceError:
             if attempt:
                 raise
-            first = poll_query(aws, query_id)
+            page = poll_query(aws, query_id)
         else:
             break
-    return Result(str(first.get("status", "Unknown")), rows, first.get("statistics") or {})
+    return FinishedQuery(str(page.get("status", "Unknown")), rows, page.get("statistics") or {})
 
 
-def stop_query(aws: Aws, query_id: str, tries: int = 3) -> Exception | None:
-    """Stop a query, also after the work was given up; return what kept it from being stopped."""
+def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
+    """Stop a query and return the error that prevented it, None when it stopped or had ended.
+
+    Works after the work was cancelled, too: a query that is not stopped goes on and is charged.
+    """
     client = aws.client("logs")
     aws.actions.add("logs:StopQuery")
     problem: Exception | None = None
-    for attempt in range(tries):
+    for attempt in range(attempts):
         try:
             client.stop_query(queryId=query_id)
-        except Exception as error:  # whatever it is, other queries are to be stopped too
+        except Exception as error:  # whatever the error is, other queries have to be stopped as well
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             if code == "InvalidParameterException":
-                return None  # it has ended by itself
+                return None  # the query has already ended
             problem = error
             time.sleep(min(1.0, aws.backoff(attempt)))
         else:
@@ -259,7 +273,7 @@ def stop_query(aws: Aws, query_id: str, tries: int = 3) -> Exception | None:
     return problem
 
 
-def rows_of(results: list[list[dict[str, str]]]) -> list[Row]:
-    """Return rows of the API's cells as field to value."""
-    # Names recur in every row, and each of them would be a text of its own.
+def rows_from_cells(results: list[list[dict[str, str]]]) -> list[Row]:
+    """Return the rows of GetQueryResults (lists of ``field`` and ``value``) as dictionaries."""
+    # Field names recur in every row; interned, each is stored once.
     return [{intern(cell["field"]): cell["value"] for cell in cells if "value" in cell} for cells in results]

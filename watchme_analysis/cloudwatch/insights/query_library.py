@@ -1,4 +1,4 @@
-"""The library of Logs Insights queries: data files with typed parameters and expected columns."""
+"""Library of Logs Insights queries: YAML files in ``queries/`` with typed parameters and expected columns."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 
-_PLACE = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a query.
+    """Parameter of a query.
 
     Attributes
     ----------
     name, description
-        For the reader.
+        Name and meaning, for the reader.
     type
         ``integer`` (positive), ``uuid`` or ``text`` (no quotes, backslashes or line breaks).
     default
-        Value unless given; None: it must be given.
+        Default value; None when the parameter is required.
     """
 
     name: str
@@ -36,40 +36,40 @@ class Parameter:
     default: str | None = None
 
     def checked(self, value: str) -> str:
-        """Return the value as it stands in the query.
+        """Return a value in the form that the query contains.
 
         Raises
         ------
         InputError
-            When it is not of the type.
+            When the value does not have the parameter's type.
         """
         value = value.strip()
-        fits = {
+        matches = {
             "integer": re.fullmatch(r"[1-9]\d{0,8}", value),
             "uuid": _UUID.fullmatch(value),
             "text": re.fullmatch(r"[^\"'`\\\r\n]+", value),
         }
-        if not fits[self.type]:
+        if not matches[self.type]:
             raise InputError(f"The parameter {self.name} is a {self.type}, not {value!r}.")
         return value.lower() if self.type == "uuid" else value
 
 
 @dataclass(frozen=True)
 class LibraryQuery:
-    """A query of the library.
+    """Query of the library.
 
     Attributes
     ----------
     name, description
-        For the reader.
+        Name and purpose, for the reader.
     log_groups
-        Pattern of the log groups that it is meant for.
+        Pattern of the log groups that the query is meant for, such as ``/aws/lambda/*``.
     columns
-        Columns of its rows.
+        Columns of the rows.
     text
-        The query, parameters in braces.
+        Text of the query, with parameters in braces.
     parameters
-        Its parameters.
+        Parameters of the query.
     """
 
     name: str
@@ -80,12 +80,12 @@ class LibraryQuery:
     parameters: tuple[Parameter, ...] = ()
 
     def filled(self, values: Mapping[str, str] | None = None) -> str:
-        """Return the query's text with its parameters.
+        """Return the text of the query with the values of its parameters.
 
         Raises
         ------
         InputError
-            When a parameter is missing, unknown, or not of its type.
+            When a parameter is missing or unknown, or a value does not have its type.
         """
         given = dict(values or {})
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -95,24 +95,24 @@ class LibraryQuery:
             raise InputError(
                 f"The query {self.name} has no parameter {', '.join(unknown)}; it takes {takes}."
             )
-        ready = {}
+        checked = {}
         for name, parameter in known.items():
             value = given.get(name, parameter.default)
             if value is None:
                 raise InputError(
                     f"The query {self.name} needs {name} ({parameter.description}): add -p {name}=VALUE."
                 )
-            ready[name] = parameter.checked(value)
-        return _PLACE.sub(lambda found: ready.get(found[1], found[0]), self.text).strip()
+            checked[name] = parameter.checked(value)
+        return _PLACEHOLDER.sub(lambda match: checked.get(match[1], match[0]), self.text).strip()
 
     def groups_among(self, log_groups: Sequence[str]) -> list[str]:
-        """Return the log groups that the query is meant for."""
+        """Return those log groups that the query is meant for."""
         return [group for group in log_groups if fnmatch.fnmatchcase(group, self.log_groups)]
 
 
 @cache
 def library() -> dict[str, LibraryQuery]:
-    """Return all queries by name."""
+    """Return all queries of the library by name."""
     import yaml
 
     folder = files("watchme_analysis.cloudwatch.insights") / "queries"
@@ -125,12 +125,12 @@ def library() -> dict[str, LibraryQuery]:
 
 
 def library_query(name: str) -> LibraryQuery:
-    """Return a query by name.
+    """Return a query of the library by name.
 
     Raises
     ------
     InputError
-        When the library has none of that name.
+        When there is no query of that name.
     """
     try:
         return library()[name]

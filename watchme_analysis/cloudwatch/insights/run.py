@@ -1,17 +1,19 @@
-"""Windows of a Logs Insights query put together: in order, each event once, within the window asked.
+"""Run Logs Insights queries to completion: start, poll, split, join.
 
-Queries of Logs Insights under way: started as the account has room, polled as they need, stopped.
+One run of :func:`run_queries` (class ``_Run``) goes through these steps:
 
-What is asked and what becomes of it is told by the caller.
+1. *Plan*: a query over raw events gets the windows of its :class:`~.window_planner.WindowPlanner`; a query
+   that looks at several events together is never split and gets one window.
+2. *Start*: :class:`QueryPool` starts as many queries as the account has room for.
+3. *Poll*: it polls each query in proportion to its age and returns those that ended.
+4. *Split*: where the row limit cut a window all the same, the complete part of its rows is kept and the rest
+   is queued again, in narrower windows.
+5. *Join*: the rows of all windows are put together in the query's order. Windows are disjoint to the
+   millisecond and an event is identified by ``@ptr``, so each row is returned once.
 
-CloudWatch Logs Insights: start, poll, fetch, and the whole, complete or saying that it is not.
-
-A query over raw events is asked in windows that are planned beforehand: by what came into the log groups,
-where that is known, else by three slices that are asked first. Where the cap cuts a window all the same,
-the complete part of the answer is kept (rows come ordered by time) and the rest is asked again, cut finer.
-Windows are disjoint to the millisecond and an event is known by ``@ptr``, so each comes once. A query that
-looks at several events together is never split. API facts: StartQuery, GetQueryResults and StopQuery in
-the CloudWatch Logs API reference.
+Whatever ends a run (deadline, scan ceiling, error, Ctrl-C), all running queries are stopped, and a result
+that lacks rows says so. Facts about the calls: StartQuery, GetQueryResults and StopQuery in the CloudWatch
+Logs API reference.
 """
 
 from __future__ import annotations
@@ -26,136 +28,386 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.insights_query_text import (
     Row,
-    ascending,
-    bounded,
     counting_query,
-    leaves_none_out,
+    filter_applies_to_all,
+    is_ascending,
+    is_unfiltered,
     query_limit,
     with_timestamp,
 )
 from watchme_analysis.cloudwatch.insights.query_api import (
-    HIGHEST_LIMIT,
-    OPEN,
-    Answer,
+    MAX_LIMIT,
+    UNFINISHED_STATUSES,
+    FinishedQuery,
     InsightsQuery,
-    Result,
+    QueryResult,
     fetch_pages,
     poll_query,
     start_query,
     stop_query,
 )
 from watchme_analysis.cloudwatch.insights.window_planner import (
-    FILL,
+    TARGET_FILL,
     EndBounds,
     QueryWindow,
     Task,
     WindowPlanner,
-    bin_seconds,
+    count_bin_seconds,
     epoch_ms,
-    spans_by_count,
-    spans_from_edge,
+    windows_by_count,
+    windows_from_edge,
 )
 from watchme_analysis.cloudwatch.session import Aws, BusyError, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 
-
-def join_pieces(answer: Answer, pieces: list[tuple[int, list[Row]]]) -> None:
-    """Fill an answer's rows from the pieces of its windows.
-
-    Parameters
-    ----------
-    answer
-        Its rows are set, and how many matched where all came.
-    pieces
-        For each window its start in epoch milliseconds and its rows; windows share no event.
-    """
-    query = answer.query
-    if query.whole is not None:
-        answer.rows = [row for _, rows in pieces for row in rows]
-        return
-    rising = ascending(query.text)
-    joined = _once_each(sorted(pieces, key=lambda piece: piece[0], reverse=not rising))
-    start, end = query.window.start, query.window.end
-    inside = [row for row in joined if _within(row.get("@timestamp"), start, end)]
-    answer.rows = inside
-    if not answer.truncated:
-        # Every window's rows were as many as matched, so all that lie in the window are here.
-        answer.matched = float(len(inside))
-
-
-def complete_part(rows: list[Row], span: QueryWindow, rising: bool) -> tuple[list[Row], QueryWindow]:
-    """Return the rows of a cut window that came whole, and the span that is left to ask.
-
-    Parameters
-    ----------
-    rows
-        First rows of the window.
-    span
-        The window.
-    rising
-        Whether the oldest came first.
-
-    Returns
-    -------
-    kept, rest
-        The millisecond at the edge may be cut, so it belongs to the rest. No rows and the whole span where
-        nothing is known to be whole.
-    """
-    times = [row.get("@timestamp", "") for row in rows]
-    if not times or not all(times) or sorted(times, reverse=not rising) != times:
-        return [], span
-    edge = epoch_ms(times[-1])
-    rest = QueryWindow(max(edge, span.from_ms), span.to_ms) if rising else QueryWindow(span.from_ms, edge + 1)
-    if rest.to_ms - rest.from_ms >= span.to_ms - span.from_ms:
-        return [], span
-    return [row for row, moment in zip(rows, times, strict=True) if moment != times[-1]], rest
-
-
-def filled_width_ms(rows: list[Row], cap: int) -> float:
-    """Return the width in milliseconds that a window may have, by how close the last quarter of rows lies."""
-    last = rows[-max(2, len(rows) // 4) :]
-    between = abs(epoch_ms(last[-1]["@timestamp"]) - epoch_ms(last[0]["@timestamp"]))
-    return max(1, between) / len(last) * FILL * cap
-
-
-def _once_each(pieces: list[tuple[int, list[Row]]]) -> list[Row]:
-    seen: set[str] = set()
-    rows: list[Row] = []
-    for _, piece in pieces:
-        for row in piece:
-            ptr = row.get("@ptr")
-            if ptr is not None:
-                if ptr in seen:
-                    continue
-                seen.add(ptr)
-            rows.append(row)
-    return rows
-
-
-def _within(text: str | None, start: datetime, end: datetime) -> bool:
-    if not text:
-        return True
-    return start <= datetime.fromisoformat(text).replace(tzinfo=UTC) < end
-
-
 _LOG = logging.getLogger(__name__)
-# A query is first polled after this share of the time that the quickest one took.
-_EARLY = 0.8
+# A query is first polled after this share of the duration of the fastest query so far.
+_FIRST_POLL_SHARE = 0.8
+# A window that was cut more often than this has an uneven density, so its rows are counted.
+_MAX_ESTIMATED_CUTS = 2
+# Rows that a count query returns at most; one row per bin.
+_COUNT_LIMIT = 10_000
+# A query that ended as Failed is started again this often.
+_MAX_RESTARTS = 1
+_ROWS_MISSING = "all rows were there: raise it, or narrow the window."
 
 
-class QueryPool:
-    """Queries that wait and queries in flight.
+def run_query(aws: Aws, query: InsightsQuery, **options: Any) -> QueryResult:
+    """Run one query; parameters and errors as for :func:`run_queries`."""
+    return run_queries(aws, [query], **options)[0]
+
+
+def run_queries(
+    aws: Aws,
+    queries: Sequence[InsightsQuery],
+    *,
+    row_limit: int = MAX_LIMIT,
+    deadline_s: float = 900,
+    max_scan_bytes: float = math.inf,
+    progress: Callable[[str], None] | None = None,
+) -> list[QueryResult]:
+    """Run queries side by side and return their results in the same order.
 
     Parameters
     ----------
     aws
-        Account and region; its pace bounds queries in flight and says how often to poll.
+        Account and region; its rate limits bound calls per second and running queries.
+    queries
+        Queries to run.
+    row_limit
+        Largest number of rows that one StartQuery call may return (its ``limit``, at most 100,000).
+    deadline_s
+        Seconds after which running queries are stopped; their results are marked as incomplete.
+    max_scan_bytes
+        Scan ceiling in bytes. Once it is exceeded nothing more is started, and incomplete results are marked.
+    progress
+        Called with a sentence from time to time.
+
+    Raises
+    ------
+    ServiceError
+        When the service refuses every query, or fails before any is complete; all running queries are stopped
+        first. Where it refuses only some, their results say so.
+    """
+    run = _Run(aws, queries, row_limit, time.monotonic() + deadline_s)
+    return run.execute(progress, max_scan_bytes)
+
+
+class _Run:
+    """State of one run: the results so far, the parts of their rows, and the pool of queries."""
+
+    def __init__(self, aws: Aws, queries: Sequence[InsightsQuery], row_limit: int, deadline: float) -> None:
+        self.aws, self.row_limit, self.deadline = aws, row_limit, deadline
+        self.results = [QueryResult(query) for query in queries]
+        # For each query, the start of a window (epoch milliseconds) and the rows of that window.
+        self.parts: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
+        self.planners = [
+            WindowPlanner(
+                query.query_window,
+                query.counts,
+                query.counts_bin_s,
+                row_limit,
+                unfiltered=is_unfiltered(query.text),
+            )
+            for query in queries
+        ]
+        self.refusals: dict[int, ServiceError] = {}
+        self.end_bounds = EndBounds(aws.service_facts.get("insights_end_includes_second"))
+        self.pool = QueryPool(aws, deadline, self._start, self._on_refused)
+        for index, query in enumerate(queries):
+            self.pool.add(self._first_tasks(index, query))
+
+    def execute(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[QueryResult]:
+        """Run all queries, stop what is left, and return the joined results."""
+        self.aws.retry_until = self.deadline
+        try:
+            self._poll_until_done(progress, max_scan_bytes)
+        except RetryableServiceError as error:
+            incomplete = self._give_up(f"It broke off: {error}", "Broken off")
+            if len(incomplete | set(self.refusals)) == len(self.results):
+                raise
+        finally:
+            self._stop_all()
+        if self.end_bounds.includes_second is not None:
+            self.aws.service_facts["insights_end_includes_second"] = self.end_bounds.includes_second
+        if len(self.refusals) == len(self.results) > 0:
+            raise next(iter(self.refusals.values()))
+        for result, parts in zip(self.results, self.parts, strict=True):
+            join_parts(result, parts)
+        return self.results
+
+    # Plan
+
+    def _first_tasks(self, index: int, query: InsightsQuery) -> list[Task]:
+        if query.unsplittable_reason is not None:
+            return [Task(index, query.query_window)]
+        windows = self.planners[index].first_windows()
+        return [Task(index, window, depth=int(window.is_part)) for window in windows]
+
+    def _add_windows(self, task: Task, windows: Sequence[QueryWindow], deeper: int = 1) -> None:
+        """Queue further windows of a task's query."""
+        self.pool.add(Task(task.query_index, window, depth=task.depth + deeper) for window in windows)
+        if windows:
+            _LOG.debug("windows planned after query %s: %d more", task.query_id, len(windows))
+
+    # Start
+
+    def _start(self, task: Task) -> str:
+        """Start the query of a task and return its id."""
+        query = self.results[task.query_index].query
+        window, text, limit = task.window, query.text, self.row_limit
+        # A part inside the window has a neighbour that covers its gap; the window's own end has none.
+        is_last = not window.is_part or window.to_ms >= query.query_window.to_ms
+        task.last_second = self.end_bounds.last_second(window, leave_no_gap=is_last)
+        if task.is_end_probe:
+            task.last_second, text, limit = window.first_second, "fields @timestamp", 1
+        elif task.count_bin_s:
+            text, limit = counting_query(query.text, task.count_bin_s), _COUNT_LIMIT
+        elif query.unsplittable_reason is None:
+            text = with_timestamp(text)
+        elif filter_applies_to_all(text):
+            window = QueryWindow(window.from_ms, window.to_ms)
+        else:
+            # No filter bounds such a query to the millisecond, so the second at the window's end is left out.
+            earliest = window.first_second + int(self.end_bounds.needs_two_seconds)
+            task.last_second = max(earliest, window.end_second - 1)
+        states_limit = bool(query_limit(query.text)) and not task.is_end_probe
+        query_id = start_query(
+            self.aws,
+            query,
+            window.with_filter(text),
+            (window.first_second, task.last_second),
+            None if states_limit else limit,
+        )
+        self.results[task.query_index].queries_started += 1
+        return query_id
+
+    def _on_refused(self, task: Task, error: ServiceError) -> None:
+        """Mark the result of a refused query as incomplete; the other queries go on."""
+        index = task.query_index
+        result = self.results[index]
+        covers_one_second = task.last_second == task.window.first_second
+        if task.is_end_probe or (covers_one_second and not self.end_bounds.needs_two_seconds):
+            # AWS does not document whether a query may cover one second, so it is tried again with two.
+            self.end_bounds.needs_two_seconds = True
+            self.pool.add([] if task.is_end_probe else [task])
+            return
+        groups = result.query.log_groups
+        named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
+        result.mark_incomplete(f"{named} could not be asked: {error}", "Refused")
+        self.refusals[index] = error
+        others = [waiting for waiting in self.pool.waiting if waiting.query_index != index]
+        self.pool.waiting.clear()
+        self.pool.add(others)
+
+    # Poll
+
+    def _poll_until_done(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
+        """Start and poll queries until none is left, the deadline passes or the scan ceiling is exceeded."""
+        while not self.pool.idle or self.end_bounds.gaps:
+            scanned = sum(result.bytes_scanned for result in self.results)
+            if time.monotonic() >= self.deadline:
+                self._give_up(f"The deadline passed before {_ROWS_MISSING}", "Timeout")
+                return
+            if scanned > max_scan_bytes:
+                ceiling = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling,"
+                self._give_up(f"{ceiling} before {_ROWS_MISSING}", "Stopped")
+                return
+            for task, finished in self.pool.poll():
+                self._take(task, finished)
+            self._fill_gaps()
+            if progress is not None:
+                progress(self._progress_text())
+
+    def _progress_text(self) -> str:
+        rows = sum(len(rows) for parts in self.parts for _, rows in parts)
+        running, waiting = len(self.pool.running), len(self.pool.waiting)
+        return f"queries: {running} running, {waiting} waiting; {rows:,} rows so far"
+
+    def _fill_gaps(self) -> None:
+        """Start the end probe where it is worth it, and queue the gaps that windows left at their ends."""
+        probe = self.end_bounds.probe
+        if probe is not None:
+            self.end_bounds.probed = True
+            # The sooner it ends, the fewer windows leave a gap.
+            self.pool.add_first(Task(*probe, is_end_probe=True))
+        gaps = self.end_bounds.due_gaps(idle=self.pool.idle)
+        self.pool.add(Task(index, gap, depth=1) for index, gap in gaps if index not in self.refusals)
+
+    def _take(self, task: Task, finished: FinishedQuery) -> None:
+        """Take the rows of a finished query, or queue what has to run again."""
+        result = self.results[task.query_index]
+        result.records_scanned += float(finished.statistics.get("recordsScanned") or 0)
+        result.bytes_scanned += float(finished.statistics.get("bytesScanned") or 0)
+        is_complete = finished.status == "Complete"
+        is_splittable = result.query.unsplittable_reason is None
+        if task.is_end_probe:
+            self.end_bounds.includes_second = is_complete and bool(finished.rows)
+            return
+        if is_splittable and not task.count_bin_s:
+            matched = finished.records_matched if is_complete else None
+            planner = self.planners[task.query_index]
+            self._add_windows(task, planner.next_windows(task.window, matched), deeper=0)
+        if not is_complete:
+            self._take_failed(task, finished)
+        elif task.count_bin_s:
+            self._take_counts(task, finished)
+        elif is_splittable:
+            if task.depth == 0:
+                result.records_matched = finished.records_matched
+            self._take_rows(task, finished)
+        else:
+            self._take_whole(task, finished)
+
+    def _take_whole(self, task: Task, finished: FinishedQuery) -> None:
+        """Keep the rows of a query that cannot be split."""
+        result = self.results[task.query_index]
+        result.records_matched = finished.records_matched
+        self.parts[task.query_index].append((0, finished.rows))
+        count = len(finished.rows)
+        at_limit = count >= self.row_limit or finished.is_at_default_limit
+        if at_limit and count != query_limit(result.query.text):
+            result.mark_incomplete(
+                f"{count:,} rows are all that one query returns, and it can't be asked in "
+                f"windows: {result.query.unsplittable_reason}. Narrow it, or state a limit."
+            )
+
+    def _take_failed(self, task: Task, finished: FinishedQuery) -> None:
+        """Split a window that timed out, start a failed query again, or mark the result as incomplete."""
+        result = self.results[task.query_index]
+        may_split = finished.status == "Timeout" and result.query.unsplittable_reason is None
+        halves = task.window.parts(2) if may_split else []
+        if halves:
+            self._add_windows(task, halves)
+        elif finished.status == "Failed" and task.attempts < _MAX_RESTARTS:
+            again = Task(task.query_index, task.window, task.count_bin_s, task.depth, task.attempts + 1)
+            self.pool.add([again])
+        else:
+            self.parts[task.query_index].append((task.window.from_ms, finished.rows))
+            result.mark_incomplete(
+                f"A query from {_iso(task.window.first_second)} to {_iso(task.last_second)} ended as "
+                f"{finished.status}.",
+                finished.status,
+            )
+
+    # Split
+
+    def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
+        """Queue the parts of a window whose rows were counted."""
+        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
+        windows = windows_by_count(task.window, counts, task.count_bin_s, self.row_limit)
+        # The row limit cut this window, so it is split even where the counts see no need.
+        self._add_windows(task, windows if len(windows) > 1 else task.window.parts(2))
+
+    def _take_rows(self, task: Task, finished: FinishedQuery) -> None:
+        """Keep the rows of a window; if the row limit cut them, keep the complete part and split the rest."""
+        rows, matched = finished.rows, finished.records_matched
+        self.end_bounds.observe(task.query_index, rows, task.last_second)
+        missing = len(rows) if matched is None else max(0.0, matched - len(rows))
+        if len(rows) < self.row_limit and not (missing and finished.is_at_default_limit):
+            self._keep(task, rows)
+            if finished.shortfall:
+                where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
+                self.results[task.query_index].mark_incomplete(f"{where} {finished.shortfall}: ask again.")
+        elif all(row.get("@ptr") for row in rows):
+            self._split(task, rows, missing)
+        else:
+            self._keep_truncated(task, rows, "its rows carry no @ptr, so windows can't be put together")
+
+    def _split(self, task: Task, rows: list[Row], missing: float) -> None:
+        """Keep the complete part of an overfull window and queue the rest (``missing`` rows) in parts."""
+        index = task.query_index
+        ascending = is_ascending(self.results[index].query.text)
+        kept, rest = complete_part(rows, task.window, ascending=ascending)
+        if rest is task.window:
+            parts = rest.parts(math.ceil((missing + len(rows)) / (TARGET_FILL * self.row_limit)))
+        else:
+            if ascending:
+                self.parts[index].append((task.window.from_ms, kept))
+            else:
+                self.parts[index].append((rest.to_ms, kept))
+                kept_window = QueryWindow(rest.to_ms, task.window.to_ms)
+                self.end_bounds.add_gap(index, kept_window, task.last_second)
+            if missing + len(rows) - len(kept) <= self.row_limit:
+                self._add_windows(task, [rest])
+                return
+            if task.depth > _MAX_ESTIMATED_CUTS and rest.seconds > 4:
+                self.pool.add([Task(index, rest, count_bin_seconds(rest), task.depth)])
+                return
+            parts = self.planners[index].windows_for(rest, missing) or windows_from_edge(
+                rest, missing, filled_width_ms(rows, self.row_limit), self.row_limit, ascending=ascending
+            )
+        if not parts and not missing:
+            self._keep(task, rows)
+        elif not parts:
+            self._keep_truncated(task, rows, "more events than one query returns share one millisecond")
+        self._add_windows(task, parts)
+
+    def _keep(self, task: Task, rows: list[Row]) -> None:
+        """Keep the rows of a window that were returned completely."""
+        self.parts[task.query_index].append((task.window.from_ms, rows))
+        self.end_bounds.add_gap(task.query_index, task.window, task.last_second)
+
+    def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
+        """Keep the rows of a window that cannot be split further, and say that others are missing."""
+        self.parts[task.query_index].append((task.window.from_ms, rows))
+        where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
+        self.results[task.query_index].mark_incomplete(f"{where} rows are missing: {reason}.")
+
+    # Stop
+
+    def _give_up(self, reason: str, status: str) -> set[int]:
+        """Mark all unfinished results as incomplete and return their indexes."""
+        unfinished = {task.query_index for task in [*self.pool.running, *self.pool.waiting]}
+        unfinished |= {index for index, _ in self.end_bounds.gaps}
+        _LOG.info("run ends early (%s), incomplete results: %d", status, len(unfinished))
+        for index in sorted(unfinished):
+            self.results[index].mark_incomplete(reason, status)
+        self.pool.waiting.clear()
+        return unfinished
+
+    def _stop_all(self) -> None:
+        """Stop the running queries and account for the bytes that they scanned."""
+        self.aws.retry_until = math.inf
+        for task in self.pool.running:  # a stopped query is charged for what it scanned
+            self.results[task.query_index].bytes_scanned += task.bytes_scanned
+        for task, error in self.pool.stop():  # only noted: the error that ended the run matters more
+            self.results[task.query_index].notes.append(f"Query {task.query_id} was not stopped: {error}")
+
+
+class QueryPool:
+    """Waiting and running queries of one run: starts, polls and stops them.
+
+    Parameters
+    ----------
+    aws
+        Account and region; its rate limits bound the running queries and say how often to poll.
     deadline
-        Moment of the monotonic clock after which nothing is waited for.
+        Monotonic time in seconds after which nothing is waited for.
     start
-        Starts a query and returns its id.
-    refused
-        Called with a query that the service refuses and its reason; what waits may be thinned out.
+        Starts the query of a task and returns its id.
+    on_refused
+        Called with a task whose query the service refuses, and the error; it may remove waiting tasks.
     """
 
     def __init__(
@@ -163,52 +415,53 @@ class QueryPool:
         aws: Aws,
         deadline: float,
         start: Callable[[Task], str],
-        refused: Callable[[Task, ServiceError], None],
+        on_refused: Callable[[Task, ServiceError], None],
     ) -> None:
         self.aws, self.deadline = aws, deadline
         self.waiting: deque[Task] = deque()
-        self.flying: list[Task] = []
-        self._start, self._refused = start, refused
-        self._room = aws.pace.concurrent_queries
-        self._quickest: float | None = None
+        self.running: list[Task] = []
+        self._start, self._on_refused = start, on_refused
+        self._slots = aws.rate_limits.concurrent_queries
+        self._fastest_s: float | None = None
 
     def add(self, tasks: Iterable[Task]) -> None:
-        """Let queries wait for their turn."""
+        """Queue tasks."""
         self.waiting.extend(tasks)
 
     def add_first(self, task: Task) -> None:
-        """Let a query come next."""
+        """Queue a task before all others."""
         self.waiting.appendleft(task)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits or flies."""
-        return not (self.waiting or self.flying)
+        """True when no query is waiting or running."""
+        return not (self.waiting or self.running)
 
-    def ended(self) -> list[tuple[Task, Result]]:
-        """Start what there is room for, wait until some query is due, and return those that ended."""
-        self._start_some()
-        due = [task.next_poll for task in self.flying] or [task.not_before for task in self.waiting]
+    def poll(self) -> list[tuple[Task, FinishedQuery]]:
+        """Start what there is room for, sleep until a query is due, and return the queries that ended."""
+        self._start_waiting()
+        due = [task.next_poll for task in self.running] or [task.not_before for task in self.waiting]
         if not due:
             return []
         self.aws.sleep(min(*due, self.deadline) - time.monotonic())
         now = time.monotonic()
-        done: list[tuple[Task, Result]] = []
-        for task in [task for task in self.flying if task.next_poll <= now]:
+        ended: list[tuple[Task, FinishedQuery]] = []
+        for task in [task for task in self.running if task.next_poll <= now]:
             try:
-                result = self._polled(task)
+                finished = self._poll_one(task)
             except ServiceError:
-                if not done:
+                if not ended:
                     raise
-                return done  # what ended is taken up first; the next poll tells again
-            if result is not None:
-                done.append((task, result))
-        return done
+                return ended  # finished queries are taken first; the next poll fails again
+            if finished is not None:
+                ended.append((task, finished))
+        return ended
 
-    def _start_some(self) -> None:
+    def _start_waiting(self) -> None:
+        """Start waiting queries while there are free slots."""
         now = time.monotonic()
         for _ in range(len(self.waiting)):
-            if len(self.flying) >= self._room or not self.waiting:
+            if len(self.running) >= self._slots or not self.waiting:
                 return
             task = self.waiting.popleft()
             if task.not_before > now:
@@ -223,353 +476,160 @@ class QueryPool:
                 self.waiting.appendleft(task)
                 raise
             except ServiceError as error:
-                self._refused(task, error)
+                self._on_refused(task, error)
                 return
             task.started_at = time.monotonic()
-            task.next_poll = task.started_at + max(
-                self.aws.pace.first_poll_s, _EARLY * (self._quickest or 0.0)
+            first_poll_s = max(
+                self.aws.rate_limits.first_poll_s, _FIRST_POLL_SHARE * (self._fastest_s or 0.0)
             )
-            self.flying.append(task)
+            task.next_poll = task.started_at + first_poll_s
+            self.running.append(task)
             _LOG.info(
                 "query %s started: %s; %d running, %d waiting",
                 task.query_id,
-                _window(task),
-                len(self.flying),
+                _window_text(task),
+                len(self.running),
                 len(self.waiting),
             )
 
     def _hold_back(self, task: Task) -> None:
-        """Let a query wait while others use the account's slots up."""
-        task.tries += 1
-        self._room = max(1, min(self._room, len(self.flying)))
-        wait = self.aws.backoff(task.tries)
-        task.not_before = time.monotonic() + wait
+        """Queue a task again after a wait, because other clients use all query slots of the account."""
+        task.attempts += 1
+        self._slots = max(1, min(self._slots, len(self.running)))
+        wait_s = self.aws.backoff(task.attempts)
+        task.not_before = time.monotonic() + wait_s
         self.waiting.appendleft(task)
         _LOG.info(
             "no free query slot in the account: %s waits %.2f s, at most %d queries at once",
-            _window(task),
-            wait,
-            self._room,
+            _window_text(task),
+            wait_s,
+            self._slots,
         )
 
-    def _polled(self, task: Task) -> Result | None:
-        """Return what a query came to, None while it runs."""
+    def _poll_one(self, task: Task) -> FinishedQuery | None:
+        """Return the finished query of a task, None while it runs."""
         page = poll_query(self.aws, task.query_id)
-        age = time.monotonic() - task.started_at
-        if str(page.get("status", "Unknown")) in OPEN:
-            task.bytes_seen = float((page.get("statistics") or {}).get("bytesScanned") or 0)
-            pace = self.aws.pace
-            wait = min(max(pace.first_poll_s, age / 4), pace.longest_poll_s)
-            task.next_poll = time.monotonic() + wait
-            _LOG.debug(
-                "query %s: %s after %.2f s, next poll in %.2f s", task.query_id, page.get("status"), age, wait
-            )
+        age_s = time.monotonic() - task.started_at
+        status = str(page.get("status", "Unknown"))
+        if status in UNFINISHED_STATUSES:
+            task.bytes_scanned = float((page.get("statistics") or {}).get("bytesScanned") or 0)
+            limits = self.aws.rate_limits
+            wait_s = min(max(limits.first_poll_s, age_s / 4), limits.max_poll_s)
+            task.next_poll = time.monotonic() + wait_s
+            _LOG.debug("query %s: %s after %.2f s, next poll in %.2f s", task.query_id, status, age_s, wait_s)
             return None
-        result = fetch_pages(self.aws, task.query_id, page)
-        self.flying.remove(task)
-        rows = len(result.rows)
-        _LOG.info("query %s ended: %s after %.2f s, rows: %d", task.query_id, result.status, age, rows)
-        self._quickest = min(age, self._quickest or age)
+        finished = fetch_pages(self.aws, task.query_id, page)
+        self.running.remove(task)
+        _LOG.info(
+            "query %s ended: %s after %.2f s, rows: %d",
+            task.query_id,
+            finished.status,
+            age_s,
+            len(finished.rows),
+        )
+        self._fastest_s = min(age_s, self._fastest_s or age_s)
         # A slot is free again, so one more may be tried.
-        self._room = min(self._room + 1, self.aws.pace.concurrent_queries)
-        return result
+        self._slots = min(self._slots + 1, self.aws.rate_limits.concurrent_queries)
+        return finished
 
     def stop(self) -> list[tuple[Task, Exception]]:
-        """Stop what is in flight; return what could not be stopped, which ends by itself within the hour."""
-        left = []
-        for task in self.flying:
+        """Stop all running queries and return those that could not be stopped, with the error.
+
+        A query that is not stopped ends by itself within the hour.
+        """
+        failed = []
+        for task in self.running:
             error = stop_query(self.aws, task.query_id)
             _LOG.info("query %s %s", task.query_id, "stopped" if error is None else "could not be stopped")
             if error is not None:
-                left.append((task, error))
-        self.flying.clear()
-        return left
+                failed.append((task, error))
+        self.running.clear()
+        return failed
 
 
-def _window(task: Task) -> str:
-    """Return the seconds that a query covers, for the log."""
-    first, last = (datetime.fromtimestamp(at, UTC).isoformat() for at in (task.span.first, task.last))
-    return f"{first} to {last}"
-
-
-# A window that is cut finer so often has an uneven density, and its rows are counted.
-_TRUSTED = 2
-_MISSING = "all rows were there: raise it, or narrow the window."
-
-
-def run_query(aws: Aws, query: InsightsQuery, **how: Any) -> Answer:
-    """Ask one query as :func:`run_queries` does."""
-    return run_queries(aws, [query], **how)[0]
-
-
-def run_queries(
-    aws: Aws,
-    queries: Sequence[InsightsQuery],
-    *,
-    cap: int = HIGHEST_LIMIT,
-    deadline_s: float = 900,
-    max_scan_bytes: float = math.inf,
-    progress: Callable[[str], None] | None = None,
-) -> list[Answer]:
-    """Ask queries side by side and return their answers in the same order.
+def complete_part(rows: list[Row], window: QueryWindow, *, ascending: bool) -> tuple[list[Row], QueryWindow]:
+    """Return the rows of an overfull window that are complete, and the rest of the window.
 
     Parameters
     ----------
-    aws
-        Account and region; its pace bounds calls and queries in flight.
-    queries
-        What to ask.
-    cap
-        Rows that a query may return (StartQuery's ``limit``, at most 100,000).
-    deadline_s
-        Seconds after which what still runs is stopped and said to be missing.
-    max_scan_bytes
-        Ceiling of what may be scanned, after which nothing more is asked and what lacks is said to be
-        missing.
-    progress
-        Called with a sentence from time to time.
+    rows
+        First rows of the window, as many as the row limit allows.
+    window
+        The window.
+    ascending
+        True when the oldest rows came first.
 
-    Raises
-    ------
-    ServiceError
-        When the service refuses every query, or can't be asked any more before any is answered; all queries
-        in flight are stopped first. Where it refuses or answers some, the others' answers say so.
+    Returns
+    -------
+    kept, rest
+        Rows of the last returned millisecond may be incomplete, so that millisecond belongs to the rest. No
+        rows and the window itself when the rows are not in order of time, or all share one millisecond.
     """
-    return _Run(aws, queries, cap, time.monotonic() + deadline_s).all(progress, max_scan_bytes)
+    times = [row.get("@timestamp", "") for row in rows]
+    if not times or not all(times) or sorted(times, reverse=not ascending) != times:
+        return [], window
+    edge_ms = epoch_ms(times[-1])
+    if ascending:
+        rest = QueryWindow(max(edge_ms, window.from_ms), window.to_ms)
+    else:
+        rest = QueryWindow(window.from_ms, edge_ms + 1)
+    if rest.length_ms >= window.length_ms:
+        return [], window
+    return [row for row, time_text in zip(rows, times, strict=True) if time_text != times[-1]], rest
 
 
-class _Run:
-    """Queries under way. Whatever ends the run, what is still in flight is stopped."""
+def filled_width_ms(rows: list[Row], row_limit: int) -> float:
+    """Return the width in milliseconds that fills a window to its target, at the density of the last rows."""
+    last_quarter = rows[-max(2, len(rows) // 4) :]
+    between_ms = abs(epoch_ms(last_quarter[-1]["@timestamp"]) - epoch_ms(last_quarter[0]["@timestamp"]))
+    return max(1, between_ms) / len(last_quarter) * TARGET_FILL * row_limit
 
-    def __init__(self, aws: Aws, queries: Sequence[InsightsQuery], cap: int, deadline: float) -> None:
-        self.aws, self.cap, self.deadline = aws, cap, deadline
-        self.answers = [Answer(query) for query in queries]
-        self.pieces: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
-        self.outlooks = [
-            WindowPlanner(
-                query.span, query.counts, query.counts_bin_s, cap, all_rows=leaves_none_out(query.text)
-            )
-            for query in queries
-        ]
-        self.refused: dict[int, ServiceError] = {}
-        self.ends = EndBounds(aws.learned.get("insights_end_is_whole"))
-        self.flight = QueryPool(aws, deadline, self._start, self._refuse)
-        for number, query in enumerate(queries):
-            self.flight.add(self._first_tasks(number, query))
 
-    def all(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[Answer]:
-        """Run everything and return the answers."""
-        self.aws.until = self.deadline
-        try:
-            self._go(progress, max_scan_bytes)
-        except RetryableServiceError as error:
-            late = self._give_up(f"It broke off: {error}", "Broken off")
-            if len(late | set(self.refused)) == len(self.answers):
-                raise
-        finally:
-            self.aws.until = math.inf
-            for task in self.flight.flying:  # what is stopped is paid for all the same
-                self.answers[task.answer].bytes_scanned += task.bytes_seen
-            for task, why in self.flight.stop():  # the error that ended the run matters more
-                self.answers[task.answer].notes.append(f"Query {task.query_id} was not stopped: {why}")
-        if self.ends.whole is not None:
-            self.aws.learned["insights_end_is_whole"] = self.ends.whole
-        if len(self.refused) == len(self.answers) > 0:
-            raise next(iter(self.refused.values()))
-        for answer, pieces in zip(self.answers, self.pieces, strict=True):
-            join_pieces(answer, pieces)
-        return self.answers
+def join_parts(result: QueryResult, parts: list[tuple[int, list[Row]]]) -> None:
+    """Set the rows of a result from the rows of its windows: in order, each once, inside the query's window.
 
-    def _go(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
-        """Ask until nothing is left to ask, the deadline passes or the ceiling is reached."""
-        while not self.flight.idle or self.ends.owed:
-            scanned = sum(answer.bytes_scanned for answer in self.answers)
-            if time.monotonic() >= self.deadline:
-                self._give_up(f"The deadline passed before {_MISSING}", "Timeout")
-                return
-            if scanned > max_scan_bytes:
-                said = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling, before {_MISSING}"
-                self._give_up(said, "Stopped")
-                return
-            for task, result in self.flight.ended():
-                self._take(task, result)
-            self._settle_ends()
-            if progress is not None:
-                progress(self._state())
+    Parameters
+    ----------
+    result
+        Result to fill; ``records_matched`` is set as well when no rows are missing.
+    parts
+        Start of each window in epoch milliseconds, and its rows.
+    """
+    query = result.query
+    if query.unsplittable_reason is not None:
+        result.rows = [row for _, rows in parts for row in rows]
+        return
+    ordered = sorted(parts, key=lambda part: part[0], reverse=not is_ascending(query.text))
+    start, end = query.window.start, query.window.end
+    unique = _without_repeated_events(row for _, rows in ordered for row in rows)
+    result.rows = [row for row in unique if _lies_within(row.get("@timestamp"), start, end)]
+    if not result.truncated:
+        # Every window returned as many rows as matched, so these are all rows of the query's window.
+        result.records_matched = float(len(result.rows))
 
-    def _state(self) -> str:
-        rows = sum(len(rows) for pieces in self.pieces for _, rows in pieces)
-        running, waiting = len(self.flight.flying), len(self.flight.waiting)
-        return f"queries: {running} running, {waiting} waiting; {rows:,} rows so far"
 
-    def _first_tasks(self, number: int, query: InsightsQuery) -> list[Task]:
-        if query.whole is not None:
-            return [Task(number, query.span)]
-        return [Task(number, span, depth=int(span.part)) for span in self.outlooks[number].first_spans()]
+def _without_repeated_events(rows: Iterable[Row]) -> list[Row]:
+    seen: set[str] = set()
+    unique: list[Row] = []
+    for row in rows:
+        ptr = row.get("@ptr")
+        if ptr is not None:
+            if ptr in seen:
+                continue
+            seen.add(ptr)
+        unique.append(row)
+    return unique
 
-    def _more(self, task: Task, spans: Sequence[QueryWindow], deeper: int = 1) -> None:
-        """Let more windows of a task's answer wait."""
-        self.flight.add(Task(task.answer, span, depth=task.depth + deeper) for span in spans)
-        if spans:
-            _LOG.debug("windows planned after query %s: %d more", task.query_id, len(spans))
 
-    def _start(self, task: Task) -> str:
-        query = self.answers[task.answer].query
-        span, text, limit = task.span, query.text, self.cap
-        # The window's own end has no neighbour that could tell what it owes.
-        task.last = self.ends.last(span, sure=not span.part or span.to_ms >= query.span.to_ms)
-        if task.telling:
-            task.last, text, limit = span.first, "fields @timestamp", 1
-        elif task.counting:
-            text, limit = counting_query(query.text, task.counting), 10_000
-        elif query.whole is None:
-            text = with_timestamp(text)
-        elif bounded(text):
-            span = QueryWindow(span.from_ms, span.to_ms)
-        else:
-            # Its rows can't be cut to the window, so the second at the window's end is left out.
-            task.last = max(span.first + int(self.ends.wide), span.end - 1)
-        own = None if query_limit(query.text) and not task.telling else limit
-        name = start_query(self.aws, query, span.narrowed(text), (span.first, task.last), own)
-        self.answers[task.answer].started += 1
-        return name
+def _lies_within(time_text: str | None, start: datetime, end: datetime) -> bool:
+    if not time_text:
+        return True
+    return start <= datetime.fromisoformat(time_text).replace(tzinfo=UTC) < end
 
-    def _refuse(self, task: Task, error: ServiceError) -> None:
-        """Give one answer up: what is wrong with its query costs no other."""
-        number = task.answer
-        answer = self.answers[number]
-        if task.telling or (task.last == task.span.first and not self.ends.wide):
-            # That AWS takes one second alone is not said, so with two it is tried once more.
-            self.ends.wide = True
-            self.flight.add([] if task.telling else [task])
-            return
-        groups = answer.query.log_groups
-        named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
-        answer.incomplete(f"{named} could not be asked: {error}", "Refused")
-        self.refused[number] = error
-        left = [task for task in self.flight.waiting if task.answer != number]
-        self.flight.waiting.clear()
-        self.flight.add(left)
 
-    def _settle_ends(self) -> None:
-        """Ask how far an end reaches where that matters, and for what windows turn out to owe."""
-        question = self.ends.question
-        if question is not None:
-            self.ends.asked = True
-            self.flight.add_first(Task(*question, telling=True))  # others owe the less the sooner it tells
-        due = self.ends.due(idle=self.flight.idle)
-        self.flight.add(Task(number, span, depth=1) for number, span in due if number not in self.refused)
-
-    def _take(self, task: Task, result: Result) -> None:
-        """Take up a finished query: keep its rows, or plan what must be asked again."""
-        answer = self.answers[task.answer]
-        answer.scanned += float(result.statistics.get("recordsScanned") or 0)
-        answer.bytes_scanned += float(result.statistics.get("bytesScanned") or 0)
-        if task.telling:
-            self.ends.whole = result.status == "Complete" and bool(result.rows)
-            return
-        if answer.query.whole is None and not task.counting:
-            matched = result.matched if result.status == "Complete" else None
-            self._more(task, self.outlooks[task.answer].next_spans(task.span, matched), deeper=0)
-        if result.status != "Complete":
-            self._take_failed(task, result)
-        elif task.counting:
-            self._take_counts(task, result)
-        elif answer.query.whole is not None:
-            answer.matched = result.matched
-            self.pieces[task.answer].append((0, result.rows))
-            count = len(result.rows)
-            if (count >= self.cap or result.at_usual_limit) and count != query_limit(answer.query.text):
-                answer.incomplete(
-                    f"{count:,} rows are all that one query returns, and it can't be asked in "
-                    f"windows: {answer.query.whole}. Narrow it, or state a limit."
-                )
-        else:
-            if task.depth == 0:
-                answer.matched = result.matched
-            self._take_rows(task, result)
-
-    def _take_failed(self, task: Task, result: Result) -> None:
-        answer = self.answers[task.answer]
-        halves = task.span.parts(2) if result.status == "Timeout" and answer.query.whole is None else []
-        if halves:
-            self._more(task, halves)
-        elif result.status == "Failed" and task.tries < 1:
-            self.flight.add([Task(task.answer, task.span, task.counting, task.depth, task.tries + 1)])
-        else:
-            self.pieces[task.answer].append((task.span.from_ms, result.rows))
-            answer.incomplete(
-                f"A query from {_iso(task.span.first)} to {_iso(task.last)} ended as {result.status}.",
-                result.status,
-            )
-
-    def _take_counts(self, task: Task, result: Result) -> None:
-        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in result.rows if row.get("b")]
-        spans = spans_by_count(task.span, counts, task.counting, self.cap)
-        # Where the count saw no need to cut, the cap did.
-        self._more(task, spans if len(spans) > 1 else task.span.parts(2))
-
-    def _take_rows(self, task: Task, result: Result) -> None:
-        """Keep the rows of a window; where the cap cut them, keep the complete part and ask the rest."""
-        rows, matched = result.rows, result.matched
-        self.ends.see(task.answer, rows, task.last)
-        missing = len(rows) if matched is None else max(0.0, matched - len(rows))
-        if len(rows) < self.cap and not (missing and result.at_usual_limit):
-            self._keep(task, rows)
-            if result.lacks:
-                where = f"From {_iso(task.span.first)} to {_iso(task.last)}"
-                self.answers[task.answer].incomplete(f"{where} {result.lacks}: ask again.")
-        elif all(row.get("@ptr") for row in rows):
-            self._ask_rest(task, rows, missing)
-        else:
-            self._keep_cut(task, rows, "its rows carry no @ptr, so windows can't be put together")
-
-    def _keep(self, task: Task, rows: list[Row]) -> None:
-        self.pieces[task.answer].append((task.span.from_ms, rows))
-        self.ends.owe(task.answer, task.span, task.last)
-
-    def _ask_rest(self, task: Task, rows: list[Row], missing: float) -> None:
-        """Keep the complete part of a cut window and ask for so many missing rows, cut finer."""
-        rising = ascending(self.answers[task.answer].query.text)
-        kept, rest = complete_part(rows, task.span, rising)
-        if rest is task.span:
-            parts = rest.parts(math.ceil((missing + len(rows)) / (FILL * self.cap)))
-        else:
-            if rising:
-                self.pieces[task.answer].append((task.span.from_ms, kept))
-            else:
-                self.pieces[task.answer].append((rest.to_ms, kept))
-                self.ends.owe(task.answer, QueryWindow(rest.to_ms, task.span.to_ms), task.last)
-            if missing + len(rows) - len(kept) <= self.cap:
-                self._more(task, [rest])
-                return
-            if task.depth > _TRUSTED and rest.seconds > 4:
-                # What was expected did not hold twice: count.
-                self.flight.add([Task(task.answer, rest, bin_seconds(rest), task.depth)])
-                return
-            parts = self.outlooks[task.answer].spans_for(rest, missing) or spans_from_edge(
-                rest, missing, filled_width_ms(rows, self.cap), self.cap, rising
-            )
-        if not parts and not missing:
-            self._keep(task, rows)
-        elif not parts:
-            self._keep_cut(task, rows, "more events than one query returns share one millisecond")
-        self._more(task, parts)
-
-    def _keep_cut(self, task: Task, rows: list[Row], why: str) -> None:
-        self.pieces[task.answer].append((task.span.from_ms, rows))
-        where = f"From {_iso(task.span.first)} to {_iso(task.last)}"
-        self.answers[task.answer].incomplete(f"{where} rows are missing: {why}.")
-
-    def _give_up(self, why: str, status: str) -> set[int]:
-        """Say of answers that lack something why, and return which they are."""
-        late = {task.answer for task in [*self.flight.flying, *self.flight.waiting]}
-        late |= {number for number, _ in self.ends.owed}
-        _LOG.info("run ends early (%s), incomplete results: %d", status, len(late))
-        for number in sorted(late):
-            self.answers[number].incomplete(why, status)
-        self.flight.waiting.clear()
-        return late
+def _window_text(task: Task) -> str:
+    """Return the first and last second of a task's query, for the log."""
+    return f"{_iso(task.window.first_second)} to {_iso(task.last_second)}"
 
 
 def _iso(second: int) -> str:

@@ -1,4 +1,4 @@
-"""What Logs Insights has to scan, and what that costs: foreseen before, told after."""
+"""Estimate and limit the bytes that Logs Insights queries scan, which is what they cost."""
 
 from __future__ import annotations
 
@@ -12,26 +12,34 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, format_scan_cost
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.window_planner import Counts
-from watchme_analysis.cloudwatch.metrics import RETENTION, Metric, get_metric_data, metric_queries, period_for
+from watchme_analysis.cloudwatch.metrics import (
+    RETENTION,
+    Metric,
+    fetch_metric_data,
+    finest_period_s,
+    metric_queries,
+)
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.window import Window
 
-# Bins of a window that its queries are planned by.
-_BINS = 1440
+# Bins that a window is divided into at most; the windows of its queries are planned by them.
+_MAX_BINS = 1440
+# Least assumed age of a log group in seconds, so that a new group does not divide by zero.
+_MIN_AGE_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """What came into a log group in a window, which is what a query over it scans.
+class IncomingVolume:
+    """Events and bytes that arrived in a log group in a window; a query over the window scans these bytes.
 
     Attributes
     ----------
     size_bytes
-        Sum; None where CloudWatch has no figure: nothing came, or the figures have expired.
+        Sum of bytes; None without a figure: nothing arrived, or the metric has expired.
     counts, bin_s
-        Start of each bin in epoch seconds and the events that came in it, and the width of the bins; no
-        counts where the figures have expired.
+        Start of each bin (epoch seconds) with the events that arrived in it, and the bin width in seconds; no
+        counts when the metric has expired.
     """
 
     size_bytes: float | None
@@ -39,98 +47,107 @@ class Incoming:
     bin_s: int
 
 
-def incoming(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, Incoming]:
-    """Return what came into log groups, by CloudWatch's own count (AWS/Logs), which scans nothing.
+def incoming_volumes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, IncomingVolume]:
+    """Return the incoming volume by log group, from metrics (AWS/Logs), which cost no scan.
 
-    CloudWatch counts by the time of arrival, which is close to the events' own.
+    CloudWatch counts events by their time of arrival, which is close to their timestamps.
     """
-    finest = period_for(window.start, datetime.now(UTC))
-    period = finest * max(1, math.ceil(window.seconds / finest / _BINS))
-    wanted = [
+    finest = finest_period_s(window.start, datetime.now(UTC))
+    period = finest * max(1, math.ceil(window.seconds / finest / _MAX_BINS))
+    metrics = [
         Metric("AWS/Logs", metric, (("LogGroupName", group),), "Sum")
         for group in log_groups
         for metric in ("IncomingBytes", "IncomingLogEvents")
     ]
-    answer = get_metric_data(aws, metric_queries(wanted, period), window)
-    series = {result["Id"]: result for result in answer["MetricDataResults"]}
-    found = {}
-    for number, group in enumerate(log_groups):
-        sizes, events = (series.get(f"m{2 * number + offset}", {}) for offset in (0, 1))
+    response = fetch_metric_data(aws, metric_queries(metrics, period), window)
+    series = {result["Id"]: result for result in response["MetricDataResults"]}
+    volumes = {}
+    for index, group in enumerate(log_groups):
+        sizes, events = (series.get(f"m{2 * index + offset}", {}) for offset in (0, 1))
         counts = [
-            (int(datetime.fromisoformat(moment).timestamp()), int(value))
-            for moment, value in zip(events.get("Timestamps", []), events.get("Values", []), strict=True)
+            (int(datetime.fromisoformat(time).timestamp()), int(value))
+            for time, value in zip(events.get("Timestamps", []), events.get("Values", []), strict=True)
         ]
         if not counts and finest <= RETENTION[-1][1]:
-            # A figure would still be kept, so nothing came; a late one at most.
+            # The metric has not expired, so nothing arrived (or its points are late).
             counts = [(int(window.start.timestamp()), 0)]
         values = sizes.get("Values", [])
-        found[group] = Incoming(sum(values) if values else None, tuple(sorted(counts)), period)
-    return found
+        volumes[group] = IncomingVolume(sum(values) if values else None, tuple(sorted(counts)), period)
+    return volumes
 
 
 def estimate_scan(
     aws: Aws, log_groups: Sequence[str], window: Window
-) -> tuple[dict[str, Incoming], dict[str, float]]:
-    """Return what came into log groups, and the bytes that a query over each will scan.
+) -> tuple[dict[str, IncomingVolume], dict[str, float]]:
+    """Return the incoming volume of log groups and the bytes that a query over each will scan.
 
-    Where CloudWatch's count of them may not be asked or has expired, the bytes are a log group's size, spread
-    evenly over the time that it keeps.
+    Where the metrics may not be read or have expired, the bytes are the size of the log group, distributed
+    evenly over its retention.
 
     Returns
     -------
-    known, sizes
-        By log group; a group is missing from ``known`` where its events are not counted.
+    volumes, sizes
+        By log group, the volume (missing where it is unknown) and the bytes.
     """
     try:
-        known = incoming(aws, log_groups, window)
+        volumes = incoming_volumes(aws, log_groups, window)
     except RetryableServiceError:
         raise
     except ServiceError:
-        known = {}
-    sizes = {group: known[group].size_bytes for group in log_groups if group in known}
-    untold = [
-        group for group in log_groups if sizes.get(group) is None and not (known and known[group].counts)
+        volumes = {}
+    sizes = {group: volumes[group].size_bytes for group in log_groups if group in volumes}
+    unknown = [
+        group for group in log_groups if sizes.get(group) is None and not (volumes and volumes[group].counts)
     ]
-    spread = stored(aws, untold, window) if untold else {}
-    return known, {group: spread.get(group, sizes.get(group) or 0.0) for group in log_groups}
+    stored = _stored_bytes(aws, unknown, window) if unknown else {}
+    return volumes, {group: stored.get(group, sizes.get(group) or 0.0) for group in log_groups}
 
 
-def stored(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, float]:
-    """Return the share of log groups' sizes that falls to a window, as if they had grown evenly."""
-    found = {}
+def _stored_bytes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, float]:
+    """Return the share of each log group's stored bytes that falls to a window, if the group grew evenly."""
+    shares = {}
     now = datetime.now(UTC)
     for group in log_groups:
         name = resource_name(group)
-        listed = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
-        entry = next((item for item in listed if item["logGroupName"] == name), None)
+        groups = aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+        entry = next((item for item in groups if item["logGroupName"] == name), None)
         if entry is None:
             continue
-        age_s = max(3600.0, now.timestamp() - entry.get("creationTime", 0) / 1000)
+        age_s = max(_MIN_AGE_S, now.timestamp() - entry.get("creationTime", 0) / 1000)
         kept_s = min(age_s, entry.get("retentionInDays", math.inf) * 86400)
-        found[group] = float(entry.get("storedBytes", 0)) * min(1.0, window.seconds / kept_s)
-    return found
+        shares[group] = float(entry.get("storedBytes", 0)) * min(1.0, window.seconds / kept_s)
+    return shares
 
 
-def with_scan_estimate(query: InsightsQuery, known: Mapping[str, Incoming]) -> InsightsQuery:
-    """Return a query with the counts of its log groups, where all of them are known."""
+def with_scan_estimate(query: InsightsQuery, volumes: Mapping[str, IncomingVolume]) -> InsightsQuery:
+    """Return a query with the counts of its log groups; unchanged unless the counts of all are known."""
     total: Counter[int] = Counter()
-    width = 60
+    bin_s = 60
     for group in query.log_groups:
-        part = known.get(group)
-        if part is None or not part.counts:
+        volume = volumes.get(group)
+        if volume is None or not volume.counts:
             return query
-        total.update(dict(part.counts))
-        width = part.bin_s
-    return replace(query, counts=tuple(sorted(total.items())), counts_bin_s=width)
+        total.update(dict(volume.counts))
+        bin_s = volume.bin_s
+    return replace(query, counts=tuple(sorted(total.items())), counts_bin_s=bin_s)
 
 
 def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float = USD_PER_GB) -> None:
-    """Refuse a scan above the ceiling.
+    """Raise an error for a scan above the ceiling.
+
+    Parameters
+    ----------
+    expected_bytes
+        Estimated scan in bytes.
+    max_scan_gb
+        Ceiling in GB.
+    usd_per_gb
+        Price of scanning one GB.
 
     Raises
     ------
     InputError
-        When more would be scanned than allowed.
+        When the scan exceeds the ceiling.
     """
     if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(

@@ -1,14 +1,18 @@
-"""Windows for Logs Insights, planned so that each window's rows stay below the cap.
+"""Plan the time windows of a Logs Insights query, so that the rows of each window stay below the row limit.
 
-Where the rows of a Logs Insights query are expected, told by counts or by the windows asked first.
+A query over raw events is split by time, because one query returns at most ``row_limit`` rows. Every query
+that is started scans (and costs) its whole window again, so windows are planned before anything is scanned:
 
-How far a query's inclusive end reaches, learned while asking, so that no second is scanned twice.
+1. :class:`WindowPlanner` takes the number of events that arrived per bin (a CloudWatch metric, see
+   :mod:`~watchme_analysis.cloudwatch.insights.scan_cost`) and cuts the window into parts that hold at most
+   ``TARGET_FILL`` of the limit. Three of them run first where a filter leaves an unknown share of the events,
+   or where no counts are known.
+2. :class:`CrowdedBin` runs a few pieces of a single overfull bin first, to see whether its rows lie evenly.
+3. :func:`windows_by_count` and :func:`windows_from_edge` cut what is left when a window overflowed all the
+   same.
 
-StartQuery takes whole seconds and includes the end, which may mean its first millisecond or the whole of
-its second; AWS doesn't say. Windows are asked as if it meant the second. Rows that came from beyond a
-second's first millisecond prove that; where none did, one small query tells. Should the end mean the
-millisecond, each window owes what lies between it and the window's end, and that alone is asked. Events
-that all carry whole seconds tell nothing; further windows then reach a second over.
+:class:`EndBounds` holds what is known about the inclusive ``endTime`` of StartQuery, so that no second is
+scanned twice.
 """
 
 from __future__ import annotations
@@ -25,44 +29,62 @@ from watchme_analysis.aws_shapes.insights_query_text import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Start of a bin in epoch seconds, and the events in it.
+# Start of each bin (epoch seconds) and the number of events in it.
 Counts = tuple[tuple[int, int], ...]
 
-# A window is planned to be this full, so that uneven densities rarely overflow it.
-FILL = 0.8
-# Parts of a span that are this wide meet at whole seconds.
-_WIDE_MS = 2000
-# A part may be wider than asked for by so little of itself.
-_ABOUT = 0.01
+# Planned share of the row limit: a margin, so that uneven densities rarely overflow a window.
+TARGET_FILL = 0.8
+# Parts at least this wide (milliseconds) start at whole seconds, because StartQuery scans whole seconds.
+_WHOLE_SECOND_WIDTH_MS = 2000
+# A part may be wider than requested by this share, rather than adding one more part.
+_WIDTH_TOLERANCE = 0.01
+# Up to this many windows run without first finding out which share of the events a filter leaves.
+_MAX_DIRECT_WINDOWS = 8
+# Without counts, the window is cut into this many slices, of which three run first.
+_SLICES = 48
+# Least assumed share of events that a filter leaves: three windows without a match do not prove that there is
+# none.
+_MIN_SHARE = 0.01
+# Up to this many overfull bins are a burst and run piece by piece; more would take too many queries.
+_MAX_CROWDED_BINS = 3
+# Pieces that a crowded bin is cut into, and how many of them run first.
+_PIECES = 60
+_PROBED_PIECES = 4
+# Starting one more query is worth it when it may save scanning this many events again.
+_EVENTS_PER_QUERY = 1000
+# Rows lie evenly in a bin when every probed piece holds its share within this factor.
+_EVEN_FACTOR = 2.0
+# Bins of a count query over one window: StartQuery returns up to 10,000 rows, so 2,000 are safe.
+_COUNT_BINS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class QueryWindow:
-    """A half-open stretch of time that a query is answerable for, in epoch milliseconds.
+    """Half-open interval of time in epoch milliseconds whose rows one query returns.
 
-    StartQuery takes whole seconds with both ends included. A part of a window therefore filters by the
-    millisecond, so that neighbours share no event and leave none out.
+    StartQuery takes whole seconds and includes both ends. A part of a window therefore also filters by the
+    millisecond, so that neighbouring parts share no event and leave none out.
 
     Attributes
     ----------
     from_ms, to_ms
-        Bounds, the end excluded.
-    part
-        Whether it is a part of a window; the whole is cut to the window afterwards.
+        Bounds in epoch milliseconds, the end excluded.
+    is_part
+        True for a part of a query's window. The rows of a whole window are cut to it after they arrive.
     """
 
     from_ms: int
     to_ms: int
-    part: bool = True
+    is_part: bool = True
 
     @property
-    def first(self) -> int:
-        """First second to ask for."""
+    def first_second(self) -> int:
+        """Epoch second in which the window starts."""
         return self.from_ms // 1000
 
     @property
-    def end(self) -> int:
-        """First second that is no more part of it."""
+    def end_second(self) -> int:
+        """First epoch second after the window."""
         return -(-self.to_ms // 1000)
 
     @property
@@ -76,61 +98,85 @@ class QueryWindow:
         return self.length_ms / 1000
 
     def __contains__(self, other: QueryWindow) -> bool:
-        """Whether another span lies within this one."""
+        """Return True when the other window lies within this window."""
         return self.from_ms <= other.from_ms and other.to_ms <= self.to_ms
 
     def parts(self, count: int) -> list[QueryWindow]:
-        """Return the span cut into about so many equal parts; [] for 1 ms."""
-        return self.cut_at(self.steps(self.length_ms / max(2, count))) if self.length_ms > 1 else []
+        """Return about ``count`` equal parts; [] for a window of one millisecond."""
+        return self.cut_at(self.cut_points(self.length_ms / max(2, count))) if self.length_ms > 1 else []
 
-    def parts_for(self, rows: float, cap: int) -> list[QueryWindow]:
-        """Return the span in as few parts as hold so many rows that lie evenly."""
-        count = math.ceil(rows / (FILL * cap))
+    def parts_for(self, rows: float, row_limit: int) -> list[QueryWindow]:
+        """Return the fewest parts that hold ``rows`` evenly distributed rows within the row limit."""
+        count = math.ceil(rows / (TARGET_FILL * row_limit))
         return self.parts(count) if count > 1 else [QueryWindow(self.from_ms, self.to_ms)]
 
-    def steps(self, width_ms: float) -> list[int]:
-        """Return the milliseconds at which parts of about a width meet.
+    def cut_points(self, width_ms: float) -> list[int]:
+        """Return the epoch milliseconds at which parts of about ``width_ms`` meet.
 
-        A query scans whole seconds, so wide parts meet at them, and narrow ones share no more of them than
-        their width asks for: each second is cut for itself.
+        A query scans whole seconds. Wide parts therefore meet at whole seconds; narrow parts are cut within
+        each second, so that a second is scanned only by the parts that lie in it.
         """
-        if width_ms >= _WIDE_MS:
-            count = math.ceil(self.length_ms / width_ms - _ABOUT)
+        if width_ms >= _WHOLE_SECOND_WIDTH_MS:
+            count = math.ceil(self.length_ms / width_ms - _WIDTH_TOLERANCE)
             return [(self.from_ms + self.length_ms * n // count) // 1000 * 1000 for n in range(1, count)]
-        seconds = range(self.first, self.end)
+        seconds = range(self.first_second, self.end_second)
         if len(seconds) == 1:
-            count = math.ceil(self.length_ms / width_ms - _ABOUT)
+            count = math.ceil(self.length_ms / width_ms - _WIDTH_TOLERANCE)
             return [self.from_ms + self.length_ms * n // count for n in range(1, count)]
-        count = math.ceil(1000 / width_ms - _ABOUT)
-        steps = (1000 * second + 1000 * n // count for second in seconds for n in range(count))
-        return [step for step in steps if self.from_ms < step < self.to_ms]
+        count = math.ceil(1000 / width_ms - _WIDTH_TOLERANCE)
+        points = (1000 * second + 1000 * n // count for second in seconds for n in range(count))
+        return [point for point in points if self.from_ms < point < self.to_ms]
 
-    def cut_at(self, cuts: Iterable[int]) -> list[QueryWindow]:
-        """Return the span cut at the milliseconds that lie inside it."""
-        inside = sorted({cut for cut in cuts if self.from_ms < cut < self.to_ms})
+    def cut_at(self, points: Iterable[int]) -> list[QueryWindow]:
+        """Return the parts between those epoch milliseconds that lie inside the window."""
+        inside = sorted({point for point in points if self.from_ms < point < self.to_ms})
         return [QueryWindow(a, b) for a, b in pairwise([self.from_ms, *inside, self.to_ms])]
 
-    def narrowed(self, query: str) -> str:
-        """Return the query for this span, with a filter in front where it is a part."""
-        if not self.part:
-            return query
-        return (
-            f"filter toMillis(@timestamp) >= {self.from_ms} and toMillis(@timestamp) < {self.to_ms} | {query}"
-        )
+    def with_filter(self, query_text: str) -> str:
+        """Return the query text with a filter for this window in front, where the window is a part."""
+        if not self.is_part:
+            return query_text
+        bounds = f"toMillis(@timestamp) >= {self.from_ms} and toMillis(@timestamp) < {self.to_ms}"
+        return f"filter {bounds} | {query_text}"
 
 
 @dataclass
 class Task:
-    """One started or waiting query of an answer."""
+    """One StartQuery call that is waiting or running.
 
-    answer: int
-    span: QueryWindow
-    counting: int = 0  # width of the bins when it counts, else 0
+    Attributes
+    ----------
+    query_index
+        Index of the :class:`InsightsQuery` that the task belongs to.
+    window
+        Time window whose rows the task returns.
+    count_bin_s
+        Bin width in seconds of a query that counts rows instead of returning them; 0 for any other.
+    depth
+        How often the window was cut because more rows matched than were returned.
+    attempts
+        How often starting or running it failed so far.
+    is_end_probe
+        True for the query that finds out how far an inclusive end reaches (:class:`EndBounds`).
+    last_second
+        ``endTime`` of the StartQuery call, in epoch seconds.
+    bytes_scanned
+        Bytes that the running query had scanned at its latest poll.
+    query_id
+        Id that StartQuery returned.
+    started_at, next_poll, not_before
+        Monotonic times in seconds: start of the query, its next poll, and the earliest (next) attempt to
+        start.
+    """
+
+    query_index: int
+    window: QueryWindow
+    count_bin_s: int = 0
     depth: int = 0
-    tries: int = 0
-    telling: bool = False  # whether it asks how far an inclusive end reaches
-    last: int = 0  # last second asked for
-    bytes_seen: float = 0.0  # what it had scanned when it was polled last
+    attempts: int = 0
+    is_end_probe: bool = False
+    last_second: int = 0
+    bytes_scanned: float = 0.0
     query_id: str = ""
     started_at: float = 0.0
     next_poll: float = 0.0
@@ -138,343 +184,349 @@ class Task:
 
 
 def epoch_ms(text: str) -> int:
-    """Return an Insights time as epoch milliseconds."""
+    """Return the epoch milliseconds of a time in a row, such as ``2025-12-11 01:00:00.000`` (UTC)."""
     return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def bin_seconds(span: QueryWindow, bins: int = 2000) -> int:
-    """Return the width of the bins that a span is counted by."""
-    return max(1, math.ceil(span.seconds / bins))
+def count_bin_seconds(window: QueryWindow) -> int:
+    """Return the bin width in seconds with which the rows of a window are counted."""
+    return max(1, math.ceil(window.seconds / _COUNT_BINS))
 
 
-def spans_by_count(
-    span: QueryWindow, counts: Iterable[tuple[int, float]], bin_s: int, cap: int
+def windows_by_count(
+    window: QueryWindow, counts: Iterable[tuple[int, float]], bin_s: int, row_limit: int
 ) -> list[QueryWindow]:
-    """Return spans that hold at most about ``FILL * cap`` rows each; a fuller bin is cut evenly.
+    """Return parts that hold at most about ``TARGET_FILL * row_limit`` rows each, by the rows per bin.
 
     Parameters
     ----------
-    span
-        What is to be cut.
+    window
+        Window to cut.
     counts
-        Start of each bin (epoch seconds) and the rows in it, in order; bins without rows may be missing.
+        Start of each bin (epoch seconds) and its rows, in order of time; bins without rows may be missing.
+        A bin with more rows than a part may hold is cut evenly.
     bin_s
         Width of a bin in seconds.
-    cap
-        Rows that one query returns at most.
+    row_limit
+        Largest number of rows that one query returns.
     """
     cuts: list[int] = []
     held = 0.0
     for start, rows in counts:
-        if rows > FILL * cap:
+        if rows > TARGET_FILL * row_limit:
             full = QueryWindow(start * 1000, (start + bin_s) * 1000)
-            cuts += [full.from_ms, *full.steps(full.length_ms * FILL * cap / rows), full.to_ms]
+            width_ms = full.length_ms * TARGET_FILL * row_limit / rows
+            cuts += [full.from_ms, *full.cut_points(width_ms), full.to_ms]
             held = 0.0
-        elif held + rows > FILL * cap:
+        elif held + rows > TARGET_FILL * row_limit:
             cuts.append(start * 1000)
             held = rows
         else:
             held += rows
-    return span.cut_at(cuts)
+    return window.cut_at(cuts)
 
 
-def spans_from_edge(
-    rest: QueryWindow, missing: float, width_ms: float, cap: int, rising: bool
+def windows_from_edge(
+    rest: QueryWindow, missing_rows: float, width_ms: float, row_limit: int, *, ascending: bool
 ) -> list[QueryWindow]:
-    """Return the rest of a cut window in spans as wide as the rows just before it let expect.
+    """Return the rest of an overfull window in parts, assuming the density of the last returned rows.
 
     Parameters
     ----------
     rest
-        What was not returned; it begins (rising) or ends at the last row that was.
-    missing
-        Rows in it.
+        Interval whose rows were not returned. It begins (ascending) or ends (descending) at the last row that
+        was returned.
+    missing_rows
+        Number of rows in it.
     width_ms
-        Width that held ``FILL * cap`` rows at the end of what was returned.
-    cap
-        Rows that one query returns at most.
-    rising
-        Whether the oldest rows came first.
+        Width that held ``TARGET_FILL * row_limit`` rows near that edge.
+    row_limit
+        Largest number of rows that one query returns.
+    ascending
+        True when the oldest rows came first.
     """
     width = max(1.0, width_ms)
-    count = math.ceil(missing / (FILL * cap))
+    count = math.ceil(missing_rows / (TARGET_FILL * row_limit))
     if width * count >= rest.length_ms:
-        return rest.parts_for(missing, cap)
+        return rest.parts_for(missing_rows, row_limit)
     reach = round(width * max(1, count - 1))
-    edge = rest.from_ms + reach if rising else rest.to_ms - reach
-    near = QueryWindow(rest.from_ms, edge) if rising else QueryWindow(edge, rest.to_ms)
-    # What follows shares no second with it.
-    second = edge // 1000 * 1000 + (1000 if rising else 0)
-    return rest.cut_at([edge, second, *near.steps(width)])
+    edge = rest.from_ms + reach if ascending else rest.to_ms - reach
+    near = QueryWindow(rest.from_ms, edge) if ascending else QueryWindow(edge, rest.to_ms)
+    # The part beyond the edge starts at a whole second, so that it does not scan the edge's second again.
+    second = edge // 1000 * 1000 + (1000 if ascending else 0)
+    return rest.cut_at([edge, second, *near.cut_points(width)])
 
 
-# Up to so many windows are asked without knowing what share of the events a filter leaves.
-_FEW = 8
-# Where nothing is known, three of so many slices are asked first.
-_SLICES = 48
-# A filter that left nothing in three windows may still leave some elsewhere.
-_LEAST_SHARE = 0.01
-# As few crowded bins are a burst; more are a state, which would take too many pieces.
-_BURSTS = 3
-_PIECES = 60
-_TRIED = 4
-# A query more is worth so many events that may not have to be scanned again.
-_WORTH = 1000
-# The rows of a piece tell of evenness where they are at most so many times more or fewer than they would be.
-_EVEN = 2.0
+class CrowdedBin:
+    """Bin that holds more rows than one query returns; a few of its pieces run first.
 
-
-class Trial:
-    """A bin fuller than an answer, of which a few pieces are asked first.
-
-    Cut evenly, a bin whose rows lie close together is scanned nearly twice: once for the rows that come, and
-    what these leave once more. To count them first would scan them as well. A few pieces, which are windows
-    like all others, tell whether the bin may be cut evenly or must be piece by piece.
+    If a bin whose rows lie close together is cut evenly, it is scanned nearly twice: once for the rows that
+    are returned, and once more for the rest. Counting its rows first would scan it as well. A few pieces,
+    which are windows like all others, show whether the bin may be cut evenly or has to run piece by piece.
 
     Parameters
     ----------
-    span
+    window
         The bin.
     rows
-        Rows in it.
+        Number of rows in it.
     """
 
-    def __init__(self, span: QueryWindow, rows: float) -> None:
-        self.span, self.rows = span, rows
-        self._pieces = span.parts(min(_PIECES, span.end - span.first))
-        first, count = len(self._pieces) // (2 * _TRIED), len(self._pieces)
-        self._tried = [first + count * n // _TRIED for n in range(_TRIED)]
-        self.awaited = [self._pieces[number] for number in self._tried]
-        self._even = True
+    def __init__(self, window: QueryWindow, rows: float) -> None:
+        self.window, self.rows = window, rows
+        self._pieces = window.parts(min(_PIECES, window.end_second - window.first_second))
+        first, count = len(self._pieces) // (2 * _PROBED_PIECES), len(self._pieces)
+        self._probed = [first + count * n // _PROBED_PIECES for n in range(_PROBED_PIECES)]
+        self.pending = [self._pieces[number] for number in self._probed]
+        self._is_even = True
 
-    def take(self, piece: QueryWindow, matched: float | None, cap: int) -> list[QueryWindow]:
-        """Take up what a piece held (None: it failed); return the other windows with the last, else none."""
-        self.awaited.remove(piece)
-        usual = self.rows / len(self._pieces)
-        self._even &= matched is not None and usual / _EVEN <= matched <= usual * _EVEN
-        if self.awaited:
+    def record(self, piece: QueryWindow, matched: float | None, row_limit: int) -> list[QueryWindow]:
+        """Record the rows of a probed piece (None: its query failed).
+
+        Returns
+        -------
+        list
+            All other windows of the bin once the last piece is recorded, before that none.
+        """
+        self.pending.remove(piece)
+        expected = self.rows / len(self._pieces)
+        self._is_even &= matched is not None and expected / _EVEN_FACTOR <= matched <= expected * _EVEN_FACTOR
+        if self.pending:
             return []
-        found = []
-        for before, after in pairwise([-1, *self._tried, len(self._pieces)]):
+        windows = []
+        for before, after in pairwise([-1, *self._probed, len(self._pieces)]):
             gap = self._pieces[before + 1 : after]
-            if gap and self._even:
-                found += QueryWindow(gap[0].from_ms, gap[-1].to_ms).parts_for(usual * len(gap), cap)
+            if gap and self._is_even:
+                whole_gap = QueryWindow(gap[0].from_ms, gap[-1].to_ms)
+                windows += whole_gap.parts_for(expected * len(gap), row_limit)
             else:
-                found += gap
-        return found
+                windows += gap
+        return windows
 
 
 class WindowPlanner:
-    """Where the rows of a query are expected, and the windows to ask for them in.
+    """Windows in which one splittable query is run.
 
-    Events that came into a log group bound the rows from above. How many of them a filter leaves, or how
-    many there are where nothing is known, three windows tell before the others are planned; they are
-    windows like all others, so that nothing is scanned twice.
+    The events that arrived in a log group bound the rows from above. Which share of them a filter leaves, or
+    how many events there are when no counts are known, is measured by three windows that run before the
+    others are planned. Their rows are part of the result, so nothing is scanned twice.
 
     Parameters
     ----------
-    span
-        The whole.
+    window
+        Window of the query.
     counts, bin_s
-        Start of each bin in epoch seconds and the events in it, and the width of the bins; no counts when
-        nothing is known.
-    cap
-        Rows that one query returns at most.
-    all_rows
-        Whether every event that came in is a row, as no filter leaves any out.
+        Start of each bin (epoch seconds) with the events that arrived in it, and the bin width in seconds; no
+        counts when they are unknown.
+    row_limit
+        Largest number of rows that one query returns.
+    unfiltered
+        True when every event is a row, because the query filters none out.
     """
 
     def __init__(
-        self, span: QueryWindow, counts: Counts, bin_s: int, cap: int, *, all_rows: bool = False
+        self, window: QueryWindow, counts: Counts, bin_s: int, row_limit: int, *, unfiltered: bool = False
     ) -> None:
-        self.span, self.cap, self.all_rows = span, cap, all_rows
-        self.known = bool(counts)
-        self.bin_s = bin_s if counts else max(1, math.ceil(span.seconds / _SLICES))
-        first = span.from_ms // 1000
-        self.counts = counts or tuple((second, 1) for second in range(first, span.end, self.bin_s))
-        self._trials: list[Trial] = []
+        self.window, self.row_limit, self.unfiltered = window, row_limit, unfiltered
+        self.has_counts = bool(counts)
+        self.bin_s = bin_s if counts else max(1, math.ceil(window.seconds / _SLICES))
+        seconds = range(window.first_second, window.end_second, self.bin_s)
+        # Without counts, every slice is assumed to hold the same number of events.
+        self.counts = counts or tuple((second, 1) for second in seconds)
+        self._crowded_bins: list[CrowdedBin] = []
         self._gaps: list[QueryWindow] = []
-        self._awaited = 0
-        self._ratios: list[float] = []
+        self._pending_probes = 0
+        self._shares: list[float] = []
 
-    def first_spans(self) -> list[QueryWindow]:
-        """Return what to ask for first: the whole, all windows, or three that tell how to cut the rest."""
-        if self.known and sum(rows for _, rows in self.counts) <= FILL * self.cap:
-            return [self.span]
-        if self.known:
-            spans = spans_by_count(self.span, self.counts, self.bin_s, self.cap)
-            if len(spans) <= _FEW or self.all_rows:
-                return self._tried(spans)
-        elif self.span.seconds < _SLICES:
-            return [self.span]
+    def first_windows(self) -> list[QueryWindow]:
+        """Return the windows to run first: the whole, all parts, or three probes."""
+        if self.has_counts and sum(rows for _, rows in self.counts) <= TARGET_FILL * self.row_limit:
+            return [self.window]
+        if self.has_counts:
+            windows = windows_by_count(self.window, self.counts, self.bin_s, self.row_limit)
+            if len(windows) <= _MAX_DIRECT_WINDOWS or self.unfiltered:
+                return self._with_crowded_bins(windows)
+        elif self.window.seconds < _SLICES:
+            return [self.window]
         else:
-            spans = self.span.cut_at(second * 1000 for second, _ in self.counts)
-        middle = len(spans) // 2
-        probes = [spans[0], spans[middle], spans[-1]]
+            windows = self.window.cut_at(second * 1000 for second, _ in self.counts)
+        middle = len(windows) // 2
+        probes = [windows[0], windows[middle], windows[-1]]
         self._gaps = [QueryWindow(a.to_ms, b.from_ms) for a, b in pairwise(probes)]
-        self._awaited = len(probes)
+        self._pending_probes = len(probes)
         return probes
 
-    def next_spans(self, span: QueryWindow, matched: float | None) -> list[QueryWindow]:
-        """Take up what a window held (None: it failed) and return what is to be asked now.
+    def next_windows(self, window: QueryWindow, matched: float | None) -> list[QueryWindow]:
+        """Record the matched rows of a window (None: its query failed) and return the windows to run next.
 
-        The windows that the first three leave come with the last of these, those that the pieces of a bin
-        leave with the last of those; otherwise there are none.
+        The windows between the three probes are returned with the last probe, those between the probed pieces
+        of a crowded bin with the last piece. Otherwise the list is empty.
         """
-        if not self._awaited:
-            trial = next((trial for trial in self._trials if span in trial.awaited), None)
-            return trial.take(span, matched, self.cap) if trial else []
-        self._awaited -= 1
-        expected = self.expected(span)
+        if not self._pending_probes:
+            crowded = next((item for item in self._crowded_bins if window in item.pending), None)
+            return crowded.record(window, matched, self.row_limit) if crowded else []
+        self._pending_probes -= 1
+        expected = self.expected_rows(window)
         if matched is not None and expected:
-            self._ratios.append(matched / expected)
-        if self._awaited:
+            self._shares.append(matched / expected)
+        if self._pending_probes:
             return []
-        return [part for gap in self._gaps for part in self._cut(gap, self._ratio())]
+        return [part for gap in self._gaps for part in self._cut(gap, self._share())]
 
-    def spans_for(self, rest: QueryWindow, missing: float) -> list[QueryWindow]:
-        """Return the rest of a cut window that holds so many rows, cut as the counts say; [] when they can't.
+    def windows_for(self, rest: QueryWindow, missing_rows: float) -> list[QueryWindow]:
+        """Return the rest of an overfull window, cut by the counts; [] when they do not help.
 
-        Bins wider than a third of it say nothing about where in it the rows lie.
+        Bins wider than a third of the rest say nothing about where in it the rows lie.
         """
-        expected = self.expected(rest)
-        if not self.known or not expected or rest.seconds < 3 * self.bin_s:
+        expected = self.expected_rows(rest)
+        if not self.has_counts or not expected or rest.seconds < 3 * self.bin_s:
             return []
-        return self._cut(rest, missing / expected)
+        return self._cut(rest, missing_rows / expected)
 
-    def expected(self, span: QueryWindow) -> float:
-        """Return the events of the counts that lie in a span, those of a bin being spread evenly."""
+    def expected_rows(self, window: QueryWindow) -> float:
+        """Return the counted events in a window, assuming that those of a bin lie evenly."""
         total = 0.0
         for second, rows in self.counts:
             start, end = second * 1000, (second + self.bin_s) * 1000
-            shared = min(end, span.to_ms) - max(start, span.from_ms)
+            shared = min(end, window.to_ms) - max(start, window.from_ms)
             total += rows * max(0, shared) / (end - start)
         return total
 
-    def _tried(self, spans: list[QueryWindow]) -> list[QueryWindow]:
-        """Return windows in which a few bins that hold more than an answer are looked into first."""
-        if not self.all_rows:
-            return spans
+    def _with_crowded_bins(self, windows: list[QueryWindow]) -> list[QueryWindow]:
+        """Return the windows, those of a few overfull bins replaced by the bins' probed pieces."""
+        if not self.unfiltered:
+            return windows
         crowded = [
-            Trial(QueryWindow(start * 1000, (start + self.bin_s) * 1000), rows)
+            CrowdedBin(QueryWindow(start * 1000, (start + self.bin_s) * 1000), rows)
             for start, rows in self.counts
-            if rows > max(self.cap, _WORTH * _PIECES)
+            if rows > max(self.row_limit, _EVENTS_PER_QUERY * _PIECES)
         ]
-        inside = [trial for trial in crowded if trial.span in self.span]
-        if not inside or len(crowded) > _BURSTS:
-            return spans
-        self._trials = inside
-        kept = [span for span in spans if not any(span in trial.span for trial in inside)]
-        return kept + [piece for trial in inside for piece in trial.awaited]
+        inside = [item for item in crowded if item.window in self.window]
+        if not inside or len(crowded) > _MAX_CROWDED_BINS:
+            return windows
+        self._crowded_bins = inside
+        kept = [window for window in windows if not any(window in item.window for item in inside)]
+        return kept + [piece for item in inside for piece in item.pending]
 
-    def _ratio(self) -> float:
-        """Return the rows to expect for an event counted.
+    def _share(self) -> float:
+        """Return the rows to expect per counted event.
 
-        Where events are counted, the highest share of the three makes windows that nowhere overflow. Where
-        nothing is known, one of the three may lie in a burst, and the middle one is told by the others.
+        With counts, the highest share of the three probes yields windows that do not overflow. Without, a
+        probe may have hit a burst, so the median is used.
         """
-        if not self._ratios:
+        if not self._shares:
             return 1.0
-        if self.known:
-            return min(1.0, max(_LEAST_SHARE, *self._ratios))
-        return max(median(self._ratios), 0.0)
+        if self.has_counts:
+            return min(1.0, max(_MIN_SHARE, *self._shares))
+        return max(median(self._shares), 0.0)
 
-    def _cut(self, span: QueryWindow, ratio: float) -> list[QueryWindow]:
-        if not self.known:
-            return span.parts_for(self.expected(span) * ratio, self.cap)
+    def _cut(self, window: QueryWindow, share: float) -> list[QueryWindow]:
+        if not self.has_counts:
+            return window.parts_for(self.expected_rows(window) * share, self.row_limit)
         counts = [
-            (second, rows * ratio)
+            (second, rows * share)
             for second, rows in self.counts
-            if span.from_ms < (second + self.bin_s) * 1000 and second * 1000 < span.to_ms
+            if window.from_ms < (second + self.bin_s) * 1000 and second * 1000 < window.to_ms
         ]
-        return spans_by_count(span, counts, self.bin_s, self.cap)
+        return windows_by_count(window, counts, self.bin_s, self.row_limit)
 
 
 @dataclass
 class EndBounds:
-    """What is known of the end, and what is owed should it mean a millisecond.
+    """How far the inclusive ``endTime`` of StartQuery reaches, and which gaps that leaves.
+
+    ``endTime`` is a whole second. AWS does not document whether it includes the first millisecond of that
+    second or all of it. Queries are started as if it included all of it. A returned row from later in the
+    second proves that; where no row does, one small query finds out (the end probe). If the end includes the
+    first millisecond only, each window left a gap between it and the window's end, and only the gaps are
+    queried. Where all events carry whole seconds nothing can be found out, and later windows reach one second
+    further.
 
     Attributes
     ----------
-    whole
-        Whether an end includes the whole of its second; None while that is not known.
-    owed
-        Answer and span of what windows may not have reached.
-    witness
-        Answer and millisecond of an event past the first millisecond of its second: asked for by its
-        second alone, it comes only where an end includes the whole of it.
-    asked
-        Whether that was asked.
-    doubtful
-        Whether a window came without a witness: one may never come, so windows had better owe nothing.
-    wide
-        Whether a query must reach over more than one second, because one second alone was refused.
+    includes_second
+        Whether the end includes all of its second; None while unknown.
+    gaps
+        Query index and interval that a window may not have reached.
+    probe_event
+        Query index and epoch millisecond of an event after the first millisecond of its second. A query for
+        its second alone returns it only if the end includes the whole second.
+    probed
+        True once the end probe was started.
+    uncertain
+        True after a window without such an event: there may never be one, so windows should leave no gaps.
+    needs_two_seconds
+        True once a query for one second alone was refused, so that every query covers at least two.
     """
 
-    whole: bool | None = None
-    owed: list[tuple[int, QueryWindow]] = field(default_factory=list)
-    witness: tuple[int, int] | None = None
-    asked: bool = False
-    doubtful: bool = False
-    wide: bool = False
+    includes_second: bool | None = None
+    gaps: list[tuple[int, QueryWindow]] = field(default_factory=list)
+    probe_event: tuple[int, int] | None = None
+    probed: bool = False
+    uncertain: bool = False
+    needs_two_seconds: bool = False
 
-    def last(self, span: QueryWindow, *, sure: bool) -> int:
-        """Return the last second to ask for.
+    def last_second(self, window: QueryWindow, *, leave_no_gap: bool) -> int:
+        """Return the ``endTime`` in epoch seconds for a window.
 
         Parameters
         ----------
-        span
-            What the query is answerable for.
-        sure
-            Whether all of it must come whatever an end means; nothing is owed then.
+        window
+            Window whose rows the query returns.
+        leave_no_gap
+            True when all of its rows must be returned, whatever the end includes.
         """
-        end = span.to_ms - 1
-        hopeful = self.whole is None and not (sure or self.doubtful or self.wide)
-        reached = end % 1000 == 0 or self.whole or hopeful
-        last = end // 1000 if reached else end // 1000 + 1
-        return max(last, span.first + 1) if self.wide else last
+        last_ms = window.to_ms - 1
+        assume_second = self.includes_second is None and not (
+            leave_no_gap or self.uncertain or self.needs_two_seconds
+        )
+        reached = last_ms % 1000 == 0 or self.includes_second or assume_second
+        last = last_ms // 1000 if reached else last_ms // 1000 + 1
+        return max(last, window.first_second + 1) if self.needs_two_seconds else last
 
-    def see(self, answer: int, rows: Sequence[Row], last: int) -> None:
-        """Learn from rows in order of time; the query asked for them up to a second."""
-        if self.whole is not None:
+    def observe(self, query_index: int, rows: Sequence[Row], last_second: int) -> None:
+        """Learn from the rows (in order of time) of a query whose ``endTime`` was ``last_second``."""
+        if self.includes_second is not None:
             return
         times = [row.get("@timestamp", "") for row in rows]
         past = [time for time in times if time and not time.endswith(".000")]
         if not past:
-            self.doubtful = self.witness is None
+            self.uncertain = self.probe_event is None
             return
-        self.doubtful = False
-        # Its second is scanned once more, so it had better hold little; the last one may hold more than came.
+        self.uncertain = False
+        # The probe scans its second again, so a second with few rows is best; the last one may hold more rows
+        # than were returned.
         seconds = Counter(time[:-4] for time in past)
         quiet = min(seconds, key=lambda second: (second == past[-1][:-4], seconds[second]))
-        self.witness = (answer, epoch_ms(next(time for time in past if time.startswith(quiet))))
-        if last in {epoch_ms(past[end]) // 1000 for end in (0, -1)}:
-            self.whole = True
+        self.probe_event = (query_index, epoch_ms(next(time for time in past if time.startswith(quiet))))
+        if last_second in {epoch_ms(past[end]) // 1000 for end in (0, -1)}:
+            self.includes_second = True
 
-    def owe(self, answer: int, span: QueryWindow, last: int) -> None:
-        """Note what a window asked up to a second may not have reached."""
-        if not self.whole and last * 1000 + 1 < span.to_ms:
-            self.owed.append((answer, QueryWindow(max(span.from_ms, last * 1000 + 1), span.to_ms)))
+    def add_gap(self, query_index: int, window: QueryWindow, last_second: int) -> None:
+        """Note the interval that a window queried up to ``last_second`` may not have reached."""
+        reached_ms = last_second * 1000 + 1
+        if not self.includes_second and reached_ms < window.to_ms:
+            self.gaps.append((query_index, QueryWindow(max(window.from_ms, reached_ms), window.to_ms)))
 
-    def due(self, *, idle: bool) -> list[tuple[int, QueryWindow]]:
-        """Return what must be asked now, which it no longer owes.
+    def due_gaps(self, *, idle: bool) -> list[tuple[int, QueryWindow]]:
+        """Remove and return the gaps to query now.
 
         Parameters
         ----------
         idle
-            Whether nothing else is left to do, so that nothing more will be learned.
+            True when no other query is left, so that nothing more will be learned.
         """
-        if self.whole is None and not (idle and self.owed):
+        if self.includes_second is None and not (idle and self.gaps):
             return []
-        # What nothing told by now nothing will.
-        self.doubtful = self.whole is None
-        due, self.owed = [] if self.whole else self.owed, []
+        self.uncertain = self.includes_second is None
+        due, self.gaps = [] if self.includes_second else self.gaps, []
         return due
 
     @property
-    def question(self) -> tuple[int, QueryWindow] | None:
-        """The answer and the span of one event by which to tell, None where that is not worth a query."""
-        if self.whole is not None or self.asked or self.wide or self.witness is None or not self.owed:
+    def probe(self) -> tuple[int, QueryWindow] | None:
+        """Query index and window (one event) of the end probe; None where a query for it is not worth it."""
+        known = self.includes_second is not None or self.probed or self.needs_two_seconds
+        if known or self.probe_event is None or not self.gaps:
             return None
-        answer, moment = self.witness
-        return answer, QueryWindow(moment, moment + 1)
+        query_index, event_ms = self.probe_event
+        return query_index, QueryWindow(event_ms, event_ms + 1)
